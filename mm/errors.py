@@ -1,0 +1,118 @@
+"""Every error that reaches a user. Each has a stable slug, an HTTP status and one sentence that says what is wrong.
+
+The API turns them into problem details (RFC 9457) whose `type` ends in the slug; the client turns those back into the same class.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MMError(Exception):
+    """Base of all errors of the product. `str(error)` is a full sentence for a person."""
+
+    slug: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+
+class InvalidInput(MMError):
+    """A parameter, a query or a setting is not what it must be."""
+
+    slug = "invalid-input"
+    status = 400
+    title = "Invalid input"
+
+
+class UnsupportedMedia(MMError):
+    """The bytes are of no type that is accepted here."""
+
+    slug = "unsupported-media"
+    status = 415
+    title = "Unsupported media"
+
+
+class TooLarge(MMError):
+    """An input is over its size limit; the message names the limit and its setting."""
+
+    slug = "too-large"
+    status = 413
+    title = "Too large"
+
+
+class MediaError(MMError):
+    """A media file cannot be read. Names the file and the reason.
+
+    `reason` is one of: `empty`, `truncated`, `unreadable`, `unsupported`, `no-streams`, `too-large`, `timeout`, `out-of-memory`,
+    `crashed`.
+    """
+
+    slug = "media-error"
+    status = 422
+    title = "Unreadable media"
+
+    def __init__(self, name: str, reason: str, detail: str) -> None:
+        super().__init__(f"{name}: {detail} ({reason})")
+        self.name = name
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[MediaError], tuple[str, str, str]]:
+        return (type(self), (self.name, self.reason, self.detail))
+
+
+class NotFound(MMError):
+    """No such item, job, model or route."""
+
+    slug = "not-found"
+    status = 404
+    title = "Not found"
+
+
+class Conflict(MMError):
+    """The thing exists but is not in a state that allows this."""
+
+    slug = "conflict"
+    status = 409
+    title = "Conflict"
+
+
+class SpaceMismatch(MMError):
+    """Vectors of two spaces, or of two versions of one, were about to be mixed."""
+
+    slug = "space-mismatch"
+    status = 409
+    title = "Vectors of different spaces"
+
+
+class Unavailable(MMError):
+    """A part that is needed does not answer: the broker, the catalog, a worker, the service itself."""
+
+    slug = "unavailable"
+    status = 503
+    title = "Unavailable"
+
+
+class Corrupt(MMError):
+    """Stored data does not match its checksum or its format."""
+
+    slug = "corrupt"
+    status = 500
+    title = "Corrupt data"
+
+
+ERRORS: dict[str, type[MMError]] = {
+    error.slug: error
+    for error in (
+        MMError,
+        InvalidInput,
+        UnsupportedMedia,
+        TooLarge,
+        NotFound,
+        Conflict,
+        SpaceMismatch,
+        Unavailable,
+        Corrupt,
+    )
+}
+"""Errors by slug, without `MediaError`, whose fields come with the problem document."""

@@ -1,0 +1,210 @@
+"""The shapes that cross the wire: what the API returns and the client hands out. Times are seconds from the start of the item."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["image", "video", "audio"]
+EvidenceKind = Literal["picture", "speech", "name"]
+ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
+JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
+
+FINAL_STATES: frozenset[str] = frozenset({"done", "failed", "quarantined", "cancelled"})
+
+
+class Model(BaseModel):
+    """Base of all shapes: unknown fields are refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Item(Model):
+    """One uploaded file."""
+
+    id: str = Field(description="First 32 hex digits of the SHA-256 of the bytes.")
+    name: str = Field(description="File name at upload.")
+    kind: Kind
+    content_type: str
+    size: int = Field(description="Bytes.")
+    duration: float = Field(description="Seconds; 0 for a picture.")
+    width: int = Field(description="Pixels as shown, after rotation; 0 for a sound.")
+    height: int
+    tags: list[str]
+    status: ItemStatus
+    error: str | None = Field(None, description="Why the item failed or is quarantined.")
+    created_at: datetime
+
+
+class Job(Model):
+    """The work on one upload."""
+
+    id: str
+    item_id: str
+    state: JobState
+    progress: float = Field(ge=0, le=1)
+    stage: str = Field(description="What is being done, in words.")
+    error: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class JobEvent(Model):
+    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from."""
+
+    id: int
+    job_id: str
+    state: JobState
+    progress: float
+    stage: str
+    error: str | None = None
+
+
+class Upload(Model):
+    """Answer to an upload. `created` is false when the same bytes were there already."""
+
+    item: Item
+    job: Job
+    created: bool
+
+
+class ItemPage(Model):
+    """One page of items, newest first; `next` goes into `cursor` of the following call."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class Evidence(Model):
+    """Why a moment is a hit."""
+
+    kind: EvidenceKind
+    score: float = Field(ge=0, le=1, description="Calibrated probability that this evidence alone answers.")
+    cosine: float = Field(description="Raw cosine between question and evidence.")
+    start: float
+    end: float
+    text: str | None = Field(None, description="The words said, or the file's name.")
+
+
+class Hit(Model):
+    """One moment."""
+
+    item: Item
+    start: float
+    end: float
+    score: float = Field(ge=0, le=1, description="Calibrated probability, all evidence together.")
+    evidence: list[Evidence] = Field(description="Strongest first.")
+    thumbnail: str = Field(description="Path of a picture of the moment below the service's address; a sound has a drawn one.")
+    media: str = Field(description="Path of the bytes below the service's address.")
+
+
+class Filters(Model):
+    """What to search in. Exact, and applied before the cut to `k`."""
+
+    kinds: list[Kind] = Field(default=[], description="Any of these kinds; empty means all.")
+    items: list[str] = Field(default=[], description="Any of these item ids; empty means all.")
+    tags: list[str] = Field(default=[], description="All of these tags.")
+    uploaded_after: datetime | None = None
+    uploaded_before: datetime | None = None
+
+
+class SearchRequest(Model):
+    """A question in words. Pictures, sounds and clips come as multipart form data with the same fields."""
+
+    text: str | None = None
+    k: int = Field(10, description="Most hits to return.")
+    filters: Filters = Filters()
+    floor: float | None = Field(None, ge=0, le=1, description="Least score of a hit; unset uses the space's own.")
+
+
+class SearchResponse(Model):
+    """The answer. No hits means that nothing in the library matches."""
+
+    hits: list[Hit]
+    space: str = Field(description="Name and version of the space, as in `lite@1`.")
+    floor: float
+    heard: str | None = Field(None, description="The words heard in a sound or clip that was asked with.")
+    notes: list[str] = Field(default=[], description="What the answer could not take into account.")
+    seconds: float
+
+
+class EmbeddingRequest(Model):
+    """Texts, or pictures as base64 data URLs (`data:image/...;base64,...`), to encode."""
+
+    input: str | list[str]
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+class Embedding(Model):
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(Model):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingResponse(Model):
+    object: Literal["list"] = "list"
+    model: str
+    data: list[Embedding]
+    usage: EmbeddingUsage
+
+
+class ModelInfo(Model):
+    """One space as the service has it."""
+
+    id: str = Field(description="Name and version, as in `lite@1`.")
+    dim: int
+    towers: dict[str, str] = Field(description="Tower name to what it is.")
+    runtime: str
+    card: str = Field(description="The card in Markdown: training data, numbers, limits.")
+
+
+class ModelList(Model):
+    data: list[ModelInfo]
+
+
+class Check(Model):
+    """One thing that readiness or `doctor` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    required: bool = True
+
+
+class Readiness(Model):
+    ready: bool
+    checks: list[Check]
+
+
+class ImportRequest(Model):
+    """A folder below `MM_IMPORT_ROOT` on the server."""
+
+    folder: str
+    tags: list[str] = []
+
+
+class ImportResponse(Model):
+    """What became of each file of the folder."""
+
+    uploads: list[Upload]
+    refused: dict[str, str] = Field(description="Path below the folder to why it was refused.")
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None

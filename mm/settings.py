@@ -1,0 +1,77 @@
+"""All settings: one class, read from `MM_*` in the environment. `docs/settings.md` is generated from it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set, with the default that suits a laptop. A bad value stops the start with one sentence."""
+
+    model_config = SettingsConfigDict(env_prefix="MM_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path("~/.mm"), description="Folder that holds all local state: blobs, catalog, shards, index.")
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8321, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    database_url: str = Field("", description="SQLAlchemy URL of the catalog; empty means SQLite in the home folder.")
+    broker_url: str = Field("", description="`redis://` URL of Valkey or Redis; empty starts an embedded Valkey.")
+
+    space: str = Field("lite", description="Space that encodes media and questions.")
+    runtime: Literal["auto", "onnxruntime", "openvino"] = Field("auto", description="What runs exported graphs on the CPU.")
+    threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
+    decoder: Literal["auto", "pyav", "decord"] = Field(
+        "auto", description="Video decoder; `auto` is PyAV, and decord only where it is proven exact."
+    )
+
+    upload_bytes: int = Field(8 << 30, gt=0, description="Largest upload, in bytes.")
+    query_bytes: int = Field(64 << 20, gt=0, description="Largest picture, sound or clip in a question, in bytes.")
+    query_chars: int = Field(2000, gt=0, description="Longest question in words, in characters.")
+    query_seconds: float = Field(60.0, gt=0, description="Longest sound or clip in a question, in seconds.")
+    max_hits: int = Field(1000, gt=0, description="Largest number of hits one search may ask for.")
+    media_pixels: int = Field(120_000_000, gt=0, description="Largest picture or frame, in pixels.")
+    media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or sound, in seconds.")
+    import_root: Path | None = Field(None, description="Folder below which the server may import files; unset forbids it.")
+
+    sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
+    sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
+    sandbox_requests: int = Field(200, gt=0, description="Requests after which the decoding child is replaced.")
+
+    chunk_seconds: float = Field(120.0, gt=0, le=600, description="Longest chunk of a video or sound that one task encodes.")
+    segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the moment that search returns.")
+    sample_fps: float = Field(2.0, gt=0, description="Most frames a second that are encoded.")
+    lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")
+    max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
+    sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and rung again.")
+    refresh_seconds: float = Field(0.5, gt=0, description="How often a searcher looks for new vectors.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
+
+    @cached_property
+    def root(self) -> Path:
+        """`home`, absolute, with `~` resolved."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def catalog_url(self) -> str:
+        """SQLAlchemy URL of the catalog."""
+        return self.database_url or f"sqlite:///{self.root / 'catalog.db'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment.
+
+    Raises `InvalidInput` with one sentence for every bad value.
+    """
+    from pydantic import ValidationError
+
+    from mm.errors import InvalidInput
+
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"MM_{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+        raise InvalidInput("Bad settings. " + "; ".join(lines)) from error
