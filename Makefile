@@ -1,0 +1,54 @@
+# Two set-up commands: `make demo` and `make test`. Each makes its own .venv from the lock files.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --no-deps --quiet --disable-pip-version-check
+BASE := .venv/.base-installed
+DEV := .venv/.dev-installed
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check docs lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: $(BASE)  ## ingest real media, ask, print a table, write demo/index.html
+	$(BIN)/python -m mm.cli.demo
+
+serve: $(BASE)  ## start the service and its page, and stay up
+	$(BIN)/mm serve
+
+test: $(DEV) check  ## every check and every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+check: $(DEV)  ## ruff, mypy --strict, import arrows, docs against code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/test_docs.py
+
+docs: $(DEV)  ## write again the parts of the docs that come from the code
+	$(BIN)/python -m tests.test_docs
+
+lock: $(DEV)  ## resolve both lock files anew; needs uv
+	$(BIN)/python requirements/lock.py
+
+clean:  ## remove the environment and all caches
+	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mm needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+
+$(BASE): requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing the base: about 800 MB, a minute or two ..."
+	$(PIP) -r requirements.lock
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements-train.lock $(BASE)
+	@echo "Installing torch and the tools of the tests: about 5 GB, a few minutes ..."
+	$(PIP) -r requirements-train.lock
+	@touch $@

@@ -1,0 +1,28 @@
+"""What all tests share: no setting leaks in from outside, and browser tests run only where there is a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+HAS_CHROMIUM = shutil.which("chromium") is not None
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MM_")]:
+        monkeypatch.delenv(name)
+
+
+def pytest_report_header() -> str:
+    return "browser tests: " + ("Chromium found" if HAS_CHROMIUM else "left out, no chromium on the PATH")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if HAS_CHROMIUM:
+        return
+    left_out = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
