@@ -1,0 +1,35 @@
+"""Graphs are built from weights once and kept in a folder; losing the folder loses nothing but the time to build them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def cached_graph(folder: Path, key: str, build: Callable[[], bytes]) -> Path:
+    """Path of the graph `folder/<key>.onnx`, written from `build()` when it is not there yet.
+
+    The key must name everything the bytes depend on: the weights' hash and the builder's version. Several processes may ask at
+    once: each writes a file of its own and renames it, so that a reader sees a whole graph or none.
+    """
+    path = folder / f"{key}.onnx"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, build())
+    return path
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write to a temporary file beside `path`, flush it to the disk, rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
