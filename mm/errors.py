@@ -61,6 +61,14 @@ class MediaError(MMError):
         return (type(self), (self.name, self.reason, self.detail))
 
 
+class Forbidden(MMError):
+    """What was asked for is not allowed by the settings."""
+
+    slug = "forbidden"
+    status = 403
+    title = "Forbidden"
+
+
 class NotFound(MMError):
     """No such item, job, model or route."""
 
@@ -108,6 +116,7 @@ ERRORS: dict[str, type[MMError]] = {
         InvalidInput,
         UnsupportedMedia,
         TooLarge,
+        Forbidden,
         NotFound,
         Conflict,
         SpaceMismatch,

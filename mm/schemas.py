@@ -51,6 +51,12 @@ class Job(Model):
     updated_at: datetime
 
 
+class JobList(Model):
+    """The latest jobs, newest first."""
+
+    data: list[Job]
+
+
 class JobEvent(Model):
     """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from."""
 
@@ -179,7 +185,16 @@ class Check(Model):
     required: bool = True
 
 
+class Health(Model):
+    """The process answers; nothing more is said."""
+
+    status: Literal["alive"] = "alive"
+    version: str
+
+
 class Readiness(Model):
+    """Whether everything that is needed works, looked at one by one."""
+
     ready: bool
     checks: list[Check]
 
