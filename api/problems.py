@@ -1,0 +1,110 @@
+"""Every error leaves as problem details (RFC 9457): `application/problem+json` whose `type` ends in a stable slug."""
+
+from __future__ import annotations
+
+import http
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from mm.errors import InvalidInput, MediaError, MMError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI
+    from pydantic_core import ErrorDetails
+    from starlette.requests import Request
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_BASE = "/problems/"
+CLIENT_CLOSED_REQUEST = 499  # nobody reads it; it keeps a cut-off upload apart from a failure in logs and metrics
+
+
+def problem(
+    request: Request,
+    *,
+    slug: str,
+    title: str,
+    status: int,
+    detail: str,
+    extensions: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """One problem document; `extensions` are members beside the five of the standard."""
+    document = {
+        "type": TYPE_BASE + slug,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": request.scope.get("request_id"),
+        **(extensions or {}),
+    }
+    return JSONResponse(document, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def sentence(errors: Sequence[ErrorDetails]) -> str:
+    """What pydantic found, in words: where, and what is wrong there."""
+    parts = []
+    for error in errors:
+        where = ".".join(str(part) for part in error["loc"])
+        parts.append(f"{where}: {error['msg']}" if where else error["msg"])
+    return "; ".join(parts) + "."
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MMError)
+    if error.status >= 500:
+        structlog.get_logger().error("request failed", slug=error.slug, detail=str(error), exc_info=error)
+    extensions = {"name": error.name, "reason": error.reason} if isinstance(error, MediaError) else {}
+    headers = {"Retry-After": "1"} if error.status == http.HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return problem(
+        request,
+        slug=error.slug,
+        title=error.title,
+        status=error.status,
+        detail=str(error),
+        extensions=extensions,
+        headers=headers,
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _ours(request, InvalidInput(sentence(error.errors())))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """Errors of the framework: no such route, a method that a route lacks."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == NotFound.status:
+        return await _ours(request, NotFound(f"There is nothing at {request.url.path}."))
+    phrase = http.HTTPStatus(error.status_code).phrase
+    detail = f"{request.url.path} does not take {request.method}." if error.status_code == 405 else str(error.detail)
+    slug = phrase.lower().replace(" ", "-")
+    return problem(request, slug=slug, title=phrase, status=error.status_code, detail=detail, headers=error.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """A defect of ours: the log has the stack, the answer only the id to find it by."""
+    structlog.get_logger().error("request failed unexpectedly", exc_info=error)
+    detail = f"The service failed in a way that it did not foresee; its log has more under {request.scope.get('request_id')}."
+    return problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem document."""
+    app.add_exception_handler(MMError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unexpected)

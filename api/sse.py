@@ -1,0 +1,42 @@
+"""Server-sent events: the steps of a job as they are written to the catalog, resumable by Last-Event-ID."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from mm.schemas import FINAL_STATES, JobEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+MEDIA_TYPE = "text/event-stream"
+POLL_SECONDS = 0.2
+HEARTBEAT_SECONDS = 10.0
+RETRY_MILLISECONDS = 1000
+
+
+def encode(event: JobEvent) -> bytes:
+    """One event on the wire. JSON has no raw line break, so one data line is enough."""
+    return f"id: {event.id}\nevent: job\ndata: {event.model_dump_json()}\n\n".encode()
+
+
+async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int) -> AsyncIterator[bytes]:
+    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order.
+
+    A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
+    noticed.
+    """
+    yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
+    sent = time.monotonic()
+    while True:
+        for event in await read(after):
+            yield encode(event)
+            after, sent = event.id, time.monotonic()
+            if event.state in FINAL_STATES:
+                return
+        if time.monotonic() - sent >= HEARTBEAT_SECONDS:
+            yield b": heartbeat\n\n"
+            sent = time.monotonic()
+        await asyncio.sleep(POLL_SECONDS)
