@@ -14,7 +14,18 @@ TRAIN = HERE.parent / "requirements-train.lock"
 
 
 def compile_lock(source: Path) -> list[str]:
-    command = ["uv", "pip", "compile", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header", "-q", str(source)]
+    command = [
+        "uv",
+        "pip",
+        "compile",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--no-annotate",
+        "--no-header",
+        "-q",
+        str(source),
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 

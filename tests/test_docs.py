@@ -75,7 +75,9 @@ TABLES = {"settings": settings_table, "routes": routes_table, "commands": comman
 def generated_parts() -> list[tuple[Path, str, str]]:
     """(page, table name, body) of every generated part in the docs."""
     return [
-        (page, match["name"], match["body"]) for page in sorted(DOCS.glob("*.md")) for match in GENERATED.finditer(page.read_text())
+        (page, match["name"], match["body"])
+        for page in sorted(DOCS.glob("*.md"))
+        for match in GENERATED.finditer(page.read_text())
     ]
 
 
