@@ -1,7 +1,7 @@
 """Does search find the right moment of a long video, and how fast is the video taken in?
 
-The truth is a timeline: scenes with start and end, captions of what is seen, and the sentence that is said. A question is answered
-when one of the first five hits overlaps its scene.
+The truth is a timeline: scenes with start and end, captions of what is seen, and the sentence that is said. A question is
+answered when one of the first five hits overlaps its scene.
 """
 
 from __future__ import annotations
