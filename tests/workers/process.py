@@ -1,0 +1,57 @@
+"""A real worker: `python -m workers` in a session of its own, so that it can be killed with all its children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from mm.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+class WorkerProcess:
+    """Runs inside a `with` block; what is left of it at the end is killed."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self._env = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
+        self._env |= {f"MM_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_unset=True).items()}
+        self.log = log
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "workers"], cwd=ROOT, env=self._env, stderr=file, stdout=file, start_new_session=True
+            )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel does when memory runs out."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
+
+    def terminate(self) -> int:
+        """SIGTERM; returns the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(20)
+
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Look every 20 ms until it holds; fails with `what` and not at once."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not seen within {seconds:.0f} s: {what}"
+        time.sleep(0.02)

@@ -1,0 +1,82 @@
+"""`python -m workers`: one worker with one working process, until told to stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+from celery import signals
+
+from indexes import open_store
+from mm.errors import MMError
+from mm.settings import load_settings
+from workers.app import create_app
+from workers.logs import configure_logs
+from workers.tools import Toolbox
+
+if TYPE_CHECKING:
+    from mm.settings import Settings
+
+SOFT_SECONDS = 10.0
+"""Given to running tasks on SIGQUIT or a second Ctrl+C before they are ended."""
+
+
+def work(settings: Settings) -> int:
+    """Work until a signal comes. Returns the exit status. Raises `MMError` when it cannot start."""
+    configure_logs(settings.log_level)
+    toolbox = Toolbox(settings)
+    app = create_app(settings, toolbox)
+    app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
+    # Migrations and a folder that cannot be written fail here, in words, and nothing stays open across the fork.
+    with open_store(settings):
+        pass
+    connect_signals(toolbox)
+    worker = app.Worker(
+        hostname=f"mm-{os.getpid()}@{socket.gethostname()}",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def connect_signals(toolbox: Toolbox) -> None:
+    """Tie the tools to the life of the processes of this worker."""
+
+    def keep_logs(**_: object) -> None:
+        """Being connected is enough: Celery then leaves the logs as they are."""
+
+    def child_starts(**_: object) -> None:
+        toolbox.open()
+
+    def child_ends(**_: object) -> None:
+        toolbox.close()
+
+    def worker_stops(**_: object) -> None:
+        toolbox.stop.raise_()  # runs in a signal handler: one write to shared memory and nothing else
+
+    def worker_is_ready(**_: object) -> None:
+        structlog.get_logger().info("worker ready", home=str(toolbox.settings.root), space=toolbox.settings.space)
+
+    signals.setup_logging.connect(keep_logs, weak=False)
+    signals.worker_process_init.connect(child_starts, weak=False)
+    signals.worker_process_shutdown.connect(child_ends, weak=False)
+    signals.worker_shutting_down.connect(worker_stops, weak=False)
+    signals.worker_ready.connect(worker_is_ready, weak=False)
+
+
+def main() -> int:
+    try:
+        return work(load_settings())
+    except MMError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

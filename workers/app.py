@@ -1,0 +1,42 @@
+"""The Celery application of a worker: four thin tasks over the tools of the process they run in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers import encode, finish, plan
+from workers.broker import ENCODE, FINISH, PING, PLAN, create_broker
+from workers.tools import Toolbox
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from mm.settings import Settings
+
+CHILD_KIBIBYTES = 1_300_000
+"""Resident size after which the working process is replaced, between two tasks: what it grew by came from a leak."""
+
+
+def create_app(settings: Settings, toolbox: Toolbox | None = None) -> Celery:
+    """The application with its tasks. Raises `Unavailable` if no broker is set."""
+    app = create_broker(settings, consumer=True)
+    app.conf.update(worker_pool="prefork", worker_concurrency=1, worker_max_memory_per_child=CHILD_KIBIBYTES)
+    box = toolbox or Toolbox(settings)
+
+    @app.task(name=PLAN)
+    def run_plan(job_id: str) -> None:
+        plan.plan(box.open(), job_id)
+
+    @app.task(name=ENCODE)
+    def run_encode(chunk_pk: int) -> None:
+        encode.encode(box.open(), chunk_pk)
+
+    @app.task(name=FINISH)
+    def run_finish(job_id: str) -> None:
+        finish.finish(box.open(), job_id)
+
+    @app.task(name=PING)
+    def run_ping() -> None:
+        box.open().worked()
+
+    return app

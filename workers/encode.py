@@ -1,0 +1,54 @@
+"""Encode one chunk: lease, decode and embed, write the shard, mark it done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mm.errors import SpaceMismatch
+from mm.media.types import Span
+from mm.spaces.encode import encode_chunk
+from workers.attempt import ChunkAttempt, quarantine_chunk
+from workers.lease import Interrupted, Lease
+from workers.progress import ChunkProgress
+from workers.ring import left_to_the_sweeper
+from workers.shards import write_segments
+
+if TYPE_CHECKING:
+    from indexes.rows import ChunkRow
+    from workers.tools import Tools
+
+
+def encode(tools: Tools, chunk_pk: int) -> None:
+    """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls leave one result."""
+    catalog = tools.store.catalog
+    chunk = catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
+    if chunk is None:
+        return
+    if chunk.attempts > tools.settings.max_attempts:  # those before ended with their process
+        quarantine_chunk(catalog, chunk, tools.settings.max_attempts, chunk.error or "the worker was lost")
+        return
+    with ChunkAttempt(tools, chunk):
+        _encode_leased(tools, chunk)
+        tools.worked()
+        if all(other.done for other in catalog.chunks(chunk.job_id)):
+            with left_to_the_sweeper():
+                tools.bell.ring_finish(chunk.job_id)
+
+
+def _encode_leased(tools: Tools, chunk: ChunkRow) -> None:
+    catalog, settings = tools.store.catalog, tools.settings
+    if chunk.space != tools.space.id:
+        raise SpaceMismatch(f"The job was planned for {chunk.space}, this worker has {tools.space.id}: add the file again.")
+    item = catalog.item_of_job(chunk.job_id)
+    if item is None:
+        raise Interrupted("item deleted")
+    path = tools.store.blobs.path(item.sha256)
+    with Lease(catalog, chunk.pk, tools.owner, settings.lease_seconds, tools.stop) as lease:
+        progress = ChunkProgress(catalog, chunk, lease.check, tools.worked)
+        progress(0.0)
+        info = tools.reader.probe(path, item.name)
+        span = Span(chunk.start, chunk.end)
+        segments = encode_chunk(tools.space, tools.reader, path, item.name, info, span, settings, progress)
+        shard_id = write_segments(tools.store.shards, tools.space.id, segments)
+        if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
+            raise Interrupted("lease lost")

@@ -1,0 +1,56 @@
+"""Cut an item into chunks that can be encoded apart from each other, and ring for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm.media import MediaReader
+from mm.media.cut import cut_chunks
+from mm.media.types import MediaInfo, Span
+from workers.attempt import JobAttempt
+from workers.ring import left_to_the_sweeper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexes.rows import ChunkRow
+    from workers.tools import Tools
+
+STAGE = "looking at the file"
+
+
+def plan(tools: Tools, job_id: str) -> None:
+    """Write the chunks of a job, once, and ring for those that are still to do."""
+    catalog = tools.store.catalog
+    if chunks := catalog.chunks(job_id):
+        ring_for(tools, chunks)
+        return
+    with JobAttempt(tools, job_id, STAGE) as job:
+        if job is None:
+            return
+        item = catalog.get_item(job.item_id)
+        if item is None:
+            return
+        path = tools.store.blobs.path(item.sha256)
+        info = tools.reader.probe(path, item.name)
+        spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
+        chunks = catalog.plan_job(job_id, tools.space.id, spans)
+        tools.worked()
+        ring_for(tools, chunks)
+
+
+def ring_for(tools: Tools, chunks: Sequence[ChunkRow]) -> None:
+    """Ring for the chunks that are not done; one that is being worked on does not mind."""
+    with left_to_the_sweeper():
+        for chunk in chunks:
+            if not chunk.done:
+                tools.bell.ring_encode(chunk.pk)
+
+
+def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:
+    """Spans of at most `longest` seconds that tile the item; a picture is one span without length."""
+    if info.kind == "image":
+        return [Span(0.0, 0.0)]
+    keyframes = reader.keyframes(path, name) if info.has_video else []
+    return cut_chunks(info.duration, keyframes, longest)

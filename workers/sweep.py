@@ -1,0 +1,76 @@
+"""The sweeper: rings again for lost work, has the workers show that they work, removes what crashes left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from mm.errors import Unavailable
+
+if TYPE_CHECKING:
+    from indexes import Store
+    from mm.settings import Settings
+    from workers.ring import Bell
+
+SILENT_SWEEPS = 3
+"""Sweeps that a bell may go unheard before it is rung again, with nothing else waiting."""
+CLEAN_SECONDS = 600.0
+"""How often leftovers of crashes are looked for."""
+LEFTOVER_SECONDS = 24 * 3600.0
+"""Age at which a temporary file belongs to no running upload."""
+
+
+class Sweeper:
+    """Runs in a thread of the working process, never in the one that forks: SQLite must not be open across a fork.
+
+    Any number may run at once: the catalog marks what was rung, and ringing twice does no harm.
+    """
+
+    def __init__(self, store: Store, bell: Bell, settings: Settings) -> None:
+        self._store = store
+        self._bell = bell
+        self._every = settings.sweep_seconds
+        self._clean_at = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def sweep(self) -> int:
+        """One round. Returns how many bells were rung.
+
+        Raises `Unavailable` when the broker or the catalog does not answer.
+        """
+        waiting = self._bell.waiting()
+        # With much work waiting, bells are answered late, not lost.
+        silent_for = self._every * SILENT_SWEEPS * (1 + waiting)
+        rows = self._store.catalog.jobs_to_ring(time.time(), silent_for)
+        for row in rows:
+            self._bell.ring(row)
+        if waiting == 0:  # otherwise the work itself shows it
+            self._bell.ping(expires=self._every)
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + CLEAN_SECONDS
+            self._store.blobs.sweep(LEFTOVER_SECONDS)
+        return len(rows)
+
+    def _run(self) -> None:
+        log = structlog.get_logger()
+        while not self._stopped.is_set():
+            try:
+                if rung := self.sweep():
+                    log.info("rang again", bells=rung)
+            except Unavailable as error:
+                log.warning("sweep put off", detail=str(error))
+            except Exception:  # without the sweeper, what is lost stays lost
+                log.exception("sweep failed")
+            self._stopped.wait(self._every)

@@ -1,0 +1,74 @@
+"""What a task works with, opened in the process that works and never before the fork."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from indexes import Store, open_store
+from mm.media import MediaReader
+from mm.settings import Settings
+from mm.spaces import Space, load_space
+from workers.ring import Bell
+from workers.stop import StopFlag
+from workers.sweep import Sweeper
+
+
+@dataclass(frozen=True)
+class Tools:
+    """One working process: the store, the towers (loaded at first use), the decoder, the bell."""
+
+    settings: Settings
+    store: Store
+    space: Space
+    reader: MediaReader
+    bell: Bell
+    stop: StopFlag
+    owner: str
+    """Name of this process in leases and in the catalog's table of workers; never given twice."""
+
+    def worked(self) -> None:
+        """Note in the catalog that this process has really executed something just now."""
+        self.store.catalog.beat(self.owner, time.time())
+
+
+def new_owner() -> str:
+    """Machine, process, and a few random digits, because process ids come again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class Toolbox:
+    """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stop = StopFlag()
+        self._stack = ExitStack()
+        self._tools: Tools | None = None
+
+    def open(self) -> Tools:
+        """The tools of this process, opened at the first call, with a sweeper beside them."""
+        if self._tools is None:
+            with ExitStack() as stack:
+                tools = self._open(stack)
+                stack.enter_context(Sweeper(tools.store, tools.bell, self.settings))
+                self._stack = stack.pop_all()
+            self._tools = tools
+        return self._tools
+
+    def close(self) -> None:
+        """End the sweeper and the decoder, close the catalog."""
+        self._tools = None
+        self._stack.close()
+
+    def _open(self, stack: ExitStack) -> Tools:
+        store = stack.enter_context(open_store(self.settings))
+        space = load_space(self.settings.space, self.settings)
+        reader = stack.enter_context(MediaReader.from_settings(self.settings))
+        bell = Bell(self.settings)
+        stack.callback(bell.close)
+        return Tools(self.settings, store, space, reader, bell, self.stop, new_owner())
