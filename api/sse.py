@@ -22,8 +22,8 @@ def encode(event: JobEvent) -> bytes:
     return f"id: {event.id}\nevent: job\ndata: {event.model_dump_json()}\n\n".encode()
 
 
-async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int) -> AsyncIterator[bytes]:
-    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order.
+async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent] | None]], after: int) -> AsyncIterator[bytes]:
+    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, and None when the job is gone.
 
     A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
     noticed.
@@ -31,7 +31,10 @@ async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: in
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     sent = time.monotonic()
     while True:
-        for event in await read(after):
+        events = await read(after)
+        if events is None:
+            return
+        for event in events:
             yield encode(event)
             after, sent = event.id, time.monotonic()
             if event.state in FINAL_STATES:

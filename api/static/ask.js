@@ -1,6 +1,6 @@
 // A question, in words, with a file, or with both; and its answer.
 
-import { $, clock, h, percent } from "./dom.js";
+import { $, clock, h, percent, still } from "./dom.js";
 import * as player from "./player.js";
 import * as service from "./service.js";
 
@@ -13,8 +13,13 @@ export function install(whenFiltersChange) {
   $("attach").addEventListener("click", () => $("query-file").click());
   $("query-file").addEventListener("change", (event) => { askWith(event.target.files[0]); event.target.value = ""; });
   $("clear").addEventListener("click", clear);
-  $("kinds").addEventListener("change", () => { whenFiltersChange(filters()); if (!$("answer").hidden) ask(); });
-  document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) askWith(event.clipboardData.files[0]); });
+  $("kinds").addEventListener("change", () => {
+    whenFiltersChange(filters());
+    if (!$("answer").hidden) ask();
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.clipboardData.files.length > 0) askWith(event.clipboardData.files[0]);
+  });
 }
 
 /** Chosen kinds and tags; none chosen means all. */
@@ -25,8 +30,8 @@ export function filters() {
 
 export function offerTags(tags) {
   const chosen = new Set(filters().tags);
-  $("tags").replaceChildren(...tags.map((tag) =>
-    h("label", { className: "chip" }, h("input", { type: "checkbox", name: "tag", value: tag, checked: chosen.has(tag) }), `#${tag}`)));
+  $("tags").replaceChildren(...tags.map((tag) => h("label", { className: "chip" },
+    h("input", { type: "checkbox", name: "tag", value: tag, checked: chosen.has(tag) }), `#${tag}`)));
 }
 
 /** Put a picture, a sound or a clip into the question, and ask. */
@@ -50,6 +55,7 @@ function detach() {
 
 function clear() {
   asking?.abort();
+  asking = null;
   detach();
   $("words").value = "";
   $("answer").hidden = true;
@@ -80,8 +86,10 @@ function say(...notes) {
 
 function show(answer) {
   const heard = answer.heard && h("p", { className: "note" }, "Heard: ", h("q", {}, answer.heard));
-  const nothing = answer.hits.length === 0 && h("p", { className: "nothing" }, h("strong", {}, "Nothing matches."), " No moment in the library is likely enough to be the answer.");
-  say(...[heard, ...answer.notes.map((note) => h("p", { className: "note" }, note)), nothing].filter(Boolean));
+  const notes = answer.notes.map((note) => h("p", { className: "note" }, note));
+  const nothing = answer.hits.length === 0 && h("p", { className: "nothing" },
+    h("strong", {}, "Nothing matches."), " No moment in the library is likely enough to be the answer.");
+  say(...[heard, ...notes, nothing].filter(Boolean));
   const count = answer.hits.length === 1 ? "1 moment" : `${answer.hits.length} moments`;
   $("answer-facts").textContent = `${count} in ${answer.seconds.toFixed(2)} s`;
   $("answer-facts").title = `space ${answer.space}, least score ${percent(answer.floor)}`;
@@ -90,16 +98,26 @@ function show(answer) {
 
 function card(hit) {
   const range = hit.item.kind !== "image" && `${clock(hit.start)} – ${clock(hit.end)}`;
+  const label = range ? `Play ${hit.item.name} from ${clock(hit.start)}` : `Open ${hit.item.name}`;
+  const play = () => player.open(hit.item, hit.start, hit.evidence);
   return h("li", { className: "card hit" },
-    h("button", { className: "still", onclick: () => player.open(hit.item, hit.start, hit.evidence), ariaLabel: `Play ${hit.item.name}${range ? ` from ${clock(hit.start)}` : ""}` },
-      h("img", { src: hit.thumbnail, alt: "", loading: "lazy" }), range && h("span", { className: "time" }, range)),
+    h("button", { className: "still", ariaLabel: label, onclick: play },
+      still(hit.thumbnail),
+      range && h("span", { className: "time" }, range)),
     h("div", { className: "text" },
       h("h3", { title: hit.item.name }, hit.item.name),
-      h("div", { className: "score" }, h("meter", { min: 0, max: 1, value: hit.score, ariaLabel: "Score" }), h("span", { className: "faint" }, percent(hit.score))),
+      h("div", { className: "score" },
+        h("meter", { min: 0, max: 1, value: hit.score, ariaLabel: "Score" }),
+        h("span", { className: "faint" }, percent(hit.score))),
       h("ul", { className: "reasons" }, ...hit.evidence.map(badge))));
 }
 
+const WORDS = {
+  picture: () => ["seen"],
+  speech: (piece) => ["said: ", h("q", {}, piece.text ?? "")],
+  name: (piece) => ["name: ", h("q", {}, piece.text ?? "")],
+};
+
 function badge(piece) {
-  const words = { picture: ["seen"], speech: ["said: ", h("q", {}, piece.text ?? "")], name: ["name: ", h("q", {}, piece.text ?? "")] }[piece.kind];
-  return h("li", { className: `badge ${piece.kind}`, title: `${percent(piece.score)} by itself` }, ...words);
+  return h("li", { className: `badge ${piece.kind}`, title: `${percent(piece.score)} by itself` }, ...WORDS[piece.kind](piece));
 }

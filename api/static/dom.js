@@ -14,6 +14,9 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** A thumbnail; where there is none, as of a broken file, the card stays plain. */
+export const still = (src) => h("img", { src, alt: "", loading: "lazy", onerror: (event) => event.target.remove() });
+
 /** 83.4 -> "1:23", 3700 -> "1:01:40" */
 export function clock(seconds) {
   const whole = Math.floor(seconds);

@@ -1,10 +1,11 @@
 // What is in the library, and what is on its way in.
 
-import { $, bytes, clock, h, percent } from "./dom.js";
+import { $, bytes, clock, h, percent, still } from "./dom.js";
 import * as player from "./player.js";
 import * as service from "./service.js";
 
 const KIND = { image: "picture", video: "video", audio: "sound" };
+const WELCOME = "Nothing here yet. Drop pictures, videos or sounds anywhere on this page.";
 
 let cursor = null;
 let shown = 0;
@@ -45,23 +46,26 @@ function facts() {
   const filtered = filters.kinds.length + filters.tags.length > 0;
   $("more").hidden = cursor === null;
   $("empty").hidden = shown > 0;
-  $("empty").textContent = filtered ? "Nothing of this kind in the library." : "Nothing here yet. Drop pictures, videos or sounds anywhere on this page.";
-  $("library-facts").textContent = shown ? `${cursor === null ? "" : "the newest "}${shown} ${shown === 1 ? "item" : "items"}` : "";
+  $("empty").textContent = filtered ? "Nothing of this kind in the library." : WELCOME;
+  const count = shown === 1 ? "1 item" : `${shown} items`;
+  $("library-facts").textContent = shown === 0 ? "" : cursor === null ? count : `the newest ${count}`;
 }
 
 function card(item) {
-  const open = h("button", { className: "still", onclick: () => player.open(item), ariaLabel: `Open ${item.name}` }, thumbnail(item), item.duration > 0 && h("span", { className: "time" }, clock(item.duration)));
-  const remove = h("button", { className: "quiet", onclick: () => discard(item, element), title: "Delete", ariaLabel: `Delete ${item.name}` }, $("trash").content.cloneNode(true));
-  const state = item.status === "ready" ? null : h("p", { className: item.status === "processing" ? "faint" : "error" }, item.error ?? item.status);
-  const element = h("li", { className: "card", id: `item-${item.id}` }, open,
+  const facts = [KIND[item.kind], bytes(item.size), ...item.tags.map((tag) => `#${tag}`)];
+  const tone = item.status === "processing" ? "faint" : "error";
+  const element = h("li", { className: "card", id: `item-${item.id}` },
+    h("button", { className: "still", ariaLabel: `Open ${item.name}`, onclick: () => player.open(item) },
+      still(`/v1/media/${item.id}/thumbnail?size=320`),
+      item.duration > 0 && h("span", { className: "time" }, clock(item.duration))),
     h("div", { className: "text" },
-      h("div", { className: "bar" }, h("h3", { title: item.name }, item.name), remove),
-      h("p", { className: "faint" }, [KIND[item.kind], bytes(item.size), ...item.tags.map((tag) => `#${tag}`)].join(" · ")), state));
+      h("div", { className: "bar" },
+        h("h3", { title: item.name }, item.name),
+        h("button", { className: "quiet", ariaLabel: `Delete ${item.name}`, onclick: () => discard(item, element) },
+          $("trash").content.cloneNode(true))),
+      h("p", { className: "faint" }, facts.join(" · ")),
+      item.status !== "ready" && h("p", { className: tone }, item.error ?? item.status)));
   return element;
-}
-
-function thumbnail(item) {
-  return h("img", { src: `/v1/media/${item.id}/thumbnail?size=320`, alt: "", loading: "lazy" });
 }
 
 async function discard(item, element) {
@@ -76,7 +80,7 @@ async function discard(item, element) {
   }
 }
 
-/** Upload files one after the other and follow each to its end. */
+/** Upload files one after the other, and follow the work on each to its end. */
 export async function add(files) {
   const tags = $("new-tags").value.split(",").map((tag) => tag.trim()).filter(Boolean);
   const rows = [...files].map((file) => ({ file, row: uploadRow(file.name) }));
@@ -84,7 +88,7 @@ export async function add(files) {
     try {
       const { item, job, created } = await service.upload(file, tags, (fraction) => row.say("sending", fraction));
       row.say(created ? "queued" : "already in the library", null);
-      await watch(job, row, item);
+      watch(job, row, item);
     } catch (problem) {
       row.fail(problem.message);
     }

@@ -65,16 +65,29 @@ export function upload(file, tags, onprogress) {
   });
 }
 
-const FINAL = new Set(["done", "failed", "quarantined", "cancelled"]);
+/** Follow a job to its end; null when the stream is gone for good. Jobs beyond the first few wait; no event is lost. */
+export async function follow(jobId, onevent) {
+  while (following.size >= STREAMS) await Promise.race(following);
+  const end = stream(jobId, onevent);
+  following.add(end);
+  try {
+    return await end;
+  } finally {
+    following.delete(end);
+  }
+}
 
-/** Follow a job to its end; the browser resumes a lost connection by itself, from the last event it saw. */
-export function follow(jobId, onevent) {
+const STREAMS = 3; // a browser opens six connections to one address, and others are needed too
+const following = new Set();
+
+/** The browser resumes a lost connection by itself, from the last event it saw. */
+function stream(jobId, onevent) {
   return new Promise((resolve) => {
     const events = new EventSource(`/v1/jobs/${jobId}/events`);
     events.addEventListener("job", (message) => {
       const event = JSON.parse(message.data);
       onevent(event);
-      if (FINAL.has(event.state)) {
+      if (isFinal(event)) {
         events.close();
         resolve(event);
       }
@@ -84,5 +97,7 @@ export function follow(jobId, onevent) {
     });
   });
 }
+
+const FINAL = new Set(["done", "failed", "quarantined", "cancelled"]);
 
 export const isFinal = (job) => FINAL.has(job.state);

@@ -1,0 +1,109 @@
+"""`python -m api`: serve on the address of the settings until told to stop, and write down where."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from mm.errors import Conflict, MMError
+from mm.settings import load_settings
+
+if TYPE_CHECKING:
+    from mm.settings import Settings
+
+STOP_SECONDS = 3  # given to open responses at the end; a client that follows a job would hold on for ever
+
+
+class Server(uvicorn.Server):
+    """Tells where it listens once it answers: `run/api.json` in the home folder, there for as long as it runs."""
+
+    def __init__(self, config: uvicorn.Config, note: Path, address: tuple[str, int]) -> None:
+        super().__init__(config)
+        self._note = note
+        self._address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            write_note(self._note, self._address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._note.unlink(missing_ok=True)
+        await super().shutdown(sockets)
+
+
+def write_note(path: Path, address: tuple[str, int]) -> None:
+    """Write process id, host and port, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w") as file:
+        json.dump({"pid": os.getpid(), "host": address[0], "port": address[1]}, file)
+        file.flush()
+        os.fsync(handle)
+    Path(name).replace(path)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on the address. Raises `Conflict` when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Conflict(
+            f"The address {host} port {port} cannot be listened on: {error.strerror or error}. "
+            "MM_HOST and MM_PORT choose another; port 0 takes a free one."
+        ) from error
+
+
+def configure_logs(level: str) -> None:
+    """One line of key=value an event, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(bool_as_flag=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal comes. Raises `MMError` when it cannot start."""
+    configure_logs(settings.log_level)
+    listener = bind(settings.host, settings.port)
+    address = listener.getsockname()[:2]
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    structlog.get_logger().info("listening", host=address[0], port=address[1])
+    Server(config, settings.root / "run" / "api.json", address).run(sockets=[listener])
+
+
+def main() -> int:
+    try:
+        serve(load_settings())
+    except MMError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

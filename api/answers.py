@@ -1,0 +1,99 @@
+"""From a question to the answer: check it, open its files in the sandbox, encode, search, and dress the hits."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from api.present import hit_of
+from mm.errors import InvalidInput, TooLarge
+from mm.media.types import Span
+from mm.schemas import Hit, Kind, SearchRequest, SearchResponse
+from mm.spaces.question import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.questions import Query, QueryFile
+    from api.service import Service
+    from indexes.search import SearchHit
+    from mm.media.types import RGB, MediaInfo, Waveform
+    from mm.spaces.types import Question
+    from mm.settings import Settings
+
+FIELD_OF: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "clip"}
+WORD_OF: dict[Kind, str] = {"image": "a picture", "audio": "a sound", "video": "a video"}
+FRAME_PIXELS = 512  # longest side of what is decoded of a question; towers read less
+
+
+def answer(service: Service, query: Query) -> SearchResponse:
+    """Answer a question. Blocks while towers run. Raises `InvalidInput`, `TooLarge`, `MediaError`, `Unavailable`."""
+    started = time.perf_counter()
+    check(query, service.settings)
+    question = _encode(service, query)
+    floor = question.floor if query.request.floor is None else query.request.floor
+    found = service.searcher.search(question, query.request.k, query.request.filters, floor)
+    hits = _dress(service, found)
+    seconds = time.perf_counter() - started
+    service.metrics.searches.labels("+".join(sorted(query.files)) or "text", str(bool(hits)).lower()).inc()
+    service.metrics.search_seconds.observe(seconds)
+    return SearchResponse(
+        hits=hits, space=str(service.space.id), floor=floor, heard=question.heard, notes=list(question.notes), seconds=seconds
+    )
+
+
+def check(query: Query, settings: Settings) -> None:
+    """Raise `InvalidInput` or `TooLarge` for values that no search can have."""
+    request: SearchRequest = query.request
+    if not 1 <= request.k <= settings.max_hits:
+        raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
+    text = request.text or ""
+    if len(text) > settings.query_chars:
+        raise TooLarge(f"The question has {len(text):,} characters; at most {settings.query_chars:,} are read (MM_QUERY_CHARS).")
+    if not text.strip() and not query.files:
+        raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
+
+
+def _encode(service: Service, query: Query) -> Question:
+    picture: RGB | None = None
+    clip: list[RGB] | None = None
+    sound: Waveform | None = None
+    opened: set[Kind] = set()
+    for field, file in query.files.items():
+        info = service.reader.probe(file.path, file.name)
+        _refuse_misplaced(field, file, info, opened)
+        opened.add(info.kind)
+        _refuse_longer(file, info, service.settings.query_seconds)
+        if info.kind == "image":
+            picture = service.reader.image(file.path, file.name, longest=FRAME_PIXELS)
+            continue
+        whole = Span(0.0, info.duration)
+        if info.kind == "video":
+            frames = service.reader.frames(file.path, file.name, whole, service.settings.sample_fps, FRAME_PIXELS)
+            clip = [frame.image for frame in frames]
+        if info.has_audio:
+            sound = service.reader.waveform(file.path, file.name, whole)
+    text = (query.request.text or "").strip() or None
+    return ask(service.space, text=text, picture=picture, clip=clip, sound=sound)
+
+
+def _refuse_misplaced(field: str, file: QueryFile, info: MediaInfo, opened: set[Kind]) -> None:
+    right = FIELD_OF[info.kind]
+    if field not in {"file", right}:
+        raise InvalidInput(f"{file.name} is {WORD_OF[info.kind]}: send it in the field `{right}`, not `{field}`.")
+    if info.kind in opened:
+        raise InvalidInput(f"The question brings {WORD_OF[info.kind]} twice; one is taken.")
+
+
+def _refuse_longer(file: QueryFile, info: MediaInfo, limit: float) -> None:
+    if info.duration > limit:
+        raise TooLarge(
+            f"{file.name} lasts {info.duration:.0f} s; a question may bring {limit:.0f} s (MM_QUERY_SECONDS). "
+            "Cut out the part you mean."
+        )
+
+
+def _dress(service: Service, found: Sequence[SearchHit]) -> list[Hit]:
+    """Hits with their items; an item deleted since the search is left out."""
+    rows = {item_id: service.store.catalog.get_item(item_id) for item_id in {hit.item_id for hit in found}}
+    return [hit_of(hit, item) for hit in found if (item := rows[hit.item_id]) is not None]

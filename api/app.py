@@ -1,0 +1,44 @@
+"""The FastAPI application: routes, errors, the parts it opens at start and closes at the end."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+import mm
+from api import openapi, problems
+from api.metrics import Metrics
+from api.observe import Observe
+from api.origin import SameOrigin
+from api.routes import embeddings, health, jobs, media, models, page, search
+from api.service import open_service
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mm.settings import Settings
+
+SUMMARY = "Put media in, ask in words, with a picture, a sound or a clip, and get the moments back."
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; nothing is opened before it starts."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with open_service(settings, metrics) as service:
+            app.state.service = service
+            yield
+
+    app = FastAPI(title="mm", summary=SUMMARY, version=mm.__version__, lifespan=lifespan, redoc_url=None, docs_url=None)
+    for routes in (media, jobs, search, embeddings, models, health, page):
+        app.include_router(routes.router)
+    app.mount("/static", page.files)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(Observe, metrics=metrics)  # added last, so outermost: refusals are counted and get an id too
+    problems.install(app)
+    openapi.install(app)
+    return app

@@ -1,0 +1,124 @@
+"""Where items come into the library and leave it: probe, commit the bytes, write the rows, ring; and the way back."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from api.present import item_of, job_of
+from indexes.rows import NewItem
+from mm.errors import MediaError, MMError, NotFound, TooLarge, Unavailable
+from mm.schemas import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.metrics import Metrics
+    from api.thumbnails import Thumbnails
+    from indexes import Store
+    from indexes.blobs import BlobWriter
+    from indexes.rows import ItemRow
+    from mm.media import MediaReader
+    from workers.ring import Bell
+
+
+class Library:
+    """Accepts and removes items. Safe to use from several threads."""
+
+    def __init__(
+        self, store: Store, bell: Bell, reader: MediaReader, thumbnails: Thumbnails, metrics: Metrics, upload_bytes: int
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._reader = reader
+        self._thumbnails = thumbnails
+        self._metrics = metrics
+        self._upload_bytes = upload_bytes
+        # A blob and its row come and go together: without this, bytes sent again while their item is deleted lose their blob.
+        self._coming_and_going = threading.Lock()
+
+    def incoming(self) -> Incoming:
+        """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing behind."""
+        return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
+
+    def accept(self, writer: BlobWriter, name: str, size: int, tags: Sequence[str]) -> Upload:
+        """Make the bytes written an item, unless they are one. Raises `MediaError`, `UnsupportedMedia`."""
+        try:
+            if size == 0:
+                raise MediaError(name, "empty", "the file has no bytes")
+            info = self._reader.probe(writer.path, name)
+        except MMError:
+            self._metrics.uploads.labels("refused").inc()
+            raise
+        with self._coming_and_going:
+            sha256, size = writer.commit()
+            item, job, created = self._store.catalog.add_item(
+                NewItem(
+                    sha256=sha256,
+                    name=name,
+                    kind=info.kind,
+                    content_type=info.content_type,
+                    size=size,
+                    duration=info.duration,
+                    width=info.width,
+                    height=info.height,
+                    fps=info.fps,
+                    has_audio=info.has_audio,
+                    tags=list(tags),
+                )
+            )
+        self._metrics.uploads.labels("created" if created else "known").inc()
+        self._ring(job.id)
+        return Upload(item=item_of(item), job=job_of(job), created=created)
+
+    def item(self, item_id: str) -> ItemRow:
+        """The row of an item. Raises `NotFound`."""
+        row = self._store.catalog.get_item(item_id)
+        if row is None:
+            raise NotFound(f"There is no item {item_id!r}.")
+        return row
+
+    def remove(self, item_id: str) -> None:
+        """Delete an item, its bytes and its pictures. Raises `NotFound`."""
+        with self._coming_and_going:
+            sha256 = self.item(item_id).sha256
+            self._store.catalog.delete_item(item_id)
+            self._store.blobs.delete(sha256)
+        self._thumbnails.forget(item_id)
+
+    def _ring(self, job_id: str) -> None:
+        try:
+            self._bell.ring_plan(job_id)
+        except Unavailable as error:
+            structlog.get_logger().warning("the broker is away; the sweeper will ring", job_id=job_id, detail=str(error))
+
+
+class Incoming:
+    """The bytes of one upload on their way to disk: write, then accept."""
+
+    def __init__(self, library: Library, writer: BlobWriter, limit: int, metrics: Metrics) -> None:
+        self._library = library
+        self._writer = writer
+        self._limit = limit
+        self._metrics = metrics
+        self.size = 0
+
+    def __enter__(self) -> Incoming:
+        self._writer.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.__exit__(*error)
+
+    def write(self, data: bytes, /) -> None:
+        """Raises `TooLarge` at the first byte over the limit."""
+        self.size += len(data)
+        if self.size > self._limit:
+            raise TooLarge(f"The file is larger than {self._limit:,} bytes, the most that is taken (MM_UPLOAD_BYTES).")
+        self._writer.write(data)
+        self._metrics.upload_bytes.inc(len(data))
+
+    def accept(self, name: str, tags: Sequence[str]) -> Upload:
+        return self._library.accept(self._writer, name, self.size, tags)

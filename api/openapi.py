@@ -1,0 +1,114 @@
+"""What the OpenAPI document says beyond what FastAPI finds out: problems, bodies that are streamed, examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi.openapi.utils import get_openapi
+
+from api import problems
+from mm.errors import InvalidInput, MMError
+from mm.schemas import EmbeddingRequest, ImportRequest, Problem, SearchRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+
+JSON = dict[str, object]
+
+REF = "#/components/schemas/{model}"
+BODIES = (SearchRequest, EmbeddingRequest, ImportRequest, Problem)  # shapes that no route's signature names
+BINARY: JSON = {"type": "string", "format": "binary"}
+
+
+def responses(*errors: type[MMError]) -> dict[int | str, JSON]:
+    """Problem responses for a route, by status; `InvalidInput` is always among them."""
+    by_status: dict[int, list[type[MMError]]] = {}
+    for error in (InvalidInput, *errors):
+        by_status.setdefault(error.status, []).append(error)
+    return {status: _problem(of_status) for status, of_status in sorted(by_status.items())}
+
+
+def _problem(errors: list[type[MMError]]) -> JSON:
+    first = errors[0]
+    example = {
+        "type": problems.TYPE_BASE + first.slug,
+        "title": first.title,
+        "status": first.status,
+        "detail": (first.__doc__ or first.title).splitlines()[0],
+    }
+    return {
+        "description": " / ".join(error.title for error in errors),
+        "content": {problems.MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}, "example": example}},
+    }
+
+
+def json_body(shape: type[BaseModel], **examples: JSON) -> JSON:
+    """Body of a route that reads its JSON itself, within a limit."""
+    return {"requestBody": {"required": True, "content": {"application/json": _json_content(shape, examples)}}}
+
+
+def search_body(**examples: JSON) -> JSON:
+    """JSON, or form data with the same fields and files."""
+    properties: JSON = {
+        "text": {"type": "string"},
+        "k": {"type": "integer", "default": 10},
+        "floor": {"type": "number"},
+        "filters": {"type": "string", "description": "JSON of `Filters`."},
+        "picture": BINARY,
+        "sound": BINARY,
+        "clip": BINARY,
+        "file": {**BINARY, "description": "A picture, a sound or a clip; the service finds out which."},
+    }
+    form: JSON = {"schema": {"type": "object", "properties": properties}}
+    content = {"application/json": _json_content(SearchRequest, examples), "multipart/form-data": form}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def upload_body() -> JSON:
+    """Form data, or the bytes alone."""
+    properties: JSON = {
+        "file": BINARY,
+        "name": {"type": "string", "description": "Overrides the file's name."},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    }
+    form: JSON = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
+    content = {"multipart/form-data": form, "application/octet-stream": {"schema": BINARY}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _json_content(shape: type[BaseModel], examples: Mapping[str, JSON]) -> JSON:
+    named = {name: {"value": value} for name, value in examples.items()}
+    return {"schema": {"$ref": REF.format(model=shape.__name__)}, **({"examples": named} if named else {})}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` complete, and computed once."""
+
+    def openapi() -> JSON:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> JSON:
+    document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=app.openapi_tags)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for shape in BODIES:
+        schema = shape.model_json_schema(ref_template=REF)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[shape.__name__] = schema
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            # FastAPI's own shape of a validation error, which never leaves: see api.problems.
+            found = operation["responses"].get("422", {})
+            if "HTTPValidationError" in str(found):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    return document

@@ -1,0 +1,80 @@
+"""Readiness: each check does a little of what the service is for, and says in words what is hit when it fails."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from mm.errors import MMError, Unavailable
+from mm.schemas import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.service import Service
+
+WORK_SECONDS = 60.0
+"""A worker that did nothing for so long, not even answer the sweeper's ping, does not work, whether its process lives or not."""
+STALE_SECONDS = 10.0
+"""An index that was not brought up to date for so long no longer follows what is added; many times the usual interval."""
+FREE_BYTES = 64 << 20
+"""Least room on the disk for the service to go on writing."""
+
+
+def look(service: Service) -> list[Check]:
+    """All checks, the cheapest first. None raises."""
+    return [
+        _attempt("catalog", lambda: _catalog(service), "Uploads and searches fail."),
+        _attempt("blobs", lambda: _blobs(service), "Uploads fail."),
+        _attempt("index", lambda: _index(service), "Searches miss what is new."),
+        service.towers.check(),
+        _attempt("worker", lambda: _worker(service), "Ingest waits; uploads are accepted."),
+        _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),
+    ]
+
+
+def _attempt(name: str, check: Callable[[], str], hit: str) -> Check:
+    """Run `check`, which says what it found or raises; `hit` says what does not work then."""
+    try:
+        return Check(name=name, ok=True, detail=check())
+    except (MMError, OSError) as error:
+        return Check(name=name, ok=False, detail=f"{str(error).rstrip('.')}. {hit}")
+
+
+def _catalog(service: Service) -> str:
+    service.store.catalog.list_jobs(1)
+    return "The catalog answers."
+
+
+def _blobs(service: Service) -> str:
+    with service.store.blobs.writer() as writer:  # left uncommitted, so nothing stays
+        writer.write(b"ready?")
+    free = shutil.disk_usage(service.settings.root).free
+    if free < FREE_BYTES:
+        raise Unavailable(f"The disk of {service.settings.root} has {free:,} bytes left")
+    return f"Files can be written; {free / 1e9:.1f} GB are free."
+
+
+def _index(service: Service) -> str:
+    refreshed_at = service.searcher.refreshed_at
+    age = float("inf") if refreshed_at is None else time.time() - refreshed_at
+    if age > STALE_SECONDS + service.settings.refresh_seconds:
+        since = "the start" if refreshed_at is None else f"{age:.0f} s ago"
+        raise Unavailable(f"The index was not brought up to date since {since}")
+    return "The index follows the catalog."
+
+
+def _worker(service: Service) -> str:
+    last = service.store.catalog.last_beat()
+    if last is None:
+        raise Unavailable("No worker has worked yet")
+    age = time.time() - last
+    if age > WORK_SECONDS:
+        raise Unavailable(f"The last sign of a worker is {age:.0f} s old")
+    return "A worker works."
+
+
+def _broker(service: Service) -> str:
+    waiting = service.bell.waiting()
+    return f"The broker answers; {waiting} tasks wait."

@@ -1,0 +1,81 @@
+"""Work on uploads: how far it is, live, and how to stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api import sse
+from api.openapi import responses
+from api.present import event_of, job_of
+from api.service import Service, ServiceDep
+from mm.errors import Conflict, InvalidInput, NotFound
+from mm.schemas import FINAL_STATES, Job, JobEvent, JobList
+
+if TYPE_CHECKING:
+    from indexes.rows import JobRow
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+EVENTS_AT_ONCE = 200
+
+
+@router.get("", summary="The latest jobs", responses=responses())
+def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> JobList:
+    """Newest first."""
+    return JobList(data=[job_of(row) for row in service.store.catalog.list_jobs(limit)])
+
+
+@router.get("/{job_id}", summary="One job", responses=responses(NotFound))
+def get_job(job_id: str, service: ServiceDep) -> Job:
+    """Its state, how far it is, and why it failed if it did."""
+    return job_of(_job(service, job_id))
+
+
+@router.post("/{job_id}/cancel", summary="Stop a job", responses=responses(NotFound, Conflict))
+def cancel_job(job_id: str, service: ServiceDep) -> Job:
+    """Its item stays, cancelled; the same bytes sent again begin anew."""
+    job = _job(service, job_id)
+    if job.state in FINAL_STATES and job.state != "cancelled":
+        raise Conflict(f"The job {job_id} is {job.state} already; there is nothing to stop.")
+    service.store.catalog.cancel_job(job_id)
+    return job_of(_job(service, job_id))
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Progress of a job, live",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "Server-sent events named `job`, each a `JobEvent`", "content": {sse.MEDIA_TYPE: {}}},
+        204: {"description": "The job is over and every event was seen"},
+        **responses(NotFound),
+    },
+)
+async def job_events(job_id: str, service: ServiceDep, last_event_id: Annotated[str | None, Header()] = None) -> Response:
+    """From the first event, or behind `Last-Event-ID`; the stream ends after a final state, or when the item is deleted."""
+    if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
+        raise InvalidInput(f"Last-Event-ID is {last_event_id[:40]!r}; it must be the number of an event.")
+    after = int(last_event_id or 0)
+
+    def read(behind: int) -> list[JobEvent] | None:
+        rows = service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)
+        if not rows and service.store.catalog.get_job(job_id) is None:  # its item was deleted
+            return None
+        return [event_of(row) for row in rows]
+
+    job = await run_in_threadpool(_job, service, job_id)
+    if job.state in FINAL_STATES and not await run_in_threadpool(read, after):
+        return Response(status_code=204)  # tells a browser's EventSource not to come back
+    events = sse.stream(lambda behind: run_in_threadpool(read, behind), after)
+    return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+def _job(service: Service, job_id: str) -> JobRow:
+    row = service.store.catalog.get_job(job_id)
+    if row is None:
+        raise NotFound(f"There is no job {job_id!r}.")
+    return row

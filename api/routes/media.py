@@ -1,0 +1,138 @@
+"""Media in, out, listed and deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import read_json
+from api.imports import import_folder
+from api.names import content_disposition
+from api.openapi import JSON, json_body, responses, upload_body
+from api.present import item_of
+from api.ranges import serve_file
+from api.service import ServiceDep
+from api.uploads import receive
+from indexes.rows import ItemFilters
+from mm.errors import Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
+from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
+
+router = APIRouter(prefix="/v1/media", tags=["media"])
+
+IMPORT_BYTES = 64 << 10  # of an import's JSON
+# Stored bytes are somebody else's: opened by themselves they run nothing and load nothing.
+UNTRUSTED = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+BYTES: JSON = {"content": {"application/octet-stream": {}}}
+WEBP: JSON = {"content": {"image/webp": {}}}
+
+
+@router.post(
+    "",
+    summary="Upload a picture, a sound or a video",
+    status_code=202,
+    responses={
+        200: {"model": Upload, "description": "The same bytes are an item already"},
+        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}},
+        **responses(UnsupportedMedia, MediaError, TooLarge),
+    },
+    openapi_extra=upload_body(),
+)
+async def upload(
+    request: Request,
+    response: Response,
+    service: ServiceDep,
+    name: Annotated[str | None, Query(description="File name, for a raw body.")] = None,
+    tag: Annotated[list[str], Query(description="Tags, for a raw body.")] = [],  # noqa: B006
+) -> Upload:
+    """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its content decides."""
+    with service.library.incoming() as incoming:
+        label = await receive(request, incoming, service.settings.upload_bytes)
+        done = await run_in_threadpool(incoming.accept, label.name, label.tags)
+    response.headers["Location"] = f"/v1/jobs/{done.job.id}"
+    response.status_code = 202 if done.created else 200
+    return done
+
+
+@router.post(
+    "/import",
+    summary="Import a folder that the server can see",
+    responses=responses(Forbidden, NotFound),
+    openapi_extra=json_body(ImportRequest, folder={"folder": "2026/holiday", "tags": ["holiday"]}),
+)
+async def import_media(request: Request, service: ServiceDep) -> ImportResponse:
+    """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT is set."""
+    wanted = await read_json(request, ImportRequest, IMPORT_BYTES, "import_root")
+    return await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
+
+
+@router.get("", summary="List items, newest first", responses=responses())
+def list_media(
+    service: ServiceDep,
+    kind: Annotated[list[Kind], Query(description="Any of these kinds.")] = [],  # noqa: B006
+    tag: Annotated[list[str], Query(description="All of these tags.")] = [],  # noqa: B006
+    status: Annotated[ItemStatus | None, Query(description="Only items in this state.")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> ItemPage:
+    """One page; `next` is null on the last."""
+    rows, following = service.store.catalog.list_items(ItemFilters(kinds=kind, tags=tag, status=status), limit, cursor)
+    return ItemPage(items=[item_of(row) for row in rows], next=following)
+
+
+@router.get("/{item_id}", summary="One item", responses=responses(NotFound))
+def get_media(item_id: str, service: ServiceDep) -> Item:
+    """What is known of it, and how far the work on it is."""
+    return item_of(service.library.item(item_id))
+
+
+@router.head("/{item_id}/content", include_in_schema=False)
+@router.get(
+    "/{item_id}/content",
+    summary="The bytes as they were uploaded",
+    response_class=Response,
+    responses={
+        200: BYTES,
+        206: {"description": "The range that was asked for", **BYTES},
+        416: {"description": "The range starts behind the end"},
+        **responses(NotFound),
+    },
+)
+def get_content(item_id: str, request: Request, service: ServiceDep) -> Response:
+    """Takes one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256."""
+    item = service.library.item(item_id)
+    headers = {"Content-Type": item.content_type, "Content-Disposition": content_disposition(item.name), **UNTRUSTED}
+    return serve_file(request, service.store.blobs.path(item.sha256), item.sha256, headers)
+
+
+@router.get(
+    "/{item_id}/thumbnail",
+    summary="A small picture of a moment",
+    response_class=Response,
+    responses={200: WEBP, **responses(NotFound, MediaError)},
+)
+def get_thumbnail(
+    item_id: str,
+    request: Request,
+    service: ServiceDep,
+    t: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")] = 0.0,
+    size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; the next larger of a few sizes.")] = 320,
+) -> Response:
+    """WebP; of a sound, its loudness drawn from that moment on."""
+    item = service.library.item(item_id)
+    headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    picture = service.thumbnails.get(item, service.store.blobs.path(item.sha256), t, size)
+    return Response(picture, media_type="image/webp", headers=headers)
+
+
+@router.delete("/{item_id}", summary="Delete an item", status_code=204, responses=responses(NotFound))
+def delete_media(item_id: str, service: ServiceDep) -> None:
+    """Its bytes, its moments and its thumbnails; work on it is cancelled."""
+    service.library.remove(item_id)

@@ -1,0 +1,36 @@
+"""Questions and their answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import anyio
+from fastapi import APIRouter, Request
+
+from api.answers import answer, check
+from api.openapi import responses, search_body
+from api.questions import read_query
+from api.service import ServiceDep
+from mm.errors import MediaError, TooLarge, Unavailable, UnsupportedMedia
+from mm.schemas import SearchResponse
+
+router = APIRouter(prefix="/v1/search", tags=["search"])
+
+
+@router.post(
+    "",
+    summary="Ask in words, with a picture, a sound, a clip, or several at once",
+    responses=responses(UnsupportedMedia, MediaError, TooLarge, Unavailable),
+    openapi_extra=search_body(
+        words={"text": "a dog jumps over a fence", "k": 5},
+        filtered={"text": "the opening of the meeting", "filters": {"kinds": ["video"], "tags": ["work"]}, "floor": 0.5},
+    ),
+)
+async def search(request: Request, service: ServiceDep) -> SearchResponse:
+    """The moments that answer, best first; no hits means that nothing matches. `notes` says what could not be considered."""
+    with TemporaryDirectory(dir=service.scratch) as scratch:
+        query = await read_query(request, Path(scratch), service.settings)
+        check(query, service.settings)
+        await anyio.to_thread.run_sync(service.towers.wait, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(answer, service, query, limiter=service.encoders)

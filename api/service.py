@@ -1,0 +1,91 @@
+"""The parts a running service is made of, opened and closed together; routes get them as one typed dependency."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+from fastapi import Depends, Request
+
+from api.library import Library
+from api.metrics import Metrics
+from api.thumbnails import Thumbnails
+from api.towers import Towers
+from indexes import Store, open_store
+from indexes.search import Searcher
+from mm.media import MediaReader
+from mm.settings import Settings
+from mm.spaces import Space, load_space
+from workers.ring import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENCODERS = min(4, os.cpu_count() or 1)  # questions that are encoded at once; more only take turns on the same cores
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What routes need. Everything in it may be used from several threads."""
+
+    settings: Settings
+    metrics: Metrics
+    store: Store
+    searcher: Searcher
+    space: Space
+    towers: Towers
+    bell: Bell
+    reader: MediaReader
+    thumbnails: Thumbnails
+    library: Library
+    encoders: anyio.CapacityLimiter
+    scratch: Path  # for files of questions; emptied at start
+
+
+@contextmanager
+def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
+    """Open every part, and close what was opened whatever happens. Towers load in the background."""
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(settings))
+        space = load_space(settings.space, settings)
+        searcher = stack.enter_context(Searcher(store, space.id, settings))
+        reader = stack.enter_context(MediaReader.from_settings(settings))
+        # A child of its own, so that a page of thumbnails does not keep an upload or a question waiting.
+        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings))
+        thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader)
+        bell = Bell(settings)
+        yield Service(
+            settings=settings,
+            metrics=metrics,
+            store=store,
+            searcher=searcher,
+            space=space,
+            towers=stack.enter_context(Towers(space)),
+            bell=bell,
+            reader=reader,
+            thumbnails=thumbnails,
+            library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
+            encoders=anyio.CapacityLimiter(ENCODERS),
+            scratch=_empty(settings.root / "cache" / "questions"),
+        )
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def get_service(request: Request) -> Service:
+    """The running service of the application that got the request."""
+    service = request.app.state.service
+    assert isinstance(service, Service)
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]

@@ -1,0 +1,82 @@
+"""Small pictures of moments: decoded in the sandbox once, then served from a cache on disk that may be deleted at any time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from mm.media.thumbnail import encode_webp
+from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
+
+if TYPE_CHECKING:
+    from indexes.rows import ItemRow
+    from mm.media import MediaReader
+
+SIZES = (160, 320, 640, 1280)  # longest side, px; a request gets the next larger one, so that few are ever made
+MAX_CACHED = 2000  # pictures of one item on disk; beyond, they are made anew each time
+WAVEFORM_SECONDS = 30.0  # of a sound are drawn, from the asked moment on
+BACKGROUND, BAR = (24, 32, 44), (96, 190, 255)
+
+
+class Thumbnails:
+    """Thumbnails of stored items, kept under `folder`. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, reader: MediaReader) -> None:
+        self._folder = folder
+        self._reader = reader
+
+    def get(self, item: ItemRow, blob: Path, time: float, longest: int) -> bytes:
+        """WebP of `item` at `time` seconds, its longest side about `longest` px. Raises `MediaError`."""
+        size = next((size for size in SIZES if size >= longest), SIZES[-1])
+        time = min(max(time, 0.0), item.duration)
+        path = self._of(item.id) / f"{round(time * 1000)}-{size}.webp"
+        if path.exists():
+            return path.read_bytes()
+        picture = encode_webp(self._picture(item, blob, time, size), longest=size)
+        self._keep(path, picture)
+        return picture
+
+    def forget(self, item_id: str) -> None:
+        """Remove all pictures of an item."""
+        shutil.rmtree(self._of(item_id), ignore_errors=True)
+
+    def _of(self, item_id: str) -> Path:
+        return self._folder / item_id[:2] / item_id
+
+    def _picture(self, item: ItemRow, blob: Path, time: float, size: int) -> RGB:
+        if item.kind == "image":
+            return self._reader.image(blob, item.name, longest=size)
+        if item.kind == "video":
+            return self._reader.frame_at(blob, item.name, time, longest=size)
+        span = Span(time, max(min(time + WAVEFORM_SECONDS, item.duration), time + 0.1))
+        return draw_waveform(self._reader.waveform(blob, item.name, span, rate=SPEECH_RATE), size)
+
+    def _keep(self, path: Path, picture: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if sum(1 for _ in path.parent.iterdir()) >= MAX_CACHED:
+            return
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(picture)
+        Path(name).replace(path)
+
+
+def draw_waveform(samples: Waveform, width: int) -> RGB:
+    """Loudness over time as bars, 16:9, `width` px wide."""
+    height = width * 9 // 16
+    picture = Image.new("RGB", (width, height), BACKGROUND)
+    pen = ImageDraw.Draw(picture)
+    step, bars = max(width // 80, 2), max(width // max(width // 80, 2), 1)
+    peaks = [float(np.abs(part).max(initial=0.0)) for part in np.array_split(samples, bars)]
+    loudest = max(max(peaks), 1e-3)
+    for bar, peak in enumerate(peaks):
+        reach = max(round(0.42 * height * peak / loudest), 1)
+        left = bar * step
+        pen.rectangle((left, height // 2 - reach, left + step * 2 // 3, height // 2 + reach), fill=BAR)
+    return np.asarray(picture, dtype=np.uint8)

@@ -1,0 +1,49 @@
+"""The space's towers, loaded behind the start so that the service answers at once; questions wait for them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from mm.errors import MMError, Unavailable
+from mm.schemas import Check
+
+if TYPE_CHECKING:
+    from mm.spaces import Space
+
+
+class Towers:
+    """Loads the towers once, in a thread."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="towers")
+        self._loaded: Future[None] = self._pool.submit(self._load)
+
+    def __enter__(self) -> Towers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def wait(self) -> None:
+        """Return when every tower is there. Raises `Unavailable` with the reason when one cannot be loaded."""
+        try:
+            self._loaded.result()
+        except (MMError, OSError) as error:
+            raise Unavailable(f"The space {self._space.id} cannot be loaded: {error}") from error
+
+    def check(self) -> Check:
+        """Loaded, loading, or why not; without waiting."""
+        name = "space"
+        if not self._loaded.done():
+            return Check(name=name, ok=False, detail=f"The space {self._space.id} is being loaded; searches wait for it.")
+        try:
+            self.wait()
+        except Unavailable as error:
+            return Check(name=name, ok=False, detail=f"{error} Searches fail.")
+        return Check(name=name, ok=True, detail=f"The space {self._space.id} is loaded.")
+
+    def _load(self) -> None:
+        # Each property loads on first use.
+        _ = (self._space.calibration, self._space.text, self._space.image, self._space.speech)

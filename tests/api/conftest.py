@@ -1,0 +1,134 @@
+"""A real service: the app under a real uvicorn on a free port, with a real store, sandbox and space; only the broker is away."""
+
+from __future__ import annotations
+
+import io
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx2
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image
+
+from api.app import create_app
+from mm.media.types import Span
+from mm.settings import Settings
+from mm.spaces.encode import EncodedEvidence, EncodedSegment
+from tests.api import media
+from workers.shards import read_segments, write_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from api.service import Service
+
+UPLOAD_BYTES = 400 << 20
+QUERY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that answers."""
+
+    url: str
+    service: Service
+    client: httpx2.Client
+
+    def upload(self, data: bytes, name: str = "a.png", *tags: str) -> httpx2.Response:
+        return self.client.post("/v1/media", params={"name": name, "tag": list(tags)}, content=data)
+
+    def uploaded(self, data: bytes, name: str = "a.png", *tags: str) -> dict[str, str]:
+        """The item of a successful upload."""
+        answer = self.upload(data, name, *tags)
+        assert answer.status_code in {200, 202}, answer.text
+        item: dict[str, str] = answer.json()["item"]
+        return item
+
+    def blobs(self) -> set[Path]:
+        """Every file below the blob folder, half-written ones too."""
+        return {path for path in (self.service.settings.root / "blobs").rglob("*") if path.is_file()}
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Running]:
+    """Serve for as long as the block lasts."""
+    app = create_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the service did not start"
+            thread.join(0.02)
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        url = f"http://{host}:{port}"
+        with httpx2.Client(base_url=url, timeout=60) as client:
+            yield Running(url, app.state.service, client)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def import_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("import")
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path) -> Iterator[Running]:
+    settings = Settings(
+        home=tmp_path_factory.mktemp("home"), upload_bytes=UPLOAD_BYTES, query_bytes=QUERY_BYTES, import_root=import_root
+    )
+    with running(settings) as service:
+        yield service
+
+
+def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, str]:
+    """The answer is a problem document of that kind; gives the document."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, str] = answer.json()
+    assert document["type"] == f"/problems/{slug}"
+    assert document["title"]
+    assert document["status"] == status
+    assert document["request_id"] == answer.headers["x-request-id"]
+    assert len(document["detail"]) > 10
+    return document
+
+
+@pytest.fixture(scope="session")
+def library(api: Running) -> dict[str, str]:
+    """Item ids of a talk with two moments, in the second of which a recipe is given, and of a picture."""
+    space = api.service.space
+    said = "here is my recipe for apple cake"
+    (frame,) = space.image.embed([np.full((96, 128, 3), 120, np.uint8)])
+    picture = np.asarray(Image.open(io.BytesIO(media.picture(51))).convert("RGB"))
+    talk = [
+        EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, frame)]),
+        EncodedSegment(1.0, 2.0, 1, [EncodedEvidence("speech", 1.2, 1.9, said, space.text.embed([said])[0])]),
+    ]
+    still = [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.image.embed([picture])[0])])]
+    return {
+        "talk": add_searchable(api, media.video(3.0, seed=50), "talk.mp4", "kitchen", talk),
+        "picture": add_searchable(api, media.picture(51), "blocks.png", "abstract", still),
+    }
+
+
+def add_searchable(api: Running, data: bytes, name: str, tag: str, segments: list[EncodedSegment]) -> str:
+    """Upload, do a worker's writes, and wait until the index serves them."""
+    store, space = api.service.store, api.service.space
+    upload = api.upload(data, name, tag).json()
+    job_id: str = upload["job"]["id"]
+    (chunk,) = store.catalog.plan_job(job_id, space.id, [Span(segments[0].start, segments[-1].end)])
+    assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
+    shard_id = write_segments(store.shards, space.id, segments)
+    assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
+    store.catalog.commit_item(job_id, read_segments(store.shards, space.id, [shard_id]))
+    api.service.searcher.refresh()
+    item_id: str = upload["item"]["id"]
+    return item_id

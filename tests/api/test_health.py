@@ -1,0 +1,68 @@
+"""Alive, ready, measured: what is looked at, and what is said when it fails."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from api.readiness import WORK_SECONDS
+from mm.settings import Settings
+from tests.api import media
+from tests.api.conftest import Running, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_alive(api: Running) -> None:
+    answer = api.client.get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "alive")
+
+
+def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: Running) -> None:
+    api.service.towers.wait()
+    answer = api.client.get("/readyz")
+    assert answer.status_code == 503
+    checks = {check["name"]: check for check in answer.json()["checks"]}
+    failing = {name for name, check in checks.items() if not check["ok"]}
+    assert failing == {"broker", "worker"}
+    for name in failing:
+        assert "ngest" in checks[name]["detail"], "says that ingest is hit"
+    assert {"catalog", "blobs", "space", "index"} <= set(checks)
+
+
+def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path) -> None:
+    with running(Settings(home=tmp_path)) as api:
+        catalog = api.service.store.catalog
+
+        def worker_ok() -> bool:
+            return next(check["ok"] for check in api.client.get("/readyz").json()["checks"] if check["name"] == "worker")
+
+        assert not worker_ok()
+        catalog.beat("w1", time.time() - 2 * WORK_SECONDS)
+        assert not worker_ok()
+        catalog.beat("w1", time.time())
+        assert worker_ok()
+
+
+def test_a_full_or_locked_disk_is_noticed(tmp_path: Path) -> None:
+    with running(Settings(home=tmp_path)) as api:
+        blobs = tmp_path / "blobs"
+        blobs.rename(tmp_path / "away")
+        blobs.write_text("not a folder")
+        checks = {check["name"]: check for check in api.client.get("/readyz").json()["checks"]}
+        assert not checks["blobs"]["ok"]
+        blobs.unlink()
+        (tmp_path / "away").rename(blobs)
+
+
+def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:
+    api.uploaded(media.picture(200))
+    api.upload(b"not media at all " * 20)
+    text = api.client.get("/metrics").text
+    assert 'mm_http_requests_total{method="POST",route="/v1/media",status="202"}' in text
+    assert 'mm_uploads_total{result="created"}' in text
+    assert 'mm_uploads_total{result="refused"}' in text
+    assert 'mm_jobs{state="queued"}' in text
+    assert 'mm_library{what="items"}' in text
+    assert "/v1/media/" + "0" * 8 not in text

@@ -1,0 +1,138 @@
+"""Jobs: state, cancel, and the live stream that resumes where it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api import sse
+from mm.schemas import FINAL_STATES, JobEvent
+from tests.api import media
+from tests.api.conftest import Running, assert_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def new_job(api: Running, seed: int) -> str:
+    job_id: str = api.upload(media.picture(seed), f"{seed}.png").json()["job"]["id"]
+    return job_id
+
+
+def listen(api: Running, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
+    """(id, event) of a job until its stream ends."""
+    headers = {} if after is None else {"Last-Event-ID": str(after)}
+    with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        fields: dict[str, str] = {}
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if line and name:
+                fields[name] = value
+            elif "data" in fields:
+                assert fields["event"] == "job"
+                yield int(fields["id"]), json.loads(fields["data"])
+                fields = {}
+
+
+def work(api: Running, job_id: str, end: str = "done") -> None:
+    """What a worker writes to the catalog on the way."""
+    catalog = api.service.store.catalog
+    catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
+    catalog.update_job(job_id, progress=0.5, stage="encoding")
+    catalog.update_job(job_id, state=end, progress=1.0, stage=end, error=None if end == "done" else "a.png: broken (unreadable)")
+
+
+@pytest.mark.parametrize("end", ["done", "failed", "quarantined"])
+def test_a_stream_follows_a_job_to_its_end(api: Running, end: str) -> None:
+    job_id = new_job(api, 100 + len(end))
+    with ThreadPoolExecutor(1) as pool:
+        events = listen(api, job_id)
+        first = next(events)
+        pool.submit(work, api, job_id, end).result()
+        seen = [first, *events]
+    ids = [event_id for event_id, _ in seen]
+    assert ids == sorted(set(ids))
+    assert [event["id"] for _, event in seen] == ids
+    assert [event["progress"] for _, event in seen][-2:] == [0.5, 1.0]
+    assert seen[-1][1]["state"] == end
+    assert (seen[-1][1]["error"] is None) == (end == "done")
+    assert not {event["state"] for _, event in seen[:-1]} & FINAL_STATES
+
+
+def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: Running) -> None:
+    job_id = new_job(api, 110)
+    work(api, job_id)
+    everything = list(listen(api, job_id))
+    assert len(everything) >= 3
+    for index, (event_id, _) in enumerate(everything[:-1]):
+        assert list(listen(api, job_id, event_id)) == everything[index + 1 :]
+    over = api.client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(everything[-1][0])})
+    assert (over.status_code, over.content) == (204, b"")
+
+
+def test_a_lost_stream_goes_on_where_it_was(api: Running) -> None:
+    job_id = new_job(api, 111)
+    events = listen(api, job_id)
+    last, _ = next(events)
+    events.close()  # type: ignore[attr-defined]
+    work(api, job_id)
+    rest = list(listen(api, job_id, last))
+    assert [event["state"] for _, event in rest] == ["running", "running", "done"]
+
+
+def test_cancel_stops_a_job_once(api: Running) -> None:
+    job_id = new_job(api, 112)
+    answer = api.client.post(f"/v1/jobs/{job_id}/cancel")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert api.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
+    assert list(listen(api, job_id))[-1][1]["state"] == "cancelled"
+    done = new_job(api, 113)
+    work(api, done)
+    assert_problem(api.client.post(f"/v1/jobs/{done}/cancel"), 409, "conflict")
+
+
+def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: Running) -> None:
+    job_id = new_job(api, 114)
+    api.client.post(f"/v1/jobs/{job_id}/cancel")
+    again = api.upload(media.picture(114), "again.png")
+    assert (again.status_code, again.json()["job"]["state"]) == (200, "queued")
+    assert again.json()["job"]["id"] != job_id
+
+
+def test_latest_jobs_come_first(api: Running) -> None:
+    ids = [new_job(api, seed) for seed in (115, 116, 117)]
+    listed = api.client.get("/v1/jobs", params={"limit": 3}).json()["data"]
+    assert [job["id"] for job in listed] == ids[::-1]
+
+
+def test_bad_requests_for_jobs(api: Running) -> None:
+    for path in ("/v1/jobs/job_nosuch", "/v1/jobs/job_nosuch/events"):
+        assert_problem(api.client.get(path), 404, "not-found")
+    assert_problem(api.client.post("/v1/jobs/job_nosuch/cancel"), 404, "not-found")
+    assert_problem(api.client.get("/v1/jobs?limit=0"), 400, "invalid-input")
+    job_id = new_job(api, 118)
+    for bad in ("x", "-1", "٣", "9" * 30):
+        headers = {"Last-Event-ID": bad.encode()}
+        assert_problem(api.client.get(f"/v1/jobs/{job_id}/events", headers=headers), 400, "invalid-input")  # type: ignore[arg-type]
+
+
+def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr(sse, "POLL_SECONDS", 0.0)
+
+    async def nothing(after: int) -> list[JobEvent]:
+        return []
+
+    async def first_two() -> list[bytes]:
+        stream = sse.stream(nothing, 0)
+        return [await anext(stream), await anext(stream)]
+
+    retry, comment = asyncio.run(first_two())
+    assert retry.startswith(b"retry: ")
+    assert comment.startswith(b":")

@@ -1,0 +1,277 @@
+"""Media in and out: every way in, every refusal, ranges, thumbnails, delete."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import socket
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+from tests.api import media
+from tests.api.conftest import Running, assert_problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_raw_upload_becomes_an_item_with_a_job(api: Running) -> None:
+    data = media.picture(1)
+    answer = api.upload(data, "Größe.png", "holiday", "lab")
+    assert answer.status_code == 202, answer.text
+    upload = answer.json()
+    assert upload["created"]
+    item = upload["item"]
+    assert item["id"] == hashlib.sha256(data).hexdigest()[:32]
+    assert (item["name"], item["kind"], item["size"], item["width"], item["height"]) == ("Größe.png", "image", len(data), 96, 64)
+    assert item["tags"] == ["holiday", "lab"]
+    assert answer.headers["location"] == f"/v1/jobs/{upload['job']['id']}"
+    assert api.client.get(answer.headers["location"]).json()["item_id"] == item["id"]
+    assert api.client.get(f"/v1/media/{item['id']}").json() == item
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(media.picture(2, kind="JPEG"), "image"), (media.sound(0.5), "audio"), (media.video(1.0), "video")]
+)
+def test_a_form_upload_keeps_the_name_and_lets_content_decide(api: Running, data: bytes, kind: str) -> None:
+    answer = api.client.post("/v1/media", files={"file": ("wrong.txt", data, "text/plain")}, data={"tags": ["a,b", "c"]})
+    assert answer.status_code == 202, answer.text
+    item = answer.json()["item"]
+    assert (item["name"], item["kind"], item["tags"]) == ("wrong.txt", kind, ["a", "b", "c"])
+
+
+def test_fields_may_come_behind_the_file(api: Running) -> None:
+    boundary = b"xyz"
+    parts = [b'name="file"; filename="a.png"\r\n\r\n' + media.picture(3), b'name="name"\r\n\r\nbetter.png']
+    body = b"".join(b"--xyz\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--xyz--\r\n"
+    headers = {"content-type": f"multipart/form-data; boundary={boundary.decode()}"}
+    assert api.client.post("/v1/media", content=body, headers=headers).json()["item"]["name"] == "better.png"
+
+
+def test_the_same_bytes_are_one_item(api: Running) -> None:
+    data = media.picture(4)
+    first = api.upload(data, "first.png", "one")
+    before = api.blobs()
+    again = api.client.post("/v1/media", files={"file": ("second.png", data)}, data={"tags": "two"})
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert not again.json()["created"]
+    assert again.json()["job"]["id"] == first.json()["job"]["id"]
+    assert again.json()["item"] == {**first.json()["item"], "tags": ["one", "two"]}
+    assert api.blobs() == before
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "slug"),
+    [
+        pytest.param(b"", 422, "media-error", id="zero bytes"),
+        pytest.param(b"a text is not media " * 50, 415, "unsupported-media", id="text"),
+        pytest.param(
+            b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", 415, "unsupported-media", id="svg"
+        ),
+        pytest.param(b"<!doctype html><script>alert(1)</script>", 415, "unsupported-media", id="html"),
+        pytest.param(media.picture(5, (400, 300))[:200], 422, "media-error", id="truncated picture"),
+        pytest.param(media.video(2.0)[:900], 422, "media-error", id="truncated video"),
+    ],
+)
+def test_what_is_not_media_is_refused_and_leaves_nothing(api: Running, data: bytes, status: int, slug: str) -> None:
+    before = api.blobs()
+    document = assert_problem(api.upload(data, "bad.png"), status, slug)
+    if slug == "media-error":
+        assert document["name"] == "bad.png"
+        assert document["reason"]
+    form = api.client.post("/v1/media", files={"file": ("bad.png", data)})
+    assert_problem(form, status, slug)
+    assert api.blobs() == before
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param({"data": {"name": "x"}, "files": {"other": ("a.png", b"x")}}, id="other field"),
+        pytest.param({"files": [("file", ("a.png", b"x")), ("file", ("b.png", b"y"))]}, id="two files"),
+        pytest.param({"files": {"file": ("a.png", b"x")}, "data": {"colour": "red"}}, id="unknown field"),
+        pytest.param({"content": b"--b\r\n", "headers": {"content-type": "multipart/form-data; boundary=b"}}, id="no end"),
+        pytest.param({"content": b"", "headers": {"content-type": "multipart/form-data"}}, id="no boundary"),
+        pytest.param({"files": {"file": ("a.png", media.picture(6))}, "data": {"tags": "x" * 100}}, id="long tag"),
+    ],
+)
+def test_a_bad_form_is_refused_and_leaves_nothing(api: Running, form: dict[str, object]) -> None:
+    before = api.blobs()
+    assert_problem(api.client.post("/v1/media", **form), 400, "invalid-input")  # type: ignore[arg-type]
+    assert api.blobs() == before
+
+
+def test_an_upload_that_says_it_is_too_large_is_refused_unread(api: Running) -> None:
+    host, port = urlsplit(api.url).hostname, urlsplit(api.url).port
+    with socket.create_connection((host, port), timeout=10) as connection:
+        connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
+        assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_upload_that_was_cut_off_leaves_nothing(api: Running) -> None:
+    before = api.blobs()
+    host, port = urlsplit(api.url).hostname, urlsplit(api.url).port
+    with socket.create_connection((host, port), timeout=10) as connection:
+        connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {8 << 20}\r\n\r\n".encode())
+        connection.sendall(media.sound(20.0))
+        deadline = time.monotonic() + 5
+        while api.blobs() == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(api.blobs() - before) == 1, "the upload is on its way to disk"
+    deadline = time.monotonic() + 5
+    while api.blobs() != before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert api.blobs() == before
+
+
+def test_a_page_of_another_origin_changes_nothing(api: Running) -> None:
+    before = api.blobs()
+    for headers in ({"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}):
+        assert_problem(api.client.post("/v1/media", content=media.picture(7), headers=headers), 403, "forbidden")
+    assert api.blobs() == before
+    own = api.client.post("/v1/media", content=media.picture(7), headers={"origin": api.url})
+    assert own.status_code == 202
+
+
+def test_listing_filters_and_pages(api: Running) -> None:
+    pictures = [api.uploaded(media.picture(seed), f"{seed}.png", "listed")["id"] for seed in range(20, 25)]
+    sound = api.uploaded(media.sound(0.3, 300), "s.wav", "listed", "loud")["id"]
+
+    def listed(**query: object) -> list[str]:
+        return [item["id"] for item in api.client.get("/v1/media", params=query).json()["items"]]  # type: ignore[arg-type]
+
+    assert listed(tag="listed") == [sound, *reversed(pictures)]
+    assert listed(tag="listed", kind="image") == pictures[::-1]
+    assert listed(tag=["listed", "loud"]) == [sound]
+    assert listed(tag="listed", status="processing") == [sound, *reversed(pictures)]
+    assert listed(tag="listed", status="ready") == []
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        query = {"tag": "listed", "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = api.client.get("/v1/media", params=query).json()
+        seen += [item["id"] for item in page["items"]]
+        if (cursor := page["next"]) is None:
+            break
+    assert seen == [sound, *reversed(pictures)]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "kind=hologram", "status=lost", "cursor=%00nonsense"])
+def test_a_bad_listing_is_refused(api: Running, query: str) -> None:
+    assert_problem(api.client.get(f"/v1/media?{query}"), 400, "invalid-input")
+
+
+@pytest.mark.parametrize("path", ["", "/content", "/thumbnail"])
+@pytest.mark.parametrize("item_id", ["0" * 32, "no-such", "%2e%2e%2fcatalog.db"])
+def test_no_such_item(api: Running, path: str, item_id: str) -> None:
+    assert_problem(api.client.get(f"/v1/media/{item_id}{path}"), 404, "not-found")
+
+
+def test_content_comes_whole_in_parts_and_with_safe_headers(api: Running) -> None:
+    data = media.sound(1.0, 500)
+    item = api.uploaded(data, 'odd "name"\n; é.wav')
+    url = f"/v1/media/{item['id']}/content"
+    whole = api.client.get(url)
+    assert whole.content == data
+    assert whole.headers["content-type"] == item["content_type"]
+    assert whole.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in whole.headers["content-security-policy"]
+    assert whole.headers["content-disposition"].startswith("inline; filename=")
+    etag = whole.headers["etag"]
+    assert etag == f'"{hashlib.sha256(data).hexdigest()}"'
+
+    head = api.client.head(url)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(data)))
+
+    part = api.client.get(url, headers={"range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, data[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(data)}"
+    assert api.client.get(url, headers={"range": "bytes=-50"}).content == data[-50:]
+    assert api.client.get(url, headers={"range": "bytes=5-", "if-range": etag}).status_code == 206
+    changed = api.client.get(url, headers={"range": "bytes=5-", "if-range": '"other"'})
+    assert (changed.status_code, changed.content) == (200, data)
+    assert api.client.get(url, headers={"if-none-match": f'"x", {etag}'}).status_code == 304
+
+    behind = api.client.get(url, headers={"range": f"bytes={len(data)}-"})
+    assert_problem(behind, 416, "range-not-satisfiable")
+    assert behind.headers["content-range"] == f"bytes */{len(data)}"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"), [(media.picture(30), "p.png"), (media.video(2.0, seed=3), "v.mp4"), (media.sound(2.0, 200), "s.wav")]
+)
+def test_a_thumbnail_is_a_small_webp_made_once(api: Running, data: bytes, name: str) -> None:
+    item = api.uploaded(data, name)
+    url = f"/v1/media/{item['id']}/thumbnail"
+    answer = api.client.get(url, params={"t": 1.0, "size": 100})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/webp"
+    image = Image.open(io.BytesIO(answer.content))
+    assert image.format == "WEBP"
+    assert max(image.size) <= 160
+    cached = list((api.service.settings.root / "cache" / "thumbnails").rglob(f"{item['id']}/*.webp"))
+    assert [path.read_bytes() for path in cached] == [answer.content]
+    assert api.client.get(url, params={"t": 1.0, "size": 100}).content == answer.content
+    assert (
+        api.client.get(url, params={"t": 1.0, "size": 100}, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    )
+    assert api.client.get(url, params={"t": 1e9}).status_code == 200  # the end
+
+
+@pytest.mark.parametrize("query", ["t=-1", "t=nan", "t=x", "size=0", "size=99999"])
+def test_a_bad_thumbnail_is_refused(api: Running, query: str) -> None:
+    item = api.uploaded(media.picture(31))
+    assert_problem(api.client.get(f"/v1/media/{item['id']}/thumbnail?{query}"), 400, "invalid-input")
+
+
+def test_delete_takes_the_bytes_and_the_thumbnails_along(api: Running) -> None:
+    before = api.blobs()
+    item = api.uploaded(media.picture(32))
+    api.client.get(f"/v1/media/{item['id']}/thumbnail")
+    answer = api.client.delete(f"/v1/media/{item['id']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert api.blobs() == before
+    assert not list((api.service.settings.root / "cache" / "thumbnails").rglob(item["id"]))
+    assert_problem(api.client.get(f"/v1/media/{item['id']}"), 404, "not-found")
+    assert_problem(api.client.delete(f"/v1/media/{item['id']}"), 404, "not-found")
+    assert api.upload(media.picture(32)).status_code == 202, "the same bytes may come back"
+
+
+def test_a_folder_is_imported_and_links_are_refused(api: Running, import_root: Path) -> None:
+    folder = import_root / "trip"
+    (folder / "day 2").mkdir(parents=True)
+    (folder / "a.png").write_bytes(media.picture(40))
+    (folder / "day 2" / "b.wav").write_bytes(media.sound(0.2, 900))
+    (folder / "notes.txt").write_text("not media, " * 40)
+    (folder / "empty.png").touch()
+    outside = import_root.parent / "outside.png"
+    outside.write_bytes(media.picture(41))
+    (folder / "link.png").symlink_to(outside)
+    (folder / "elsewhere").symlink_to(import_root.parent)
+    answer = api.client.post("/v1/media/import", json={"folder": "trip", "tags": ["trip"]})
+    assert answer.status_code == 200, answer.text
+    result = answer.json()
+    assert [(upload["item"]["name"], upload["item"]["tags"]) for upload in result["uploads"]] == [
+        ("a.png", ["trip"]),
+        ("b.wav", ["trip"]),
+    ]
+    assert set(result["refused"]) == {"notes.txt", "empty.png", "link.png", "elsewhere"}
+    assert all(reason.endswith((".", ")")) for reason in result["refused"].values())
+
+
+@pytest.mark.parametrize("folder", ["..", "/etc", "trip/../..", "out"])
+def test_an_import_stays_below_its_root(api: Running, import_root: Path, folder: str) -> None:
+    link = import_root / "out"
+    if not link.is_symlink():
+        link.symlink_to(import_root.parent)
+    assert_problem(api.client.post("/v1/media/import", json={"folder": folder}), 403, "forbidden")
+
+
+def test_no_such_folder(api: Running) -> None:
+    assert_problem(api.client.post("/v1/media/import", json={"folder": "nowhere"}), 404, "not-found")
+    assert_problem(api.client.post("/v1/media/import", json={"folder": "a\0b"}), 400, "invalid-input")
+    assert_problem(api.client.post("/v1/media/import", content=b"{"), 400, "invalid-input")

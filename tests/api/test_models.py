@@ -1,0 +1,69 @@
+"""Embeddings and models: the shape that OpenAI's clients know."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+
+from tests.api import media
+from tests.api.conftest import Running, assert_problem
+
+
+def data_url(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+
+def test_texts_and_pictures_become_unit_vectors_in_order(api: Running) -> None:
+    inputs = ["a dog in the snow", data_url(media.picture(1)), "a dog in snow"]
+    answer = api.client.post("/v1/embeddings", json={"input": inputs, "model": "lite"}).json()
+    assert answer["object"] == "list"
+    assert answer["model"] == str(api.service.space.id)
+    assert [row["index"] for row in answer["data"]] == [0, 1, 2]
+    vectors = np.array([row["embedding"] for row in answer["data"]])
+    assert vectors.shape == (3, api.service.space.dim)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+    assert vectors[0] @ vectors[2] > 0.9
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 5
+
+
+def test_base64_holds_the_same_floats(api: Running) -> None:
+    def embedding(**form: str) -> list[float] | str:
+        answer = api.client.post("/v1/embeddings", json={"input": "a dog", **form}).json()
+        vector: list[float] | str = answer["data"][0]["embedding"]
+        return vector
+
+    packed = embedding(encoding_format="base64")
+    assert isinstance(packed, str)
+    np.testing.assert_allclose(np.frombuffer(base64.b64decode(packed), "<f4"), embedding(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "slug"),
+    [
+        ({}, 400, "invalid-input"),
+        ({"input": []}, 400, "invalid-input"),
+        ({"input": ["a", " "]}, 400, "invalid-input"),
+        ({"input": ["a"] * 513}, 400, "invalid-input"),
+        ({"input": [[1, 2]]}, 400, "invalid-input"),
+        ({"input": "a", "encoding_format": "int8"}, 400, "invalid-input"),
+        ({"input": "a", "model": "gpt"}, 404, "not-found"),
+        ({"input": "x" * 2001}, 413, "too-large"),
+        ({"input": "x" * (2 << 20)}, 413, "too-large"),
+        ({"input": "data:image/png;base64,@@@@"}, 400, "invalid-input"),
+        ({"input": data_url(b"not a picture at all")}, 415, "unsupported-media"),
+    ],
+)
+def test_bad_inputs_are_refused(api: Running, body: object, status: int, slug: str) -> None:
+    assert_problem(api.client.post("/v1/embeddings", json=body), status, slug)
+
+
+def test_the_served_space_is_described(api: Running) -> None:
+    (model,) = api.client.get("/v1/models").json()["data"]
+    assert model["id"] == str(api.service.space.id)
+    assert model["dim"] == api.service.space.dim
+    assert {"text", "image", "speech"} <= set(model["towers"])
+    assert len(model["card"]) > 100
+    assert api.client.get("/v1/models/lite").json() == api.client.get(f"/v1/models/{model['id']}").json() == model
+    assert_problem(api.client.get("/v1/models/gpt"), 404, "not-found")

@@ -1,0 +1,105 @@
+"""Whatever goes wrong leaves as a problem document; what the OpenAPI document promises is valid."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from api.app import create_app
+from mm.errors import ERRORS, MMError
+from mm.settings import Settings
+from tests.api.conftest import Running, assert_problem
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def test_no_such_route_and_no_such_method(api: Running) -> None:
+    assert_problem(api.client.get("/v1/nothing"), 404, "not-found")
+    assert_problem(api.client.get("/static/../../settings.py"), 404, "not-found")
+    assert_problem(api.client.put("/v1/media"), 405, "method-not-allowed")
+
+
+def test_a_request_id_is_kept_when_it_is_sane(api: Running) -> None:
+    assert api.client.get("/healthz", headers={"x-request-id": "abc-1.2"}).headers["x-request-id"] == "abc-1.2"
+    for forged in ("a b", "x" * 65, "a;b"):
+        assert re.fullmatch("[0-9a-f]{32}", api.client.get("/healthz", headers={"x-request-id": forged}).headers["x-request-id"])
+
+
+def app_that_fails(error: Exception) -> FastAPI:
+    app = create_app(Settings())
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise error
+
+    return app
+
+
+def get(app: FastAPI, path: str) -> httpx2.Response:
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://mm") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=list(ERRORS))
+def test_every_error_has_its_status_and_slug(error: type[MMError]) -> None:
+    document = assert_problem(get(app_that_fails(error("This is what is wrong.")), "/fails"), error.status, error.slug)
+    assert document["detail"] == "This is what is wrong."
+    assert document["title"] == error.title
+    assert document["instance"] == "/fails"
+
+
+def test_an_unforeseen_error_says_no_more_than_its_id() -> None:
+    answer = get(app_that_fails(ZeroDivisionError("secret")), "/fails")
+    document = assert_problem(answer, 500, "internal")
+    assert document["request_id"] in document["detail"]
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_openapi_document_is_whole() -> None:
+    """Every reference leads somewhere; every operation says what it does and how it fails."""
+    document = create_app(Settings()).openapi()
+    references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
+    assert references <= set(document["components"]["schemas"])
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["summary"], path
+            assert "HTTPValidationError" not in str(operation)
+            if path.startswith("/v1/"):
+                assert any(
+                    "application/problem+json" in answer.get("content", {}) for answer in operation["responses"].values()
+                ), (method, path)
+    search = document["paths"]["/v1/search"]["post"]["requestBody"]["content"]
+    assert set(search) == {"application/json", "multipart/form-data"}
+    assert search["application/json"]["examples"]
+
+
+def test_the_contract_has_its_routes() -> None:
+    paths = set(create_app(Settings()).openapi()["paths"])
+    assert paths == {
+        "/v1/media",
+        "/v1/media/import",
+        "/v1/media/{item_id}",
+        "/v1/media/{item_id}/content",
+        "/v1/media/{item_id}/thumbnail",
+        "/v1/jobs",
+        "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/cancel",
+        "/v1/jobs/{job_id}/events",
+        "/v1/search",
+        "/v1/embeddings",
+        "/v1/models",
+        "/v1/models/{model_id}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }

@@ -1,0 +1,72 @@
+"""`python -m api` as a process: where it listens, how it stops, how large it grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import psutil
+
+from tests.api import media
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UPLOAD_BYTES = 300 << 20
+GROWTH_BYTES = 100 << 20  # far below the file, above what a running service may need anyway
+
+
+@contextmanager
+def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    environment = {**os.environ, "MM_HOME": str(home), "MM_PORT": "0", **settings}
+    note = home / "run" / "api.json"
+    with (home / "log").open("wb") as log:
+        child = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=log)
+    try:
+        while not note.exists():
+            assert child.poll() is None, (home / "log").read_text()
+            time.sleep(0.05)
+        where = json.loads(note.read_text())
+        assert where["pid"] == child.pid
+        yield child, f"http://{where['host']}:{where['port']}"
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(20)
+    assert not note.exists()
+
+
+def test_a_large_upload_does_not_grow_the_process(tmp_path: Path) -> None:
+    with process(tmp_path) as (child, url), httpx2.Client(base_url=url, timeout=60) as client:
+        memory = psutil.Process(child.pid)
+        assert client.post("/v1/media", content=media.sound(0.5)).status_code == 202  # all that is loaded once is loaded
+        before, most = memory.memory_info().rss, 0
+
+        def watched() -> Iterator[bytes]:
+            nonlocal most
+            for block in media.long_sound(UPLOAD_BYTES):
+                most = max(most, memory.memory_info().rss)
+                yield block
+
+        answer = client.post("/v1/media", params={"name": "long.wav"}, content=watched())
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["item"]["size"] == UPLOAD_BYTES + 44
+        assert most - before < GROWTH_BYTES
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        environment = {**os.environ, "MM_HOME": str(tmp_path), "MM_PORT": str(port)}
+        done = subprocess.run([sys.executable, "-m", "api"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr

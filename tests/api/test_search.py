@@ -1,0 +1,148 @@
+"""Questions: every way to ask, the shape of an answer, and every refusal. Real towers, real index."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.api import media
+from tests.api.conftest import QUERY_BYTES, Running, assert_problem
+
+
+def ask(api: Running, **question: object) -> dict[str, object]:
+    answer = api.client.post("/v1/search", json=question)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, object] = answer.json()
+    return document
+
+
+def test_words_find_the_named_moment(api: Running, library: dict[str, str]) -> None:
+    answer = ask(api, text="a recipe for apple cake", k=3)
+    assert answer["space"] == str(api.service.space.id)
+    hits = answer["hits"]
+    assert isinstance(hits, list)
+    best = hits[0]
+    assert best["item"]["id"] == library["talk"]
+    assert (best["start"], best["end"]) == (1.0, 2.0)
+    said = next(piece for piece in best["evidence"] if piece["kind"] == "speech")
+    assert said["text"] == "here is my recipe for apple cake"
+    scores = [piece["score"] for piece in best["evidence"]]
+    assert scores == sorted(scores, reverse=True)
+    assert api.client.get(best["thumbnail"]).headers["content-type"] == "image/webp"
+    assert api.client.get(best["media"]).content == media.video(3.0, seed=50)
+
+
+def test_a_picture_finds_itself_in_every_field(api: Running, library: dict[str, str]) -> None:
+    picture = media.picture(51)
+    for field in ("picture", "file"):
+        answer = api.client.post("/v1/search", files={field: ("q.png", picture)}, data={"k": "1"})
+        assert answer.status_code == 200, answer.text
+        assert [hit["item"]["id"] for hit in answer.json()["hits"]] == [library["picture"]]
+
+
+def test_a_picture_goes_with_words(api: Running, library: dict[str, str]) -> None:
+    answer = api.client.post(
+        "/v1/search", files={"picture": ("q.png", media.picture(51))}, data={"text": "coloured blocks", "floor": "0"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["hits"]
+
+
+def test_a_clip_and_a_sound_are_asked_with(api: Running, library: dict[str, str]) -> None:
+    clip = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(1.0, seed=50))})
+    assert clip.status_code == 200, clip.text
+    sound = api.client.post("/v1/search", files={"sound": ("q.wav", media.sound(1.0))})
+    assert sound.status_code == 200, sound.text
+    assert sound.json()["hits"] == []
+    assert any("sound" in note for note in sound.json()["notes"])
+
+
+def test_nothing_matches_is_an_answer(api: Running, library: dict[str, str]) -> None:
+    answer = ask(api, text="integral of x squared", floor=1.0)
+    assert answer["hits"] == []
+    assert answer["floor"] == 1.0
+
+
+def test_filters_hold(api: Running, library: dict[str, str]) -> None:
+    def items(**filters: object) -> set[str]:
+        hits = ask(api, text="apple cake", floor=0.0, k=100, filters=filters)["hits"]
+        assert isinstance(hits, list)
+        return {hit["item"]["id"] for hit in hits}
+
+    assert items(tags=["kitchen"]) == {library["talk"]}
+    assert items(kinds=["image"]) == {library["picture"]}
+    assert items(items=[library["picture"], "0" * 32]) == {library["picture"]}
+    assert items(uploaded_after="2999-01-01T00:00:00Z") == set()
+    form = {"text": "apple cake", "floor": "0", "filters": json.dumps({"tags": ["kitchen"]})}
+    hits = api.client.post("/v1/search", files={key: (None, value) for key, value in form.items()}).json()["hits"]
+    assert {hit["item"]["id"] for hit in hits} == {library["talk"]}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {},
+        {"text": ""},
+        {"text": " \n"},
+        {"text": "x", "k": 0},
+        {"text": "x", "k": -1},
+        {"text": "x", "k": 10**9},
+        {"text": "x", "k": "many"},
+        {"text": "x", "floor": 1.1},
+        {"text": "x", "floor": "NaN"},
+        {"text": "x", "filters": {"colour": "red"}},
+        {"text": "x", "filters": {"kinds": ["hologram"]}},
+        {"text": "x", "colour": "red"},
+        {"text": ["x"]},
+        [],
+    ],
+)
+def test_a_bad_question_is_refused(api: Running, question: object) -> None:
+    assert_problem(api.client.post("/v1/search", json=question), 400, "invalid-input")
+
+
+@pytest.mark.parametrize("chars", [2001, 1 << 20])
+def test_a_long_question_is_refused(api: Running, chars: int) -> None:
+    for answer in (
+        api.client.post("/v1/search", json={"text": "x" * chars}),
+        api.client.post("/v1/search", files={"text": (None, "x" * chars)}),
+    ):
+        assert "MM_QUERY_CHARS" in assert_problem(answer, 413, "too-large")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("field", "data", "right"),
+    [("picture", "video", "clip"), ("picture", "sound", "sound"), ("clip", "picture", "picture"), ("sound", "video", "clip")],
+)
+def test_a_file_in_the_wrong_field_is_told_where_to_go(api: Running, field: str, data: str, right: str) -> None:
+    files = {"video": media.video(1.0), "sound": media.sound(0.5), "picture": media.picture(1)}
+    answer = api.client.post("/v1/search", files={field: ("q.bin", files[data])})
+    assert f"`{right}`" in assert_problem(answer, 400, "invalid-input")["detail"]
+
+
+def test_bad_files_of_a_question_are_refused(api: Running) -> None:
+    def post(**files: bytes) -> object:
+        return api.client.post("/v1/search", files={field: ("q.bin", data) for field, data in files.items()})
+
+    search = api.client.post
+    assert_problem(search("/v1/search", files={"picture": ("q.png", b"")}), 422, "media-error")
+    assert_problem(search("/v1/search", files={"picture": ("q.png", b"no picture " * 99)}), 415, "unsupported-media")
+    assert_problem(search("/v1/search", files={"sound": ("q.wav", media.sound(61.0)[: QUERY_BYTES + 1])}), 413, "too-large")
+    assert_problem(search("/v1/search", files={"hologram": ("q.bin", b"x")}), 400, "invalid-input")
+    two = [("picture", ("a.png", media.picture(1))), ("picture", ("b.png", media.picture(2)))]
+    assert_problem(search("/v1/search", files=two), 400, "invalid-input")
+    same = {"picture": ("a.png", media.picture(1)), "file": ("b.png", media.picture(2))}
+    assert_problem(search("/v1/search", files=same), 400, "invalid-input")
+    assert_problem(search("/v1/search", files={"filters": (None, "{"), "text": (None, "x")}), 400, "invalid-input")
+    assert_problem(search("/v1/search", files=[("text", (None, "x")), ("text", (None, "y"))]), 400, "invalid-input")
+
+
+def test_a_long_clip_is_refused(api: Running) -> None:
+    answer = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(70.0, fps=2))})
+    assert "MM_QUERY_SECONDS" in assert_problem(answer, 413, "too-large")["detail"]
+
+
+def test_questions_leave_no_files(api: Running, library: dict[str, str]) -> None:
+    api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))})
+    assert list(api.service.scratch.iterdir()) == []
