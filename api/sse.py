@@ -23,7 +23,7 @@ def encode(event: JobEvent) -> bytes:
 
 
 async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent] | None]], after: int) -> AsyncIterator[bytes]:
-    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, and None when the job is gone.
+    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, or None when the job is gone.
 
     A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
     noticed.

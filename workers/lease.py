@@ -30,7 +30,7 @@ class Interrupted(Exception):
 
 
 class Lease:
-    """Keeps the lease on a chunk alive from a thread of its own. The work goes into a `with` block and calls `check` now and then."""
+    """Keeps the lease on a chunk alive from a thread of its own. Work goes into a `with` block and calls `check` now and then."""
 
     def __init__(self, catalog: Catalog, chunk_pk: int, owner: str, seconds: float, stop: StopFlag) -> None:
         self._catalog = catalog

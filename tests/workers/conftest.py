@@ -1,0 +1,151 @@
+"""Real parts: a store in a temporary folder, a sandbox, the lite space (loaded once), a broker of its own for each test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from indexes import Store, open_store
+from indexes.rows import ChunkRow, JobRow, NewItem
+from mm.media import MediaReader
+from mm.media.types import MediaInfo
+from mm.settings import Settings
+from mm.spaces import Space, load_space
+from tests.workers.broker import Broker
+from workers.encode import encode
+from workers.finish import finish
+from workers.plan import plan
+from workers.ring import Bell
+from workers.stop import StopFlag
+from workers.tools import Tools, new_owner
+
+if TYPE_CHECKING:
+    from indexes.shards import ShardStore
+
+LEASE_SECONDS = 1.0
+SWEEP_SECONDS = 0.2
+UNSEEN = MediaInfo("video", "mp4", "video/mp4", 10.0, 160, 120, 0, 4.0, "h264", "")
+
+
+@dataclass(frozen=True)
+class Home:
+    """One library: its settings, an open store to look into, and a broker."""
+
+    settings: Settings
+    store: Store
+    reader: MediaReader
+    broker: Broker
+
+    def add(self, data: bytes, name: str, *, unseen: bool = False) -> str:
+        """What an upload writes, without the bell; `unseen` skips the look at the content. Returns the job's id."""
+        with self.store.blobs.writer() as writer:
+            writer.write(data)
+            sha256, size = writer.commit()
+        info = UNSEEN if unseen else self.reader.probe(self.store.blobs.path(sha256), name)
+        _, job, _ = self.store.catalog.add_item(
+            NewItem(
+                sha256=sha256,
+                name=name,
+                kind=info.kind,
+                content_type=info.content_type,
+                size=size,
+                duration=info.duration,
+                width=info.width,
+                height=info.height,
+                fps=info.fps,
+                has_audio=info.has_audio,
+                tags=[],
+            )
+        )
+        return job.id
+
+    def job(self, job_id: str) -> JobRow:
+        job = self.store.catalog.get_job(job_id)
+        assert job is not None
+        return job
+
+    def chunk(self, job_id: str) -> ChunkRow:
+        """The only chunk of a job."""
+        (chunk,) = self.store.catalog.chunks(job_id)
+        return chunk
+
+    def segments(self, job_id: str) -> list[tuple[float, float]]:
+        """Start and end of the segments in the shards of a job."""
+        chunks = self.store.catalog.chunks(job_id)
+        return [(segment["start"], segment["end"]) for chunk in chunks for segment in stored(self.store.shards, chunk)]
+
+    def encoding(self, job_id: str) -> bool:
+        """Whether a worker has begun to encode."""
+        return self.job(job_id).stage.startswith("encoding")
+
+    def state(self, job_id: str) -> str:
+        return self.job(job_id).state
+
+
+def stored(shards: ShardStore, chunk: ChunkRow) -> list[dict[str, float]]:
+    """The segments in the shard of a chunk that is done."""
+    assert chunk.shard_id is not None
+    segments: list[dict[str, float]] = shards.read(chunk.shard_id, chunk.space).segments
+    return segments
+
+
+@pytest.fixture(scope="session")
+def space() -> Space:
+    return load_space("lite", Settings())
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    folder = tmp_path / "valkey"
+    folder.mkdir()
+    broker = Broker(folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path, broker: Broker) -> Iterator[Home]:
+    settings = Settings(
+        home=tmp_path / "home", broker_url=broker.url, lease_seconds=LEASE_SECONDS, sweep_seconds=SWEEP_SECONDS, max_attempts=2
+    )
+    with open_store(settings) as store, MediaReader.from_settings(settings) as reader:
+        yield Home(settings, store, reader, broker)
+
+
+@contextmanager
+def tools_of(home: Home, space: Space, **changed: object) -> Iterator[Tools]:
+    """Tools as a working process has them, without the sweeper; they share the open store and the loaded space."""
+    settings = home.settings.model_copy(update=changed)
+    with ExitStack() as stack:
+        reader = stack.enter_context(MediaReader.from_settings(settings))
+        bell = Bell(settings)
+        stack.callback(bell.close)
+        yield Tools(settings, home.store, space, reader, bell, StopFlag(), new_owner())
+
+
+@pytest.fixture
+def tools(home: Home, space: Space) -> Iterator[Tools]:
+    with tools_of(home, space) as tools:
+        yield tools
+
+
+def work(tools: Tools, job_id: str) -> None:
+    """All steps of a job, one after the other."""
+    plan(tools, job_id)
+    for chunk in tools.store.catalog.chunks(job_id):
+        encode(tools, chunk.pk)
+    finish(tools, job_id)
+
+
+def expire_lease() -> None:
+    """Wait until every lease that nobody keeps alive has run out."""
+    time.sleep(1.2 * LEASE_SECONDS)

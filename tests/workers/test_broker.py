@@ -1,0 +1,85 @@
+"""What ringers and workers agree on, and what becomes of a bell when the broker does not answer."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from indexes.rows import RingRow
+from mm.errors import Unavailable
+from mm.settings import Settings
+from tests.workers.broker import Broker
+from workers import broker as agreement
+from workers.app import CHILD_KIBIBYTES, create_app
+from workers.broker import VISIBILITY_SECONDS, create_broker
+from workers.ring import Bell, left_to_the_sweeper
+
+
+def test_a_task_is_acknowledged_when_it_is_done_and_taken_one_at_a_time(broker: Broker) -> None:
+    app = create_app(Settings(broker_url=broker.url))
+    assert app.conf.task_acks_late
+    assert app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert (app.conf.worker_pool, app.conf.worker_concurrency) == ("prefork", 1)
+    assert app.conf.worker_max_memory_per_child == CHILD_KIBIBYTES
+    assert CHILD_KIBIBYTES << 10 < 2 << 30
+
+
+def test_the_visibility_timeout_holds_in_all_three_places(broker: Broker) -> None:
+    app = create_app(Settings(broker_url=broker.url))
+    assert app.conf.broker_transport_options["visibility_timeout"] == VISIBILITY_SECONDS
+    assert app.conf.result_backend_transport_options["visibility_timeout"] == VISIBILITY_SECONDS
+    assert app.conf.visibility_timeout == VISIBILITY_SECONDS
+    with app.connection_for_write() as connection:
+        assert connection.default_channel.visibility_timeout == VISIBILITY_SECONDS, "what the transport really uses"
+
+
+def test_only_json_is_read(broker: Broker) -> None:
+    app = create_broker(Settings(broker_url=broker.url))
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_ignore_result
+
+
+def test_without_a_broker_url_nothing_rings() -> None:
+    with pytest.raises(Unavailable, match="MM_BROKER_URL"):
+        create_app(Settings())
+    with pytest.raises(Unavailable, match="MM_BROKER_URL"):
+        Bell(Settings()).ring_plan("job")
+
+
+def test_a_bell_rings_again_when_the_broker_is_back(broker: Broker) -> None:
+    bell = Bell(Settings(broker_url=broker.url))
+    bell.ring_plan("job")
+    bell.ring(RingRow("encode", "job", 1))
+    bell.ring(RingRow("plan", "job", None))
+    bell.ring(RingRow("finish", "job", None))
+    assert bell.waiting() == 4
+    broker.stop()
+    for ring in (lambda: bell.ring_plan("job"), lambda: bell.ping(1.0), bell.waiting):
+        with pytest.raises(Unavailable, match="does not answer"):
+            ring()
+    with left_to_the_sweeper():
+        bell.ring_encode(1)
+    broker.start()
+    broker.empty()
+    bell.ring_plan("job")
+    assert bell.waiting() == 1
+    bell.close()
+
+
+def test_a_broker_that_takes_the_call_and_says_nothing_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "REPLY_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        bell = Bell(Settings(broker_url=f"redis://127.0.0.1:{mute.getsockname()[1]}/0"))
+        with pytest.raises(Unavailable, match="does not answer"):
+            bell.ring_plan("job")
+        with pytest.raises(Unavailable, match="does not answer"):
+            bell.waiting()
+        bell.close()
+
+
+def test_an_address_that_is_none_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        Bell(Settings(broker_url="redis://127.0.0.1:1/0")).ring_plan("job")

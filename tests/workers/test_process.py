@@ -1,0 +1,186 @@
+"""Real worker processes over a real broker: what they do, and what becomes of the work when something dies."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.api import media
+from tests.workers.conftest import Home, work
+from tests.workers.films import SPEECH, film
+from tests.workers.process import WorkerProcess, wait_for
+from workers.ring import Bell
+from workers.tools import Tools
+
+LONG = 240.0
+"""Seconds of film that take a while to encode."""
+ALL_PROCESSES_BYTES = 2 << 30
+
+
+@contextmanager
+def working(home: Home, log: Path | None = None) -> Iterator[WorkerProcess]:
+    """A worker that has shown that it works."""
+    started = time.time()
+    with WorkerProcess(home.settings, log or home.settings.root.parent / "worker.log") as worker:
+        wait_for(lambda: (home.store.catalog.last_beat() or 0.0) > started or not worker.running(), "the worker works", 60)
+        assert worker.running(), worker.log.read_text()
+        yield worker
+
+
+@pytest.fixture
+def bell(home: Home) -> Iterator[Bell]:
+    bell = Bell(home.settings)
+    yield bell
+    bell.close()
+
+
+def final(home: Home, job_id: str) -> bool:
+    return home.job(job_id).final
+
+
+def wait_final(home: Home, job_id: str) -> str:
+    """The state in which a job ended."""
+    wait_for(lambda: final(home, job_id), f"the job ends; it is {home.job(job_id)}", 60)
+    return home.state(job_id)
+
+
+def working_child(worker: WorkerProcess) -> psutil.Process:
+    """The process in which tasks run."""
+    (child,) = [child for child in psutil.Process(worker.pid).children() if "workers" in " ".join(child.cmdline())]
+    return child
+
+
+def loaded(process: psutil.Process) -> set[str]:
+    """Names of the inference libraries that a process has mapped."""
+    maps = {Path(entry.path).name for entry in process.memory_maps()}
+    return {library for library in ("openvino", "onnxruntime", "moonshine") if any(library in name for name in maps)}
+
+
+def each_second_once(segments: list[tuple[float, float]], seconds: float) -> bool:
+    """Whether the segments tile a film."""
+    starts, ends = [start for start, _ in segments], [end for _, end in segments]
+    return starts[0] == 0.0 and starts[1:] == ends[:-1] and abs(ends[-1] - seconds) < 0.5
+
+
+def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alone(home: Home, bell: Bell) -> None:
+    files = {"a.png": media.picture(1), "b.wav": SPEECH.read_bytes(), "c.mp4": film(13.0)}
+    with working(home) as worker:
+        broken = home.add(b"no media at all, " * 50, "broken.mp4", unseen=True)
+        jobs = {name: home.add(data, name) for name, data in files.items()}
+        for job_id in (broken, *jobs.values()):
+            bell.ring_plan(job_id)
+        child = working_child(worker).pid
+        assert wait_final(home, broken) == "failed"
+        assert "broken.mp4" in str(home.job(broken).error)
+        assert {name: wait_final(home, job_id) for name, job_id in jobs.items()} == dict.fromkeys(files, "done")
+        assert each_second_once(home.segments(jobs["c.mp4"]), 13.0)
+        counts = home.store.catalog.counts()
+        assert counts.segments == sum(len(home.segments(job_id)) for job_id in jobs.values())
+
+        main = psutil.Process(worker.pid)
+        assert working_child(worker).pid == child, "one process did it all"
+        assert loaded(working_child(worker)), "with towers loaded after the fork"
+        assert not loaded(main)
+        assert sum(process.memory_full_info().pss for process in [main, *main.children(recursive=True)]) < ALL_PROCESSES_BYTES
+        assert worker.terminate() == 0
+
+
+def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, bell: Bell, tools: Tools) -> None:
+    job_id = home.add(film(LONG), "long.mp4")
+    with working(home) as worker:
+        bell.ring_plan(job_id)
+        wait_for(lambda: home.encoding(job_id), "it encodes")
+        worker.kill()
+    assert home.state(job_id) == "running"
+    assert not any(chunk.done and chunk.index == 1 for chunk in home.store.catalog.chunks(job_id))
+    with working(home):
+        assert wait_final(home, job_id) == "done"
+    chunks = home.store.catalog.chunks(job_id)
+    assert max(chunk.attempts for chunk in chunks) == 2, "the lost attempt counts"
+    segments = home.segments(job_id)
+    assert each_second_once(segments, LONG)
+    assert home.store.catalog.counts().segments == len(segments)
+
+
+def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, bell: Bell) -> None:
+    job_id = home.add(film(LONG), "deadly.mp4")
+    with working(home) as worker:
+        bell.ring_plan(job_id)
+        for attempt in range(1, 1 + home.settings.max_attempts):
+            wait_for(lambda at=attempt: attempts(home, job_id) == at, f"attempt {attempt}")  # type: ignore[misc]
+            working_child(worker).send_signal(signal.SIGKILL)
+        assert wait_final(home, job_id) == "quarantined"
+        job = home.job(job_id)
+        assert "lost" in str(job.error)
+        assert "2 attempts" in str(job.error)
+        item = home.store.catalog.get_item(job.item_id)
+        assert item is not None
+        assert (item.status, item.error) == ("quarantined", job.error)
+        assert home.store.catalog.counts().segments == 0
+
+        next_one = home.add(media.picture(1), "a.png")
+        bell.ring_plan(next_one)
+        assert wait_final(home, next_one) == "done"
+        assert worker.running()
+
+
+def attempts(home: Home, job_id: str) -> int:
+    """Most attempts at a chunk of the job."""
+    return max((chunk.attempts for chunk in home.store.catalog.chunks(job_id)), default=0)
+
+
+def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, bell: Bell) -> None:
+    lost = home.add(media.picture(1), "lost.png")
+    bell.ring_plan(lost)
+    home.broker.empty()
+    with working(home) as worker:
+        assert wait_final(home, lost) == "done"
+
+        home.broker.stop()
+        away = home.add(film(13.0), "away.mp4")
+        time.sleep(1.0)
+        assert home.state(away) == "queued"
+        home.broker.start()
+        assert wait_final(home, away) == "done"
+
+        running = home.add(film(LONG), "long.mp4")
+        bell.ring_plan(running)
+        wait_for(lambda: home.encoding(running), "it encodes")
+        home.broker.stop()
+        home.broker.start()
+        home.broker.empty()
+        assert wait_final(home, running) == "done"
+        assert max(chunk.attempts for chunk in home.store.catalog.chunks(running)) == 1
+        assert each_second_once(home.segments(running), LONG)
+        assert worker.running()
+
+
+def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, bell: Bell, tools: Tools) -> None:
+    job_id = home.add(film(LONG), "long.mp4")
+    with working(home) as worker:
+        bell.ring_plan(job_id)
+        wait_for(lambda: home.encoding(job_id), "it encodes")
+        assert worker.terminate() == 0
+    assert home.state(job_id) == "running"
+    chunks = home.store.catalog.chunks(job_id)
+    assert all(chunk.attempts == int(chunk.done) for chunk in chunks), "no attempt is held against the file"
+    assert not all(chunk.done for chunk in chunks)
+    assert bell.waiting() >= 1
+    work(tools, job_id)
+    assert home.state(job_id) == "done"
+    assert each_second_once(home.segments(job_id), LONG)
+
+
+def test_a_worker_that_cannot_start_says_why_in_one_sentence(home: Home) -> None:
+    log = home.settings.root.parent / "worker.log"
+    settings = home.settings.model_copy(update={"broker_url": ""})
+    with WorkerProcess(settings, log) as worker:
+        wait_for(lambda: not worker.running(), "it ends")
+    assert "MM_BROKER_URL" in log.read_text()
+    assert "Traceback" not in log.read_text()

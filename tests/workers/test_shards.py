@@ -1,0 +1,74 @@
+"""Segments to shards and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexes import open_store
+from mm.errors import SpaceMismatch
+from mm.settings import Settings
+from mm.spaces.encode import EncodedEvidence, EncodedSegment
+from mm.spaces.types import SpaceId
+from workers.shards import read_segments, write_segments
+
+SPACE = SpaceId("lite", 1)
+DIM = 384
+
+kinds = st.lists(st.sampled_from(["picture", "speech", "name"]), max_size=4)
+chunks = st.lists(st.lists(st.tuples(st.integers(0, 2), kinds), max_size=4), min_size=1, max_size=4)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chunks, st.integers(0, 2**32 - 1))
+def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, list[str]]]], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    with open_store(Settings(home=tmp_path)) as store:
+        written, shard_ids, time = [], [], 0.0
+        for shots in chunks:
+            segments, shot = [], 0
+            for step, of_segment in shots:
+                shot += step
+                evidence = [
+                    EncodedEvidence(kind, time, time + 1, f"words {index}", unit(random))  # type: ignore[arg-type]
+                    for index, kind in enumerate(of_segment)
+                ]
+                segments.append(EncodedSegment(time, time + 1, shot, evidence))
+                time += 1
+            shard_ids.append(write_segments(store.shards, SPACE, segments))
+            assert write_segments(store.shards, SPACE, segments) == shard_ids[-1]
+            written.append(segments)
+        read = read_segments(store.shards, SPACE, shard_ids)
+        flat = [segment for segments in written for segment in segments]
+        assert [(segment.start, segment.end) for segment in read] == [(segment.start, segment.end) for segment in flat]
+        for back, segment in zip(read, flat, strict=True):
+            for stored, evidence in zip(back.evidence, segment.evidence, strict=True):
+                assert (stored.kind, stored.start, stored.end, stored.text) == (
+                    evidence.kind,
+                    evidence.start,
+                    evidence.end,
+                    evidence.text,
+                )
+                vector = store.shards.read(stored.shard_id, SPACE).vectors[stored.kind][stored.row]
+                np.testing.assert_array_equal(vector, evidence.vector.astype(np.float16))
+        numbers = iter(read)
+        shots_of = [{next(numbers).shot for _ in segments} for segments in written]
+        for index, shots_here in enumerate(shots_of):
+            assert all(shots_here.isdisjoint(other) for other in shots_of[index + 1 :]), "two chunks never share a shot"
+
+
+def unit(random: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    vector = random.normal(size=DIM).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def test_shards_of_another_space_are_refused(tmp_path: Path) -> None:
+    with open_store(Settings(home=tmp_path)) as store:
+        segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, unit(np.random.default_rng(0)))])
+        shard_id = write_segments(store.shards, SPACE, [segment])
+        with pytest.raises(SpaceMismatch):
+            read_segments(store.shards, SpaceId("lite", 2), [shard_id])
