@@ -1,0 +1,79 @@
+"""The steps of a job as they happen, over server-sent events that survive a broken connection."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from mm.client.replies import error_of
+from mm.client.steps import Close, Flow, Listen, ReadLine, Sleep, Stream
+from mm.errors import Unavailable
+from mm.schemas import FINAL_STATES, JobEvent
+
+SILENCE_SECONDS = 30.0  # the service sends a comment every 10 s
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each new try; any event starts anew
+
+
+class Feed:
+    """Events of one job behind `after`, each once. Reads on where it was after a break, by Last-Event-ID."""
+
+    def __init__(self, job_id: str, after: int = 0) -> None:
+        self._job_id = job_id
+        self._after = after
+        self._stream: Stream | None = None
+        self._over = False
+        self._breaks = 0
+
+    def next(self) -> Flow[JobEvent | None]:
+        """The next event, `None` behind a final one. Raises `Unavailable` when the service stays away, `NotFound`."""
+        while not self._over:
+            try:
+                event = yield from self._event()
+            except Unavailable:
+                yield from self.close()
+                if self._breaks == len(PAUSES):
+                    raise
+                yield from Sleep(PAUSES[self._breaks])
+                self._breaks += 1
+                continue
+            if event is not None and event.id > self._after:
+                self._after, self._breaks = event.id, 0
+                self._over = event.state in FINAL_STATES
+                return event
+        yield from self.close()
+        return None
+
+    def close(self) -> Flow[None]:
+        """Let go of the connection, if there is one."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            yield from Close(stream)
+
+    def _event(self) -> Flow[JobEvent | None]:
+        stream = self._stream or (yield from self._open())
+        data: list[str] = []
+        while not self._over:
+            line = yield from ReadLine(stream)
+            if line is None:
+                raise Unavailable(f"{stream.reply.url} ended before the job did.")
+            if line.startswith("data:"):
+                data.append(line.removeprefix("data:").removeprefix(" "))
+            if line == "" and data:
+                return _parse("\n".join(data), stream)
+        return None
+
+    def _open(self) -> Flow[Stream]:
+        headers = {"Accept": "text/event-stream"}
+        if self._after:
+            headers["Last-Event-ID"] = str(self._after)
+        self._stream = stream = yield from Listen(f"/v1/jobs/{self._job_id}/events", headers, SILENCE_SECONDS)
+        self._over = stream.reply.status == 204  # every event was seen
+        if not self._over and stream.reply.status != 200:
+            raise error_of(stream.reply)
+        return stream
+
+
+def _parse(data: str, stream: Stream) -> JobEvent:
+    try:
+        return JobEvent.model_validate_json(data)
+    except ValidationError as error:
+        raise Unavailable(f"{stream.reply.url} sent an event that is none.") from error

@@ -1,0 +1,248 @@
+"""The verbs, each written once. See `mm.client.steps` for what a flow is."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from mm.client.events import Feed
+from mm.client.replies import read, read_bytes
+from mm.client.steps import Body, Flow, Part, Send, Source
+from mm.errors import Conflict, InvalidInput
+from mm.schemas import (
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Filters,
+    Health,
+    ImportRequest,
+    ImportResponse,
+    Item,
+    ItemPage,
+    ItemStatus,
+    Job,
+    JobList,
+    Kind,
+    ModelInfo,
+    ModelList,
+    Readiness,
+    SearchRequest,
+    SearchResponse,
+    Upload,
+)
+
+OnProgress = Callable[[float, str], None]
+"""Hears how far the present stage is, 0 to 1, and what it is, in words."""
+
+UPLOADING = "uploading"
+
+
+def add(
+    source: Source,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    wait: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Flow[Upload]:
+    """Send a file, streamed from disk; bytes need a `name`. With `wait`, return when it can be searched.
+
+    Raises `UnsupportedMedia`, `MediaError`, `TooLarge` when it is refused; with `wait`, `Conflict` when the work on it failed.
+    """
+    file, name = _file(source, name)
+    size = len(file) if isinstance(file, bytes) else _size(file)
+
+    def sent(count: int) -> None:
+        if on_progress is not None:
+            on_progress(count / max(size, 1), UPLOADING)
+
+    reply = yield from Send("POST", "/v1/media", params={"name": name, "tag": list(tags)}, body=Body(file, size, sent))
+    upload = read(reply, Upload)
+    if not wait:
+        return upload
+    job = yield from wait_for(upload.job.id, on_progress=on_progress)
+    if job.state != "done":
+        raise Conflict(f"{upload.item.name} is {job.state}: {job.error or 'the service gives no reason.'}")
+    return Upload(item=(yield from item(upload.item.id)), job=job, created=upload.created)
+
+
+def import_folder(folder: str, *, tags: Sequence[str] = ()) -> Flow[ImportResponse]:
+    """Have the service take in a folder that it can see, by its path below MM_IMPORT_ROOT.
+
+    Raises `Forbidden`, `NotFound`; a file that is refused is in the answer.
+    """
+    wanted = ImportRequest(folder=folder, tags=list(tags))
+    return read((yield from Send("POST", "/v1/media/import", json=wanted.model_dump())), ImportResponse)
+
+
+def item(item_id: str) -> Flow[Item]:
+    """One item. Raises `NotFound`."""
+    return read((yield from Send("GET", _media(item_id))), Item)
+
+
+def items(
+    *,
+    kinds: Sequence[Kind] = (),
+    tags: Sequence[str] = (),
+    status: ItemStatus | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Flow[ItemPage]:
+    """One page of items, newest first: any of `kinds`, all of `tags`. `next` of a page is the `cursor` of the one behind it."""
+    params: dict[str, str | int | Sequence[str]] = {"kind": list(kinds), "tag": list(tags), "limit": limit}
+    if status is not None:
+        params["status"] = status
+    if cursor is not None:
+        params["cursor"] = cursor
+    return read((yield from Send("GET", "/v1/media", params=params)), ItemPage)
+
+
+def delete(item_id: str) -> Flow[None]:
+    """Delete an item with its bytes and moments. Raises `NotFound`."""
+    read_bytes((yield from Send("DELETE", _media(item_id))))
+
+
+def content(item_id: str, *, start: int = 0, end: int | None = None) -> Flow[bytes]:
+    """The bytes as they were uploaded, from `start` up to and without `end`. Raises `NotFound`."""
+    if start < 0 or (end is not None and end <= start):
+        raise InvalidInput(f"Bytes {start} to {end} are no range.")
+    whole = start == 0 and end is None
+    headers = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+    return read_bytes((yield from Send("GET", f"{_media(item_id)}/content", headers=headers)))
+
+
+def thumbnail(item_id: str, *, time: float = 0.0, size: int = 320) -> Flow[bytes]:
+    """WebP of the picture at `time` in seconds, about `size` pixels at its longest side. Raises `NotFound`."""
+    return read_bytes((yield from Send("GET", f"{_media(item_id)}/thumbnail", params={"t": time, "size": size})))
+
+
+def job(job_id: str) -> Flow[Job]:
+    """One job. Raises `NotFound`."""
+    return read((yield from Send("GET", _job(job_id))), Job)
+
+
+def jobs(*, limit: int = 50) -> Flow[list[Job]]:
+    """The latest jobs, newest first."""
+    return read((yield from Send("GET", "/v1/jobs", params={"limit": limit})), JobList).data
+
+
+def cancel(job_id: str) -> Flow[Job]:
+    """Stop a job. Raises `NotFound`, and `Conflict` when it is over."""
+    return read((yield from Send("POST", f"{_job(job_id)}/cancel")), Job)
+
+
+def wait_for(job_id: str, *, on_progress: OnProgress | None = None) -> Flow[Job]:
+    """Return when the job is over, however it ended: see its `state`. Raises `NotFound`."""
+    feed = Feed(segment(job_id))
+    try:
+        while (event := (yield from feed.next())) is not None:
+            if on_progress is not None:
+                on_progress(event.progress, event.stage)
+    finally:
+        yield from feed.close()
+    return (yield from job(job_id))
+
+
+def search(
+    text: str | None = None,
+    *,
+    picture: Source | None = None,
+    sound: Source | None = None,
+    clip: Source | None = None,
+    k: int = 10,
+    filters: Filters | None = None,
+    floor: float | None = None,
+) -> Flow[SearchResponse]:
+    """Ask in words, with a picture, a sound, a clip, or several at once; at most `k` moments, best first.
+
+    No hits means that nothing matches. `floor` replaces the space's own least score. Raises `InvalidInput`, `UnsupportedMedia`,
+    `MediaError`, `TooLarge`.
+    """
+    files = {"picture": picture, "sound": sound, "clip": clip}
+    parts = [_part(field, source) for field, source in files.items() if source is not None]
+    wanted = SearchRequest.model_construct(text=text, k=k, filters=filters or Filters(), floor=floor)
+    if parts:
+        given = {"text": text, "k": k, "floor": floor, "filters": wanted.filters.model_dump_json()}
+        form = {name: str(value) for name, value in given.items() if value is not None}
+        reply = yield from Send("POST", "/v1/search", form=form, parts=parts)
+    else:
+        reply = yield from Send("POST", "/v1/search", json=wanted.model_dump(mode="json"))
+    return read(reply, SearchResponse)
+
+
+def embed(inputs: str | Sequence[Source], *, model: str | None = None) -> Flow[EmbeddingResponse]:
+    """Unit vectors of texts and pictures, in their order. A `str` is a text; a picture is a `Path` or bytes.
+
+    Raises `InvalidInput`, `NotFound` for a model that is not served, `TooLarge`, `MediaError`.
+    """
+    texts = [inputs] if isinstance(inputs, str) else [value if isinstance(value, str) else _data_url(value) for value in inputs]
+    wanted = EmbeddingRequest(input=texts, model=model)
+    return read((yield from Send("POST", "/v1/embeddings", json=wanted.model_dump())), EmbeddingResponse)
+
+
+def models() -> Flow[list[ModelInfo]]:
+    """The spaces that the service has."""
+    return read((yield from Send("GET", "/v1/models")), ModelList).data
+
+
+def health() -> Flow[Health]:
+    """That the service is alive. Raises `Unavailable` otherwise."""
+    return read((yield from Send("GET", "/healthz")), Health)
+
+
+def ready() -> Flow[Readiness]:
+    """What works and what does not, check by check."""
+    return read((yield from Send("GET", "/readyz")), Readiness, also=frozenset({503}))
+
+
+def segment(text: str) -> str:
+    """An id as one segment of a path. Raises `InvalidInput` for what cannot be one."""
+    if not text or text in {".", ".."}:
+        raise InvalidInput(f"{text!r} is no id.")
+    return quote(text, safe="")
+
+
+def _media(item_id: str) -> str:
+    return f"/v1/media/{segment(item_id)}"
+
+
+def _job(job_id: str) -> str:
+    return f"/v1/jobs/{segment(job_id)}"
+
+
+def _file(source: Source, name: str | None) -> tuple[Path | bytes, str]:
+    if isinstance(source, bytes):
+        if not name:
+            raise InvalidInput("Bytes have no file name; give one as `name`.")
+        return source, name
+    path = Path(source)
+    return path, name or path.name
+
+
+def _part(field: str, source: Source) -> Part:
+    file, name = _file(source, field if isinstance(source, bytes) else None)
+    if isinstance(file, Path):
+        _size(file)
+    return Part(field, file, name)
+
+
+def _size(path: Path) -> int:
+    try:
+        with path.open("rb") as file:  # not stat alone: a file that may not be read is refused before anything is sent
+            return file.seek(0, 2)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _data_url(source: Path | bytes) -> str:
+    return f"data:image/any;base64,{base64.b64encode(_bytes(source)).decode()}"
+
+
+def _bytes(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{source} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,139 @@
+"""A scripted service for what a real one does rarely, and both clients behind one face."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import mm
+
+Answer = Callable[["Handler"], None]
+
+
+@dataclass
+class Seen:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Gives the next scripted answer of the path; the last one is given again and again."""
+
+    protocol_version = "HTTP/1.1"
+    server: Script
+
+    def handle_any(self) -> None:
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)) if not self.headers.get("transfer-encoding") else b""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.seen.append(Seen(self.command, url.path, parse_qs(url.query), headers, body))
+        answers = self.server.answers[url.path]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        answer(self)
+
+    do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def reply(self, status: int, body: bytes = b"", content_type: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def stream(self, *chunks: bytes) -> None:
+        """Server-sent events, then the connection breaks in the middle of the answer."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in chunks:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        self.wfile.flush()
+        self.close_connection = True
+
+
+class Script(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen: list[Seen] = []
+        self.answers: dict[str, list[Answer]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def on(self, path: str, *answers: Answer) -> None:
+        self.answers[path] = list(answers)
+
+
+def replying(status: int, body: object = b"", content_type: str = "application/json") -> Answer:
+    """An answer with a body: bytes as they are, anything else as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body, default=str).encode()
+    return lambda handler: handler.reply(status, data, content_type)
+
+
+def streaming(*chunks: bytes) -> Answer:
+    return lambda handler: handler.stream(*chunks)
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    server = Script()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@dataclass
+class Face:
+    """Calls a verb on the one client or the other, and waits."""
+
+    asynchronous: bool
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def call(self, url: str, verb: str, *args: object, **kwargs: object) -> Any:
+        if self.asynchronous:
+            return asyncio.run(self._await(url, verb, args, kwargs))
+        with mm.Client(url, **self.options) as client:
+            return getattr(client, verb)(*args, **kwargs)
+
+    def events(self, url: str, job_id: str, **kwargs: int) -> list[Any]:
+        if self.asynchronous:
+            return asyncio.run(self._collect(url, job_id, kwargs))
+        with mm.Client(url, **self.options) as client:
+            return list(client.events(job_id, **kwargs))
+
+    async def _await(self, url: str, verb: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
+        async with mm.AsyncClient(url, **self.options) as client:
+            return await getattr(client, verb)(*args, **kwargs)
+
+    async def _collect(self, url: str, job_id: str, kwargs: dict[str, int]) -> list[Any]:
+        async with mm.AsyncClient(url, **self.options) as client:
+            return [event async for event in client.events(job_id, **kwargs)]
+
+
+@pytest.fixture(params=["blocking", "awaited"])
+def face(request: pytest.FixtureRequest) -> Face:
+    return Face(asynchronous=request.param == "awaited")

@@ -1,0 +1,184 @@
+"""What each verb sends, and what it makes of the answer; both clients, the same."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+import mm
+from mm.errors import Conflict, InvalidInput
+from mm.schemas import Filters
+from tests.client import shapes
+from tests.client.conftest import Face, Script, replying, streaming
+
+VERBS = [
+    "add",
+    "import_folder",
+    "item",
+    "items",
+    "delete",
+    "content",
+    "thumbnail",
+    "job",
+    "jobs",
+    "cancel",
+    "wait",
+    "search",
+    "embed",
+    "models",
+    "health",
+    "ready",
+    "events",
+    "close",
+]
+
+
+def test_a_file_is_streamed_with_its_length_name_and_tags(script: Script, face: Face, tmp_path: Path) -> None:
+    path = tmp_path / "ä b.mp4"
+    path.write_bytes(bytes(range(256)) * 4096)
+    script.on("/v1/media", replying(202, shapes.upload()))
+    heard: list[tuple[float, str]] = []
+    upload = face.call(script.url, "add", path, tags=["x", "y"], on_progress=lambda *args: heard.append(args))
+    assert upload.created
+    (seen,) = script.seen
+    assert seen.query == {"name": ["ä b.mp4"], "tag": ["x", "y"]}
+    assert seen.headers["content-length"] == str(1 << 20)
+    assert seen.body == path.read_bytes()
+    assert heard[-1] == (1.0, "uploading")
+    assert [fraction for fraction, _ in heard] == sorted(fraction for fraction, _ in heard)
+
+
+def test_a_path_may_be_text_and_bytes_need_a_name(script: Script, face: Face, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"1234567")
+    script.on("/v1/media", replying(200, shapes.upload(created=False)))
+    assert not face.call(script.url, "add", str(tmp_path / "a.png")).created
+    face.call(script.url, "add", b"89", name="b.png")
+    assert [(seen.query["name"], seen.body) for seen in script.seen] == [(["a.png"], b"1234567"), (["b.png"], b"89")]
+    with pytest.raises(InvalidInput, match="name"):
+        face.call(script.url, "add", b"89")
+
+
+@pytest.mark.parametrize("what", ["missing.png", "."])
+def test_a_file_that_cannot_be_read_is_one_sentence(face: Face, tmp_path: Path, what: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        face.call("http://127.0.0.1:9", "add", tmp_path / what)
+
+
+def test_waiting_tells_progress_and_gives_the_item_as_it_became(script: Script, face: Face) -> None:
+    script.on("/v1/media", replying(202, shapes.upload()))
+    script.on(
+        "/v1/jobs/j1/events", streaming(b"retry: 1000\n\n: beat\n\n", shapes.event(1), shapes.event(2, "done", 1.0, "done"))
+    )
+    script.on("/v1/jobs/j1", replying(200, shapes.job(state="done", progress=1.0)))
+    script.on(f"/v1/media/{'i' * 32}", replying(200, shapes.item(status="ready")))
+    heard: list[tuple[float, str]] = []
+    upload = face.call(script.url, "add", b"1", name="a", wait=True, on_progress=lambda *args: heard.append(args))
+    assert (upload.item.status, upload.job.state) == ("ready", "done")
+    assert heard == [(1.0, "uploading"), (0.5, "seeing"), (1.0, "done")]
+
+
+def test_waiting_for_what_fails_raises_the_reason(script: Script, face: Face) -> None:
+    script.on("/v1/media", replying(202, shapes.upload()))
+    script.on("/v1/jobs/j1/events", streaming(shapes.event(1, "failed")))
+    script.on("/v1/jobs/j1", replying(200, shapes.job(state="failed", error="talk.mp4: no frames (truncated)")))
+    with pytest.raises(Conflict, match=r"failed: talk\.mp4: no frames"):
+        face.call(script.url, "add", b"1", name="a", wait=True)
+
+
+def test_a_question_in_words_is_json(script: Script, face: Face) -> None:
+    script.on("/v1/search", replying(200, shapes.answer(notes=["n"])))
+    answer = face.call(script.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25)
+    assert answer.notes == ["n"]
+    sent = json.loads(script.seen[0].body)
+    assert (sent["text"], sent["k"], sent["floor"], sent["filters"]["tags"]) == ("a dog", 3, 0.25, ["x"])
+
+
+def test_a_question_with_files_is_a_form(script: Script, face: Face, tmp_path: Path) -> None:
+    (tmp_path / "p.png").write_bytes(b"PICTURE")
+    script.on("/v1/search", replying(200, shapes.answer()))
+    face.call(script.url, "search", "in snow", picture=tmp_path / "p.png", sound=b"SOUND", k=2)
+    body = script.seen[0].body.decode()
+    assert script.seen[0].headers["content-type"].startswith("multipart/form-data; boundary=")
+    for part in ('name="picture"; filename="p.png"', "PICTURE", 'name="sound"; filename="sound"', "SOUND", "in snow"):
+        assert part in body
+    assert 'name="floor"' not in body
+
+
+def test_what_makes_no_sense_is_left_to_the_service(script: Script, face: Face) -> None:
+    script.on("/v1/search", replying(400, shapes.problem("invalid-input", 400, "k must be at least 1.")))
+    with pytest.raises(InvalidInput, match="k must be at least 1"):
+        face.call(script.url, "search", "a dog", k=0)
+
+
+def test_texts_and_pictures_are_embedded(script: Script, face: Face, tmp_path: Path) -> None:
+    (tmp_path / "p.png").write_bytes(b"PICTURE")
+    usage = {"prompt_tokens": 1, "total_tokens": 1}
+    script.on("/v1/embeddings", replying(200, {"model": "lite@1", "data": [{"index": 0, "embedding": [0.5]}], "usage": usage}))
+    assert face.call(script.url, "embed", ["a", tmp_path / "p.png", b"x"]).data[0].embedding == [0.5]
+    text, path, data = json.loads(script.seen[0].body)["input"]
+    assert text == "a"
+    assert path == "data:image/any;base64,UElDVFVSRQ=="
+    assert data.startswith("data:image/")
+
+
+def test_lists_and_small_verbs(script: Script, face: Face) -> None:
+    media = f"/v1/media/{'i' * 32}"
+    script.on("/v1/media", replying(200, {"items": [shapes.item()], "next": "n"}))
+    page = face.call(script.url, "items", kinds=["video"], tags=["a", "b"], status="ready", limit=7, cursor="c")
+    assert page.next == "n"
+    assert script.seen[-1].query == {"kind": ["video"], "tag": ["a", "b"], "limit": ["7"], "status": ["ready"], "cursor": ["c"]}
+    script.on(media, replying(204))
+    assert face.call(script.url, "delete", "i" * 32) is None
+    script.on(f"{media}/content", replying(206, b"bytes", "video/mp4"))
+    assert face.call(script.url, "content", "i" * 32, start=2, end=7) == b"bytes"
+    assert script.seen[-1].headers["range"] == "bytes=2-6"
+    script.on(f"{media}/thumbnail", replying(200, b"webp", "image/webp"))
+    assert face.call(script.url, "thumbnail", "i" * 32, time=1.5, size=96) == b"webp"
+    assert script.seen[-1].query == {"t": ["1.5"], "size": ["96"]}
+    script.on("/v1/jobs", replying(200, {"data": [shapes.job()]}))
+    assert [job.id for job in face.call(script.url, "jobs", limit=3)] == ["j1"]
+    script.on("/v1/jobs/j1/cancel", replying(200, shapes.job(state="cancelled")))
+    assert face.call(script.url, "cancel", "j1").state == "cancelled"
+    script.on("/v1/media/import", replying(200, {"uploads": [], "refused": {"a": "why"}}))
+    assert face.call(script.url, "import_folder", "f", tags=["t"]).refused == {"a": "why"}
+    script.on("/healthz", replying(200, {"status": "alive", "version": "1"}))
+    assert face.call(script.url, "health").version == "1"
+
+
+def test_not_ready_is_an_answer(script: Script, face: Face) -> None:
+    check = {"name": "broker", "ok": False, "detail": "away"}
+    script.on("/readyz", replying(503, {"ready": False, "checks": [check]}))
+    assert face.call(script.url, "ready").checks[0].detail == "away"
+
+
+@pytest.mark.parametrize("bad", ["", "..", "."])
+def test_what_cannot_be_an_id_is_not_sent(face: Face, bad: str) -> None:
+    with pytest.raises(InvalidInput, match="no id"):
+        face.call("http://127.0.0.1:9", "item", bad)
+
+
+def test_an_id_stays_one_segment_of_the_path(script: Script, face: Face) -> None:
+    script.on("/v1/media/a%2F..%2Fb%3F", replying(404, shapes.problem("not-found", 404, "no item")))
+    with pytest.raises(mm.errors.NotFound, match="no item"):
+        face.call(script.url, "item", "a/../b?")
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8321", "ftp://x", "http://", "http://x:port"])
+def test_a_bad_address_is_refused(face: Face, url: str) -> None:
+    with pytest.raises(InvalidInput):
+        face.call(url, "health")
+
+
+def test_both_clients_have_every_verb_with_the_same_parameters() -> None:
+    with mm.Client() as blocking:
+        awaited = mm.AsyncClient()
+        for verb in set(VERBS):
+            assert inspect.signature(getattr(blocking, verb)).parameters == inspect.signature(getattr(awaited, verb)).parameters
+            assert getattr(blocking, verb).__doc__
+        asyncio.run(awaited.close())
+    public = {name for name in dir(mm.Client) if not name.startswith("_")}
+    assert public == {*VERBS, "run"}
