@@ -1,0 +1,83 @@
+"""The speech tower: waveforms to lines of words with their times, on a CPU, without torch.
+
+Moonshine tiny, English: Jeffries et al. 2024 (arXiv:2410.15608), with its own voice activity detection; library and weights (MIT)
+from the wheel `moonshine-voice`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mm.errors import InvalidInput, Unavailable
+from mm.media.types import SPEECH_RATE, Waveform
+from mm.models.speech_gate import Piece, sounding
+from mm.models.speech_lines import Line, by_sentence, cleaned
+
+if TYPE_CHECKING:
+    from moonshine_voice.transcriber import Transcriber
+
+_OPTIONS = {"identify_speakers": "false", "return_audio_data": "false"}
+_PADDING = SPEECH_RATE // 2  # samples of silence around a piece: the detector needs some to see a line's end
+
+
+class SpeechTower:
+    """A recogniser. Safe to call from several threads; calls run one after the other."""
+
+    def __init__(self) -> None:
+        """Load library and weights. Raises `Unavailable` when the wheel is not installed or its library does not load."""
+        self._transcriber = _load(_model_folder())
+        self._lock = threading.Lock()
+
+    def transcribe(self, waveform: Waveform) -> list[Line]:
+        """What is said, in order; times from the waveform's start. Silence is not looked at.
+
+        `waveform` is (samples,) float32 at 16 kHz. Raises `InvalidInput` for another shape or values that are not finite.
+        """
+        if waveform.ndim != 1 or waveform.dtype != np.float32 or not np.isfinite(waveform).all():
+            raise InvalidInput(f"A waveform must be finite float32 (samples,), not {waveform.dtype} {waveform.shape}.")
+        lines = [line for piece in sounding(waveform) for line in self._transcribe(waveform, piece)]
+        return [part for line in cleaned(lines) for part in by_sentence(line)]
+
+    def describe(self) -> str:
+        """One line for a person: network, language, source."""
+        return "Moonshine tiny, English, 16 kHz, moonshine-voice 0.0.62"
+
+    def _transcribe(self, waveform: Waveform, piece: Piece) -> list[Line]:
+        padded = np.pad(waveform[piece.start : piece.end], _PADDING)
+        with self._lock:
+            found = self._transcriber.transcribe_without_streaming(padded, SPEECH_RATE).lines
+        first = (piece.start - _PADDING) / SPEECH_RATE
+        lowest, highest = piece.start / SPEECH_RATE, piece.end / SPEECH_RATE
+
+        def clock(seconds: float) -> float:
+            return min(max(first + seconds, lowest), highest)
+
+        return [Line(clock(line.start_time), clock(line.start_time + line.duration), line.text) for line in found]
+
+
+def _model_folder() -> Path:
+    spec = importlib.util.find_spec("moonshine_voice")
+    if spec is None or spec.origin is None:
+        raise Unavailable("The wheel moonshine-voice, which carries the speech tower, is not installed.")
+    folder = Path(spec.origin).parent / "assets" / "tiny-en"
+    if not folder.is_dir():
+        raise Unavailable("This release of moonshine-voice carries no weights; the lock file names one that does.")
+    return folder
+
+
+def _load(folder: Path) -> Transcriber:
+    try:
+        from moonshine_voice.errors import MoonshineError
+        from moonshine_voice.moonshine_api import ModelArch
+        from moonshine_voice.transcriber import Transcriber
+    except (ImportError, OSError) as error:
+        raise Unavailable(f"The library of the speech tower does not load: {error}.") from error
+    try:
+        return Transcriber(folder, ModelArch.TINY, options=_OPTIONS)
+    except (MoonshineError, OSError) as error:
+        raise Unavailable(f"The speech tower does not load: {error}.") from error

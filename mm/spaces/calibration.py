@@ -1,0 +1,100 @@
+"""The calibration of a space as a value: read from `calibration.json` and `bank.safetensors` beside its weights.
+
+What a question's cosines mean depends on the question: 'a man' is close to many pictures, keyboard noise equally far from all. A
+form turns a cosine into log-odds with the question's own statistics against a bank of reference vectors that ship with the space,
+and with what the question alone tells. All of it is linear in the stored vector.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from mm.errors import Corrupt
+from mm.schemas import EvidenceKind
+
+Part = Literal["text", "picture", "clip", "sound"]
+"""What a question may consist of."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Form(_Value):
+    """Log-odds = bias + cosine c + standard z + crowd t + depictable d.
+
+    c is the cosine of question and evidence, z the same in standard deviations above the mean over the bank, t the mean of the
+    bank's best few in the same measure, d how much the question, if it is text, sounds like something that a picture can show (0
+    for every other question).
+    """
+
+    bias: float
+    cosine: float
+    standard: float
+    crowd: float
+    depictable: float
+
+
+class PartForms(_Value):
+    """How one part of a question looks at one kind of evidence."""
+
+    part: Part
+    kind: EvidenceKind
+    form: Form
+
+
+class Calibration(_Value):
+    """What was fitted, and on what."""
+
+    space: str
+    """Name and version of the space."""
+    image_weights: str
+    """SHA-256 of the image tower's weights that this was fitted to."""
+    prior: float
+    """Share of right answers among what is searched that the fit assumed: one in the size of its library."""
+    floor: float
+    depictable_least: float
+    depictable_most: float
+    mixing: float
+    """How much of each part counts when several parts of a question look at the same kind; 1 if they were independent."""
+    forms: tuple[PartForms, ...]
+
+    def form(self, part: Part, kind: EvidenceKind) -> Form | None:
+        """The form, or None where this part of a question does not look at this kind of evidence."""
+        return next((entry.form for entry in self.forms if entry.part == part and entry.kind == kind), None)
+
+
+class Bank:
+    """Reference vectors. N pictures or sentences, D dimensions."""
+
+    def __init__(self, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
+        """Raises `KeyError` when a tensor is missing."""
+        self.pictures = tensors["pictures"].astype(np.float32)
+        self.sentences = tensors["sentences"].astype(np.float32)
+        self.depictable = tensors["depictable"].astype(np.float32)
+        """Weights (D + 1,) of a logistic regression on text vectors; the last is its bias."""
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Raises `Corrupt` when the file is missing or not of this form."""
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Corrupt(f"{path} is no calibration: {error}.") from error
+
+
+def read_bank(path: Path) -> Bank:
+    """Raises `Corrupt` when the file is missing or lacks a tensor."""
+    try:
+        return Bank(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise Corrupt(f"The reference vectors cannot be read from {path}: {error}.") from error
+    except KeyError as error:
+        raise Corrupt(f"{path} lacks the tensor {error}: no reference vectors of a space.") from error

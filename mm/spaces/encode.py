@@ -1,0 +1,83 @@
+"""Media to evidence: one chunk of an item at a time, and its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mm.media.cut import cut_segments
+from mm.media.types import MediaInfo, Span
+from mm.settings import Settings
+from mm.spaces.encode_pictures import decoded_longest, encode_frames, vectors_of
+from mm.spaces.encode_speech import attach, encode_speech
+from mm.spaces.evidence import EncodedEvidence, EncodedSegment, Reader
+from mm.spaces.item_name import words_of_name
+from mm.spaces.question import mean_direction
+from mm.spaces.space import Space
+
+__all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encode_item_name"]
+
+Progress = Callable[[float], None]
+"""Told the share that is done, from 0 to 1, in the calling thread; may raise to stop the work."""
+
+
+def encode_chunk(
+    space: Space,
+    reader: Reader,
+    path: Path,
+    name: str,
+    info: MediaInfo,
+    span: Span,
+    settings: Settings,
+    progress: Progress,
+) -> list[EncodedSegment]:
+    """Segments that tile the span, each with what is seen and said in it. Memory is bounded by the chunk's length.
+
+    A picture is one segment of no length. Raises what the reader raises, and whatever `progress` does.
+    """
+    if info.kind == "image":
+        segments = [_picture(space, reader, path, name, info)]
+    elif info.kind == "audio":
+        segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, [], settings.segment_seconds)]
+        attach(segments, encode_speech(space, reader, path, name, span, info.duration))
+    else:
+        segments = _video(space, reader, path, name, info, span, settings, progress)
+    progress(1.0)
+    return segments
+
+
+def encode_item_name(space: Space, name: str) -> EncodedEvidence | None:
+    """The name of a file as evidence; None when it says nothing, as IMG_1234 does."""
+    words = words_of_name(name)
+    return None if words is None else EncodedEvidence("name", 0.0, 0.0, words, space.text.embed([words])[0])
+
+
+def _picture(space: Space, reader: Reader, path: Path, name: str, info: MediaInfo) -> EncodedSegment:
+    picture = reader.image(path, name, longest=decoded_longest(info, space.image.size))
+    return EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.image.embed([picture])[0])])
+
+
+def _video(
+    space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, settings: Settings, progress: Progress
+) -> list[EncodedSegment]:
+    with ThreadPoolExecutor(1, thread_name_prefix="speech") as pool:
+        speech = pool.submit(encode_speech, space, reader, path, name, span, info.duration) if info.has_audio else None
+        segments = _seen(space, reader, path, name, info, span, settings, progress)
+        attach(segments, speech.result() if speech else [])
+    return segments
+
+
+def _seen(
+    space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, settings: Settings, progress: Progress
+) -> list[EncodedSegment]:
+    """The segments of a video with what is seen in them."""
+    longest = decoded_longest(info, space.image.size)
+    sampled = reader.frames(path, name, span, settings.sample_fps, longest)
+    frames = encode_frames(space.image, sampled, lambda time: progress(min(max((time - span.start) / span.length, 0.0), 1.0)))
+    cuts = sorted({frame.cut_time for frame in frames if frame.cut})
+    segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, cuts, settings.segment_seconds)]
+    for segment in segments if frames else ():
+        vector = mean_direction(vectors_of(frames, Span(segment.start, segment.end)))
+        segment.evidence.append(EncodedEvidence("picture", segment.start, segment.end, None, vector))
+    return segments

@@ -1,0 +1,50 @@
+"""What encoding makes of media, and what it needs of a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from mm.media.types import RGB, Frame, Span, Waveform
+from mm.schemas import EvidenceKind
+from mm.spaces.types import Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedEvidence:
+    """One thing that search can find. `vector` is (dim,) float32 of length 1; times are seconds from the start of the item."""
+
+    kind: EvidenceKind
+    start: float
+    end: float
+    text: str | None
+    """The words said, or those of the file's name."""
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedSegment:
+    """A moment, and what can be found of it. Shots are counted from 0 within the chunk."""
+
+    start: float
+    end: float
+    shot: int
+    evidence: list[EncodedEvidence] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """The part of `mm.media.MediaReader` that encoding uses."""
+
+    def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
+        """The picture, at most `longest` pixels long."""
+        ...
+
+    def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+        """Sampled frames of a span, near-identical ones left out."""
+        ...
+
+    def waveform(self, path: Path, name: str, span: Span) -> Waveform:
+        """The sound of a span at 16 kHz."""
+        ...

@@ -1,0 +1,63 @@
+"""From the vector of one part of a question to log-odds that are linear in the stored vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mm.spaces.calibration import Form
+from mm.spaces.types import Vector, Vectors
+
+CROWD = 10
+"""How many of the bank's best are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the cosines of one question vector with a bank are like."""
+
+    mean: float
+    deviation: float
+    crowd: float  # mean of the best few, in deviations above the mean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Log-odds weight @ v + bias for a stored unit vector v."""
+
+    weight: Vector
+    bias: float
+    direction: Vector
+
+
+def reach(question: Vector, bank: Vectors) -> Reach:
+    """Statistics of a question vector (D,) against a bank (N, D)."""
+    cosines = bank @ question
+    mean, deviation = float(cosines.mean()), max(float(cosines.std()), 1e-6)
+    best = np.partition(cosines, -CROWD)[-CROWD:]
+    return Reach(mean, deviation, (float(best.mean()) - mean) / deviation)
+
+
+def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Linear:
+    """The form, filled in for one question."""
+    seen = reach(question, bank)
+    slope = form.cosine + form.standard / seen.deviation
+    bias = form.bias - form.standard * seen.mean / seen.deviation + form.crowd * seen.crowd + form.depictable * depictable
+    return Linear((slope * question).astype(np.float32), bias, question)
+
+
+def mixed(parts: list[Linear], prior: float, mixing: float) -> Linear:
+    """Several looks at the same evidence: what each adds to the log-odds of the `prior` counts by `mixing`, and is summed."""
+    if len(parts) == 1:
+        return parts[0]
+    before = float(np.log(prior / (1 - prior)))
+    weight = np.stack([part.weight for part in parts]).sum(0) * np.float32(mixing)
+    bias = before + mixing * sum(part.bias - before for part in parts)
+    return Linear(weight, bias, unit(weight))
+
+
+def unit(vector: Vector) -> Vector:
+    """The vector at length 1; a zero vector stays."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length if length else vector).astype(np.float32)

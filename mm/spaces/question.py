@@ -1,0 +1,88 @@
+"""A question in words, pictures or sound, or several at once, as calibrated probes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mm.errors import InvalidInput
+from mm.media.types import RGB, Waveform
+from mm.schemas import EvidenceKind
+from mm.spaces.calibration import Part
+from mm.spaces.depictable import depictable
+from mm.spaces.forms import Linear, linear, mixed, unit
+from mm.spaces.space import Space
+from mm.spaces.types import Probe, Question, Vector, Vectors
+
+KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
+SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
+NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One part of a question as a vector."""
+
+    part: Part
+    vector: Vector
+    depictable: float = 0.0
+
+
+def ask(
+    space: Space,
+    *,
+    text: str | None = None,
+    picture: RGB | None = None,
+    clip: Sequence[RGB] | None = None,
+    sound: Waveform | None = None,
+) -> Question:
+    """Encode a question. Its parts add up: a picture with words asks for what fits both.
+
+    `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
+    pictures, speech and names; a picture and a clip at pictures; a sound, by what is said in it, at speech.
+
+    Raises `InvalidInput` when nothing is asked.
+    """
+    if not (text and text.strip()) and picture is None and not clip and sound is None:
+        raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
+    asked: list[_Asked] = []
+    notes: list[str] = []
+    heard: str | None = None
+    if text and text.strip():
+        (vector,) = space.text.embed([text])
+        asked.append(_Asked("text", vector, depictable(vector, space.bank, space.calibration)))
+    if picture is not None:
+        asked.append(_Asked("picture", space.image.embed([picture])[0]))
+    if clip:
+        asked.append(_Asked("clip", mean_direction(space.image.embed(clip))))
+    if sound is not None:
+        lines = [line.text for line in space.speech.transcribe(sound)]
+        heard = " ".join(lines) or None
+        notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
+        if lines:
+            asked.append(_Asked("sound", mean_direction(space.text.embed(lines))))
+    probes = tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
+    return Question(probes, space.id, space.calibration.floor, heard, tuple(notes))
+
+
+def mean_direction(vectors: Vectors) -> Vector:
+    """The normalised mean (D,) of unit rows (N, D)."""
+    return unit(vectors.mean(0, dtype=np.float32))
+
+
+def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe | None:
+    """What all parts together see in evidence of one kind; None when no part looks at it."""
+    calibration = space.calibration
+    bank = space.bank.pictures if kind == "picture" else space.bank.sentences
+    looks: list[Linear] = []
+    for one in asked:
+        form = calibration.form(one.part, kind)
+        if form is not None:
+            looks.append(linear(form, one.vector, bank, one.depictable))
+    if not looks:
+        return None
+    found = mixed(looks, calibration.prior, calibration.mixing)
+    return Probe(kind, found.weight, found.bias, found.direction)

@@ -1,0 +1,42 @@
+"""Spaces by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mm
+from mm.errors import NotFound, SpaceMismatch, Unavailable
+from mm.settings import Settings
+from mm.spaces.space import BANK, CALIBRATION, CARD, IMAGE_WEIGHTS, Space
+from mm.spaces.types import SpaceId
+
+WEIGHTS = Path(mm.__file__).parent / "weights"
+
+_SPACES: dict[str, tuple[SpaceId, int]] = {"lite": (SpaceId("lite", 1), 384)}
+"""Id and length of a vector. The version grows whenever the same input would give another vector."""
+
+
+def spaces() -> list[SpaceId]:
+    """The spaces that `load_space` knows."""
+    return [space_id for space_id, _ in _SPACES.values()]
+
+
+def load_space(name: str, settings: Settings, weights: Path = WEIGHTS) -> Space:
+    """The space of that name; its towers are loaded at first use.
+
+    Raises `NotFound` for an unknown name, and `Unavailable` when a file of its folder below `weights` is missing.
+    """
+    if name not in _SPACES:
+        raise NotFound(f"There is no space '{name}'. Spaces are: {', '.join(sorted(_SPACES))}.")
+    space_id, dim = _SPACES[name]
+    folder = weights / name
+    missing = [file for file in (IMAGE_WEIGHTS, CALIBRATION, BANK, CARD) if not (folder / file).is_file()]
+    if missing:
+        raise Unavailable(f"The space {space_id} cannot be loaded: {folder} lacks {', '.join(missing)}.")
+    return Space(space_id, dim, folder, settings.root / "cache" / "graphs", settings.runtime, settings.threads)
+
+
+def require_same(ours: SpaceId, theirs: SpaceId) -> None:
+    """Raise `SpaceMismatch` unless vectors of the two may be compared."""
+    if ours != theirs:
+        raise SpaceMismatch(f"Vectors of {theirs} cannot be compared with those of {ours}: encode the media again with {ours}.")

