@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi.openapi.utils import get_openapi
 
 from api import problems
-from mm.errors import InvalidInput, MMError
+from api.origin import SAFE_METHODS
+from mm.errors import Forbidden, InvalidInput, MMError, Unavailable
 from mm.schemas import EmbeddingRequest, ImportRequest, Problem, SearchRequest
 
 if TYPE_CHECKING:
@@ -103,12 +104,16 @@ def _document(app: FastAPI) -> JSON:
         schema = shape.model_json_schema(ref_template=REF)
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema
-    for operations in document["paths"].values():
-        for operation in operations.values():
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
             # FastAPI's own shape of a validation error, which never leaves: see api.problems.
             found = operation["responses"].get("422", {})
             if "HTTPValidationError" in str(found):
                 del operation["responses"]["422"]
+            if path.startswith("/v1/"):
+                operation["responses"].setdefault(str(Unavailable.status), _problem([Unavailable]))
+            if method.upper() not in SAFE_METHODS:
+                operation["responses"].setdefault(str(Forbidden.status), _problem([Forbidden]))
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document

@@ -46,4 +46,4 @@ class Towers:
 
     def _load(self) -> None:
         # Each property loads on first use.
-        _ = (self._space.calibration, self._space.text, self._space.image, self._space.speech)
+        _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image, self._space.speech)

@@ -99,6 +99,7 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
     responses={
         200: BYTES,
         206: {"description": "The range that was asked for", **BYTES},
+        304: {"description": "The caller has it"},
         416: {"description": "The range starts behind the end"},
         **responses(NotFound),
     },
@@ -114,7 +115,7 @@ def get_content(item_id: str, request: Request, service: ServiceDep) -> Response
     "/{item_id}/thumbnail",
     summary="A small picture of a moment",
     response_class=Response,
-    responses={200: WEBP, **responses(NotFound, MediaError)},
+    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError)},
 )
 def get_thumbnail(
     item_id: str,

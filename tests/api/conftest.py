@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import numpy as np
@@ -22,7 +23,7 @@ from tests.api import media
 from workers.shards import read_segments, write_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from api.service import Service
@@ -67,11 +68,27 @@ def running(settings: Settings) -> Iterator[Running]:
             thread.join(0.02)
         host, port = server.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{host}:{port}"
-        with httpx2.Client(base_url=url, timeout=60) as client:
+        hooks = {"response": [documented(app.openapi())]}
+        with httpx2.Client(base_url=url, timeout=60, event_hooks=hooks) as client:
             yield Running(url, app.state.service, client)
     finally:
         server.should_exit = True
         thread.join()
+
+
+def documented(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:
+    """A check that every answer that any test gets is in the OpenAPI document."""
+    routes = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations for path, operations in document["paths"].items()}
+
+    def check(answer: httpx2.Response) -> None:
+        method = answer.request.method.lower().replace("head", "get")
+        path = answer.request.url.path
+        # A fixed path such as /v1/media/import goes before one with a parameter.
+        known = sorted((route for route in routes if route.fullmatch(path)), key=lambda route: "[^/]+" in route.pattern)
+        operation = routes[known[0]].get(method) if known else None
+        assert operation is None or str(answer.status_code) in operation["responses"], (method, path, answer.status_code)
+
+    return check
 
 
 @pytest.fixture(scope="session")

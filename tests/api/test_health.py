@@ -9,6 +9,7 @@ from api.readiness import WORK_SECONDS
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import Running, running
+from tests.workers.broker import Broker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,24 @@ def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: Run
     for name in failing:
         assert "ngest" in checks[name]["detail"], "says that ingest is hit"
     assert {"catalog", "blobs", "space", "index"} <= set(checks)
+
+
+def test_ready_when_everything_works(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    broker = Broker(tmp_path / "broker")
+    broker.start()
+    try:
+        with running(Settings(home=tmp_path / "home", broker_url=broker.url)) as api:
+            api.service.towers.wait()
+            api.service.store.catalog.beat("w1", time.time())
+            answer = api.client.get("/readyz")
+            assert (answer.status_code, answer.json()["ready"]) == (200, True), answer.text
+            assert all(check["detail"].endswith(".") for check in answer.json()["checks"])
+            broker.stop()
+            assert api.client.get("/readyz").status_code == 503
+            assert api.upload(media.picture(201)).status_code == 202, "an upload waits for the broker to come back"
+    finally:
+        broker.stop()
 
 
 def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ def test_a_lost_stream_goes_on_where_it_was(api: Running) -> None:
     assert [event["state"] for _, event in rest] == ["running", "running", "done"]
 
 
+def test_a_stream_ends_when_the_item_is_deleted(api: Running) -> None:
+    upload = api.upload(media.picture(119), "119.png").json()
+    events = listen(api, upload["job"]["id"])
+    next(events)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(api.client.delete, f"/v1/media/{upload['item']['id']}").result()
+    assert all(event["state"] != "done" for _, event in events)
+
+
 def test_cancel_stops_a_job_once(api: Running) -> None:
     job_id = new_job(api, 112)
     answer = api.client.post(f"/v1/jobs/{job_id}/cancel")

@@ -73,7 +73,10 @@ def test_the_openapi_document_is_whole() -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["summary"], path
+            assert operation["description"], path
             assert "HTTPValidationError" not in str(operation)
+            body = operation.get("requestBody", {}).get("content", {})
+            assert all(content["examples"] for kind, content in body.items() if kind == "application/json"), path
             if path.startswith("/v1/"):
                 assert any(
                     "application/problem+json" in answer.get("content", {}) for answer in operation["responses"].values()

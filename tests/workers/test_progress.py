@@ -31,7 +31,8 @@ def rows(lengths: list[float]) -> list[ChunkRow]:
             shard_id=None,
             error=None,
             owner=None,
-        )  # fmt: skip
+            leased_until=0.0,
+        )
         for pk, (length, end) in enumerate(zip(lengths, ends, strict=True))
     ]
 
