@@ -105,6 +105,7 @@ export async function resume() {
 }
 
 async function watch(job, row, item) {
+  row.offerStop(() => service.cancel(job.id));
   const end = await service.follow(job.id, (event) => row.say(event.stage, event.progress));
   if (end === null || end.state === "done") row.done();
   else row.fail(end.error ?? `${item.name}: ${end.state}`);
@@ -116,6 +117,7 @@ function uploadRow(name) {
   const state = h("span", { className: "faint" }, "waiting");
   const row = h("li", {}, h("strong", {}, name), bar, state);
   const dismiss = () => h("button", { className: "quiet", onclick: () => row.remove() }, "Dismiss");
+  let stop = null;
   $("uploads").append(row);
   return {
     say(stage, fraction) {
@@ -123,11 +125,19 @@ function uploadRow(name) {
       else bar.value = fraction;
       state.textContent = fraction === null ? stage : `${stage}, ${percent(fraction)}`;
     },
+    offerStop(cancel) {
+      stop = h("button", { className: "quiet", ariaLabel: `Stop the work on ${name}`, onclick: () => {
+        stop.disabled = true;
+        cancel().catch((problem) => { state.textContent = problem.message; });
+      } }, "Stop");
+      row.append(stop);
+    },
     done() {
       row.remove();
     },
     fail(message) {
       bar.remove();
+      stop?.remove();
       state.className = "error";
       state.textContent = message;
       row.append(dismiss());

@@ -23,6 +23,7 @@ async function call(path, options) {
 export const readiness = () => fetch("/readyz").then((response) => response.json());
 export const jobs = (limit) => call(`/v1/jobs?limit=${limit}`);
 export const item = (id) => call(`/v1/media/${id}`);
+export const cancel = (jobId) => call(`/v1/jobs/${jobId}/cancel`, { method: "POST" });
 export const remove = (id) => call(`/v1/media/${id}`, { method: "DELETE" });
 
 export function items({ kinds = [], tags = [], cursor = null, limit = 24 }) {

@@ -10,13 +10,13 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import pytest
-import skimage.data
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -24,6 +24,7 @@ from mm.settings import Settings
 from tests.api.conftest import Running, running
 from tests.workers.broker import Broker
 from tests.workers.films import SPEECH
+from tests.workers.films import film as long_film
 from tests.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ CHROMIUM = shutil.which("chromium")
 PICTURES = os.environ.get("PAGE_PICTURES")
 WORK_MS = 60_000  # for what a worker has to do first
 SCENE_SECONDS = 4
-SCENES = ("coffee", "rocket", "chelsea", "astronaut")
+SCENES = ("coffee.png", "rocket.jpg", "chelsea.png", "astronaut.png")
+PHOTOS = Path(str(distribution("scikit-image").locate_file("skimage/data")))
 WIDTH, HEIGHT, FPS = 480, 320, 10
 
 
 def photo(name: str) -> Image.Image:
-    return Image.fromarray(getattr(skimage.data, name)())
+    return Image.open(PHOTOS / name).convert("RGB")
 
 
 def jpeg(name: str) -> bytes:
@@ -143,7 +145,7 @@ def opened(service: Running, browser: Browser) -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def filled(service: Running) -> Running:
     """A library with photos, a film of the same photos, and speech."""
-    files = {f"{name}.jpg": jpeg(name) for name in SCENES} | {"evening.mp4": film(), "beckett.wav": SPEECH.read_bytes()}
+    files = {name: jpeg(name) for name in SCENES} | {"evening.mp4": film(), "beckett.wav": SPEECH.read_bytes()}
     for name, data in files.items():
         job = service.upload(data, name, "demo").json()["job"]
         with service.client.stream("GET", f"/v1/jobs/{job['id']}/events") as events:
@@ -176,6 +178,17 @@ def test_files_are_chosen_watched_and_shown(opened: Open) -> None:
     expect(page.locator("#empty")).to_be_visible()
 
 
+def test_work_is_stopped(opened: Open, service: Running) -> None:
+    page = opened.page
+    opened.add("long.mp4", long_film(200.0, fps=10))
+    page.get_by_role("button", name="Stop the work on long.mp4").click()
+    expect(page.locator("#uploads li .error")).to_contain_text("cancelled", timeout=WORK_MS)
+    expect(page.locator("#items .card", has_text="long.mp4")).to_contain_text("cancelled")
+    for item in service.client.get("/v1/media").json()["items"]:
+        service.client.delete(f"/v1/media/{item['id']}")
+    assert opened.complaints == []
+
+
 def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> None:
     page = opened.page
     dropped = page.evaluate_handle(
@@ -184,7 +197,7 @@ def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> Non
             transfer.items.add(new File([new Uint8Array(bytes)], name));
             return transfer;
         }""",
-        ["dropped.jpg", list(jpeg("coffee"))],
+        ["dropped.jpg", list(jpeg("coffee.png"))],
     )
     page.dispatch_event("body", "dragenter", {"dataTransfer": dropped})
     expect(page.locator("#drop")).to_be_visible()
@@ -204,8 +217,8 @@ def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> Non
 def test_a_hit_opens_the_player_at_its_moment(opened: Open, filled: Running) -> None:
     page = opened.page
     page.get_by_text("Videos").click()
-    opened.ask_with("chelsea.jpg", jpeg("chelsea"))
-    expect(page.locator("#query-chip")).to_contain_text("chelsea.jpg")
+    opened.ask_with("chelsea.png", jpeg("chelsea.png"))
+    expect(page.locator("#query-chip")).to_contain_text("chelsea.png")
     hit = page.locator("#hits .card").first
     expect(hit).to_contain_text("evening.mp4")
     expect(hit).to_contain_text("seen")
@@ -213,7 +226,7 @@ def test_a_hit_opens_the_player_at_its_moment(opened: Open, filled: Running) -> 
     hit.locator(".still").click()
     expect(page.locator("#player")).to_be_visible()
     expect(page.locator("#player-title")).to_have_text("evening.mp4")
-    start = SCENE_SECONDS * SCENES.index("chelsea")
+    start = SCENE_SECONDS * SCENES.index("chelsea.png")
     page.wait_for_function("document.querySelector('#player video')?.readyState >= 2", timeout=WORK_MS)
     assert page.evaluate("document.querySelector('#player video').currentTime") == pytest.approx(start, abs=0.5)
     opened.keep("player")
@@ -239,7 +252,7 @@ def test_words_that_were_said_are_shown_and_lead_to_their_time(opened: Open, fil
 def test_nothing_matches_and_a_bad_question_are_said(opened: Open, filled: Running) -> None:
     page = opened.page
     page.get_by_text("Sounds").click()
-    opened.ask_with("chelsea.jpg", jpeg("chelsea"))
+    opened.ask_with("chelsea.png", jpeg("chelsea.png"))
     expect(page.locator(".nothing")).to_contain_text("Nothing matches.")
     page.click("#clear")
     expect(page.locator("#answer")).to_be_hidden()
@@ -266,7 +279,7 @@ def test_it_fits_every_screen_in_both_themes(service: Running, browser: Browser,
 
 
 def test_a_name_is_only_ever_text(opened: Open, service: Running) -> None:
-    service.uploaded(jpeg("rocket"), "<img src=x onerror=alert(1)>.jpg")
+    service.uploaded(jpeg("rocket.jpg"), "<img src=x onerror=alert(1)>.jpg")
     opened.page.reload()
     expect(opened.page.locator("#items h3", has_text="<img src=x onerror=alert(1)>.jpg")).to_be_visible()
     assert opened.complaints == []
