@@ -1,1 +1,8 @@
-"""In preparation."""
+"""In: bytes, vectors and rows. Out: the library: items, jobs, moments, and an exact search over them.
+
+Must not know how media is decoded or encoded, how work is queued, or HTTP.
+"""
+
+from indexes.store import Store, open_store
+
+__all__ = ["Store", "open_store"]

@@ -1,0 +1,17 @@
+"""The catalog: the rows that are the truth about items, jobs and moments."""
+
+from __future__ import annotations
+
+from indexes.beats import BeatRows
+from indexes.chunks import ChunkRows
+from indexes.items import ItemRows
+from indexes.jobs import JobRows
+from indexes.moments import MomentRows
+
+
+class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, BeatRows):
+    """Every method is one transaction: all of it is seen, or nothing.
+
+    Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.
+    Rows are locked in the order item, job, chunk, library, so that no two transactions wait for each other.
+    """

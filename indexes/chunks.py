@@ -1,0 +1,127 @@
+"""Chunks of a job and the leases on them: who works on what, and how often it was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import ColumnElement, exists, select, update
+
+from indexes.rows import ChunkRow
+from indexes.tables import Chunk, Job
+from indexes.transactions import NOT_FINAL, Rows, lock_job
+from mm.spaces.types import SpaceId
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class TimeSpan(Protocol):
+    """A stretch of time in an item."""
+
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+
+
+class ChunkRows(Rows):
+    def plan_job(self, job_id: str, space: SpaceId, spans: Sequence[TimeSpan]) -> list[ChunkRow]:
+        """The chunks of a job, written down if they are not yet; [] if the job is gone or over."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is None:
+                return []
+            if planned := _chunk_rows(session, job_id):
+                return planned
+            now = self._clock()
+            job.moved_at = now
+            session.add_all(
+                Chunk(
+                    job_pk=job.pk,
+                    index=index,
+                    start=span.start,
+                    end=span.end,
+                    space=str(space),
+                    attempts=0,
+                    done=False,
+                    leased_until=0.0,
+                    moved_at=now,
+                    rung_at=0.0,
+                )
+                for index, span in enumerate(spans)
+            )
+            session.flush()
+            return _chunk_rows(session, job_id)
+
+    def chunks(self, job_id: str) -> list[ChunkRow]:
+        """The chunks of a job in order; [] if it is gone or not planned."""
+        with self._database.read() as session:
+            return _chunk_rows(session, job_id)
+
+    def lease_chunk(self, pk: int, owner: str, seconds: float) -> ChunkRow | None:
+        """The right to work on a chunk for so long, and one attempt counted.
+
+        None if the chunk is gone or done, somebody else's lease on it is alive, or its job is over.
+        """
+        now = self._clock()
+        with self._database.write() as session:
+            leased = session.execute(
+                update(Chunk)
+                .where(
+                    Chunk.pk == pk, Chunk.done.is_(False), (Chunk.leased_until <= now) | (Chunk.owner == owner), _job_is_open()
+                )
+                .values(owner=owner, leased_until=now + seconds, attempts=Chunk.attempts + 1, moved_at=now)
+                .returning(Chunk.pk)
+            ).first()
+            if leased is None:
+                return None
+            chunk, job_id = session.execute(select(Chunk, Job.id).join(Job, Job.pk == Chunk.job_pk).where(Chunk.pk == pk)).one()
+            return _chunk_row(chunk, job_id)
+
+    def heartbeat(self, pk: int, owner: str, seconds: float) -> bool:
+        """Prolong a lease. False if it is lost or the job is over."""
+        now = self._clock()
+        return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_is_open())
+
+    def release_chunk(self, pk: int, owner: str, error: str | None) -> None:
+        """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if it had not begun."""
+        values = {"attempts": Chunk.attempts - 1} if error is None else {"error": error}
+        self._change(pk, owner, {**values, "owner": None, "leased_until": 0.0, "moved_at": self._clock()})
+
+    def finish_chunk(self, pk: int, owner: str, shard_id: str) -> bool:
+        """Mark a chunk as done. False if the lease is lost or the job is over."""
+        values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0}
+        return self._change(pk, owner, {**values, "moved_at": self._clock()}, _job_is_open())
+
+    def _change(self, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
+        """Change a chunk that `owner` works on. False if it is not, or the conditions do not hold."""
+        held = (Chunk.pk == pk, Chunk.owner == owner, Chunk.done.is_(False), *conditions)
+        with self._database.write() as session:
+            return session.execute(update(Chunk).where(*held).values(**values).returning(Chunk.pk)).first() is not None
+
+
+def _job_is_open() -> ColumnElement[bool]:
+    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL))
+
+
+def _chunk_rows(session: Session, job_id: str) -> list[ChunkRow]:
+    query = select(Chunk).join(Job, Job.pk == Chunk.job_pk).where(Job.id == job_id).order_by(Chunk.index)
+    return [_chunk_row(chunk, job_id) for chunk in session.scalars(query)]
+
+
+def _chunk_row(chunk: Chunk, job_id: str) -> ChunkRow:
+    return ChunkRow(
+        pk=chunk.pk,
+        job_id=job_id,
+        index=chunk.index,
+        start=chunk.start,
+        end=chunk.end,
+        space=SpaceId.parse(chunk.space),
+        attempts=chunk.attempts,
+        done=chunk.done,
+        shard_id=chunk.shard_id,
+        error=chunk.error,
+        owner=chunk.owner,
+        leased_until=chunk.leased_until,
+    )

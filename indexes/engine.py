@@ -1,0 +1,125 @@
+"""The catalog's database: SQLite in WAL mode or PostgreSQL behind one pair of transactions, `read` and `write`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy.exc
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+from mm.errors import InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_SECONDS = 15.0
+"""Longest wait for another writer of SQLite, for a free connection, and for PostgreSQL to accept one."""
+CONNECTIONS = 32
+"""Most at once from one process."""
+WRITES = "mm_writes"
+"""Execution option of transactions that write."""
+
+
+class Database:
+    """Transactions over one engine. Safe to share between threads, not across a fork."""
+
+    def __init__(self, url: str) -> None:
+        """Opens nothing yet. Raises `InvalidInput` for a URL that is neither SQLite in a file nor PostgreSQL."""
+        self._engine = _create_engine(_parse(url))
+        self._reading, self._writing = self._engine, self._engine.execution_options(**{WRITES: True})
+        if self.dialect == "postgresql":  # as a read transaction of SQLite is: all of it sees one state
+            self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
+
+    @property
+    def dialect(self) -> str:
+        return self._engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that sees one state throughout. Raises `Unavailable` when the database does not answer."""
+        with naming_errors(), Session(self._reading) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block, or not at all. Raises `Unavailable`."""
+        with naming_errors(), Session(self._writing) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def connect_to_write(self) -> Iterator[Connection]:
+        """The same without a session, for migrations."""
+        with naming_errors(), self._writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@contextmanager
+def naming_errors() -> Iterator[None]:
+    """Turn what a database says when it does not answer into `Unavailable`, and values it cannot hold into `InvalidInput`."""
+    try:
+        yield
+    except (sqlalchemy.exc.DataError, UnicodeEncodeError) as error:
+        raise InvalidInput(f"A value cannot be stored: {_first_line(error)}.") from error
+    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
+        raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
+    except sqlalchemy.exc.DBAPIError as error:
+        # SQLite says so when the file is damaged; the subclasses are about statements, and bugs of ours.
+        if error.connection_invalidated or type(error) is sqlalchemy.exc.DatabaseError:
+            raise Unavailable(f"The catalog cannot be read: {_first_line(error)}.") from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().split("\n")[0].rstrip(".")
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise InvalidInput("MM_DATABASE_URL is no SQLAlchemy URL, as in postgresql://user@host/name.") from error
+    backend = url.get_backend_name()
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return url.set(drivername="sqlite")
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    raise InvalidInput(f"MM_DATABASE_URL is of {backend}; the catalog lives in a file of SQLite or in PostgreSQL.")
+
+
+def _create_engine(url: URL) -> Engine:
+    pool = {"pool_size": CONNECTIONS // 4, "max_overflow": CONNECTIONS - CONNECTIONS // 4, "pool_timeout": BUSY_SECONDS}
+    if url.get_backend_name() == "postgresql":
+        connect = {"connect_timeout": int(BUSY_SECONDS)}
+        return create_engine(url, connect_args=connect, pool_pre_ping=True, pool_recycle=3600, **pool)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **pool)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and takes the write lock later fails at once when another wrote in between.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL, None for a server."""
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None

@@ -1,0 +1,94 @@
+"""Files that are whole or not there: temporary name, fsync, rename, fsync of the folder. And locks between processes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mm.errors import Unavailable
+
+TEMPORARY = ".part"
+"""Ending of files that are being written."""
+
+
+@contextmanager
+def naming_disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a failure to write below `folder` (a full disk, a missing right) into `Unavailable` with its reason in words."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"Nothing can be written below {folder}: {error.strerror or error}.") from error
+
+
+def temporary_beside(folder: Path) -> Path:
+    """A new name for a file that is being written in `folder`."""
+    return folder / f"{secrets.token_hex(8)}{TEMPORARY}"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises `Unavailable`."""
+    with naming_disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_beside(path.parent)
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            move_into_place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Give a file that is safely on disk its name, and make the name as safe."""
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder safe on disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_older(paths: Iterator[Path], seconds: float) -> int:
+    """Remove the files that nobody has touched for so long. Returns how many."""
+    limit = time.time() - seconds
+    removed = 0
+    for path in paths:
+        try:
+            if path.stat().st_mtime <= limit:
+                path.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue
+    return removed
+
+
+@contextmanager
+def locked(path: Path, seconds: float) -> Iterator[None]:
+    """Hold a lock between threads and processes; a process that dies loses it.
+
+    Raises `Unavailable` when another holds it for longer than `seconds`.
+    """
+    with naming_disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=seconds, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Unavailable(f"Another process has held {path} for {seconds:.0f} s.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,207 @@
+"""Items: added, looked up, listed, deleted."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
+from indexes.tables import Buried, Chunk, Evidence, Item, Job, Published, Segment, Tag
+from indexes.transactions import NOT_FINAL, Rows, job_row, move_job, next_seq, note_event
+from mm.errors import InvalidInput
+from mm.schemas import ItemStatus, JobState, Kind
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+ITEM_ID = re.compile(r"[0-9a-f]{32}")
+ID_DIGITS = 32
+MAX_TAGS = 1000
+"""Most tags a filter may name; databases limit the length of a statement."""
+_CURSOR = re.compile(r"before-([1-9][0-9]{0,17})")
+
+
+class ItemRows(Rows):
+    def add_item(self, new: NewItem) -> tuple[ItemRow, JobRow, bool]:
+        """The item of these bytes, its latest job, and whether it is new.
+
+        Bytes that are an item already only bring their tags along; if that item failed or was cancelled, it gets a new job.
+        """
+        with self._database.write() as session:
+            item = self._lock_item(session, new.sha256)
+            created = False
+            if item is None:
+                item, created = self._insert_item(session, new)
+            _add_tags(session, item.pk, new.tags)
+            job = session.scalar(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk.desc()).limit(1))
+            if job is None or item.status not in {"processing", "ready"}:
+                item.status, item.error = "processing", None
+                job = self._insert_job(session, item)
+            session.flush()
+            return item_rows(session, [item])[0], job_row(job), created
+
+    def get_item(self, item_id: str) -> ItemRow | None:
+        """The item, or None."""
+        if not ITEM_ID.fullmatch(item_id):
+            return None
+        with self._database.read() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id))
+            return None if item is None else item_rows(session, [item])[0]
+
+    def item_of_job(self, job_id: str) -> ItemRow | None:
+        """The item that a job works on, None if either is gone."""
+        with self._database.read() as session:
+            item = session.scalar(select(Item).join(Job, Job.item_pk == Item.pk).where(Job.id == job_id))
+            return None if item is None else item_rows(session, [item])[0]
+
+    def list_items(self, filters: ItemFilters, limit: int, cursor: str | None = None) -> tuple[list[ItemRow], str | None]:
+        """Up to `limit` items, newest first, and the cursor of the next page, None on the last.
+
+        Items that come in between appear on no later page. Raises `InvalidInput` for a cursor that no page gave.
+        """
+        query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
+        if cursor is not None:
+            found = _CURSOR.fullmatch(cursor)
+            if found is None:
+                raise InvalidInput("The cursor was not given by a page of this list.")
+            query = query.where(Item.pk < int(found[1]))
+        if filters.kinds:
+            query = query.where(Item.kind.in_(filters.kinds))
+        if filters.status is not None:
+            query = query.where(Item.status == filters.status)
+        if filters.tags:
+            query = query.where(Item.pk.in_(tagged(filters.tags)))
+        with self._database.read() as session:
+            items = session.scalars(query).all()
+            rows = item_rows(session, items[:limit])
+        return rows, f"before-{items[limit - 1].pk}" if len(items) > limit else None
+
+    def delete_item(self, item_id: str) -> bool:
+        """Remove an item with its moments and end its job; readers are told. False if there is none.
+
+        Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are swept when no other item has them.
+        """
+        with self._database.write() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
+            if item is None:
+                return False
+            jobs = session.scalars(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk).with_for_update()).all()
+            for job in jobs:
+                if job.state in NOT_FINAL:
+                    move_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
+            session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
+            for space in session.scalars(select(Published.space).where(Published.item_pk == item.pk)).all():
+                session.add(Buried(seq=next_seq(session), space=space, item_pk=item.pk))
+            session.flush()
+            session.execute(delete(Item).where(Item.pk == item.pk))
+            return True
+
+    def counts(self) -> Counts:
+        """How much there is."""
+        with self._database.read() as session:
+            items, segments, evidence = (
+                session.execute(select(func.count()).select_from(table)).scalar_one() for table in (Item, Segment, Evidence)
+            )
+            jobs: dict[JobState, int] = dict.fromkeys(("queued", "running", "done", "failed", "quarantined", "cancelled"), 0)
+            for state, number in session.execute(select(Job.state, func.count()).group_by(Job.state)):
+                jobs[cast(JobState, state)] = number
+        return Counts(items, segments, evidence, jobs)
+
+    def unknown_blobs(self, sha256s: Sequence[str]) -> set[str]:
+        """Those that belong to no item."""
+        with self._database.read() as session:
+            return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
+
+    def _lock_item(self, session: Session, sha256: str) -> Item | None:
+        return session.scalar(select(Item).where(Item.sha256 == sha256).with_for_update())
+
+    def _insert_item(self, session: Session, new: NewItem) -> tuple[Item, bool]:
+        item = Item(
+            id=new.sha256[:ID_DIGITS],
+            sha256=new.sha256,
+            name=new.name,
+            kind=new.kind,
+            content_type=new.content_type,
+            size=new.size,
+            duration=new.duration,
+            width=new.width,
+            height=new.height,
+            fps=new.fps,
+            has_audio=new.has_audio,
+            status="processing",
+            error=None,
+            created_at=self._now(),
+        )
+        try:
+            with session.begin_nested():
+                session.add(item)
+        except IntegrityError:  # the same bytes came at the same moment, on a database that lets two write
+            other = self._lock_item(session, new.sha256)
+            if other is None:
+                raise
+            return other, False
+        return item, True
+
+    def _insert_job(self, session: Session, item: Item) -> Job:
+        now = self._now()
+        job = Job(
+            id=f"job_{secrets.token_hex(12)}",
+            item_pk=item.pk,
+            item_id=item.id,
+            state="queued",
+            progress=0.0,
+            stage="waiting",
+            error=None,
+            created_at=now,
+            updated_at=now,
+            moved_at=now.timestamp(),
+            rung_at=0.0,
+        )
+        session.add(job)
+        note_event(session, job)
+        return job
+
+
+def tagged(tags: Iterable[str]) -> Select[tuple[int]]:
+    """Select the keys of the items that have all of these tags. Raises `InvalidInput` for more than `MAX_TAGS`."""
+    wanted = sorted(set(tags))
+    if len(wanted) > MAX_TAGS:
+        raise InvalidInput(f"The filter names {len(wanted):,} tags; at most {MAX_TAGS:,} are looked for.")
+    return select(Tag.item_pk).where(Tag.tag.in_(wanted)).group_by(Tag.item_pk).having(func.count() == len(wanted))
+
+
+def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
+    """The items with their tags, in the order given."""
+    tags: dict[int, list[str]] = {item.pk: [] for item in items}
+    for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
+        tags[item_pk].append(tag)
+    return [
+        ItemRow(
+            id=item.id,
+            sha256=item.sha256,
+            name=item.name,
+            kind=cast(Kind, item.kind),
+            content_type=item.content_type,
+            size=item.size,
+            duration=item.duration,
+            width=item.width,
+            height=item.height,
+            fps=item.fps,
+            has_audio=item.has_audio,
+            tags=tuple(sorted(tags[item.pk])),
+            status=cast(ItemStatus, item.status),
+            error=item.error,
+            created_at=item.created_at,
+        )
+        for item in items
+    ]
+
+
+def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> None:
+    known = set(session.scalars(select(Tag.tag).where(Tag.item_pk == item_pk)))
+    session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in sorted(set(tags) - known)])

@@ -1,0 +1,167 @@
+"""Moments of items: committed all at once, read by searchers, shown in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, cast
+
+from sqlalchemy import delete, insert, select
+
+from indexes.items import ITEM_ID, tagged
+from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence, Tombstone
+from indexes.tables import Buried, Chunk, Evidence, Item, Library, Published, Segment
+from indexes.transactions import Rows, lock_job, move_job, next_seq
+from mm.schemas import EvidenceKind, Filters
+from mm.spaces.types import SpaceId
+
+Value = TypeVar("Value")
+
+BATCH = 1000
+"""Values in one statement; databases limit them."""
+
+
+class MomentRows(Rows):
+    def commit_item(self, job_id: str, segments: Sequence[NewSegment]) -> bool:
+        """Make the item of a job searchable and end the job, in one transaction.
+
+        The space is the one the job was planned for; what the item had in it is replaced. False, and nothing is changed, if the
+        job is gone, over or not planned.
+        """
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is None or job.item_pk is None:
+                return False
+            space = session.scalar(select(Chunk.space).where(Chunk.job_pk == job.pk).limit(1))
+            if space is None:
+                return False
+            item_pk = job.item_pk
+            if session.scalar(select(Published.seq).where(Published.item_pk == item_pk, Published.space == space)) is not None:
+                session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
+                session.execute(delete(Published).where(Published.item_pk == item_pk, Published.space == space))
+                session.add(Buried(seq=next_seq(session), space=space, item_pk=item_pk))
+            rows = [
+                {"item_pk": item_pk, "space": space, "index": i, "start": s.start, "end": s.end, "shot": s.shot}
+                for i, s in enumerate(segments)
+            ]
+            if rows:
+                session.execute(insert(Segment), rows)
+            keys = session.execute(select(Segment.index, Segment.pk).where(Segment.item_pk == item_pk, Segment.space == space))
+            pk_of = dict(keys.tuples().all())
+            evidence = [
+                {
+                    "segment_pk": pk_of[index],
+                    "kind": piece.kind,
+                    "start": piece.start,
+                    "end": piece.end,
+                    "text": piece.text,
+                    "shard_id": piece.shard_id,
+                    "row": piece.row,
+                }
+                for index, segment in enumerate(segments)
+                for piece in segment.evidence
+            ]
+            if evidence:
+                session.execute(insert(Evidence), evidence)
+            move_job(session, job, self._now(), state="done", stage="done")
+            session.flush()
+            session.add(Published(item_pk=item_pk, space=space, seq=next_seq(session), evidence=len(evidence)))
+            return True
+
+    def identity(self) -> str:
+        """A random name of this catalog, the same for as long as it exists."""
+        with self._database.read() as session:
+            return session.execute(select(Library.identity)).scalar_one()
+
+    def head(self) -> int:
+        """The latest sequence number: it grows whenever items become searchable or are deleted."""
+        with self._database.read() as session:
+            return session.execute(select(Library.head)).scalar_one()
+
+    def changes_after(self, seq: int, space: SpaceId, limit: int) -> Changes:
+        """What happened in a space behind `seq`: the first `limit` publications, and all tombstones."""
+        published = (
+            select(Published.seq, Published.item_pk, Published.evidence)
+            .where(Published.space == str(space), Published.seq > seq)
+            .order_by(Published.seq)
+            .limit(limit)
+        )
+        buried = select(Buried.seq, Buried.item_pk).where(Buried.space == str(space), Buried.seq > seq).order_by(Buried.seq)
+        with self._database.read() as session:
+            return Changes(
+                head=session.execute(select(Library.head)).scalar_one(),
+                published=[Publication(*row) for row in session.execute(published)],
+                buried=[Tombstone(*row) for row in session.execute(buried)],
+            )
+
+    def stored_evidence(self, item_pks: Sequence[int], space: SpaceId) -> list[StoredEvidence]:
+        """All evidence of items in a space, by item, segment and key; items that are gone have none."""
+        rows: list[StoredEvidence] = []
+        with self._database.read() as session:
+            for pks in _batches(sorted(item_pks)):
+                query = (
+                    select(
+                        Segment.item_pk, Segment.index, Segment.start, Segment.end, Segment.shot,
+                        Evidence.pk, Evidence.kind, Evidence.shard_id, Evidence.row,
+                    )
+                    .join(Evidence, Evidence.segment_pk == Segment.pk)
+                    .where(Segment.space == str(space), Segment.item_pk.in_(pks))
+                    .order_by(Segment.item_pk, Segment.index, Evidence.pk)
+                )  # fmt: skip
+                rows += [StoredEvidence(*row) for row in session.execute(query).tuples()]  # type: ignore[arg-type]
+        return rows
+
+    def published_items(self, item_pks: Sequence[int], space: SpaceId) -> set[int]:
+        """Those of the items that are searchable in a space."""
+        with self._database.read() as session:
+            query = select(Published.item_pk).where(Published.space == str(space))
+            return {pk for pks in _batches(item_pks) for pk in session.scalars(query.where(Published.item_pk.in_(pks)))}
+
+    def found_evidence(self, pks: Sequence[int]) -> dict[int, FoundEvidence]:
+        """Evidence by key, as an answer shows it; what is gone is left out."""
+        found: dict[int, FoundEvidence] = {}
+        with self._database.read() as session:
+            for some in _batches(pks):
+                query = (
+                    select(Evidence.pk, Item.id, Evidence.kind, Evidence.start, Evidence.end, Evidence.text)
+                    .join(Segment, Segment.pk == Evidence.segment_pk)
+                    .join(Item, Item.pk == Segment.item_pk)
+                    .where(Evidence.pk.in_(some))
+                )
+                for pk, item_id, kind, start, end, text in session.execute(query).tuples():
+                    found[pk] = FoundEvidence(item_id, cast(EvidenceKind, kind), start, end, text)
+        return found
+
+    def select_items(self, filters: Filters) -> set[int] | None:
+        """Keys of the items that pass the filters; None means all, because no filter is set.
+
+        Raises `InvalidInput` for too many tags.
+        """
+        query = select(Item.pk)
+        if filters.kinds:
+            query = query.where(Item.kind.in_(filters.kinds))
+        if filters.tags:
+            query = query.where(Item.pk.in_(tagged(filters.tags)))
+        if filters.uploaded_after is not None:
+            query = query.where(Item.created_at >= filters.uploaded_after)
+        if filters.uploaded_before is not None:
+            query = query.where(Item.created_at < filters.uploaded_before)
+        with self._database.read() as session:
+            if not filters.items:
+                return None if not _any(filters) else set(session.scalars(query))
+            ids = sorted({item_id for item_id in filters.items if ITEM_ID.fullmatch(item_id)})
+            return {pk for some in _batches(ids) for pk in session.scalars(query.where(Item.id.in_(some)))}
+
+    def unknown_shards(self, shard_ids: Sequence[str]) -> set[str]:
+        """Those that no row refers to."""
+        with self._database.read() as session:
+            known = set(session.scalars(select(Evidence.shard_id).where(Evidence.shard_id.in_(shard_ids))))
+            known |= set(session.scalars(select(Chunk.shard_id).where(Chunk.shard_id.in_(shard_ids))))
+        return set(shard_ids) - known
+
+
+def _any(filters: Filters) -> bool:
+    return bool(filters.kinds or filters.tags or filters.uploaded_after is not None or filters.uploaded_before is not None)
+
+
+def _batches(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))

@@ -1,0 +1,205 @@
+"""What the catalog takes and gives: plain values, no session, no lazy loading. Media times are seconds from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from mm.schemas import FINAL_STATES, EvidenceKind, ItemStatus, JobState, Kind
+from mm.spaces.types import SpaceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """A file whose bytes are in the blob store."""
+
+    sha256: str
+    name: str
+    kind: Kind
+    content_type: str
+    size: int
+    duration: float
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+    tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    """One uploaded file."""
+
+    id: str
+    sha256: str
+    name: str
+    kind: Kind
+    content_type: str
+    size: int
+    duration: float
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+    tags: tuple[str, ...]
+    status: ItemStatus
+    error: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilters:
+    """Which items to list. An empty value means any."""
+
+    kinds: Sequence[Kind] = ()
+    tags: Sequence[str] = ()
+    """All of these."""
+    status: ItemStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """The work on one upload. It outlives its item, so that those who follow it see its end."""
+
+    id: str
+    item_id: str
+    state: JobState
+    progress: float
+    stage: str
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEventRow:
+    """One step of a job. Ids grow, over all jobs."""
+
+    id: int
+    job_id: str
+    state: JobState
+    progress: float
+    stage: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRow:
+    """A part of an item that one task encodes."""
+
+    pk: int
+    job_id: str
+    index: int
+    start: float
+    end: float
+    space: SpaceId
+    attempts: int
+    done: bool
+    shard_id: str | None
+    error: str | None
+    owner: str | None
+    leased_until: float
+    """Seconds of `time.time()`; 0 without a lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingRow:
+    """A bell that was lost: `plan` and `finish` are about the job, `encode` about the chunk."""
+
+    what: Literal["plan", "encode", "finish"]
+    job_id: str
+    chunk_pk: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvidence:
+    """Something in a segment that can be found. Its vector is `row` of the matrix of its kind in the shard."""
+
+    kind: EvidenceKind
+    start: float
+    end: float
+    text: str | None
+    shard_id: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewSegment:
+    """A moment: the unit of an answer."""
+
+    start: float
+    end: float
+    shot: int
+    evidence: Sequence[NewEvidence]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the library holds."""
+
+    items: int
+    segments: int
+    evidence: int
+    jobs: Mapping[JobState, int]
+    """By state, zeros included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """An item that became searchable. Sequence numbers grow in the order of commits."""
+
+    seq: int
+    item_pk: int
+    evidence: int
+    """How many pieces it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What was published of an item before `seq` is gone."""
+
+    seq: int
+    item_pk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a reader that knows everything up to some sequence number has not seen."""
+
+    head: int
+    """The latest sequence number."""
+    published: Sequence[Publication]
+    """In order; the first so many."""
+    buried: Sequence[Tombstone]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvidence:
+    """A piece of evidence as a reader loads it, with its segment."""
+
+    item_pk: int
+    segment_index: int
+    segment_start: float
+    segment_end: float
+    shot: int
+    pk: int
+    kind: EvidenceKind
+    shard_id: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvidence:
+    """A piece of evidence as an answer shows it."""
+
+    item_id: str
+    kind: EvidenceKind
+    start: float
+    end: float
+    text: str | None

@@ -1,0 +1,76 @@
+"""The library on disk: the catalog and what its rows point to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from indexes.blobs import BlobStore
+from indexes.catalog import Catalog
+from indexes.engine import Database, sqlite_file
+from indexes.files import naming_disk_errors
+from indexes.migrate import migrate
+from indexes.shards import ShardStore
+
+if TYPE_CHECKING:
+    from mm.settings import Settings
+
+SHARD_SECONDS = 3600.0
+"""Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item are gone after it."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything that outlives a process. Safe to share between threads, not across a fork."""
+
+    settings: Settings
+    catalog: Catalog
+    blobs: BlobStore
+    shards: ShardStore
+    database: Database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def sweep(self, older_than: float) -> int:
+        """Remove what crashes and deletes left behind: temporary files and blobs without an item that nobody has touched for
+        `older_than` seconds, and shards that no row refers to. Returns how many files.
+        """
+        removed = self.blobs.sweep(older_than) + self.shards.sweep(older_than)
+        removed += self.blobs.sweep_orphans(self.catalog.unknown_blobs, older_than)
+        return removed + self.shards.sweep_orphans(self.catalog.unknown_shards, min(older_than, SHARD_SECONDS))
+
+
+def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
+    """Open the library below `settings.root`, making what is missing and bringing its tables up to date.
+
+    Any number of processes may do so at once. Raises `Unavailable` when the folder cannot be written or the database does not
+    answer, `InvalidInput` for a bad database URL.
+    """
+    root = settings.root
+    with naming_disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        if path := sqlite_file(settings.catalog_url):
+            path.parent.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.catalog_url)
+    locks = root / "locks"
+    try:
+        migrate(database, locks / "catalog.lock")
+    except BaseException:
+        database.close()
+        raise
+    return Store(
+        settings=settings,
+        catalog=Catalog(database, clock),
+        blobs=BlobStore(root / "blobs", locks / "blobs.lock"),
+        shards=ShardStore(root / "shards", locks / "shards.lock"),
+        database=database,
+    )

@@ -1,0 +1,180 @@
+"""The tables of the catalog. Migrations write them down once more; a test holds the two equal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import BigInteger, Boolean, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Key = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only where the type is INTEGER."""
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""Numbers of deleted rows do not come back: a late bell or a stale index part must not mean something else."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """A point in time. Naive values are taken as UTC; SQLite stores no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError:  # within a day of the ends of the calendar
+            value = (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class Library(Table):
+    """One row. Its lock makes the order of sequence numbers the order of commits, which a sequence of a database is not."""
+
+    __tablename__ = "library"
+    pk: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    identity: Mapped[str] = mapped_column(String(32))
+    """Random: tells an index built from another catalog."""
+    head: Mapped[int] = mapped_column(BigInteger)
+
+
+class Item(Table):
+    __tablename__ = "items"
+    __table_args__ = (NEVER_AGAIN,)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(16))
+    content_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    duration: Mapped[float] = mapped_column(Double)
+    width: Mapped[int]
+    height: Mapped[int]
+    fps: Mapped[float] = mapped_column(Double)
+    has_audio: Mapped[bool] = mapped_column(Boolean)
+    status: Mapped[str] = mapped_column(String(16))
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Utc, index=True)
+
+
+class Tag(Table):
+    __tablename__ = "tags"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class Job(Table):
+    __tablename__ = "jobs"
+    __table_args__ = (NEVER_AGAIN,)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True)
+    item_pk: Mapped[int | None] = mapped_column(ForeignKey("items.pk", ondelete="SET NULL"), index=True)
+    item_id: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    progress: Mapped[float] = mapped_column(Double)
+    stage: Mapped[str]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    updated_at: Mapped[datetime] = mapped_column(Utc)
+    moved_at: Mapped[float] = mapped_column(Double)
+    """Seconds of `time.time()`, as are all of the following."""
+    rung_at: Mapped[float] = mapped_column(Double)
+
+
+class JobEvent(Table):
+    __tablename__ = "job_events"
+    __table_args__ = (Index(None, "job_pk", "id"), NEVER_AGAIN)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    job_pk: Mapped[int] = mapped_column(ForeignKey("jobs.pk", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[float] = mapped_column(Double)
+    stage: Mapped[str]
+    error: Mapped[str | None]
+
+
+class Chunk(Table):
+    __tablename__ = "chunks"
+    __table_args__ = (Index(None, "job_pk", "index", unique=True), NEVER_AGAIN)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    job_pk: Mapped[int] = mapped_column(ForeignKey("jobs.pk", ondelete="CASCADE"))
+    index: Mapped[int]
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    space: Mapped[str] = mapped_column(String(64))
+    attempts: Mapped[int]
+    done: Mapped[bool] = mapped_column(Boolean)
+    shard_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    error: Mapped[str | None]
+    owner: Mapped[str | None]
+    leased_until: Mapped[float] = mapped_column(Double)
+    moved_at: Mapped[float] = mapped_column(Double)
+    rung_at: Mapped[float] = mapped_column(Double)
+
+
+class Segment(Table):
+    __tablename__ = "segments"
+    __table_args__ = (Index(None, "item_pk", "space", "index", unique=True), NEVER_AGAIN)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"))
+    space: Mapped[str] = mapped_column(String(64))
+    index: Mapped[int]
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    shot: Mapped[int]
+
+
+class Evidence(Table):
+    __tablename__ = "evidence"
+    __table_args__ = (NEVER_AGAIN,)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    segment_pk: Mapped[int] = mapped_column(ForeignKey("segments.pk", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    text: Mapped[str | None]
+    shard_id: Mapped[str] = mapped_column(String(64), index=True)
+    row: Mapped[int]
+
+
+class Published(Table):
+    """What readers are to load: an item in a space, since when."""
+
+    __tablename__ = "published"
+    __table_args__ = (Index(None, "space", "seq"),)
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, unique=True)
+    evidence: Mapped[int]
+
+
+class Buried(Table):
+    """What readers are to drop: all that was published of an item in a space before `seq`."""
+
+    __tablename__ = "buried"
+    __table_args__ = (Index(None, "space", "seq"),)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    space: Mapped[str] = mapped_column(String(64))
+    item_pk: Mapped[int] = mapped_column(BigInteger)
+
+
+class Worker(Table):
+    __tablename__ = "workers"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    beat_at: Mapped[float] = mapped_column(Double, index=True)

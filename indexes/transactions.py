@@ -1,0 +1,103 @@
+"""What the parts of the catalog share: their database, the clock, and how a job is locked and moved on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import select, update
+
+from indexes.rows import JobRow
+from indexes.tables import Item, Job, JobEvent, Library
+from mm.schemas import FINAL_STATES, ItemStatus, JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from indexes.engine import Database
+
+STATUS_OF: dict[JobState, ItemStatus] = {
+    "queued": "processing",
+    "running": "processing",
+    "done": "ready",
+    "failed": "failed",
+    "quarantined": "quarantined",
+    "cancelled": "cancelled",
+}
+"""What becomes of an item with its job."""
+NOT_FINAL: tuple[JobState, ...] = ("queued", "running")
+
+
+class Rows:
+    """Base of the catalog's parts."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def lock_job(session: Session, job_id: str) -> Job | None:
+    """The job with its item's row and its own locked, None if there is none or it is over."""
+    item_pk = session.scalar(select(Job.item_pk).where(Job.id == job_id))
+    if item_pk is not None:
+        session.execute(select(Item.pk).where(Item.pk == item_pk).with_for_update())
+    job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())
+    return None if job is None or job.state in FINAL_STATES else job
+
+
+def move_job(
+    session: Session,
+    job: Job,
+    now: datetime,
+    *,
+    state: JobState | None = None,
+    progress: float | None = None,
+    stage: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Change a locked job, note the event, and let its item follow."""
+    if state is not None and state != job.state:
+        job.state = state
+        if job.item_pk is not None:
+            session.execute(update(Item).where(Item.pk == job.item_pk).values(status=STATUS_OF[state], error=error))
+    if job.state == "done":
+        progress = 1.0
+    if progress is not None:
+        job.progress = max(job.progress, min(progress, 1.0))
+    if stage is not None:
+        job.stage = stage
+    if error is not None:
+        job.error = error
+    job.updated_at = now
+    job.moved_at = now.timestamp()
+    note_event(session, job)
+
+
+def note_event(session: Session, job: Job) -> None:
+    """Write down how the job is now. Its row is locked, so that events of one job are numbered in order."""
+    session.flush()
+    session.add(JobEvent(job_pk=job.pk, state=job.state, progress=job.progress, stage=job.stage, error=job.error))
+
+
+def next_seq(session: Session) -> int:
+    """A sequence number; whoever comes next waits for the end of this transaction."""
+    session.execute(update(Library).values(head=Library.head + 1))
+    return session.execute(select(Library.head)).scalar_one()
+
+
+def job_row(job: Job) -> JobRow:
+    return JobRow(
+        id=job.id,
+        item_id=job.item_id,
+        state=cast(JobState, job.state),
+        progress=job.progress,
+        stage=job.stage,
+        error=job.error,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+    )
