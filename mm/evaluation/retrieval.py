@@ -30,8 +30,8 @@ def recall(scores_NM: Float, picture_of_M: Int, ks: Sequence[int] = (1, 5, 10)) 
     """Recall at each k, both ways, from scores of N pictures against M captions.
 
     `picture_of_M` gives the row of each caption's picture. Text to image: the share of captions whose picture is among the k
-    best. Image to text: the share of pictures with at least one of their captions among the k best; a picture without captions does not
-    count. A tie counts against us: what scores the same as the right answer ranks before it.
+    best. Image to text: the share of pictures with at least one of their captions among the k best; a picture without captions
+    does not count. A tie counts against us: what scores the same as the right answer ranks before it.
 
     Raises `InvalidInput` for shapes that do not fit, scores that are not finite, and k below 1.
     """

@@ -90,7 +90,7 @@ class _Builder:
     def projection(self, features_NC: str) -> str:
         """Linear map into the space, plus the mean of the classes' vectors by the classes' probabilities."""
         classes_NK = self.add("Softmax", [self.linear(features_NC, "classes")], axis=1)
-        named_ND = self.add("MatMul", [classes_NK, self.constant(self.weight("class_vectors"))])
+        named_ND = self.add("MatMul", [classes_NK, self.constant(self.weight("class_gain") * self.weight("class_vectors"))])
         return self.add("Add", [self.linear(features_NC, "head"), named_ND])
 
     def linear(self, x_NC: str, name: str) -> str:

@@ -87,8 +87,9 @@ class ImageEncoder(nn.Module):
         self.top = ConvNorm(table[-1].channels_out, FEATURES, 1)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(FEATURES, DIMENSIONS)
-        self.classes = nn.Linear(FEATURES, CLASSES)
+        self.classes = nn.Linear(FEATURES, CLASSES).requires_grad_(False)
         self.class_vectors = nn.Parameter(torch.zeros(CLASSES, DIMENSIONS), requires_grad=False)
+        self.class_gain = nn.Parameter(torch.ones(()))
 
     def features(self, pixels_NCHW: Tensor) -> Tensor:
         """Pooled features (N, C) of pixels (N, 3, H, W) in 0..255, any floating type."""
@@ -98,9 +99,9 @@ class ImageEncoder(nn.Module):
 
     def project(self, features_NC: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors (N, D) and the classes' logits (N, K), both float32."""
-        features_NC = self.dropout(features_NC)
         logits_NK = self.classes(features_NC).float()
-        projected_ND = self.head(features_NC).float() + logits_NK.softmax(1) @ self.class_vectors
+        named_ND = logits_NK.softmax(1) @ self.class_vectors
+        projected_ND = self.head(self.dropout(features_NC)).float() + self.class_gain * named_ND
         return functional.normalize(projected_ND, dim=1), logits_NK
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
@@ -119,7 +120,7 @@ def imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:
     path = next((Path(spec.origin).parent / "models").glob("efficientnet-lite2-*.pth"))
     source = torch.load(path, map_location="cpu", weights_only=True)
     weight, bias = source.pop("_fc.weight"), source.pop("_fc.bias")
-    return {_renamed(name): tensor for name, tensor in source.items()}, weight, bias
+    return {_renamed(name): tensor.float() for name, tensor in source.items()}, weight.float(), bias.float()
 
 
 _PARTS = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}

@@ -1,0 +1,81 @@
+"""Align pictures with sentences: train the image tower on captioned pictures, the text tower locked.
+
+Works on a CPU, a GPU, or several by torchrun; resumes at the epoch that was last saved, with the same result as without the stop.
+Writes `image.safetensors` and `CARD.md` into the output folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed
+
+from mm.evaluation.retrieval import Retrieval, recall_of_vectors
+from mm.models.image import ImageTower
+from mm.training.align_card import align_card
+from mm.training.align_config import AlignConfig
+from mm.training.align_data import load_split
+from mm.training.align_run import Alignment
+from mm.training.align_runs import OnProgress, averaged_runs
+from mm.training.averages import mean_weights
+from mm.training.captioned import load_pictures, read_captioned
+from mm.training.checkpoint import write_encoder
+from mm.training.files import replacing
+from mm.training.sentences import class_sentences, sentence_vectors
+
+
+def align(config: AlignConfig, on_progress: OnProgress) -> Path:
+    """Train by the recipe; returns the path of the weights.
+
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
+    """
+    kept = config.out / "vectors"
+    read_captioned(config.data, "dev")  # a missing split is told before the training, not after it
+    with _device() as device:
+        train = load_split(config.data, "train", config.stored, kept, device)
+        class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
+        run = Alignment(config, train, class_vectors_KD, device)
+        soup = mean_weights(list(averaged_runs(run, on_progress)))
+        weights = config.out / "image.safetensors"
+        if run.rank == 0:
+            write_encoder(weights, soup, config.size)
+            with replacing(config.out / "CARD.md") as file:
+                file.write(align_card(config, evaluate(weights, config.data, kept)).encode())
+    return weights
+
+
+def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev") -> Retrieval:
+    """Recalls of a weights file as it is served: exported graph, on the CPU. Reproduces the numbers of the card.
+
+    Graphs and vectors of sentences are kept in the folder `cache`. Raises `InvalidInput` for data that cannot be read and
+    `Corrupt` for a file that holds no image tower.
+    """
+    rows = read_captioned(data, split)
+    tower = ImageTower(weights, cache)
+    pictures = load_pictures(rows, tower.size)
+    sentences = [caption for row in rows for caption in row.captions]
+    captions = sentence_vectors(sentences, cache / f"{split}.npz")
+    picture_of_caption = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
+    return recall_of_vectors(tower.embed(list(pictures)), captions, picture_of_caption)
+
+
+@contextmanager
+def _device() -> Iterator[torch.device]:
+    """This process's device; joins the other processes when torchrun started several."""
+    if "RANK" not in os.environ:
+        yield torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return
+    local = int(os.environ["LOCAL_RANK"])
+    device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,34 @@
+"""The recipe of an alignment, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mm.training.augment import Views
+
+
+@dataclass(frozen=True, slots=True)
+class AlignConfig:
+    """The recipe. Defaults are those of the shipped checkpoint."""
+
+    data: Path  # folder of captioned pictures with the splits train and dev
+    out: Path  # folder that the checkpoint, the card and the states to resume from go to
+    seeds: tuple[int, ...] = (0, 1, 2)  # one run each; the mean of their weights is the result
+    epochs: int = 40  # of each run
+    shared: int = 16  # epochs that the runs have in common, after which they part
+    batch: int = 500  # pictures a step, over all processes
+    size: int = 288  # pixels; side of the input
+    stored: int = 224  # pixels; side at which pictures are kept in memory
+    rate: float = 1e-3  # highest learning rate
+    weight_decay: float = 0.2
+    dropout: float = 0.3  # of the features before the head
+    average: float = 0.98  # decay of the moving average, a step
+    retention: float = 0.3  # weight of keeping the ImageNet classifier's answers
+    views: Views = field(default_factory=Views)
+    save_every: int = 5  # epochs
+
+
+def fingerprint(config: AlignConfig) -> str:
+    """What must be the same for a state to be taken up: all of the recipe but where it writes and how often."""
+    return repr(replace(config, out=Path(), save_every=0))

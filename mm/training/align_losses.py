@@ -1,0 +1,46 @@
+"""What alignment minimises. Names of tensors end in their axes: N pictures of all processes, D dimensions, K classes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+from torch.nn import functional
+
+_MAX_SCALE = 100.0
+
+
+class Contrast(nn.Module):
+    """Symmetric in-batch contrast with a learnt scale (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
+
+    def __init__(self, scale: float = 20.0) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def forward(self, pictures_ND: Tensor, captions_ND: Tensor) -> Tensor:
+        """Mean cross-entropy of pictures against captions and captions against pictures."""
+        logits_NN = self.scale() * pictures_ND @ captions_ND.T
+        labels_N = torch.arange(len(logits_NN), device=logits_NN.device)
+        return (functional.cross_entropy(logits_NN, labels_N) + functional.cross_entropy(logits_NN.T, labels_N)) / 2
+
+    def scale(self) -> Tensor:
+        return self.log_scale.exp().clamp_max(_MAX_SCALE)
+
+
+def divergence(logits_NK: Tensor, teacher_NK: Tensor) -> Tensor:
+    """Mean Kullback-Leibler divergence of the teacher's distribution from ours.
+
+    On class logits it is learning without forgetting (Li & Hoiem 2016, arXiv:1606.09282).
+    """
+    return functional.kl_div(logits_NK.log_softmax(1), teacher_NK.log_softmax(1), reduction="batchmean", log_target=True)
+
+
+def gathered(rows_ND: Tensor) -> Tensor:
+    """Rows of all processes, in their order, with gradients; the same rows when there is one process."""
+    if not torch.distributed.is_initialized():
+        return rows_ND
+    from torch.distributed.nn.functional import all_gather
+
+    return torch.cat(all_gather(rows_ND.contiguous()))  # type: ignore[no-untyped-call]

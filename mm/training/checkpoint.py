@@ -1,0 +1,54 @@
+"""Checkpoints: the weights that serve (safetensors, half precision), and the state that a run resumes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from mm.errors import Corrupt
+from mm.models.efficientnet_lite_torch import ImageEncoder
+from mm.training.files import replacing
+
+
+def write_encoder(path: Path, state: dict[str, Tensor], size: int) -> None:
+    """Write an `ImageEncoder` state: matrices and kernels in half precision, norms, biases and scales in float32."""
+    tensors = {
+        name: (tensor.half() if tensor.ndim > 1 else tensor.float()).cpu().contiguous()
+        for name, tensor in state.items()
+        if tensor.is_floating_point()
+    }
+    with replacing(path) as file:
+        file.write(save(tensors, {"size": str(size)}))
+
+
+def load_encoder(path: Path) -> ImageEncoder:
+    """The encoder of a weights file, in float32, for inference. Raises `Corrupt` when it is none."""
+    encoder = ImageEncoder()
+    try:
+        tensors = load_file(path)
+        missing, unknown = encoder.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=False)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise Corrupt(f"{path} is no checkpoint of an image tower: {error}.") from error
+    lost = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if lost or unknown:
+        raise Corrupt(f"{path} is no checkpoint of an image tower: missing {lost}, unknown {unknown}.")
+    return encoder.eval()
+
+
+def write_state(path: Path, state: dict[str, Any]) -> None:
+    """Keep what a run resumes from."""
+    with replacing(path) as file:
+        torch.save(state, file)
+
+
+def read_state(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """What `write_state` kept, or None. Tensors and plain values only: a pickle that holds more is refused."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
