@@ -1,0 +1,30 @@
+"""The command `mm`. Each command is a module that is imported when it is used, so that `mm --help` answers at once."""
+
+from __future__ import annotations
+
+import click
+
+import mm
+from mm.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "serve": ("mm.cli.serve", "Start the service and its page, and stay up."),
+    "add": ("mm.cli.add", "Put files and folders in."),
+    "search": ("mm.cli.search", "Ask in words, with a picture, a sound or a clip."),
+    "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
+    "models": ("mm.cli.models", "The spaces that encode media and questions."),
+    "train": ("mm.cli.train", "Make the weights and the calibration of a space anew."),
+    "bench": ("mm.cli.bench", "Print the numbers of the docs."),
+    "doctor": ("mm.cli.doctor", "Say in words what is wrong on this machine."),
+}
+"""Module and one line of help of each command; the module's `command` is the rest."""
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mm.__version__, prog_name="mm")
+def main() -> None:
+    """Put videos, photos and sounds in. Ask in words, with a picture, a sound or a clip. Get the moments back.
+
+    Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or using the one that runs, or
+    against a service elsewhere with --url.
+    """

@@ -1,0 +1,88 @@
+"""One supervised process: a group of its own, output to a log, gone with everything it started when it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+LEASH = Path(__file__).with_name("leash.py")
+LOG_BYTES = 10 << 20  # size at which a log is put aside before a start
+TAIL_BYTES = 8 << 10
+POLL_SECONDS = 0.02
+
+
+class Process:
+    """Started anew as often as needed, with the same command, environment and log."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.command = list(command)
+        self.environment = dict(environment)
+        self.log = log
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._popen is None else self._popen.pid
+
+    def start(self) -> None:
+        """Must be called in a thread that lives as long as the process shall: it dies with the thread."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as log:
+            self._log_start = log.tell()
+            self._popen = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *self.command],
+                env=self.environment,
+                cwd=self.log.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def ended(self) -> int | None:
+        """Exit status once it has ended by itself, negative for a signal; what it left running is killed."""
+        if self._popen is None or not self._has_ended(self._popen.pid):
+            return None
+        return self._reap(self._popen)
+
+    def stop(self, seconds: float, hurry: threading.Event) -> None:
+        """SIGTERM, then after `seconds`, or when `hurry` is set, SIGKILL to all of its group."""
+        if self._popen is None:
+            return
+        pid = self._popen.pid
+        os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + seconds
+        while not self._has_ended(pid) and time.monotonic() < end and not hurry.wait(POLL_SECONDS):
+            pass
+        self._reap(self._popen)
+
+    def last_words(self) -> str:
+        """The last line that it logged since its start."""
+        try:
+            with self.log.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start, size - TAIL_BYTES))
+                lines = log.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    @staticmethod
+    def _has_ended(pid: int) -> bool:
+        """Without reaping it: its group's number stays taken until all of the group is killed."""
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _reap(self, popen: subprocess.Popen[bytes]) -> int:
+        os.killpg(popen.pid, signal.SIGKILL)
+        self._popen = None
+        return popen.wait()

@@ -1,0 +1,56 @@
+"""Progress on standard error: bars on a terminal, nothing elsewhere, where the lines of the results are enough."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+Report = Callable[[float, str], None]
+"""Told how far the present stage is, 0 to 1, and what it is."""
+
+
+class Progress(Protocol):
+    """Shows tasks that run one after the other or at once."""
+
+    def task(self, name: str) -> AbstractContextManager[Report]:
+        """A task that is shown for as long as the block lasts."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def task(self, name: str) -> AbstractContextManager[Report]:
+        return nullcontext(lambda fraction, stage: None)
+
+
+def open_progress() -> AbstractContextManager[Progress]:
+    """Bars if standard error is a terminal."""
+    return _bars() if sys.stderr.isatty() else nullcontext(Silent())
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[stage]}", markup=False),
+        progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        class Bars:
+            @contextmanager
+            def task(self, name: str) -> Iterator[Report]:
+                task = bars.add_task(name, total=1.0, stage="")
+                try:
+                    yield lambda fraction, stage: bars.update(task, completed=fraction, stage=stage)
+                finally:
+                    bars.remove_task(task)
+
+        yield Bars()

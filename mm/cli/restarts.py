@@ -1,0 +1,33 @@
+"""When a part that died is started again: at once after a long life, ever later when it keeps dying."""
+
+from __future__ import annotations
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 30.0
+STEADY_SECONDS = 60.0  # a life so long makes up for all deaths before
+
+
+class Restarts:
+    """Back-off by part. Times are seconds of one clock that only goes forward."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+        self._pause: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+
+    def died(self, name: str, now: float) -> float:
+        """Note a death; returns the seconds until the next start."""
+        lived = now - self._started.get(name, float("-inf"))
+        pause = FIRST_SECONDS if lived >= STEADY_SECONDS else min(self._pause.get(name, 0.0) * 2, LONGEST_SECONDS)
+        self._pause[name] = max(pause, FIRST_SECONDS)
+        self._due[name] = now + self._pause[name]
+        return self._pause[name]
+
+    def due(self, now: float) -> list[str]:
+        """Parts whose pause is over."""
+        return [name for name, at in self._due.items() if at <= now]
+
+    def started(self, name: str, now: float) -> None:
+        """Note that the part was started again."""
+        del self._due[name]
+        self._started[name] = now

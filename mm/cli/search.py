@@ -1,0 +1,51 @@
+"""`mm search`: a question, and the moments that answer it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mm.cli import options
+
+KINDS = ("image", "video", "audio")
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--picture", type=options.FILE, help="A picture to ask with.")
+@click.option("--sound", type=options.FILE, help="A sound to ask with; its words count.")
+@click.option("--clip", type=options.FILE, help="A short video to ask with.")
+@click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Most moments to show.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Any of these kinds.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="All of these tags.")
+@click.option("--item", "items", multiple=True, metavar="ID", help="Any of these items.")
+@click.option("--floor", type=click.FloatRange(0, 1), help="Least score of a moment; 0 shows the best, however bad.")
+@options.service
+def command(
+    text: str | None,
+    picture: Path | None,
+    sound: Path | None,
+    clip: Path | None,
+    k: int,
+    kinds: tuple[str, ...],
+    tags: tuple[str, ...],
+    items: tuple[str, ...],
+    floor: float | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Ask with TEXT, a picture, a sound, a clip, or several at once. That nothing matches is an answer too."""
+    if text is None and picture is None and sound is None and clip is None:
+        raise click.UsageError("Ask with words, --picture, --sound or --clip.")
+    from mm.cli.service import connect
+    from mm.cli.show import show_answer
+    from mm.schemas import Filters
+
+    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items})
+    with connect(url) as client:
+        answer = client.search(text, picture=picture, sound=sound, clip=clip, k=k, filters=filters, floor=floor)
+    if as_json:
+        click.echo(answer.model_dump_json(indent=2))
+    else:
+        show_answer(answer)

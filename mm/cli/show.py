@@ -1,0 +1,59 @@
+"""Answers for people: tables on a terminal, plain lines with tabs elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mm.cli.text import clean, reason, span
+from mm.schemas import Check, Hit, ModelInfo, SearchResponse
+
+Row = Sequence[str]
+
+
+def show_answer(answer: SearchResponse) -> None:
+    """The moments, best first, and what there is to say beside them."""
+    if answer.heard:
+        click.echo(f'heard: "{clean(answer.heard)}"', err=True)
+    for note in answer.notes:
+        click.echo(f"note: {clean(note)}", err=True)
+    if not answer.hits:
+        click.echo("Nothing matches.", err=True)
+        return
+    show_rows(("score", "item", "when", "why", "id"), [_hit(hit) for hit in answer.hits])
+
+
+def show_models(models: Sequence[ModelInfo]) -> None:
+    """The spaces, one line each."""
+    rows = [(m.id, str(m.dim), m.runtime, "; ".join(f"{name}: {what}" for name, what in m.towers.items())) for m in models]
+    show_rows(("space", "length", "runs on", "towers"), rows)
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """What was looked at; `!` marks what must be mended."""
+    marks = [("ok" if check.ok else "!" if check.required else "-", check.name, check.detail) for check in checks]
+    show_rows(("", "what", "found"), marks)
+
+
+def show_rows(head: Row, rows: Sequence[Row]) -> None:
+    """A table on a terminal; elsewhere one line a row, without the head."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*head, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*map(Text, row))  # not markup: names come from anywhere
+    Console().print(table)
+
+
+def _hit(hit: Hit) -> Row:
+    why = "; ".join(reason(evidence) for evidence in hit.evidence)
+    return f"{hit.score:.2f}", clean(hit.item.name), span(hit.start, hit.end), why, hit.item.id

@@ -1,0 +1,47 @@
+"""How values are written for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mm.schemas import Evidence, Item
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def clean(text: str) -> str:
+    """One line without control characters: names come from anywhere, and a terminal obeys what it is sent."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def clock(seconds: float) -> str:
+    """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def span(start: float, end: float) -> str:
+    """When a moment is; nothing for a picture, which has no time."""
+    return f"{clock(start)}-{clock(end)}" if end > start else ""
+
+
+def bytes_(count: float) -> str:
+    """`1.5 MB`."""
+    unit = 0
+    while count >= 1000 and unit < len(UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.0f} {UNITS[unit]}" if unit == 0 else f"{count:.1f} {UNITS[unit]}"
+
+
+def about(item: Item) -> str:
+    """Kind, length and size of an item."""
+    length = [clock(item.duration)] if item.duration else []
+    return ", ".join([item.kind, *length, bytes_(item.size)])
+
+
+def reason(evidence: Evidence) -> str:
+    """What kind of evidence it is, how strong, and its words."""
+    words = f' "{clean(evidence.text)}"' if evidence.text else ""
+    return f"{evidence.kind} {evidence.score:.2f}{words}"

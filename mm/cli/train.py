@@ -1,0 +1,46 @@
+"""`mm train`: the recipes that made the shipped weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import click
+
+from mm.cli import options
+from mm.errors import Unavailable
+
+
+@click.group()
+def command() -> None:
+    """Make the weights and the calibration of a space anew; needs torch."""
+
+
+@command.command()
+@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Of one run; the result is the mean of all runs.")
+@click.option("--epochs", type=click.IntRange(1), help="Of each run.")
+@click.option("--shared", type=click.IntRange(0), help="Epochs that the runs have in common.")
+@click.option("--batch", type=click.IntRange(1), help="Pictures a step.")
+@click.option("--size", type=click.IntRange(32), help="Side of the input, pixels.")
+@click.option("--stored", type=click.IntRange(32), help="Side at which pictures are kept in memory, pixels.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
+@options.as_json
+def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
+    """Train the image tower into the space of the text tower. Goes on where it stopped; what is not given is as shipped."""
+    require_torch()
+    from mm.training.align import align as train
+    from mm.training.align_config import AlignConfig
+
+    recipe = {name: value for name, value in given.items() if value not in (None, ())}
+    config = AlignConfig(data=data, out=out, **recipe)  # type: ignore[arg-type]
+    weights = train(config, lambda done, total, line: click.echo(f"epoch {done} of {total}: {line}", err=True))
+    click.echo(json.dumps({"weights": str(weights)}) if as_json else f"The weights are in {weights}, their card is beside them.")
+
+
+def require_torch() -> None:
+    """Raise `Unavailable` where the environment is the base, which serves but does not learn."""
+    if importlib.util.find_spec("torch") is None:
+        raise Unavailable("Training needs torch, which is not installed: `pip install --no-deps -r requirements-train.lock`.")

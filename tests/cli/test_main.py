@@ -1,0 +1,91 @@
+"""The command itself: fast, complete, and one sentence for every error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mm.cli.main import COMMANDS, main
+
+HEAVY = {"rich", "pydantic", "httpx2", "numpy", "av", "torch", "faiss", "mm.client", "mm.settings", "mm.schemas", "asyncio"}
+
+
+@pytest.fixture
+def run() -> CliRunner:
+    return CliRunner()
+
+
+def all_commands() -> list[list[str]]:
+    def walk(command: click.Command, path: list[str]) -> list[list[str]]:
+        if not isinstance(command, click.Group):
+            return [path]
+        context = click.Context(command)
+        children = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
+        return [path, *(found for name, child in children if child for found in walk(child, [*path, name]))]
+
+    return walk(main, [])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom mm.cli.main import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit as end: assert end.code == 0\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("path", all_commands(), ids=" ".join)
+def test_every_command_has_help(run: CliRunner, path: list[str]) -> None:
+    done = run.invoke(main, [*path, "--help"])
+    assert done.exit_code == 0
+    assert "Usage: " in done.output
+
+
+def test_help_names_every_command(run: CliRunner) -> None:
+    done = run.invoke(main, ["-h"])
+    for name, (_, line) in COMMANDS.items():
+        assert name in done.output
+        assert line in done.output
+
+
+def test_what_is_misspelt_is_usage(run: CliRunner) -> None:
+    for arguments in (["serch"], ["search", "--nope", "a"], ["search"], ["embed"], ["add"], ["serve", "--port", "70000"]):
+        assert run.invoke(main, arguments).exit_code == 2, arguments
+
+
+def test_an_error_is_one_sentence_and_exit_code_1(run: CliRunner) -> None:
+    done = run.invoke(main, ["models", "--url", "http://127.0.0.1:9"])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr == "Nothing answers at http://127.0.0.1:9. `mm serve` starts the service there.\n"
+
+
+def test_a_bad_setting_is_one_sentence(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MM_PORT", "lots")
+    done = run.invoke(main, ["models"])
+    assert done.exit_code == 1
+    assert "MM_PORT" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_training_without_torch_says_so(run: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = run.invoke(main, ["train", "align", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "torch" in done.stderr
+
+
+def test_interruption_has_its_exit_code(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mm.cli.service.connect", interrupt)
+    assert run.invoke(main, ["models"]).exit_code == 130
