@@ -22,8 +22,8 @@ def encode(event: JobEvent) -> bytes:
     return f"id: {event.id}\nevent: job\ndata: {event.model_dump_json()}\n\n".encode()
 
 
-async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent] | None]], after: int) -> AsyncIterator[bytes]:
-    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, or None when the job is gone.
+async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int) -> AsyncIterator[bytes]:
+    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order.
 
     A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
     noticed.
@@ -31,10 +31,7 @@ async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent] | None]], af
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     sent = time.monotonic()
     while True:
-        events = await read(after)
-        if events is None:
-            return
-        for event in events:
+        for event in await read(after):
             yield encode(event)
             after, sent = event.id, time.monotonic()
             if event.state in FINAL_STATES:

@@ -48,13 +48,10 @@ class ChunkProgress:
         self._reported = now
         self._worked()
         chunks = self._catalog.chunks(self._chunk.job_id)
-        job = self._catalog.get_job(self._chunk.job_id)
-        if job is None:
-            return
         self._catalog.update_job(
             self._chunk.job_id,
             state="running",
-            # Others encode other chunks, of which only what is done is seen here.
-            progress=max(job.progress, done_fraction(chunks, self._chunk, fraction)),
+            # Others may be further with other chunks; the catalog lets progress only grow.
+            progress=done_fraction(chunks, self._chunk, fraction),
             stage=f"encoding {self._chunk.index + 1} of {len(chunks)}",
         )

@@ -20,7 +20,7 @@ SILENT_SWEEPS = 3
 CLEAN_SECONDS = 600.0
 """How often leftovers of crashes are looked for."""
 LEFTOVER_SECONDS = 24 * 3600.0
-"""Age at which a temporary file belongs to no running upload."""
+"""Age at which a file that no row knows belongs to no running upload."""
 
 
 class Sweeper:
@@ -60,7 +60,7 @@ class Sweeper:
             self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + CLEAN_SECONDS
-            self._store.blobs.sweep(LEFTOVER_SECONDS)
+            self._store.sweep(LEFTOVER_SECONDS)
         return len(rows)
 
     def _run(self) -> None:

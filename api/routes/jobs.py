@@ -56,16 +56,13 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     },
 )
 async def job_events(job_id: str, service: ServiceDep, last_event_id: Annotated[str | None, Header()] = None) -> Response:
-    """From the first event, or behind `Last-Event-ID`; the stream ends after a final state, or when the item is deleted."""
+    """From the first event, or behind `Last-Event-ID`; the stream ends after a final state."""
     if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
         raise InvalidInput(f"Last-Event-ID is {last_event_id[:40]!r}; it must be the number of an event.")
     after = int(last_event_id or 0)
 
-    def read(behind: int) -> list[JobEvent] | None:
-        rows = service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)
-        if not rows and service.store.catalog.get_job(job_id) is None:  # its item was deleted
-            return None
-        return [event_of(row) for row in rows]
+    def read(behind: int) -> list[JobEvent]:
+        return [event_of(row) for row in service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)]
 
     job = await run_in_threadpool(_job, service, job_id)
     if job.state in FINAL_STATES and not await run_in_threadpool(read, after):
