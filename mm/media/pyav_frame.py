@@ -1,0 +1,115 @@
+"""A frame of libav as a picture: upright, square pixels, RGB, over white."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+
+from mm.errors import TooLarge
+from mm.media.decoder import SIGNATURE_SIDE
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    import numpy.typing as npt
+    from av.video.frame import VideoFrame
+
+    from mm.media.decoder import Signature
+    from mm.media.types import RGB
+
+HD_LINES = 720  # from here on, pictures that do not name their colours are BT.709, below BT.601
+UNSPECIFIED = 2
+FULL_RANGE = 2
+
+
+class Painter:
+    """Converts frames. One a stream: the scaler's tables are kept between frames of one size."""
+
+    def __init__(self, name: str, max_pixels: int, aspect: Fraction | None) -> None:
+        self._name, self._max_pixels = name, max_pixels
+        self._aspect = float(aspect) if aspect else 1.0
+        self._large, self._small = VideoReformatter(), VideoReformatter()
+
+    def size(self, frame: VideoFrame) -> tuple[int, int]:
+        """Width and height with square pixels, before rotation."""
+        if frame.width * frame.height > self._max_pixels:
+            raise TooLarge(
+                f"{self._name}: frames of {frame.width} x {frame.height} pixels are larger than {self._max_pixels}, "
+                "the most that is read (MM_MEDIA_PIXELS)."
+            )
+        if self._aspect > 1:
+            return round(frame.width * self._aspect), frame.height
+        return frame.width, round(frame.height / self._aspect)
+
+    def rgb(self, frame: VideoFrame, longest: int | None) -> RGB:
+        width, height = self.size(frame)
+        scale = min(1.0, longest / max(width, height)) if longest is not None else 1.0
+        width, height = max(round(width * scale), 1), max(round(height * scale), 1)
+        see_through = any(component.is_alpha for component in frame.format.components)
+        picture = self._large.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgba" if see_through else "rgb24",
+            src_colorspace=_colorspace(frame),
+            interpolation=Interpolation.AREA if scale < 1 else Interpolation.BICUBIC,
+        ).to_ndarray()
+        return turned(_over_white(picture) if see_through else picture, orientation(frame))
+
+    def signature(self, frame: VideoFrame) -> Signature:
+        side = SIGNATURE_SIDE
+        small = self._small.reformat(frame, width=side, height=side, format="yuv444p", interpolation=Interpolation.AREA)
+        return small.to_ndarray().reshape(3, side, side).astype(np.int16)
+
+
+class PyavFrame:
+    """A `DecodedFrame` that holds on to the codec's own buffer until it is let go."""
+
+    def __init__(self, time: float, frame: VideoFrame, painter: Painter) -> None:
+        self.time = time
+        self._frame, self._painter = frame, painter
+
+    @cached_property
+    def signature(self) -> Signature:
+        return self._painter.signature(self._frame)
+
+    def rgb(self, longest: int | None) -> RGB:
+        return self._painter.rgb(self._frame, longest)
+
+
+def orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """How the picture is to be turned before it is shown: quarter turns clockwise, after mirroring left and right or not.
+
+    Read from the display matrix (ISO 14496-12, 8.2.2), whose upper left 2 x 2 maps stored to shown coordinates, y downwards.
+    """
+    matrix = next((data for data in frame.side_data if data.type == SideDataType.DISPLAYMATRIX), None)
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].astype(float)
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return round(float(np.degrees(np.arctan2(b, a))) / 90) % 4, mirrored
+
+
+def turned(picture: RGB, how: tuple[int, bool]) -> RGB:
+    """Apply an `orientation`."""
+    turns, mirrored = how
+    if mirrored:
+        picture = picture[:, ::-1]
+    return np.ascontiguousarray(np.rot90(picture, -turns))
+
+
+def _colorspace(frame: VideoFrame) -> int | None:
+    if frame.colorspace != UNSPECIFIED or frame.format.name.startswith(("rgb", "bgr", "gbr", "pal", "gray")):
+        return None
+    return Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
+
+
+def _over_white(picture: npt.NDArray[np.uint8]) -> RGB:
+    colour, alpha = picture[..., :3].astype(np.uint16), picture[..., 3:].astype(np.uint16)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -1,0 +1,202 @@
+"""The one door to media files: everything is read in a child process that may die."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mm.errors import InvalidInput, NotFound, Unavailable
+from mm.media.process import DecodingChild
+from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from mm.media.wire import Head
+    from mm.settings import Settings
+
+DecoderChoice = Literal["auto", "pyav", "decord"]
+MAX_CHILDREN = 3
+"""Requests that run side by side; more of them wait."""
+RATES = range(1000, 192_001)
+
+
+class MediaReader:
+    """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several threads.
+
+    Each request takes one of up to `MAX_CHILDREN` child processes; they are started when first needed and kept.
+    Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia`, `TooLarge`,
+    `NotFound` when there is no such file, `InvalidInput` for arguments that make no sense, `Unavailable` when all children stay busy.
+    """
+
+    def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto") -> None:
+        self._limits, self._decoder = limits or Limits(), decoder
+        self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
+        self._lock = threading.Lock()
+        self._idle: list[DecodingChild] = []
+        self._busy: set[DecodingChild] = set()
+        self._closed = False
+        # Linux kills a child when the *thread* that started it ends, so one thread that stays starts them all.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> MediaReader:
+        """A reader with the limits that the settings give."""
+        limits = Limits(
+            memory_bytes=settings.sandbox_memory,
+            silent_seconds=settings.sandbox_seconds,
+            requests=settings.sandbox_requests,
+            pixels=settings.media_pixels,
+            duration=settings.media_seconds,
+        )
+        return cls(limits, settings.decoder)
+
+    def __enter__(self) -> MediaReader:
+        return self
+
+    def __exit__(self, cls: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all children. What is being read in other threads fails."""
+        with self._lock:
+            self._closed = True
+            children = [*self._idle, *self._busy]
+            self._idle.clear()
+        for child in children:
+            child.kill()
+        self._starter.shutdown()
+
+    def probe(self, path: Path, name: str) -> MediaInfo:
+        """What a file is. Its content decides, not its name; a picture is decoded as a whole, of all else the first frame."""
+        head, _ = self._answer("probe", path, name, {})
+        return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
+
+    def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
+        """A picture, or the first frame of a video, upright, (height, width, 3); no side over `longest`."""
+        return _shaped(*self._answer("image", path, name, {"longest": _checked_longest(longest)}))
+
+    def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
+        """What a video shows at `time` seconds; before the first frame that one, after the last the last."""
+        if not isfinite(time):
+            raise InvalidInput(f"A time of {time} s is on no clock.")
+        return _shaped(*self._answer("frame_at", path, name, {"time": time, "longest": _checked_longest(longest)}))
+
+    def keyframes(self, path: Path, name: str) -> list[float]:
+        """Times of the frames that decoding can start at, ascending; found without decoding."""
+        head, _ = self._answer("keyframes", path, name, {})
+        return list(head["times"])  # type: ignore[call-overload]
+
+    def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
+        """Frames shown in [start, end): at most `fps` a second and the first of each shot, without those that show the same again.
+
+        A picture that stands is given again every few seconds. They come as they are decoded; one at a time is in memory here.
+        Closing the iterator early costs a new child.
+        """
+        _check_span(span)
+        if not (isfinite(fps) and fps > 0):
+            raise InvalidInput(f"{fps} frames a second cannot be sampled.")
+        arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _checked_longest(longest)}
+        return self._frames(path, name, arguments)
+
+    def waveform(self, path: Path, name: str, span: Span, *, rate: int = SPEECH_RATE) -> Waveform:
+        """Mono sound of [start, end) at `rate` samples a second, (round(end * rate) - round(start * rate),); silence where there is none."""
+        _check_span(span)
+        if span.length > self._limits.duration:
+            raise InvalidInput(f"{span.length:g} s of sound are more than the {self._limits.duration:g} s that are read at once.")
+        if rate not in RATES:
+            raise InvalidInput(f"A rate of {rate} samples a second is not between {RATES.start} and {RATES.stop - 1}.")
+        samples = np.zeros(round(span.end * rate) - round(span.start * rate), np.float32)
+        filled = 0
+        with self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate}) as answers:
+            for _, body in answers:
+                block = np.frombuffer(body, np.float32)
+                samples[filled : filled + len(block)] = block
+                filled += len(block)
+        return samples
+
+    def _frames(self, path: Path, name: str, arguments: Head) -> Iterator[Frame]:
+        with self._answers("frames", path, name, arguments) as answers:
+            for head, body in answers:
+                yield Frame(
+                    time=head["time"],  # type: ignore[arg-type]
+                    image=_shaped(head, body),
+                    cut=bool(head["cut"]),
+                    cut_time=head["cut_time"],  # type: ignore[arg-type]
+                )
+
+    def _answer(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
+        """The answer to a request that has just one."""
+        with self._answers(do, path, name, arguments) as answers:
+            (answer,) = answers
+            return answer
+
+    @contextmanager
+    def _answers(self, do: str, path: Path, name: str, arguments: Head) -> Iterator[Iterator[tuple[Head, bytearray]]]:
+        """Answers of a child that is ours for as long as the block lasts; one that is left in mid-answer is ended."""
+        _check_file(path, name)
+        child = self._take()
+        try:
+            with closing(child.ask(do, path, name, self._decoder, arguments)) as answers:
+                yield answers
+        finally:
+            self._give_back(child)
+
+    def _take(self) -> DecodingChild:
+        if not self._slots.acquire(timeout=self._limits.silent_seconds):
+            raise Unavailable(f"All {MAX_CHILDREN} decoding children stay busy: try again later.")
+        try:
+            with self._lock:
+                if self._closed:
+                    raise Unavailable("The media reader is closed.")
+                child = self._idle.pop() if self._idle else None
+            if child is None or not child.alive:
+                child = self._starter.submit(DecodingChild, self._limits).result()
+            with self._lock:
+                self._busy.add(child)
+            return child
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def _give_back(self, child: DecodingChild) -> None:
+        with self._lock:
+            self._busy.discard(child)
+            keep = child.idle and child.alive and not child.spent and not self._closed
+            if keep:
+                self._idle.append(child)
+        if not keep:
+            child.kill()
+        self._slots.release()
+
+
+def _shaped(head: Head, body: bytearray) -> RGB:
+    return np.frombuffer(body, np.uint8).reshape(head["shape"])  # type: ignore[call-overload, no-any-return]
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise NotFound(f"{name}: there is no such file any more.") from error
+    if not stat.S_ISREG(mode):
+        raise InvalidInput(f"{name}: this is not a file.")
+
+
+def _check_span(span: Span) -> None:
+    if not (isfinite(span.start) and isfinite(span.end) and 0 <= span.start <= span.end):
+        raise InvalidInput(f"{span.start} s to {span.end} s is no stretch of time.")
+
+
+def _checked_longest(longest: int | None) -> int | None:
+    if longest is not None and longest < 1:
+        raise InvalidInput(f"A picture whose longest side is {longest} px cannot be made.")
+    return longest

@@ -1,0 +1,118 @@
+"""Shot cuts by content, from pictures in little, a few frames behind the decoder.
+
+A hard cut is a step that stands out from those around it (the adaptive detector of PySceneDetect: the ratio to the mean of the
+neighbours, with an absolute floor), and after which nothing looks as before: a flash or a dropped picture comes back, a cut does not.
+A slow change (fade, dissolve) is a new picture that stands still after one that stood still.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mm.media.decoder import DecodedFrame, Signature
+
+FrameT = TypeVar("FrameT", bound="DecodedFrame")
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRules:
+    """Distances are means of absolute differences over Y, U and V, 0..255."""
+
+    step: float = 7.0  # the least that a cut changes
+    ratio: float = 3.0  # how far a cut stands out from the steps around it
+    neighbours: int = 2  # steps on either side that it is held against
+    come_back: float = 0.5  # of the step: nearer than this to the picture before is no new picture
+    flash: float = 0.35  # s that a flash may last
+    ahead: int = 8  # frames that are looked at in advance, at most
+    shortest: float = 0.4  # s from one cut to the next
+    still: float = 1.2  # steps below this are stillness
+    still_frames: int = 3
+
+
+RULES = ShotRules()
+
+
+def distance(a: Signature, b: Signature) -> float:
+    """Mean absolute difference of two signatures."""
+    return float(np.abs(a - b).mean())
+
+
+@dataclass(slots=True)
+class _Seen(Generic[FrameT]):
+    frame: FrameT
+    step: float  # distance to the frame before; 0 for the first
+
+
+class ShotDetector(Generic[FrameT]):
+    """Tells of each frame whether a shot starts with it. `of` hands every frame through, `RULES.ahead` frames late at most."""
+
+    def __init__(self, rules: ShotRules = RULES) -> None:
+        self._rules = rules
+        self._before: deque[_Seen[FrameT]] = deque(maxlen=rules.ahead)
+        self._last_cut = -np.inf
+        self._still: Signature | None = None  # what stood still last
+        self._still_run = 0
+
+    def of(self, frames: Iterable[FrameT]) -> Iterator[tuple[FrameT, bool]]:
+        waiting: deque[_Seen[FrameT]] = deque()
+        previous: FrameT | None = None
+        for frame in frames:
+            step = 0.0 if previous is None else distance(previous.signature, frame.signature)
+            waiting.append(_Seen(frame, step))
+            previous = frame
+            while len(waiting) > self._rules.ahead or waiting[-1].frame.time - waiting[0].frame.time > self._wait(waiting):
+                yield self._decide(waiting)
+        while waiting:
+            yield self._decide(waiting)
+
+    def _wait(self, waiting: deque[_Seen[FrameT]]) -> float:
+        """Seconds of look-ahead that a decision needs: those of a flash, and `neighbours` frames."""
+        return self._rules.flash if len(waiting) > self._rules.neighbours else np.inf
+
+    def _decide(self, waiting: deque[_Seen[FrameT]]) -> tuple[FrameT, bool]:
+        seen = waiting.popleft()
+        cut = self._is_hard(seen, waiting) or self._is_slow(seen)
+        cut = cut and seen.frame.time - self._last_cut >= self._rules.shortest and bool(self._before)
+        if cut:
+            self._last_cut = seen.frame.time
+        self._before.append(seen)
+        return seen.frame, cut
+
+    def _is_hard(self, seen: _Seen[FrameT], ahead: deque[_Seen[FrameT]]) -> bool:
+        rules = self._rules
+        if seen.step < rules.step:
+            return False
+        around = [other.step for other in (*list(self._before)[-rules.neighbours :], *list(ahead)[: rules.neighbours])]
+        if around and seen.step < rules.ratio * sum(around) / len(around):
+            return False
+        time = seen.frame.time
+        before = [other.frame.signature for other in self._before if time - other.frame.time <= rules.flash] or [
+            self._before[-1].frame.signature
+        ]
+        after = [seen.frame.signature] + [other.frame.signature for other in ahead if other.frame.time - time <= rules.flash]
+        nearest = min(distance(a, b) for a in before for b in after)
+        return nearest >= rules.come_back * seen.step
+
+    def _is_slow(self, seen: _Seen[FrameT]) -> bool:
+        if seen.step >= self._rules.still:
+            self._still_run = 0
+            return False
+        self._still_run += 1
+        if self._still_run < self._rules.still_frames:
+            return False
+        last, self._still = self._still, seen.frame.signature
+        return (
+            self._still_run == self._rules.still_frames and last is not None and distance(last, self._still) >= self._rules.step
+        )
+
+
+def cut_times(frames: Iterable[FrameT], rules: ShotRules = RULES) -> list[float]:
+    """Times at which a shot starts, the first one's left out."""
+    return [frame.time for frame, cut in ShotDetector[FrameT](rules).of(frames) if cut]

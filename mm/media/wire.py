@@ -1,0 +1,52 @@
+"""Messages between a reader and its decoding child: a JSON head and raw bytes, each after its length. Never pickle."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Body = bytes | memoryview | NDArray
+
+Head = dict[str, object]
+
+LENGTHS = struct.Struct("<IQ")  # bytes of the head, bytes of the body
+MAX_HEAD = 64 << 20
+"""Bytes; the longest heads list the key frames of a film in which every frame is one."""
+
+
+class BrokenMessage(Exception):
+    """The other side sent what is no message, or too much."""
+
+
+def send(stream: BinaryIO, head: Mapping[str, object], body: Body = b"") -> int:
+    """Write one message and flush it. Gives the bytes written."""
+    text = json.dumps(head).encode("ascii")
+    size = memoryview(body).nbytes
+    stream.write(LENGTHS.pack(len(text), size) + text)
+    if size:
+        stream.write(memoryview(body).cast("B"))
+    stream.flush()
+    return LENGTHS.size + len(text) + size
+
+
+def receive(read: Callable[[int], bytearray], max_body: int) -> tuple[Head, bytearray]:
+    """Read one message. `read(n)` gives exactly n bytes.
+
+    Raises `BrokenMessage` when a length is over its limit or the head is not a JSON object.
+    """
+    head_size, body_size = LENGTHS.unpack(read(LENGTHS.size))
+    if head_size > MAX_HEAD or body_size > max_body:
+        raise BrokenMessage(f"a message of {head_size} + {body_size} bytes")
+    try:
+        head = json.loads(bytes(read(head_size)))
+    except ValueError as error:
+        raise BrokenMessage("a head that is not JSON") from error
+    if not isinstance(head, dict):
+        raise BrokenMessage("a head that is not an object")
+    return head, read(body_size)
