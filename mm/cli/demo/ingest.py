@@ -1,0 +1,27 @@
+"""The demo's media into the library, and which item became of which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mm.cli.demo.material import Material
+from mm.cli.progress import open_progress
+from mm.cli.text import about
+from mm.client import Client
+from mm.errors import Conflict
+
+
+def ingest(client: Client, material: Material, say: Callable[[str], None]) -> dict[str, str]:
+    """Medium by item id. Raises `Conflict` for one that cannot be searched."""
+    with open_progress() as progress:
+        uploads = {}
+        for name, medium in material.media.items():
+            with progress.task(f"sending {name}") as report:
+                uploads[name] = client.add(medium.path, name=medium.name, on_progress=report)
+        for name, upload in uploads.items():
+            with progress.task(name) as report:
+                job = client.wait(upload.job.id, on_progress=report)
+            if job.state != "done":
+                raise Conflict(f"The demo's {name} is {job.state}: {job.error}")
+            say(f"taken in: {name} ({about(upload.item)})")
+    return {upload.item.id: name for name, upload in uploads.items()}

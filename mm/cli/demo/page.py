@@ -1,0 +1,94 @@
+"""The demo's results as one page that needs nothing beside itself: pictures are in it, and nothing is loaded."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from pathlib import Path
+
+from mm.cli.demo.ask import Answered, Result
+from mm.cli.text import reason, span
+from mm.client import Client
+
+THUMBNAIL_PIXELS = 320
+STYLE = """
+:root {
+  color-scheme: light dark;
+  --ground: #f6f6f4; --card: #fff; --ink: #1c1c1a; --soft: #6b6b66; --line: #e3e3de; --good: #1a7f45; --bad: #b3261e;
+}
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #161615; --card: #20201f; --ink: #ecece8; --soft: #9a9a94; --line: #343432; --good: #5fcf8d; --bad: #ff8a80 }
+}
+* { box-sizing: border-box }
+body {
+  margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 66rem;
+  background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
+}
+h1 { font-size: 1.6rem; margin: 0 }
+header p { color: var(--soft); margin: .25rem 0 2rem }
+section {
+  background: var(--card); border: 1px solid var(--line); border-radius: 14px;
+  padding: 1rem 1.25rem 1.25rem; margin-bottom: 1rem;
+}
+h2 { font-size: 1.05rem; font-weight: 600; margin: 0 0 .75rem; display: flex; gap: .6rem }
+.good { color: var(--good) }
+.bad { color: var(--bad) }
+.soft { color: var(--soft); margin: 0 0 .75rem }
+ul {
+  list-style: none; margin: 0; padding: 0;
+  display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr));
+}
+figure { margin: 0 }
+img {
+  display: block; width: 100%; aspect-ratio: 16/9; object-fit: cover;
+  border-radius: 8px; background: var(--line);
+}
+figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
+.true img { outline: 3px solid var(--good); outline-offset: 2px }
+"""
+
+
+def write_page(path: Path, results: list[Result], client: Client) -> None:
+    """Write the page; the service gives the pictures of the moments."""
+    right = sum(result.right for result in results)
+    sections = "\n".join(_section(result, client) for result in results)
+    document = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>mm: questions and moments</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>Questions and moments</h1>
+<p>{right} of {len(results)} answers are as the truth has it. A green frame is the truth.</p>
+</header>
+{sections}
+</body>
+</html>
+"""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(document, encoding="utf-8")
+
+
+def _section(result: Result, client: Client) -> str:
+    mark = '<span class="good">✓</span>' if result.right else '<span class="bad">✗</span>'
+    heard = f'<p class="soft">heard: “{escape(result.answer.heard)}”</p>' if result.answer.heard else ""
+    hits = (
+        f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>" if result.hits else '<p class="soft">Nothing matches.</p>'
+    )
+    return f"<section><h2>{mark} {escape(result.question.label())}</h2>{heard}{hits}</section>"
+
+
+def _hit(answered: Answered, client: Client) -> str:
+    hit = answered.hit
+    picture = client.thumbnail(hit.item.id, time=hit.start, size=THUMBNAIL_PIXELS)
+    source = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+    when = f" {span(hit.start, hit.end)}"
+    why = "; ".join(map(reason, hit.evidence))
+    caption = f"<b>{escape(answered.medium)}</b>{when} · {hit.score:.2f}<br>{escape(why)}"
+    frame = "true" if answered.true else ""
+    name = escape(f"{answered.medium}{when}", quote=True)
+    return f'<li class="{frame}"><figure><img alt="{name}" src="{source}"><figcaption>{caption}</figcaption></figure></li>'

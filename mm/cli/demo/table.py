@@ -1,0 +1,41 @@
+"""The demo's results on the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mm.cli.demo.ask import Answered, Result
+from mm.cli.text import reason, span
+
+PLAIN_WIDTH = 150  # columns where there is no terminal
+
+
+def show_results(results: list[Result]) -> None:
+    """One row a hit: question, medium, time, score, evidence, truth."""
+    table = Table("question", "answer", "when", "score", "evidence", "truth", box=box.SIMPLE_HEAD)
+    for result in results:
+        for number, row in enumerate(_rows(result)):
+            table.add_row(Text(result.question.label() if number == 0 else ""), *map(Text, row[:-1]), _mark(row[-1]))
+        table.add_section()
+    console = Console()
+    Console(width=console.width if console.is_terminal else PLAIN_WIDTH).print(table)
+
+
+def _rows(result: Result) -> list[tuple[str, ...]]:
+    rows = [_row(hit, result) for hit in result.hits]
+    if not result.right and result.moments:
+        rows.append((f"missed: {', '.join(moment.medium for moment in result.moments)}", "", "", "", "✗"))
+    return rows or [("nothing matches", "", "", "", "✓")]
+
+
+def _row(answered: Answered, result: Result) -> tuple[str, ...]:
+    hit = answered.hit
+    mark = "✓" if answered.true else "" if result.moments else "✗"
+    return answered.medium, span(hit.start, hit.end), f"{hit.score:.2f}", "; ".join(map(reason, hit.evidence)), mark
+
+
+def _mark(mark: str) -> Text:
+    return Text(mark, style="green" if mark == "✓" else "bold red")
