@@ -214,15 +214,17 @@ def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: Tools) -
     assert str(tools.space.id) in job.error
 
 
-def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(home: Home, space: Space) -> None:
-    with tools_of(home, space, sandbox_memory=48 << 20) as tools:
-        job_id = home.add(media.picture(1, (7000, 7000)), "poster.png")
-        plan(tools, job_id)
+def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(
+    home: Home, space: Space, tools: Tools
+) -> None:
+    job_id = home.add(media.picture(1, (7000, 7000)), "poster.png")
+    plan(tools, job_id)
+    with tools_of(home, space, sandbox_memory=48 << 20) as tight:
         pk = home.chunk(job_id).pk
         for attempt in range(1, 1 + home.settings.max_attempts):
             assert home.state(job_id) == "running"
             with pytest.raises(MediaError, match="out-of-memory"):
-                encode(tools, pk)
+                encode(tight, pk)
             assert home.chunk(job_id).attempts == attempt
         job = home.job(job_id)
         assert job.state == "quarantined"
@@ -232,10 +234,10 @@ def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_i
         item = home.store.catalog.get_item(job.item_id)
         assert item is not None
         assert (item.status, item.error) == ("quarantined", job.error)
-        encode(tools, pk)
+        encode(tight, pk)
         assert home.chunk(job_id).attempts == home.settings.max_attempts
         small = home.add(media.picture(2), "small.png")
-        work(tools, small)
+        work(tight, small)
         assert home.state(small) == "done"
 
 

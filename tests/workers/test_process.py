@@ -18,7 +18,7 @@ from tests.workers.process import WorkerProcess, wait_for
 from workers.ring import Bell
 from workers.tools import Tools
 
-LONG = 240.0
+LONG = 80.0
 """Seconds of film that take a while to encode."""
 ALL_PROCESSES_BYTES = 2 << 30
 
