@@ -11,8 +11,8 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
-from indexes.tables import Buried, Chunk, Evidence, Item, Job, Published, Segment, Tag
-from indexes.transactions import NOT_FINAL, Rows, job_row, move_job, next_seq, note_event
+from indexes.tables import Chunk, Evidence, Item, Job, Segment, Tag
+from indexes.transactions import NOT_FINAL, Rows, bury, job_row, move_job, note_event
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -95,9 +95,7 @@ class ItemRows(Rows):
                 if job.state in NOT_FINAL:
                     move_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
             session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
-            for space in session.scalars(select(Published.space).where(Published.item_pk == item.pk)).all():
-                session.add(Buried(seq=next_seq(session), space=space, item_pk=item.pk))
-            session.flush()
+            bury(session, item.pk)
             session.execute(delete(Item).where(Item.pk == item.pk))
             return True
 

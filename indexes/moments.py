@@ -8,9 +8,9 @@ from typing import TypeVar, cast
 from sqlalchemy import delete, insert, select
 
 from indexes.items import ITEM_ID, tagged
-from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence, Tombstone
+from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence
 from indexes.tables import Buried, Chunk, Evidence, Item, Library, Published, Segment
-from indexes.transactions import Rows, lock_job, move_job, next_seq
+from indexes.transactions import Rows, bury, lock_job, move_job, next_seq
 from mm.schemas import EvidenceKind, Filters
 from mm.spaces.types import SpaceId
 
@@ -35,10 +35,8 @@ class MomentRows(Rows):
             if space is None:
                 return False
             item_pk = job.item_pk
-            if session.scalar(select(Published.seq).where(Published.item_pk == item_pk, Published.space == space)) is not None:
-                session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
-                session.execute(delete(Published).where(Published.item_pk == item_pk, Published.space == space))
-                session.add(Buried(seq=next_seq(session), space=space, item_pk=item_pk))
+            bury(session, item_pk, space)
+            session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
             rows = [
                 {"item_pk": item_pk, "space": space, "index": i, "start": s.start, "end": s.end, "shot": s.shot}
                 for i, s in enumerate(segments)
@@ -78,19 +76,19 @@ class MomentRows(Rows):
             return session.execute(select(Library.head)).scalar_one()
 
     def changes_after(self, seq: int, space: SpaceId, limit: int) -> Changes:
-        """What happened in a space behind `seq`: the first `limit` publications, and all tombstones."""
+        """What happened in a space behind `seq`: the first `limit` publications, and all that are gone."""
         published = (
             select(Published.seq, Published.item_pk, Published.evidence)
             .where(Published.space == str(space), Published.seq > seq)
             .order_by(Published.seq)
             .limit(limit)
         )
-        buried = select(Buried.seq, Buried.item_pk).where(Buried.space == str(space), Buried.seq > seq).order_by(Buried.seq)
+        buried = select(Buried.published).where(Buried.space == str(space), Buried.seq > seq).order_by(Buried.seq)
         with self._database.read() as session:
             return Changes(
                 head=session.execute(select(Library.head)).scalar_one(),
                 published=[Publication(*row) for row in session.execute(published)],
-                buried=[Tombstone(*row) for row in session.execute(buried)],
+                buried=session.scalars(buried).all(),
             )
 
     def stored_evidence(self, item_pks: Sequence[int], space: SpaceId) -> list[StoredEvidence]:

@@ -161,14 +161,6 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Tombstone:
-    """What was published of an item before `seq` is gone."""
-
-    seq: int
-    item_pk: int
-
-
-@dataclass(frozen=True, slots=True)
 class Changes:
     """What a reader that knows everything up to some sequence number has not seen."""
 
@@ -176,7 +168,8 @@ class Changes:
     """The latest sequence number."""
     published: Sequence[Publication]
     """In order; the first so many."""
-    buried: Sequence[Tombstone]
+    buried: Sequence[int]
+    """Sequence numbers of publications that are gone."""
 
 
 @dataclass(frozen=True, slots=True)

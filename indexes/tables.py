@@ -165,13 +165,13 @@ class Published(Table):
 
 
 class Buried(Table):
-    """What readers are to drop: all that was published of an item in a space before `seq`."""
+    """What readers are to drop: the publication that had the number `published`."""
 
     __tablename__ = "buried"
     __table_args__ = (Index(None, "space", "seq"),)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     space: Mapped[str] = mapped_column(String(64))
-    item_pk: Mapped[int] = mapped_column(BigInteger)
+    published: Mapped[int] = mapped_column(BigInteger)
 
 
 class Worker(Table):

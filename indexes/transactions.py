@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 
 from indexes.rows import JobRow
-from indexes.tables import Item, Job, JobEvent, Library
+from indexes.tables import Buried, Item, Job, JobEvent, Library, Published
 from mm.schemas import FINAL_STATES, ItemStatus, JobState
 
 if TYPE_CHECKING:
@@ -88,6 +88,15 @@ def next_seq(session: Session) -> int:
     """A sequence number; whoever comes next waits for the end of this transaction."""
     session.execute(update(Library).values(head=Library.head + 1))
     return session.execute(select(Library.head)).scalar_one()
+
+
+def bury(session: Session, item_pk: int, space: str | None = None) -> None:
+    """Withdraw what was published of an item, in one space or in all, and tell readers."""
+    gone = delete(Published).where(Published.item_pk == item_pk)
+    if space is not None:
+        gone = gone.where(Published.space == space)
+    for name, published in session.execute(gone.returning(Published.space, Published.seq)).tuples().all():
+        session.execute(insert(Buried).values(seq=next_seq(session), space=name, published=published))
 
 
 def job_row(job: Job) -> JobRow:

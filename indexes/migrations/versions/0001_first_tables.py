@@ -18,7 +18,7 @@ def upgrade() -> None:
         "buried",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("space", sa.String(length=64), nullable=False),
-        sa.Column("item_pk", sa.BigInteger(), nullable=False),
+        sa.Column("published", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_buried")),
     )
     op.create_index(op.f("ix_buried_space_seq"), "buried", ["space", "seq"], unique=False)

@@ -1,0 +1,29 @@
+"""Evidence into one number: the probability that at least one piece answers, its kinds taken as independent.
+
+p = 1 - product over kinds of (1 - sigmoid(logit)). Computed and compared as a strength, -log(1 - p) = sum of softplus(logit): it
+adds up over kinds, and it still tells moments apart whose p is 1 in floating point.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def strengths(logits: npt.ArrayLike) -> Floats:
+    """Strengths of single pieces of evidence, >= 0; 0 for a logit of -inf."""
+    return np.logaddexp(0.0, np.asarray(logits, dtype=np.float64))
+
+
+def probability(strength: float) -> float:
+    """The p of a strength."""
+    return -math.expm1(-strength)
+
+
+def strength_of(probability: float) -> float:
+    """The strength of a p in [0, 1]; infinite for 1."""
+    return math.inf if probability >= 1.0 else -math.log1p(-probability)

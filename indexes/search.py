@@ -1,0 +1,211 @@
+"""Search in one space: a background thread follows the catalog, searches look at a snapshot that is swapped as a whole."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import structlog
+
+from indexes.fusion import probability, strength_of
+from indexes.index import Index
+from indexes.snapshot import EMPTY, Snapshot
+from indexes.threshold import Moment, best_moments
+from mm.errors import Corrupt, InvalidInput, MMError, SpaceMismatch, Unavailable
+from mm.schemas import EvidenceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexes.manifest import Manifest
+    from indexes.rows import FoundEvidence
+    from indexes.store import Store
+    from mm.schemas import Filters
+    from mm.settings import Settings
+    from mm.spaces.types import Probe, Question, SpaceId
+
+WAIT_SECONDS = 60.0
+"""Longest wait for another process that writes the index, for those who ask for a refresh."""
+BUSY_SECONDS = 1.0
+"""Longest wait for it in the background."""
+ATTEMPTS = 3
+"""Looks at the index while others change it or parts turn out to be damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEvidence:
+    """Why a moment is a hit: its best piece of one kind."""
+
+    kind: EvidenceKind
+    score: float
+    """Probability that it alone answers."""
+    cosine: float
+    start: float
+    end: float
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A moment that answers with probability `score`. Evidence comes strongest first."""
+
+    item_id: str
+    start: float
+    end: float
+    score: float
+    evidence: list[SearchEvidence]
+
+
+class Searcher:
+    """Searches what the catalog has in one space, new items within about `settings.refresh_seconds`.
+
+    Runs inside a `with` block. Safe to share between threads, not across a fork.
+    """
+
+    def __init__(self, store: Store, space_id: SpaceId, settings: Settings) -> None:
+        self._catalog = store.catalog
+        self._space = space_id
+        self._every = settings.refresh_seconds
+        self._index = Index(store, space_id)
+        self._manifest: Manifest | None = None
+        self._snapshot: Snapshot = EMPTY
+        self._refreshing = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="searcher", daemon=True)
+        self.refreshed_at: float | None = None
+        """When the index was last seen to be up to date, in seconds of `time.time()`."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self._snapshot = EMPTY
+
+    def refresh(self, seconds: float = WAIT_SECONDS) -> None:
+        """Look for what is new or gone, now. Searches that start after it see all that was committed before it.
+
+        Raises `Unavailable` when the catalog or the disk does not answer or another process writes for longer than `seconds`.
+        """
+        with self._refreshing:
+            for attempt in range(ATTEMPTS):
+                try:
+                    self._look(seconds)
+                    break
+                except Corrupt:  # merged away by another process in this moment, or damaged
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    self._index.repair(seconds)
+            self.refreshed_at = time.time()
+
+    def search(self, question: Question, k: int, filters: Filters, floor: float) -> list[SearchHit]:
+        """The `k` best moments with a probability of at least `floor`, best first, out of the items that pass the filters.
+
+        Exact: the same as scoring everything. Touching segments of one shot that reach the floor are one hit, the best of them.
+        Raises `SpaceMismatch` for a question of another space, `InvalidInput`, `Unavailable`.
+        """
+        _check(question, self._space, k, floor)
+        chosen = self._catalog.select_items(filters)
+        keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
+        moments = best_moments(self._snapshot, question.probes, keys, k, strength_of(floor))
+        return self._dress(moments, question.probes)
+
+    def _look(self, seconds: float) -> None:
+        """Bring the snapshot up to date. Raises `Corrupt`, `Unavailable`."""
+        head = self._catalog.head()
+        manifest = self._index.read(head)
+        if manifest is None or manifest.upto < head:
+            try:
+                while not self._stopped.is_set() and (self._index.follow(seconds) or self._index.merge(seconds)):
+                    self._swap()
+            except Unavailable:  # while another process writes, its steps can be read
+                self._swap()
+                raise
+        self._swap()
+
+    def _swap(self) -> None:
+        """Let searches look at what is on disk, if it is not what they look at already."""
+        manifest = self._index.read(self._catalog.head())
+        if manifest is not None and manifest != self._manifest:
+            parts = self._index.open(manifest)
+            self._manifest = manifest
+            self._snapshot = Snapshot(manifest.upto, parts, np.asarray(sorted(manifest.dead), dtype=np.int64))
+
+    def _follow(self) -> None:
+        log = structlog.get_logger()
+        complaint = ""
+        while not self._stopped.is_set():
+            try:
+                self.refresh(BUSY_SECONDS)
+                complaint = ""
+            except MMError as error:
+                if str(error) != complaint:
+                    log.warning("index not brought up to date", detail=str(error))
+                complaint = str(error)
+            self._stopped.wait(self._every)
+
+    def _dress(self, moments: Sequence[Moment], probes: Sequence[Probe]) -> list[SearchHit]:
+        """Moments with their evidence, as the catalog has it; what was deleted since is left out."""
+        pieces = [_pieces(moment, probes) for moment in moments]
+        found = self._catalog.found_evidence(sorted({piece.pk for some in pieces for piece in some}))
+        hits: list[SearchHit] = []
+        for moment, some in zip(moments, pieces, strict=True):
+            evidence = [(found[piece.pk], piece) for piece in some if piece.pk in found]
+            if len(evidence) < len(some):
+                continue
+            segments = moment.part.segments
+            hits.append(
+                SearchHit(
+                    evidence[0][0].item_id,
+                    float(segments.start[moment.segment]),
+                    float(segments.end[moment.segment]),
+                    probability(moment.strength),
+                    [_evidence(row, piece) for row, piece in evidence],
+                )
+            )
+        return hits
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The best piece of one kind in a moment."""
+
+    pk: int
+    score: float
+    cosine: float
+
+
+def _pieces(moment: Moment, probes: Sequence[Probe]) -> list[Piece]:
+    """Strongest first."""
+    pieces: list[Piece] = []
+    at = np.asarray([moment.segment])
+    for probe in probes:
+        if (index := moment.part.kinds.get(probe.kind)) is None:
+            continue
+        (product,), (row,) = index.best(probe.weight, at)
+        if row >= 0:
+            cosine = float(index.vectors(np.asarray([row]))[0] @ probe.direction)
+            pieces.append(Piece(int(index.rows.pk[row]), probability(float(np.logaddexp(0.0, product + probe.bias))), cosine))
+    return sorted(pieces, key=lambda piece: piece.score, reverse=True)
+
+
+def _evidence(row: FoundEvidence, piece: Piece) -> SearchEvidence:
+    return SearchEvidence(row.kind, piece.score, piece.cosine, row.start, row.end, row.text)
+
+
+def _check(question: Question, space: SpaceId, k: int, floor: float) -> None:
+    if question.space != space:
+        raise SpaceMismatch(f"The question is of the space {question.space}, the index of {space}.")
+    if k < 1 or not 0.0 <= floor <= 1.0:
+        raise InvalidInput(f"k is {k} and the floor {floor}; k must be at least 1, the floor between 0 and 1.")
+    kinds = [probe.kind for probe in question.probes]
+    if len(set(kinds)) < len(kinds):
+        raise InvalidInput("The question has two probes for one kind of evidence.")
+    if not all(np.isfinite(probe.weight).all() and math.isfinite(probe.bias) for probe in question.probes):
+        raise InvalidInput("The question's vectors are not finite.")
