@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, TypeVar, cast
 
 import av
 import av.error
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media.truncation import missing_bytes
@@ -16,14 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
-    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
-    from av.video.stream import VideoStream
 
     from mm.media.sniff import FileType
 
-StreamT = TypeVar("StreamT", "VideoStream", "AudioStream")
+What = Literal["video", "audio"]
+AvStream: TypeAlias = VideoStream | AudioStream
+AvFrame: TypeAlias = VideoFrame | AudioFrame
+AvPacket: TypeAlias = "Packet[VideoStream] | Packet[AudioStream]"
+StreamT = TypeVar("StreamT", VideoStream, AudioStream)
 
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,gif,wav,mp3,flac,ogg,aac"
 VIDEO_DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "gif", "mpeg4", "mpeg2video", "mjpeg"})
@@ -37,6 +44,7 @@ AUDIO_DECODERS = frozenset(
 COMMON_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
 BUFFER_BYTES = 1 << 17
 MAX_THREADS = 8
+FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
 
 
 class AvFile:
@@ -71,10 +79,16 @@ class AvFile:
     def __exit__(self, cls: object, error: BaseException | None, trace: TracebackType | None) -> None:
         self.container.close()
 
-    def packets(self, *streams: VideoStream | AudioStream) -> Iterator[Packet]:
+    def stream(self, what: What) -> AvStream:
+        """The stream that is known to be there."""
+        stream = self.video if what == "video" else self.audio
+        assert stream is not None
+        return stream
+
+    def packets(self, *streams: AvStream) -> Iterator[AvPacket]:
         """Packets of these streams from the current place on, without the empty one that ends a stream."""
         for stream in self.container.streams:
-            stream.discard = av.stream.Discard.default if stream in streams else av.stream.Discard.all
+            stream.discard = Discard.default if stream in streams else Discard.all
         demuxed = self.container.demux(*streams)
         while True:
             self.alive()
@@ -87,14 +101,20 @@ class AvFile:
             except (av.error.FFmpegError, OSError):
                 return  # what lies behind cannot be found; what was found is used
             if packet.dts is not None or packet.pts is not None or packet.size:
-                yield packet
+                yield cast("AvPacket", packet)
+
+    def ticks(self, packet: AvPacket) -> int | None:
+        """When a packet is shown or heard. AVI knows when it is decoded, and libavformat's guess of the other is wrong there."""
+        if packet.pts is None or self.kind.container == "avi":
+            return packet.dts
+        return packet.pts
 
     def _open(self) -> InputContainer:
         if missing := missing_bytes(self._file, self.kind):
             raise MediaError(self.name, "truncated", f"at least {missing} bytes are missing at its end")
         self._file.seek(0, os.SEEK_SET)
         try:
-            return av.open(
+            container: InputContainer = av.open(
                 self._file,
                 "r",
                 format=self.kind.format,
@@ -112,9 +132,10 @@ class AvFile:
             raise
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaError(self.name, "unreadable", f"it is not a readable {self.kind.container} file") from error
+        return container
 
     def _pick_video(self) -> VideoStream | None:
-        hidden = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+        hidden = Disposition.attached_pic | Disposition.timed_thumbnails
         shown = [stream for stream in self.container.streams.video if not stream.disposition & hidden]
         stream = _preferred(shown)
         if stream is None:
@@ -142,28 +163,38 @@ class AvFile:
             raise UnsupportedMedia(f"{self.name}: its {stream.type} is {what}, which is not accepted.")
 
 
-def decoder_name(stream: VideoStream | AudioStream) -> str:
+def decoder_name(stream: AvStream) -> str:
     """Name of the decoder of a stream, empty when there is none."""
     context = stream.codec_context
     return context.codec.name if context is not None else ""
 
 
-def codec_name(stream: VideoStream | AudioStream | None) -> str:
+def codec_name(stream: AvStream | None) -> str:
     """Common name of the codec of a stream, empty without a stream."""
     if stream is None:
         return ""
     return COMMON_NAMES.get(decoder_name(stream), decoder_name(stream))
 
 
-def seconds(ticks: int, stream: VideoStream | AudioStream) -> Fraction:
-    """A time stamp of a stream in seconds, exactly."""
+def time_base(stream: AvStream) -> Fraction:
+    """Seconds a tick of the stream's time stamps."""
     assert stream.time_base is not None
-    return ticks * stream.time_base
+    return stream.time_base
+
+
+def seconds(ticks: int, stream: AvStream) -> Fraction:
+    """A time stamp of a stream in seconds, exactly."""
+    return ticks * time_base(stream)
+
+
+def frame_seconds(stream: VideoStream) -> Fraction:
+    """Mean time that a picture of the stream is shown."""
+    return 1 / (stream.average_rate or stream.guessed_rate or FALLBACK_RATE)
 
 
 def _preferred(streams: Sequence[StreamT]) -> StreamT | None:
     """The stream marked as default, else the first."""
-    marked = (stream for stream in streams if stream.disposition & av.stream.Disposition.default)
+    marked = (stream for stream in streams if stream.disposition & Disposition.default)
     return next(marked, streams[0] if streams else None)
 
 

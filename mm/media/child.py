@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from mm.errors import MediaError, MMError, TooLarge
 from mm.media import wire
 from mm.media.limits import confine, die_with, used_cpu_seconds
@@ -21,7 +23,7 @@ from mm.media.types import Limits, Span
 
 if TYPE_CHECKING:
     from mm.media.operations import FactsCache, Opened
-    from mm.media.wire import Body, Head
+    from mm.media.wire import Head
 
 ALIVE_SECONDS = 1.0
 
@@ -33,9 +35,9 @@ class Answer:
         self._out, self._name, self._left = out, name, output_bytes
         self._last = time.monotonic()
 
-    def send(self, head: Head, body: Body = b"") -> None:
+    def send(self, head: Head, body: bytes | memoryview = b"") -> None:
         """Raises `TooLarge` when the answer as a whole goes over its limit."""
-        self._left -= memoryview(body).nbytes
+        self._left -= len(body)
         if self._left < 0:
             raise TooLarge(f"{self._name}: what was asked of it is more than one answer may hold.")
         wire.send(self._out, head, body)
@@ -101,16 +103,16 @@ def _send_all(do: str, opened: Opened, arguments: dict[str, object], answer: Ans
             answer.send({"what": "info", **asdict(opened.probe())})
         case "image" | "frame_at":
             picture = getattr(opened, do)(**arguments)
-            answer.send({"what": "picture", "shape": picture.shape}, picture)
+            answer.send({"what": "picture", "shape": picture.shape}, picture.data.cast("B"))
         case "keyframes":
             answer.send({"what": "times", "times": opened.keyframes()})
         case "frames":
             for frame in opened.frames(**arguments):  # type: ignore[arg-type]
                 head = {"what": "frame", "time": frame.time, "cut": frame.cut, "cut_time": frame.cut_time}
-                answer.send({**head, "shape": frame.image.shape}, frame.image)
+                answer.send({**head, "shape": frame.image.shape}, frame.image.data.cast("B"))
         case "waveform":
             for block in opened.waveform(**arguments):  # type: ignore[arg-type]
-                answer.send({"what": "sound"}, block)
+                answer.send({"what": "sound"}, np.ascontiguousarray(block).data.cast("B"))
         case _:
             raise ValueError(f"no such request: {do}")
 

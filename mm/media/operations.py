@@ -83,11 +83,11 @@ class Opened:
         if self.facts.info.kind == "image":
             return []
         with self._film() as media:
-            times = []
-            for packet in media.packets(media.video):
-                ticks = packet.pts if packet.pts is not None else packet.dts
+            times, video = [], media.stream("video")
+            for packet in media.packets(video):
+                ticks = media.ticks(packet)
                 if packet.is_keyframe and not packet.is_discard and ticks is not None:
-                    times.append(float(seconds(ticks, media.video) - self.facts.origin))
+                    times.append(float(seconds(ticks, video) - self.facts.origin))
             return sorted(time for time in times if time >= 0)
 
     def frames(self, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:

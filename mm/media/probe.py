@@ -7,10 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 import av.error
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media import sniff
-from mm.media.av_file import AvFile, codec_name, seconds
+from mm.media.av_file import AvFile, AvStream, codec_name, frame_seconds, seconds, time_base
 from mm.media.pyav_decoder import decoded_from_here
 from mm.media.pyav_frame import Painter, orientation
 from mm.media.stills import Still
@@ -18,10 +20,6 @@ from mm.media.types import MediaInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from av.audio.stream import AudioStream
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
     from mm.media.sniff import FileType
     from mm.media.types import Limits
@@ -119,13 +117,15 @@ class _Start:
 
 def _find_start(media: AvFile) -> _Start:
     """Decode until the first picture and the first sound are there: what a header says of them is often a little wrong."""
-    wanted = [stream for stream in (media.video, media.audio) if stream is not None]
+    wanted: list[AvStream] = [stream for stream in (media.video, media.audio) if stream is not None]
     picture_time = sound_time = None
-    picture = None
-    for stream, time, frame in decoded_from_here(media, *wanted):
-        if stream is media.video and picture is None:
-            picture, picture_time = frame, time
-        elif stream is media.audio and sound_time is None:
+    picture: VideoFrame | None = None
+    late = False
+    for time, frame in decoded_from_here(media, *wanted):
+        if isinstance(frame, VideoFrame):
+            if picture is None:
+                picture, picture_time = frame, time
+        elif sound_time is None:
             sound_time = time
         found_picture = media.video is None or picture is not None
         late = picture_time is not None and time > picture_time + LATE_SECONDS
@@ -146,7 +146,7 @@ def _find_end(media: AvFile) -> Fraction:
         stream = media.video or media.audio
         assert stream is not None
         try:
-            media.container.seek(int((told - TAIL_SECONDS) / stream.time_base), stream=stream, backward=True)
+            media.container.seek(int((told - TAIL_SECONDS) / time_base(stream)), stream=stream, backward=True)
             end = _last_end(media)
         except (av.error.FFmpegError, OSError):
             end = None
@@ -174,16 +174,14 @@ def _not_truncated(media: AvFile, told: Fraction, end: Fraction) -> Fraction:
 
 def _last_end(media: AvFile) -> Fraction | None:
     end: Fraction | None = None
-    streams: list[VideoStream | AudioStream] = [stream for stream in (media.video, media.audio) if stream is not None]
+    streams: list[AvStream] = [stream for stream in (media.video, media.audio) if stream is not None]
     for packet in media.packets(*streams):
-        if packet.is_discard:
-            continue
-        ticks = packet.pts if packet.pts is not None else packet.dts
-        if ticks is None:
+        ticks = media.ticks(packet)
+        if ticks is None or packet.is_discard:
             continue
         length = seconds(packet.duration, packet.stream) if packet.duration else Fraction(0)
-        if not length and packet.stream.type == "video":
-            length = 1 / (packet.stream.average_rate or packet.stream.guessed_rate or Fraction(25))
+        if not length and isinstance(packet.stream, VideoStream):
+            length = frame_seconds(packet.stream)
         stop = seconds(ticks, packet.stream) + length
         end = stop if end is None else max(end, stop)
     return end

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, cast
 
 import av.error
+from av.audio.frame import AudioFrame
+from av.video.stream import VideoStream
 
 from mm.errors import MediaError
-from mm.media.av_file import seconds
+from mm.media.av_file import AvFrame, AvStream, frame_seconds, seconds, time_base
 from mm.media.pyav_frame import Painter, PyavFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from av.audio.frame import AudioFrame
-    from av.audio.stream import AudioStream
-    from av.packet import Packet
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
-    from mm.media.av_file import AvFile
-
-What = Literal["video", "audio"]
+    from mm.media.av_file import AvFile, AvPacket, What
 
 STEPS_BACK = (Fraction(0), Fraction(2), Fraction(10))  # seconds; a demuxer may land behind what was asked for
 NEVER_SEEK = frozenset({"gif"})  # each frame is painted on those before it
-FALLBACK_RATE = Fraction(25)
 
 
 class PyavDecoder:
@@ -39,24 +34,31 @@ class PyavDecoder:
 
     def frames(self, start: float) -> Iterator[PyavFrame]:
         found = False
-        for time, frame in frames_from(self._media, "video", self._origin + Fraction(start)):
+        for time, frame in pictures_from(self._media, self._origin, start):
             found = True
             yield PyavFrame(float(time - self._origin), frame, self._painter)
         if not found:
             raise MediaError(self._media.name, "unreadable", "none of its frames can be decoded")
 
 
-def frames_from(media: AvFile, what: What, start: Fraction) -> Iterator[tuple[Fraction, VideoFrame | AudioFrame]]:
-    """Frames and their container times in seconds, the first at or before `start`, or the first of the stream.
+def pictures_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple[Fraction, VideoFrame]]:
+    """Pictures and their container times, the first of them shown at or before `start` seconds after `origin`."""
+    return cast("Iterator[tuple[Fraction, VideoFrame]]", _frames_from(media, "video", origin, start))
 
-    A demuxer's seek is taken at its word only when the first frame that comes out of it is early enough.
-    """
+
+def sounds_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple[Fraction, AudioFrame]]:
+    """As `pictures_from`, of the sound."""
+    return cast("Iterator[tuple[Fraction, AudioFrame]]", _frames_from(media, "audio", origin, start))
+
+
+def _frames_from(media: AvFile, what: What, origin: Fraction, start: float) -> Iterator[tuple[Fraction, AvFrame]]:
+    """A demuxer's seek is taken at its word only when the first frame that comes out of it is early enough."""
     for back in STEPS_BACK:
-        if not _seek(media, what, start - back):
+        if not _seek(media, what, origin + Fraction(start) - back):
             break
         frames = _decoded(media, what)
         first = next(frames, None)
-        if first is not None and first[0] <= start:
+        if first is not None and float(first[0] - origin) <= start:
             yield first
             yield from frames
             return
@@ -66,42 +68,36 @@ def frames_from(media: AvFile, what: What, start: Fraction) -> Iterator[tuple[Fr
 
 def _seek(media: AvFile, what: What, time: Fraction) -> bool:
     """Move to the key frame at or before `time`. False where that is not possible or no gain."""
-    stream = media.video if what == "video" else media.audio
-    assert stream is not None
-    assert stream.time_base is not None
+    stream = media.stream(what)
     first = seconds(stream.start_time, stream) if stream.start_time is not None else None
     if media.kind.container in NEVER_SEEK or first is None or time <= first:
         return False
     try:
-        media.container.seek(int(time / stream.time_base), stream=stream, backward=True)
+        media.container.seek(round(time / time_base(stream)), stream=stream, backward=True)
     except (av.error.FFmpegError, OSError):
         return False
     return True
 
 
-def _decoded(media: AvFile, what: What) -> Iterator[tuple[Fraction, VideoFrame | AudioFrame]]:
-    stream = media.video if what == "video" else media.audio
-    return ((time, frame) for _, time, frame in decoded_from_here(media, stream))
+def _decoded(media: AvFile, what: What) -> Iterator[tuple[Fraction, AvFrame]]:
+    return decoded_from_here(media, media.stream(what))
 
 
-def decoded_from_here(
-    media: AvFile, *streams: VideoStream | AudioStream
-) -> Iterator[tuple[VideoStream | AudioStream, Fraction, VideoFrame | AudioFrame]]:
+def decoded_from_here(media: AvFile, *streams: AvStream) -> Iterator[tuple[Fraction, AvFrame]]:
     """Decode from the current place to the end. Damaged packets are passed over, as players do."""
-    clocks = {stream.index: _Clock(stream) for stream in streams}
+    clocks = {stream.index: _Clock(stream, media.kind.container) for stream in streams}
     for packet in media.packets(*streams):
         stream, clock = packet.stream, clocks[packet.stream.index]
-        clock.note(packet)
         for frame in _decode(stream, packet):
             if (time := clock.time_of(frame)) is not None:
-                yield stream, time, frame
+                yield time, frame
     for stream in streams:
         for frame in _decode(stream, None):
             if (time := clocks[stream.index].time_of(frame)) is not None:
-                yield stream, time, frame
+                yield time, frame
 
 
-def _decode(stream: VideoStream | AudioStream, packet: Packet | None) -> list[VideoFrame | AudioFrame]:
+def _decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
     try:
         return list(stream.codec_context.decode(packet))
     except MemoryError:
@@ -111,25 +107,27 @@ def _decode(stream: VideoStream | AudioStream, packet: Packet | None) -> list[Vi
 
 
 class _Clock:
-    """Times of decoded frames. Where a container stores none for them (AVI), they are counted from the last one known."""
+    """Times of decoded frames.
 
-    def __init__(self, stream: VideoStream | AudioStream) -> None:
+    AVI stores none: there a picture that comes out of the decoder is as late as its depth of reordering behind the packet that went in.
+    """
+
+    def __init__(self, stream: AvStream, container: str) -> None:
         self._stream = stream
+        self._in_decoding_order = container == "avi" and isinstance(stream, VideoStream)
         self._next: Fraction | None = None
 
-    def note(self, packet: Packet) -> None:
-        """Before the first frame: a key frame without a time of its own is shown when it is decoded."""
-        if self._next is None and packet.is_keyframe and packet.dts is not None:
-            self._next = seconds(packet.dts, self._stream)
-
-    def time_of(self, frame: VideoFrame | AudioFrame) -> Fraction | None:
-        """None when there is no telling."""
-        time = self._next if frame.pts is None else seconds(frame.pts, self._stream)
+    def time_of(self, frame: AvFrame) -> Fraction | None:
+        """None when there is no telling. A frame without a time of its own follows the one before it."""
+        ticks = frame.dts if self._in_decoding_order else frame.pts
+        time = self._next if ticks is None else seconds(ticks, self._stream)
         if time is not None:
             self._next = time + self._length(frame)
+            if self._in_decoding_order:
+                time -= self._stream.codec_context.reorder_depth * time_base(self._stream)
         return time
 
-    def _length(self, frame: VideoFrame | AudioFrame) -> Fraction:
-        if self._stream.type == "audio":
+    def _length(self, frame: AvFrame) -> Fraction:
+        if isinstance(frame, AudioFrame):
             return Fraction(frame.samples, frame.sample_rate)
-        return 1 / (self._stream.average_rate or self._stream.guessed_rate or FALLBACK_RATE)
+        return frame_seconds(cast("VideoStream", self._stream))

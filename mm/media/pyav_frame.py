@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from mm.errors import TooLarge
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     import numpy.typing as npt
+    from av.buffer import Buffer
     from av.video.frame import VideoFrame
 
     from mm.media.decoder import Signature
@@ -50,14 +50,15 @@ class Painter:
         scale = min(1.0, longest / max(width, height)) if longest is not None else 1.0
         width, height = max(round(width * scale), 1), max(round(height * scale), 1)
         see_through = any(component.is_alpha for component in frame.format.components)
-        picture = self._large.reformat(
+        converted = self._large.reformat(
             frame,
             width=width,
             height=height,
             format="rgba" if see_through else "rgb24",
             src_colorspace=_colorspace(frame),
             interpolation=Interpolation.AREA if scale < 1 else Interpolation.BICUBIC,
-        ).to_ndarray()
+        )
+        picture = np.asarray(converted.to_ndarray(), dtype=np.uint8)
         return turned(_over_white(picture) if see_through else picture, orientation(frame))
 
     def signature(self, frame: VideoFrame) -> Signature:
@@ -86,10 +87,10 @@ def orientation(frame: VideoFrame) -> tuple[int, bool]:
 
     Read from the display matrix (ISO 14496-12, 8.2.2), whose upper left 2 x 2 maps stored to shown coordinates, y downwards.
     """
-    matrix = next((data for data in frame.side_data if data.type == SideDataType.DISPLAYMATRIX), None)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 0, False
-    a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].astype(float)
+    a, b, _, c, d = np.frombuffer(bytes(cast("Buffer", matrix)), dtype=np.int32)[:5].astype(float)
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b

@@ -93,7 +93,7 @@ class MediaReader:
     def keyframes(self, path: Path, name: str) -> list[float]:
         """Times of the frames that decoding can start at, ascending; found without decoding."""
         head, _ = self._answer("keyframes", path, name, {})
-        return list(head["times"])  # type: ignore[call-overload]
+        return [float(time) for time in head["times"]]  # type: ignore[attr-defined]
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
         """Frames shown in [start, end): at most `fps` a second and the first of each shot, without those that show the same again.

@@ -15,7 +15,8 @@ import av
 import numpy as np
 
 from mm.errors import MediaError
-from mm.media.pyav_decoder import frames_from
+from mm.media.av_file import time_base
+from mm.media.pyav_decoder import sounds_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mm.media.types import Span, Waveform
 
 MARGIN = 0.05  # s on either side of the span that the resampler's filter gets to see
-PRE_ROLL = Fraction(1, 2)  # s decoded and thrown away before that: MP3 and Vorbis lean on frames before
+PRE_ROLL = 0.5  # s decoded and thrown away before that: MP3 and Vorbis lean on frames before
 BLOCK = 1 << 16  # samples
 
 
@@ -35,8 +36,7 @@ def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator
     if media.audio is None:
         raise MediaError(media.name, "no-streams", "it has no sound")
     first, last = round(span.start * rate), round(span.end * rate)
-    start = origin + Fraction(first, rate) - Fraction(MARGIN) - PRE_ROLL
-    frames = frames_from(media, "audio", start)
+    frames = sounds_from(media, origin, first / rate - MARGIN - PRE_ROLL)
     head = next(frames, None)
     if head is None:
         raise MediaError(media.name, "unreadable", "none of its sound can be decoded")
@@ -45,7 +45,7 @@ def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator
     native_step, step = native // common, rate // common
     begin = floor((first - MARGIN * rate) / step)  # in steps, at which both grids meet
     native_begin, native_end = begin * native_step, ceil((last / rate + MARGIN) * native)
-    jitter = ceil(1.5 * native * media.audio.time_base) + 1
+    jitter = ceil(1.5 * native * time_base(media.audio)) + 1
     lined_up = _line_up(chain([head], frames), origin, native, jitter, native_begin, native_end)
     yield from _window(_resampled(lined_up, native, rate), first - begin * step, last - first)
 

@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
-    Body = bytes | memoryview | NDArray
-
 Head = dict[str, object]
 
 LENGTHS = struct.Struct("<IQ")  # bytes of the head, bytes of the body
@@ -24,15 +20,12 @@ class BrokenMessage(Exception):
     """The other side sent what is no message, or too much."""
 
 
-def send(stream: BinaryIO, head: Mapping[str, object], body: Body = b"") -> int:
-    """Write one message and flush it. Gives the bytes written."""
+def send(stream: BinaryIO, head: Mapping[str, object], body: bytes | memoryview = b"") -> None:
+    """Write one message and flush it."""
     text = json.dumps(head).encode("ascii")
-    size = memoryview(body).nbytes
-    stream.write(LENGTHS.pack(len(text), size) + text)
-    if size:
-        stream.write(memoryview(body).cast("B"))
+    stream.write(LENGTHS.pack(len(text), len(body)) + text)
+    stream.write(body)
     stream.flush()
-    return LENGTHS.size + len(text) + size
 
 
 def receive(read: Callable[[int], bytearray], max_body: int) -> tuple[Head, bytearray]:

@@ -1,0 +1,200 @@
+"""Small media files with known content, made anew by each test: frames that carry their number, sound that clicks when it should."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from av.container import OutputContainer
+
+RGB = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
+
+WIDTH, HEIGHT = 160, 96
+COLUMNS, ROWS = 5, 2  # cells of the number: 10 bits
+TICKS = 90_000  # time stamps a second while encoding
+CLICK_SECONDS = 0.004
+
+
+def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> RGB:
+    """A picture that carries `number` (0 to 1023) in cells of black and white over the middle, on a colour ground."""
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[:] = (60, 110, 160)
+    for bit in range(COLUMNS * ROWS):
+        (top, bottom), (left, right) = _cell(bit, width, height)
+        picture[top:bottom, left:right] = 235 if number >> bit & 1 else 20
+    return picture
+
+
+def number_of(picture: RGB) -> int:
+    """The number that a decoded `numbered` picture carries, at any size."""
+    height, width = picture.shape[:2]
+    number = 0
+    for bit in range(COLUMNS * ROWS):
+        (top, bottom), (left, right) = _cell(bit, width, height)
+        inset_y, inset_x = (bottom - top) // 4, (right - left) // 4
+        number |= int(picture[top + inset_y : bottom - inset_y, left + inset_x : right - inset_x].mean() > 128) << bit
+    return number
+
+
+def _cell(bit: int, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    row, column = divmod(bit, COLUMNS)
+    margin_x, margin_y = width // 10, height // 8
+    step_x, step_y = (width - 2 * margin_x) / COLUMNS, (height - 2 * margin_y) / ROWS
+    top, left = margin_y + row * step_y, margin_x + column * step_x
+    return (round(top), round(top + step_y)), (round(left), round(left + step_x))
+
+
+def scene(seed: int, width: int = WIDTH, height: int = HEIGHT) -> RGB:
+    """A picture of large coloured blocks, another one for each seed."""
+    blocks = np.random.default_rng(seed).integers(0, 255, (4, 6, 3), dtype=np.uint8)
+    rows, columns = np.arange(height) * 4 // height, np.arange(width) * 6 // width
+    return np.ascontiguousarray(blocks[rows][:, columns])
+
+
+def steady(fps: float, count: int, start: float = 0.0) -> list[Fraction]:
+    """Times of `count` frames at a constant rate."""
+    step = 1 / Fraction(fps).limit_denominator(1001)
+    return [Fraction(start).limit_denominator(TICKS) + index * step for index in range(count)]
+
+
+@dataclass(frozen=True)
+class Track:
+    """Pictures to be encoded: times in seconds, and how."""
+
+    times: Sequence[Fraction]
+    codec: str = "libx264"
+    options: dict[str, str] = field(default_factory=dict)
+    pix_fmt: str = "yuv420p"
+    width: int = WIDTH
+    height: int = HEIGHT
+    pictures: Sequence[RGB] | None = None  # instead of the numbered ones
+    rate: Fraction | None = None  # in the header; by default that of the first two frames
+
+    def picture(self, index: int) -> RGB:
+        return numbered(index, self.width, self.height) if self.pictures is None else self.pictures[index]
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """A sound track of silence with a click at each of `at`, in seconds of the file's clock; the track starts at `start`."""
+
+    at: Sequence[float]
+    seconds: float
+    codec: str = "aac"
+    rate: int = 48_000
+    layout: Literal["mono", "stereo"] = "mono"
+    start: float = 0.0
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def write(
+    path: Path, track: Track | None = None, sound: Clicks | None = None, *, container: str | None = None, **options: str
+) -> Path:
+    """Encode and mux. `options` go to the muxer."""
+    with av.open(str(path), "w", format=container, options=options) as output:
+        encoders = [_video_packets(output, track)] if track else []
+        if sound:
+            encoders.append(_audio_packets(output, sound))
+        packets = [packet for encoder in encoders for packet in encoder]
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            output.mux(packet)
+    return path
+
+
+def _video_packets(output: OutputContainer, track: Track) -> Iterable[av.Packet]:
+    rate = track.rate or (1 / (track.times[1] - track.times[0]) if len(track.times) > 1 else Fraction(25))
+    stream = output.add_stream(track.codec, rate=rate.limit_denominator(1001), options=dict(track.options))
+    stream.width, stream.height, stream.pix_fmt = track.width, track.height, track.pix_fmt
+    one_rate = output.format.name in {"gif", "avi"}
+    stream.codec_context.time_base = 1 / rate if one_rate else Fraction(1, TICKS)
+    time_base = stream.codec_context.time_base
+
+    def packets() -> Iterable[av.Packet]:
+        for index, time in enumerate(track.times):
+            frame = av.VideoFrame.from_ndarray(track.picture(index), format="rgb24").reformat(format=track.pix_fmt)
+            frame.pts, frame.time_base = round(time / time_base), time_base
+            yield from stream.encode(frame)
+        yield from stream.encode(None)
+
+    return packets()
+
+
+def _audio_packets(output: OutputContainer, sound: Clicks) -> Iterable[av.Packet]:
+    stream = output.add_stream(sound.codec, rate=sound.rate, options=dict(sound.options))
+    stream.codec_context.layout = sound.layout
+    samples = clicks([time - sound.start for time in sound.at], sound.seconds, sound.rate)
+    channels = 2 if sound.layout == "stereo" else 1
+
+    def packets() -> Iterable[av.Packet]:
+        frame = av.AudioFrame.from_ndarray(np.tile(samples, (channels, 1)), format="fltp", layout=sound.layout)
+        frame.sample_rate, frame.time_base = sound.rate, Fraction(1, sound.rate)
+        fifo = av.AudioFifo()
+        frame.pts = 0
+        resampler = av.AudioResampler(stream.codec_context.format, sound.layout, sound.rate)
+        for part in resampler.resample(frame):
+            part.pts = 0
+            fifo.write(part)
+        position = 0
+        size = stream.codec_context.frame_size or 1024
+        while (part := fifo.read(size, partial=True)) is not None:
+            part.pts, part.time_base = position + round(sound.start * sound.rate), Fraction(1, sound.rate)
+            position += part.samples
+            yield from stream.encode(part)
+        yield from stream.encode(None)
+
+    return packets()
+
+
+def clicks(at: Iterable[float], seconds: float, rate: int) -> Sound:
+    """Silence with a burst of 2 kHz that starts at each of `at`; mono, shape (seconds * rate,)."""
+    samples = np.zeros(round(seconds * rate), np.float32)
+    times = np.arange(round(CLICK_SECONDS * rate)) / rate
+    burst = (0.8 * np.sin(2 * np.pi * 2000 * times)).astype(np.float32)
+    for time in at:
+        start = round(time * rate)
+        samples[start : start + len(burst)] = burst[: max(len(samples) - start, 0)]
+    return samples
+
+
+def click_times(samples: Sound, rate: int) -> list[float]:
+    """When clicks start in a decoded waveform: the middle of each burst of energy, less half its length."""
+    energy = np.convolve(samples.astype(np.float64) ** 2, np.ones(round(CLICK_SECONDS * rate)), mode="full")
+    found, top = [], energy.max(initial=0.0)
+    if top < 1e-4:
+        return []
+    energy = energy.copy()
+    while (peak := int(energy.argmax())) and energy[peak] > 0.4 * top:
+        found.append((peak + 1) / rate - CLICK_SECONDS)
+        energy[max(peak - round(0.05 * rate), 0) : peak + round(0.05 * rate)] = 0
+    return sorted(found)
+
+
+def turn_by(path: Path, degrees: int) -> None:
+    """Give the video track of an MP4 a display matrix that turns it clockwise by `degrees`."""
+    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    data = path.read_bytes()
+    at = data.index(b"tkhd") + 4 + 40  # version 0: 4 flags, 20 times and track, 16 layer and volume
+    path.write_bytes(data[:at] + matrix + data[at + 36 :])
+
+
+def edit(path: Path, media_time: Fraction, duration: Fraction, scale: int) -> None:
+    """Change the one entry of the first edit list of an MP4: show `duration` seconds from `media_time` on.
+
+    `scale` is the track's ticks a second; the film's is 1000.
+    """
+    data = path.read_bytes()
+    at = data.index(b"elst") + 4 + 8
+    entry = struct.pack(">Ii", round(duration * 1000), round(media_time * scale))
+    path.write_bytes(data[:at] + entry + data[at + 8 :])
