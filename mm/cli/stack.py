@@ -16,6 +16,7 @@ from mm.cli.locks import HomeLock, lock_home
 from mm.cli.note import note_path, read_note
 from mm.cli.process import Process
 from mm.cli.restarts import Restarts
+from mm.cli.text import clean
 from mm.client import Client
 from mm.errors import MMError, Unavailable
 from mm.settings import Settings
@@ -24,7 +25,7 @@ Say = Callable[[str], None]
 """Hears what happens, one line at a time."""
 
 POLL_SECONDS = 0.1
-START_SECONDS = 180.0  # longest start: the first one builds the graphs of the towers
+START_SECONDS = 120.0  # longest start: the first one builds the graphs of the towers
 STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 5.0}  # given to each part before it is killed, in this order
 PROBE_SECONDS = 5.0
 
@@ -185,7 +186,7 @@ class Stack:
             self._ready.set()
             self._say("ready")
             return
-        missing = "; ".join(check.detail.rstrip(".") for check in readiness.checks if check.required and not check.ok)
+        missing = "; ".join(clean(check.detail).rstrip(".") for check in readiness.checks if check.required and not check.ok)
         if missing != self._unready:
             self._unready = missing
             self._say(f"waiting: {missing}")

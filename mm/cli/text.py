@@ -12,7 +12,7 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 def clean(text: str) -> str:
     """One line without control characters: names come from anywhere, and a terminal obeys what it is sent."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def clock(seconds: float) -> str:
