@@ -189,12 +189,15 @@ def turn_by(path: Path, degrees: int) -> None:
     path.write_bytes(data[:at] + matrix + data[at + 36 :])
 
 
-def edit(path: Path, media_time: Fraction, duration: Fraction, scale: int) -> None:
-    """Change the one entry of the first edit list of an MP4: show `duration` seconds from `media_time` on.
+def track_scale(film: bytes) -> int:
+    """Ticks a second of the first track of an MP4."""
+    at = film.index(b"mdhd") + 4 + 12
+    return int(struct.unpack(">I", film[at : at + 4])[0])
 
-    `scale` is the track's ticks a second; the film's is 1000.
-    """
-    data = path.read_bytes()
-    at = data.index(b"elst") + 4 + 8
-    entry = struct.pack(">Ii", round(duration * 1000), round(media_time * scale))
-    path.write_bytes(data[:at] + entry + data[at + 8 :])
+
+def edit(path: Path, start: Fraction, duration: Fraction) -> None:
+    """Change the one entry of the first edit list of an MP4: show `duration` seconds from `start` on."""
+    film = path.read_bytes()
+    at = film.index(b"elst") + 4 + 8  # the film counts in thousandths, the track in its own ticks
+    shown_from = struct.unpack(">i", film[at + 4 : at + 8])[0] + round(start * track_scale(film))
+    path.write_bytes(film[:at] + struct.pack(">Ii", round(duration * 1000), shown_from) + film[at + 8 :])

@@ -95,7 +95,7 @@ class Opened:
             yield Frame(span.start, self.image(longest), False, span.start)
             return
         with self._film() as media:
-            yield from sample(self._decoder(media), span, fps, longest)
+            yield from sample(self._decoder(media), span, self.facts.info.duration, fps, longest)
 
     def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
         if not self.facts.info.has_audio:

@@ -25,7 +25,7 @@ SAME_MEAN, SAME_MOST = 1.5, 14.0  # of 255: nearer than this in the mean, and in
 EPSILON = 1e-6
 
 
-def sample(decoder: Decoder, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+def sample(decoder: Decoder, span: Span, duration: float, fps: float, longest: int | None) -> Iterator[Frame]:
     """At most `fps` frames a second shown in [start, end), and the first frame of every shot.
 
     Ticks of 1 / `fps` lie on the presentation clock, not on the span: spans that tile a video give what the whole gives.
@@ -40,7 +40,7 @@ def sample(decoder: Decoder, span: Span, fps: float, longest: int | None) -> Ite
             return
         pending = (frame, cut)
     if pending is not None:
-        yield from sampler.shown(*pending, until=span.end)
+        yield from sampler.shown(*pending, until=min(duration, span.end))
 
 
 def _near(frames: Iterator[DecodedFrame], span: Span) -> Iterator[DecodedFrame]:
