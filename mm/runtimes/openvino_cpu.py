@@ -30,17 +30,25 @@ class OpenVinoGraph:
             model = openvino.Core().compile_model(str(path), "CPU", config)
         except RuntimeError as error:
             raise Corrupt(f"OpenVINO cannot load the graph {path.name}: {error}.") from error
-        self._inputs = {port.any_name for port in model.inputs}
+        self._inputs = {port.any_name: (port.partial_shape, port.element_type.to_dtype()) for port in model.inputs}
         self._outputs = [port.any_name for port in model.outputs]
         self._request = model.create_infer_request()
         self._lock = threading.Lock()  # one request holds one set of buffers
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        if set(inputs) != self._inputs:
-            raise InvalidInput(f"The graph takes the inputs {sorted(self._inputs)}, not {sorted(inputs)}.")
+        self._check(inputs)
         with self._lock:
             try:
                 self._request.infer(dict(inputs))
             except RuntimeError as error:
                 raise InvalidInput(f"The graph does not take these inputs: {error}.") from error
             return {name: np.array(self._request.get_tensor(name).data) for name in self._outputs}
+
+    def _check(self, inputs: Mapping[str, Array]) -> None:
+        """OpenVINO itself casts another type and cuts another shape to fit, without a word."""
+        if inputs.keys() != self._inputs.keys():
+            raise InvalidInput(f"The graph takes the inputs {sorted(self._inputs)}, not {sorted(inputs)}.")
+        for name, (shape, dtype) in self._inputs.items():
+            array = inputs[name]
+            if array.dtype != dtype or not shape.compatible(openvino.PartialShape(array.shape)):
+                raise InvalidInput(f"The graph takes {name} as {dtype} {shape}, not {array.dtype} {array.shape}.")

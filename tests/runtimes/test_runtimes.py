@@ -1,0 +1,116 @@
+"""Every runtime maps the same arrays to the same arrays, and refuses the same mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mm.errors import Corrupt, InvalidInput
+from mm.runtimes import describe_runtime, load_graph, resolve, runtimes
+
+MATRIX = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
+
+
+@pytest.fixture(scope="module")
+def graph_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """x (N, 4) -> product (N, 3) and total (N, 1)."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "matrix"], ["product"]),
+        helper.make_node("ReduceSum", ["product", "axes"], ["total"], keepdims=1),
+    ]
+    constants = [numpy_helper.from_array(MATRIX, "matrix"), numpy_helper.from_array(np.array([1]), "axes")]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])],
+        [
+            helper.make_tensor_value_info("product", TensorProto.FLOAT, ["N", 3]),
+            helper.make_tensor_value_info("total", TensorProto.FLOAT, ["N", 1]),
+        ],
+        constants,
+    )
+    path = tmp_path_factory.mktemp("graphs") / "small.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("runtime", ["auto", *runtimes()])
+def test_a_graph_gives_all_its_outputs_by_name(graph_path: Path, runtime: str) -> None:
+    graph = load_graph(graph_path, runtime, threads=1)
+    for count in (1, 5, 2):
+        x = np.random.default_rng(count).normal(size=(count, 4)).astype(np.float32)
+        outputs = graph.run({"x": x})
+        assert outputs.keys() == {"product", "total"}
+        np.testing.assert_allclose(outputs["product"], x @ MATRIX, atol=1e-5)
+        np.testing.assert_allclose(outputs["total"], (x @ MATRIX).sum(1, keepdims=True), atol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", runtimes())
+def test_an_answer_is_not_overwritten_by_the_next(graph_path: Path, runtime: str) -> None:
+    graph = load_graph(graph_path, runtime, threads=1)
+    first = graph.run({"x": np.ones((2, 4), np.float32)})["product"]
+    kept = first.copy()
+    graph.run({"x": np.zeros((2, 4), np.float32)})
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("runtime", runtimes())
+def test_threads_may_share_a_graph(graph_path: Path, runtime: str) -> None:
+    graph = load_graph(graph_path, runtime, threads=1)
+    inputs = [np.full((1 + index % 3, 4), index, np.float32) for index in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        for x, outputs in zip(inputs, pool.map(lambda x: graph.run({"x": x}), inputs), strict=True):
+            np.testing.assert_allclose(outputs["product"], x @ MATRIX, rtol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"y": np.ones((1, 4), np.float32)},
+        {"x": np.ones((1, 4), np.float32), "y": np.ones((1, 4), np.float32)},
+        {"x": np.ones((1, 5), np.float32)},
+        {"x": np.ones((1, 4), np.int64)},
+    ],
+    ids=["missing", "unknown", "one too many", "shape", "type"],
+)
+def test_inputs_that_the_graph_does_not_take_are_refused(graph_path: Path, runtime: str, inputs: dict[str, np.ndarray]) -> None:
+    graph = load_graph(graph_path, runtime, threads=1)
+    with pytest.raises(InvalidInput):
+        graph.run(inputs)
+    assert graph.run({"x": np.ones((1, 4), np.float32)})["product"].shape == (1, 3)  # and it still works
+
+
+@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("damage", ["absent", "empty", "noise", "cut"])
+def test_a_file_that_is_no_graph_is_corrupt(graph_path: Path, tmp_path: Path, runtime: str, damage: str) -> None:
+    path = tmp_path / "bad.onnx"
+    if damage != "absent":
+        whole = graph_path.read_bytes()
+        path.write_bytes({"empty": b"", "noise": bytes(range(256)), "cut": whole[: len(whole) // 2]}[damage])
+    with pytest.raises(Corrupt, match=r"bad\.onnx"):
+        load_graph(path, runtime, threads=1)
+
+
+def test_an_unknown_runtime_is_named(graph_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no runtime 'tensorflow'"):
+        load_graph(graph_path, "tensorflow")
+
+
+def test_a_runtime_is_described_with_its_version() -> None:
+    assert resolve("auto") in runtimes()
+    assert describe_runtime("openvino").startswith("openvino 20")
+
+
+def test_no_runtime_is_imported_before_it_is_used() -> None:
+    program = "import sys, mm.runtimes, mm.models.image; print({'onnxruntime', 'openvino', 'onnx', 'torch'} & sys.modules.keys())"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
