@@ -67,6 +67,7 @@ def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev") -> Retr
 @contextmanager
 def _device() -> Iterator[torch.device]:
     """This process's device; joins the other processes when torchrun started several."""
+    torch.backends.cudnn.benchmark = True  # every step has the same shapes
     if "RANK" not in os.environ:
         yield torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return

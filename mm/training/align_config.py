@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mm.errors import InvalidInput
 from mm.training.augment import Views
 
 
@@ -27,6 +28,13 @@ class AlignConfig:
     retention: float = 0.3  # weight of keeping the ImageNet classifier's answers
     views: Views = field(default_factory=Views)
     save_every: int = 5  # epochs
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidInput` for a recipe that means nothing."""
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InvalidInput(f"Every run needs a seed of its own, not {self.seeds}.")
+        if not 0 <= self.shared < self.epochs:
+            raise InvalidInput(f"Of {self.epochs} epochs, {self.shared} cannot be shared: at least one must be each run's own.")
 
 
 def fingerprint(config: AlignConfig) -> str:

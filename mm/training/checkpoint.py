@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,14 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_state(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """What `write_state` kept, or None. Tensors and plain values only: a pickle that holds more is refused."""
+    """What `write_state` kept, or None.
+
+    Raises `Corrupt` for what is no such file, and for a pickle that holds more than tensors and plain values: it is not opened.
+    """
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise Corrupt(f"{path} is no state of a run; remove it to start again.") from error
     return state
