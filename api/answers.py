@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from api.service import Service
     from indexes.search import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
-    from mm.spaces.types import Question
     from mm.settings import Settings
+    from mm.spaces.types import Question
 
 FIELD_OF: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "clip"}
 WORD_OF: dict[Kind, str] = {"image": "a picture", "audio": "a sound", "video": "a video"}

@@ -44,14 +44,17 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
-async def read_form(request: Request, open_file: Callable[[PartHead], Sink], field_bytes: int) -> Fields:
+async def read_form(
+    request: Request, open_file: Callable[[PartHead], Sink], field_bytes: int, setting: str | None = None
+) -> Fields:
     """Read the form; `open_file` is asked once a file, in a thread, where the sink is written to as well.
 
-    `field_bytes` bounds all text fields together. Raises `InvalidInput`, `TooLarge`, `ClientDisconnect`, and
-    what the sink raises.
+    `field_bytes` bounds all text fields together, `setting` is what it comes from. Raises `InvalidInput`, `TooLarge`,
+    `ClientDisconnect`, and what the sink raises.
     """
     _, options = parse_options_header(request.headers.get("content-type"))
-    parser = _Parser(options.get(b"boundary", b""), open_file, field_bytes)
+    too_long = f"The form's text fields are longer than {field_bytes:,} bytes{f' (MM_{setting.upper()})' if setting else ''}."
+    parser = _Parser(options.get(b"boundary", b""), open_file, field_bytes, too_long)
     async for block in blocks(request):
         await run_in_threadpool(parser.feed, block)
     return parser.finish()
@@ -60,11 +63,12 @@ async def read_form(request: Request, open_file: Callable[[PartHead], Sink], fie
 class _Parser:
     """Callbacks of the push parser, which sees each byte once and keeps none of a file's."""
 
-    def __init__(self, boundary: bytes, open_file: Callable[[PartHead], Sink], field_bytes: int) -> None:
+    def __init__(self, boundary: bytes, open_file: Callable[[PartHead], Sink], field_bytes: int, too_long: str) -> None:
         if not boundary:
             raise InvalidInput("The form's Content-Type names no boundary.")
         self._open_file = open_file
         self._field_bytes = field_bytes
+        self._too_long = too_long
         self._fields: Fields = {}
         self._parts = 0
         self._complete = False
@@ -129,7 +133,7 @@ class _Parser:
             return
         self._field_bytes -= end - start
         if self._field_bytes < 0:
-            raise TooLarge(f"The form's field {self._head.field!r} is longer than a text field may be.")
+            raise TooLarge(self._too_long)
         self._text += data[start:end]
 
     def _part_end(self) -> None:

@@ -28,7 +28,8 @@ BINARY: JSON = {"type": "string", "format": "binary"}
 def responses(*errors: type[MMError]) -> dict[int | str, JSON]:
     """Problem responses for a route, by status; `InvalidInput` is always among them."""
     by_status: dict[int, list[type[MMError]]] = {}
-    for error in (InvalidInput, *errors):
+    all_errors: tuple[type[MMError], ...] = (InvalidInput, *errors)
+    for error in all_errors:
         by_status.setdefault(error.status, []).append(error)
     return {status: _problem(of_status) for status, of_status in sorted(by_status.items())}
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/problems/"
+TITLES = {405: "Method not allowed", 416: "Range not satisfiable"}  # Python's own change from release to release
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it; it keeps a cut-off upload apart from a failure in logs and metrics
 
 
@@ -84,10 +85,10 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == NotFound.status:
         return await _ours(request, NotFound(f"There is nothing at {request.url.path}."))
-    phrase = http.HTTPStatus(error.status_code).phrase
+    title = TITLES.get(error.status_code) or http.HTTPStatus(error.status_code).phrase
     detail = f"{request.url.path} does not take {request.method}." if error.status_code == 405 else str(error.detail)
-    slug = phrase.lower().replace(" ", "-")
-    return problem(request, slug=slug, title=phrase, status=error.status_code, detail=detail, headers=error.headers)
+    slug = title.lower().replace(" ", "-")
+    return problem(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=error.headers)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -97,8 +98,11 @@ async def _gone(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     """A defect of ours: the log has the stack, the answer only the id to find it by."""
     structlog.get_logger().error("request failed unexpectedly", exc_info=error)
-    detail = f"The service failed in a way that it did not foresee; its log has more under {request.scope.get('request_id')}."
-    return problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail)
+    request_id = str(request.scope.get("request_id"))
+    detail = f"The service failed in a way that it did not foresee; its log has more under {request_id}."
+    # This handler runs outside of the middleware that names requests.
+    headers = {"X-Request-ID": request_id}
+    return problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail, headers=headers)
 
 
 def install(app: FastAPI) -> None:

@@ -51,7 +51,7 @@ async def read_query(request: Request, scratch: Path, settings: Settings) -> Que
         return Query(await read_json(request, SearchRequest, text_bytes, "query_chars"))
     refuse_longer(request, settings.query_bytes + text_bytes, "query_bytes")
     with _Files(scratch, settings.query_bytes) as files:
-        fields = await read_form(request, files.open, text_bytes)
+        fields = await read_form(request, files.open, text_bytes, "query_chars")
     return Query(_search_request(fields), files.found)
 
 

@@ -1,4 +1,7 @@
-"""The space's towers, loaded behind the start so that the service answers at once; questions wait for them."""
+"""The space's towers, loaded behind the start so that the service answers at once; questions wait for them.
+
+Speech is loaded by the first question that brings a sound: few do, and it takes a quarter of the memory of the process.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Towers:
-    """Loads the towers once, in a thread."""
+    """Loads text and image towers once, in a thread."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -27,7 +30,7 @@ class Towers:
         self._pool.shutdown(cancel_futures=True)
 
     def wait(self) -> None:
-        """Return when every tower is there. Raises `Unavailable` with the reason when one cannot be loaded."""
+        """Return when the towers are there. Raises `Unavailable` with the reason when one cannot be loaded."""
         try:
             self._loaded.result()
         except (MMError, OSError) as error:
@@ -46,4 +49,4 @@ class Towers:
 
     def _load(self) -> None:
         # Each property loads on first use.
-        _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image, self._space.speech)
+        _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image)

@@ -79,7 +79,7 @@ class ItemRows(Rows):
         with self._database.read() as session:
             items = session.scalars(query).all()
             rows = item_rows(session, items[:limit])
-        return rows, f"before-{items[limit - 1].pk}" if len(items) > limit else None
+            return rows, f"before-{items[limit - 1].pk}" if len(items) > limit else None
 
     def delete_item(self, item_id: str) -> bool:
         """Remove an item with its moments and end its job; readers are told. False if there is none.

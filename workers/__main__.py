@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import structlog
 from celery import signals
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
@@ -27,6 +29,9 @@ SOFT_SECONDS = 10.0
 def work(settings: Settings) -> int:
     """Work until a signal comes. Returns the exit status. Raises `MMError` when it cannot start."""
     configure_logs(settings.log_level)
+    # Celery warns of running as root because of pickled messages, and only JSON is read here; and of a default that is set here.
+    for category in (SecurityWarning, CPendingDeprecationWarning):
+        warnings.simplefilter("ignore", category)
     toolbox = Toolbox(settings)
     app = create_app(settings, toolbox)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS

@@ -23,20 +23,18 @@ def create_app(settings: Settings, toolbox: Toolbox | None = None) -> Celery:
     app.conf.update(worker_pool="prefork", worker_concurrency=1, worker_max_memory_per_child=CHILD_KIBIBYTES)
     box = toolbox or Toolbox(settings)
 
-    @app.task(name=PLAN)
     def run_plan(job_id: str) -> None:
         plan.plan(box.open(), job_id)
 
-    @app.task(name=ENCODE)
     def run_encode(chunk_pk: int) -> None:
         encode.encode(box.open(), chunk_pk)
 
-    @app.task(name=FINISH)
     def run_finish(job_id: str) -> None:
         finish.finish(box.open(), job_id)
 
-    @app.task(name=PING)
     def run_ping() -> None:
         box.open().worked()
 
+    for name, run in ((PLAN, run_plan), (ENCODE, run_encode), (FINISH, run_finish), (PING, run_ping)):
+        app.task(name=name)(run)
     return app

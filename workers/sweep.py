@@ -65,12 +65,16 @@ class Sweeper:
 
     def _run(self) -> None:
         log = structlog.get_logger()
+        away = False
         while not self._stopped.is_set():
             try:
                 if rung := self.sweep():
                     log.info("rang again", bells=rung)
+                away = False
             except Unavailable as error:
-                log.warning("sweep put off", detail=str(error))
+                if not away:  # once, not at every sweep
+                    log.warning("no sweep until it is back", detail=str(error))
+                away = True
             except Exception:  # without the sweeper, what is lost stays lost
                 log.exception("sweep failed")
             self._stopped.wait(self._every)

@@ -89,7 +89,8 @@ def _encode_picture(service: Service, url: str, name: str) -> Vectors:
         path = Path(scratch) / "picture"
         path.write_bytes(data)
         picture = service.reader.image(path, name, longest=PICTURE_PIXELS)
-    return service.space.image.embed([picture])[0]
+    (vector,) = service.space.image.embed([picture])
+    return np.asarray(vector, np.float32)
 
 
 def _is_picture(text: str) -> bool:

@@ -39,4 +39,5 @@ def get_metrics(service: ServiceDep) -> Response:
     """Requests, uploads, searches, and what the library holds."""
     counts = service.store.catalog.counts()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
-    return Response(service.metrics.render(library, counts.jobs), media_type=metrics.CONTENT_TYPE)
+    jobs = {str(state): count for state, count in counts.jobs.items()}
+    return Response(service.metrics.render(library, jobs), media_type=metrics.CONTENT_TYPE)

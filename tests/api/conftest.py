@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import threading
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import numpy as np
 import pytest
+import structlog
 import uvicorn
 from PIL import Image
 
@@ -89,6 +91,12 @@ def documented(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:
         assert operation is None or str(answer.status_code) in operation["responses"], (method, path, answer.status_code)
 
     return check
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet() -> None:
+    """Requests are logged behind the answer, when the test that captures output may be over."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture(scope="session")

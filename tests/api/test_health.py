@@ -66,6 +66,7 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path) -> None:
 
 def test_a_full_or_locked_disk_is_noticed(tmp_path: Path) -> None:
     with running(Settings(home=tmp_path)) as api:
+        api.uploaded(media.picture(202))
         blobs = tmp_path / "blobs"
         blobs.rename(tmp_path / "away")
         blobs.write_text("not a folder")
