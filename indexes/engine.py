@@ -67,7 +67,7 @@ def naming_errors() -> Iterator[None]:
     """Turn what a database says when it does not answer into `Unavailable`, and values it cannot hold into `InvalidInput`."""
     try:
         yield
-    except (sqlalchemy.exc.DataError, UnicodeEncodeError) as error:
+    except (sqlalchemy.exc.DataError, UnicodeEncodeError, OverflowError) as error:
         raise InvalidInput(f"A value cannot be stored: {_first_line(error)}.") from error
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
         raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error

@@ -1,0 +1,97 @@
+"""Items as a worker leaves them, made from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from indexes import Store
+from indexes.rows import ChunkRow, ItemRow, JobRow, NewEvidence, NewItem, NewSegment
+from mm.media.types import Span
+from mm.schemas import EvidenceKind
+from mm.spaces.types import Probe, Question, SpaceId
+
+SPACE = SpaceId("lite", 1)
+DIM = 8
+Rng = np.random.Generator
+
+
+def new_item(seed: int | str, **changes: object) -> NewItem:
+    item = NewItem(
+        sha256=hashlib.sha256(str(seed).encode()).hexdigest(),
+        name=f"{seed}.mp4",
+        kind="video",
+        content_type="video/mp4",
+        size=1000,
+        duration=10.0,
+        width=64,
+        height=48,
+        fps=25.0,
+        has_audio=True,
+    )
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+def add(store: Store, seed: int | str, **changes: object) -> tuple[ItemRow, JobRow]:
+    item, job, _ = store.catalog.add_item(new_item(seed, **changes))
+    return item, job
+
+
+def planned(store: Store, seed: int | str, count: int = 1) -> tuple[JobRow, list[ChunkRow]]:
+    """A new job with so many chunks."""
+    _, job = add(store, seed)
+    return job, store.catalog.plan_job(job.id, SPACE, [Span(float(i), float(i + 1)) for i in range(count)])
+
+
+def halves(rng: Rng, count: int) -> npt.NDArray[np.float16]:
+    """Vectors whose inner products with `weight` are exact in float32, so that two ways to sum give the same; ties happen."""
+    return (rng.integers(-4, 5, (count, DIM)) / 4).astype(np.float16)
+
+
+def weight(rng: Rng) -> npt.NDArray[np.float32]:
+    return (rng.integers(-8, 9, DIM) / 8).astype(np.float32)
+
+
+def question(rng: Rng, kinds: Sequence[EvidenceKind] = ("picture", "speech", "name"), space: SpaceId = SPACE) -> Question:
+    probes = tuple(Probe(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
+    return Question(probes, space, 0.5)
+
+
+def publish(
+    store: Store,
+    seed: int | str,
+    rng: Rng,
+    *,
+    segments: int = 4,
+    pieces: Mapping[EvidenceKind, int] | None = None,
+    space: SpaceId = SPACE,
+    **changes: object,
+) -> ItemRow:
+    """A searchable item: `segments` seconds, a shot every third, up to `pieces` of evidence of each kind in a segment."""
+    item, job = add(store, seed, **changes)
+    (chunk,) = store.catalog.plan_job(job.id, space, [Span(0.0, float(segments))])
+    assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
+    counts = {
+        kind: rng.integers(0, most + 1, segments) for kind, most in (pieces or {"picture": 1, "speech": 3, "name": 1}).items()
+    }
+    vectors = {kind: halves(rng, int(count.sum())) for kind, count in counts.items() if count.sum()}
+    shard_id = store.shards.write(space, vectors, [])
+    assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
+    row = dict.fromkeys(counts, 0)
+    moments: list[NewSegment] = []
+    for index in range(segments):
+        evidence: list[NewEvidence] = []
+        for kind, count in counts.items():
+            for _ in range(count[index]):
+                text = None if kind == "picture" else f"{kind} {index}"
+                evidence.append(NewEvidence(kind, float(index), index + 0.5, text, shard_id, row[kind]))
+                row[kind] += 1
+        moments.append(NewSegment(float(index), float(index + 1), index // 3, evidence))
+    assert store.catalog.commit_item(job.id, moments)
+    found = store.catalog.get_item(item.id)
+    assert found is not None
+    return found
