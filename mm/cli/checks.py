@@ -105,10 +105,14 @@ def port(settings: Settings) -> Check:
 
 
 def space(settings: Settings) -> Check:
-    """Whether the space of the settings has all its files."""
+    """Whether the space of the settings has all its files, and a calibration that can be read."""
     from mm.spaces import load_space
 
-    return _attempt("space", lambda: f"{load_space(settings.space, settings).id} has its weights and its calibration.")
+    def look() -> str:
+        found = load_space(settings.space, settings)
+        return f"{found.id} has its weights; its floor is {found.calibration.floor:g}."
+
+    return _attempt("space", look)
 
 
 def broker(settings: Settings) -> Check:

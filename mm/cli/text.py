@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mm.schemas import Evidence, Item
 
+LEAST_SCORE = 0.05  # of evidence that is worth a mention beside stronger one
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -41,7 +44,11 @@ def about(item: Item) -> str:
     return ", ".join([item.kind, *length, bytes_(item.size)])
 
 
-def reason(evidence: Evidence) -> str:
-    """What kind of evidence it is, how strong, and its words."""
+def reasons(evidence: Sequence[Evidence]) -> str:
+    """What carried a hit, strongest first: kind, score, and the words; what hardly counted is left out."""
+    return "; ".join(_reason(one) for number, one in enumerate(evidence) if number == 0 or one.score >= LEAST_SCORE)
+
+
+def _reason(evidence: Evidence) -> str:
     words = f' "{clean(evidence.text)}"' if evidence.text else ""
     return f"{evidence.kind} {evidence.score:.2f}{words}"

@@ -33,11 +33,11 @@ def run(page: Path) -> int:
         click.echo(f"{time.monotonic() - start:5.1f} s  {line}", err=True)
 
     with TemporaryDirectory(prefix="mm-demo-") as folder, terminable():
-        say("splicing a film of two minutes from photos, clips and speech")
-        material = prepare(Path(folder) / "media")
         # Its own folder, ports and database, whatever the environment says; nothing of the user's is touched.
         settings = Settings(home=Path(folder) / "home", host="127.0.0.1", port=0, broker_url="", database_url="")
         with Stack(settings, say) as stack, Client(stack.url) as client:
+            say("splicing a film of two minutes from photos, clips and speech")
+            material = prepare(Path(folder) / "media")
             stack.wait_ready()
             say(f"taking in {len(material.media)} files")
             library = ingest(client, material, say)

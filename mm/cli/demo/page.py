@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from mm.cli.demo.ask import Answered, Result
-from mm.cli.text import reason, span
+from mm.cli.text import reasons, span
 from mm.client import Client
 
 THUMBNAIL_PIXELS = 320
@@ -87,7 +87,7 @@ def _hit(answered: Answered, client: Client) -> str:
     picture = client.thumbnail(hit.item.id, time=hit.start, size=THUMBNAIL_PIXELS)
     source = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
     when = f" {span(hit.start, hit.end)}"
-    why = "; ".join(map(reason, hit.evidence))
+    why = reasons(hit.evidence)
     caption = f"<b>{escape(answered.medium)}</b>{when} · {hit.score:.2f}<br>{escape(why)}"
     frame = "true" if answered.true else ""
     name = escape(f"{answered.medium}{when}", quote=True)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mm.cli.demo.ask import Answered, Result
-from mm.cli.text import reason, span
+from mm.cli.text import reasons, span
 
 PLAIN_WIDTH = 150  # columns where there is no terminal
 
@@ -34,7 +34,7 @@ def _rows(result: Result) -> list[tuple[str, ...]]:
 def _row(answered: Answered, result: Result) -> tuple[str, ...]:
     hit = answered.hit
     mark = "✓" if answered.true else "" if result.moments else "✗"
-    return answered.medium, span(hit.start, hit.end), f"{hit.score:.2f}", "; ".join(map(reason, hit.evidence)), mark
+    return answered.medium, span(hit.start, hit.end), f"{hit.score:.2f}", reasons(hit.evidence), mark
 
 
 def _mark(mark: str) -> Text:
