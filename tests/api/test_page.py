@@ -21,11 +21,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from mm.settings import Settings
+from tests.api import media
 from tests.api.conftest import Running, running
 from tests.workers.broker import Broker
 from tests.workers.films import SPEECH
 from tests.workers.films import film as long_film
-from tests.workers.process import WorkerProcess
+from tests.workers.process import WorkerProcess, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     settings = Settings(home=folder / "home", broker_url=broker.url, sweep_seconds=0.5)
     try:
         with WorkerProcess(settings, folder / "worker.log"), running(settings) as service:
+            wait_for(lambda: service.client.get("/readyz").status_code == 200, "the service is ready", 60)
             yield service
     finally:
         broker.stop()
@@ -197,7 +199,7 @@ def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> Non
             transfer.items.add(new File([new Uint8Array(bytes)], name));
             return transfer;
         }""",
-        ["dropped.jpg", list(jpeg("coffee.png"))],
+        ["dropped.jpg", list(media.picture(300))],
     )
     page.dispatch_event("body", "dragenter", {"dataTransfer": dropped})
     expect(page.locator("#drop")).to_be_visible()
@@ -216,7 +218,7 @@ def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> Non
 
 def test_a_hit_opens_the_player_at_its_moment(opened: Open, filled: Running) -> None:
     page = opened.page
-    page.get_by_text("Videos").click()
+    page.locator("#kinds label", has_text="Videos").click()
     opened.ask_with("chelsea.png", jpeg("chelsea.png"))
     expect(page.locator("#query-chip")).to_contain_text("chelsea.png")
     hit = page.locator("#hits .card").first
@@ -227,7 +229,7 @@ def test_a_hit_opens_the_player_at_its_moment(opened: Open, filled: Running) -> 
     expect(page.locator("#player")).to_be_visible()
     expect(page.locator("#player-title")).to_have_text("evening.mp4")
     start = SCENE_SECONDS * SCENES.index("chelsea.png")
-    page.wait_for_function("document.querySelector('#player video')?.readyState >= 2", timeout=WORK_MS)
+    wait_for(lambda: page.evaluate("document.querySelector('#player video').readyState") >= 2, "the film is loaded")
     assert page.evaluate("document.querySelector('#player video').currentTime") == pytest.approx(start, abs=0.5)
     opened.keep("player")
     page.keyboard.press("Escape")
@@ -251,7 +253,7 @@ def test_words_that_were_said_are_shown_and_lead_to_their_time(opened: Open, fil
 
 def test_nothing_matches_and_a_bad_question_are_said(opened: Open, filled: Running) -> None:
     page = opened.page
-    page.get_by_text("Sounds").click()
+    page.locator("#kinds label", has_text="Sounds").click()
     opened.ask_with("chelsea.png", jpeg("chelsea.png"))
     expect(page.locator(".nothing")).to_contain_text("Nothing matches.")
     page.click("#clear")
@@ -279,7 +281,7 @@ def test_it_fits_every_screen_in_both_themes(service: Running, browser: Browser,
 
 
 def test_a_name_is_only_ever_text(opened: Open, service: Running) -> None:
-    service.uploaded(jpeg("rocket.jpg"), "<img src=x onerror=alert(1)>.jpg")
+    service.uploaded(media.picture(301), "<img src=x onerror=alert(1)>.jpg")
     opened.page.reload()
     expect(opened.page.locator("#items h3", has_text="<img src=x onerror=alert(1)>.jpg")).to_be_visible()
     assert opened.complaints == []
