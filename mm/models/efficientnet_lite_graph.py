@@ -24,7 +24,8 @@ Weights = Mapping[str, npt.NDArray[np.generic]]
 def build_graph(weights: Weights, size: int) -> bytes:
     """Serialised graph: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N, D), rows of length 1.
 
-    `weights` are those of `ImageEncoder.state_dict()`; half-precision ones are widened. Raises `KeyError` when one is missing.
+    `weights` are those of `ImageEncoder.state_dict()`; half-precision ones are widened. Raises `KeyError` when one is
+    missing, `ValueError` or an error of onnx when shapes do not fit.
     """
     graph = _Builder(weights)
     x_NHWC = graph.add("Cast", [INPUT], to=TensorProto.FLOAT)
@@ -107,5 +108,5 @@ class _Builder:
         embedding = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", dimensions])
         graph = helper.make_graph(self._nodes, "image_tower", [pixels], [embedding], self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(model, full_check=True)  # the shapes too
         return bytes(model.SerializeToString())

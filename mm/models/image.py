@@ -72,6 +72,8 @@ def _hash(weights: Path) -> str:
 
 def _build(weights: Path, size: int) -> bytes:
     """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache has no need of it."""
+    from onnx.checker import ValidationError
+    from onnx.shape_inference import InferenceError
     from safetensors.numpy import load_file
 
     from mm.models.efficientnet_lite_graph import build_graph
@@ -80,3 +82,5 @@ def _build(weights: Path, size: int) -> bytes:
         return build_graph(load_file(weights), size)
     except KeyError as error:
         raise Corrupt(f"{weights} lacks the tensor {error}: no checkpoint of an image tower.") from error
+    except (ValueError, ValidationError, InferenceError) as error:
+        raise Corrupt(f"{weights} holds tensors that do not fit an image tower: {error}.") from error
