@@ -5,7 +5,9 @@ Speech is loaded by the first question that brings a sound: few do, and it takes
 
 from __future__ import annotations
 
+import ctypes
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mm.errors import MMError, Unavailable
@@ -50,3 +52,10 @@ class Towers:
     def _load(self) -> None:
         # Each property loads on first use.
         _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image)
+        give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Return to the system what loading needed only for a while; the C library of Linux would keep it."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

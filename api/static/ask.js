@@ -109,8 +109,11 @@ function card(hit) {
       h("div", { className: "score" },
         h("meter", { min: 0, max: 1, value: hit.score, ariaLabel: "Score" }),
         h("span", { className: "faint" }, percent(hit.score))),
-      h("ul", { className: "reasons" }, ...hit.evidence.map(badge))));
+      h("ul", { className: "reasons" }, ...carrying(hit.evidence).map(badge))));
 }
+
+/** Evidence, strongest first, without what hardly counts beside the strongest; the player shows all of it. */
+const carrying = (evidence) => evidence.filter((piece) => piece.score >= 0.1 * evidence[0].score);
 
 const WORDS = {
   picture: () => ["seen"],
