@@ -83,9 +83,9 @@ def test_what_dies_is_started_again_at_the_same_address(settings: Settings, name
 
 def test_a_part_that_cannot_start_ends_it_with_its_words(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "worker-dies").write_text("The worker lacks a lung.")
-    with pytest.raises(Unavailable, match=r"The worker stopped at its start: The worker lacks a lung\. See .*worker\.log"):
-        with Stack(settings) as stack:
-            stack.wait_ready()
+    sentence = r"The worker stopped at its start: The worker lacks a lung\. See .*worker\.log"
+    with pytest.raises(Unavailable, match=sentence), Stack(settings) as stack:
+        stack.wait_ready()
     assert stack.wait_ended(0)
     assert stack.pids() == {}
     lock_home(settings.root).release()
@@ -102,9 +102,9 @@ def test_what_is_missing_is_said(settings: Settings, tmp_path: Path, monkeypatch
     monkeypatch.setattr(module, "START_SECONDS", 1.0)
     (tmp_path / "not-ready").touch()
     lines: list[str] = []
-    with pytest.raises(Unavailable, match=r"not ready after 1 s: The space is away\. Very far"):
-        with Stack(settings, lines.append) as stack:
-            stack.wait_ready()
+    sentence = r"not ready after 1 s: The space is away\. Very far"
+    with pytest.raises(Unavailable, match=sentence), Stack(settings, lines.append) as stack:
+        stack.wait_ready()
     assert lines[3:] == ["waiting: The space is away. Very far"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from mm.cli.demo.material import Material
@@ -9,6 +10,8 @@ from mm.cli.progress import open_progress
 from mm.cli.text import about
 from mm.client import Client
 from mm.errors import Conflict
+
+SEEN_SECONDS = 2.0  # within which searches see what is new
 
 
 def ingest(client: Client, material: Material, say: Callable[[str], None]) -> dict[str, str]:
@@ -24,4 +27,5 @@ def ingest(client: Client, material: Material, say: Callable[[str], None]) -> di
             if job.state != "done":
                 raise Conflict(f"The demo's {name} is {job.state}: {job.error}")
             say(f"taken in: {name} ({about(upload.item)})")
+    time.sleep(SEEN_SECONDS)
     return {upload.item.id: name for name, upload in uploads.items()}

@@ -1,0 +1,118 @@
+"""Each command on a real service that runs on the folder MM_HOME."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from mm.schemas import EmbeddingResponse, SearchResponse
+from tests.api import media
+from tests.cli.conftest import Served, Shell
+
+pytestmark = pytest.mark.xdist_group("served")
+
+
+def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.png").write_bytes(media.picture(1))
+    (folder / "deeper" / "b.mp4").write_bytes(media.video(1.0, seed=1))
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "empty.png").touch()
+    (folder / ".hidden.png").write_bytes(media.picture(2))
+    done = shell("add", folder, tmp_path / "missing.png", "--tag", "holiday")
+    assert done.exit_code == 1
+    ready = done.stdout.splitlines()
+    assert [line.split()[0] for line in ready] == ["ready", "ready"]
+    assert "a.png (image" in ready[0]
+    assert "b.mp4 (video, 0:01" in ready[1]
+    refused = done.stderr.splitlines()
+    assert [line.split()[:2] for line in refused] == [
+        ["refused", f"{folder}/empty.png:"],
+        ["refused", f"{folder}/notes.txt:"],
+        ["refused", f"{tmp_path}/missing.png:"],
+    ]
+    again = shell("add", folder / "a.png")
+    assert again.exit_code == 0
+    assert "already there" in again.stdout
+
+
+def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(media.picture(3))
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    done = shell("add", tmp_path / "a.png", tmp_path / "b.png", "--json", "--no-wait")
+    assert done.exit_code == 1
+    refused, sent = map(json.loads, done.stdout.splitlines())
+    assert sent["path"] == str(tmp_path / "a.png")
+    assert sent["item"]["kind"] == "image"
+    assert refused["path"] == str(tmp_path / "b.png")
+    assert refused["problem"]["type"] == "unsupported-media"
+
+
+def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> None:
+    picture = tmp_path / "blocks.png"
+    picture.write_bytes(media.picture(4, (320, 240)))
+    assert shell("add", picture, "--tag", "mine").exit_code == 0
+    question = ("search", "--picture", picture, "--tag", "mine", "--kind", "image", "--floor", "0", "-k", "1")
+    end = time.monotonic() + 20
+    while not (shown := shell(*question)).stdout:  # readers see what is new a little later
+        assert shown.exit_code == 0
+        assert time.monotonic() < end
+    score, name, when, why, item = shown.stdout.rstrip("\n").split("\t")
+    assert (name, when) == ("blocks.png", "")
+    assert 0 <= float(score) <= 1
+    assert why.startswith("picture")
+    answer = SearchResponse.model_validate_json(shell(*question, "--item", item, "--json").stdout)
+    assert [hit.item.id for hit in answer.hits] == [item]
+
+
+def test_nothing_matches_is_an_answer(shell: Shell) -> None:
+    done = shell("search", "anything", "--tag", "of nothing")
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert done.stderr == "Nothing matches.\n"
+
+
+def test_what_the_service_refuses_is_one_sentence(shell: Shell) -> None:
+    done = shell("search", "a dog", "-k", "0")
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_vectors(shell: Shell, tmp_path: Path) -> None:
+    picture = tmp_path / "p.png"
+    picture.write_bytes(media.picture(5))
+    done = shell("embed", "a dog", "a cat", "--picture", picture)
+    assert [len(json.loads(line)) for line in done.stdout.splitlines()] == [384, 384, 384]
+    whole = EmbeddingResponse.model_validate_json(shell("embed", "a dog", "--model", "lite", "--json").stdout)
+    assert whole.model.startswith("lite@")
+    assert shell("embed", "a dog", "--model", "huge").exit_code == 1
+
+
+def test_models_and_their_cards(shell: Shell) -> None:
+    assert shell("models").stdout.startswith("lite@")
+    (model,) = json.loads(shell("models", "lite", "--json").stdout)
+    assert shell("models", "lite").stdout.strip() == model["card"].strip()
+    assert "no space 'huge'" in shell("models", "huge").stderr
+
+
+def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
+    video, timeline = tmp_path / "v.mp4", tmp_path / "t.json"
+    video.write_bytes(media.video(2.0, seed=9))
+    timeline.write_text(json.dumps([{"start": 0, "end": 2, "captions": ["a block moves"], "text": ""}]))
+    done = shell("bench", "moments", "--video", video, "--timeline", timeline, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["captions"]["questions"] == 1
+    again = shell("bench", "moments", "--video", video, "--timeline", timeline)
+    assert again.exit_code == 1
+    assert "in the library already" in again.stderr
+
+
+def test_a_service_elsewhere(served: Served, shell: Shell) -> None:
+    elsewhere = Shell(served.home / "nothing" / "here")
+    assert elsewhere("models", "--url", served.url).stdout == shell("models").stdout
+    assert not elsewhere.home.exists()
