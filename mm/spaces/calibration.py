@@ -28,18 +28,16 @@ class _Value(BaseModel):
 
 
 class Form(_Value):
-    """Log-odds = bias + cosine c + standard z + crowd t + depictable d.
+    """Log-odds = bias + cosine c + standard z + depictable d.
 
-    c is the cosine of question and evidence, z the same in standard deviations above the mean over the bank, t the mean of the
-    bank's best few in the same measure, d how much the question, if it is text, sounds like something that a picture can show (0
-    for every other question).
+    c is the cosine of question and evidence, z the same in standard deviations above the mean over the bank, d the
+    log-probability that the question, if it is text, asks for something that a picture can show (0 for every other question).
     """
 
     bias: float
     cosine: float
     standard: float
-    crowd: float
-    depictable: float
+    depictable: float = 0.0
 
 
 class PartForms(_Value):
@@ -60,8 +58,6 @@ class Calibration(_Value):
     prior: float
     """Share of right answers among what is searched that the fit assumed: one in the size of its library."""
     floor: float
-    depictable_least: float
-    depictable_most: float
     mixing: float
     """How much of each part counts when several parts of a question look at the same kind; 1 if they were independent."""
     forms: tuple[PartForms, ...]
@@ -79,7 +75,7 @@ class Bank:
         self.pictures = tensors["pictures"].astype(np.float32)
         self.sentences = tensors["sentences"].astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
-        """Weights (D + 1,) of a logistic regression on text vectors; the last is its bias."""
+        """Weights (D + 1,) of a logistic regression on text vectors: can a picture show it? The last is its bias."""
 
 
 def read_calibration(path: Path) -> Calibration:

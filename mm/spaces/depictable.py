@@ -1,14 +1,17 @@
-"""How much a text sounds like something that a picture can show."""
+"""Whether a text asks for something that a picture can show."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mm.spaces.calibration import Bank, Calibration
+from mm.spaces.calibration import Bank
 from mm.spaces.types import Vector
 
 
-def depictable(text: Vector, bank: Bank, calibration: Calibration) -> float:
-    """Log-odds that a text vector (D,) is what people caption or name pictures with, within the calibration's bounds."""
-    score = float(text @ bank.depictable[:-1] + bank.depictable[-1])
-    return float(np.clip(score, calibration.depictable_least, calibration.depictable_most))
+def depictable(text: Vector, bank: Bank) -> float:
+    """Log-probability, at most 0, that a text vector (D,) is of the sort that people caption or name pictures with.
+
+    The chance that a picture answers is this chance times the one that the picture shows it. A sum of log-odds would not do: how
+    well a caption can be depicted says nothing about which picture it describes.
+    """
+    return -float(np.logaddexp(0.0, -(text @ bank.depictable[:-1] + bank.depictable[-1])))

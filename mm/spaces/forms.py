@@ -9,9 +9,6 @@ import numpy as np
 from mm.spaces.calibration import Form
 from mm.spaces.types import Vector, Vectors
 
-CROWD = 10
-"""How many of the bank's best are looked at."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -19,7 +16,6 @@ class Reach:
 
     mean: float
     deviation: float
-    crowd: float  # mean of the best few, in deviations above the mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +30,14 @@ class Linear:
 def reach(question: Vector, bank: Vectors) -> Reach:
     """Statistics of a question vector (D,) against a bank (N, D)."""
     cosines = bank @ question
-    mean, deviation = float(cosines.mean()), max(float(cosines.std()), 1e-6)
-    best = np.partition(cosines, -CROWD)[-CROWD:]
-    return Reach(mean, deviation, (float(best.mean()) - mean) / deviation)
+    return Reach(float(cosines.mean()), max(float(cosines.std()), 1e-6))
 
 
 def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Linear:
-    """The form, filled in for one question."""
+    """The form, filled in for one question vector (D,) and the log-probability that it can be shown."""
     seen = reach(question, bank)
     slope = form.cosine + form.standard / seen.deviation
-    bias = form.bias - form.standard * seen.mean / seen.deviation + form.crowd * seen.crowd + form.depictable * depictable
+    bias = form.bias - form.standard * seen.mean / seen.deviation + form.depictable * depictable
     return Linear((slope * question).astype(np.float32), bias, question)
 
 

@@ -28,7 +28,7 @@ class _Asked:
 
     part: Part
     vector: Vector
-    depictable: float = 0.0
+    depictable: float = 0.0  # log-probability
 
 
 def ask(
@@ -53,7 +53,7 @@ def ask(
     heard: str | None = None
     if text and text.strip():
         (vector,) = space.text.embed([text])
-        asked.append(_Asked("text", vector, depictable(vector, space.bank, space.calibration)))
+        asked.append(_Asked("text", vector, depictable(vector, space.bank)))
     if picture is not None:
         asked.append(_Asked("picture", space.image.embed([picture])[0]))
     if clip:

@@ -1,0 +1,69 @@
+"""Fits the forms: from a cosine and its standard measure to log-odds that the evidence answers.
+
+Names of arrays end in their axes: Q questions, E evidence, B bank, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mm.spaces.calibration import Form
+from mm.spaces.forms import reach
+from mm.spaces.types import Vectors
+from mm.training.logistic import Float, fit_logistic, log_loss
+
+Bool = npt.NDArray[np.bool_]
+
+_RIDGE = 1e-3
+_MIXINGS = np.linspace(0.3, 1.2, 37)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Questions against evidence, and which pairs are right. `counts` is False for pairs that are neither."""
+
+    questions: Vectors  # (Q, D)
+    evidence: Vectors  # (E, D)
+    right: Bool  # (Q, E)
+    counts: Bool | None = None  # (Q, E)
+    weight: Float | None = None  # (Q,)
+
+
+def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Form:
+    """Logistic regression of right on cosine and standard measure, over all pairs."""
+    cosines_QE, standards_QE = measures(asked.questions, asked.evidence, bank_BD)
+    weight_QE = np.ones(cosines_QE.shape) if asked.weight is None else np.repeat(asked.weight[:, None], cosines_QE.shape[1], 1)
+    if asked.counts is not None:
+        weight_QE *= asked.counts
+    features = np.stack([cosines_QE.ravel(), standards_QE.ravel()], axis=1)
+    cosine, standard, bias = fit_logistic(features, asked.right.ravel().astype(np.float64), weight_QE.ravel(), _RIDGE)
+    return Form(bias=float(bias), cosine=float(cosine), standard=float(standard), depictable=depictable)
+
+
+def measures(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float, Float]:
+    """Cosines (Q, E), and the same in deviations above each question's mean over the bank."""
+    cosines_QE = (questions_QD @ evidence_ED.T).astype(np.float64)
+    seen = [reach(question, bank_BD) for question in questions_QD]
+    mean_Q1 = np.array([[one.mean] for one in seen])
+    deviation_Q1 = np.array([[one.deviation] for one in seen])
+    return cosines_QE, (cosines_QE - mean_Q1) / deviation_Q1
+
+
+def logits(form: Form, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float | None = None) -> Float:
+    """Log-odds (Q, E) of the form, for all pairs at once: the twin of `mm.spaces.forms.linear`."""
+    cosines_QE, standards_QE = measures(questions_QD, evidence_ED, bank_BD)
+    found: Float = form.bias + form.cosine * cosines_QE + form.standard * standards_QE
+    return found if depictable_Q is None else found + form.depictable * depictable_Q[:, None]
+
+
+def fit_mixing(parts_QE: Sequence[Float], right_QE: Bool, prior: float) -> float:
+    """How much of each part's log-odds above the prior counts where two parts look at the same evidence, by least log loss."""
+    before = float(np.log(prior / (1 - prior)))
+    above_QE = sum(part - before for part in parts_QE)
+    right = right_QE.astype(np.float64)
+    losses = [log_loss(before + mixing * above_QE, right) for mixing in _MIXINGS]
+    return float(_MIXINGS[int(np.argmin(losses))])
