@@ -1,4 +1,4 @@
-"""Small media files with known content, made anew by each test: frames that carry their number, sound that clicks when it should."""
+"""Small media files with known content, made anew by each test: frames that carry their number, sound that clicks on time."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
-from mm.media.truncation import missing_bytes
+from mm.media.truncation import what_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -110,8 +110,8 @@ class AvFile:
         return packet.pts
 
     def _open(self) -> InputContainer:
-        if missing := missing_bytes(self._file, self.kind):
-            raise MediaError(self.name, "truncated", f"at least {missing} bytes are missing at its end")
+        if missing := what_is_missing(self._file, self.kind):
+            raise MediaError(self.name, "truncated", missing)
         self._file.seek(0, os.SEEK_SET)
         try:
             container: InputContainer = av.open(

@@ -2,8 +2,8 @@
 
     python -m mm.media.child MEMORY_BYTES CPU_SECONDS PARENT_PID
 
-A request is a head {"do", "path", "name", "limits", "decoder", "arguments"}. Any number of messages answer it, the last of which is
-"done" or "error". While a decode has nothing to say, it says "alive" once a second.
+A request is a head {"do", "path", "name", "limits", "decoder", "arguments"}. Any number of messages answer it, the last of them
+"done" or "error". A decode that has nothing to say for long says "alive" once a second.
 """
 
 from __future__ import annotations

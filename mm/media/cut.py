@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from itertools import pairwise
 from math import ceil, isfinite
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SLIVER = 0.5
-"""Seconds; a piece between two cuts that is shorter joins its neighbour in front."""
+"""Seconds; a shot that is shorter is no segment of its own."""
 
 
 def cut_chunks(duration: float, keyframes: Sequence[float], longest: float) -> list[Span]:
-    """Tile [0, duration] with spans of at most `longest` seconds, about equally long, that start at key frames where there are any.
+    """Tile [0, duration] with spans of at most `longest` seconds, about equally long, cut at key frames where there are any.
 
-    `keyframes` ascend. Decoding a chunk that starts at one needs nothing in front of it.
+    `keyframes` ascend. Decoding a span that starts at one needs nothing in front of it.
     Raises `InvalidInput` when `longest` is not positive or `duration` not finite.
     """
     _check(duration, longest)
@@ -34,10 +35,10 @@ def cut_chunks(duration: float, keyframes: Sequence[float], longest: float) -> l
 
 
 def cut_segments(span: Span, cuts: Sequence[float], longest: float) -> list[tuple[Span, int]]:
-    """Tile `span` with segments of at most `longest` seconds, none of which crosses a shot cut, each with the number of its shot.
+    """Tile `span` with segments of at most `longest` seconds, none of them across a shot cut, each with the number of its shot.
 
-    `cuts` are the times at which a shot starts, in any order; those outside the span do not count. A shot is cut into equal parts.
-    A shot shorter than `SLIVER` is no shot of its own. Raises `InvalidInput` as `cut_chunks` does.
+    `cuts` are the times at which shots start, in any order; those outside the span do not count. A shot is cut into equal parts,
+    and one shorter than `SLIVER` joins that in front of it. Raises `InvalidInput` as `cut_chunks` does.
     """
     _check(span.length, longest)
     edges = [span.start]
@@ -45,11 +46,7 @@ def cut_segments(span: Span, cuts: Sequence[float], longest: float) -> list[tupl
         if cut - edges[-1] >= SLIVER and span.end - cut >= SLIVER:
             edges.append(cut)
     edges.append(span.end)
-    return [
-        (part, shot)
-        for shot, (start, end) in enumerate(zip(edges, edges[1:], strict=False))
-        for part in _equal_parts(start, end, longest)
-    ]
+    return [(part, shot) for shot, (start, end) in enumerate(pairwise(edges)) for part in _equal_parts(start, end, longest)]
 
 
 def _check(duration: float, longest: float) -> None:
@@ -68,4 +65,4 @@ def _nearest(times: Sequence[float], wanted: float, low: float, high: float) -> 
 def _equal_parts(start: float, end: float, longest: float) -> list[Span]:
     count = max(ceil((end - start) / longest), 1)
     edges = [start + (end - start) * part / count for part in range(count)] + [end]
-    return [Span(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Span(a, b) for a, b in pairwise(edges)]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 OPEN_FILES = 32
+CPU_GRACE = 10  # s between the signal that tells of too much processor time and the one that cannot be survived
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -24,16 +25,18 @@ def die_with(parent: int) -> None:
 
 def confine(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound the memory beyond what is mapped now, the processor time, and forbid files to be written and cores to be dumped."""
-    for limit, value in (
-        (resource.RLIMIT_AS, mapped_bytes() + memory_bytes),
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
+    memory = mapped_bytes() + memory_bytes
+    for limit, soft, hard in (
+        (resource.RLIMIT_AS, memory, memory),
+        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + CPU_GRACE),
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
     ):
         _, most = resource.getrlimit(limit)
-        value = value if most == resource.RLIM_INFINITY else min(value, most)
-        resource.setrlimit(limit, (value, value))
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)
+        resource.setrlimit(limit, (soft, hard))
 
 
 def mapped_bytes() -> int:

@@ -79,7 +79,8 @@ def _film_facts(file: BinaryIO, name: str, kind: FileType, limits: Limits, alive
         duration = end - start.origin
         if duration > limits.duration:
             raise TooLarge(
-                f"{name}: {float(duration):.0f} s are longer than {limits.duration:.0f} s, the most that is read (MM_MEDIA_SECONDS)."
+                f"{name}: {float(duration):.0f} s are longer than {limits.duration:.0f} s, "
+                "the most that is read (MM_MEDIA_SECONDS)."
             )
         video = media.video
         if video is None:

@@ -72,7 +72,7 @@ class DecodingChild:
         return self.requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
 
     def ask(self, do: str, path: Path, name: str, decoder: str, arguments: Head) -> Generator[tuple[Head, bytearray], None, None]:
-        """Messages that answer a request. Raises the error that the child answers with, or `MediaError` when it does not live to."""
+        """Messages that answer a request. Raises the error that the child names, or `MediaError` when it does not live to."""
         self.requests += 1
         self.idle = False
         request = {"do": do, "path": os.fspath(path), "name": name, "decoder": decoder, "arguments": arguments}
@@ -97,7 +97,7 @@ class DecodingChild:
             raise MediaError(name, died.reason, died.detail) from died
 
     def kill(self) -> None:
-        """End it at once and wait until it is gone."""
+        """End it at once, wait until it is gone, close the pipes. May be called again."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

@@ -109,7 +109,7 @@ def _decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
 class _Clock:
     """Times of decoded frames.
 
-    AVI stores none: there a picture that comes out of the decoder is as late as its depth of reordering behind the packet that went in.
+    AVI stores none: there a picture leaves the decoder as many packets after its turn as the decoder holds back to reorder.
     """
 
     def __init__(self, stream: AvStream, container: str) -> None:
@@ -124,7 +124,7 @@ class _Clock:
         if time is not None:
             self._next = time + self._length(frame)
             if self._in_decoding_order:
-                time -= self._stream.codec_context.reorder_depth * time_base(self._stream)
+                time -= cast("VideoStream", self._stream).codec_context.reorder_depth * time_base(self._stream)
         return time
 
     def _length(self, frame: AvFrame) -> Fraction:

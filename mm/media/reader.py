@@ -33,8 +33,9 @@ class MediaReader:
     """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several threads.
 
     Each request takes one of up to `MAX_CHILDREN` child processes; they are started when first needed and kept.
-    Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia`, `TooLarge`,
-    `NotFound` when there is no such file, `InvalidInput` for arguments that make no sense, `Unavailable` when all children stay busy.
+    Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia` or
+    `TooLarge`, `NotFound` when there is no such file, `InvalidInput` for arguments that make no sense, and `Unavailable` when all
+    children stay busy.
     """
 
     def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto") -> None:
@@ -96,7 +97,7 @@ class MediaReader:
         return [float(time) for time in head["times"]]  # type: ignore[attr-defined]
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
-        """Frames shown in [start, end): at most `fps` a second and the first of each shot, without those that show the same again.
+        """Frames shown in [start, end): at most `fps` a second and the first of each shot, none that shows the same again.
 
         A picture that stands is given again every few seconds. They come as they are decoded; one at a time is in memory here.
         Closing the iterator early costs a new child.
@@ -108,7 +109,10 @@ class MediaReader:
         return self._frames(path, name, arguments)
 
     def waveform(self, path: Path, name: str, span: Span, *, rate: int = SPEECH_RATE) -> Waveform:
-        """Mono sound of [start, end) at `rate` samples a second, (round(end * rate) - round(start * rate),); silence where there is none."""
+        """Mono sound of [start, end), shape (round(end * rate) - round(start * rate),); silence where there is none.
+
+        Exact to the ticks of the container's clock: those of Matroska are milliseconds.
+        """
         _check_span(span)
         if span.length > self._limits.duration:
             raise InvalidInput(f"{span.length:g} s of sound are more than the {self._limits.duration:g} s that are read at once.")
@@ -158,7 +162,10 @@ class MediaReader:
                 if self._closed:
                     raise Unavailable("The media reader is closed.")
                 child = self._idle.pop() if self._idle else None
-            if child is None or not child.alive:
+            if child is not None and not child.alive:
+                child.kill()
+                child = None
+            if child is None:
                 child = self._starter.submit(DecodingChild, self._limits).result()
             with self._lock:
                 self._busy.add(child)

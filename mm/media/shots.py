@@ -1,7 +1,7 @@
 """Shot cuts by content, from pictures in little, a few frames behind the decoder.
 
 A hard cut is a step that stands out from those around it (the adaptive detector of PySceneDetect: the ratio to the mean of the
-neighbours, with an absolute floor), and after which nothing looks as before: a flash or a dropped picture comes back, a cut does not.
+neighbours, with an absolute floor) and after which nothing looks as before: a flash comes back, a cut does not.
 A slow change (fade, dissolve) is a new picture that stands still after one that stood still.
 """
 

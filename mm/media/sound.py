@@ -1,7 +1,7 @@
 """Sound as one mono waveform on the presentation clock, gaps as silence.
 
-Output sample k lies at k / rate seconds, whatever span is asked for: the resampler is always started at a place where a source sample and
-an output sample fall together, so that spans that tile a file give the samples of the whole.
+Output sample k lies at k / rate seconds, whatever span is asked for: the resampler always starts where a sample of the source and
+one of the output fall together, so that spans that tile a file give the samples of the whole.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MARGIN = 0.05  # s on either side of the span that the resampler's filter gets to see
 PRE_ROLL = 0.5  # s decoded and thrown away before that: MP3 and Vorbis lean on frames before
 BLOCK = 1 << 16  # samples
+FULL_SCALE = {"rematrix_maxval": "1"}  # channels that are all as loud as can be do not add up to more than 1
 
 
 def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator[Waveform]:
@@ -61,7 +62,7 @@ class _Mixer:
     def mono(self, frame: AudioFrame) -> Waveform:
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._form:
-            self._form, self._resampler = form, av.AudioResampler("fltp", "mono", self._rate)
+            self._form, self._resampler = form, av.AudioResampler("fltp", "mono", self._rate, options=FULL_SCALE)
         frame.pts = None  # times are kept apart, in exact fractions
         mixed = [part.to_ndarray()[0] for part in self._resampler.resample(frame)]
         return np.concatenate(mixed) if mixed else np.zeros(0, np.float32)
@@ -70,7 +71,7 @@ class _Mixer:
 def _line_up(
     frames: Iterator[tuple[Fraction, AudioFrame]], origin: Fraction, native: int, jitter: int, begin: int, end: int
 ) -> Iterator[Waveform]:
-    """Samples `begin` to `end` of the stream's own rate without a gap: silence where there is none, the earlier where two overlap.
+    """Samples `begin` to `end` at the stream's own rate, without a gap: silence where there are none, the earlier of two.
 
     Time stamps that are off by up to `jitter` samples are rounding, not gaps.
     """

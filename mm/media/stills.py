@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mm.errors import MediaError, TooLarge
-from mm.media.truncation import ends_early, missing_bytes
+from mm.media.truncation import ends_early, what_is_missing
 
 if TYPE_CHECKING:
     from mm.media.sniff import FileType
@@ -22,8 +22,8 @@ class Still:
 
     def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int) -> None:
         self._file, self._name, self._kind = file, name, kind
-        if missing := missing_bytes(file, kind):
-            raise MediaError(name, "truncated", f"at least {missing} bytes are missing at its end")
+        if missing := what_is_missing(file, kind):
+            raise MediaError(name, "truncated", missing)
         file.seek(0)
         with self._explained():
             self._image = Image.open(file, formats=[kind.format])

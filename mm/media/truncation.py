@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 TAIL_BYTES = 64
 
 
-def missing_bytes(file: BinaryIO, kind: FileType) -> int:
-    """How many bytes the file lacks by its own account; 0 when it lacks none or does not say."""
+def what_is_missing(file: BinaryIO, kind: FileType) -> str:
+    """What the file lacks by its own account, in words; empty when it lacks nothing or does not say."""
     size = file.seek(0, os.SEEK_END)
     if kind.format == "mov":
-        return _boxes(file, size)
-    if kind.container in {"wav", "avi", "webp"}:
-        return _riff(file, size)
-    if kind.format == "matroska":
-        return _segment(file, size)
-    return 0
+        missing, indexed = _boxes(file, size)
+        if not missing and not indexed:
+            return "its index is missing, which is often written last"
+    elif kind.container in {"wav", "avi", "webp"}:
+        missing = _riff(file, size)
+    elif kind.format == "matroska":
+        missing = _segment(file, size)
+    else:
+        return ""
+    return f"{missing:,} bytes are missing at its end" if missing else ""
 
 
 def ends_early(file: BinaryIO, kind: FileType) -> bool:
@@ -38,11 +42,11 @@ def ends_early(file: BinaryIO, kind: FileType) -> bool:
         case "tiff":
             return True  # what cannot be read lies behind an offset: nearly always past the end
         case _:
-            return missing_bytes(file, kind) > 0
+            return bool(what_is_missing(file, kind))
 
 
-def _boxes(file: BinaryIO, size: int) -> int:
-    """ISO 14496-12, 4.2: each box begins with its size and type; the film's index is the box `moov`."""
+def _boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
+    """Missing bytes, and whether there is an index, the box `moov`. ISO 14496-12, 4.2: a box begins with its size and type."""
     position, film = 0, False
     while position + 8 <= size:
         file.seek(position)
@@ -56,9 +60,7 @@ def _boxes(file: BinaryIO, size: int) -> int:
             break
         film = film or kind == b"moov"
         position += length
-    if position > size:
-        return position - size
-    return 0 if film else 1
+    return max(position - size, 0), film
 
 
 def _riff(file: BinaryIO, size: int) -> int:

@@ -1,0 +1,173 @@
+"""Clicks are heard when they were made, whatever the codec delays and wherever the span starts."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mm.errors import MediaError
+from mm.media.types import SPEECH_RATE, Span
+from tests.media_files import Clicks, Track, click_times, steady, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mm.media import MediaReader
+
+AT = [0.5, 1.25, 3.0, 4.4]
+SECONDS = 5.0
+MILLISECOND = 0.0011
+FILES = [  # container, codec, rate
+    ("wav", "pcm_s16le", 48_000),
+    ("wav", "pcm_f32le", 44_100),
+    ("wav", "pcm_s24le", 16_000),
+    ("wav", "pcm_u8", 8_000),
+    ("flac", "flac", 44_100),
+    ("mp3", "libmp3lame", 44_100),
+    ("mp3", "libmp3lame", 48_000),
+    ("mp3", "libmp3lame", 22_050),
+    ("ogg", "libopus", 48_000),
+    ("ogg", "flac", 48_000),
+    ("mp4", "aac", 44_100),
+    ("mp4", "aac", 48_000),
+    ("ipod", "aac", 44_100),
+    ("mp4", "flac", 48_000),
+    ("mov", "pcm_s16le", 48_000),
+    ("mov", "alac", 44_100),
+    ("matroska", "aac", 48_000),
+    ("matroska", "libmp3lame", 44_100),
+    ("webm", "libopus", 48_000),
+]
+WITHOUT_PRIMING = [  # containers that do not tell how much the encoder put in front: that is heard, as a late start
+    ("adts", "aac", 48_000),
+    ("mpegts", "aac", 44_100),
+    ("mpegts", "ac3", 48_000),
+    ("avi", "libmp3lame", 48_000),
+]
+
+
+@pytest.fixture(scope="module", params=[*FILES, *WITHOUT_PRIMING], ids=lambda file: " ".join(map(str, file)))
+def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    container, codec, rate = request.param
+    clicks = Clicks(AT, SECONDS, codec, rate, "stereo")
+    return write(tmp_path_factory.mktemp("sound") / "sound", None, clicks, container=container), container
+
+
+def late(container: str) -> float:
+    return 0.026 if container in {container for container, _, _ in WITHOUT_PRIMING} else 0.0
+
+
+def test_clicks_are_on_time(reader: MediaReader, sound: tuple[Path, str]) -> None:
+    path, container = sound
+    heard = click_times(reader.waveform(path, "sound", Span(0.0, SECONDS)), SPEECH_RATE)
+    assert len(heard) == len(AT)
+    shift = heard[0] - AT[0]
+    assert -0.0002 <= shift <= late(container) + 0.0002
+    assert heard == pytest.approx([time + shift for time in AT], abs=0.0002)
+
+
+def test_spans_that_tile_give_the_samples_of_the_whole(reader: MediaReader, sound: tuple[Path, str]) -> None:
+    path, container = sound
+    whole = reader.waveform(path, "sound", Span(0.0, SECONDS))
+    edges = [0.0, 0.7003, 1.1, 2.345, 4.0001, SECONDS]
+    parts = [reader.waveform(path, "sound", Span(start, end)) for start, end in pairwise(edges)]
+    tiled = np.concatenate(parts)
+    assert tiled.shape == whole.shape
+    if container in {"matroska", "webm"}:  # whose clock has ticks of a millisecond
+        assert click_times(tiled, SPEECH_RATE) == pytest.approx(click_times(whole, SPEECH_RATE), abs=MILLISECOND)
+    else:
+        assert np.abs(tiled - whole).max() < 1e-3
+
+
+def test_what_a_probe_says(reader: MediaReader, sound: tuple[Path, str]) -> None:
+    path, _ = sound
+    info = reader.probe(path, "sound")
+    assert (info.kind, info.width, info.height, info.fps, info.video_codec) == ("audio", 0, 0, 0.0, "")
+    assert info.has_audio
+    assert not info.has_video
+    assert info.content_type.startswith("audio/")
+    assert info.duration == pytest.approx(SECONDS, abs=0.06)
+
+
+def test_beyond_the_end_there_is_silence(reader: MediaReader, sound: tuple[Path, str]) -> None:
+    path, _ = sound
+    heard = reader.waveform(path, "sound", Span(SECONDS - 0.1, SECONDS + 2.0))
+    assert heard.shape == (round(2.1 * SPEECH_RATE),)
+    assert not heard[-SPEECH_RATE:].any()
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
+def test_rates(reader: MediaReader, tmp_path: Path, rate: int) -> None:
+    path = write(tmp_path / "sound.wav", None, Clicks(AT, SECONDS, "pcm_s16le"))
+    heard = reader.waveform(path, "sound", Span(0.0, SECONDS), rate=rate)
+    assert heard.shape == (round(SECONDS * rate),)
+    assert heard.dtype == np.float32
+    assert click_times(heard, rate) == pytest.approx(AT, abs=0.0003)
+
+
+def test_the_samples_themselves(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "sound.wav", None, Clicks([0.1], 0.5, "pcm_f32le", SPEECH_RATE))
+    with av.open(str(path)) as container:
+        wanted = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert np.array_equal(reader.waveform(path, "sound", Span(0.0, 0.5)), wanted)
+
+
+def test_channels_are_mixed(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("pcm_f32le", rate=SPEECH_RATE, layout="stereo")
+        samples = np.zeros((1, 2 * SPEECH_RATE), np.float32)
+        samples[0, ::2] = 0.5  # only the left one sounds
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="stereo")
+        frame.sample_rate = SPEECH_RATE
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    assert reader.waveform(path, "sound", Span(0.2, 0.8)) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_gap_is_silence_and_what_follows_stays_on_time(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "gap.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("pcm_s16le", rate=SPEECH_RATE, layout="mono")
+        for start in (0.0, 3.0):
+            samples = np.full((1, SPEECH_RATE), 8000, np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate = SPEECH_RATE
+            frame.pts = round(start * SPEECH_RATE)
+            output.mux(stream.encode(frame))
+    heard = reader.waveform(path, "gap.mkv", Span(0.0, 4.0))
+    assert heard[:SPEECH_RATE].min() > 0.2
+    assert not heard[SPEECH_RATE + 20 : 3 * SPEECH_RATE - 20].any()
+    assert heard[3 * SPEECH_RATE + 20 :].min() > 0.2
+    assert reader.waveform(path, "gap.mkv", Span(2.5, 3.5))[: SPEECH_RATE // 2 - 20].max() == 0
+
+
+def test_a_film_without_sound_has_no_waveform(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "film.mp4", Track(steady(25, 10)))
+    with pytest.raises(MediaError, match=r"film\.mp4: it has no sound") as raised:
+        reader.waveform(path, "film.mp4", Span(0, 1))
+    assert raised.value.reason == "no-streams"
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory, reader: MediaReader) -> tuple[Path, np.ndarray]:
+    at = np.random.default_rng(0).uniform(0, 3, 400)
+    path = write(tmp_path_factory.mktemp("noise") / "noise.flac", None, Clicks(at.tolist(), 3.0, "flac", 44_100))
+    return path, reader.waveform(path, "noise", Span(0.0, 3.0))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(start=st.floats(0, 3), length=st.floats(0, 3))
+def test_any_span_is_a_part_of_the_whole(
+    reader: MediaReader, noise: tuple[Path, np.ndarray], start: float, length: float
+) -> None:
+    path, whole = noise
+    end = min(start + length, 3.0)
+    heard = reader.waveform(path, "noise", Span(start, end))
+    assert np.abs(heard - whole[round(start * SPEECH_RATE) : round(end * SPEECH_RATE)]).max(initial=0.0) < 1e-4

@@ -1,0 +1,203 @@
+"""Still pictures of every accepted kind, depth and mode come out as the same upright RGB."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mm.errors import MediaError, TooLarge
+from mm.media import MediaReader
+from mm.media.types import Limits, Span
+from tests.media_files import Track, scene, steady, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCENE = scene(1)
+GREY = SCENE[..., 0]
+
+
+def saved(path: Path, picture: Image.Image, kind: str, **options: object) -> Path:
+    picture.save(path, kind, **options)
+    return path
+
+
+@pytest.mark.parametrize(("kind", "content_type"), [("PNG", "png"), ("TIFF", "tiff"), ("WEBP", "webp"), ("JPEG", "jpeg")])
+def test_kinds(reader: MediaReader, tmp_path: Path, kind: str, content_type: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 98} if kind == "JPEG" else {}
+    path = saved(tmp_path / "picture.txt", Image.fromarray(SCENE), kind, **options)
+    info = reader.probe(path, "picture.txt")
+    assert (info.kind, info.container, info.content_type) == ("image", content_type, f"image/{content_type}")
+    assert (info.width, info.height, info.duration, info.fps) == (160, 96, 0.0, 0.0)
+    assert not info.has_audio
+    apart = np.abs(reader.image(path, "picture").astype(int) - SCENE)
+    assert np.median(apart) <= (4 if kind == "JPEG" else 0)
+
+
+def test_a_gif_with_one_frame_is_a_picture_and_with_more_a_video(reader: MediaReader, tmp_path: Path) -> None:
+    still = saved(tmp_path / "still.gif", Image.fromarray(SCENE), "GIF")
+    assert reader.probe(still, "still.gif").kind == "image"
+    assert np.median(np.abs(reader.image(still, "still.gif").astype(int) - SCENE)) <= 8
+    film = write(tmp_path / "film.gif", Track(steady(10, 5), "gif", pix_fmt="rgb8"))
+    info = reader.probe(film, "film.gif")
+    assert (info.kind, info.content_type, info.video_codec) == ("video", "image/gif", "gif")
+    assert info.duration == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_see_through_gif_lies_on_white(reader: MediaReader, tmp_path: Path) -> None:
+    pictures = []
+    for value in (60, 120):
+        picture = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+        picture.paste((value, value, value, 255), (0, 0, 20, 40))
+        pictures.append(picture)
+    path = tmp_path / "film.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100, disposal=2)
+    assert reader.probe(path, "film.gif").kind == "video"
+    for time, value in ((0.0, 60), (0.15, 120)):
+        shown = reader.frame_at(path, "film.gif", time)
+        assert np.abs(shown[:, :20].astype(int) - value).max() <= 8
+        assert (shown[:, 20:] >= 250).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_of_grey_keep_their_scale(reader: MediaReader, tmp_path: Path, kind: str) -> None:
+    ramp = np.linspace(0, 65535, 96 * 160).astype(np.uint16).reshape(96, 160)
+    path = saved(tmp_path / "deep", Image.fromarray(ramp), kind)
+    shown = reader.image(path, "deep")
+    assert (shown == shown[..., :1]).all()
+    assert np.abs(shown[..., 0].astype(float) - ramp / 257).max() <= 0.5
+
+
+def test_sixteen_bits_of_grey_in_either_byte_order(reader: MediaReader, tmp_path: Path) -> None:
+    ramp = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
+    for name, mark, order in (("little", b"II", "<"), ("big", b"MM", ">")):
+        path = tmp_path / name
+        path.write_bytes(plain_tiff(ramp, mark, order))
+        assert np.array_equal(reader.image(path, name)[..., 1], np.arange(256).reshape(16, 16))
+
+
+def plain_tiff(grey: np.ndarray[tuple[int, int], np.dtype[np.uint16]], mark: bytes, order: str) -> bytes:
+    """A TIFF of one strip of 16-bit grey in a given byte order (TIFF 6.0, section 2)."""
+    height, width = grey.shape
+    fields = [(256, 3, width), (257, 3, height), (258, 3, 16), (259, 3, 1), (262, 3, 1)]
+    fields += [(273, 4, 8), (277, 3, 1), (278, 3, height), (279, 4, grey.nbytes)]
+    strip = grey.astype(f"{order}u2").tobytes()
+    number = {3: f"{order}H2x", 4: f"{order}I"}
+    table = b"".join(struct.pack(f"{order}HHI", tag, kind, 1) + struct.pack(number[kind], value) for tag, kind, value in fields)
+    head = mark + struct.pack(f"{order}HI", 42, 8 + len(strip))
+    return head + strip + struct.pack(f"{order}H", len(fields)) + table + bytes(4)
+
+
+def test_floats_are_shown_from_black_to_white(reader: MediaReader, tmp_path: Path) -> None:
+    unit = np.linspace(0, 1, 96 * 160, dtype=np.float32).reshape(96, 160)
+    path = saved(tmp_path / "unit.tiff", Image.fromarray(unit), "TIFF")
+    assert np.abs(reader.image(path, "unit")[..., 0] - unit * 255).max() <= 0.51
+    path = saved(tmp_path / "wide.tiff", Image.fromarray(unit * 5000 - 1000), "TIFF")
+    assert np.abs(reader.image(path, "wide")[..., 0] - unit * 255).max() <= 0.51
+
+
+def test_other_modes(reader: MediaReader, tmp_path: Path) -> None:
+    half = Image.fromarray(np.dstack([SCENE, np.full((96, 160), 128, np.uint8)]))
+    modes = {
+        "grey": (Image.fromarray(GREY), "PNG", np.repeat(GREY[..., None], 3, 2), 0),
+        "palette": (Image.fromarray(SCENE).quantize(64), "PNG", SCENE, 16),
+        "alpha": (half, "PNG", (SCENE.astype(int) * 128 + 255 * 127) // 255, 1),
+        "bits": (Image.fromarray(GREY > 127), "PNG", np.repeat(np.where(GREY > 127, 255, 0)[..., None], 3, 2), 0),
+        "cmyk": (Image.fromarray(SCENE).convert("CMYK"), "TIFF", SCENE, 2),
+        "cmyk-jpeg": (Image.fromarray(SCENE).convert("CMYK"), "JPEG", SCENE, 12),
+    }
+    for name, (picture, kind, wanted, slack) in modes.items():
+        path = saved(tmp_path / name, picture, kind)
+        shown = reader.image(path, name)
+        assert shown.shape == (96, 160, 3)
+        assert shown.dtype == np.uint8
+        assert np.median(np.abs(shown.astype(int) - wanted)) <= slack, name
+
+
+def test_a_transparent_palette_lies_on_white(reader: MediaReader, tmp_path: Path) -> None:
+    picture = Image.fromarray(SCENE).quantize(8)
+    path = saved(tmp_path / "clear.png", picture, "PNG", transparency=int(np.asarray(picture)[0, 0]))
+    assert (reader.image(path, "clear")[0, 0] == 255).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("longest", [None, 48])
+def test_exif_orientation_is_applied(reader: MediaReader, tmp_path: Path, orientation: int, longest: int | None) -> None:
+    undo = {
+        1: lambda p: p,
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.transpose(1, 0, 2),
+        6: lambda p: np.rot90(p, 1),
+        7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda p: np.rot90(p, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(undo[orientation](SCENE)))
+    path = saved(tmp_path / "turned.jpg", stored, "JPEG", quality=97, exif=exif)
+    info = reader.probe(path, "turned.jpg")
+    assert (info.width, info.height) == (160, 96)
+    shown = reader.image(path, "turned.jpg", longest=longest)
+    wanted = np.asarray(Image.fromarray(SCENE).resize(shown.shape[1::-1]))
+    assert np.median(np.abs(shown.astype(int) - wanted)) < 6
+
+
+def test_the_first_page_counts(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "pages.tiff"
+    Image.fromarray(SCENE).save(path, "TIFF", save_all=True, append_images=[Image.fromarray(scene(2))])
+    assert reader.probe(path, "pages").kind == "image"
+    assert np.array_equal(reader.image(path, "pages"), SCENE)
+
+
+def test_an_animated_webp_shows_its_first_picture(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "film.webp"
+    Image.fromarray(SCENE).save(path, "WEBP", save_all=True, append_images=[Image.fromarray(scene(2))], lossless=True)
+    assert reader.probe(path, "film.webp").kind == "image"
+    assert np.array_equal(reader.image(path, "film.webp"), SCENE)
+
+
+@pytest.mark.parametrize("longest", [1, 31, 96, 159, 160, 1000])
+def test_longest(reader: MediaReader, tmp_path: Path, longest: int) -> None:
+    for kind in ("PNG", "JPEG"):
+        path = saved(tmp_path / kind, Image.fromarray(SCENE), kind)
+        assert max(reader.image(path, kind, longest=longest).shape[:2]) == min(longest, 160)
+
+
+def test_a_picture_is_a_video_of_one_frame(reader: MediaReader, tmp_path: Path) -> None:
+    path = saved(tmp_path / "picture.png", Image.fromarray(SCENE), "PNG")
+    (frame,) = reader.frames(path, "picture.png", Span(0.0, 0.0), 2.0)
+    assert np.array_equal(frame.image, SCENE)
+    assert np.array_equal(reader.frame_at(path, "picture.png", 3.0), SCENE)
+    assert reader.keyframes(path, "picture.png") == []
+    with pytest.raises(MediaError, match="no sound"):
+        reader.waveform(path, "picture.png", Span(0, 1))
+
+
+def test_more_pixels_than_allowed_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    path = saved(tmp_path / "large.png", Image.new("1", (20_000, 20_000)), "PNG")
+    with MediaReader(Limits(pixels=1000)) as small:
+        for ask in (lambda: small.probe(path, "large.png"), lambda: small.image(path, "large.png", longest=10)):
+            with pytest.raises(TooLarge, match=r"large\.png.*MM_MEDIA_PIXELS"):
+                ask()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF"])
+def test_a_truncated_picture_is_named_so(reader: MediaReader, tmp_path: Path, kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (96, 160, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, kind)
+    whole = buffer.getvalue()
+    path = tmp_path / "cut"
+    for size in (len(whole) // 8, len(whole) // 2, len(whole) - 400):
+        path.write_bytes(whole[:size])
+        for ask in (reader.probe, reader.image):
+            with pytest.raises(MediaError) as raised:
+                ask(path, "cut.png")
+            assert raised.value.reason == "truncated", (size, str(raised.value))
