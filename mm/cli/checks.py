@@ -42,10 +42,10 @@ def examine() -> list[Check]:
     try:
         settings = load_settings()
     except InvalidInput as error:
-        return [python(), wheels(), Check(name="settings", ok=False, detail=str(error))]
+        return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
     given = [check_settings(settings), home(settings), disk(settings), port(settings)]
     parts = [space(settings), broker(settings), database(settings)]
-    return [python(), wheels(), *given, *parts, torch()]
+    return [python(), wheels(), decoder(), *given, *parts, torch()]
 
 
 def python() -> Check:
@@ -62,6 +62,19 @@ def wheels() -> Check:
         mend = "`pip install --no-deps -r requirements.lock` brings them."
         return _bad("packages", f"Not installed: {', '.join(missing)}. {mend}")
     return _good("packages", "All packages of the base are installed.")
+
+
+def decoder() -> Check:
+    """Holes that the FFmpeg which decodes here is known to have."""
+    from mm.media.libav import ffmpeg_version, known_holes
+
+    try:
+        holes, version = known_holes(), ffmpeg_version()
+    except ImportError as error:
+        return _bad("decoder", f"The package `av` cannot be loaded: {_line(error)}.")
+    if holes:
+        return _bad("decoder", " ".join(holes))
+    return _good("decoder", f"FFmpeg {version} has no hole that is known here.")
 
 
 def check_settings(settings: Settings) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -38,6 +39,26 @@ def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
     config = AlignConfig(data=data, out=out, **recipe)  # type: ignore[arg-type]
     weights = train(config, lambda done, total, line: click.echo(f"epoch {done} of {total}: {line}", err=True))
     click.echo(json.dumps({"weights": str(weights)}) if as_json else f"The weights are in {weights}, their card is beside them.")
+
+
+@command.command()
+@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--spoken", type=options.FOLDER, required=True, help="Some of their captions, spoken: manifest.jsonl, audio/.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the results go.")
+@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
+@click.option("--texts", type=options.FOLDER, help="Folder of the text sets; default datasets/.")
+@options.as_json
+def calibrate(data: Path, spoken: Path, out: Path, weights: Path | None, texts: Path | None, as_json: bool) -> None:
+    """Fit on dev what cosines mean, and the floor below which nothing matches."""
+    require_torch()
+    from mm.spaces.registry import WEIGHTS
+    from mm.training.calibrate import calibrate as fit
+    from mm.training.calibrate_config import CalibrateConfig
+
+    config = CalibrateConfig(data, spoken, out, weights or WEIGHTS / "lite" / "image.safetensors")
+    calibration = fit(config if texts is None else replace(config, texts=texts), lambda line: click.echo(line, err=True))
+    told = f"The calibration is in {calibration}, its trade-off beside it."
+    click.echo(json.dumps({"calibration": str(calibration)}) if as_json else told)
 
 
 def require_torch() -> None:
