@@ -43,7 +43,7 @@ def align(config: AlignConfig, on_progress: OnProgress) -> Path:
         soup = mean_weights(list(averaged_runs(run, on_progress)))
         weights = config.out / "image.safetensors"
         if run.rank == 0:
-            write_encoder(weights, soup, config.size)
+            write_encoder(weights, soup, config.served)
             with replacing(config.out / "CARD.md") as file:
                 file.write(align_card(config, evaluate(weights, config.data, kept)).encode())
     return weights

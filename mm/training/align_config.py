@@ -16,10 +16,11 @@ class AlignConfig:
     data: Path  # folder of captioned pictures with the splits train and dev
     out: Path  # folder that the checkpoint, the card and the states to resume from go to
     seeds: tuple[int, ...] = (0, 1, 2)  # one run each; the mean of their weights is the result
-    epochs: int = 40  # of each run
+    epochs: int = 39  # of each run
     shared: int = 16  # epochs that the runs have in common, after which they part
     batch: int = 500  # pictures a step, over all processes
-    size: int = 288  # pixels; side of the input
+    size: int = 288  # pixels; side of the input in training
+    served: int = 320  # pixels; side at which the result reads: whole pictures show things smaller than random crops do
     stored: int = 224  # pixels; side at which pictures are kept in memory
     rate: float = 1e-3  # highest learning rate
     weight_decay: float = 0.2

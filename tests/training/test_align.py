@@ -1,0 +1,254 @@
+"""Alignment from a folder of pictures to weights and card; stopped, killed, and over two processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from mm.errors import Corrupt, InvalidInput
+from mm.training.align import align, evaluate
+from mm.training.align_config import AlignConfig
+from mm.training.align_losses import Contrast
+
+PHASES = ["trunk, epoch 1", "run-0, epoch 2", "run-0, epoch 3", "run-7, epoch 2", "run-7, epoch 3"]
+
+
+class Stopped(Exception):
+    """Raised to end a run where a test wants it ended."""
+
+
+def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
+    """A recipe that takes seconds: two runs of three epochs, of which they share one."""
+    (out / "vectors").mkdir(parents=True)
+    shutil.copy(class_vectors, out / "vectors")
+    return AlignConfig(data, out, seeds=(0, 7), epochs=3, shared=1, batch=6, size=48, served=64, stored=48, save_every=1)
+
+
+def stop_at(count: int) -> Callable[[int, int, str], None]:
+    def on_progress(done: int, _total: int, _line: str) -> None:
+        if done == count:
+            raise Stopped
+
+    return on_progress
+
+
+@pytest.fixture(scope="module")
+def finished(
+    captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[AlignConfig, list[tuple[int, int, str]]]:
+    """One run from start to end, and what it told."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    config = config_for(captioned_folder, tmp_path_factory.mktemp("align") / "out", class_vectors)
+    told: list[tuple[int, int, str]] = []
+    assert align(config, lambda *report: told.append(report)) == config.out / "image.safetensors"
+    torch.set_num_threads(threads)
+    return config, told
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    ours, theirs = load_file(one / "image.safetensors"), load_file(other / "image.safetensors")
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        np.testing.assert_array_equal(tensor, theirs[name], err_msg=name)
+
+
+def test_every_epoch_is_told(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
+    _, told = finished
+    assert [(done, total) for done, total, _ in told] == [(n, 5) for n in range(1, 6)]
+    assert all(line.startswith(phase) for (_, _, line), phase in zip(told, PHASES, strict=True))
+
+
+def test_the_card_says_what_the_shipped_file_does(
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], tmp_path: Path
+) -> None:
+    config, _ = finished
+    card = (config.out / "CARD.md").read_text()
+    found = evaluate(config.out / "image.safetensors", config.data, tmp_path)
+    assert f"| text to image | {' | '.join(f'{value:.1f}' for value in found.text_to_image.values())} |" in card
+    assert f"| image to text | {' | '.join(f'{value:.1f}' for value in found.image_to_text.values())} |" in card
+    assert "- epochs: 3" in card
+    assert str(config.out) not in card  # a card is for others
+
+
+def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
+    config, _ = finished
+    weights = load_file(config.out / "image.safetensors")
+    assert weights["head.weight"].dtype == np.float16
+    assert weights["stem.norm.bias"].dtype == np.float32
+    assert (config.out / "image.safetensors").stat().st_size < 15_000_000
+    states = [torch.load(config.out / f"{name}.pt", weights_only=True)["average"] for name in ("trunk", "run-0", "run-7")]
+    trunk, first, second = (state["head.weight"] for state in states)
+    assert not torch.equal(trunk, first)
+    assert not torch.equal(first, second)  # they did part
+    np.testing.assert_allclose(weights["head.weight"], ((first + second) / 2).numpy(), atol=1e-3)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_stopped_run_ends_the_same(
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
+) -> None:
+    config = config_for(captioned_folder, tmp_path / "out", class_vectors)
+    for stop in (1, 4):  # where the runs part, and within the second
+        with pytest.raises(Stopped):
+            align(config, stop_at(stop))
+        assert not (config.out / "image.safetensors").exists()
+    align(config, lambda *_: None)
+    assert_same_weights(config.out, finished[0].out)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_what_was_not_saved_is_done_again(
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
+) -> None:
+    config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), save_every=2)
+    told: list[str] = []
+    with pytest.raises(Stopped):
+        align(replace(config, save_every=100), stop_at(4))
+    align(config, lambda _done, _total, line: told.append(line))
+    assert [line.split(":")[0] for line in told] == ["run-7, epoch 2 of 3", "run-7, epoch 3 of 3"]
+    assert_same_weights(config.out, finished[0].out)
+
+
+def test_a_killed_process_ends_the_same(
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
+) -> None:
+    config = config_for(captioned_folder, tmp_path / "out", class_vectors)
+    killed = subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "2"], env=environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (config.out / "run-0.pt").exists()
+    subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "0"], env=environment(), check=True)
+    assert_same_weights(config.out, finished[0].out)
+
+
+def together(arguments: list[str]) -> None:
+    """Run a program as two processes of one group."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    processes = [subprocess.Popen(arguments, env=shared | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
+    try:
+        assert [process.wait(100) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_two_processes_train_together(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+    config = config_for(captioned_folder, tmp_path / "out", class_vectors)
+    together([*PROGRAM, str(captioned_folder), str(config.out), "0"])
+    files = {"CARD.md", "image.safetensors", "run-0.pt", "run-7.pt", "trunk.pt", "vectors"}
+    assert {path.name for path in config.out.iterdir()} == files
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    """The gradient of the contrast over the rows of both, as each applies it, is that of one process with all rows."""
+    together([sys.executable, "-c", GRADIENTS, str(tmp_path)])
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    torch.manual_seed(0)
+    pictures, captions, matrix = torch.randn(6, 5), torch.randn(6, 4), torch.randn(4, 5, requires_grad=True)
+    contrast = Contrast()
+    contrast(pictures @ matrix.T, captions).backward()
+    for found in (first, second):
+        torch.testing.assert_close(found["matrix"], matrix.grad)
+        torch.testing.assert_close(found["scale"], contrast.log_scale.grad)
+
+
+def test_the_state_of_another_recipe_is_refused(
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path
+) -> None:
+    config = replace(finished[0], rate=0.5)
+    with pytest.raises(InvalidInput, match=r"trunk\.pt belongs to another recipe"):
+        align(config, lambda *_: None)
+
+
+def test_a_state_that_is_none_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+    config = config_for(captioned_folder, tmp_path / "out", class_vectors)
+    (config.out / "trunk.pt").write_bytes(b"no state")
+    with pytest.raises(Corrupt, match=r"trunk\.pt"):
+        align(config, lambda *_: None)
+
+
+def test_a_batch_larger_than_the_data_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+    config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), batch=13)
+    with pytest.raises(InvalidInput, match="batch of 13 cannot be drawn from 12 pictures"):
+        align(config, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"seeds": ()}, "seed of its own"),
+        ({"seeds": (1, 1)}, "seed of its own"),
+        ({"shared": 40}, "cannot be shared"),
+        ({"shared": -1}, "cannot be shared"),
+    ],
+)
+def test_a_recipe_that_means_nothing_is_refused(change: dict[str, object], complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        AlignConfig(Path("data"), Path("out"), **change)  # type: ignore[arg-type]
+
+
+def test_data_without_dev_is_refused_before_training(tmp_path: Path, captioned_folder: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    lines = (captioned_folder / "captions.jsonl").read_text().splitlines(keepends=True)
+    (data / "captions.jsonl").write_text("".join(lines[:12]))
+    with pytest.raises(InvalidInput, match="no picture of the split 'dev'"):
+        align(AlignConfig(data, tmp_path / "out"), lambda *_: None)
+
+
+# One process of a run: data, out, and after how many epochs it kills itself (0: never).
+PROGRAM = [
+    sys.executable,
+    "-c",
+    """
+import os, signal, sys
+from pathlib import Path
+import torch
+from mm.training.align import align
+from mm.training.align_config import AlignConfig
+torch.set_num_threads(1)
+data, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+config = AlignConfig(data, out, seeds=(0, 7), epochs=3, shared=1, batch=6, size=48, served=64, stored=48, save_every=1)
+align(config, lambda done, total, line: os.kill(os.getpid(), signal.SIGKILL) if done == last else None)
+""",
+]
+
+# One process of two: the gradients of the contrast after its half of the rows.
+GRADIENTS = """
+import os, sys
+from pathlib import Path
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from mm.training.align_losses import Contrast, gathered
+torch.distributed.init_process_group("gloo")
+rank = torch.distributed.get_rank()
+torch.manual_seed(0)
+pictures, captions, matrix = torch.randn(6, 5), torch.randn(6, 4), torch.randn(4, 5)
+linear = torch.nn.Linear(5, 4, bias=False)
+linear.weight.data.copy_(matrix)
+forward, contrast = DistributedDataParallel(linear), Contrast()
+own = slice(rank * 3, rank * 3 + 3)
+contrast(gathered(forward(pictures[own])), gathered(captions[own])).backward()
+found = {"matrix": linear.weight.grad, "scale": contrast.log_scale.grad}
+torch.save(found, Path(sys.argv[1]) / f"{rank}.pt")
+torch.distributed.destroy_process_group()
+"""
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
