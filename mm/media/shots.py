@@ -33,7 +33,7 @@ class ShotRules:
     ahead: int = 8  # frames that are looked at in advance, at most
     shortest: float = 0.4  # s from one cut to the next
     still: float = 1.2  # steps below this are stillness
-    still_frames: int = 3
+    still_frames: int = 3  # and longer than a flash, before a picture counts as one that stands
 
 
 RULES = ShotRules()
@@ -57,8 +57,8 @@ class ShotDetector(Generic[FrameT]):
         self._rules = rules
         self._before: deque[_Seen[FrameT]] = deque(maxlen=rules.ahead)
         self._last_cut = -np.inf
-        self._still: Signature | None = None  # what stood still last
-        self._still_run = 0
+        self._still: Signature | None = None  # what stood still last in this shot
+        self._still_since, self._still_run = 0.0, 0
 
     def of(self, frames: Iterable[FrameT]) -> Iterator[tuple[FrameT, bool]]:
         waiting: deque[_Seen[FrameT]] = deque()
@@ -78,8 +78,11 @@ class ShotDetector(Generic[FrameT]):
 
     def _decide(self, waiting: deque[_Seen[FrameT]]) -> tuple[FrameT, bool]:
         seen = waiting.popleft()
-        cut = self._is_hard(seen, waiting) or self._is_slow(seen)
-        cut = cut and seen.frame.time - self._last_cut >= self._rules.shortest and bool(self._before)
+        apart = seen.frame.time - self._last_cut >= self._rules.shortest and bool(self._before)
+        hard = apart and self._is_hard(seen, waiting)
+        if hard:
+            self._still = None
+        cut = self._is_slow(seen, waiting, apart) or hard
         if cut:
             self._last_cut = seen.frame.time
         self._before.append(seen)
@@ -100,17 +103,19 @@ class ShotDetector(Generic[FrameT]):
         nearest = min(distance(a, b) for a in before for b in after)
         return nearest >= rules.come_back * seen.step
 
-    def _is_slow(self, seen: _Seen[FrameT]) -> bool:
-        if seen.step >= self._rules.still:
-            self._still_run = 0
+    def _is_slow(self, seen: _Seen[FrameT], ahead: deque[_Seen[FrameT]], apart: bool) -> bool:
+        rules = self._rules
+        if seen.step >= rules.still or not self._before:
+            self._still_since, self._still_run = seen.frame.time, 0
             return False
         self._still_run += 1
-        if self._still_run < self._rules.still_frames:
+        if self._still_run >= rules.still_frames and seen.frame.time - self._still_since > rules.flash:
+            self._still = seen.frame.signature
+        if self._still_run != 1 or self._still is None:
             return False
-        last, self._still = self._still, seen.frame.signature
-        return (
-            self._still_run == self._rules.still_frames and last is not None and distance(last, self._still) >= self._rules.step
-        )
+        near = [other.step for other in ahead if other.frame.time - seen.frame.time <= rules.flash]
+        settled = len(near) >= rules.neighbours and max(near) < rules.still
+        return apart and settled and distance(self._still, seen.frame.signature) >= rules.step
 
 
 def cut_times(frames: Iterable[FrameT], rules: ShotRules = RULES) -> list[float]:
