@@ -43,13 +43,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one state throughout. Raises `Unavailable` when the database does not answer."""
-        with naming_errors(), Session(self._reading) as session, session.begin():
+        with naming_errors(), Session(self._reading, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that is committed at the end of the block, or not at all. Raises `Unavailable`."""
-        with naming_errors(), Session(self._writing) as session, session.begin():
+        with naming_errors(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
