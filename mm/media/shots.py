@@ -25,14 +25,15 @@ FrameT = TypeVar("FrameT", bound="DecodedFrame")
 class ShotRules:
     """Distances are means of absolute differences over Y, U and V, 0..255."""
 
-    step: float = 7.0  # the least that a cut changes
+    step: float = 4.5  # the least that a hard cut changes
     ratio: float = 3.0  # how far a cut stands out from the steps around it
     neighbours: int = 2  # steps on either side that it is held against
     come_back: float = 0.5  # of the step: nearer than this to the picture before is no new picture
     flash: float = 0.35  # s that a flash may last
     ahead: int = 8  # frames that are looked at in advance, at most
     shortest: float = 0.4  # s from one cut to the next
-    still: float = 1.2  # steps below this are stillness
+    change: float = 7.0  # the least that a slow one changes
+    still: float = 0.6  # steps below this are stillness
     still_frames: int = 3  # and longer than a flash, before a picture counts as one that stands
 
 
@@ -115,7 +116,7 @@ class ShotDetector(Generic[FrameT]):
             return False
         near = [other.step for other in ahead if other.frame.time - seen.frame.time <= rules.flash]
         settled = len(near) >= rules.neighbours and max(near) < rules.still
-        return apart and settled and distance(self._still, seen.frame.signature) >= rules.step
+        return apart and settled and distance(self._still, seen.frame.signature) >= rules.change
 
 
 def cut_times(frames: Iterable[FrameT], rules: ShotRules = RULES) -> list[float]:

@@ -57,7 +57,7 @@ def ground(seed: int) -> RGB:
 def signature(seed: int, light: float = 0.0, noise: int = 0) -> Signature:
     """Blocks of colour, another one for each seed, made lighter, with a little noise."""
     picture = ground(seed).transpose(2, 0, 1).astype(float) * 0.8 + light
-    noisy = picture + np.random.default_rng(noise).normal(0, 0.7, picture.shape)
+    noisy = picture + np.random.default_rng(noise).normal(0, 0.4, picture.shape)
     return np.clip(noisy, 0, 255).astype(np.int16)
 
 
