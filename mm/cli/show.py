@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from mm.cli.text import clean, reasons, span
+from mm.cli.text import clean, reasons, score, span
 from mm.schemas import Check, Hit, ModelInfo, SearchResponse
 
 Row = Sequence[str]
@@ -56,4 +56,4 @@ def show_rows(head: Row, rows: Sequence[Row]) -> None:
 
 def _hit(hit: Hit) -> Row:
     why = reasons(hit.evidence)
-    return f"{hit.score:.2f}", clean(hit.item.name), span(hit.start, hit.end), why, hit.item.id
+    return score(hit.score), clean(hit.item.name), span(hit.start, hit.end), why, hit.item.id

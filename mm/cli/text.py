@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from mm.schemas import Evidence, Item
 
-LEAST_SCORE = 0.05  # of evidence that is worth a mention beside stronger one
+LEAST_SHARE = 0.1  # of the strongest evidence's score: what is below is not worth a mention beside it
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -44,11 +44,17 @@ def about(item: Item) -> str:
     return ", ".join([item.kind, *length, bytes_(item.size)])
 
 
+def score(probability: float) -> str:
+    """Two decimals, three for what is small."""
+    return f"{probability:.2f}" if probability >= 0.1 else f"{probability:.3f}"
+
+
 def reasons(evidence: Sequence[Evidence]) -> str:
     """What carried a hit, strongest first: kind, score, and the words; what hardly counted is left out."""
-    return "; ".join(_reason(one) for number, one in enumerate(evidence) if number == 0 or one.score >= LEAST_SCORE)
+    least = LEAST_SHARE * max((one.score for one in evidence), default=0.0)
+    return "; ".join(_reason(one) for one in evidence if one.score >= least)
 
 
 def _reason(evidence: Evidence) -> str:
     words = f' "{clean(evidence.text)}"' if evidence.text else ""
-    return f"{evidence.kind} {evidence.score:.2f}{words}"
+    return f"{evidence.kind} {score(evidence.score)}{words}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from dataclasses import replace
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -59,6 +60,21 @@ def calibrate(data: Path, spoken: Path, out: Path, weights: Path | None, texts: 
     calibration = fit(config if texts is None else replace(config, texts=texts), lambda line: click.echo(line, err=True))
     told = f"The calibration is in {calibration}, its trade-off beside it."
     click.echo(json.dumps({"calibration": str(calibration)}) if as_json else told)
+
+
+@command.command()
+@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures.")
+@click.option("--split", default="dev", show_default=True, help="Part of them that is asked for.")
+@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
+@options.as_json
+def recall(data: Path, split: str, weights: Path | None, as_json: bool) -> None:
+    """Measure how well captions find their pictures, and pictures their captions, with a weights file as it is served."""
+    from mm.spaces.registry import WEIGHTS
+    from mm.training.align_evaluate import evaluate
+
+    with tempfile.TemporaryDirectory() as cache:
+        found = evaluate(weights or WEIGHTS / "lite" / "image.safetensors", data, Path(cache), split)
+    click.echo(json.dumps(asdict(found)) if as_json else found.table())
 
 
 def require_torch() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import pytest
 
 from mm.schemas import EmbeddingResponse, SearchResponse
 from tests.api import media
-from tests.cli.conftest import Served, Shell
+from tests.cli.conftest import Served, Shell, mm_command
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -116,3 +120,29 @@ def test_a_service_elsewhere(served: Served, shell: Shell) -> None:
     elsewhere = Shell(served.home / "nothing" / "here")
     assert elsewhere("models", "--url", served.url).stdout == shell("models").stdout
     assert not elsewhere.home.exists()
+
+
+def test_a_terminal_gets_bars_and_tables(served: Served, tmp_path: Path) -> None:
+    picture = tmp_path / "on a terminal.png"
+    picture.write_bytes(media.picture(11))
+    added = on_a_terminal(served.home, "add", str(picture), "--tag", "terminal")
+    assert "━" in added
+    assert "on a terminal.png (image" in added
+    shown = on_a_terminal(served.home, "models")
+    assert "space" in shown
+    assert "runs on" in shown
+    assert "━" in shown or "─" in shown
+
+
+def on_a_terminal(home: Path, *arguments: str) -> str:
+    """All that the command writes to a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "MM_HOME": str(home), "COLUMNS": "100", "TERM": "xterm"}
+    with subprocess.Popen(mm_command(*arguments), env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        output = b""
+        with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:
+            while block := terminal.read(4096):
+                output += block
+    assert process.returncode == 0, output
+    return output.decode()

@@ -28,6 +28,7 @@ class Result:
     """A question with its first hits."""
 
     question: Question
+    files: Asked
     moments: tuple[Moment, ...]  # that are true
     hits: list[Answered]
     answer: SearchResponse
@@ -36,6 +37,10 @@ class Result:
     def right(self) -> bool:
         """The truth is among the hits; or nothing matched, where nothing should."""
         return any(hit.true for hit in self.hits) if self.moments else not self.hits
+
+    def truth(self) -> str:
+        """Where the truth is, in words."""
+        return ", ".join(f"{moment.medium} {moment.when()}".strip() for moment in self.moments)
 
 
 def ask_all(
@@ -56,4 +61,6 @@ def _ask(client: Client, question: Question, files: Asked, library: Mapping[str,
         filters=Filters(kinds=list(question.kinds)),
     )
     media = [(hit, library[hit.item.id]) for hit in answer.hits]
-    return Result(question, moments, [Answered(hit, medium, agrees(hit, medium, moments)) for hit, medium in media], answer)
+    return Result(
+        question, files, moments, [Answered(hit, medium, agrees(hit, medium, moments)) for hit, medium in media], answer
+    )

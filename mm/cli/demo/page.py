@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from mm.cli.demo.ask import Answered, Result
-from mm.cli.text import reasons, span
+from mm.cli.text import reasons, score, span
 from mm.client import Client
 
 THUMBNAIL_PIXELS = 320
@@ -44,6 +44,7 @@ img {
   border-radius: 8px; background: var(--line);
 }
 figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
+.asked { width: 10rem; aspect-ratio: auto; margin-bottom: 1rem }
 .true img { outline: 3px solid var(--good); outline-offset: 2px }
 """
 
@@ -85,10 +86,14 @@ def _section(result: Result, client: Client) -> str:
 def _hit(answered: Answered, client: Client) -> str:
     hit = answered.hit
     picture = client.thumbnail(hit.item.id, time=hit.start, size=THUMBNAIL_PIXELS)
-    source = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+    source = _data_url("image/webp", picture)
     when = f" {span(hit.start, hit.end)}"
     why = reasons(hit.evidence)
-    caption = f"<b>{escape(answered.medium)}</b>{when} · {hit.score:.2f}<br>{escape(why)}"
+    caption = f"<b>{escape(answered.medium)}</b>{when} · {score(hit.score)}<br>{escape(why)}"
     frame = "true" if answered.true else ""
     name = escape(f"{answered.medium}{when}", quote=True)
     return f'<li class="{frame}"><figure><img alt="{name}" src="{source}"><figcaption>{caption}</figcaption></figure></li>'
+
+
+def _data_url(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

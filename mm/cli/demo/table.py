@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mm.cli.demo.ask import Answered, Result
-from mm.cli.text import reasons, span
+from mm.cli.text import reasons, score, span
 
 PLAIN_WIDTH = 150  # columns where there is no terminal
 
@@ -27,14 +27,14 @@ def show_results(results: list[Result]) -> None:
 def _rows(result: Result) -> list[tuple[str, ...]]:
     rows = [_row(hit, result) for hit in result.hits]
     if not result.right and result.moments:
-        rows.append((f"missed: {', '.join(moment.medium for moment in result.moments)}", "", "", "", "✗"))
+        rows.append((f"missed: {result.truth()}", "", "", "", "✗"))
     return rows or [("nothing matches", "", "", "", "✓")]
 
 
 def _row(answered: Answered, result: Result) -> tuple[str, ...]:
     hit = answered.hit
     mark = "✓" if answered.true else "" if result.moments else "✗"
-    return answered.medium, span(hit.start, hit.end), f"{hit.score:.2f}", reasons(hit.evidence), mark
+    return answered.medium, span(hit.start, hit.end), score(hit.score), reasons(hit.evidence), mark
 
 
 def _mark(mark: str) -> Text:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
+
+from mm.cli.text import span
 
 if TYPE_CHECKING:
     from mm.schemas import Hit, Kind
@@ -41,6 +44,10 @@ class Moment:
     medium: str
     start: float = 0.0
     end: float = float("inf")
+
+    def when(self) -> str:
+        """The stretch; nothing for a whole medium."""
+        return span(self.start, self.end) if isfinite(self.end) else ""
 
 
 @dataclass(frozen=True, slots=True)
