@@ -6,6 +6,7 @@ import hashlib
 import io
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -62,6 +63,36 @@ def test_the_same_bytes_are_one_item(api: Running) -> None:
     assert again.json()["job"]["id"] == first.json()["job"]["id"]
     assert again.json()["item"] == {**first.json()["item"], "tags": ["one", "two"]}
     assert api.blobs() == before
+
+
+def test_the_same_bytes_sent_at_once_are_one_item(api: Running) -> None:
+    data = media.picture(8)
+    before = api.blobs()
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda index: api.upload(data, f"{index}.png", f"tag{index}"), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [202]
+    assert len({answer.json()["item"]["id"] for answer in answers}) == 1
+    assert len({answer.json()["job"]["id"] for answer in answers}) == 1
+    item = api.client.get(f"/v1/media/{answers[0].json()['item']['id']}").json()
+    assert item["tags"] == [f"tag{index}" for index in range(6)]
+    assert len(api.blobs() - before) == 1
+
+
+def test_an_item_that_is_deleted_while_its_bytes_come_again_is_there_or_not_at_all(api: Running) -> None:
+    data = media.picture(9)
+    item_id = api.uploaded(data)["id"]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(10):
+            work = [
+                pool.submit(api.upload, data),
+                pool.submit(api.client.delete, f"/v1/media/{item_id}"),
+                pool.submit(api.upload, data),
+            ]
+            assert {done.result().status_code for done in work} <= {200, 202, 204, 404}
+            content = api.client.get(f"/v1/media/{item_id}/content")
+            assert (content.status_code, content.content == data) in {(200, True), (404, False)}
+            listed = api.client.get(f"/v1/media/{item_id}").status_code
+            assert listed == content.status_code
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -89,6 +90,22 @@ def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alon
         assert not loaded(main)
         assert sum(process.memory_full_info().pss for process in [main, *main.children(recursive=True)]) < ALL_PROCESSES_BYTES
         assert worker.terminate() == 0
+
+
+def test_two_workers_share_a_film(home: Home, bell: Bell) -> None:
+    sharing = replace(home, settings=home.settings.model_copy(update={"chunk_seconds": 8.0}))
+    job_id = home.add(film(LONG), "shared.mp4")
+    logs = home.settings.root.parent
+    with working(sharing, logs / "one.log"), working(sharing, logs / "other.log"):
+        for _ in range(3):
+            bell.ring_plan(job_id)
+        assert wait_final(home, job_id) == "done"
+    chunks = home.store.catalog.chunks(job_id)
+    assert len(chunks) >= 10
+    assert {chunk.attempts for chunk in chunks} == {1}
+    segments = home.segments(job_id)
+    assert each_second_once(segments, LONG)
+    assert home.store.catalog.counts().segments == len(segments)
 
 
 def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, bell: Bell, tools: Tools) -> None:
