@@ -113,11 +113,11 @@ def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path) -> Iterator
         yield service
 
 
-def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, str]:
+def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
     """The answer is a problem document of that kind; gives the document."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, str] = answer.json()
+    document: dict[str, Any] = answer.json()
     assert document["type"] == f"/problems/{slug}"
     assert document["title"]
     assert document["status"] == status

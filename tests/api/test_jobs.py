@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api import sse
-from mm.schemas import FINAL_STATES, JobEvent
+from mm.schemas import FINAL_STATES, JobEvent, JobState
 from tests.api import media
 from tests.api.conftest import Running, assert_problem
 
@@ -40,7 +40,7 @@ def listen(api: Running, job_id: str, after: int | None = None) -> Iterator[tupl
                 fields = {}
 
 
-def work(api: Running, job_id: str, end: str = "done") -> None:
+def work(api: Running, job_id: str, end: JobState = "done") -> None:
     """What a worker writes to the catalog on the way."""
     catalog = api.service.store.catalog
     catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
@@ -49,7 +49,7 @@ def work(api: Running, job_id: str, end: str = "done") -> None:
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "quarantined"])
-def test_a_stream_follows_a_job_to_its_end(api: Running, end: str) -> None:
+def test_a_stream_follows_a_job_to_its_end(api: Running, end: JobState) -> None:
     job_id = new_job(api, 100 + len(end))
     with ThreadPoolExecutor(1) as pool:
         events = listen(api, job_id)

@@ -172,8 +172,8 @@ def test_listing_filters_and_pages(api: Running) -> None:
     pictures = [api.uploaded(media.picture(seed), f"{seed}.png", "listed")["id"] for seed in range(20, 25)]
     sound = api.uploaded(media.sound(0.3, 300), "s.wav", "listed", "loud")["id"]
 
-    def listed(**query: object) -> list[str]:
-        return [item["id"] for item in api.client.get("/v1/media", params=query).json()["items"]]  # type: ignore[arg-type]
+    def listed(**query: str | list[str]) -> list[str]:
+        return [item["id"] for item in api.client.get("/v1/media", params=query).json()["items"]]
 
     assert listed(tag="listed") == [sound, *reversed(pictures)]
     assert listed(tag="listed", kind="image") == pictures[::-1]

@@ -100,7 +100,7 @@ class Open:
     def ask_with(self, name: str, data: bytes) -> None:
         file = {"name": name, "mimeType": "image/jpeg", "buffer": data}
         with self.page.expect_response("**/v1/search", timeout=WORK_MS):
-            self.page.set_input_files("#query-file", file)  # type: ignore[arg-type]
+            self.page.set_input_files("#query-file", file)
         expect(self.page.locator("#answer")).to_have_attribute("aria-busy", "false")
 
     def keep(self, name: str) -> None:
@@ -266,7 +266,7 @@ def test_nothing_matches_and_a_bad_question_are_said(opened: Open, filled: Runni
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_every_screen_in_both_themes(service: Running, browser: Browser, filled: Running, width: int, theme: str) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 860}, color_scheme=theme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": 860}, color_scheme=theme)
     opened = Open(page, [])
     page.goto(service.url)
     expect(opened.card("evening.mp4")).to_be_visible()
