@@ -68,7 +68,7 @@ def calibrate(data: Path, spoken: Path, out: Path, weights: Path | None, texts: 
 @click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
 @options.as_json
 def recall(data: Path, split: str, weights: Path | None, as_json: bool) -> None:
-    """Measure how well captions find their pictures, and pictures their captions, with a weights file as it is served."""
+    """Measure how well captions find their pictures, with the weights as they are served."""
     from mm.spaces.registry import WEIGHTS
     from mm.training.align_evaluate import evaluate
 

@@ -25,6 +25,15 @@ class Retrieval:
     text_to_image: dict[int, float]
     image_to_text: dict[int, float]
 
+    def table(self) -> str:
+        """The recalls as a Markdown table."""
+        ks = sorted(self.text_to_image)
+        head = "| | " + " | ".join(f"R@{k}" for k in ks) + " |"
+        rule = "| --- |" + " --- |" * len(ks)
+        rows = [("text to image", self.text_to_image), ("image to text", self.image_to_text)]
+        body = [f"| {name} | " + " | ".join(f"{recalls[k]:.1f}" for k in ks) + " |" for name, recalls in rows]
+        return "\n".join([head, rule, *body])
+
 
 def recall(scores_NM: Float, picture_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
     """Recall at each k, both ways, from scores of N pictures against M captions.

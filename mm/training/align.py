@@ -11,19 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed
 
-from mm.evaluation.retrieval import Retrieval, recall_of_vectors
-from mm.models.image import ImageTower
 from mm.training.align_card import align_card
 from mm.training.align_config import AlignConfig
 from mm.training.align_data import load_split
+from mm.training.align_evaluate import evaluate
 from mm.training.align_run import Alignment
 from mm.training.align_runs import OnProgress, averaged_runs
 from mm.training.averages import mean_weights
-from mm.training.captioned import load_pictures, read_captioned
+from mm.training.captioned import read_captioned
 from mm.training.checkpoint import write_encoder
 from mm.training.files import replacing
 from mm.training.sentences import class_sentences, sentence_vectors
@@ -47,21 +45,6 @@ def align(config: AlignConfig, on_progress: OnProgress) -> Path:
             with replacing(config.out / "CARD.md") as file:
                 file.write(align_card(config, evaluate(weights, config.data, kept)).encode())
     return weights
-
-
-def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev") -> Retrieval:
-    """Recalls of a weights file as it is served: exported graph, on the CPU. Reproduces the numbers of the card.
-
-    Graphs and vectors of sentences are kept in the folder `cache`. Raises `InvalidInput` for data that cannot be read and
-    `Corrupt` for a file that holds no image tower.
-    """
-    rows = read_captioned(data, split)
-    tower = ImageTower(weights, cache)
-    pictures = load_pictures(rows, tower.size)
-    sentences = [caption for row in rows for caption in row.captions]
-    captions = sentence_vectors(sentences, cache / f"{split}.npz")
-    picture_of_caption = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
-    return recall_of_vectors(tower.embed(list(pictures)), captions, picture_of_caption)
 
 
 @contextmanager

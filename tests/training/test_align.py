@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,11 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.numpy import load_file
 
+from mm.cli.train import command
 from mm.errors import Corrupt, InvalidInput
-from mm.training.align import align, evaluate
+from mm.training.align import align
 from mm.training.align_config import AlignConfig
+from mm.training.align_evaluate import evaluate
 from mm.training.align_losses import Contrast
 
 PHASES = ["trunk, epoch 1", "run-0, epoch 2", "run-0, epoch 3", "run-7, epoch 2", "run-7, epoch 3"]
@@ -77,10 +81,21 @@ def test_the_card_says_what_the_shipped_file_does(
     config, _ = finished
     card = (config.out / "CARD.md").read_text()
     found = evaluate(config.out / "image.safetensors", config.data, tmp_path)
-    assert f"| text to image | {' | '.join(f'{value:.1f}' for value in found.text_to_image.values())} |" in card
-    assert f"| image to text | {' | '.join(f'{value:.1f}' for value in found.image_to_text.values())} |" in card
+    assert found.table() in card
     assert "- epochs: 3" in card
     assert str(config.out) not in card  # a card is for others
+
+
+def test_the_numbers_of_a_weights_file_are_one_command(
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]],
+) -> None:
+    config, _ = finished
+    arguments = ["recall", "--data", str(config.data), "--weights", str(config.out / "image.safetensors")]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0
+    assert result.output.strip() in (config.out / "CARD.md").read_text()
+    told = CliRunner().invoke(command, [*arguments, "--json"])
+    assert json.loads(told.output).keys() == {"text_to_image", "image_to_text"}
 
 
 def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
