@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 def open_decoder(choice: str, media: AvFile, facts: Facts, path: str) -> Decoder:
     """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which docs/decisions/0003-decoder.md explains.
 
-    Raises `MediaError` where `decord` is forced and not exact on this file.
+    Raises `MediaError` where `decord` is named and not exact on this film.
     """
+    if choice == "decord":
+        from mm.media.decord_decoder import DecordDecoder
+
+        return DecordDecoder(media, facts, path)
     return PyavDecoder(media, facts.origin)

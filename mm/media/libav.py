@@ -9,6 +9,8 @@ Version = tuple[int, int, int]
 MAGICYUV_FIXES: dict[tuple[int, int], int] = {(7, 1): 5, (8, 0): 3, (8, 1): 2}
 """FFmpeg release line: its first release without CVE-2026-8461. Lines from 8.2 on never had it; older ones are not mended."""
 
+DECORD = "MM_DECODER is decord, which carries an FFmpeg 4 of 2021 without the fixes made since: set it to auto."
+
 
 def libavcodec_version() -> Version:
     """Version of the libavcodec that PyAV carries."""
@@ -25,9 +27,13 @@ def ffmpeg_version() -> str:
     return str(av.ffmpeg_version_info)
 
 
-def known_holes(version: str | None = None) -> list[str]:
-    """One sentence for each hole that an FFmpeg release, by default the installed one, is known to have."""
+def known_holes(version: str | None = None, *, decoder: str = "auto") -> list[str]:
+    """One sentence for each known hole of an FFmpeg release, by default the installed one, and of the decoder that is forced."""
     version = ffmpeg_version() if version is None else version
+    return _holes_of(version) + ([DECORD] if decoder == "decord" else [])
+
+
+def _holes_of(version: str) -> list[str]:
     found = re.match(r"n?(\d+)\.(\d+)(?:\.(\d+))?", version)
     if found is None:
         return [f"FFmpeg calls itself {version!r}: whether it has the fix of CVE-2026-8461 cannot be told."]
