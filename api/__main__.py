@@ -85,15 +85,23 @@ def serve(settings: Settings) -> None:
     configure_logs(settings.log_level)
     listener = bind(settings.host, settings.port)
     address = listener.getsockname()[:2]
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     structlog.get_logger().info("listening", host=address[0], port=address[1])
-    Server(config, settings.root / "run" / "api.json", address).run(sockets=[listener])
+    server = Server(config, settings.root / "run" / "api.json", address)
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:  # the server's way to say that the application did not start
+        failure = getattr(app.state, "failure", None)
+        if isinstance(failure, MMError):
+            raise failure from None
+        raise
 
 
 def main() -> int:

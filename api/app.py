@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -14,6 +14,7 @@ from api.observe import Observe
 from api.origin import SameOrigin
 from api.routes import embeddings, health, jobs, media, models, page, search
 from api.service import open_service
+from mm.errors import MMError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,8 +30,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with open_service(settings, metrics) as service:
-            app.state.service = service
+        with ExitStack() as stack:
+            try:
+                app.state.service = stack.enter_context(open_service(settings, metrics))
+            except MMError as error:
+                app.state.failure = error  # the server itself only says that the start failed
+                raise
             yield
 
     app = FastAPI(title="mm", summary=SUMMARY, version=mm.__version__, lifespan=lifespan, redoc_url=None, docs_url=None)

@@ -77,7 +77,8 @@ def _stack(settings: Settings, lock: HomeLock) -> Iterator[Stack]:
     """The service, with a port of its own, for this machine only. When it gave up, that is why nothing answers."""
     from mm.cli.stack import Stack
 
-    with Stack(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), say, lock) as stack:
+    say(f"starting the service on {settings.root}")
+    with Stack(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), warn=say, lock=lock) as stack:
         try:
             yield stack
         except Unavailable as error:

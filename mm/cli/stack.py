@@ -37,15 +37,24 @@ class Stack:
     A part that dies before all was ready once is a failure of the stack; later it is started again.
     """
 
-    def __init__(self, settings: Settings, say: Say = lambda line: None, lock: HomeLock | None = None) -> None:
-        """`lock` is the right to run on the home folder, if it was taken already."""
+    def __init__(
+        self,
+        settings: Settings,
+        say: Say = lambda line: None,
+        *,
+        warn: Say | None = None,
+        lock: HomeLock | None = None,
+    ) -> None:
+        """`say` hears how the start goes, `warn` of deaths later. `lock` is the right to run on the folder, if taken already."""
         self.settings = settings
         self.url = ""
         self._say = say
+        self._warn = warn or say
         self._parts: dict[str, Process] = {}  # in the order of their start
         self._restarts = Restarts()
         self._failure: MMError | None = None
         self._unready = "the service has not answered yet"
+        self._waiting_for: set[str] = set()
         self._alive = threading.Event()
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -163,7 +172,7 @@ class Stack:
             if status is not None:
                 self._bury(name, part, status)
         for name in self._restarts.due(time.monotonic()):
-            self._say(f"starting the {name} again")
+            self._warn(f"starting the {name} again")
             self._parts[name].start()
             self._restarts.started(name, time.monotonic())
 
@@ -172,7 +181,7 @@ class Stack:
         if not self._ready.is_set():
             raise Unavailable(f"The {name} stopped at its start: {words or _ending(status)} See {part.log}.")
         pause = self._restarts.died(name, time.monotonic())
-        self._say(f"the {name} stopped ({_ending(status)}: {words or 'no words'}); it is started again in {pause:.0f} s")
+        self._warn(f"the {name} stopped ({_ending(status)}: {words or 'no words'}); it is started again in {pause:.0f} s")
 
     def _look(self) -> None:
         """Ask the service what it still lacks, and say so when that changed."""
@@ -186,10 +195,12 @@ class Stack:
             self._ready.set()
             self._say("ready")
             return
-        missing = "; ".join(clean(check.detail).rstrip(".") for check in readiness.checks if check.required and not check.ok)
-        if missing != self._unready:
-            self._unready = missing
-            self._say(f"waiting: {missing}")
+        missing = [check for check in readiness.checks if check.required and not check.ok]
+        self._unready = "; ".join(clean(check.detail).rstrip(".") for check in missing)
+        names = {check.name for check in missing}
+        if names != self._waiting_for:  # details change all the time
+            self._waiting_for = names
+            self._say(f"waiting for {' and '.join(sorted(names))}")
 
     def _stop(self) -> None:
         for name, seconds in STOP_SECONDS.items():

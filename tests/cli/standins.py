@@ -17,7 +17,7 @@ class Api(BaseHTTPRequestHandler):
     folder: Path
 
     def do_GET(self) -> None:
-        ready = not (self.folder / "not-ready").exists()
+        ready = not any((self.folder / name).exists() for name in ("not-ready", "worker-dies"))
         checks = [{"name": "space", "ok": ready, "detail": "The space is away.\nVery far."}]
         body = json.dumps({"ready": ready, "checks": checks} if self.path == "/readyz" else {"version": "0"}).encode()
         self.send_response(200 if ready or self.path != "/readyz" else 503)

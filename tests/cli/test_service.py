@@ -97,14 +97,22 @@ def test_nothing_outlives_a_service_that_is_killed(home: Path) -> None:
         wait_until_gone(pids)
 
 
+def test_what_keeps_the_service_from_starting_is_one_sentence(tmp_path: Path) -> None:
+    broken = {**environment(tmp_path / "home"), "MM_SPACE": "huge"}
+    done = subprocess.run(mm_command("serve", "--port", "0"), env=broken, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "The API stopped at its start: There is no space 'huge'" in done.stderr.splitlines()[-1]
+
+
 def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> None:
     video = tmp_path / "v.mp4"
     video.write_bytes(media.video(30.0, seed=3))
     command = mm_command("add", str(video))
     with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        while "worker" not in process.stderr.readline():
+        while running(home) is None:
             assert process.poll() is None
+            time.sleep(0.05)
         pids = family(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130

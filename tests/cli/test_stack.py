@@ -105,7 +105,7 @@ def test_what_is_missing_is_said(settings: Settings, tmp_path: Path, monkeypatch
     sentence = r"not ready after 1 s: The space is away\. Very far"
     with pytest.raises(Unavailable, match=sentence), Stack(settings, lines.append) as stack:
         stack.wait_ready()
-    assert lines[3:] == ["waiting: The space is away. Very far"]
+    assert lines[3:] == ["waiting for space"]
 
 
 def test_one_folder_has_one_service(settings: Settings) -> None:
