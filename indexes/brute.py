@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from datetime import UTC, datetime
 from itertools import groupby
@@ -13,9 +14,10 @@ from indexes.parts import TOUCH_SECONDS
 from indexes.search import SearchEvidence, SearchHit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from indexes.rows import ItemRow, StoredEvidence
+    from indexes.rows import FoundEvidence, ItemRow, StoredEvidence
+    from indexes.shards import Half
     from indexes.store import Store
     from mm.schemas import EvidenceKind, Filters
     from mm.spaces.types import Question
@@ -24,18 +26,20 @@ if TYPE_CHECKING:
 def search_brute(store: Store, question: Question, k: int, filters: Filters, floor: float) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
     catalog, space = store.catalog, question.space
+    vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
     published = catalog.changes_after(0, space, 1 << 62).published
     rows = catalog.stored_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
         evidence = list(of_item)
-        item = catalog.get_item(catalog.found_evidence([evidence[0].pk])[evidence[0].pk].item_id)
+        shown = catalog.found_evidence([row.pk for row in evidence])
+        item = catalog.get_item(shown[evidence[0].pk].item_id)
         if item is None or not passes(item, filters):
             continue
         run: list[tuple[StoredEvidence, SearchHit]] = []
         for _, of_segment in groupby(evidence, lambda row: row.segment_index):
             pieces = list(of_segment)
-            hit = _score(store, item.id, pieces, question)
+            hit = _score(shown, vectors, item.id, pieces, question)
             if hit is None or hit.score < floor:
                 continue
             if run and not _touch(run[-1][0], pieces[0]):
@@ -58,18 +62,24 @@ def passes(item: ItemRow, filters: Filters) -> bool:
     )
 
 
-def _score(store: Store, item_id: str, pieces: Sequence[StoredEvidence], question: Question) -> SearchHit | None:
+def _score(
+    shown: Mapping[int, FoundEvidence],
+    vectors: Callable[[str], Mapping[EvidenceKind, Half]],
+    item_id: str,
+    pieces: Sequence[StoredEvidence],
+    question: Question,
+) -> SearchHit | None:
     best: dict[EvidenceKind, SearchEvidence] = {}
     for row in pieces:
         for probe in question.probes:
             if probe.kind != row.kind:
                 continue
-            vector = store.shards.read(row.shard_id, question.space).vectors[row.kind][row.row].astype(np.float64)
+            vector = vectors(row.shard_id)[row.kind][row.row].astype(np.float64)
             score = 1.0 / (1.0 + math.exp(-(float(vector @ probe.weight) + probe.bias)))
             if row.kind not in best or score > best[row.kind].score:
-                shown = store.catalog.found_evidence([row.pk])[row.pk]
+                piece = shown[row.pk]
                 cosine = float(vector @ probe.direction)
-                best[row.kind] = SearchEvidence(row.kind, score, cosine, shown.start, shown.end, shown.text)
+                best[row.kind] = SearchEvidence(row.kind, score, cosine, piece.start, piece.end, piece.text)
     if not best:
         return None
     score = 1.0 - math.prod(1.0 - piece.score for piece in best.values())

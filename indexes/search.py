@@ -72,7 +72,8 @@ class Searcher:
         self._every = settings.refresh_seconds
         self._index = Index(store, space_id)
         self._manifest: Manifest | None = None
-        self._snapshot: Snapshot = EMPTY
+        self.snapshot: Snapshot = EMPTY
+        """What searches look at now."""
         self._refreshing = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="searcher", daemon=True)
@@ -86,7 +87,7 @@ class Searcher:
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
         self._thread.join()
-        self._snapshot = EMPTY
+        self.snapshot = EMPTY
 
     def refresh(self, seconds: float = WAIT_SECONDS) -> None:
         """Look for what is new or gone, now. Searches that start after it see all that was committed before it.
@@ -113,7 +114,7 @@ class Searcher:
         _check(question, self._space, k, floor)
         chosen = self._catalog.select_items(filters)
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
-        moments = best_moments(self._snapshot, question.probes, keys, k, strength_of(floor))
+        moments = best_moments(self.snapshot, question.probes, keys, k, strength_of(floor))
         return self._dress(moments, question.probes)
 
     def _look(self, seconds: float) -> None:
@@ -135,7 +136,7 @@ class Searcher:
         if manifest is not None and manifest != self._manifest:
             parts = self._index.open(manifest)
             self._manifest = manifest
-            self._snapshot = Snapshot(manifest.upto, parts, np.asarray(sorted(manifest.dead), dtype=np.int64))
+            self.snapshot = Snapshot(manifest.upto, parts, np.asarray(sorted(manifest.dead), dtype=np.int64))
 
     def _follow(self) -> None:
         log = structlog.get_logger()
