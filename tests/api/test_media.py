@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from PIL import Image
 
 from tests.api import media
 from tests.api.conftest import Running, assert_problem
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,14 +149,8 @@ def test_an_upload_that_was_cut_off_leaves_nothing(api: Running) -> None:
     with socket.create_connection((host, port), timeout=10) as connection:
         connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {8 << 20}\r\n\r\n".encode())
         connection.sendall(media.sound(20.0))
-        deadline = time.monotonic() + 5
-        while api.blobs() == before and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert len(api.blobs() - before) == 1, "the upload is on its way to disk"
-    deadline = time.monotonic() + 5
-    while api.blobs() != before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert api.blobs() == before
+        wait_for(lambda: len(api.blobs() - before) == 1, "the upload is on its way to disk")
+    wait_for(lambda: api.blobs() == before, "nothing is left of it")
 
 
 def test_a_page_of_another_origin_changes_nothing(api: Running) -> None:
@@ -183,7 +177,7 @@ def test_listing_filters_and_pages(api: Running) -> None:
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        query = {"tag": "listed", "limit": 2} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, str | int] = {"tag": "listed", "limit": 2, **({"cursor": cursor} if cursor else {})}
         page = api.client.get("/v1/media", params=query).json()
         seen += [item["id"] for item in page["items"]]
         if (cursor := page["next"]) is None:

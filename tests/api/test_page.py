@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_g
 CHROMIUM = shutil.which("chromium")
 PICTURES = os.environ.get("PAGE_PICTURES")
 WORK_MS = 60_000  # for what a worker has to do first
+expect.set_options(timeout=30_000)
 SCENE_SECONDS = 4
 SCENES = ("coffee.png", "rocket.jpg", "chelsea.png", "astronaut.png")
 PHOTOS = Path(str(distribution("scikit-image").locate_file("skimage/data")))
