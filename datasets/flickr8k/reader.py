@@ -1,0 +1,45 @@
+"""Flickr8k as its authors give it -> the `captions.jsonl` that training reads. Loaded or run by path; needs only Python.
+
+python datasets/flickr8k/reader.py FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypedDict
+
+LISTS = {"train": "Flickr_8k.trainImages.txt", "dev": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt"}
+
+
+class Row(TypedDict):
+    """One picture: its file's name, what people said of it, and its split."""
+
+    image: str
+    captions: list[str]
+    split: str
+
+
+def read(folder: Path) -> Iterator[Row]:
+    """Rows of all splits, in the lists' order. Raises `ValueError` for a listed picture without captions."""
+    captions: dict[str, list[str]] = {}
+    for line in (folder / "Flickr8k.token.txt").read_text(encoding="utf-8").splitlines():
+        name, _, caption = line.partition("\t")
+        captions.setdefault(name.partition("#")[0], []).append(caption.strip())
+    for split, file in LISTS.items():
+        for image in (folder / file).read_text(encoding="utf-8").split():
+            if image not in captions:
+                raise ValueError(f"{file} lists {image}, which Flickr8k.token.txt does not describe.")
+            yield {"image": image, "captions": captions[image], "split": split}
+
+
+def main(folder: Path) -> None:
+    """Write `captions.jsonl` into the folder."""
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in read(folder)]
+    (folder / "captions.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
