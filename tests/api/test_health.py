@@ -10,6 +10,7 @@ from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import Running, running
 from tests.workers.broker import Broker
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,19 @@ def test_a_full_or_locked_disk_is_noticed(tmp_path: Path) -> None:
         assert not checks["blobs"]["ok"]
         blobs.unlink()
         (tmp_path / "away").rename(blobs)
+
+
+def test_an_index_that_no_longer_follows_is_noticed(tmp_path: Path) -> None:
+    with running(Settings(home=tmp_path, refresh_seconds=1000.0)) as api:
+
+        def index() -> dict[str, object]:
+            checks = api.client.get("/readyz").json()["checks"]
+            return next(check for check in checks if check["name"] == "index")
+
+        wait_for(lambda: index()["ok"] is True, "the index was looked at once")
+        api.service.searcher.refreshed_at = time.time() - 5000.0
+        assert index()["ok"] is False
+        assert "what is new" in str(index()["detail"])
 
 
 def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:
