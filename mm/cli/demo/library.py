@@ -51,13 +51,11 @@ SOUND = (Recording("dickens", 5.0), Recording("beckett", 70.0))  # of the film: 
 
 QUESTIONS = (
     Question("a photographer with a camera on a tripod", seen("photographer")),
-    Question("a man on a bicycle in a busy street", seen("cyclist")),
+    Question("a cyclist waits in traffic", seen("cyclist")),
     Question("a red motorcycle", seen("motorcycle")),
-    Question("a close up of a cat", seen("cat")),
-    Question("a cup of coffee on a table", seen("coffee")),
-    Question("a woman in an orange suit smiles", seen("astronaut")),
-    Question("a cartoon rabbit in the grass", seen("rabbit")),
     Question("a man in a suit sits in a car", seen("driver")),
+    Question("a rocket launch at night", seen("rocket")),
+    Question("a woman in an orange suit smiles", seen("astronaut")),
     Question("it was the age of wisdom", said("dickens", 4.8, 6.6), kinds=("video",)),
     Question("the winter of despair", said("dickens", 17.3, 20.8), kinds=("video",)),
     Question("ever tried, ever failed", said("beckett", 0.1, 3.1)),
