@@ -78,8 +78,8 @@ def answer_one(request: Head, out: BinaryIO, cache: FactsCache) -> None:
         error = caught
     except BrokenPipeError:
         sys.exit(0)
-    except Exception as caught:  # noqa: BLE001 - whatever a hostile file makes a decoder raise
-        error = MediaError(name, "unreadable", f"decoding it failed with {type(caught).__name__}: {caught}")
+    except Exception as caught:  # noqa: BLE001 - whatever a hostile file makes a library raise
+        error = MediaError(name, "unreadable", f"decoding it fails with {type(caught).__name__}: {caught}")
     else:
         answer.send({"what": "done", "cpu": used_cpu_seconds()})
         return

@@ -1,7 +1,7 @@
 """decord, only where it is proven exact. See docs/decisions/0003-decoder.md.
 
-It numbers frames and knows no clock: its frame n is taken to be that of the n-th packet in the order of presentation. That holds for
-H.264 at one rate in MP4, from time 0, without an edit list, in closed groups; everything else is refused.
+It numbers frames and knows no clock: its frame n is taken to be that of the n-th packet in the order of presentation. That holds
+for H.264 at one rate in MP4, from time 0, without an edit list, in closed groups; everything else is refused.
 """
 
 from __future__ import annotations

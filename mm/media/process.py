@@ -96,19 +96,19 @@ class DecodingChild:
             self.kill()
             raise MediaError(name, died.reason, died.detail) from died
 
-    def kill(self) -> None:
-        """End it at once, wait until it is gone, close the pipes. May be called again."""
+    def end(self) -> None:
+        """Make it die. Whoever waits for its answer notices."""
         with suppress(ProcessLookupError):
             self._process.kill()
+
+    def kill(self) -> None:
+        """End it at once, wait until it is gone, close the pipes. May be called again."""
+        self.end()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     @property
     def alive(self) -> bool:

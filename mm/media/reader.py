@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mm.errors import InvalidInput, NotFound, Unavailable
+from mm.errors import InvalidInput, MediaError, NotFound, Unavailable
 from mm.media.process import DecodingChild
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
@@ -27,6 +27,7 @@ DecoderChoice = Literal["auto", "pyav", "decord"]
 MAX_CHILDREN = 3
 """Requests that run side by side; more of them wait."""
 RATES = range(1000, 192_001)
+CLOSED = "The media reader is closed."
 
 
 class MediaReader:
@@ -70,31 +71,35 @@ class MediaReader:
         """End all children. What is being read in other threads fails."""
         with self._lock:
             self._closed = True
-            children = [*self._idle, *self._busy]
-            self._idle.clear()
-        for child in children:
+            idle, busy = self._idle, list(self._busy)
+            self._idle = []
+        for child in busy:
+            child.end()  # its pipes are closed by the thread that reads from them
+        for child in idle:
             child.kill()
         self._starter.shutdown()
 
     def probe(self, path: Path, name: str) -> MediaInfo:
         """What a file is. Its content decides, not its name; a picture is decoded as a whole, of all else the first frame."""
         head, _ = self._answer("probe", path, name, {})
-        return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
+        with _sense(name):
+            return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
         """A picture, or the first frame of a video, upright, (height, width, 3); no side over `longest`."""
-        return _shaped(*self._answer("image", path, name, {"longest": _checked_longest(longest)}))
+        return self._picture("image", path, name, {"longest": _checked_longest(longest)})
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
         """What a video shows at `time` seconds; before the first frame that one, after the last the last."""
         if not isfinite(time):
             raise InvalidInput(f"A time of {time} s is on no clock.")
-        return _shaped(*self._answer("frame_at", path, name, {"time": time, "longest": _checked_longest(longest)}))
+        return self._picture("frame_at", path, name, {"time": time, "longest": _checked_longest(longest)})
 
     def keyframes(self, path: Path, name: str) -> list[float]:
         """Times of the frames that decoding can start at, ascending; found without decoding."""
         head, _ = self._answer("keyframes", path, name, {})
-        return [float(time) for time in head["times"]]  # type: ignore[attr-defined]
+        with _sense(name):
+            return [float(time) for time in head["times"]]  # type: ignore[attr-defined]
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
         """Frames shown in [start, end): at most `fps` a second and the first of each shot, none that shows the same again.
@@ -122,24 +127,28 @@ class MediaReader:
         filled = 0
         with self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate}) as answers:
             for _, body in answers:
-                block = np.frombuffer(body, np.float32)
-                samples[filled : filled + len(block)] = block
+                with _sense(name):
+                    block = np.frombuffer(body, np.float32)
+                    samples[filled : filled + len(block)] = block
                 filled += len(block)
         return samples
 
     def _frames(self, path: Path, name: str, arguments: Head) -> Iterator[Frame]:
         with self._answers("frames", path, name, arguments) as answers:
             for head, body in answers:
-                yield Frame(
-                    time=head["time"],  # type: ignore[arg-type]
-                    image=_shaped(head, body),
-                    cut=bool(head["cut"]),
-                    cut_time=head["cut_time"],  # type: ignore[arg-type]
-                )
+                with _sense(name):
+                    time, cut_time = float(head["time"]), float(head["cut_time"])  # type: ignore[arg-type]
+                    frame = Frame(time, _shaped(head, body), bool(head["cut"]), cut_time)
+                yield frame
+
+    def _picture(self, do: str, path: Path, name: str, arguments: Head) -> RGB:
+        head, body = self._answer(do, path, name, arguments)
+        with _sense(name):
+            return _shaped(head, body)
 
     def _answer(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
         """The answer to a request that has just one."""
-        with self._answers(do, path, name, arguments) as answers:
+        with self._answers(do, path, name, arguments) as answers, _sense(name):
             (answer,) = answers
             return answer
 
@@ -151,6 +160,10 @@ class MediaReader:
         try:
             with closing(child.ask(do, path, name, self._decoder, arguments)) as answers:
                 yield answers
+        except MediaError as error:
+            if self._closed:
+                raise Unavailable(CLOSED) from error
+            raise
         finally:
             self._give_back(child)
 
@@ -160,7 +173,7 @@ class MediaReader:
         try:
             with self._lock:
                 if self._closed:
-                    raise Unavailable("The media reader is closed.")
+                    raise Unavailable(CLOSED)
                 child = self._idle.pop() if self._idle else None
             if child is not None and not child.alive:
                 child.kill()
@@ -183,6 +196,15 @@ class MediaReader:
         if not keep:
             child.kill()
         self._slots.release()
+
+
+@contextmanager
+def _sense(name: str) -> Iterator[None]:
+    """What a child says is not trusted to make sense: a decoder that was taken over by a file may say anything."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise MediaError(name, "crashed", "the decoder lost its way and gave an answer without sense") from error
 
 
 def _shaped(head: Head, body: bytearray) -> RGB:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MARGIN = 0.05  # s on either side of the span that the resampler's filter gets to see
 PRE_ROLL = 0.5  # s decoded and thrown away before that: MP3 and Vorbis lean on frames before
 BLOCK = 1 << 16  # samples
+NATIVE_RATES = range(1_000, 768_001)  # of sound that is worth hearing; a damaged header may claim any
 FULL_SCALE = {"rematrix_maxval": "1"}  # channels that are all as loud as can be do not add up to more than 1
 
 
@@ -42,6 +43,8 @@ def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator
     if head is None:
         raise MediaError(media.name, "unreadable", "none of its sound can be decoded")
     native = head[1].sample_rate
+    if native not in NATIVE_RATES:
+        raise MediaError(media.name, "unreadable", f"its sound claims to have {native} samples a second")
     common = gcd(native, rate)
     native_step, step = native // common, rate // common
     begin = floor((first - MARGIN * rate) / step)  # in steps, at which both grids meet

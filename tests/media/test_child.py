@@ -115,10 +115,10 @@ def test_a_picture_that_takes_too_much_memory(own: MediaReader, tmp_path: Path) 
     assert own.image(tmp_path / "small.png", "small.png").shape == (90, 90, 3)
 
 
-@pytest.mark.parametrize("own", [Limits(cpu_seconds=1)], indirect=True)
+@pytest.mark.parametrize("own", [Limits(cpu_seconds=1, output_bytes=1 << 40)], indirect=True)
 def test_a_film_that_takes_too_much_time(own: MediaReader, tmp_path: Path) -> None:
     times = [Fraction(0), Fraction(14_000)]  # one picture on the screen for hours: small, and endless work
-    path = write(tmp_path / "slow.mp4", Track(times, width=1280, height=720, rate=Fraction(25)))
+    path = write(tmp_path / "slow.mp4", Track(times, width=1920, height=1080, rate=Fraction(25)))
     with pytest.raises(MediaError, match=r"slow\.mp4.*processor time") as raised:
         deque(own.frames(path, "slow.mp4", Span(0, 14_000), 2.0), maxlen=0)
     assert raised.value.reason == "timeout"
@@ -223,6 +223,15 @@ def test_a_closed_reader_says_so_and_has_no_children(film: Path) -> None:
     assert len(children()) == before
     with pytest.raises(Unavailable, match="closed"):
         reader.probe(film, "film.mp4")
+
+
+def test_closing_ends_what_other_threads_read(film: Path) -> None:
+    reader = MediaReader()
+    frames = reader.frames(film, "film.mp4", END, 1000.0)
+    next(frames)
+    reader.close()
+    with pytest.raises(Unavailable, match="closed"):
+        list(frames)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the child notices at its next answer")

@@ -71,6 +71,28 @@ def seen(reader: MediaReader, path: Path, *spans: Span, fps: float = ALL) -> lis
     return frames[:1] + [after for before, after in pairwise(frames) if after[1] != before[1]]
 
 
+@pytest.mark.parametrize(
+    ("container", "options"),
+    [
+        ("mp4", {"movflags": "faststart"}),
+        ("mp4", {"movflags": "frag_keyframe+delay_moov"}),
+        ("mp4", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}),
+        ("matroska", {"live": "1", "cluster_time_limit": "500"}),
+        ("matroska", {"reserve_index_space": "10000"}),
+        ("mpegts", {"mpegts_m2ts_mode": "1"}),
+    ],
+    ids=str,
+)
+def test_ways_to_write_a_container(reader: MediaReader, tmp_path: Path, container: str, options: dict[str, str]) -> None:
+    path = write(tmp_path / "film", Track(RATE, options=REORDERED), Clicks([0.5, 1.5], 2.0), container=container, **options)
+    lead = reader.keyframes(path, "film")[0]  # without an edit list, sound starts in front of the first picture
+    assert 0 <= lead < 0.13
+    times = [float(time) + lead for time in RATE]
+    assert_times(seen(reader, path, Span(0.0, END)), times)
+    assert_times(seen(reader, path, *spans(0.0, 0.5, 0.96 + lead, END)), times)
+    assert reader.probe(path, "film").duration == pytest.approx(2.0 + lead, abs=0.05)
+
+
 def spans(*edges: float) -> list[Span]:
     return [Span(start, end) for start, end in pairwise(edges)]
 
