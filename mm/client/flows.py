@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -229,7 +230,9 @@ def _part(field: str, source: Source) -> Part:
 
 def _size(path: Path) -> int:
     try:
-        with path.open("rb") as file:  # not stat alone: a file that may not be read is refused before anything is sent
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise InvalidInput(f"{path} cannot be read: it is no regular file.")
+        with path.open("rb") as file:  # a file that may not be read is refused before anything is sent
             return file.seek(0, 2)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
@@ -242,7 +245,5 @@ def _data_url(source: Path | bytes) -> str:
 def _bytes(source: Path | bytes) -> bytes:
     if isinstance(source, bytes):
         return source
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{source} cannot be read: {error.strerror}.") from error
+    _size(source)
+    return source.read_bytes()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+import mm
 from mm.client import events
 from mm.errors import ERRORS, InvalidInput, MediaError, MMError, NotFound, Unavailable
 from tests.client import shapes
@@ -139,10 +141,35 @@ def test_events_that_are_none(script: Script, face: Face) -> None:
 
 
 def test_events_may_be_left_early(script: Script) -> None:
-    import mm
-
     script.on("/v1/jobs/j1/events", streaming(shapes.event(1), shapes.event(2)))
     with mm.Client(script.url) as client:
         feed = client.events("j1")
         assert next(feed).id == 1
         feed.close()
+
+
+def test_waiting_may_be_cancelled(script: Script) -> None:
+    script.on("/v1/jobs/j1/events", lambda handler: (handler.stream(shapes.event(1)), released.wait(20))[0])
+    released = threading.Event()
+
+    async def wait_a_little() -> None:
+        async with mm.AsyncClient(script.url) as client:
+            heard = asyncio.Event()
+            waiting = asyncio.create_task(client.wait("j1", on_progress=lambda fraction, stage: heard.set()))
+            await heard.wait()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+    asyncio.run(wait_a_little())
+    released.set()
+
+
+def test_waiting_may_be_interrupted(script: Script) -> None:
+    script.on("/v1/jobs/j1/events", streaming(shapes.event(1), shapes.event(2)))
+
+    def interrupt(fraction: float, stage: str) -> None:
+        raise KeyboardInterrupt
+
+    with mm.Client(script.url) as client, pytest.raises(KeyboardInterrupt):
+        client.wait("j1", on_progress=interrupt)

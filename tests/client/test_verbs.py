@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,9 @@ def test_a_path_may_be_text_and_bytes_need_a_name(script: Script, face: Face, tm
         face.call(script.url, "add", b"89")
 
 
-@pytest.mark.parametrize("what", ["missing.png", "."])
+@pytest.mark.parametrize("what", ["missing.png", ".", "pipe"])
 def test_a_file_that_cannot_be_read_is_one_sentence(face: Face, tmp_path: Path, what: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidInput, match="cannot be read"):
         face.call("http://127.0.0.1:9", "add", tmp_path / what)
 
