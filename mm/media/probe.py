@@ -61,52 +61,58 @@ def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], No
     kind = find_kind(file, name)
     if kind.opened_by == "pillow":
         still = Still(file, name, kind, limits.pixels)
-        if still.frames == 1:
-            still.rgb(None)
-            info = MediaInfo(
-                "image", kind.container, kind.content_type, 0.0, still.width, still.height, 0, 0.0, kind.container, ""
+        if not still.animated:
+            still.load()
+            size = still.width, still.height
+            return Facts(
+                kind, MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, ""), Fraction(0)
             )
-            return Facts(kind, info, Fraction(0))
         kind = sniff.GIF_FILM
-    return _film_facts(file, name, kind, limits, alive)
+    return _facts_of_time(file, name, kind, limits, alive)
 
 
-def _film_facts(file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None]) -> Facts:
+def _facts_of_time(file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None]) -> Facts:
+    """Facts of what takes time: a video or a sound."""
     with AvFile(file, name, kind, limits.pixels, alive) as media:
         start = _find_start(media)
         media.rewind()
-        end = _find_end(media)
-        duration = end - start.origin
+        duration = _find_end(media) - start.origin
         if duration > limits.duration:
             raise TooLarge(
                 f"{name}: {float(duration):.0f} s are longer than {limits.duration:.0f} s, "
                 "the most that is read (MM_MEDIA_SECONDS)."
             )
+        width, height, rotation = _shown(media, start.picture)
         video = media.video
-        if video is None:
-            content_type = kind.content_type.replace("video/", "audio/").replace("audio/quicktime", "audio/mp4")
-            width = height = rotation = 0
-            fps, codec = 0.0, ""
-        else:
-            content_type = kind.content_type.replace("audio/", "video/")
-            assert start.picture is not None
-            width, height = Painter(name, limits.pixels, video.sample_aspect_ratio).size(start.picture)
-            turns = orientation(start.picture)[0]
-            width, height = (height, width) if turns % 2 else (width, height)
-            rotation, fps, codec = turns * 90, float(video.average_rate or video.guessed_rate or 0), codec_name(video)
         info = MediaInfo(
             kind="audio" if video is None else "video",
             container=kind.container,
-            content_type=content_type,
+            content_type=_content_type(kind, video is not None),
             duration=max(float(duration), 0.0),
             width=width,
             height=height,
             rotation=rotation,
-            fps=fps,
-            video_codec=codec,
+            fps=0.0 if video is None else float(1 / frame_seconds(video)),
+            video_codec=codec_name(video),
             audio_codec=codec_name(media.audio) if start.has_sound else "",
         )
     return Facts(kind, info, start.origin)
+
+
+def _shown(media: AvFile, picture: VideoFrame | None) -> tuple[int, int, int]:
+    """Width and height as shown, and the turn clockwise in degrees."""
+    if media.video is None or picture is None:
+        return 0, 0, 0
+    width, height = Painter(media.name, media.max_pixels, media.video.sample_aspect_ratio).size(picture)
+    turns, _ = orientation(picture)
+    return (height, width, turns * 90) if turns % 2 else (width, height, turns * 90)
+
+
+def _content_type(kind: FileType, has_video: bool) -> str:
+    """MIME type of the file: a container of films may hold nothing but sound, and the other way round."""
+    if has_video:
+        return kind.content_type.replace("audio/", "video/")
+    return kind.content_type.replace("video/quicktime", "audio/mp4").replace("video/", "audio/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from mm.media.sniff import FileType
     from mm.media.types import RGB
 
-Image.MAX_IMAGE_PIXELS = None  # the size is held against our own limit, before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # `Still` has its own limit
+EXIF_ORIENTATION = 0x0112  # 1 to 8; from 5 on the picture lies on its side
 
 
 class Still:
-    """An opened picture. `width` and `height` are as shown."""
+    """An opened picture, not decoded yet. `width` and `height` are as shown.
+
+    Raises `MediaError`, and `TooLarge` before anything is decoded.
+    """
 
     def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int) -> None:
         self._file, self._name, self._kind = file, name, kind
@@ -27,14 +31,20 @@ class Still:
         file.seek(0)
         with self._explained():
             self._image = Image.open(file, formats=[kind.format])
-            self.frames = int(getattr(self._image, "n_frames", 1)) if kind.container == "gif" else 1
-            turned = self._image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
         width, height = self._image.size
         if width * height > max_pixels:
             raise TooLarge(
                 f"{name}: {width} x {height} pixels are more than {max_pixels}, the most that is read (MM_MEDIA_PIXELS)."
             )
-        self.width, self.height = (height, width) if turned else (width, height)
+        with self._explained():
+            self.animated = kind.container == "gif" and bool(getattr(self._image, "is_animated", False))
+            on_its_side = self._image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+        self.width, self.height = (height, width) if on_its_side else (width, height)
+
+    def load(self) -> None:
+        """Decode it as a whole, which is the only way to know that it is whole."""
+        with self._explained():
+            self._image.load()
 
     def rgb(self, longest: int | None) -> RGB:
         """The picture, upright, scaled down until no side is over `longest`."""
@@ -42,8 +52,8 @@ class Still:
             if longest is not None:
                 self._image.draft("RGB", (longest, longest))
             self._image.load()
-            image = ImageOps.exif_transpose(self._image)
-            image = _eight_bits(image)
+            ImageOps.exif_transpose(self._image, in_place=True)
+            image = _eight_bits(self._image)
             if longest is not None and max(image.size) > longest:
                 image.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
             return np.asarray(image, dtype=np.uint8)
@@ -81,9 +91,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
             return _grey((values - low) * (255.0 / (high - low)))
         return _grey(values * (255.0 / white))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white_ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white_ground, image).convert("RGB")
+        ground = Image.new("RGB", image.size, "white")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        ground.paste(image, mask=image.getchannel("A"))
+        return ground
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

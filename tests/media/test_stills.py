@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -73,24 +74,30 @@ def test_sixteen_bits_of_grey_keep_their_scale(reader: MediaReader, tmp_path: Pa
     assert np.abs(shown[..., 0].astype(float) - ramp / 257).max() <= 0.5
 
 
-def test_sixteen_bits_of_grey_in_either_byte_order(reader: MediaReader, tmp_path: Path) -> None:
-    ramp = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
-    for name, mark, order in (("little", b"II", "<"), ("big", b"MM", ">")):
-        path = tmp_path / name
-        path.write_bytes(plain_tiff(ramp, mark, order))
-        assert np.array_equal(reader.image(path, name)[..., 1], np.arange(256).reshape(16, 16))
+@pytest.mark.parametrize(("mark", "order"), [(b"II", "<"), (b"MM", ">")], ids=["little", "big"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_in_either_byte_order(reader: MediaReader, tmp_path: Path, mark: bytes, order: str, channels: int) -> None:
+    deep = (np.arange(256 * channels, dtype=np.uint16) * 257 // channels).reshape(16, 16, channels)
+    path = tmp_path / "deep.tiff"
+    path.write_bytes(plain_tiff(deep, mark, order))
+    assert np.abs(reader.image(path, "deep.tiff") - deep / 257).max() <= 1
 
 
-def plain_tiff(grey: np.ndarray[tuple[int, int], np.dtype[np.uint16]], mark: bytes, order: str) -> bytes:
-    """A TIFF of one strip of 16-bit grey in a given byte order (TIFF 6.0, section 2)."""
-    height, width = grey.shape
-    fields = [(256, 3, width), (257, 3, height), (258, 3, 16), (259, 3, 1), (262, 3, 1)]
-    fields += [(273, 4, 8), (277, 3, 1), (278, 3, height), (279, 4, grey.nbytes)]
-    strip = grey.astype(f"{order}u2").tobytes()
-    number = {3: f"{order}H2x", 4: f"{order}I"}
-    table = b"".join(struct.pack(f"{order}HHI", tag, kind, 1) + struct.pack(number[kind], value) for tag, kind, value in fields)
-    head = mark + struct.pack(f"{order}HI", 42, 8 + len(strip))
-    return head + strip + struct.pack(f"{order}H", len(fields)) + table + bytes(4)
+def plain_tiff(deep: npt.NDArray[np.uint16], mark: bytes, order: str) -> bytes:
+    """A TIFF of one strip of 16-bit channels, (height, width, channels), in a given byte order (TIFF 6.0, section 2)."""
+    height, width, channels = deep.shape
+    strip = deep.astype(f"{order}u2").tobytes()
+    bits = struct.pack(f"{order}3H2x", 16, 16, 16)
+    where = 8 + len(strip)
+    depth = (258, 3, 1, 16) if channels == 1 else (258, 3, 3, where)
+    fields = [(256, 3, 1, width), (257, 3, 1, height), depth, (259, 3, 1, 1), (262, 3, 1, 1 if channels == 1 else 2)]
+    fields += [(273, 4, 1, 8), (277, 3, 1, channels), (278, 3, 1, height), (279, 4, 1, len(strip))]
+    table = b""
+    for tag, kind, count, value in fields:
+        short = kind == 3 and count == 1
+        table += struct.pack(f"{order}HHI", tag, kind, count) + struct.pack(f"{order}H2x" if short else f"{order}I", value)
+    head = mark + struct.pack(f"{order}HI", 42, where + len(bits))
+    return head + strip + bits + struct.pack(f"{order}H", len(fields)) + table + bytes(4)
 
 
 def test_floats_are_shown_from_black_to_white(reader: MediaReader, tmp_path: Path) -> None:
