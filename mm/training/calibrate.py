@@ -81,7 +81,9 @@ def _fit_forms(config: CalibrateConfig, encoder: Encoder, library: Library, bank
     speech = _rounded(fit_form(words_for_speech(library.spoken, unanswered, embed, config.seed), bank.sentences))
     return [
         PartForms(
-            part="text", kind="picture", form=_rounded(fit_form(words_for_pictures(library), bank.pictures, depictable=1.0))
+            part="text",
+            kind="picture",
+            form=_rounded(fit_form(words_for_pictures(library, embed, config.seed), bank.pictures, depictable=1.0)),
         ),
         PartForms(part="text", kind="speech", form=speech),
         PartForms(part="text", kind="name", form=_rounded(fit_form(words_for_names(library, unanswered, embed), bank.sentences))),

@@ -34,11 +34,16 @@ class Asked:
 
 
 def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Form:
-    """Logistic regression of right on cosine and standard measure, over all pairs."""
+    """Logistic regression of right on cosine and standard measure, over all pairs.
+
+    The right answers of a question share the weight of one: the form holds for a library in which one thing is right, whether the
+    question was 'dog' or twelve words long.
+    """
     cosines_QE, standards_QE = measures(asked.questions, asked.evidence, bank_BD)
     weight_QE = np.ones(cosines_QE.shape) if asked.weight is None else np.repeat(asked.weight[:, None], cosines_QE.shape[1], 1)
     if asked.counts is not None:
         weight_QE *= asked.counts
+    weight_QE /= np.where(asked.right, asked.right.sum(1, keepdims=True), 1)
     features = np.stack([cosines_QE.ravel(), standards_QE.ravel()], axis=1)
     cosine, standard, bias = fit_logistic(features, asked.right.ravel().astype(np.float64), weight_QE.ravel(), _RIDGE)
     return Form(bias=float(bias), cosine=float(cosine), standard=float(standard), depictable=depictable)

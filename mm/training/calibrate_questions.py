@@ -10,19 +10,41 @@ from mm.spaces.forms import unit
 from mm.spaces.types import Vectors
 from mm.training.calibrate_data import Library, Spoken
 from mm.training.calibrate_forms import Asked
+from mm.training.calibrate_short import short_questions
 from mm.training.calibrate_texts import file_name_words, part_of
 
 ALIKE = 0.8
 """Cosine of the mean captions of two pictures above which one answers a question with the other."""
+SHORT_WORDS, SHORT_QUESTIONS = (1, 2, 3), 1000
+"""Telling words of short questions, and how many questions of each length."""
 _UNANSWERED = 0.1  # share of the weight of questions in words that nothing answers
 
 Embed = Callable[[Sequence[str]], Vectors]
 
 
-def words_for_pictures(library: Library) -> Asked:
-    """Each caption of dev asks for its picture."""
-    right = library.picture_of_caption[:, None] == np.arange(len(library.pictures))
-    return Asked(library.caption_vectors, library.pictures, right)
+def words_for_pictures(library: Library, embed: Embed, seed: int) -> Asked:
+    """Each caption of dev asks for its picture; short questions, with the other half of the weight, ask for what they name."""
+    captions = library.picture_of_caption[:, None] == np.arange(len(library.pictures))
+    short = [
+        question
+        for telling in SHORT_WORDS
+        for question in short_questions(captions_by_picture(library), telling, SHORT_QUESTIONS, seed)
+    ]
+    return Asked(
+        np.concatenate([library.caption_vectors, embed([question.text for question in short])]),
+        library.pictures,
+        np.concatenate([captions, np.stack([question.right for question in short])]),
+        np.concatenate([np.ones_like(captions), np.stack([question.known for question in short])]),
+        np.concatenate([np.ones(len(captions)), np.full(len(short), len(captions) / len(short))]),
+    )
+
+
+def captions_by_picture(library: Library) -> list[list[str]]:
+    """The captions of each picture."""
+    own: list[list[str]] = [[] for _ in library.pictures]
+    for caption, picture in zip(library.captions, library.picture_of_caption.tolist(), strict=True):
+        own[picture].append(caption)
+    return own
 
 
 def pictures_for_pictures(library: Library, views: int) -> Asked:

@@ -17,11 +17,12 @@ _NOUN_PHRASE = re.compile(r"\b(?:an?|the|two|some|three) (?:[a-z-]+ ){0,2}[a-z]+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SIGNS = "!?.,;:-_#+*/()[]{}%$&=<>@ "
-_LITTLE_WORDS = """
+_LITTLE = """
     a an the of in on at to and or is are was be being with by for from into onto over under up down out off his her its
     their it he she they this that these those as while who which there another other one two three some several near next
     through
 """
+_LITTLE_WORDS = frozenset(_LITTLE.split())
 
 
 def read_lines(path: Path) -> list[str]:
@@ -72,10 +73,15 @@ def keyboard_noise(count: int, seed: int) -> list[str]:
     return [kinds[index % len(kinds)]() for index in range(count)]
 
 
+def is_telling(word: str) -> bool:
+    """Whether a word in lower case says what is seen, and is no article or preposition."""
+    return len(word) > 2 and word not in _LITTLE_WORDS
+
+
 def file_name_words(caption: str, most: int = 3) -> str:
     """What a person might call the file of a captioned picture: its first few telling words."""
     words = re.findall(r"[a-z]{3,}", caption.lower())
-    return " ".join([word for word in words if word not in _LITTLE_WORDS.split()][:most]) or caption
+    return " ".join([word for word in words if is_telling(word)][:most]) or caption
 
 
 def part_of(sentence: str, seed: int) -> str:
