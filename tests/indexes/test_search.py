@@ -187,7 +187,12 @@ def test_new_items_and_deletes_are_seen_after_a_refresh(store: Store, searcher: 
     assert found(searcher) == {first, second}
 
 
-def test_a_delete_makes_room_for_others_before_the_cut(store: Store, searcher: Searcher) -> None:
+@pytest.mark.parametrize("worn", [index.WORN, 2.0])
+def test_a_delete_makes_room_for_others_before_the_cut(
+    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, worn: float
+) -> None:
+    """Also while the dead are still in the part, which a `WORN` above 1 leaves them in."""
+    monkeypatch.setattr(index, "WORN", worn)
     rng = np.random.default_rng(2)
     ids = [publish(store, seed, rng, pieces={"picture": 2}).id for seed in range(8)]
     searcher.refresh()
@@ -273,6 +278,27 @@ def test_touching_segments_of_a_shot_are_one_hit_the_best(store: Store, searcher
     assert searcher.search(asked, 10, ALL, 0.96) == []
     assert searcher.search(asked, 10, ALL, 1.0) == []
     assert hits[0].evidence[0].cosine == pytest.approx(float(vectors[2, 0]))
+
+
+def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(
+    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threshold, "FIRST", 1)
+    for seed, probabilities in enumerate([(0.95, 0.55, 0.9), (0.85,), (0.8,), (0.7,)]):
+        count = len(probabilities)
+        vectors = np.zeros((count, DIM), np.float16)
+        vectors[:, 0] = [np.log(p / (1 - p)) for p in probabilities]
+        shard = store.shards.write(SPACE, {"picture": vectors}, [])
+        _, job = add(store, seed)
+        store.catalog.plan_job(job.id, SPACE, [Span(0.0, float(count))])
+        store.catalog.commit_item(
+            job.id, [NewSegment(i, i + 1, 0, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i in range(count)]
+        )
+    searcher.refresh()
+    axis = np.eye(DIM, dtype=np.float32)[0]
+    asked = Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
+    assert [round(hit.score, 2) for hit in searcher.search(asked, 2, ALL, 0.5)] == [0.95, 0.85]
+    assert [round(hit.score, 2) for hit in searcher.search(asked, 3, ALL, 0.6)] == [0.95, 0.9, 0.85]
 
 
 def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Searcher) -> None:
