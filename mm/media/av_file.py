@@ -68,7 +68,9 @@ class AvFile:
             raise
 
     def rewind(self) -> None:
-        """Start over with a new demuxer and new decoders."""
+        """Start over with a new demuxer and new decoders, unless nothing was read yet."""
+        if self._untouched:
+            return
         self.container.close()
         self.container = self._open()
         self.video, self.audio = self._pick_video(), self._pick_audio()
@@ -79,6 +81,15 @@ class AvFile:
     def __exit__(self, cls: object, error: BaseException | None, trace: TracebackType | None) -> None:
         self.container.close()
 
+    def seek(self, time: Fraction, stream: AvStream) -> bool:
+        """Move to a key frame of `stream` at or before `time`, as far as the demuxer can tell. False where it cannot."""
+        self._untouched = False
+        try:
+            self.container.seek(round(time / time_base(stream)), stream=stream, backward=True)
+        except (av.error.FFmpegError, OSError, OverflowError):
+            return False
+        return True
+
     def stream(self, what: What) -> AvStream:
         """The stream that is known to be there."""
         stream = self.video if what == "video" else self.audio
@@ -87,6 +98,7 @@ class AvFile:
 
     def packets(self, *streams: AvStream) -> Iterator[AvPacket]:
         """Packets of these streams from the current place on, without the empty one that ends a stream."""
+        self._untouched = False
         for stream in self.container.streams:
             stream.discard = Discard.default if stream in streams else Discard.all
         demuxed = self.container.demux(*streams)
@@ -112,7 +124,8 @@ class AvFile:
     def _open(self) -> InputContainer:
         if missing := what_is_missing(self._file, self.kind):
             raise MediaError(self.name, "truncated", missing)
-        self._file.seek(0, os.SEEK_SET)
+        self._file.seek(0)
+        self._untouched = True
         try:
             container: InputContainer = av.open(
                 self._file,

@@ -24,8 +24,12 @@ def die_with(parent: int) -> None:
 
 
 def confine(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound the memory beyond what is mapped now, the processor time, and forbid files to be written and cores to be dumped."""
-    memory = mapped_bytes() + memory_bytes
+    """Bound the memory beyond what is mapped now and the processor time, and forbid to write files and to dump cores.
+
+    Where the system does not tell how much is mapped, memory stays unbounded: only Linux does.
+    """
+    mapped = mapped_bytes()
+    memory = mapped + memory_bytes if mapped else resource.RLIM_INFINITY
     for limit, soft, hard in (
         (resource.RLIMIT_AS, memory, memory),
         (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + CPU_GRACE),
@@ -34,9 +38,12 @@ def confine(memory_bytes: int, cpu_seconds: int) -> None:
         (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
     ):
         _, most = resource.getrlimit(limit)
-        if most != resource.RLIM_INFINITY:
-            soft, hard = min(soft, most), min(hard, most)
-        resource.setrlimit(limit, (soft, hard))
+        resource.setrlimit(limit, (_lower(soft, most), _lower(hard, most)))
+
+
+def _lower(a: int, b: int) -> int:
+    """The stricter of two limits; that there is none is a negative number."""
+    return max(a, b) if resource.RLIM_INFINITY in {a, b} else min(a, b)
 
 
 def mapped_bytes() -> int:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
-import av.error
+import av
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media import sniff
-from mm.media.av_file import AvFile, AvStream, codec_name, frame_seconds, seconds, time_base
+from mm.media.av_file import AvFile, AvStream, codec_name, frame_seconds, seconds
 from mm.media.pyav_decoder import decoded_from_here
 from mm.media.pyav_frame import Painter, orientation
 from mm.media.stills import Still
@@ -152,11 +152,7 @@ def _find_end(media: AvFile) -> Fraction:
     if told is not None and media.kind.container not in READ_WHOLE:
         stream = media.video or media.audio
         assert stream is not None
-        try:
-            media.container.seek(int((told - TAIL_SECONDS) / time_base(stream)), stream=stream, backward=True)
-            end = _last_end(media)
-        except (av.error.FFmpegError, OSError):
-            end = None
+        end = _last_end(media) if media.seek(told - TAIL_SECONDS, stream) else None
         if end is not None:
             return _not_truncated(media, told, end)
         media.rewind()

@@ -33,11 +33,12 @@ class PyavDecoder:
         self._painter = Painter(media.name, media.max_pixels, media.video.sample_aspect_ratio)
 
     def frames(self, start: float) -> Iterator[PyavFrame]:
-        found = False
+        last: Fraction | None = None
         for time, frame in pictures_from(self._media, self._origin, start):
-            found = True
-            yield PyavFrame(float(time - self._origin), frame, self._painter)
-        if not found:
+            if last is None or time > last:  # in a broken stream time may stand or go back
+                last = time
+                yield PyavFrame(float(time - self._origin), frame, self._painter)
+        if last is None:
             raise MediaError(self._media.name, "unreadable", "none of its frames can be decoded")
 
 
@@ -72,11 +73,7 @@ def _seek(media: AvFile, what: What, time: Fraction) -> bool:
     first = seconds(stream.start_time, stream) if stream.start_time is not None else None
     if media.kind.container in NEVER_SEEK or first is None or time <= first:
         return False
-    try:
-        media.container.seek(round(time / time_base(stream)), stream=stream, backward=True)
-    except (av.error.FFmpegError, OSError):
-        return False
-    return True
+    return media.seek(time, stream)
 
 
 def _decoded(media: AvFile, what: What) -> Iterator[tuple[Fraction, AvFrame]]:

@@ -26,14 +26,17 @@ if TYPE_CHECKING:
 DecoderChoice = Literal["auto", "pyav", "decord"]
 MAX_CHILDREN = 3
 """Requests that run side by side; more of them wait."""
+KEPT_CHILDREN = 2
+"""Children that wait for the next request: one for pictures, one for sound."""
 RATES = range(1000, 192_001)
+LATEST = 1e9  # seconds; beyond, nothing is asked for in earnest
 CLOSED = "The media reader is closed."
 
 
 class MediaReader:
     """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several threads.
 
-    Each request takes one of up to `MAX_CHILDREN` child processes; they are started when first needed and kept.
+    Each request takes one of up to `MAX_CHILDREN` child processes; they are started when needed, and a few are kept.
     Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia` or
     `TooLarge`, `NotFound` when there is no such file, `InvalidInput` for arguments that make no sense, and `Unavailable` when all
     children stay busy.
@@ -91,7 +94,7 @@ class MediaReader:
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
         """What a video shows at `time` seconds; before the first frame that one, after the last the last."""
-        if not isfinite(time):
+        if not abs(time) <= LATEST:
             raise InvalidInput(f"A time of {time} s is on no clock.")
         return self._picture("frame_at", path, name, {"time": time, "longest": _checked_longest(longest)})
 
@@ -190,7 +193,8 @@ class MediaReader:
     def _give_back(self, child: DecodingChild) -> None:
         with self._lock:
             self._busy.discard(child)
-            keep = child.idle and child.alive and not child.spent and not self._closed
+            room = len(self._idle) < KEPT_CHILDREN and not self._closed
+            keep = room and child.idle and child.alive and not child.spent
             if keep:
                 self._idle.append(child)
         if not keep:
@@ -221,7 +225,7 @@ def _check_file(path: Path, name: str) -> None:
 
 
 def _check_span(span: Span) -> None:
-    if not (isfinite(span.start) and isfinite(span.end) and 0 <= span.start <= span.end):
+    if not 0 <= span.start <= span.end <= LATEST:
         raise InvalidInput(f"{span.start} s to {span.end} s is no stretch of time.")
 
 

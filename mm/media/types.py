@@ -47,7 +47,7 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One sampled picture of a video."""
+    """One sampled picture of a video. One that stays on the screen for long comes again, under later times."""
 
     time: float
     image: RGB

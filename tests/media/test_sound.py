@@ -34,6 +34,7 @@ FILES = [  # container, codec, rate
     ("mp3", "libmp3lame", 22_050),
     ("ogg", "libopus", 48_000),
     ("ogg", "flac", 48_000),
+    ("ogg", "vorbis", 44_100),
     ("mp4", "aac", 44_100),
     ("mp4", "aac", 48_000),
     ("ipod", "aac", 44_100),
@@ -43,6 +44,7 @@ FILES = [  # container, codec, rate
     ("matroska", "aac", 48_000),
     ("matroska", "libmp3lame", 44_100),
     ("webm", "libopus", 48_000),
+    ("webm", "vorbis", 48_000),
 ]
 WITHOUT_PRIMING = [  # containers that do not tell how much the encoder put in front: that is heard, as a late start
     ("adts", "aac", 48_000),
@@ -55,7 +57,7 @@ WITHOUT_PRIMING = [  # containers that do not tell how much the encoder put in f
 @pytest.fixture(scope="module", params=[*FILES, *WITHOUT_PRIMING], ids=lambda file: " ".join(map(str, file)))
 def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     container, codec, rate = request.param
-    clicks = Clicks(AT, SECONDS, codec, rate, "stereo")
+    clicks = Clicks(AT, SECONDS, codec, rate, "stereo", options={"strict": "experimental"})
     return write(tmp_path_factory.mktemp("sound") / "sound", None, clicks, container=container), container
 
 
