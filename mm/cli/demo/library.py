@@ -56,6 +56,7 @@ QUESTIONS = (
     Question("a man in a suit sits in a car", seen("driver")),
     Question("a rocket launch at night", seen("rocket")),
     Question("a woman in an orange suit smiles", seen("astronaut")),
+    Question("a close up of a cat", seen("cat")),
     Question("it was the age of wisdom", said("dickens", 4.8, 6.6), kinds=("video",)),
     Question("the winter of despair", said("dickens", 17.3, 20.8), kinds=("video",)),
     Question("ever tried, ever failed", said("beckett", 0.1, 3.1)),
