@@ -32,6 +32,8 @@ WAIT_SECONDS = 60.0
 """Longest wait for another process that writes the index, for those who ask for a refresh."""
 BUSY_SECONDS = 1.0
 """Longest wait for it in the background."""
+START_SECONDS = 10.0
+"""Longest wait of a search for the index to be read for the first time."""
 ATTEMPTS = 3
 """Looks at the index while others change it or parts turn out to be damaged."""
 
@@ -75,6 +77,8 @@ class Searcher:
         self.snapshot: Snapshot = EMPTY
         """What searches look at now."""
         self._refreshing = threading.Lock()
+        self._ready = threading.Event()
+        self._complaint = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="searcher", daemon=True)
         self.refreshed_at: float | None = None
@@ -104,6 +108,7 @@ class Searcher:
                         raise
                     self._index.repair(seconds)
             self.refreshed_at = time.time()
+            self._ready.set()
 
     def search(self, question: Question, k: int, filters: Filters, floor: float) -> list[SearchHit]:
         """The `k` best moments with a probability of at least `floor`, best first, out of the items that pass the filters.
@@ -112,6 +117,8 @@ class Searcher:
         Raises `SpaceMismatch` for a question of another space, `InvalidInput`, `Unavailable`.
         """
         _check(question, self._space, k, floor)
+        if not self._ready.wait(START_SECONDS):  # half an index would say that nothing matches
+            raise Unavailable(f"The index is still being read or built. {self._complaint}".rstrip())
         chosen = self._catalog.select_items(filters)
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
         moments = best_moments(self.snapshot, question.probes, keys, k, strength_of(floor))
@@ -140,15 +147,14 @@ class Searcher:
 
     def _follow(self) -> None:
         log = structlog.get_logger()
-        complaint = ""
         while not self._stopped.is_set():
             try:
                 self.refresh(BUSY_SECONDS)
-                complaint = ""
+                self._complaint = ""
             except MMError as error:
-                if str(error) != complaint:
+                if str(error) != self._complaint:
                     log.warning("index not brought up to date", detail=str(error))
-                complaint = str(error)
+                self._complaint = str(error)
             self._stopped.wait(self._every)
 
     def _dress(self, moments: Sequence[Moment], probes: Sequence[Probe]) -> list[SearchHit]:

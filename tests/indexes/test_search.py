@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from indexes import Store, index, open_store, threshold
+from indexes import Store, index, open_store, search, threshold
 from indexes.brute import search_brute
 from indexes.rows import NewEvidence, NewSegment
 from indexes.search import Searcher, SearchHit
-from mm.errors import InvalidInput, SpaceMismatch
+from mm.errors import InvalidInput, SpaceMismatch, Unavailable
 from mm.media.types import Span
 from mm.schemas import Filters
 from mm.settings import Settings
@@ -172,7 +172,6 @@ def add_plain(store: Store, seed: int, **changes: object) -> str:
 
 
 def test_new_items_and_deletes_are_seen_after_a_refresh(store: Store, searcher: Searcher) -> None:
-    assert found(searcher) == set()
     searcher.refresh()
     assert found(searcher) == set()
     first, second = add_plain(store, 1), add_plain(store, 2)
@@ -231,6 +230,18 @@ def test_a_running_searcher_finds_what_is_new_by_itself(store: Store) -> None:
             time.sleep(0.02)
         assert found(searcher) == {item}
         assert searcher.refreshed_at is not None
+
+
+def test_an_index_that_was_never_read_does_not_say_that_nothing_matches(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "START_SECONDS", 0.05)
+    item = add_plain(sqlite_store, 1)
+    searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
+    with pytest.raises(Unavailable, match="still being read"):
+        found(searcher)
+    searcher.refresh()
+    assert found(searcher) == {item}
 
 
 def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
