@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,12 @@ HAS_CHROMIUM = shutil.which("chromium") is not None
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MM_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for `tests.graphs.with_graphs`."""
+    return tmp_path_factory.mktemp("graphs")
 
 
 def pytest_report_header() -> str:

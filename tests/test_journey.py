@@ -15,6 +15,7 @@ from PIL import Image
 from mm.settings import Settings
 from tests.api import media
 from tests.api.test_process import process
+from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from tests.workers.films import SPEECH, film
 from tests.workers.process import WorkerProcess
@@ -23,12 +24,11 @@ Client = httpx2.Client
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    for name in ("broker", "home"):
-        (tmp_path / name).mkdir()
+def client(tmp_path: Path, graphs: Path) -> Iterator[Client]:
+    (tmp_path / "broker").mkdir()
     broker = Broker(tmp_path / "broker")
     broker.start()
-    settings = Settings(home=tmp_path / "home", broker_url=broker.url, sweep_seconds=0.5)
+    settings = Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url, sweep_seconds=0.5)
     try:
         with (
             process(settings.root, MM_BROKER_URL=broker.url) as (_, url),

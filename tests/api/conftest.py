@@ -22,6 +22,7 @@ from mm.media.types import Span
 from mm.settings import Settings
 from mm.spaces.encode import EncodedEvidence, EncodedSegment
 from tests.api import media
+from tests.graphs import with_graphs
 from workers.shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -105,9 +106,12 @@ def import_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path) -> Iterator[Running]:
+def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Path) -> Iterator[Running]:
     settings = Settings(
-        home=tmp_path_factory.mktemp("home"), upload_bytes=UPLOAD_BYTES, query_bytes=QUERY_BYTES, import_root=import_root
+        home=with_graphs(tmp_path_factory.mktemp("home"), graphs),
+        upload_bytes=UPLOAD_BYTES,
+        query_bytes=QUERY_BYTES,
+        import_root=import_root,
     )
     with running(settings) as service:
         yield service

@@ -9,6 +9,7 @@ from api.readiness import WORK_SECONDS
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import Running, running
+from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from tests.workers.process import wait_for
 
@@ -33,12 +34,12 @@ def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: Run
     assert {"catalog", "blobs", "space", "index"} <= set(checks)
 
 
-def test_ready_when_everything_works(tmp_path: Path) -> None:
+def test_ready_when_everything_works(tmp_path: Path, graphs: Path) -> None:
     (tmp_path / "broker").mkdir()
     broker = Broker(tmp_path / "broker")
     broker.start()
     try:
-        with running(Settings(home=tmp_path / "home", broker_url=broker.url)) as api:
+        with running(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
             api.service.store.catalog.beat("w1", time.time())
             answer = api.client.get("/readyz")
@@ -51,8 +52,8 @@ def test_ready_when_everything_works(tmp_path: Path) -> None:
         broker.stop()
 
 
-def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path) -> None:
-    with running(Settings(home=tmp_path)) as api:
+def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
         catalog = api.service.store.catalog
 
         def worker_ok() -> bool:
@@ -66,8 +67,8 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path) -> None:
         assert worker_ok()
 
 
-def test_a_full_or_locked_disk_is_noticed(tmp_path: Path) -> None:
-    with running(Settings(home=tmp_path)) as api:
+def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
         api.uploaded(media.picture(202))
         blobs = tmp_path / "blobs"
         blobs.rename(tmp_path / "away")
@@ -78,8 +79,8 @@ def test_a_full_or_locked_disk_is_noticed(tmp_path: Path) -> None:
         (tmp_path / "away").rename(blobs)
 
 
-def test_an_index_that_no_longer_follows_is_noticed(tmp_path: Path) -> None:
-    with running(Settings(home=tmp_path, refresh_seconds=1000.0)) as api:
+def test_an_index_that_no_longer_follows_is_noticed(tmp_path: Path, graphs: Path) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs), refresh_seconds=1000.0)) as api:
 
         def index() -> dict[str, object]:
             checks = api.client.get("/readyz").json()["checks"]

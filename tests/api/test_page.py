@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import Running, running
+from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from tests.workers.films import SPEECH
 from tests.workers.films import film as long_film
@@ -112,12 +113,12 @@ class Open:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("page")
     (folder / "broker").mkdir()
     broker = Broker(folder / "broker")
     broker.start()
-    settings = Settings(home=folder / "home", broker_url=broker.url, sweep_seconds=0.5)
+    settings = Settings(home=with_graphs(folder / "home", graphs), broker_url=broker.url, sweep_seconds=0.5)
     try:
         with WorkerProcess(settings, folder / "worker.log"), running(settings) as service:
             wait_for(lambda: service.client.get("/readyz").status_code == 200, "the service is ready", 60)

@@ -17,6 +17,7 @@ import httpx2
 import psutil
 
 from tests.api import media
+from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +45,8 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
     assert not note.exists()
 
 
-def test_a_large_upload_does_not_grow_the_process(tmp_path: Path) -> None:
-    with process(tmp_path) as (child, url), httpx2.Client(base_url=url, timeout=60) as client:
+def test_a_large_upload_does_not_grow_the_process(tmp_path: Path, graphs: Path) -> None:
+    with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=60) as client:
         memory = psutil.Process(child.pid)
         assert client.get("/v1/models").status_code == 200  # what is loaded once is loaded
         assert client.post("/v1/media", content=media.sound(0.5)).status_code == 202

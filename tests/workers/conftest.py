@@ -17,6 +17,7 @@ from mm.media import MediaReader
 from mm.media.types import MediaInfo
 from mm.settings import Settings
 from mm.spaces import Space, load_space
+from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from workers.encode import encode
 from workers.finish import finish
@@ -96,8 +97,8 @@ def stored(shards: ShardStore, chunk: ChunkRow) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="session")
-def space() -> Space:
-    return load_space("lite", Settings())
+def space(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Space:
+    return load_space("lite", Settings(home=with_graphs(tmp_path_factory.mktemp("space"), graphs)))
 
 
 @pytest.fixture
@@ -113,9 +114,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, broker: Broker) -> Iterator[Home]:
+def home(tmp_path: Path, broker: Broker, graphs: Path) -> Iterator[Home]:
     settings = Settings(
-        home=tmp_path / "home", broker_url=broker.url, lease_seconds=LEASE_SECONDS, sweep_seconds=SWEEP_SECONDS, max_attempts=2
+        home=with_graphs(tmp_path / "home", graphs),
+        broker_url=broker.url,
+        lease_seconds=LEASE_SECONDS,
+        sweep_seconds=SWEEP_SECONDS,
+        max_attempts=2,
     )
     with open_store(settings) as store, MediaReader.from_settings(settings) as reader:
         yield Home(settings, store, reader, broker)

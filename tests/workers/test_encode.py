@@ -24,7 +24,7 @@ from workers.tools import Tools
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONG = 120.0
+LONG = 60.0
 """Seconds of film that take longer to encode than a heartbeat takes to notice."""
 
 
