@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from mm.models.speech_lines import Line
     from mm.spaces.space import Space
 
-BEFORE, AFTER = 8.0, 12.0
-"""Seconds heard on both sides of a chunk, so that a line that crosses its border is heard whole: a line lasts 15 s at most."""
+MARGIN = 8.0
+"""Seconds heard on both sides of a chunk, so that a line across its border is heard whole. A line lasts 15 s at most."""
 
 
 def encode_speech(space: Space, reader: Reader, path: Path, name: str, span: Span, duration: float) -> list[EncodedEvidence]:
-    """One piece of evidence for each line that begins in the span. A neighbouring chunk has the lines that begin in it."""
-    heard = Span(max(0.0, span.start - BEFORE), min(duration, span.end + AFTER))
+    """One piece of evidence for each line whose middle lies in the span: of two neighbouring chunks, one has it.
+
+    Not its start: a line begins a little before the shot it belongs to, and chunks are cut between shots.
+    """
+    heard = Span(max(0.0, span.start - MARGIN), min(duration, span.end + MARGIN))
     lines = space.speech.transcribe(reader.waveform(path, name, heard))
-    return _evidence(space, [line for line in lines if span.start <= heard.start + line.start < span.end], heard.start)
+    return _evidence(space, [line for line in lines if span.start <= _middle(line, heard) < span.end], heard.start)
 
 
 def _evidence(space: Space, lines: Sequence[Line], offset: float) -> list[EncodedEvidence]:
@@ -30,6 +33,10 @@ def _evidence(space: Space, lines: Sequence[Line], offset: float) -> list[Encode
         EncodedEvidence("speech", offset + line.start, offset + line.end, line.text, vector)
         for line, vector in zip(lines, vectors, strict=True)
     ]
+
+
+def _middle(line: Line, heard: Span) -> float:
+    return heard.start + (line.start + line.end) / 2
 
 
 def attach(segments: Sequence[EncodedSegment], evidence: Sequence[EncodedEvidence]) -> None:

@@ -1,0 +1,116 @@
+"""Speech: recordings that the recogniser's wheel carries, silence, noise, and what is done to lines."""
+
+from __future__ import annotations
+
+import wave
+from itertools import pairwise
+from pathlib import Path
+
+import moonshine_voice
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mm.errors import InvalidInput
+from mm.media.types import SPEECH_RATE, Waveform
+from mm.models.speech import SpeechTower
+from mm.models.speech_gate import FRAME, LONGEST, QUIET, sounding
+from mm.models.speech_lines import Line, by_sentence, cleaned
+
+
+@pytest.fixture(scope="module")
+def tower() -> SpeechTower:
+    return SpeechTower()
+
+
+@pytest.fixture(scope="module")
+def recording() -> Waveform:
+    """Ten seconds of six short sentences, brought to the rate of the tower by linear interpolation."""
+    with wave.open(str(Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav")) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
+        rate, channels = file.getframerate(), file.getnchannels()
+    mono = samples.reshape(-1, channels).mean(1)
+    times = np.arange(int(len(mono) / rate * SPEECH_RATE)) / SPEECH_RATE
+    return np.interp(times, np.arange(len(mono)) / rate, mono).astype(np.float32)
+
+
+def test_speech_is_heard_with_its_times(tower: SpeechTower, recording: Waveform) -> None:
+    lines = tower.transcribe(recording)
+    assert "try again" in " ".join(line.text for line in lines).lower()
+    assert all(0 <= line.start < line.end <= len(recording) / SPEECH_RATE for line in lines)
+    assert [line.start for line in lines] == sorted(line.start for line in lines)
+
+
+def test_silence_before_speech_moves_its_times(tower: SpeechTower, recording: Waveform) -> None:
+    plain = tower.transcribe(recording)
+    later = tower.transcribe(np.concatenate([np.zeros(90 * SPEECH_RATE, np.float32), recording]))
+    assert later[0].start == pytest.approx(plain[0].start + 90, abs=0.3)
+    assert later[0].text == plain[0].text
+
+
+def test_nothing_is_heard_where_nothing_is_said(tower: SpeechTower) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 10 * SPEECH_RATE).astype(np.float32)
+    for sound in (np.zeros(0, np.float32), np.zeros(50 * SPEECH_RATE, np.float32), noise):
+        assert tower.transcribe(sound) == []
+
+
+@pytest.mark.parametrize(
+    "sound", [np.zeros((2, 100), np.float32), np.zeros(100, np.float64), np.full(100, np.nan, np.float32), np.zeros(9, np.int16)]
+)
+def test_what_is_no_waveform_is_refused(tower: SpeechTower, sound: np.ndarray) -> None:
+    with pytest.raises(InvalidInput, match="waveform"):
+        tower.transcribe(sound)
+
+
+def test_silent_waveforms_have_no_pieces() -> None:
+    assert sounding(np.zeros(SPEECH_RATE, np.float32)) == []
+    assert sounding(np.zeros(0, np.float32)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.bool_, st.integers(1, 9000), elements=st.booleans(), fill=st.just(False)), st.integers(0, FRAME - 1))
+def test_pieces_hold_every_sound_in_bounded_parts(loud: np.ndarray, rest: int) -> None:
+    waveform = np.concatenate([np.repeat(loud, FRAME), np.zeros(rest, np.bool_)]).astype(np.float32) * (10 * QUIET)
+    pieces = sounding(waveform)
+    covered = np.zeros(len(waveform), np.bool_)
+    for piece in pieces:
+        assert 0 <= piece.start < piece.end <= len(waveform)
+        assert piece.end - piece.start <= LONGEST * FRAME
+        assert not covered[piece.start : piece.end].any()
+        covered[piece.start : piece.end] = True
+    assert covered[waveform > 0].all()
+    assert [piece.start for piece in pieces] == sorted(piece.start for piece in pieces)
+
+
+def test_lines_that_nobody_said_are_left_out() -> None:
+    said = Line(0, 2, " It was the best of times. ")
+    made_up = [
+        Line(2, 4, ""),
+        Line(4, 6, "... ♪"),
+        Line(6, 9, "to the cat, to the cat, to the cat, to the cat"),
+        Line(9, 9.2, "Far more words than anybody could ever say in a fifth of a second"),
+    ]
+    assert cleaned([said, *made_up]) == [Line(0, 2, "It was the best of times.")]
+    assert cleaned([Line(0, 2, "No, no, never.")]) != []
+
+
+def test_a_long_line_is_cut_between_its_sentences() -> None:
+    line = Line(10, 30, "The first one is here. And then a second one comes. Yes. The third one ends it all.")
+    parts = by_sentence(line)
+    assert [part.text for part in parts] == [
+        "The first one is here.",
+        "And then a second one comes. Yes.",
+        "The third one ends it all.",
+    ]
+    assert by_sentence(Line(0, 5, line.text)) == [Line(0, 5, line.text)]
+
+
+@given(st.lists(st.text("ab .!?", max_size=30), max_size=6).map(" ".join), st.floats(0, 100), st.floats(0.1, 60))
+def test_parts_tile_their_line(text: str, start: float, length: float) -> None:
+    parts = by_sentence(Line(start, start + length, text))
+    assert parts[0].start == start
+    assert parts[-1].end == start + length
+    assert all(one.end == other.start for one, other in pairwise(parts))
+    assert " ".join(" ".join(part.text for part in parts).split()) == " ".join(text.split())
