@@ -42,8 +42,10 @@ def confine(memory_bytes: int, cpu_seconds: int) -> None:
 
 
 def _lower(a: int, b: int) -> int:
-    """The stricter of two limits; that there is none is a negative number."""
-    return max(a, b) if resource.RLIM_INFINITY in {a, b} else min(a, b)
+    """The stricter of two limits."""
+    if resource.RLIM_INFINITY in {a, b}:
+        return a if b == resource.RLIM_INFINITY else b
+    return min(a, b)
 
 
 def mapped_bytes() -> int:

@@ -212,7 +212,10 @@ def _sense(name: str) -> Iterator[None]:
 
 
 def _shaped(head: Head, body: bytearray) -> RGB:
-    return np.frombuffer(body, np.uint8).reshape(head["shape"])  # type: ignore[call-overload, no-any-return]
+    height, width, channels = (int(side) for side in head["shape"])  # type: ignore[attr-defined]
+    if channels != 3:
+        raise ValueError(f"a picture of {channels} channels")
+    return np.frombuffer(body, np.uint8).reshape(height, width, channels)
 
 
 def _check_file(path: Path, name: str) -> None:

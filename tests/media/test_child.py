@@ -277,6 +277,38 @@ def test_the_child_can_write_no_file(own: MediaReader, film: Path) -> None:
     assert child.rlimit(psutil.RLIMIT_AS)[0] < 4 << 30
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        [({"what": "frame"}, bytearray())],
+        [({"what": "frame", "time": "x", "cut": 0, "cut_time": 0, "shape": [1, 1, 3]}, bytearray(3))],
+        [({"what": "frame", "time": 0, "cut": 0, "cut_time": 0, "shape": [2**40, 2**40, 3]}, bytearray(3))],
+        [({"what": "frame", "time": 0, "cut": 0, "cut_time": 0, "shape": None}, bytearray(3))],
+        [({"what": "info", "kind": "video"}, bytearray())],
+        [({"what": "times", "times": [[]]}, bytearray())],
+        [({"what": "sound"}, bytearray(b"abc"))],
+        [({"what": "sound"}, bytearray(4 * 100_000))],
+    ],
+    ids=str,
+)
+def test_a_decoder_that_was_taken_over_may_say_anything(
+    own: MediaReader, film: Path, monkeypatch: pytest.MonkeyPatch, answers: list[tuple[dict[str, object], bytearray]]
+) -> None:
+    def ask(*_: object) -> Iterator[tuple[dict[str, object], bytearray]]:
+        yield from answers
+
+    own.probe(film, "film.mp4")
+    monkeypatch.setattr("mm.media.reader.DecodingChild.ask", ask)
+    asked = {
+        "frame": lambda: list(own.frames(film, "film.mp4", END, 2.0)),
+        "times": lambda: own.keyframes(film, "film.mp4"),
+        "sound": lambda: own.waveform(film, "film.mp4", Span(0, 1)),
+    }
+    with pytest.raises(MediaError, match=r"film\.mp4.*crashed"):
+        asked.get(str(answers[0][0]["what"]) if answers else "", lambda: own.probe(film, "film.mp4"))()
+
+
 def test_limits_come_from_the_settings(film: Path) -> None:
     with MediaReader.from_settings(Settings(media_seconds=1.0)) as strict, pytest.raises(Exception, match="MM_MEDIA_SECONDS"):
         strict.probe(film, "film.mp4")
