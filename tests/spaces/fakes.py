@@ -1,0 +1,45 @@
+"""A reader of a video, a picture or a sound that exists only as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mm.media.types import RGB, SPEECH_RATE, Frame, MediaInfo, Span, Waveform
+
+FILE = Path("none")
+
+
+def plain(red: int, green: int, blue: int) -> RGB:
+    """A picture of one colour."""
+    return np.full((48, 64, 3), (red, green, blue), np.uint8)
+
+
+def info(kind: str, duration: float, *, sound: bool = False) -> MediaInfo:
+    """What a probe would say of it."""
+    return MediaInfo(kind, "x", "x/x", duration, 64, 48, 0, 5.0, "h264", "aac" if sound else "")  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeReader:
+    """`shots` are stretches of one colour; one frame is sampled of each second, and none where the colour did not change."""
+
+    shots: list[tuple[Span, RGB]] = field(default_factory=list)
+    sound: Waveform = field(default_factory=lambda: np.zeros(0, np.float32))
+    asked: list[Span] = field(default_factory=list)
+
+    def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
+        return self.shots[0][1]
+
+    def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+        for shot, picture in self.shots:
+            start = max(shot.start, span.start)
+            if start < min(shot.end, span.end):
+                yield Frame(start, picture, start > span.start, shot.start)
+
+    def waveform(self, path: Path, name: str, span: Span) -> Waveform:
+        self.asked.append(span)
+        return self.sound[int(span.start * SPEECH_RATE) : int(span.end * SPEECH_RATE)]

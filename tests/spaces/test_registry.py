@@ -1,0 +1,65 @@
+"""Spaces by name, and what their names mean."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm.errors import Corrupt, InvalidInput, NotFound, SpaceMismatch, Unavailable
+from mm.settings import Settings
+from mm.spaces import Space, SpaceId, load_space, require_same, spaces
+from mm.spaces.registry import WEIGHTS
+
+
+@given(st.from_regex(r"[a-z][a-z0-9-]*", fullmatch=True), st.integers(1, 10**6))
+def test_a_name_is_read_as_it_is_written(name: str, version: int) -> None:
+    assert SpaceId.parse(str(SpaceId(name, version))) == SpaceId(name, version)
+
+
+@pytest.mark.parametrize("text", ["", "lite", "lite@", "lite@0", "lite@x", "Lite@1", "@1", "lite@1 "])
+def test_what_names_no_space_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="lite@1"):
+        SpaceId.parse(text)
+
+
+def test_vectors_of_another_space_or_version_are_never_mixed() -> None:
+    require_same(SpaceId("lite", 1), SpaceId("lite", 1))
+    for other in (SpaceId("lite", 2), SpaceId("large", 1)):
+        with pytest.raises(SpaceMismatch, match=f"{other}.*lite@1"):
+            require_same(SpaceId("lite", 1), other)
+
+
+def test_an_unknown_space_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="lite"):
+        load_space("litre", Settings(home=tmp_path))
+
+
+def test_a_space_without_weights_says_what_is_missing(tmp_path: Path) -> None:
+    shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("image.safetensors"))
+    with pytest.raises(Unavailable, match=r"lacks image\.safetensors"):
+        load_space("lite", Settings(home=tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["calibration.json", "bank.safetensors", "image.safetensors"])
+def test_a_broken_file_is_reported_and_read_again(tmp_path: Path, name: str) -> None:
+    shutil.copytree(WEIGHTS / "lite", tmp_path / "lite")
+    (tmp_path / "lite" / name).write_bytes(b"{}")
+    broken = load_space("lite", Settings(home=tmp_path), tmp_path)
+    part = name.split(".")[0]
+    for _ in range(2):
+        with pytest.raises(Corrupt, match=name):
+            getattr(broken, part)
+
+
+def test_the_shipped_calibration_belongs_to_the_shipped_space(space: Space) -> None:
+    weights = hashlib.sha256((WEIGHTS / "lite" / "image.safetensors").read_bytes()).hexdigest()
+    assert space.calibration.image_weights == weights
+    assert space.calibration.space == str(space.id)
+    assert space.id in spaces()
+    assert space.dim == space.text.dim == space.image.dim == space.bank.pictures.shape[1]
+    assert str(space.id) in space.card or space.id.name in space.card
