@@ -107,9 +107,20 @@ class Open:
 
     def keep(self, name: str) -> None:
         if PICTURES:
-            self.page.wait_for_timeout(400)
+            self.page.wait_for_timeout(2500)  # what fades or turns has come to rest
             self.page.wait_for_load_state("networkidle")
             self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
+def put_side_by_side(left: str, right: str, name: str) -> None:
+    """The picture of the README, out of two that were kept."""
+    if PICTURES:
+        parts = [Image.open(Path(PICTURES) / f"{part}.png").convert("RGB") for part in (left, right)]
+        width, height = parts[0].size
+        whole = Image.new("RGB", (2 * width, height))
+        for index, part in enumerate(parts):
+            whole.paste(part, (index * width, 0))
+        whole.resize((width * 5 // 4, height * 5 // 8)).save(Path(PICTURES) / f"{name}.png", optimize=True)
 
 
 @pytest.fixture(scope="module")
@@ -220,11 +231,11 @@ def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> Non
 
 def test_a_hit_opens_the_player_at_its_moment(opened: Open, filled: Running) -> None:
     page = opened.page
-    page.locator("#kinds label", has_text="Videos").click()
-    opened.ask_with("chelsea.png", jpeg("chelsea.png"))
-    expect(page.locator("#query-chip")).to_contain_text("chelsea.png")
-    hit = page.locator("#hits .card").first
-    expect(hit).to_contain_text("evening.mp4")
+    expect(page.locator("#items .card")).not_to_have_count(0)
+    opened.ask_with("cat.jpg", jpeg("chelsea.png"))
+    expect(page.locator("#query-chip")).to_contain_text("cat.jpg")
+    expect(page.locator("#hits .card").first).to_contain_text("chelsea.png")
+    hit = page.locator("#hits .card", has_text="evening.mp4").first
     expect(hit).to_contain_text("seen")
     opened.keep("hits")
     hit.locator(".still").click()
@@ -234,6 +245,7 @@ def test_a_hit_opens_the_player_at_its_moment(opened: Open, filled: Running) -> 
     wait_for(lambda: page.evaluate("document.querySelector('#player video').readyState") >= 2, "the film is loaded")
     assert page.evaluate("document.querySelector('#player video').currentTime") == pytest.approx(start, abs=0.5)
     opened.keep("player")
+    put_side_by_side("hits", "player", "page")
     page.keyboard.press("Escape")
     expect(page.locator("#player")).to_be_hidden()
     expect(page.locator("#player video")).to_have_count(0)
