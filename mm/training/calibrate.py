@@ -28,6 +28,9 @@ from mm.training.calibrate_texts import read_split
 from mm.training.files import replacing
 from mm.training.logistic import Float, sigmoid
 
+NAMES_THAT_TELL = 0.1
+"""Share of file names that are trusted to say what is in the file. An assumption: no data here has names that people gave."""
+
 OnProgress = Callable[[str], None]
 """Told what is being done, a line for a person."""
 
@@ -79,6 +82,7 @@ def _fit_forms(config: CalibrateConfig, encoder: Encoder, library: Library, bank
     unanswered = [text for group in groups if not group.shown for text in group.texts]
     embed = encoder.texts
     speech = _rounded(fit_form(words_for_speech(library.spoken, unanswered, embed, config.seed), bank.sentences))
+    names = fit_form(words_for_names(library, unanswered, embed), bank.sentences)
     return [
         PartForms(
             part="text",
@@ -86,7 +90,7 @@ def _fit_forms(config: CalibrateConfig, encoder: Encoder, library: Library, bank
             form=_rounded(fit_form(words_for_pictures(library, embed, config.seed), bank.pictures, depictable=1.0)),
         ),
         PartForms(part="text", kind="speech", form=speech),
-        PartForms(part="text", kind="name", form=_rounded(fit_form(words_for_names(library, unanswered, embed), bank.sentences))),
+        PartForms(part="text", kind="name", form=_rounded(_doubted(names))),
         PartForms(part="picture", kind="picture", form=_rounded(fit_form(pictures_for_pictures(library, 1), bank.pictures))),
         PartForms(part="clip", kind="picture", form=_rounded(fit_form(pictures_for_pictures(library, 3), bank.pictures))),
         PartForms(part="sound", kind="speech", form=speech),  # it asks with the words heard in it
@@ -115,6 +119,11 @@ def _scores(library: Library, bank: Bank, form: Form, unanswerable: Vectors) -> 
 
     right, taken_out = right_and_taken_out(chances(library.caption_vectors), library.picture_of_caption)
     return Scores(right, chances(unanswerable).max(1), taken_out)
+
+
+def _doubted(names: Form) -> Form:
+    """The form of names that were made of captions, for names of files: most of those say little of what is seen."""
+    return names.model_copy(update={"bias": names.bias + float(np.log(NAMES_THAT_TELL))})
 
 
 def _rounded(form: Form) -> Form:
