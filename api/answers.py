@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from api.present import hit_of
+from api.towers import give_back_memory
 from mm.errors import InvalidInput, TooLarge
 from mm.media.types import Span
 from mm.schemas import Hit, Kind, SearchRequest, SearchResponse
@@ -74,7 +75,10 @@ def _encode(service: Service, query: Query) -> Question:
         if info.has_audio:
             sound = service.reader.waveform(file.path, file.name, whole)
     text = (query.request.text or "").strip() or None
-    return ask(service.space, text=text, picture=picture, clip=clip, sound=sound)
+    question = ask(service.space, text=text, picture=picture, clip=clip, sound=sound)
+    if sound is not None:
+        give_back_memory()
+    return question
 
 
 def _refuse_misplaced(field: str, file: QueryFile, info: MediaInfo, opened: set[Kind]) -> None:

@@ -1,6 +1,6 @@
 """The space's towers, loaded behind the start so that the service answers at once; questions wait for them.
 
-Speech is loaded by the first question that brings a sound: few do, and it takes a quarter of the memory of the process.
+Speech is loaded by a question that brings a sound, and for no longer: few do, and it takes a third of the memory of the process.
 """
 
 from __future__ import annotations
@@ -56,6 +56,6 @@ class Towers:
 
 
 def give_back_memory() -> None:
-    """Return to the system what loading needed only for a while; the C library of Linux would keep it."""
+    """Return to the system what was needed only for a while, as by loading a tower; the C library of Linux would keep it."""
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

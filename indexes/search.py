@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -63,7 +64,7 @@ class SearchHit:
 
 
 class Searcher:
-    """Searches what the catalog has in one space, new items within about `settings.refresh_seconds`.
+    """Searches what the catalog has in one space: what was committed before the question, unless others hold the index up.
 
     Runs inside a `with` block. Safe to share between threads, not across a fork.
     """
@@ -119,10 +120,17 @@ class Searcher:
         _check(question, self._space, k, floor)
         if not self._ready.wait(START_SECONDS):  # half an index would say that nothing matches
             raise Unavailable(f"The index is still being read or built. {self._complaint}".rstrip())
+        self._catch_up()
         chosen = self._catalog.select_items(filters)
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
         moments = best_moments(self.snapshot, question.probes, keys, k, strength_of(floor))
         return self._dress(moments, question.probes)
+
+    def _catch_up(self) -> None:
+        """Who waited for an item and then asks must find it. The thread sees to what cannot be had at once, and says so."""
+        if self.snapshot.upto < self._catalog.head():
+            with contextlib.suppress(Unavailable, Corrupt):
+                self.refresh(BUSY_SECONDS)
 
     def _look(self, seconds: float) -> None:
         """Bring the snapshot up to date. Raises `Corrupt`, `Unavailable`."""

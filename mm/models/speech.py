@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +30,14 @@ _PADDING = SPEECH_RATE // 2  # samples of silence around a piece: the detector n
 class SpeechTower:
     """A recogniser. Safe to call from several threads; calls run one after the other."""
 
-    def __init__(self) -> None:
-        """Load library and weights. Raises `Unavailable` when the wheel is not installed or its library does not load."""
-        self._transcriber = _load(_model_folder())
+    def __init__(self, *, keep: bool = True) -> None:
+        """Load library and weights. Without `keep` they are loaded by each call that hears something, a quarter of a second,
+        and given back after it, 130 MB: for processes that transcribe now and then.
+
+        Raises `Unavailable` when the wheel is not installed or its library does not load.
+        """
+        self._folder = _model_folder()
+        self._kept = _load(self._folder) if keep else None
         self._lock = threading.Lock()
 
     def transcribe(self, waveform: Waveform) -> list[Line]:
@@ -40,24 +47,41 @@ class SpeechTower:
         """
         if waveform.ndim != 1 or waveform.dtype != np.float32 or not np.isfinite(waveform).all():
             raise InvalidInput(f"A waveform must be finite float32 (samples,), not {waveform.dtype} {waveform.shape}.")
-        lines = [line for piece in sounding(waveform) for line in self._transcribe(waveform, piece)]
+        pieces = sounding(waveform)
+        if not pieces:
+            return []
+        with self._loaded() as transcriber:
+            lines = [line for piece in pieces for line in _transcribe(transcriber, waveform, piece)]
         return [part for line in cleaned(lines) for part in by_sentence(line)]
 
     def describe(self) -> str:
         """One line for a person: network, language, source."""
         return "Moonshine tiny, English, 16 kHz, moonshine-voice 0.0.62"
 
-    def _transcribe(self, waveform: Waveform, piece: Piece) -> list[Line]:
-        padded = np.pad(waveform[piece.start : piece.end], _PADDING)
+    @contextmanager
+    def _loaded(self) -> Iterator[Transcriber]:
+        """The recogniser, for one caller at a time."""
         with self._lock:
-            found = self._transcriber.transcribe_without_streaming(padded, SPEECH_RATE).lines
-        first = (piece.start - _PADDING) / SPEECH_RATE
-        lowest, highest = piece.start / SPEECH_RATE, piece.end / SPEECH_RATE
+            if self._kept is not None:
+                yield self._kept
+                return
+            transcriber = _load(self._folder)
+            try:
+                yield transcriber
+            finally:
+                transcriber.close()
 
-        def clock(seconds: float) -> float:
-            return min(max(first + seconds, lowest), highest)
 
-        return [Line(clock(line.start_time), clock(line.start_time + line.duration), line.text) for line in found]
+def _transcribe(transcriber: Transcriber, waveform: Waveform, piece: Piece) -> list[Line]:
+    padded = np.pad(waveform[piece.start : piece.end], _PADDING)
+    found = transcriber.transcribe_without_streaming(padded, SPEECH_RATE).lines
+    first = (piece.start - _PADDING) / SPEECH_RATE
+    lowest, highest = piece.start / SPEECH_RATE, piece.end / SPEECH_RATE
+
+    def clock(seconds: float) -> float:
+        return min(max(first + seconds, lowest), highest)
+
+    return [Line(clock(line.start_time), clock(line.start_time + line.duration), line.text) for line in found]
 
 
 def _model_folder() -> Path:

@@ -21,8 +21,8 @@ def spaces() -> list[SpaceId]:
     return [space_id for space_id, _ in _SPACES.values()]
 
 
-def load_space(name: str, settings: Settings, weights: Path = WEIGHTS) -> Space:
-    """The space of that name; its towers are loaded at first use.
+def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_speech: bool = True) -> Space:
+    """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech tower is, at every use.
 
     Raises `NotFound` for an unknown name, and `Unavailable` when a file of its folder below `weights` is missing.
     """
@@ -33,7 +33,8 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS) -> Space:
     missing = [file for file in (IMAGE_WEIGHTS, CALIBRATION, BANK, CARD) if not (folder / file).is_file()]
     if missing:
         raise Unavailable(f"The space {space_id} cannot be loaded: {folder} lacks {', '.join(missing)}.")
-    return Space(space_id, dim, folder, settings.root / "cache" / "graphs", settings.runtime, settings.threads)
+    graphs = settings.root / "cache" / "graphs"
+    return Space(space_id, dim, folder, graphs, settings.runtime, settings.threads, keep_speech=keep_speech)
 
 
 def require_same(ours: SpaceId, theirs: SpaceId) -> None:

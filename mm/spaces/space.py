@@ -40,7 +40,15 @@ class Space:
     """Towers by name. Safe to use from several threads."""
 
     def __init__(
-        self, space_id: SpaceId, dim: int, folder: Path, graph_cache: Path, runtime: str = "auto", threads: int = 0
+        self,
+        space_id: SpaceId,
+        dim: int,
+        folder: Path,
+        graph_cache: Path,
+        runtime: str = "auto",
+        threads: int = 0,
+        *,
+        keep_speech: bool = True,
     ) -> None:
         """`folder` holds image weights, calibration, reference vectors and card; graphs are kept in `graph_cache`."""
         self.id = space_id
@@ -62,7 +70,7 @@ class Space:
         def speech() -> SpeechTower:
             from mm.models.speech import SpeechTower
 
-            return SpeechTower()
+            return SpeechTower(keep=keep_speech)
 
         self._text, self._image, self._speech = Lazy(text), Lazy(image), Lazy(speech)
         self._calibration = Lazy(lambda: read_calibration(folder / CALIBRATION))

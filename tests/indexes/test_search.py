@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from indexes import Store, index, open_store, search, threshold
 from indexes.brute import search_brute
+from indexes.files import locked
 from indexes.rows import NewEvidence, NewSegment
 from indexes.search import Searcher, SearchHit
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
@@ -224,12 +225,30 @@ def test_filters_are_exact(store: Store, searcher: Searcher, clock: Clock) -> No
 def test_a_running_searcher_finds_what_is_new_by_itself(store: Store) -> None:
     quick = store.settings.model_copy(update={"refresh_seconds": 0.05})
     with Searcher(store, SPACE, quick) as searcher:
-        item = add_plain(store, 1)
+        add_plain(store, 1)
         end = time.monotonic() + 30
-        while item not in found(searcher) and time.monotonic() < end:
+        while searcher.snapshot.upto < store.catalog.head() and time.monotonic() < end:
             time.sleep(0.02)
-        assert found(searcher) == {item}
+        assert searcher.snapshot.upto == store.catalog.head()
         assert searcher.refreshed_at is not None
+
+
+def test_a_question_sees_what_was_committed_before_it(store: Store, searcher: Searcher) -> None:
+    searcher.refresh()
+    item = add_plain(store, 1)
+    assert found(searcher) == {item}
+
+
+def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
+    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BUSY_SECONDS", 0.05)
+    first = add_plain(store, 1)
+    searcher.refresh()
+    second = add_plain(store, 2)
+    with locked(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
+        assert found(searcher) == {first}
+    assert found(searcher) == {first, second}
 
 
 def test_an_index_that_was_never_read_does_not_say_that_nothing_matches(

@@ -43,6 +43,13 @@ def test_speech_is_heard_with_its_times(tower: SpeechTower, recording: Waveform)
     assert [line.start for line in lines] == sorted(line.start for line in lines)
 
 
+def test_a_tower_that_keeps_nothing_hears_the_same(tower: SpeechTower, recording: Waveform) -> None:
+    brief = SpeechTower(keep=False)
+    for _ in range(2):
+        assert brief.transcribe(recording) == tower.transcribe(recording)
+    assert brief.describe() == tower.describe()
+
+
 def test_silence_before_speech_moves_its_times(tower: SpeechTower, recording: Waveform) -> None:
     plain = tower.transcribe(recording)
     later = tower.transcribe(np.concatenate([np.zeros(90 * SPEECH_RATE, np.float32), recording]))
