@@ -39,6 +39,7 @@ def align(config: AlignConfig, on_progress: OnProgress) -> Path:
         class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
         run = Alignment(config, train, class_vectors_KD, device)
         soup = mean_weights(list(averaged_runs(run, on_progress)))
+        soup["class_gain"] = torch.tensor(config.class_gain)
         weights = config.out / "image.safetensors"
         if run.rank == 0:
             write_encoder(weights, soup, config.served)

@@ -28,6 +28,7 @@ class AlignConfig:
     average: float = 0.98  # decay of the moving average, a step
     retention: float = 0.3  # weight of keeping the ImageNet classifier's answers
     views: Views = field(default_factory=Views)
+    class_gain: float = 5.0  # of the class names in the result: captions need less, things that no caption names need more
     save_every: int = 5  # epochs
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from mm.spaces.types import Vectors
 from mm.training.calibrate_config import CalibrateConfig
 from mm.training.calibrate_data import Encoder, Library, load_library
 from mm.training.calibrate_depictable import Group, fit_depictable, text_groups
-from mm.training.calibrate_forms import fit_form, fit_mixing, logits
+from mm.training.calibrate_forms import at_prior, fit_form, fit_mixing, logits
 from mm.training.calibrate_questions import pictures_for_pictures, words_for_names, words_for_pictures, words_for_speech
 from mm.training.calibrate_report import write_report
 from mm.training.calibrate_texts import read_split
@@ -48,15 +48,17 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
     }
     bank = Bank(tensors)
     on_progress("forms")
-    forms = _fit_forms(config, encoder, library, bank, groups)
-    mixing = _fit_mixing(library, bank, forms)
+    seen = 1 / len(library.pictures)
+    fitted = _fit_forms(config, encoder, library, bank, groups)
+    mixing = _fit_mixing(library, bank, fitted)
+    forms = [entry.model_copy(update={"form": _rounded(at_prior(entry.form, seen, config.prior))}) for entry in fitted]
     on_progress("floor")
     unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
     scores = _scores(library, bank, forms[0].form, encoder.texts(unanswerable))
     calibration = Calibration(
         space=config.space,
         image_weights=encoder.image_key,
-        prior=1 / len(library.pictures),
+        prior=config.prior,
         floor=float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2)),
         mixing=round(mixing, 3),
         forms=tuple(forms),
@@ -81,18 +83,18 @@ def _fit_forms(config: CalibrateConfig, encoder: Encoder, library: Library, bank
     """Words for pictures first."""
     unanswered = [text for group in groups if not group.shown for text in group.texts]
     embed = encoder.texts
-    speech = _rounded(fit_form(words_for_speech(library.spoken, unanswered, embed, config.seed), bank.sentences))
+    speech = fit_form(words_for_speech(library.spoken, unanswered, embed, config.seed), bank.sentences)
     names = fit_form(words_for_names(library, unanswered, embed), bank.sentences)
     return [
         PartForms(
             part="text",
             kind="picture",
-            form=_rounded(fit_form(words_for_pictures(library, embed, config.seed), bank.pictures, depictable=1.0)),
+            form=fit_form(words_for_pictures(library, embed, config.seed), bank.pictures, depictable=1.0),
         ),
         PartForms(part="text", kind="speech", form=speech),
-        PartForms(part="text", kind="name", form=_rounded(_doubted(names))),
-        PartForms(part="picture", kind="picture", form=_rounded(fit_form(pictures_for_pictures(library, 1), bank.pictures))),
-        PartForms(part="clip", kind="picture", form=_rounded(fit_form(pictures_for_pictures(library, 3), bank.pictures))),
+        PartForms(part="text", kind="name", form=_doubted(names)),
+        PartForms(part="picture", kind="picture", form=fit_form(pictures_for_pictures(library, 1), bank.pictures)),
+        PartForms(part="clip", kind="picture", form=fit_form(pictures_for_pictures(library, 3), bank.pictures)),
         PartForms(part="sound", kind="speech", form=speech),  # it asks with the words heard in it
     ]
 

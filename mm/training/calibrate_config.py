@@ -16,6 +16,7 @@ class CalibrateConfig:
     weights: Path  # the image tower's weights
     texts: Path = Path("datasets")  # folder with the sets `depictable` and `unanswerable`
     space: str = "lite@1"
+    prior: float = 0.02  # share of right answers among what is searched that a score assumes
     bank_pictures: int = 1000
     bank_sentences: int = 800
     caption_sample: int = 6000  # train captions that depictability is learnt from

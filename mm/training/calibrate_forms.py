@@ -65,6 +65,12 @@ def logits(form: Form, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vec
     return found if depictable_Q is None else found + form.depictable * depictable_Q[:, None]
 
 
+def at_prior(form: Form, seen: float, wanted: float) -> Form:
+    """A form fitted where one pair in 1 / `seen` was right, for a library in which one in 1 / `wanted` is (Bayes' rule)."""
+    shift = np.log(wanted / (1 - wanted)) - np.log(seen / (1 - seen))
+    return form.model_copy(update={"bias": form.bias + float(shift)})
+
+
 def fit_mixing(parts_QE: Sequence[Float], right_QE: Bool, prior: float) -> float:
     """How much of each part's log-odds above the prior counts where two parts look at the same evidence, by least log loss."""
     before = float(np.log(prior / (1 - prior)))

@@ -10,8 +10,8 @@ from mm.evaluation.chart import Chart, Line
 from mm.evaluation.rejection import Scores, curve, trade_off_table
 from mm.training.files import replacing
 
-_CHART_FLOORS = np.geomspace(1e-5, 0.5, 95)
-_TABLE_FLOORS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3)
+_CHART_FLOORS = 1 / (1 + np.exp(-np.linspace(-7.0, 3.0, 101)))
+_TABLE_FLOORS = (0.001, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
 def write_report(folder: Path, scores: Scores, floor: float) -> None:

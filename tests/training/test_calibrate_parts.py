@@ -14,7 +14,7 @@ from mm.errors import InvalidInput
 from mm.spaces.calibration import Form
 from mm.spaces.forms import linear, unit
 from mm.training.calibrate_depictable import Group, fit_depictable
-from mm.training.calibrate_forms import Asked, fit_form, fit_mixing, logits
+from mm.training.calibrate_forms import Asked, at_prior, fit_form, fit_mixing, logits
 from mm.training.calibrate_short import short_questions
 from mm.training.calibrate_texts import (
     as_asked,
@@ -159,3 +159,11 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
     found = fresh @ weights[:-1] + weights[-1]
     assert (found[:100] > 0).mean() > 0.9
     assert (found[100:] < 0).mean() > 0.9
+
+
+def test_another_prior_multiplies_the_odds_by_the_ratio_of_the_priors_odds() -> None:
+    form = Form(bias=-2.0, cosine=3.0, standard=1.0, depictable=0.0)
+    moved = at_prior(form, 0.001, 0.02)
+    assert np.exp(moved.bias - form.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
+    assert moved.model_copy(update={"bias": form.bias}) == form
+    assert at_prior(moved, 0.02, 0.001).bias == pytest.approx(form.bias)
