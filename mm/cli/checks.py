@@ -45,7 +45,7 @@ def examine() -> list[Check]:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
     given = [check_settings(settings), home(settings), disk(settings), port(settings)]
     parts = [space(settings), broker(settings), database(settings)]
-    return [python(), wheels(), decoder(), *given, *parts, torch()]
+    return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
 
 def python() -> Check:
@@ -64,12 +64,12 @@ def wheels() -> Check:
     return _good("packages", "All packages of the base are installed.")
 
 
-def decoder() -> Check:
+def decoder(chosen: str = "auto") -> Check:
     """Holes that the FFmpeg which decodes here is known to have."""
     from mm.media.libav import ffmpeg_version, known_holes
 
     try:
-        holes, version = known_holes(), ffmpeg_version()
+        holes, version = known_holes(decoder=chosen), ffmpeg_version()
     except ImportError as error:
         return _bad("decoder", f"The package `av` cannot be loaded: {_line(error)}.")
     if holes:

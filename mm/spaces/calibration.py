@@ -82,8 +82,12 @@ def read_calibration(path: Path) -> Calibration:
     """Raises `Corrupt` when the file is missing or not of this form."""
     try:
         return Calibration.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise Corrupt(f"{path} is no calibration: {error}.") from error
+    except OSError as error:
+        raise Corrupt(f"The calibration cannot be read from {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "as a whole"
+        raise Corrupt(f"{path} is no calibration: {where}: {first['msg']}.") from error
 
 
 def read_bank(path: Path) -> Bank:
