@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import psutil
 
+from api.__main__ import bind
 from tests.api import media
 from tests.graphs import with_graphs
 
@@ -72,3 +73,10 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(port) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_answer_is_sent_without_waiting_for_the_client_to_acknowledge_its_head() -> None:
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
