@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import structlog
 
 HAS_CHROMIUM = shutil.which("chromium") is not None
 
@@ -15,6 +16,12 @@ HAS_CHROMIUM = shutil.which("chromium") is not None
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MM_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _default_logs() -> None:
+    """What a service in an earlier test made of the logs must not hide lines that a later one looks for."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

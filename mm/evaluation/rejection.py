@@ -74,7 +74,7 @@ def choose_floor(scores: Scores, kept: float, rejected: float) -> float:
     if lowest >= highest:
         return float(highest)
     middle = (_log_odds(float(highest)) + _log_odds(float(lowest))) / 2
-    return float(1 / (1 + np.exp(-middle)))
+    return float(np.clip(1 / (1 + np.exp(-middle)), lowest, highest))  # rounding may lead out by a hair
 
 
 def curve(scores: Scores, floors_F: Float) -> list[TradeOff]:

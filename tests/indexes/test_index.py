@@ -252,7 +252,7 @@ def test_a_full_disk_is_said_and_searches_go_on(filled: Store, monkeypatch: pyte
             patch.setattr(owner, function, full)
             with pytest.raises(Unavailable, match="No space left"):
                 searcher.refresh()
-        assert searcher.search(asked, 5, ALL, 0.0) == before
+            assert searcher.search(asked, 5, ALL, 0.0) == before
     searcher.refresh()
     assert_complete(searcher, filled)
     assert len(list(folder(filled).iterdir())) == 1 + len(searcher.snapshot.parts)
