@@ -26,6 +26,11 @@ class BeatRows(Rows):
             except IntegrityError:  # its first two beats came at once, on a database that lets two write
                 session.execute(beat)
 
+    def beats(self) -> frozenset[tuple[str, float]]:
+        """Each worker that is not forgotten, and when it last did something."""
+        with self._database.read() as session:
+            return frozenset(session.execute(select(Worker.owner, Worker.beat_at)).tuples())
+
     def last_beat(self) -> float | None:
         """When any worker last did something, None if none ever did."""
         with self._database.read() as session:

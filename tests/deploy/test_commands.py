@@ -1,0 +1,123 @@
+"""The commands that the containers run, two APIs and two workers at once on one new library, over PostgreSQL and Valkey."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+import redis
+from sqlalchemy import make_url
+
+from tests.api import media
+from tests.deploy.files import load_compose
+from tests.deploy.processes import Container, valkey
+from tests.graphs import with_graphs
+from tests.indexes.postgres import Postgres
+from tests.workers.broker import free_port
+from tests.workers.process import wait_for
+
+SERVICES = load_compose({"POSTGRES_PASSWORD": "for this run alone"})["services"]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    apis: list[Container]
+    workers: list[Container]
+    clients: list[httpx2.Client]
+    home: Path
+    database: str
+    broker: redis.Redis
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, graphs: Path) -> Iterator[Deployment]:
+    """All of it, started at the same moment on an empty database."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pg"))  # the server is another user than the tests
+        database = stack.enter_context(Postgres(Path(folder))).new_database()
+        port = free_port()
+        stack.enter_context(valkey(SERVICES["valkey"], tmp_path / "valkey", port))
+        addresses = {
+            "MM_HOME": str(with_graphs(tmp_path / "home", graphs)),
+            "MM_DATABASE_URL": database,
+            "MM_BROKER_URL": f"redis://127.0.0.1:{port}/0",
+        }
+        apis = [
+            Container(SERVICES["api"], tmp_path / f"api-{i}", **addresses, MM_PORT=str(free_port()), MM_HOST="127.0.0.1")
+            for i in range(2)
+        ]
+        workers = [Container(SERVICES["worker"], tmp_path / f"worker-{i}", **addresses) for i in range(2)]
+        for container in apis + workers:
+            stack.enter_context(container)
+        clients = [stack.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{api.port}", timeout=60)) for api in apis]
+        broker = stack.enter_context(redis.Redis(port=port, decode_responses=True))
+        yield Deployment(apis, workers, clients, tmp_path / "home", database, broker)
+
+
+def is_ready(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def wait_until_done(client: httpx2.Client, job: str) -> None:
+    wait_for(lambda: client.get(job).json()["state"] in {"done", "failed", "quarantined"}, "the job ends", 60)
+    assert client.get(job).json()["state"] == "done"
+
+
+def found(client: httpx2.Client, picture: bytes) -> list[str]:
+    """Ids of the items that a question with a picture finds."""
+    answer = client.post("/v1/search", files={"picture": ("q.png", picture)})
+    assert answer.status_code == 200, answer.text
+    return [hit["item"]["id"] for hit in answer.json()["hits"]]
+
+
+def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> None:
+    (one, other), everything = deployment.clients, deployment.apis + deployment.workers
+    for client in deployment.clients:
+        wait_for(lambda client=client: is_ready(client), "the API is ready", 90)  # type: ignore[misc]
+    for container in everything:
+        check = container.check_health()
+        assert check.returncode == 0, check.stderr
+
+    assert deployment.broker.config_get("appendonly") == {"appendonly": "yes"}
+    assert deployment.broker.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+    picture = media.picture(7)
+    upload = one.post("/v1/media", params={"name": "blocks.png"}, content=picture)
+    assert upload.status_code == 202, upload.text
+    item = upload.json()["item"]["id"]
+    wait_until_done(other, upload.headers["location"])
+    wait_for(lambda: item in found(other, picture), "the other API finds it")
+    assert other.get(f"/v1/media/{item}/content").content == picture
+
+    assert other.delete(f"/v1/media/{item}").is_success
+    wait_for(lambda: item not in found(one, picture), "the first API no longer finds it")
+    assert one.get(f"/v1/media/{item}").status_code == 404
+
+    with psycopg.connect(make_url(deployment.database).render_as_string(hide_password=False), autocommit=True) as connection:
+        for worker in deployment.workers:
+            assert worker.stop() == 0, worker.log()
+        connection.execute("UPDATE workers SET beat_at = beat_at - 3600")
+    silent = deployment.workers[0].check_health()
+    assert silent.returncode != 0
+    assert "old" in silent.stderr
+    assert "Traceback" not in silent.stderr
+
+    assert deployment.apis[0].check_health().returncode == 0, "an API without workers takes uploads and answers"
+    # The server raises the signal again when all is closed; before that, it takes its note of where it listens away.
+    assert deployment.apis[0].stop() in {0, -signal.SIGTERM}, deployment.apis[0].log()
+    assert not (deployment.home / "run" / "api.json").exists()
+    gone = deployment.apis[0].check_health()
+    assert gone.returncode != 0
+    assert "does not say how it is" in gone.stderr
+    assert is_ready(other) is False
+    assert other.get("/healthz").status_code == 200
