@@ -20,20 +20,31 @@ if TYPE_CHECKING:
     from indexes.search import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.settings import Settings
-    from mm.spaces.types import Question
 
 FIELD_OF: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "clip"}
 WORD_OF: dict[Kind, str] = {"image": "a picture", "audio": "a sound", "video": "a video"}
 FRAME_PIXELS = 512  # longest side of what is decoded of a question; towers read less
 
 
-def answer(service: Service, query: Query) -> SearchResponse:
-    """Answer a question. Blocks while towers run. Raises `InvalidInput`, `TooLarge`, `MediaError`, `Unavailable`."""
+def answer(service: Service, query: Query, asked: float | None = None) -> SearchResponse:
+    """Answer a question, ready to be answered at `asked` of the performance counter. Blocks while towers run.
+
+    Raises `InvalidInput`, `TooLarge`, `MediaError`, `Unavailable`.
+    """
     started = time.perf_counter()
+    part = service.metrics.question_seconds.labels
+    part("wait").observe(started - (started if asked is None else asked))
     check(query, service.settings)
-    question = _encode(service, query)
+    with part("decode").time():
+        picture, clip, sound = _decode(service, query)
+    text = (query.request.text or "").strip() or None
+    with part("encode").time():
+        question = ask(service.space, text=text, picture=picture, clip=clip, sound=sound)
+    if sound is not None:
+        give_back_memory()
     floor = question.floor if query.request.floor is None else query.request.floor
-    found = service.searcher.search(question, query.request.k, query.request.filters, floor)
+    with part("search").time():
+        found = service.searcher.search(question, query.request.k, query.request.filters, floor)
     hits = _dress(service, found)
     seconds = time.perf_counter() - started
     service.metrics.searches.labels("+".join(sorted(query.files)) or "text", str(bool(hits)).lower()).inc()
@@ -55,7 +66,8 @@ def check(query: Query, settings: Settings) -> None:
         raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
 
 
-def _encode(service: Service, query: Query) -> Question:
+def _decode(service: Service, query: Query) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:
+    """Picture, clip and sound of the question's files."""
     picture: RGB | None = None
     clip: list[RGB] | None = None
     sound: Waveform | None = None
@@ -74,11 +86,7 @@ def _encode(service: Service, query: Query) -> Question:
             clip = [frame.image for frame in frames]
         if info.has_audio:
             sound = service.reader.waveform(file.path, file.name, whole)
-    text = (query.request.text or "").strip() or None
-    question = ask(service.space, text=text, picture=picture, clip=clip, sound=sound)
-    if sound is not None:
-        give_back_memory()
-    return question
+    return picture, clip, sound
 
 
 def _refuse_misplaced(field: str, file: QueryFile, info: MediaInfo, opened: set[Kind]) -> None:

@@ -9,6 +9,9 @@ from fastapi import FastAPI
 
 import mm
 from api import openapi, problems
+from api.doors import Doors
+from api.guard import Guard, require_keys
+from api.headers import SecurityHeaders
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
@@ -32,6 +35,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             try:
+                require_keys(settings)
+                app.state.doors = Doors(settings)
                 app.state.service = stack.enter_context(open_service(settings, metrics))
             except MMError as error:
                 app.state.failure = error  # the server itself only says that the start failed
@@ -42,7 +47,9 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (media, jobs, search, embeddings, models, health, page):
         app.include_router(routes.router)
     app.mount("/static", page.files)
+    app.add_middleware(Guard, settings=settings)
     app.add_middleware(SameOrigin)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=metrics)  # added last, so outermost: refusals are counted and get an id too
     problems.install(app)
     openapi.install(app)

@@ -23,6 +23,7 @@ class Metrics:
         self.latency = Histogram(
             "mm_http_request_seconds", "Time to the end of the response.", ["method", "route"], registry=self.registry
         )
+        self.refusals = Counter("mm_refusals", "Requests refused, by the problem's slug.", ["reason"], registry=self.registry)
         self.upload_bytes = Counter("mm_upload_bytes", "Bytes of media received.", registry=self.registry)
         self.uploads = Counter("mm_uploads", "Uploads by what became of them.", ["result"], registry=self.registry)
         self.searches = Counter("mm_searches", "Searches by what was asked with and whether it matched.", ["query", "matched"],
@@ -32,6 +33,13 @@ class Metrics:
             "Time of one search, the encoding of its question included.",
             registry=self.registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )
+        self.question_seconds = Histogram(
+            "mm_question_seconds",
+            "Time of the parts of a question: waiting for its turn, decoding its files, encoding, searching.",
+            ["part"],
+            registry=self.registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         )
         self._library = Gauge("mm_library", "What the library holds.", ["what"], registry=self.registry)
         self._jobs = Gauge("mm_jobs", "Jobs by state.", ["state"], registry=self.registry)

@@ -54,6 +54,8 @@ class Observe:
         method = scope["method"]
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.latency.labels(method, route).observe(seconds)
+        if "refusal" in scope:
+            self._metrics.refusals.labels(scope["refusal"]).inc()
         structlog.get_logger().info(
             "request", method=method, path=scope["path"], route=route, status=status, seconds=round(seconds, 4)
         )

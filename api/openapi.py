@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi.openapi.utils import get_openapi
 
 from api import problems
-from api.origin import SAFE_METHODS
-from mm.errors import Forbidden, InvalidInput, MMError, Unavailable
+from api.guard import needed
+from mm.errors import Forbidden, InvalidInput, MMError, TooMany, Unauthorized, Unavailable
 from mm.schemas import EmbeddingRequest, ImportRequest, Problem, SearchRequest
 
 if TYPE_CHECKING:
@@ -101,20 +101,26 @@ def install(app: FastAPI) -> None:
 def _document(app: FastAPI) -> JSON:
     document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=app.openapi_tags)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    description = "An API key, where the service wants one. A browser that signed in at `/` sends it in a cookie."
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": description}}
     for shape in BODIES:
         schema = shape.model_json_schema(ref_template=REF)
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            errors: list[type[MMError]] = [Forbidden]
             # FastAPI's own shape of a validation error, which never leaves: see api.problems.
             found = operation["responses"].get("422", {})
             if "HTTPValidationError" in str(found):
                 del operation["responses"]["422"]
             if path.startswith("/v1/"):
-                operation["responses"].setdefault(str(Unavailable.status), _problem([Unavailable]))
-            if method.upper() not in SAFE_METHODS:
-                operation["responses"].setdefault(str(Forbidden.status), _problem([Forbidden]))
+                errors.append(Unavailable)
+            if needed(method.upper(), path) is not None:
+                errors += [Unauthorized, TooMany]
+                operation["security"] = [{"key": []}]
+            for error in errors:
+                operation["responses"].setdefault(str(error.status), _problem([error]))
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import math
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,7 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from mm.errors import InvalidInput, MediaError, MMError, NotFound
+from api.headers import SECURITY_HEADERS
+from mm.errors import InvalidInput, MediaError, MMError, NotFound, TooMany, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +39,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """One problem document; `extensions` are members beside the five of the standard."""
+    request.scope["refusal"] = slug  # for the count of refusals
     document = {
         "type": TYPE_BASE + slug,
         "title": title,
@@ -58,12 +61,17 @@ def sentence(errors: Sequence[ErrorDetails]) -> str:
     return "; ".join(parts) + "."
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, MMError)
+def of_error(request: Request, error: MMError) -> Response:
+    """The problem document of an error of ours."""
     if error.status >= 500:
         structlog.get_logger().error("request failed", slug=error.slug, detail=str(error), exc_info=error)
     extensions = {"name": error.name, "reason": error.reason} if isinstance(error, MediaError) else {}
-    headers = {"Retry-After": "1"} if error.status == http.HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = {}
+    if isinstance(error, TooMany | Unavailable):
+        wait = error.retry_after if isinstance(error, TooMany) else 1.0
+        headers["Retry-After"] = str(math.ceil(wait))
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     return problem(
         request,
         slug=error.slug,
@@ -75,16 +83,21 @@ async def _ours(request: Request, error: Exception) -> Response:
     )
 
 
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MMError)
+    return of_error(request, error)
+
+
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return await _ours(request, InvalidInput(sentence(error.errors())))
+    return of_error(request, InvalidInput(sentence(error.errors())))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     """Errors of the framework: no such route, a method that a route lacks."""
     assert isinstance(error, HTTPException)
     if error.status_code == NotFound.status:
-        return await _ours(request, NotFound(f"There is nothing at {request.url.path}."))
+        return of_error(request, NotFound(f"There is nothing at {request.url.path}."))
     title = TITLES.get(error.status_code) or http.HTTPStatus(error.status_code).phrase
     detail = f"{request.url.path} does not take {request.method}." if error.status_code == 405 else str(error.detail)
     slug = title.lower().replace(" ", "-")
@@ -100,8 +113,8 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     structlog.get_logger().error("request failed unexpectedly", exc_info=error)
     request_id = str(request.scope.get("request_id"))
     detail = f"The service failed in a way that it did not foresee; its log has more under {request_id}."
-    # This handler runs outside of the middleware that names requests.
-    headers = {"X-Request-ID": request_id}
+    # This handler runs outside of the middleware that names requests and adds headers.
+    headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "X-Request-ID": request_id}
     return problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail, headers=headers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
 from starlette.concurrency import run_in_threadpool
 
 from api.bodies import blocks, refuse_longer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from api.forms import Fields, PartHead
     from api.library import Incoming
+    from mm.schemas import Upload
 
 FIELD_BYTES = 64 << 10  # name and tags of a form, and its boundaries
 
@@ -27,6 +29,11 @@ class Label:
 
     name: str
     tags: list[str]
+
+
+def log_accepted(done: Upload) -> None:
+    """One line that joins the request's id to the job's, by which the workers' logs go on."""
+    structlog.get_logger().info("accepted", job_id=done.job.id, item_id=done.item.id, created=done.created)
 
 
 async def receive(request: Request, incoming: Incoming, limit: int) -> Label:

@@ -27,6 +27,11 @@ class JobRows(Rows):
         with self._database.read() as session:
             return [job_row(job) for job in session.scalars(select(Job).order_by(Job.pk.desc()).limit(limit))]
 
+    def waiting_jobs(self) -> int:
+        """How many jobs are queued or running."""
+        with self._database.read() as session:
+            return session.execute(select(func.count()).where(Job.state.in_(NOT_FINAL))).scalar_one()
+
     def update_job(
         self,
         job_id: str,

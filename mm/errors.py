@@ -61,6 +61,14 @@ class MediaError(MMError):
         return (type(self), (self.name, self.reason, self.detail))
 
 
+class Unauthorized(MMError):
+    """The service wants an API key, and the request brings none that it knows."""
+
+    slug = "unauthorized"
+    status = 401
+    title = "API key needed"
+
+
 class Forbidden(MMError):
     """What was asked for is not allowed by the settings."""
 
@@ -93,6 +101,18 @@ class SpaceMismatch(MMError):
     title = "Vectors of different spaces"
 
 
+class TooMany(MMError):
+    """More was asked for than is taken at once. `retry_after` is when to ask again, in seconds."""
+
+    slug = "too-many"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class Unavailable(MMError):
     """A part that is needed does not answer: the broker, the catalog, a worker, the service itself."""
 
@@ -116,10 +136,12 @@ ERRORS: dict[str, type[MMError]] = {
         InvalidInput,
         UnsupportedMedia,
         TooLarge,
+        Unauthorized,
         Forbidden,
         NotFound,
         Conflict,
         SpaceMismatch,
+        TooMany,
         Unavailable,
         Corrupt,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,17 @@ class Settings(BaseSettings):
     home: Path = Field(Path("~/.mm"), description="Folder that holds all local state: blobs, catalog, shards, index.")
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8321, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    keys: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether requests need an API key; `auto` asks for one unless only this machine can reach the API."
+    )
+    allowed_hosts: str = Field(
+        "", description="Names, with commas, under which an API without keys may be asked; addresses and `localhost` always may."
+    )
+    rate_per_minute: int | None = Field(
+        None,
+        ge=0,
+        description="Requests a minute of one key or address; 0 is no limit, unset is 1200 where others reach the API.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL of the catalog; empty means SQLite in the home folder.")
     broker_url: str = Field("", description="`redis://` URL of Valkey or Redis; empty starts an embedded Valkey.")
 
@@ -37,6 +49,10 @@ class Settings(BaseSettings):
     media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or sound, in seconds.")
     import_root: Path | None = Field(None, description="Folder below which the server may import files; unset forbids it.")
 
+    max_waiting_jobs: int = Field(10_000, gt=0, description="Jobs that wait or run before uploads are refused for a while.")
+    max_searches: int = Field(64, gt=0, description="Questions that are read, wait or are answered at once.")
+    max_uploads: int = Field(64, gt=0, description="Uploads that come in at once.")
+
     sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
     sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
     sandbox_requests: int = Field(200, gt=0, description="Requests after which the decoding child is replaced.")
@@ -54,6 +70,19 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """`home`, absolute, with `~` resolved."""
         return self.home.expanduser().resolve()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the API."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests need an API key."""
+        return self.keys == "on" or (self.keys == "auto" and not self.is_local)
 
     @property
     def catalog_url(self) -> str:

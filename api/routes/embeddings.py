@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request
 
 from api.bodies import read_json
+from api.doors import DoorsDep
 from api.openapi import json_body, responses
 from api.service import Service, ServiceDep
 from mm.errors import InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -38,14 +39,15 @@ Vectors = npt.NDArray[np.float32]
         picture={"input": "data:image/png;base64,iVBORw0KGgo...", "encoding_format": "base64"},
     ),
 )
-async def embed(request: Request, service: ServiceDep) -> EmbeddingResponse:
+async def embed(request: Request, service: ServiceDep, doors: DoorsDep) -> EmbeddingResponse:
     """Unit vectors in the order of the inputs; a text and a picture that mean the same lie close together."""
     limit = service.settings.query_bytes
-    wanted = await read_json(request, EmbeddingRequest, limit, "query_bytes")
-    inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
-    _check(service, wanted.model, inputs)
-    await anyio.to_thread.run_sync(service.towers.wait, abandon_on_cancel=True)
-    vectors, tokens = await anyio.to_thread.run_sync(_encode, service, inputs, limiter=service.encoders)
+    with doors.searches.enter():
+        wanted = await read_json(request, EmbeddingRequest, limit, "query_bytes")
+        inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
+        _check(service, wanted.model, inputs)
+        await anyio.to_thread.run_sync(service.towers.wait, abandon_on_cancel=True)
+        vectors, tokens = await anyio.to_thread.run_sync(_encode, service, inputs, limiter=service.encoders)
     data = [
         Embedding(index=index, embedding=_base64(vector) if wanted.encoding_format == "base64" else vector.tolist())
         for index, vector in enumerate(vectors)

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Response
 
 import mm
 from api import metrics
+from api.openapi import responses
 from api.readiness import look
 from api.service import ServiceDep
+from mm.errors import Unavailable
 from mm.schemas import Health, Readiness
 
 router = APIRouter(tags=["health"])
@@ -33,7 +35,10 @@ def readyz(response: Response, service: ServiceDep) -> Readiness:
 
 
 @router.get(
-    "/metrics", summary="Metrics for Prometheus", response_class=Response, responses={200: {"content": {"text/plain": {}}}}
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **responses(Unavailable)},
 )
 def get_metrics(service: ServiceDep) -> Response:
     """Requests, uploads, searches, and what the library holds."""

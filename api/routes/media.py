@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.bodies import read_json
+from api.doors import DoorsDep
 from api.imports import import_folder
 from api.names import content_disposition
 from api.openapi import JSON, json_body, responses, upload_body
 from api.present import item_of
 from api.ranges import serve_file
 from api.service import ServiceDep
-from api.uploads import receive
+from api.uploads import log_accepted, receive
 from indexes.rows import ItemFilters
 from mm.errors import Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
@@ -47,13 +48,16 @@ async def upload(
     request: Request,
     response: Response,
     service: ServiceDep,
+    doors: DoorsDep,
     name: Annotated[str | None, Query(description="File name, for a raw body.")] = None,
     tag: Annotated[list[str], Query(description="Tags, for a raw body.")] = [],  # noqa: B006
 ) -> Upload:
     """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its content decides."""
-    with service.library.incoming() as incoming:
+    await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
+    with doors.uploads.enter(), service.library.incoming() as incoming:
         label = await receive(request, incoming, service.settings.upload_bytes)
         done = await run_in_threadpool(incoming.accept, label.name, label.tags)
+    log_accepted(done)
     response.headers["Location"] = f"/v1/jobs/{done.job.id}"
     response.status_code = 202 if done.created else 200
     return done
@@ -62,11 +66,12 @@ async def upload(
 @router.post(
     "/import",
     summary="Import a folder that the server can see",
-    responses=responses(Forbidden, NotFound),
+    responses=responses(Forbidden, NotFound, TooLarge),
     openapi_extra=json_body(ImportRequest, folder={"folder": "2026/holiday", "tags": ["holiday"]}),
 )
-async def import_media(request: Request, service: ServiceDep) -> ImportResponse:
+async def import_media(request: Request, service: ServiceDep, doors: DoorsDep) -> ImportResponse:
     """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT is set."""
+    await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
     wanted = await read_json(request, ImportRequest, IMPORT_BYTES, "import_root")
     return await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
 

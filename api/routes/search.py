@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +10,7 @@ import anyio
 from fastapi import APIRouter, Request
 
 from api.answers import answer, check
+from api.doors import DoorsDep
 from api.openapi import responses, search_body
 from api.questions import read_query
 from api.service import ServiceDep
@@ -27,10 +29,10 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
         filtered={"text": "the opening of the meeting", "filters": {"kinds": ["video"], "tags": ["work"]}, "floor": 0.5},
     ),
 )
-async def search(request: Request, service: ServiceDep) -> SearchResponse:
+async def search(request: Request, service: ServiceDep, doors: DoorsDep) -> SearchResponse:
     """The moments that answer, best first; no hits means that nothing matches. `notes` says what could not be considered."""
-    with TemporaryDirectory(dir=service.scratch) as scratch:
+    with doors.searches.enter(), TemporaryDirectory(dir=service.scratch) as scratch:
         query = await read_query(request, Path(scratch), service.settings)
         check(query, service.settings)
         await anyio.to_thread.run_sync(service.towers.wait, abandon_on_cancel=True)
-        return await anyio.to_thread.run_sync(answer, service, query, limiter=service.encoders)
+        return await anyio.to_thread.run_sync(answer, service, query, time.perf_counter(), limiter=service.encoders)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import signal
 import threading
@@ -24,8 +23,8 @@ POLL_SECONDS = 0.2
 def keep_up(settings: Settings, *, as_json: bool) -> None:
     """Serve until a signal says stop. Raises `MMError` when the service cannot be started or gave up."""
     say(f"mm {mm.__version__} on {settings.root}")
-    if not _is_loopback(settings.host):
-        say(f"Anyone who reaches {settings.host} can read and change this library: there is no password.")
+    if not settings.is_local and not settings.needs_key:
+        say(f"Anyone who reaches {settings.host} can read and change this library: MM_KEYS is off.")
     with _stop_signals() as stop:
         try:
             with Stack(settings, say) as stack:
@@ -74,10 +73,3 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -30,7 +30,9 @@ class Driver:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._http = httpx2.Client(base_url=address.url, timeout=address.timeout, trust_env=address.uses_proxy)
+        self._http = httpx2.Client(
+            base_url=address.url, timeout=address.timeout, trust_env=address.uses_proxy, headers=address.headers
+        )
 
     def run(self, flow: Flow[T]) -> T:
         """The result of a flow."""
@@ -98,9 +100,12 @@ class Client(Verbs, Driver):
     Every verb raises the error of `mm.errors` that the service answered with, and `Unavailable` when none answers.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = DEFAULT_SECONDS) -> None:
-        """`timeout` is the longest silence of the service, in seconds. Raises `InvalidInput` for a bad URL."""
-        super().__init__(Address.parse(url, timeout))
+    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = DEFAULT_SECONDS, api_key: str | None = None) -> None:
+        """`timeout` is the longest silence of the service, in seconds; `api_key` defaults to MM_API_KEY.
+
+        Raises `InvalidInput` for a bad URL.
+        """
+        super().__init__(Address.parse(url, timeout, api_key))
         self.url = self._address.url
 
     def __enter__(self) -> Self:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from mm.errors import Conflict, InvalidInput, Unavailable
 DEFAULT_URL = "http://127.0.0.1:8321"
 DEFAULT_SECONDS = 180.0  # longest silence: longer than the service may take to look into an upload
 CONNECT_SECONDS = 5.0
+KEY_VARIABLE = "MM_API_KEY"
 BLOCK_BYTES = 256 << 10
 
 
@@ -26,17 +28,26 @@ class Address:
 
     url: str
     seconds: float
+    api_key: str = field(default="", repr=False)
 
     @classmethod
-    def parse(cls, url: str, seconds: float) -> Address:
-        """Raises `InvalidInput` for what is no `http://` or `https://` URL."""
+    def parse(cls, url: str, seconds: float, api_key: str | None = None) -> Address:
+        """`api_key` defaults to MM_API_KEY. Raises `InvalidInput` for what is no `http://` or `https://` URL, or no key."""
         try:
             parsed = httpx2.URL(url)
         except httpx2.InvalidURL as error:
             raise InvalidInput(f"{url!r} is no address: {error}.") from error
         if parsed.scheme not in {"http", "https"} or not parsed.host:
             raise InvalidInput(f"{url!r} is no address; one looks like {DEFAULT_URL}.")
-        return cls(url.rstrip("/"), seconds)
+        key = os.environ.get(KEY_VARIABLE, "").strip() if api_key is None else api_key
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise InvalidInput(f"The API key is none: it has characters that no key has. {KEY_VARIABLE} or `api_key` gives it.")
+        return cls(url.rstrip("/"), seconds, key)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request brings."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
     @property
     def timeout(self) -> httpx2.Timeout:

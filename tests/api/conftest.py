@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from api.doors import Doors
     from api.service import Service
 
 UPLOAD_BYTES = 400 << 20
@@ -42,6 +43,7 @@ class Running:
     url: str
     service: Service
     client: httpx2.Client
+    doors: Doors
 
     def upload(self, data: bytes, name: str = "a.png", *tags: str) -> httpx2.Response:
         return self.client.post("/v1/media", params={"name": name, "tag": list(tags)}, content=data)
@@ -73,7 +75,7 @@ def running(settings: Settings) -> Iterator[Running]:
         url = f"http://{host}:{port}"
         hooks = {"response": [documented(app.openapi())]}
         with httpx2.Client(base_url=url, timeout=60, event_hooks=hooks) as client:
-            yield Running(url, app.state.service, client)
+            yield Running(url, app.state.service, client, app.state.doors)
     finally:
         server.should_exit = True
         thread.join()

@@ -1,0 +1,65 @@
+"""`mm keys`: who may come in. Works on the file in MM_HOME; a running service follows at once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from mm.cli import options
+from mm.keys import SCOPES, KeyFile
+
+if TYPE_CHECKING:
+    from mm.keys import Scope
+
+
+@click.group()
+def command() -> None:
+    """Keys that let programs and people in."""
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    type=click.Choice(SCOPES),
+    default="write",
+    show_default=True,
+    help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server.",
+)
+@options.as_json
+def add(name: str, scope: Scope, as_json: bool) -> None:
+    """Make a key and print it, once: nothing but its hash is kept."""
+    key, secret = _keys().add(name, scope)
+    if as_json:
+        click.echo(json.dumps({"id": key.id, "name": key.name, "scope": key.scope, "key": secret}))
+        return
+    click.echo(secret)
+    click.echo(f"This is the key {name!r}, which may {scope}. Keep it: it cannot be shown again.", err=True)
+
+
+@command.command("list")
+@options.as_json
+def list_keys(as_json: bool) -> None:
+    """List the keys, without what opens the door."""
+    keys = _keys().all()
+    if as_json:
+        click.echo(f"[{','.join(key.model_dump_json(exclude={'sha256'}) for key in keys)}]")
+        return
+    for key in keys:
+        click.echo(f"{key.id}\t{key.name}\t{key.scope}\t{key.created_at:%Y-%m-%d %H:%M}")
+
+
+@command.command()
+@click.argument("which", metavar="NAME")
+def revoke(which: str) -> None:
+    """Remove a key by its name or id; it opens nothing from now on."""
+    key = _keys().revoke(which)
+    click.echo(f"The key {key.name!r} is revoked.", err=True)
+
+
+def _keys() -> KeyFile:
+    from mm.settings import load_settings
+
+    return KeyFile(load_settings().root)

@@ -1,0 +1,153 @@
+"""API keys: who may do what. Kept as hashes in `MM_HOME/keys.json`, which only its owner may read.
+
+A key has 256 random bits, so one round of SHA-256 is right: nobody tries that many, and every request is checked. Slow hashes
+protect words that people choose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mm.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+
+Scope = Literal["read", "write", "admin"]
+SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
+"""Each may do what the ones before it may."""
+
+FILE = "keys.json"
+PREFIX = "mm"
+ID_BYTES = 6
+SECRET_BYTES = 32
+MAX_NAME = 64
+LOCK_SECONDS = 10.0
+_NOBODY = hashlib.sha256(b"").hexdigest()  # compared with when no key has that id, so that both take the same time
+
+
+class ApiKey(BaseModel):
+    """What is kept of a key: everything but the key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern="^[0-9a-f]{12}$", description="Part of the key that is no secret.")
+    name: str
+    scope: Scope
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Of the whole key, in hex.")
+    created_at: datetime
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether the key may do what needs `scope`."""
+        return SCOPES.index(self.scope) >= SCOPES.index(scope)
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    keys: list[ApiKey] = []
+
+
+_Stamp = tuple[int, int, int]
+
+
+class KeyFile:
+    """The keys of one home folder. Every look sees the file as it is now, so a revoked key is dead at once."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / FILE
+        self._read: tuple[_Stamp | None, dict[str, ApiKey]] = (None, {})
+
+    def all(self) -> list[ApiKey]:
+        """Every key, oldest first. Raises `Corrupt`, `Unavailable`."""
+        return list(self._keys().values())
+
+    def find(self, secret: str) -> ApiKey | None:
+        """The key, compared in a time that says nothing of it; `None` for one that is not known, or no longer."""
+        parts = secret.split("_", 2)
+        key = self._keys().get(parts[1]) if len(parts) == 3 else None
+        same = hmac.compare_digest(_hash(secret), _NOBODY if key is None else key.sha256)
+        return key if same else None
+
+    def add(self, name: str, scope: Scope) -> tuple[ApiKey, str]:
+        """Make a key. Returns what is kept of it, and the key itself, which nobody can read again.
+
+        Raises `InvalidInput` for a name that is no name, `Conflict` for one that a key has.
+        """
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise InvalidInput(f"{name[:MAX_NAME]!r} is no name for a key; it has 1 to {MAX_NAME} printable characters.")
+        key_id = secrets.token_hex(ID_BYTES)
+        secret = f"{PREFIX}_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
+        made = ApiKey(id=key_id, name=name, scope=scope, sha256=_hash(secret), created_at=datetime.now(UTC))
+
+        def with_it(keys: list[ApiKey]) -> list[ApiKey]:
+            if any(key.name == name for key in keys):
+                raise Conflict(f"There is a key named {name!r}; revoke it first, or choose another name.")
+            return [*keys, made]
+
+        self._change(with_it)
+        return made, secret
+
+    def revoke(self, which: str) -> ApiKey:
+        """Remove the key of that name or id. Raises `NotFound`."""
+        gone: list[ApiKey] = []
+
+        def without_it(keys: list[ApiKey]) -> list[ApiKey]:
+            gone.extend(key for key in keys if which in (key.id, key.name))
+            if not gone:
+                raise NotFound(f"There is no key {which!r}.")
+            return [key for key in keys if key not in gone]
+
+        self._change(without_it)
+        return gone[0]
+
+    def _keys(self) -> dict[str, ApiKey]:
+        try:
+            status = self.path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+            before, keys = self._read
+            if stamp != before:
+                keys = {key.id: key for key in _Content.model_validate_json(self.path.read_bytes()).keys}
+                self._read = (stamp, keys)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise Unavailable(f"The keys cannot be read from {self.path}: {error.strerror}.") from error
+        except ValidationError as error:
+            raise Corrupt(f"{self.path} is no file of keys.") from error
+        return keys
+
+    def _change(self, change: Callable[[list[ApiKey]], list[ApiKey]]) -> None:
+        """Replace the file, whole or not at all, while nobody else does."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS):
+                _replace(self.path, _Content(keys=change(self.all())).model_dump_json(indent=1).encode())
+        except Timeout as error:
+            raise Unavailable(f"Another command has been changing {self.path} for {LOCK_SECONDS:.0f} s.") from error
+        except OSError as error:
+            raise Unavailable(f"The keys cannot be written to {self.path}: {error.strerror}.") from error
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
