@@ -28,6 +28,7 @@ def look(service: Service) -> list[Check]:
         _attempt("catalog", lambda: _catalog(service), "Uploads and searches fail."),
         _attempt("blobs", lambda: _blobs(service), "Uploads fail."),
         _attempt("index", lambda: _index(service), "Searches miss what is new."),
+        _attempt("sandbox", lambda: service.reader.held().sentence(), "No file can be read."),
         service.towers.check(),
         _attempt("worker", lambda: _worker(service), "Ingest waits; uploads are accepted."),
         _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),

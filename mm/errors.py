@@ -44,7 +44,7 @@ class MediaError(MMError):
     """A media file cannot be read. Names the file and the reason.
 
     `reason` is one of: `empty`, `truncated`, `unreadable`, `unsupported`, `no-streams`, `too-large`, `timeout`, `out-of-memory`,
-    `crashed`.
+    `crashed`, `forbidden` (decoding it tried what the sandbox does not allow).
     """
 
     slug = "media-error"

@@ -43,7 +43,7 @@ def examine() -> list[Check]:
         settings = load_settings()
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
-    given = [check_settings(settings), home(settings), disk(settings), port(settings)]
+    given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), port(settings)]
     parts = [space(settings), broker(settings), database(settings)]
     return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
@@ -75,6 +75,17 @@ def decoder(chosen: str = "auto") -> Check:
     if holes:
         return _bad("decoder", " ".join(holes))
     return _good("decoder", f"FFmpeg {version} has no hole that is known here.")
+
+
+def sandbox(settings: Settings) -> Check:
+    """What holds the process that opens files: told by one that is started for it."""
+    from mm.media import MediaReader
+
+    def look() -> str:
+        with MediaReader.from_settings(settings) as reader:
+            return reader.held().sentence()
+
+    return _attempt("sandbox", look)
 
 
 def check_settings(settings: Settings) -> Check:

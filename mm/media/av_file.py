@@ -43,7 +43,7 @@ AUDIO_DECODERS = frozenset(
 )
 COMMON_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
 BUFFER_BYTES = 1 << 17
-MAX_THREADS = 8
+THREADS = min((os.cpu_count() or 1) + 1, 8)  # asked while the system still answers
 FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
 
 
@@ -160,7 +160,7 @@ class AvFile:
                 "the most that is read (MM_MEDIA_PIXELS)."
             )
         stream.codec_context.thread_type = "AUTO"
-        stream.codec_context.thread_count = min((os.cpu_count() or 1) + 1, MAX_THREADS)
+        stream.codec_context.thread_count = THREADS
         return stream
 
     def _pick_audio(self) -> AudioStream | None:

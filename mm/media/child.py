@@ -1,24 +1,31 @@
 """The decoding child: reads requests from standard input and answers on standard output until its input ends.
 
-    python -m mm.media.child MEMORY_BYTES CPU_SECONDS PARENT_PID
+    python -m mm.media.child JSON
 
-A request is a head {"do", "path", "name", "limits", "decoder", "arguments"}. Any number of messages answer it, the last of them
-"done" or "error". A decode that has nothing to say for long says "alive" once a second.
+The argument is {"parent", "memory_bytes", "cpu_seconds", "decoder", "sandbox"}. Standard input is a UNIX socket: a request is one
+byte that carries the file, opened for reading, and a head {"do", "name", "limits", "decoder", "arguments"}. Any number of
+messages answer it, the last of them "done" or "error". A decode that has nothing to say for long says "alive" once a second.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
+import pkgutil
+import socket
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from mm.errors import MediaError, MMError, TooLarge
+import mm.media
+from mm.errors import MediaError, MMError, TooLarge, Unavailable
 from mm.media import wire
-from mm.media.limits import confine, die_with, used_cpu_seconds
+from mm.media.limits import die_with, used_cpu_seconds
+from mm.media.sandbox import Sandbox, lock_down, refuse_known_holes
 from mm.media.types import Limits, Span
 
 if TYPE_CHECKING:
@@ -26,6 +33,11 @@ if TYPE_CHECKING:
     from mm.media.wire import Head
 
 ALIVE_SECONDS = 1.0
+LATE_IMPORTS = tuple(
+    f"PIL.{name}" for name in ("ImageColor", "ImageFilter", "MpoImagePlugin", "TiffImagePlugin", "WebPImagePlugin")
+)
+"""What Pillow would import when a picture asks for it, too late for us; PyAV does the same with nearly all of its parts."""
+OF_NO_USE = ("av.__main__", "av.datasets", "mm.media.child")
 
 
 class Answer:
@@ -50,28 +62,51 @@ class Answer:
 
 
 def main() -> None:
-    memory_bytes, cpu_seconds, parent = (int(word) for word in sys.argv[1:])
+    told = json.loads(sys.argv[1])
+    parent, decoder, sandbox = int(told["parent"]), str(told["decoder"]), Sandbox(**told["sandbox"])
     die_with(parent)
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    requests, answers = socket.socket(fileno=sys.stdin.fileno()), sys.stdout.buffer
     try:
-        from mm.media.operations import FactsCache  # loads libav and Pillow: part of what memory is counted from
-
-        confine(memory_bytes, cpu_seconds)
+        cache = load_libraries(decoder)
+        refuse_known_holes(sandbox)
+        held = lock_down(sandbox, int(told["memory_bytes"]), int(told["cpu_seconds"]))
+    except Unavailable as error:
+        wire.send(answers, {"what": "error", "detail": str(error)})
+        sys.exit(1)
     except (ImportError, OSError, ValueError) as error:
         wire.send(answers, {"what": "error", "detail": f"{type(error).__name__}: {error}"})
         sys.exit(1)
-    wire.send(answers, {"what": "ready"})
-    cache = FactsCache()
-    while (request := _next(requests)) is not None:
-        answer_one(request, answers, cache)
+    wire.send(answers, {"what": "ready", **asdict(held)})
+    while (received := _next(requests)) is not None:
+        request, file = received
+        with file:
+            answer_one(request, file, answers, cache)
 
 
-def answer_one(request: Head, out: BinaryIO, cache: FactsCache) -> None:
+def load_libraries(decoder: str) -> FactsCache:
+    """Import all that decoding may need, because nothing can be imported behind the lock; memory is counted from here."""
+    import av
+    from PIL import Image
+
+    from mm.media.operations import FactsCache
+
+    Image.preinit()
+    parts = (part.name for package in (av, mm.media) for part in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    for module in (*(part for part in parts if not part.startswith(OF_NO_USE)), *LATE_IMPORTS):
+        importlib.import_module(module)
+    if decoder == "decord":
+        from mm.media.decord_decoder import load
+
+        load()
+    return FactsCache()
+
+
+def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache) -> None:
     """Answer one request, down to its last message."""
     name, limits = str(request["name"]), Limits(**request["limits"])  # type: ignore[arg-type]
     answer = Answer(out, name, limits.output_bytes)
     try:
-        _answer(request, name, limits, answer, cache)
+        _answer(request, file, name, limits, answer, cache)
     except MemoryError:
         error: MMError = MediaError(name, "out-of-memory", f"decoding it takes more than {limits.memory_bytes:,} bytes")
     except MMError as caught:
@@ -79,22 +114,24 @@ def answer_one(request: Head, out: BinaryIO, cache: FactsCache) -> None:
     except BrokenPipeError:
         sys.exit(0)
     except Exception as caught:  # noqa: BLE001 - whatever a hostile file makes a library raise
-        error = MediaError(name, "unreadable", f"decoding it fails with {type(caught).__name__}: {caught}")
+        if type(caught) is PermissionError:  # and not FFmpeg's, which uses the number for damage too
+            error = MediaError(name, "forbidden", f"decoding it tried what the sandbox forbids ({caught.strerror})")
+        else:
+            error = MediaError(name, "unreadable", f"decoding it fails with {type(caught).__name__}: {caught}")
     else:
         answer.send({"what": "done", "cpu": used_cpu_seconds()})
         return
     wire.send(out, {"what": "error", "cpu": used_cpu_seconds(), **_described(error)})
 
 
-def _answer(request: Head, name: str, limits: Limits, answer: Answer, cache: FactsCache) -> None:
+def _answer(request: Head, file: BinaryIO, name: str, limits: Limits, answer: Answer, cache: FactsCache) -> None:
     from mm.media.operations import Opened
 
-    path, arguments = str(request["path"]), dict(request["arguments"])  # type: ignore[call-overload]
+    arguments = dict(request["arguments"])  # type: ignore[call-overload]
     if "span" in arguments:
         arguments["span"] = Span(*arguments["span"])
-    with Path(path).open("rb") as file:
-        opened = Opened(file, path, name, limits, str(request["decoder"]), answer.alive, cache)
-        _send_all(str(request["do"]), opened, arguments, answer)
+    opened = Opened(file, name, limits, str(request["decoder"]), answer.alive, cache)
+    _send_all(str(request["do"]), opened, arguments, answer)
 
 
 def _send_all(do: str, opened: Opened, arguments: dict[str, object], answer: Answer) -> None:
@@ -123,16 +160,27 @@ def _described(error: MMError) -> Head:
     return {"error": error.slug, "detail": str(error)}
 
 
-def _next(requests: BinaryIO) -> Head | None:
+def _next(requests: socket.socket) -> tuple[Head, BinaryIO] | None:
+    """The next request and its file; None when there will be no more."""
+
     def read(count: int) -> bytearray:
-        data = bytearray(requests.read(count))
-        if len(data) < count:
-            raise EOFError
+        data = bytearray(count)
+        view = memoryview(data)
+        while view:
+            got = requests.recv_into(view)
+            if got == 0:
+                raise EOFError
+            view = view[got:]
         return data
 
+    mark, handles, _, _ = socket.recv_fds(requests, 1, 1)
+    if not mark or not handles:
+        return None
+    file = os.fdopen(handles[0], "rb")
     try:
-        return wire.receive(read, max_body=0)[0]
+        return wire.receive(read, max_body=0)[0], file
     except EOFError:
+        file.close()
         return None
 
 

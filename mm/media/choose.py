@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from mm.media.pyav_decoder import PyavDecoder
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mm.media.probe import Facts
 
 
-def open_decoder(choice: str, media: AvFile, facts: Facts, path: str) -> Decoder:
+def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO) -> Decoder:
     """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which docs/decisions/0003-decoder.md explains.
 
     Raises `MediaError` where `decord` is named and not exact on this film.
@@ -20,5 +20,5 @@ def open_decoder(choice: str, media: AvFile, facts: Facts, path: str) -> Decoder
     if choice == "decord":
         from mm.media.decord_decoder import DecordDecoder
 
-        return DecordDecoder(media, facts, path)
+        return DecordDecoder(media, facts, file)
     return PyavDecoder(media, facts.origin)

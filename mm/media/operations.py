@@ -20,7 +20,7 @@ from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 if TYPE_CHECKING:
     from mm.media.decoder import Decoder
 
-FileKey = tuple[str, int, int, int]
+FileKey = tuple[int, ...]
 REMEMBERED = 16  # files whose facts are kept: one film is asked for many times in a row
 
 
@@ -30,9 +30,9 @@ class FactsCache:
     def __init__(self) -> None:
         self._facts: dict[FileKey, Facts] = {}
 
-    def of(self, file: BinaryIO, path: str, find: Callable[[], Facts]) -> Facts:
+    def of(self, file: BinaryIO, find: Callable[[], Facts]) -> Facts:
         status = os.fstat(file.fileno())
-        key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         facts = self._facts.pop(key, None) or find()
         self._facts[key] = facts
         while len(self._facts) > REMEMBERED:
@@ -48,7 +48,6 @@ class Opened:
     """
 
     file: BinaryIO
-    path: str
     name: str
     limits: Limits
     decoder: str
@@ -57,7 +56,7 @@ class Opened:
 
     @cached_property
     def facts(self) -> Facts:
-        return self.cache.of(self.file, self.path, lambda: find_facts(self.file, self.name, self.limits, self.alive))
+        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive))
 
     def probe(self) -> MediaInfo:
         return self.facts.info
@@ -112,4 +111,4 @@ class Opened:
         return self._open()
 
     def _decoder(self, media: AvFile) -> Decoder:
-        return open_decoder(self.decoder, media, self.facts, self.path)
+        return open_decoder(self.decoder, media, self.facts, self.file)

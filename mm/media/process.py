@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 import mm
 from mm.errors import ERRORS, MediaError, MMError, Unavailable
 from mm.media import wire
+from mm.media.sandbox import Held, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from mm.media.types import Limits
     from mm.media.wire import Head
 
+CHILD = "mm.media.child"
 START_SECONDS = 60.0
 PASSED_ON = frozenset({"PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "TMPDIR"})
 SETTINGS_OF_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -39,20 +43,23 @@ class ChildDied(Exception):
 class DecodingChild:
     """One child process. It answers one request at a time, and the next one only when `idle`."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, decoder: str = "auto", sandbox: Sandbox | None = None) -> None:
+        self._limits, self._decoder = limits, decoder
         self.requests = 0
         self.idle = True  # nothing of an answer is still on its way
         self.cpu_seconds = 0.0
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mm.media.child", str(limits.memory_bytes), str(limits.cpu_seconds), str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            close_fds=True,
-            env=_environment(),
-        )
+        told = {"parent": os.getpid(), "memory_bytes": limits.memory_bytes, "cpu_seconds": limits.cpu_seconds, "decoder": decoder}
+        self._requests, theirs = socket.socketpair()  # files travel over it, so that the child opens none
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", CHILD, json.dumps({**told, "sandbox": asdict(sandbox or Sandbox())})],
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                close_fds=True,
+                env=_environment(),
+            )
         assert self._process.stdout is not None
         self._out = self._process.stdout.fileno()
         self._poll = select.poll()
@@ -65,22 +72,28 @@ class DecodingChild:
         if head.get("what") != "ready":
             self.kill()
             raise Unavailable(f"The decoding child does not start: {head.get('detail')}.")
+        self.held = Held(head["layers"], head["missing"])  # type: ignore[arg-type]
 
     @property
     def spent(self) -> bool:
         """It has done its share and is to be replaced: what a decoder leaks goes with it."""
         return self.requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
 
-    def ask(self, do: str, path: Path, name: str, decoder: str, arguments: Head) -> Generator[tuple[Head, bytearray], None, None]:
-        """Messages that answer a request. Raises the error that the child names, or `MediaError` when it does not live to."""
+    def ask(self, do: str, file: int, name: str, arguments: Head) -> Generator[tuple[Head, bytearray], None, None]:
+        """Messages that answer a request about an open file. Raises the error that the child names, or `MediaError` when it dies.
+
+        The file may be closed when the first message is there.
+        """
         self.requests += 1
         self.idle = False
-        request = {"do": do, "path": os.fspath(path), "name": name, "decoder": decoder, "arguments": arguments}
-        left = self._limits.output_bytes
+        request: Head = {"do": do, "name": name, "decoder": self._decoder, "arguments": arguments, "limits": asdict(self._limits)}
+        left, seconds = self._limits.output_bytes, self._limits.wall_seconds
         try:
-            self._send({**request, "limits": asdict(self._limits)})
+            self._send(file, request)
             while True:
-                head, body = self._receive(self._limits.silent_seconds, left)
+                asked = time.monotonic()
+                head, body = self._receive(min(self._limits.silent_seconds, seconds), left)
+                seconds -= time.monotonic() - asked  # what the consumer takes in between does not count
                 left -= len(body)
                 match head.get("what"):
                     case "alive":
@@ -105,19 +118,19 @@ class DecodingChild:
         """End it at once, wait until it is gone, close the pipes. May be called again."""
         self.end()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        self._requests.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def _send(self, head: Head) -> None:
-        assert self._process.stdin is not None
+    def _send(self, file: int, head: Head) -> None:
         try:
-            wire.send(self._process.stdin, head)  # type: ignore[arg-type]
+            socket.send_fds(self._requests, [b"F"], [file])
+            with self._requests.makefile("wb") as stream:
+                wire.send(stream, head)
         except OSError as error:
             raise self._death() from error
 

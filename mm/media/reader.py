@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mm.errors import InvalidInput, MediaError, NotFound, Unavailable
+from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
 from mm.media.process import DecodingChild
+from mm.media.sandbox import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from mm.media.sandbox import Held
     from mm.media.wire import Head
     from mm.settings import Settings
 
@@ -38,12 +41,13 @@ class MediaReader:
 
     Each request takes one of up to `MAX_CHILDREN` child processes; they are started when needed, and a few are kept.
     Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia` or
-    `TooLarge`, `NotFound` when there is no such file, `InvalidInput` for arguments that make no sense, and `Unavailable` when all
-    children stay busy.
+    `TooLarge`, `NotFound` when there is no such file, `Forbidden` when it may not be read, `InvalidInput` for arguments that make
+    no sense, and `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
     """
 
-    def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto") -> None:
-        self._limits, self._decoder = limits or Limits(), decoder
+    def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto", sandbox: Sandbox | None = None) -> None:
+        self._limits, self._decoder, self._sandbox = limits or Limits(), decoder, sandbox or Sandbox()
+        self._held: Held | None = None
         self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
         self._lock = threading.Lock()
         self._idle: list[DecodingChild] = []
@@ -58,11 +62,12 @@ class MediaReader:
         limits = Limits(
             memory_bytes=settings.sandbox_memory,
             silent_seconds=settings.sandbox_seconds,
+            wall_seconds=settings.sandbox_request_seconds,
             requests=settings.sandbox_requests,
             pixels=settings.media_pixels,
             duration=settings.media_seconds,
         )
-        return cls(limits, settings.decoder)
+        return cls(limits, settings.decoder, Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes))
 
     def __enter__(self) -> MediaReader:
         return self
@@ -81,6 +86,13 @@ class MediaReader:
         for child in idle:
             child.kill()
         self._starter.shutdown()
+
+    def held(self) -> Held:
+        """What its children are held by, told by the first one that was started. Raises `Unavailable` when none starts."""
+        if self._held is None:
+            self._give_back(self._take())
+        assert self._held is not None
+        return self._held
 
     def probe(self, path: Path, name: str) -> MediaInfo:
         """What a file is. Its content decides, not its name; a picture is decoded as a whole, of all else the first frame."""
@@ -158,17 +170,20 @@ class MediaReader:
     @contextmanager
     def _answers(self, do: str, path: Path, name: str, arguments: Head) -> Iterator[Iterator[tuple[Head, bytearray]]]:
         """Answers of a child that is ours for as long as the block lasts; one that is left in mid-answer is ended."""
-        _check_file(path, name)
-        child = self._take()
+        file = _open(path, name)
         try:
-            with closing(child.ask(do, path, name, self._decoder, arguments)) as answers:
-                yield answers
-        except MediaError as error:
-            if self._closed:
-                raise Unavailable(CLOSED) from error
-            raise
+            child = self._take()
+            try:
+                with closing(child.ask(do, file, name, arguments)) as answers:
+                    yield answers
+            except MediaError as error:
+                if self._closed:
+                    raise Unavailable(CLOSED) from error
+                raise
+            finally:
+                self._give_back(child)
         finally:
-            self._give_back(child)
+            os.close(file)
 
     def _take(self) -> DecodingChild:
         if not self._slots.acquire(timeout=self._limits.silent_seconds):
@@ -182,7 +197,8 @@ class MediaReader:
                 child.kill()
                 child = None
             if child is None:
-                child = self._starter.submit(DecodingChild, self._limits).result()
+                child = self._starter.submit(DecodingChild, self._limits, self._decoder, self._sandbox).result()
+                self._held = child.held
             with self._lock:
                 self._busy.add(child)
             return child
@@ -218,13 +234,18 @@ def _shaped(head: Head, body: bytearray) -> RGB:
     return np.frombuffer(body, np.uint8).reshape(height, width, channels)
 
 
-def _check_file(path: Path, name: str) -> None:
+def _open(path: Path, name: str) -> int:
+    """Open for reading, whatever it is; a pipe without a writer does not hold it up."""
     try:
-        mode = path.stat().st_mode
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise Forbidden(f"{name}: this file may not be read here.") from error
     except OSError as error:
         raise NotFound(f"{name}: there is no such file any more.") from error
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
         raise InvalidInput(f"{name}: this is not a file.")
+    return file
 
 
 def _check_span(span: Span) -> None:

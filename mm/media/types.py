@@ -73,6 +73,7 @@ class Limits:
 
     memory_bytes: int = 2 << 30
     silent_seconds: float = 120.0  # between two answers to one request
+    wall_seconds: float = 3600.0  # of waiting for all answers to one request
     cpu_seconds: int = 3600  # over the life of the child
     output_bytes: int = 4 << 30  # sent back for one request
     pixels: int = 120_000_000  # of one picture or frame
