@@ -6,6 +6,7 @@ import contextlib
 import math
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,7 @@ from indexes.index import Index
 from indexes.snapshot import EMPTY, Snapshot
 from indexes.threshold import Moment, best_moments
 from mm.errors import Corrupt, InvalidInput, MMError, SpaceMismatch, Unavailable
+from mm.runtimes.registry import usable_cores
 from mm.schemas import EvidenceKind
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class Searcher:
         self._ready = threading.Event()
         self._complaint = ""
         self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="scan")  # FAISS works on one core a call
         self._thread = threading.Thread(target=self._follow, name="searcher", daemon=True)
         self.refreshed_at: float | None = None
         """When the index was last seen to be up to date, in seconds of `time.time()`."""
@@ -92,6 +95,7 @@ class Searcher:
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self._pool.shutdown()
         self.snapshot = EMPTY
 
     def refresh(self, seconds: float = WAIT_SECONDS) -> None:
@@ -123,7 +127,7 @@ class Searcher:
         self._catch_up()
         chosen = self._catalog.select_items(filters)
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
-        moments = best_moments(self.snapshot, question.probes, keys, k, strength_of(floor))
+        moments = best_moments(self.snapshot, question.probes, keys, k, strength_of(floor), self._pool.map)
         return self._dress(moments, question.probes)
 
     def _catch_up(self) -> None:

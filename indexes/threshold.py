@@ -7,8 +7,9 @@ some kind has given gets its exact strength from the vectors of all kinds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,10 @@ NOT_FOUND = -1.0
 """Strength of a segment without evidence of the kinds asked for: below every floor."""
 
 
+Spread = Callable[[Callable[["Scan"], float], Sequence["Scan"]], Iterable[float]]
+"""As `map`, which it may be; that of a pool of threads looks at several parts at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A segment that answers."""
@@ -40,7 +45,9 @@ class Moment:
     strength: float
 
 
-def best_moments(snapshot: Snapshot, probes: Sequence[Probe], chosen: Keys | None, k: int, floor: float) -> list[Moment]:
+def best_moments(
+    snapshot: Snapshot, probes: Sequence[Probe], chosen: Keys | None, k: int, floor: float, spread: Spread = map
+) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
     Touching segments of one shot that all reach the floor are one moment, the strongest of them. `chosen`: keys of the items to
@@ -49,7 +56,7 @@ def best_moments(snapshot: Snapshot, probes: Sequence[Probe], chosen: Keys | Non
     scans = [scan for part in snapshot.parts if (scan := _scan(part, probes, snapshot.items(part, chosen))) is not None]
     count = max(FIRST, 2 * k)
     while True:
-        bound = max((scan.fetch(count) for scan in scans), default=-np.inf)
+        bound = max(spread(partial(Scan.fetch, count=count), scans), default=-np.inf)
         sure = max(bound, floor)
         moments = sorted(
             (moment for scan in scans for moment in scan.moments(k, sure, floor)),
