@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import structlog
 
 from api.present import item_of, job_of
+from indexes.files import locked
 from indexes.rows import NewItem
 from mm.errors import MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from mm.media import MediaReader
     from workers.ring import Bell
 
+LOCK_SECONDS = 60.0
+"""Longest wait for others who bring or delete an item just now."""
+
 
 class Library:
     """Accepts and removes items. Safe to use from several threads."""
@@ -36,8 +40,7 @@ class Library:
         self._thumbnails = thumbnails
         self._metrics = metrics
         self._upload_bytes = upload_bytes
-        # A blob and its row come and go together: without this, bytes sent again while their item is deleted lose their blob.
-        self._coming_and_going = threading.Lock()
+        self._lock = store.settings.root / "locks" / "library.lock"
 
     def incoming(self) -> Incoming:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing behind."""
@@ -52,7 +55,7 @@ class Library:
         except MMError:
             self._metrics.uploads.labels("refused").inc()
             raise
-        with self._coming_and_going:
+        with self._coming_and_going():
             sha256, size = writer.commit()
             item, job, created = self._store.catalog.add_item(
                 NewItem(
@@ -82,11 +85,18 @@ class Library:
 
     def remove(self, item_id: str) -> None:
         """Delete an item, its bytes and its pictures. Raises `NotFound`."""
-        with self._coming_and_going:
+        with self._coming_and_going():
             sha256 = self.item(item_id).sha256
             self._store.catalog.delete_item(item_id)
             self._store.blobs.delete(sha256)
         self._thumbnails.forget(item_id)
+
+    def _coming_and_going(self) -> AbstractContextManager[None]:
+        """A blob and its row come and go together: without this, bytes sent again while their item is deleted lose their blob.
+
+        A lock between processes, because several may serve one library. Raises `Unavailable`.
+        """
+        return locked(self._lock, LOCK_SECONDS)
 
     def _ring(self, job_id: str) -> None:
         try:

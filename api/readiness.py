@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from api.service import Service
 
 WORK_SECONDS = 60.0
-"""A worker that did nothing for so long, not even answer the sweeper's ping, does not work, whether its process lives or not."""
+"""A worker that did nothing for so long, not even answer the sweeper's ping, does not work, whether its process lives or not.
+Ages are taken without their sign: after a clock was set back, a sign from the future is no newer than one from the past."""
 STALE_SECONDS = 10.0
 """An index that was not brought up to date for so long no longer follows what is added; many times the usual interval."""
 FREE_BYTES = 64 << 20
@@ -59,7 +60,7 @@ def _blobs(service: Service) -> str:
 
 def _index(service: Service) -> str:
     refreshed_at = service.searcher.refreshed_at
-    age = float("inf") if refreshed_at is None else time.time() - refreshed_at
+    age = float("inf") if refreshed_at is None else abs(time.time() - refreshed_at)
     if age > STALE_SECONDS + service.settings.refresh_seconds:
         since = "the start" if refreshed_at is None else f"{age:.0f} s ago"
         raise Unavailable(f"The index was not brought up to date since {since}")
@@ -67,12 +68,12 @@ def _index(service: Service) -> str:
 
 
 def _worker(service: Service) -> str:
-    last = service.store.catalog.last_beat()
-    if last is None:
-        raise Unavailable("No worker has worked yet")
-    age = time.time() - last
-    if age > WORK_SECONDS:
-        raise Unavailable(f"The last sign of a worker is {age:.0f} s old")
+    # What was there before the service started may be the last sign of a worker that died with the service before it.
+    ages = [abs(time.time() - at) for owner, at in service.store.catalog.beats() - service.beats_before]
+    if not ages:
+        raise Unavailable("No worker has worked since the service started")
+    if min(ages) > WORK_SECONDS:
+        raise Unavailable(f"The last sign of a worker is {min(ages):.0f} s old")
     return "A worker works."
 
 

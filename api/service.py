@@ -45,6 +45,7 @@ class Service:
     library: Library
     encoders: anyio.CapacityLimiter
     scratch: Path  # for files of questions; emptied at start
+    beats_before: frozenset[tuple[str, float]]  # signs of life of workers that are older than the service
 
 
 @contextmanager
@@ -72,6 +73,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
             encoders=anyio.CapacityLimiter(ENCODERS),
             scratch=_empty(settings.root / "cache" / "questions"),
+            beats_before=store.catalog.beats(),
         )
 
 

@@ -80,6 +80,24 @@ class JobRows(Rows):
                 for event in session.scalars(query)
             ]
 
+    def pull_back(self, now: float, lease_seconds: float) -> None:
+        """Forget times that lie ahead, as after the clock was set back: else what moved just before would count as moving, and
+        the lease of a dead worker as alive, until the clock is there again. A lease counts as taken `now`, so that who works on
+        has time to prolong it.
+        """
+        ahead = [
+            update(Job).where(Job.moved_at > now, Job.state.in_(NOT_FINAL)).values(moved_at=now),
+            update(Job).where(Job.rung_at > now, Job.state.in_(NOT_FINAL)).values(rung_at=now),
+            update(Chunk).where(Chunk.moved_at > now, Chunk.done.is_(False)).values(moved_at=now),
+            update(Chunk).where(Chunk.rung_at > now, Chunk.done.is_(False)).values(rung_at=now),
+            update(Chunk)
+            .where(Chunk.leased_until > now + lease_seconds, Chunk.done.is_(False))
+            .values(leased_until=now + lease_seconds),
+        ]
+        with self._database.write() as session:
+            for statement in ahead:
+                session.execute(statement)
+
     def jobs_to_ring(self, now: float, silent_for: float) -> list[RingRow]:
         """What is due, has no live lease, and neither moved nor was rung for `silent_for` seconds; it counts as rung at `now`.
 

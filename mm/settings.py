@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")
     max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
     sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and rung again.")
+    leftover_seconds: float = Field(
+        24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is removed."
+    )
     refresh_seconds: float = Field(0.5, gt=0, description="How often a searcher looks for new vectors.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
 

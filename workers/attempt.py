@@ -30,7 +30,8 @@ class JobAttempt:
     """Around a step on a whole job. Starts are counted in the job's events, because a worker that is killed counts nothing.
 
     Entering gives the job's row, or None where nothing is to do: the job is gone, has ended or was just quarantined, or
-    another worker is at this step. That one is believed to be alive for as long as a lease lasts.
+    another worker is at this step. That one is believed to be alive for as long as a lease lasts, by a clock that may be set
+    back in the meantime: the step then runs twice at worst, and its second result is the first.
     """
 
     def __init__(self, tools: Tools, job_id: str, stage: str) -> None:
@@ -45,7 +46,7 @@ class JobAttempt:
         job = self._catalog.get_job(self._job_id)
         if job is None or job.final:
             return None
-        if job.stage == self._stage and time.time() - job.updated_at.timestamp() < self._seconds:
+        if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
             return None
         self._started = sum(event.stage == self._stage for event in self._catalog.events_after(self._job_id, 0, MOST_EVENTS))
         if self._started >= self._most:

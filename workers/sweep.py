@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 SILENT_SWEEPS = 3
 """Sweeps that a bell may go unheard before it is rung again, with nothing else waiting."""
 CLEAN_SECONDS = 600.0
-"""How often leftovers of crashes are looked for."""
-LEFTOVER_SECONDS = 24 * 3600.0
-"""Age at which a file that no row knows belongs to no running upload."""
+"""How often leftovers of crashes are looked for, at least; more often where they are to go sooner."""
 
 
 class Sweeper:
@@ -33,6 +31,8 @@ class Sweeper:
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
+        self._lease_seconds = settings.lease_seconds
+        self._leftover_seconds = settings.leftover_seconds
         self._clean_at = time.monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -53,14 +53,16 @@ class Sweeper:
         waiting = self._bell.waiting()
         # With much work waiting, bells are answered late, not lost.
         silent_for = self._every * SILENT_SWEEPS * (1 + waiting)
-        rows = self._store.catalog.jobs_to_ring(time.time(), silent_for)
+        now = time.time()
+        self._store.catalog.pull_back(now, self._lease_seconds)
+        rows = self._store.catalog.jobs_to_ring(now, silent_for)
         for row in rows:
             self._bell.ring(row)
         if waiting == 0:  # otherwise the work itself shows it
             self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
-            self._clean_at = time.monotonic() + CLEAN_SECONDS
-            self._store.sweep(LEFTOVER_SECONDS)
+            self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
+            self._store.sweep(self._leftover_seconds)
         return len(rows)
 
     def _run(self) -> None:

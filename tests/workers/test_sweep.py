@@ -75,3 +75,18 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: Tools, sweeper
         home.broker.empty()
         wait_for(lambda: tools.bell.waiting() >= 2, "it rings for the job and pings")
     assert home.state(job_id) == "queued"
+
+
+def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, tools: Tools) -> None:
+    with home.store.blobs.writer() as writer:  # as an upload that ended between its bytes and its row
+        writer.write(b"bytes without a row")
+        sha256, _ = writer.commit()
+    kept = home.job(home.add(media.picture(1), "a.png"))
+    time.sleep(0.1)
+    Sweeper(home.store, tools.bell, home.settings).sweep()
+    assert home.store.blobs.path(sha256).exists(), "by default, it may still belong to somebody for a day"
+    Sweeper(home.store, tools.bell, home.settings.model_copy(update={"leftover_seconds": 0.05})).sweep()
+    assert not home.store.blobs.path(sha256).exists()
+    item = home.store.catalog.get_item(kept.item_id)
+    assert item is not None
+    assert home.store.blobs.path(item.sha256).exists()
