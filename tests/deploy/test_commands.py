@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -49,16 +52,23 @@ def deployment(tmp_path: Path, graphs: Path) -> Iterator[Deployment]:
             "MM_DATABASE_URL": database,
             "MM_BROKER_URL": f"redis://127.0.0.1:{port}/0",
         }
-        apis = [
-            Container(SERVICES["api"], tmp_path / f"api-{i}", **addresses, MM_PORT=str(free_port()), MM_HOST="127.0.0.1")
-            for i in range(2)
-        ]
+        key = make_key(addresses)
+        apis = [Container(SERVICES["api"], tmp_path / f"api-{i}", **addresses, MM_PORT=str(free_port())) for i in range(2)]
         workers = [Container(SERVICES["worker"], tmp_path / f"worker-{i}", **addresses) for i in range(2)]
         for container in apis + workers:
             stack.enter_context(container)
-        clients = [stack.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{api.port}", timeout=60)) for api in apis]
+        urls = [f"http://127.0.0.1:{api.port}" for api in apis]
+        clients = [stack.enter_context(httpx2.Client(base_url=url, timeout=60, headers=key)) for url in urls]
         broker = stack.enter_context(redis.Redis(port=port, decode_responses=True))
         yield Deployment(apis, workers, clients, tmp_path / "home", database, broker)
+
+
+def make_key(addresses: dict[str, str]) -> dict[str, str]:
+    """What `docker compose run --rm --no-deps api mm keys add` does; gives the header that opens the door."""
+    environment = {**addresses, "PATH": os.defpath}
+    program = Path(sys.executable).with_name("mm")
+    made = subprocess.run([program, "keys", "add", "tests"], env=environment, capture_output=True, text=True, check=True)
+    return {"Authorization": f"Bearer {made.stdout.strip()}"}
 
 
 def is_ready(client: httpx2.Client) -> bool:
@@ -84,6 +94,7 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     (one, other), everything = deployment.clients, deployment.apis + deployment.workers
     for client in deployment.clients:
         wait_for(lambda client=client: is_ready(client), "the API is ready", 90)  # type: ignore[misc]
+    assert httpx2.get(f"{one.base_url}/v1/media").status_code == 401, "without a key"
     for container in everything:
         check = container.check_health()
         assert check.returncode == 0, check.stderr
@@ -121,3 +132,10 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert "does not say how it is" in gone.stderr
     assert is_ready(other) is False
     assert other.get("/healthz").status_code == 200
+
+
+def test_an_api_that_others_can_reach_does_not_start_without_a_key(tmp_path: Path) -> None:
+    addresses = {"MM_HOME": str(tmp_path / "home"), "MM_DATABASE_URL": "", "MM_PORT": str(free_port())}
+    with Container(SERVICES["api"], tmp_path / "api", **addresses) as api:
+        wait_for(lambda: not api.running(), "it ends")
+        assert "mm keys add" in api.log().splitlines()[-1]
