@@ -29,3 +29,20 @@ def moments(video: Path, timeline: Path, url: str | None, as_json: bool) -> None
     with connect(url) as client:
         report = run(client, video, scenes)
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+
+
+@command.command()
+@click.option("--questions", default=200, show_default=True, metavar="N", help="How many to ask.")
+@click.option("-k", "--k", default=5, show_default=True, metavar="N", help="Most moments of an answer.")
+@click.option("--floor", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Least score of a moment.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Look only at items with this tag.")
+@options.service
+def search(questions: int, k: int, floor: float, tags: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Time questions in words, from asking to the answer, against the library that is served."""
+    from mm.bench.search import run
+    from mm.cli.service import connect
+    from mm.schemas import Filters
+
+    with connect(url) as client:
+        report = run(client, questions, k, floor, Filters(tags=list(tags)))
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))

@@ -146,3 +146,10 @@ def on_a_terminal(home: Path, *arguments: str) -> str:
                 output += block
     assert process.returncode == 0, output
     return output.decode()
+
+
+def test_the_bench_of_search(shell: Shell) -> None:
+    done = shell("bench", "search", "--questions", "1", "-k", "1", "--json")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert 0 < report["service"]["p50"] <= report["http"]["p50"]
