@@ -77,6 +77,12 @@ def test_bad_names_and_broken_files_are_refused(tmp_path: Path) -> None:
         keys.find("mm_a_b")
 
 
+def test_the_command_knows_every_scope() -> None:
+    shown = CliRunner().invoke(main, ["keys", "add", "--help"]).output
+    assert "[read|write|admin]" in shown
+    assert SCOPES == ("read", "write", "admin")
+
+
 def test_the_command_makes_lists_and_revokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_HOME", str(tmp_path))
     run = CliRunner().invoke

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.keys import SCOPES, KeyFile
 
 if TYPE_CHECKING:
-    from mm.keys import Scope
+    from mm.keys import KeyFile, Scope
 
 
 @click.group()
@@ -23,7 +22,7 @@ def command() -> None:
 @click.argument("name")
 @click.option(
     "--scope",
-    type=click.Choice(SCOPES),
+    type=click.Choice(["read", "write", "admin"]),
     default="write",
     show_default=True,
     help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server.",
@@ -60,6 +59,7 @@ def revoke(which: str) -> None:
 
 
 def _keys() -> KeyFile:
+    from mm.keys import KeyFile
     from mm.settings import load_settings
 
     return KeyFile(load_settings().root)
