@@ -1,4 +1,4 @@
-"""A frame of libav as a picture: upright, square pixels, RGB, over white."""
+"""A frame of libav as a picture: upright, square pixels, one field where there are two, RGB of BT.709, over white."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from mm.errors import TooLarge
 from mm.media.decoder import SIGNATURE_SIDE
+from mm.media.fields import at_its_time
+from mm.media.hdr import to_sdr
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -19,11 +21,13 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from mm.media.decoder import Signature
+    from mm.media.hdr import Primaries, Transfer
     from mm.media.types import RGB
 
 HD_LINES = 720  # from here on, pictures that do not name their colours are BT.709, below BT.601
 UNSPECIFIED = 2
-FULL_RANGE = 2
+TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}  # ITU-T H.273, table 3
+PRIMARIES: dict[int, Primaries] = {1: "bt709", 9: "bt2020", 12: "p3"}  # table 2
 
 
 class Painter:
@@ -49,17 +53,21 @@ class Painter:
         width, height = self.size(frame)
         scale = min(1.0, longest / max(width, height)) if longest is not None else 1.0
         width, height = max(round(width * scale), 1), max(round(height * scale), 1)
-        see_through = any(component.is_alpha for component in frame.format.components)
+        turn, shown = orientation(frame), at_its_time(frame)
+        light = _light(frame)
+        see_through = light is None and any(component.is_alpha for component in frame.format.components)
         converted = self._large.reformat(
-            frame,
+            shown,
             width=width,
             height=height,
-            format="rgba" if see_through else "rgb24",
+            format="rgb48le" if light else "rgba" if see_through else "rgb24",
             src_colorspace=_colorspace(frame),
             interpolation=Interpolation.AREA if scale < 1 else Interpolation.BICUBIC,
-        )
-        picture = np.asarray(converted.to_ndarray(), dtype=np.uint8)
-        return turned(_over_white(picture) if see_through else picture, orientation(frame))
+        ).to_ndarray()
+        if light is not None:
+            return turned(to_sdr(np.asarray(converted, dtype=np.uint16), *light), turn)
+        picture = np.asarray(converted, dtype=np.uint8)
+        return turned(_over_white(picture) if see_through else picture, turn)
 
     def signature(self, frame: VideoFrame) -> Signature:
         side = SIGNATURE_SIDE
@@ -105,9 +113,18 @@ def turned(picture: RGB, how: tuple[int, bool]) -> RGB:
     return np.ascontiguousarray(np.rot90(picture, -turns))
 
 
+def _light(frame: VideoFrame) -> tuple[Transfer, Primaries] | None:
+    """How codes stand for light, where it is not as in ordinary film."""
+    transfer = TRANSFERS.get(frame.color_trc, "sdr")
+    primaries = PRIMARIES.get(frame.color_primaries, "bt709" if transfer == "sdr" else "bt2020")
+    return None if (transfer, primaries) == ("sdr", "bt709") else (transfer, primaries)
+
+
 def _colorspace(frame: VideoFrame) -> int | None:
     if frame.colorspace != UNSPECIFIED or frame.format.name.startswith(("rgb", "bgr", "gbr", "pal", "gray")):
         return None
+    if frame.color_trc in TRANSFERS:
+        return Colorspace.BT2020
     return Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
 
 
