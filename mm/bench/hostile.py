@@ -1,0 +1,171 @@
+"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs, seeded, through the reader.
+
+python -m mm.bench.hostile [FILES] [SEED]
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from mm.errors import MediaError, MMError
+from mm.media import MediaReader
+from mm.media.types import Limits, Span
+
+LIMITS = Limits(memory_bytes=1 << 30, silent_seconds=20.0, cpu_seconds=120, wall_seconds=60.0)
+FILMS = {"mp4": "libx264", "mov": "mpeg4", "mkv": "libx264", "webm": "libvpx", "avi": "mpeg4", "ts": "mpeg2video", "gif": "gif"}
+STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF"}
+SIDE, PICTURES = 96, 8
+
+
+@dataclass
+class Report:
+    """`read` files gave pictures, `refused` counts the others by reason; a hang is an answer later than all limits."""
+
+    read: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    unnamed: list[str] = field(default_factory=list)  # exceptions that are not of `mm.errors`
+    hangs: int = 0
+    slowest: float = 0.0
+
+    def lines(self) -> list[str]:
+        counts = [f"{count} {reason}" for reason, count in self.refused.most_common()]
+        return [
+            f"{self.read} read; refused: {', '.join(counts) or 'none'}",
+            f"hangs {self.hangs}, slowest answer {self.slowest:.1f} s, refusals without a name {len(self.unnamed)}",
+            *self.unnamed,
+        ]
+
+
+def seeds() -> dict[str, bytes]:
+    """A small good file of each of 12 formats."""
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(PICTURES)]
+    files = {}
+    for suffix, codec in FILMS.items():
+        out = io.BytesIO()
+        with av.open(out, "w", format={"mkv": "matroska", "ts": "mpegts"}.get(suffix, suffix)) as container:
+            stream = container.add_stream(codec, rate=10)
+            stream.width = stream.height = SIDE
+            stream.pix_fmt = "rgb8" if suffix == "gif" else "yuv420p"
+            if codec == "mpeg2video":
+                stream.rate = 25
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=stream.pix_fmt)))
+            container.mux(stream.encode(None))
+        files[suffix] = out.getvalue()
+    for suffix, kind in STILLS.items():
+        out = io.BytesIO()
+        Image.fromarray(pictures[0]).save(out, kind)
+        files[suffix] = out.getvalue()
+    out = io.BytesIO()
+    with av.open(out, "w", format="wav") as container:
+        sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(rng.integers(-9999, 9999, (1, 4000), dtype=np.int16), format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    files["wav"] = out.getvalue()
+    return files
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """The file with flipped bytes, cut off, with two pieces swapped, or with a length that lies."""
+    held = bytearray(data)
+    match int(rng.integers(4)):
+        case 0:
+            for place in rng.integers(0, len(held), int(rng.integers(1, 40))):
+                held[place] = int(rng.integers(256))
+        case 1:
+            del held[int(rng.integers(1, len(held))) :]
+        case 2:
+            size = int(rng.integers(1, max(len(held) // 4, 2)))
+            one, other = sorted(int(place) for place in rng.integers(0, len(held) - size, 2))
+            held[one : one + size], held[other : other + size] = held[other : other + size], held[one : one + size]
+        case _:
+            place = int(rng.integers(0, min(len(held) - 4, 2048)))
+            held[place : place + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\0\0\0\1"])
+    return bytes(held)
+
+
+def bombs(films: dict[str, bytes]) -> dict[str, bytes]:
+    """Handmade files that are small and promise much, or are not what they are called."""
+
+    def png(width: int, height: int, packed: bytes) -> bytes:
+        def chunk(kind: bytes, body: bytes) -> bytes:
+            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+        head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+    mp4 = films["mp4"]
+    header = mp4.index(b"mvhd") + 4
+    long = bytearray(mp4)
+    long[header + 16 : header + 20] = struct.pack(">I", struct.unpack(">I", mp4[header + 12 : header + 16])[0] * 36_000)
+    track = mp4.index(b"trak") - 4
+    size = struct.unpack(">I", mp4[track : track + 4])[0]
+    moov = mp4.index(b"moov") - 4
+    body = mp4[moov + 8 : track] + b"\0\0\0\x08trak" * 1_000_000 + mp4[track : track + size]
+    nested = b""
+    for _ in range(2000):
+        nested = struct.pack(">I", len(nested) + 8) + b"moov" + nested
+    return {
+        "decompression.png": png(10_000, 10_000, zlib.compress(bytes(300_010_000), 9)),
+        "wide.png": png(100_000, 100_000, b""),
+        "ten-hours.mp4": bytes(long),
+        "million-streams.mp4": mp4[:moov] + struct.pack(">I", len(body) + 8) + b"moov" + body,
+        "nested-atoms.mp4": mp4[: mp4.index(b"ftyp") + 28] + nested,
+        "archive.mp4": b"PK\x03\x04" + bytes(60),
+        "playlist.mp4": b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n",
+        "drawing.png": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+    }
+
+
+def attack(files: int, seed: int = 0) -> Report:
+    """Read that many damaged files, in turns of every format, and every bomb."""
+    report, rng, good = Report(), np.random.default_rng(seed), seeds()
+    names = list(good)
+    with tempfile.TemporaryDirectory() as folder, MediaReader(LIMITS) as reader:
+        for name, data in bombs(good).items():
+            _read(reader, Path(folder) / name, data, report)
+        for index in range(files):
+            suffix = names[index % len(names)]
+            _read(reader, Path(folder) / f"file.{suffix}", mutated(good[suffix], rng), report)
+    return report
+
+
+def _read(reader: MediaReader, path: Path, data: bytes, report: Report) -> None:
+    path.write_bytes(data)
+    start = time.monotonic()
+    try:
+        info = reader.probe(path, path.name)
+        if info.kind == "audio":
+            reader.waveform(path, path.name, Span(0.0, 1.0))
+        else:
+            for _ in reader.frames(path, path.name, Span(0.0, 2.0), 2.0, 64):
+                pass
+        report.read += 1
+    except MediaError as error:
+        report.refused[error.reason] += 1
+    except MMError as error:
+        report.refused[error.slug] += 1
+    except Exception as error:  # noqa: BLE001 - what is counted here
+        report.unnamed.append(f"{path.name}: {type(error).__name__}: {error}")
+    taken = time.monotonic() - start
+    report.slowest = max(report.slowest, taken)
+    report.hangs += taken > 2 * LIMITS.wall_seconds
+
+
+if __name__ == "__main__":
+    print("\n".join(attack(*(int(word) for word in (sys.argv[1:] or ["5000"]))).lines()))
