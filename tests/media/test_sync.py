@@ -1,0 +1,38 @@
+"""Sound and picture agree: a click is heard when the frame that it belongs to is shown, in each container with each codec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mm.media.types import Span
+from tests.media_files import Clicks, Track, click_times, number_of, steady, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mm.media import MediaReader
+
+SOUNDS = {
+    "mp4": ("aac", "libmp3lame", "ac3", "flac", "alac", "libopus"),
+    "mov": ("aac", "pcm_s16le", "alac"),
+    "matroska": ("aac", "libmp3lame", "ac3", "flac", "libopus"),
+    "webm": ("libopus",),
+    "mpegts": ("aac", "libmp3lame", "ac3", "mp2"),
+    "avi": ("libmp3lame", "ac3", "pcm_s16le"),
+}
+X264 = {"preset": "veryfast", "g": "12", "bf": "3"}
+VP8 = {"g": "12", "deadline": "realtime", "cpu-used": "8"}
+NOT_STORED = {("avi", "libmp3lame"): 0.0231, ("avi", "ac3"): 0.0054}
+"""Seconds by which sound comes late: samples that an encoder puts in front, of which AVI has no word."""
+
+
+@pytest.mark.parametrize(("container", "codec"), [(container, codec) for container in SOUNDS for codec in SOUNDS[container]])
+def test_a_click_is_heard_with_its_frame(reader: MediaReader, tmp_path: Path, container: str, codec: str) -> None:
+    track = Track(steady(25, 75), "libvpx", VP8) if container == "webm" else Track(steady(25, 75), options=X264)
+    path = write(tmp_path / "film", track, Clicks([1.0, 2.0], 3.0, codec), container=container)
+    heard, _ = click_times(reader.waveform(path, "film", Span(0.0, 3.0)), 16_000)
+    frames = reader.frames(path, "film", Span(0.9, 1.2), 1000.0)
+    shown = next(frame.time for frame in list(frames) if number_of(frame.image) == 25)
+    assert heard - shown == pytest.approx(NOT_STORED.get((container, codec), 0.0), abs=0.001)
