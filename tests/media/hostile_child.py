@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import UnsupportedMedia
-from mm.media import child, operations
+from mm.media import child, operations, wire
 from mm.media.sandbox_kernel import syscall
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ def run_without_end() -> None:
 
 
 def answer_without_end() -> None:
-    child.wire.send(sys.stdout.buffer, {"what": "info"}, bytes(1 << 20))
+    wire.send(sys.stdout.buffer, {"what": "info"}, bytes(1 << 20))
 
 
 def talk_without_end() -> None:
     while True:
-        child.wire.send(sys.stdout.buffer, {"what": "alive"})
+        wire.send(sys.stdout.buffer, {"what": "alive"})
 
 
 TRIES: dict[str, Callable[[], object]] = {
@@ -118,5 +118,5 @@ def taken_over(opened: Opened) -> Never:
 
 
 if __name__ == "__main__":
-    operations.Opened.probe = taken_over  # type: ignore[method-assign]
+    operations.Opened.probe = taken_over  # type: ignore[method-assign, assignment]
     child.main()
