@@ -46,3 +46,12 @@ def search(questions: int, k: int, floor: float, tags: tuple[str, ...], url: str
     with connect(url) as client:
         report = run(client, questions, k, floor, Filters(tags=list(tags)))
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+
+
+@command.command()
+@click.argument("folder", type=options.FOLDER)
+def folder(folder: Path) -> None:
+    """Read each file of a folder as an upload would be read, and say which are refused, and why."""
+    from mm.bench.folder import main
+
+    raise SystemExit(main(folder))
