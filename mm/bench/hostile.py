@@ -1,13 +1,9 @@
-"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs, seeded, through the reader.
-
-python -m mm.bench.hostile [FILES] [SEED]
-"""
+"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs, seeded, through the reader."""
 
 from __future__ import annotations
 
 import io
 import struct
-import sys
 import tempfile
 import time
 import zlib
@@ -38,6 +34,11 @@ class Report:
     unnamed: list[str] = field(default_factory=list)  # exceptions that are not of `mm.errors`
     hangs: int = 0
     slowest: float = 0.0
+
+    @property
+    def harmless(self) -> bool:
+        """Whether every file was read or refused by a named error, in time, and no child crashed."""
+        return not self.unnamed and not self.hangs and not self.refused["crashed"]
 
     def lines(self) -> list[str]:
         counts = [f"{count} {reason}" for reason, count in self.refused.most_common()]
@@ -165,7 +166,3 @@ def _read(reader: MediaReader, path: Path, data: bytes, report: Report) -> None:
     taken = time.monotonic() - start
     report.slowest = max(report.slowest, taken)
     report.hangs += taken > 2 * LIMITS.wall_seconds
-
-
-if __name__ == "__main__":
-    print("\n".join(attack(*(int(word) for word in (sys.argv[1:] or ["5000"]))).lines()))

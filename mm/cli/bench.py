@@ -55,3 +55,15 @@ def folder(folder: Path) -> None:
     from mm.bench.folder import main
 
     raise SystemExit(main(folder))
+
+
+@command.command()
+@click.option("--files", default=5000, show_default=True, metavar="N", help="How many damaged files to read.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="What the damage is drawn from.")
+def hostile(files: int, seed: int) -> None:
+    """Read damaged files and handmade bombs, and count what comes back."""
+    from mm.bench.hostile import attack
+
+    report = attack(files, seed)
+    click.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.harmless else 1)

@@ -1,4 +1,4 @@
-"""A small, seeded portion of `python -m mm.bench.hostile`."""
+"""A small, seeded portion of `mm bench hostile`."""
 
 from __future__ import annotations
 
