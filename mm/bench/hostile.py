@@ -1,4 +1,4 @@
-"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs, seeded, through the reader."""
+"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs, seeded."""
 
 from __future__ import annotations
 
