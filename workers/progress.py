@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from workers.lease import Interrupted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -48,6 +50,8 @@ class ChunkProgress:
         self._reported = now
         self._worked()
         chunks = self._catalog.chunks(self._chunk.job_id)
+        if all(chunk.pk != self._chunk.pk for chunk in chunks):
+            raise Interrupted("the item was deleted")
         self._catalog.update_job(
             self._chunk.job_id,
             state="running",

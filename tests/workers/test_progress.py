@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexes import open_store
 from indexes.rows import ChunkRow
+from mm.settings import Settings
 from mm.spaces.types import SpaceId
-from workers.progress import ENCODED, done_fraction
+from workers.lease import Interrupted
+from workers.progress import ENCODED, ChunkProgress, done_fraction
 
 fractions = st.floats(0, 1)
 
@@ -54,3 +58,11 @@ def test_a_picture_has_no_seconds_but_a_half() -> None:
     (chunk,) = rows([0.0])
     assert done_fraction([chunk], chunk, 0.5) == pytest.approx(ENCODED / 2)
     assert done_fraction([replace(chunk, done=True)]) == pytest.approx(ENCODED)
+
+
+def test_work_on_an_item_that_was_deleted_ends_at_the_next_report(tmp_path: Path) -> None:
+    (gone,) = rows([60.0])
+    with open_store(Settings(home=tmp_path)) as store:
+        report = ChunkProgress(store.catalog, gone, lambda: None, lambda: None)
+        with pytest.raises(Interrupted, match="deleted"):
+            report(0.25)
