@@ -261,13 +261,16 @@ time.sleep(60)
     assert not alive
 
 
-def test_the_child_inherits_no_secrets_and_no_files(own: MediaReader, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_inherits_no_secrets_and_no_files(
+    own: MediaReader, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MM_DATABASE_URL", "postgresql://user:secret@host/db")
-    with film.open("rb") as held:
+    secret = tmp_path / "secret.txt"  # not the film: that one was handed over and is closed only after the answer
+    with secret.open("w") as held:
         os.set_inheritable(held.fileno(), True)
         child = new_child(own, film)
         assert not any(name.startswith("MM_") for name in child.environ())
-        assert film not in {Path(opened.path) for opened in child.open_files()}
+        assert secret not in {Path(opened.path) for opened in child.open_files()}
 
 
 def test_the_child_can_write_no_file(own: MediaReader, film: Path) -> None:
