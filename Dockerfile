@@ -18,7 +18,7 @@ COPY mm mm
 COPY indexes indexes
 COPY workers workers
 COPY api api
-RUN pip --python /opt/mm/bin/python install --no-deps --no-build-isolation --compile .
+RUN pip --python /opt/mm/bin/python install --no-cache-dir --no-deps --no-build-isolation --compile .
 
 FROM build AS build-gpu
 COPY requirements-train.lock ./
@@ -29,7 +29,7 @@ COPY mm mm
 COPY indexes indexes
 COPY workers workers
 COPY api api
-RUN pip --python /opt/mm/bin/python install --no-deps --no-build-isolation --compile .
+RUN pip --python /opt/mm/bin/python install --no-cache-dir --no-deps --no-build-isolation --compile .
 
 # No compiler, no package cache, no source tree; the code belongs to root and runs as somebody who owns only the home folder.
 FROM base AS runtime

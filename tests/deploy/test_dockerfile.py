@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +50,21 @@ def complaints(stages: dict[str, Stage]) -> Iterator[str]:
 
 def test_the_file_keeps_the_rules() -> None:
     assert list(complaints(load_dockerfile())) == []
+
+
+def lint(text: str) -> list[str]:
+    """What hadolint says of a Dockerfile, one line each."""
+    done = subprocess.run(
+        [Path(sys.prefix) / "bin" / "hadolint", "--no-color", "-"], input=text, capture_output=True, text=True, check=False
+    )
+    assert not done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_linter_has_nothing_to_say() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert lint(text) == []
+    assert any("DL3042" in line for line in lint(text.replace("--no-cache-dir ", "")))
 
 
 @pytest.mark.parametrize(
