@@ -44,7 +44,7 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**40), size=st.integers(8, 40))
 def test_views_repeat_and_stay_in_range(seed: int, size: int) -> None:
     drawn = [draw_views(pictures(5), size, Views(), generator(seed)) for _ in range(2)]
@@ -75,7 +75,7 @@ def test_drawing_changes_no_picture() -> None:
     assert torch.equal(rows, kept)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**40))
 def test_captions_lie_between_two_of_a_picture_s_own(seed: int) -> None:
     vectors_NTD = unit(6, 3, 16)
@@ -88,7 +88,7 @@ def test_captions_lie_between_two_of_a_picture_s_own(seed: int) -> None:
         assert (solution > 1e-4).sum() <= 2
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**40), alpha=st.floats(0.05, 2))
 def test_mixing_blends_pictures_and_captions_alike(seed: int, alpha: float) -> None:
     """With captions that stand for their pictures, the share can be read off both, and the first is always the main one."""

@@ -38,7 +38,7 @@ def test_logistic_regression_finds_what_made_the_data() -> None:
     np.testing.assert_allclose(fit_logistic(features, right, np.ones(40_000), 1e-6), [1.5, -0.7, -2.0], atol=0.1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.01, 10))
 def test_logistic_regression_ends_at_the_minimum(seed: int, ridge: float) -> None:
     random = np.random.default_rng(seed)
