@@ -15,7 +15,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
+from mm.media.joined import Placer, find_joined
 from mm.media.truncation import what_is_missing
+from mm.media.ts_clock import find_restarts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
+    from mm.media.joined import Joined
     from mm.media.sniff import FileType
 
 What = Literal["video", "audio"]
@@ -50,12 +53,23 @@ FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
 class AvFile:
     """One open container. `video` and `audio` are the streams that count, None where there is none.
 
-    `alive` is called for each packet, so that a long decode is seen to move.
+    `alive` is called for each packet, so that a long decode is seen to move. `joined` places the packets of a file whose clock
+    starts anew in the middle.
     Raises `MediaError`, `UnsupportedMedia` and `TooLarge`, naming the file `name`.
     """
 
-    def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, alive: Callable[[], None]) -> None:
-        self.name, self.kind, self.max_pixels, self.alive = name, kind, max_pixels, alive
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        kind: FileType,
+        max_pixels: int,
+        alive: Callable[[], None],
+        joined: Joined | None = None,
+    ) -> None:
+        self.name, self.kind, self.max_pixels, self.alive, self.joined = name, kind, max_pixels, alive, joined
+        self.is_new_part = False
+        """Whether the packet given last is the first of its stream after a join: its decoder is to start anew."""
         self._file = file
         self.container = self._open()
         try:
@@ -75,6 +89,17 @@ class AvFile:
         self.container = self._open()
         self.video, self.audio = self._pick_video(), self._pick_audio()
 
+    def find_joins(self) -> None:
+        """Find out whether its clock starts anew somewhere; if so, packets are from now on on the clock of the whole."""
+        streams = self.streams
+        pids = frozenset(stream.id for stream in streams)
+        self._untouched = False
+        restarts = find_restarts(self._file, pids, self.alive)
+        self.rewind()
+        if restarts:
+            self.joined = find_joined(restarts, ((packet, shown_for(packet)) for packet in self.packets(*self.streams)))
+            self.rewind()
+
     def __enter__(self) -> AvFile:
         return self
 
@@ -85,10 +110,25 @@ class AvFile:
         """Move to a key frame of `stream` at or before `time`, as far as the demuxer can tell. False where it cannot."""
         self._untouched = False
         try:
+            if self.joined is not None:
+                return self._seek_joined(self.joined, time, stream)
             self.container.seek(round(time / time_base(stream)), stream=stream, backward=True)
         except (av.error.FFmpegError, OSError, OverflowError):
             return False
         return True
+
+    def _seek_joined(self, joined: Joined, time: Fraction, stream: AvStream) -> bool:
+        position = joined.position(stream.index, time)
+        if position is None:
+            return False
+        self.container.seek(position, stream=stream, unsupported_byte_offset=True)
+        self._position = position
+        return True
+
+    @property
+    def streams(self) -> list[AvStream]:
+        """Those that count."""
+        return [stream for stream in (self.video, self.audio) if stream is not None]
 
     def stream(self, what: What) -> AvStream:
         """The stream that is known to be there."""
@@ -102,6 +142,7 @@ class AvFile:
         for stream in self.container.streams:
             stream.discard = Discard.default if stream in streams else Discard.all
         demuxed = self.container.demux(*streams)
+        placer = Placer(self.joined, self._position) if self.joined is not None else None
         while True:
             self.alive()
             try:
@@ -113,6 +154,8 @@ class AvFile:
             except (av.error.FFmpegError, OSError):
                 return  # what lies behind cannot be found; what was found is used
             if packet.dts is not None or packet.pts is not None or packet.size:
+                if placer is not None:
+                    self.is_new_part = placer.place(cast("AvPacket", packet))
                 yield cast("AvPacket", packet)
 
     def ticks(self, packet: AvPacket) -> int | None:
@@ -125,7 +168,7 @@ class AvFile:
         if missing := what_is_missing(self._file, self.kind):
             raise MediaError(self.name, "truncated", missing)
         self._file.seek(0)
-        self._untouched = True
+        self._untouched, self._position = True, 0
         try:
             container: InputContainer = av.open(
                 self._file,
@@ -203,6 +246,12 @@ def seconds(ticks: int, stream: AvStream) -> Fraction:
 def frame_seconds(stream: VideoStream) -> Fraction:
     """Mean time that a picture of the stream is shown."""
     return 1 / (stream.average_rate or stream.guessed_rate or FALLBACK_RATE)
+
+
+def shown_for(packet: AvPacket) -> Fraction:
+    """Seconds that a packet is shown or heard, as far as the container tells."""
+    length = seconds(packet.duration, packet.stream) if packet.duration else Fraction(0)
+    return frame_seconds(packet.stream) if not length and isinstance(packet.stream, VideoStream) else length
 
 
 def _preferred(streams: Sequence[StreamT]) -> StreamT | None:

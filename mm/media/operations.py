@@ -103,7 +103,7 @@ class Opened:
             yield from sound.waveform(media, self.facts.origin, span, rate)
 
     def _open(self) -> AvFile:
-        return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.alive)
+        return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.alive, self.facts.joined)
 
     def _film(self) -> AvFile:
         if not self.facts.info.has_video:

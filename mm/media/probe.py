@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import av
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media import sniff
-from mm.media.av_file import AvFile, AvStream, codec_name, frame_seconds, seconds
+from mm.media.av_file import AvFile, codec_name, frame_seconds, seconds, shown_for
 from mm.media.pyav_decoder import decoded_from_here
 from mm.media.pyav_frame import Painter, orientation
 from mm.media.stills import Still
@@ -21,6 +20,7 @@ from mm.media.types import MediaInfo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mm.media.joined import Joined
     from mm.media.sniff import FileType
     from mm.media.types import Limits
 
@@ -33,11 +33,12 @@ LATE_SECONDS = 10  # sound that has not begun this long after the first picture 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`origin` is the container's time, in seconds, of the presentation's 0."""
+    """`origin` is the container's time, in seconds, of the presentation's 0; `joined` tells where its clock starts anew."""
 
     kind: FileType
     info: MediaInfo
     origin: Fraction
+    joined: Joined | None = None
 
 
 def find_kind(file: BinaryIO, name: str) -> FileType:
@@ -74,6 +75,8 @@ def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], No
 def _facts_of_time(file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None]) -> Facts:
     """Facts of what takes time: a video or a sound."""
     with AvFile(file, name, kind, limits.pixels, alive) as media:
+        if kind is sniff.MPEGTS:
+            media.find_joins()
         start = _find_start(media)
         media.rewind()
         duration = _find_end(media) - start.origin
@@ -96,7 +99,7 @@ def _facts_of_time(file: BinaryIO, name: str, kind: FileType, limits: Limits, al
             video_codec=codec_name(video),
             audio_codec=codec_name(media.audio) if start.has_sound else "",
         )
-    return Facts(kind, info, start.origin)
+        return Facts(kind, info, start.origin, media.joined)
 
 
 def _shown(media: AvFile, picture: VideoFrame | None) -> tuple[int, int, int]:
@@ -124,11 +127,10 @@ class _Start:
 
 def _find_start(media: AvFile) -> _Start:
     """Decode until the first picture and the first sound are there: what a header says of them is often a little wrong."""
-    wanted: list[AvStream] = [stream for stream in (media.video, media.audio) if stream is not None]
     picture_time = sound_time = None
     picture: VideoFrame | None = None
     late = False
-    for time, frame in decoded_from_here(media, *wanted):
+    for time, frame in decoded_from_here(media, *media.streams):
         if isinstance(frame, VideoFrame):
             if picture is None:
                 picture, picture_time = frame, time
@@ -149,7 +151,7 @@ def _find_start(media: AvFile) -> _Start:
 def _find_end(media: AvFile) -> Fraction:
     """Container time at which the last picture or sound ends, from the packets themselves."""
     told = _told_end(media)
-    if told is not None and media.kind.container not in READ_WHOLE:
+    if told is not None and media.joined is None and media.kind.container not in READ_WHOLE:
         stream = media.video or media.audio
         assert stream is not None
         end = _last_end(media) if media.seek(told - TAIL_SECONDS, stream) else None
@@ -177,14 +179,10 @@ def _not_truncated(media: AvFile, told: Fraction, end: Fraction) -> Fraction:
 
 def _last_end(media: AvFile) -> Fraction | None:
     end: Fraction | None = None
-    streams: list[AvStream] = [stream for stream in (media.video, media.audio) if stream is not None]
-    for packet in media.packets(*streams):
+    for packet in media.packets(*media.streams):
         ticks = media.ticks(packet)
         if ticks is None or packet.is_discard:
             continue
-        length = seconds(packet.duration, packet.stream) if packet.duration else Fraction(0)
-        if not length and isinstance(packet.stream, VideoStream):
-            length = frame_seconds(packet.stream)
-        stop = seconds(ticks, packet.stream) + length
+        stop = seconds(ticks, packet.stream) + shown_for(packet)
         end = stop if end is None else max(end, stop)
     return end

@@ -85,13 +85,22 @@ def decoded_from_here(media: AvFile, *streams: AvStream) -> Iterator[tuple[Fract
     clocks = {stream.index: _Clock(stream, media.kind.container) for stream in streams}
     for packet in media.packets(*streams):
         stream, clock = packet.stream, clocks[packet.stream.index]
-        for frame in _decode(stream, packet):
+        for frame in (*_decode_to_the_end(media, stream), *_decode(stream, packet)):
             if (time := clock.time_of(frame)) is not None:
                 yield time, frame
     for stream in streams:
         for frame in _decode(stream, None):
             if (time := clocks[stream.index].time_of(frame)) is not None:
                 yield time, frame
+
+
+def _decode_to_the_end(media: AvFile, stream: AvStream) -> list[AvFrame]:
+    """What a decoder still holds of the part of a joined recording that has ended; it starts anew behind it."""
+    if not media.is_new_part:
+        return []
+    frames = _decode(stream, None)
+    stream.codec_context.flush_buffers()
+    return frames
 
 
 def _decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:

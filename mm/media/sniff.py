@@ -83,7 +83,7 @@ def sniff(head: bytes, after_tag: bytes = b"") -> FileType | None:
         return MOV
     if head.startswith(b"ID3"):
         return FLAC if after_tag.startswith(b"fLaC") else _bare_sound(after_tag) or MP3
-    return _bare_sound(head) or (MPEGTS if _is_transport_stream(head) else None)
+    return _bare_sound(head) or (MPEGTS if transport_layout(head) else None)
 
 
 def tag_size(head: bytes) -> int:
@@ -150,11 +150,14 @@ def _mpeg_audio_size(head: bytes) -> int:
     return (144 if first else 72) * rates[rate - 1] * 1000 // hertz + (head[2] >> 1 & 1)
 
 
-def _is_transport_stream(head: bytes) -> bool:
-    """Sync bytes at a packet's distance; a recording may start anywhere within a packet."""
+def transport_layout(head: bytes) -> tuple[int, int] | None:
+    """Bytes of a packet of the transport stream, and where the first whole one begins; None: it is none.
+
+    Sync bytes come at a packet's distance; a recording may start anywhere within a packet.
+    """
     for size in PACKET_SIZES:
         for start in range(size):
             marks = head[start : start + 5 * size : size]
             if len(marks) >= min(5, len(head) // size) and len(marks) > 1 and marks == b"\x47" * len(marks):
-                return True
-    return False
+                return size, start
+    return None
