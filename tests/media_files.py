@@ -116,7 +116,7 @@ def _video_packets(output: OutputContainer, track: Track) -> Iterable[av.Packet]
     rate = track.rate or (1 / (track.times[1] - track.times[0]) if len(track.times) > 1 else Fraction(25))
     stream = output.add_stream(track.codec, rate=rate.limit_denominator(1001), options=dict(track.options))
     stream.width, stream.height, stream.pix_fmt = track.width, track.height, track.pix_fmt
-    one_rate = output.format.name in {"gif", "avi"}
+    one_rate = output.format.name in {"gif", "avi", "mpeg", "vob"} or track.codec == "mpeg2video"
     stream.codec_context.time_base = 1 / rate if one_rate else Fraction(1, TICKS)
     time_base = stream.codec_context.time_base
 

@@ -35,8 +35,8 @@ AvFrame: TypeAlias = VideoFrame | AudioFrame
 AvPacket: TypeAlias = "Packet[VideoStream] | Packet[AudioStream]"
 StreamT = TypeVar("StreamT", VideoStream, AudioStream)
 
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,gif,wav,mp3,flac,ogg,aac"
-VIDEO_DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "gif", "mpeg4", "mpeg2video", "mjpeg"})
+DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,gif,wav,mp3,flac,ogg,aac"
+VIDEO_DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "gif", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"})
 AUDIO_DECODERS = frozenset(
     {"aac", "mp3float", "mp3", "mp2float", "mp2", "flac", "vorbis", "opus", "libopus", "ac3", "eac3", "alac"}
     | {
@@ -45,6 +45,8 @@ AUDIO_DECODERS = frozenset(
     }
 )
 COMMON_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
+AVI_PRIMING = {"mp3": 1105, "ac3": 256}
+"""Samples: of LAME's encoder 576 and of every MP3 decoder 529; the half window of every AC-3 (ATSC A/52, 7.9)."""
 BUFFER_BYTES = 1 << 17
 THREADS = min((os.cpu_count() or 1) + 1, 8)  # asked while the system still answers
 FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
@@ -246,6 +248,11 @@ def seconds(ticks: int, stream: AvStream) -> Fraction:
 def frame_seconds(stream: VideoStream) -> Fraction:
     """Mean time that a picture of the stream is shown."""
     return 1 / (stream.average_rate or stream.guessed_rate or FALLBACK_RATE)
+
+
+def priming(stream: AvStream, container: str) -> int:
+    """Samples in front of a sound that are an encoder's and that its container does not tell of."""
+    return AVI_PRIMING.get(codec_name(stream), 0) if container == "avi" else 0
 
 
 def shown_for(packet: AvPacket) -> Fraction:

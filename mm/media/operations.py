@@ -63,7 +63,10 @@ class Opened:
 
     def image(self, longest: int | None) -> RGB:
         if self.facts.info.kind == "image":
-            return Still(self.file, self.name, self.facts.kind, self.limits.pixels).rgb(longest)
+            still = self.facts.still
+            if still is None or not still.serves(longest):
+                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels)
+            return still.rgb(longest)
         return self.frame_at(0.0, longest)
 
     def frame_at(self, time: float, longest: int | None) -> RGB:

@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media import sniff
-from mm.media.av_file import AvFile, codec_name, frame_seconds, seconds, shown_for
+from mm.media.av_file import AvFile, codec_name, frame_seconds, priming, seconds, shown_for
 from mm.media.pyav_decoder import decoded_from_here
 from mm.media.pyav_frame import Painter, orientation
 from mm.media.stills import Still
@@ -33,12 +33,16 @@ LATE_SECONDS = 10  # sound that has not begun this long after the first picture 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`origin` is the container's time, in seconds, of the presentation's 0; `joined` tells where its clock starts anew."""
+    """`origin` is the container's time, in seconds, of the presentation's 0; `joined` tells where its clock starts anew.
+
+    `still` is a large JPEG, decoded small.
+    """
 
     kind: FileType
     info: MediaInfo
     origin: Fraction
     joined: Joined | None = None
+    still: Still | None = None
 
 
 def find_kind(file: BinaryIO, name: str) -> FileType:
@@ -65,9 +69,8 @@ def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], No
         if not still.animated:
             still.load()
             size = still.width, still.height
-            return Facts(
-                kind, MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, ""), Fraction(0)
-            )
+            info = MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, "")
+            return Facts(kind, info, Fraction(0), still=still if still.is_small else None)
         kind = sniff.GIF_FILM
     return _facts_of_time(file, name, kind, limits, alive)
 
@@ -134,8 +137,8 @@ def _find_start(media: AvFile) -> _Start:
         if isinstance(frame, VideoFrame):
             if picture is None:
                 picture, picture_time = frame, time
-        elif sound_time is None:
-            sound_time = time
+        elif sound_time is None and media.audio is not None:
+            sound_time = time + Fraction(priming(media.audio, media.kind.container), frame.sample_rate or 1)
         found_picture = media.video is None or picture is not None
         late = picture_time is not None and time > picture_time + LATE_SECONDS
         if found_picture and (media.audio is None or sound_time is not None or late):

@@ -10,7 +10,7 @@ from av.audio.frame import AudioFrame
 from av.video.stream import VideoStream
 
 from mm.errors import MediaError
-from mm.media.av_file import AvFrame, AvStream, frame_seconds, seconds, time_base
+from mm.media.av_file import AvFrame, AvStream, frame_seconds, priming, seconds, time_base
 from mm.media.pyav_frame import Painter, PyavFrame
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mm.media.av_file import AvFile, AvPacket, What
 
 STEPS_BACK = (Fraction(0), Fraction(2), Fraction(10))  # seconds; a demuxer may land behind what was asked for
-NEVER_SEEK = frozenset({"gif"})  # each frame is painted on those before it
+NEVER_SEEK = frozenset({"gif", "mpeg"})
+"""Each frame of a GIF is painted on those before it; MPEG-PS tells few times, and those guessed behind a seek are wrong."""
 
 
 class PyavDecoder:
@@ -115,12 +116,14 @@ def _decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
 class _Clock:
     """Times of decoded frames.
 
-    AVI stores none: there a picture leaves the decoder as many packets after its turn as the decoder holds back to reorder.
+    AVI stores none: there a picture leaves the decoder as many packets after its turn as the decoder holds back to reorder, and
+    the samples that an encoder puts in front are not told apart.
     """
 
     def __init__(self, stream: AvStream, container: str) -> None:
         self._stream = stream
         self._in_decoding_order = container == "avi" and isinstance(stream, VideoStream)
+        self._priming = priming(stream, container)
         self._next: Fraction | None = None
 
     def time_of(self, frame: AvFrame) -> Fraction | None:
@@ -129,7 +132,9 @@ class _Clock:
         time = self._next if ticks is None else seconds(ticks, self._stream)
         if time is not None:
             self._next = time + self._length(frame)
-            if self._in_decoding_order:
+            if isinstance(frame, AudioFrame):
+                time -= Fraction(self._priming, frame.sample_rate)
+            elif self._in_decoding_order:
                 time -= cast("VideoStream", self._stream).codec_context.reorder_depth * time_base(self._stream)
         return time
 

@@ -31,6 +31,7 @@ MATROSKA = FileType("matroska", "libav", "matroska", "video/x-matroska")
 WEBM = FileType("webm", "libav", "matroska", "video/webm")
 AVI = FileType("avi", "libav", "avi", "video/x-msvideo")
 MPEGTS = FileType("mpegts", "libav", "mpegts", "video/mp2t")
+MPEGPS = FileType("mpeg", "libav", "mpeg", "video/mpeg")
 WAV = FileType("wav", "libav", "wav", "audio/wav")
 MP3 = FileType("mp3", "libav", "mp3", "audio/mpeg")
 FLAC = FileType("flac", "libav", "flac", "audio/flac")
@@ -48,6 +49,7 @@ PREFIXES = (
     (b"MM\0+", TIFF),
     (b"fLaC", FLAC),
     (b"OggS", OGG),
+    (b"\0\0\x01\xba", MPEGPS),
 )
 RIFF_KINDS = {b"WEBP": WEBP, b"AVI ": AVI, b"WAVE": WAV}
 STILL_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"jpx "}

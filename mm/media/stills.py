@@ -1,4 +1,8 @@
-"""Still pictures by Pillow: any mode and depth to RGB, upright, over white."""
+"""Still pictures by Pillow: any mode and depth to RGB, upright, over white.
+
+A JPEG is decoded no larger than it is shown, at 1/2, 1/4 or 1/8 of its sides: a mean over each block, without the rest of the
+arithmetic (libjpeg's scaled DCT, Pillow's draft mode). All of its bytes are read all the same, so that damage is found.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
 
 Image.MAX_IMAGE_PIXELS = None  # `Still` has its own limit
+SCALES = (8, 4, 2)
+LOOKED_AT = 360
+"""Longest side, in pixels at least, of a JPEG that is looked at to see whether it is whole: a tower asks for less."""
 EXIF_ORIENTATION = 0x0112  # 1 to 8; from 5 on the picture lies on its side
 
 
@@ -40,23 +47,47 @@ class Still:
             self.animated = kind.container == "gif" and bool(getattr(self._image, "is_animated", False))
             on_its_side = self._image.getexif().get(EXIF_ORIENTATION, 1) >= 5
         self.width, self.height = (height, width) if on_its_side else (width, height)
+        self._shrinks = kind.container == "jpeg"
+        self._shrunk: int | None = None  # the scale it was decoded at
 
     def load(self) -> None:
         """Decode it as a whole, which is the only way to know that it is whole."""
-        with self._explained():
-            self._image.load()
+        self._load(self._scale(LOOKED_AT))
+
+    @property
+    def is_small(self) -> bool:
+        """It was decoded at a scale, so that it can be kept for the next who asks."""
+        return self._shrunk is not None and self._shrunk > 1
+
+    def serves(self, longest: int | None) -> bool:
+        """Whether it was decoded at the scale that this side would be decoded at."""
+        return self._shrunk == self._scale(longest)
 
     def rgb(self, longest: int | None) -> RGB:
         """The picture, upright, scaled down until no side is over `longest`."""
+        self._load(self._scale(longest))
         with self._explained():
-            if longest is not None:
-                self._image.draft("RGB", (longest, longest))
-            self._image.load()
-            ImageOps.exif_transpose(self._image, in_place=True)
-            image = _eight_bits(self._image)
+            image = _eight_bits(ImageOps.exif_transpose(self._image))
             if longest is not None and max(image.size) > longest:
-                image.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+                share = longest / max(self.width, self.height)
+                size = max(round(self.width * share), 1), max(round(self.height * share), 1)
+                image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
             return np.asarray(image, dtype=np.uint8)
+
+    def _load(self, scale: int) -> None:
+        if self._shrunk == scale:
+            return
+        with self._explained():
+            if scale > 1:
+                self._image.draft(None, (max(self._image.width // scale, 1), max(self._image.height // scale, 1)))
+            self._image.load()
+            self._shrunk = scale
+
+    def _scale(self, longest: int | None) -> int:
+        """The largest at which its longest side is still `longest` pixels."""
+        if longest is None or not self._shrinks:
+            return 1
+        return next((scale for scale in SCALES if max(self.width, self.height) >= scale * longest), 1)
 
     def _explained(self) -> _Explained:
         return _Explained(self._file, self._name, self._kind)

@@ -45,12 +45,14 @@ FILES = [  # container, codec, rate
     ("matroska", "libmp3lame", 44_100),
     ("webm", "libopus", 48_000),
     ("webm", "vorbis", 48_000),
+    ("avi", "libmp3lame", 48_000),
+    ("avi", "libmp3lame", 44_100),
+    ("avi", "ac3", 48_000),
 ]
 WITHOUT_PRIMING = [  # containers that do not tell how much the encoder put in front: that is heard, as a late start
     ("adts", "aac", 48_000),
     ("mpegts", "aac", 44_100),
     ("mpegts", "ac3", 48_000),
-    ("avi", "libmp3lame", 48_000),
 ]
 
 

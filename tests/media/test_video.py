@@ -53,6 +53,9 @@ FILMS = {
     "AV1 in MP4": (Track(RATE, "libsvtav1", AV1), "mp4"),
     "AV1 in Matroska": (Track(VARIABLE, "libsvtav1", AV1), "matroska"),
     "MPEG-4 in AVI": (Track(RATE, "mpeg4", {"g": "12", "bf": "2"}), "avi"),
+    "MPEG-2 in MPEG-PS": (Track(RATE, "mpeg2video", {"g": "12", "bf": "2"}), "vob"),
+    "MPEG-1 in MPEG-PS": (Track(RATE, "mpeg1video", {"g": "12", "bf": "2"}), "mpeg"),
+    "MPEG-2 in MPEG-TS": (Track(RATE, "mpeg2video", {"g": "12", "bf": "2"}), "mpegts"),
     "GIF": (Track(steady(10, 50), "gif", pix_fmt="rgb8"), "gif"),
 }
 
