@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from api.moments import find_moment
 from api.present import hit_of
 from api.towers import give_back_memory
 from mm.errors import InvalidInput, TooLarge
@@ -37,17 +38,24 @@ def answer(service: Service, query: Query, asked: float | None = None) -> Search
     check(query, service.settings)
     with part("decode").time():
         picture, clip, sound = _decode(service, query)
+        like = None if query.request.like is None else find_moment(service, query.request.like)
     text = (query.request.text or "").strip() or None
     with part("encode").time():
-        question = ask(service.space, text=text, picture=picture, clip=clip, sound=sound)
+        question = ask(
+            service.space, text=text, picture=picture, clip=clip, sound=sound, like=None if like is None else like.stored
+        )
     if sound is not None:
         give_back_memory()
     floor = question.floor if query.request.floor is None else query.request.floor
     with part("search").time():
-        found = service.searcher.search(question, query.request.k, query.request.filters, floor)
+        k = query.request.k
+        # One more than wanted, because the moment that is asked with is the best answer to itself.
+        found = service.searcher.search(question, k if like is None else k + 1, query.request.filters, floor)
+        if like is not None:
+            found = [hit for hit in found if not like.is_in(hit)][:k]
     hits = _dress(service, found)
     seconds = time.perf_counter() - started
-    service.metrics.searches.labels("+".join(sorted(query.files)) or "text", str(bool(hits)).lower()).inc()
+    service.metrics.searches.labels("+".join(sorted(query.files)) or ("text" if text else "like"), str(bool(hits)).lower()).inc()
     service.metrics.search_seconds.observe(seconds)
     return SearchResponse(
         hits=hits, space=str(service.space.id), floor=floor, heard=question.heard, notes=list(question.notes), seconds=seconds
@@ -62,8 +70,8 @@ def check(query: Query, settings: Settings) -> None:
     text = request.text or ""
     if len(text) > settings.query_chars:
         raise TooLarge(f"The question has {len(text):,} characters; at most {settings.query_chars:,} are read (MM_QUERY_CHARS).")
-    if not text.strip() and not query.files:
-        raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
+    if not text.strip() and not query.files and request.like is None:
+        raise InvalidInput("The question is empty: it needs words, a picture, a sound, a clip or a moment.")
 
 
 def _decode(service: Service, query: Query) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:

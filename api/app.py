@@ -15,7 +15,7 @@ from api.headers import SecurityHeaders
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
-from api.routes import embeddings, health, jobs, media, models, page, search
+from api.routes import embeddings, health, jobs, media, models, page, search, segments, tags
 from api.service import open_service
 from mm.errors import MMError
 
@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="mm", summary=SUMMARY, version=mm.__version__, lifespan=lifespan, redoc_url=None, docs_url=None)
-    for routes in (media, jobs, search, embeddings, models, health, page):
+    for routes in (media, segments, tags, jobs, search, embeddings, models, health, page):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.add_middleware(Guard, settings=settings)

@@ -60,6 +60,7 @@ def search_body(**examples: JSON) -> JSON:
         "k": {"type": "integer", "default": 10},
         "floor": {"type": "number"},
         "filters": {"type": "string", "description": "JSON of `Filters`."},
+        "like": {"type": "string", "description": "JSON of `Like`."},
         "picture": BINARY,
         "sound": BINARY,
         "clip": BINARY,

@@ -99,10 +99,10 @@ def _search_request(fields: Fields) -> SearchRequest:
         if given[0] != "":
             values[name] = given[0]
     try:
-        if "filters" in fields:
-            values["filters"] = json.loads(fields["filters"][0] or "{}")
+        for name in {"filters", "like"} & values.keys():
+            values[name] = json.loads(fields[name][0])
         return SearchRequest.model_validate(values)
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"The field 'filters' is not JSON: {error}.") from error
+        raise InvalidInput(f"The field {name!r} is not JSON: {error}.") from error
     except ValidationError as error:
         raise InvalidInput(sentence(error.errors())) from error

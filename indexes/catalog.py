@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from indexes.beats import BeatRows
+from indexes.browse import BrowseRows
 from indexes.chunks import ChunkRows
 from indexes.items import ItemRows
 from indexes.jobs import JobRows
 from indexes.moments import MomentRows
 
 
-class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, BeatRows):
+class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, BeatRows, BrowseRows):
     """Every method is one transaction: all of it is seen, or nothing.
 
     Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.

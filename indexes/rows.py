@@ -59,6 +59,16 @@ class ItemFilters:
     status: ItemStatus | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BrowseFilters(ItemFilters):
+    """Which items to look through. An empty value means any."""
+
+    name: str = ""
+    """A part of the name; upper and lower case are the same."""
+    uploaded_after: datetime | None = None
+    uploaded_before: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
     """The work on one upload. It outlives its item, so that those who follow it see its end."""

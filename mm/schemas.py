@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["image", "video", "audio"]
+ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
 EvidenceKind = Literal["picture", "speech", "name"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
@@ -77,10 +78,48 @@ class Upload(Model):
 
 
 class ItemPage(Model):
-    """One page of items, newest first; `next` goes into `cursor` of the following call."""
+    """One page of items; `next` goes into `cursor` of the following call."""
 
     items: list[Item]
-    next: str | None = None
+    next: str | None = Field(None, description="Null on the last page, and where `offset` was given.")
+    total: int | None = Field(None, description="How many items there are in all; only where `offset` was given.")
+
+
+class TagCount(Model):
+    """A tag, and how many items have it."""
+
+    tag: str
+    items: int
+
+
+class TagList(Model):
+    """The tags in use, those of most items first."""
+
+    data: list[TagCount]
+
+
+class Line(Model):
+    """Words that were said, as they were heard."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Segment(Model):
+    """A part of an item that is found as one moment."""
+
+    start: float
+    end: float
+    shot: int = Field(description="Segments of one shot, between two cuts, have the same number.")
+    said: list[Line]
+
+
+class SegmentPage(Model):
+    """Segments in order of time; `next` goes into `after` of the following call."""
+
+    segments: list[Segment]
+    next: float | None = Field(None, description="Seconds; null on the last page.")
 
 
 class Evidence(Model):
@@ -116,10 +155,18 @@ class Filters(Model):
     uploaded_before: datetime | None = None
 
 
+class Like(Model):
+    """A moment of the library to ask with: what is seen in it, or, where nothing is, what is said."""
+
+    item: str = Field(description="The item's id.")
+    time: float = Field(0.0, ge=0, allow_inf_nan=False, description="Seconds from its start.")
+
+
 class SearchRequest(Model):
     """A question in words. Pictures, sounds and clips come as multipart form data with the same fields."""
 
     text: str | None = None
+    like: Like | None = Field(None, description="More like this moment; the moment itself is left out of the answer.")
     k: int = Field(10, description="Most hits to return.")
     filters: Filters = Filters()
     floor: float | None = Field(None, ge=0, le=1, description="Least score of a hit; unset uses the space's own.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.bodies import read_json
+from api.browse import Browse
 from api.doors import DoorsDep
 from api.imports import import_folder
 from api.names import content_disposition
@@ -76,17 +77,23 @@ async def import_media(request: Request, service: ServiceDep, doors: DoorsDep) -
     return await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
 
 
-@router.get("", summary="List items, newest first", responses=responses())
+@router.get("", summary="List items, newest first or as `sort` says", responses=responses())
 def list_media(
     service: ServiceDep,
+    browse: Annotated[Browse, Depends()],
     kind: Annotated[list[Kind], Query(description="Any of these kinds.")] = [],  # noqa: B006
     tag: Annotated[list[str], Query(description="All of these tags.")] = [],  # noqa: B006
     status: Annotated[ItemStatus | None, Query(description="Only items in this state.")] = None,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ItemPage:
-    """One page; `next` is null on the last."""
-    rows, following = service.store.catalog.list_items(ItemFilters(kinds=kind, tags=tag, status=status), limit, cursor)
+    """One page. By `cursor`, no item comes twice whatever comes in between; by `offset`, the list begins anywhere."""
+    browse.check(cursor)
+    filters = ItemFilters(kinds=kind, tags=tag, status=status)
+    if browse.offset is not None:
+        found, total = service.store.catalog.browse_items(browse.filters(filters), browse.sort, browse.offset, limit)
+        return ItemPage(items=[item_of(row) for row in found], total=total)
+    rows, following = service.store.catalog.list_items(filters, limit, cursor)
     return ItemPage(items=[item_of(row) for row in rows], next=following)
 
 

@@ -7,98 +7,72 @@ export class Problem extends Error {
   }
 }
 
+export const AWAY = "The service does not answer. Is it still running?";
+
 async function call(path, options) {
   let response;
   try {
     response = await fetch(path, options);
-  } catch {
-    throw new Problem({ detail: "The service does not answer. Is it still running?" }, 0);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: AWAY }, 0);
   }
   if (response.status === 204) return null;
   const document = await response.json().catch(() => null);
+  if (response.status === 401) location.reload(); // the key was revoked, or the browser forgot it: the sign-in comes
   if (!response.ok) throw new Problem(document, response.status);
   return document;
 }
 
 export const readiness = () => fetch("/readyz").then((response) => response.json());
-export const jobs = (limit) => call(`/v1/jobs?limit=${limit}`);
-export const item = (id) => call(`/v1/media/${id}`);
+export const jobs = (limit) => call(`/v1/jobs?limit=${limit}`).then((list) => list.data);
+export const job = (id) => call(`/v1/jobs/${id}`);
+export const item = (id, signal) => call(`/v1/media/${id}`, { signal });
+export const tags = () => call("/v1/tags").then((list) => list.data);
 export const cancel = (jobId) => call(`/v1/jobs/${jobId}/cancel`, { method: "POST" });
-export const remove = (id) => call(`/v1/media/${id}`, { method: "DELETE" });
+/** `keepalive` lets it reach the service while the page goes away. */
+export const remove = (id, keepalive = false) => call(`/v1/media/${id}`, { method: "DELETE", keepalive });
 
-export function items({ kinds = [], tags = [], cursor = null, limit = 24 }) {
-  const query = new URLSearchParams({ limit });
+export const content = (item) => `/v1/media/${item.id}/content`;
+export const thumbnail = (item, time = 0, size = 320) => `/v1/media/${item.id}/thumbnail?t=${time.toFixed(3)}&size=${size}`;
+
+/** `limit` items behind the first `offset`, and how many there are. */
+export function items({ kinds, tags: chosen, name, sort, after, before, offset, limit }, signal) {
+  const query = new URLSearchParams({ offset, limit, sort });
   kinds.forEach((kind) => query.append("kind", kind));
-  tags.forEach((tag) => query.append("tag", tag));
-  if (cursor) query.set("cursor", cursor);
-  return call(`/v1/media?${query}`);
+  chosen.forEach((tag) => query.append("tag", tag));
+  if (name) query.set("name", name);
+  if (after) query.set("uploaded_after", after);
+  if (before) query.set("uploaded_before", before);
+  return call(`/v1/media?${query}`, { signal });
 }
 
-/** `file` is a picture, a sound or a clip; the service finds out which. */
-export function search({ text, file, filters, k = 24 }, signal) {
+/** Every segment of an item, in order, page by page. */
+export async function segments(id, signal) {
+  const all = [];
+  let after = null;
+  do {
+    const page = await call(`/v1/media/${id}/segments?limit=1000${after === null ? "" : `&after=${after}`}`, { signal });
+    all.push(...page.segments);
+    after = page.next;
+  } while (after !== null);
+  return all;
+}
+
+/** `file` is a picture, a sound or a clip, the service finds out which; `like` is a moment of the library. */
+export function search({ text, file, like, filters, k = 40 }, signal) {
   if (!file) {
-    const body = JSON.stringify({ text, k, filters });
+    const body = JSON.stringify({ text: text || null, like, k, filters });
     return call("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
   }
   const form = new FormData();
   if (text) form.set("text", text);
+  if (like) form.set("like", JSON.stringify(like));
   form.set("k", k);
   form.set("filters", JSON.stringify(filters));
   form.set("file", file);
   return call("/v1/search", { method: "POST", body: form, signal });
 }
 
-/** Send a file; `onprogress(fraction)` while it goes. fetch() cannot tell how much has been sent, hence the older request. */
-export function upload(file, tags, onprogress) {
-  return new Promise((resolve, reject) => {
-    const query = new URLSearchParams({ name: file.name });
-    tags.forEach((tag) => query.append("tag", tag));
-    const request = new XMLHttpRequest();
-    request.open("POST", `/v1/media?${query}`);
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.responseType = "json";
-    request.upload.addEventListener("progress", (event) => onprogress(event.loaded / Math.max(event.total, 1)));
-    request.addEventListener("load", () =>
-      request.status < 300 ? resolve(request.response) : reject(new Problem(request.response, request.status)),
-    );
-    request.addEventListener("error", () => reject(new Problem({ detail: "The upload was cut off." }, 0)));
-    request.send(file);
-  });
-}
-
-/** Follow a job to its end; null when the stream is gone for good. Jobs beyond the first few wait; no event is lost. */
-export async function follow(jobId, onevent) {
-  while (following.size >= STREAMS) await Promise.race(following);
-  const end = stream(jobId, onevent);
-  following.add(end);
-  try {
-    return await end;
-  } finally {
-    following.delete(end);
-  }
-}
-
-const STREAMS = 3; // a browser opens six connections to one address, and others are needed too
-const following = new Set();
-
-/** The browser resumes a lost connection by itself, from the last event it saw. */
-function stream(jobId, onevent) {
-  return new Promise((resolve) => {
-    const events = new EventSource(`/v1/jobs/${jobId}/events`);
-    events.addEventListener("job", (message) => {
-      const event = JSON.parse(message.data);
-      onevent(event);
-      if (isFinal(event)) {
-        events.close();
-        resolve(event);
-      }
-    });
-    events.addEventListener("error", () => {
-      if (events.readyState === EventSource.CLOSED) resolve(null);
-    });
-  });
-}
-
 const FINAL = new Set(["done", "failed", "quarantined", "cancelled"]);
-
 export const isFinal = (job) => FINAL.has(job.state);

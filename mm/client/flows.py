@@ -21,15 +21,20 @@ from mm.schemas import (
     ImportResponse,
     Item,
     ItemPage,
+    ItemSort,
     ItemStatus,
     Job,
     JobList,
     Kind,
+    Like,
     ModelInfo,
     ModelList,
     Readiness,
     SearchRequest,
     SearchResponse,
+    SegmentPage,
+    TagCount,
+    TagList,
     Upload,
 )
 
@@ -89,14 +94,38 @@ def items(
     status: ItemStatus | None = None,
     limit: int = 50,
     cursor: str | None = None,
+    offset: int | None = None,
+    sort: ItemSort = "newest",
+    name: str | None = None,
 ) -> Flow[ItemPage]:
-    """One page of items, newest first: any of `kinds`, all of `tags`. `next` of a page is the `cursor` of the one behind it."""
+    """One page of items, newest first: any of `kinds`, all of `tags`. `next` of a page is the `cursor` of the one behind it.
+
+    With `offset`, the list begins behind that many, `sort` and a part of the `name` may be said, and the page has a `total`.
+    """
     params: dict[str, str | int | Sequence[str]] = {"kind": list(kinds), "tag": list(tags), "limit": limit}
     if status is not None:
         params["status"] = status
     if cursor is not None:
         params["cursor"] = cursor
+    if offset is not None:
+        params |= {"offset": offset, "sort": sort}
+    if name is not None:
+        params["name"] = name
     return read((yield from Send("GET", "/v1/media", params=params)), ItemPage)
+
+
+def segments(item_id: str, *, after: float | None = None, limit: int = 200) -> Flow[SegmentPage]:
+    """The segments of an item in order of time, with the words said. `next` of a page is the `after` of the one behind it.
+
+    Raises `NotFound`.
+    """
+    params: dict[str, float] = {"limit": limit} if after is None else {"limit": limit, "after": after}
+    return read((yield from Send("GET", f"{_media(item_id)}/segments", params=params)), SegmentPage)
+
+
+def tags(*, limit: int = 200) -> Flow[list[TagCount]]:
+    """The tags in use, those of most items first."""
+    return read((yield from Send("GET", "/v1/tags", params={"limit": limit})), TagList).data
 
 
 def delete(item_id: str) -> Flow[None]:
@@ -151,20 +180,23 @@ def search(
     picture: Source | None = None,
     sound: Source | None = None,
     clip: Source | None = None,
+    like: Like | None = None,
     k: int = 10,
     filters: Filters | None = None,
     floor: float | None = None,
 ) -> Flow[SearchResponse]:
-    """Ask in words, with a picture, a sound, a clip, or several at once; at most `k` moments, best first.
+    """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once; the best `k` moments.
 
-    No hits means that nothing matches. `floor` replaces the space's own least score. Raises `InvalidInput`, `UnsupportedMedia`,
-    `MediaError`, `TooLarge`.
+    No hits means that nothing matches. `floor` replaces the space's own least score. Raises `InvalidInput`, `NotFound` for a
+    moment, `UnsupportedMedia`, `MediaError`, `TooLarge`.
     """
     files = {"picture": picture, "sound": sound, "clip": clip}
     parts = [_part(field, source) for field, source in files.items() if source is not None]
-    wanted = SearchRequest.model_construct(text=text, k=k, filters=filters or Filters(), floor=floor)
+    wanted = SearchRequest.model_construct(text=text, like=like, k=k, filters=filters or Filters(), floor=floor)
     if parts:
         given = {"text": text, "k": k, "floor": floor, "filters": wanted.filters.model_dump_json()}
+        if like is not None:
+            given["like"] = like.model_dump_json()
         form = {name: str(value) for name, value in given.items() if value is not None}
         reply = yield from Send("POST", "/v1/search", form=form, parts=parts)
     else:

@@ -49,6 +49,8 @@ class Verbs:
     import_folder = Verb(flows.import_folder)
     item = Verb(flows.item)
     items = Verb(flows.items)
+    segments = Verb(flows.segments)
+    tags = Verb(flows.tags)
     delete = Verb(flows.delete)
     content = Verb(flows.content)
     thumbnail = Verb(flows.thumbnail)

@@ -31,6 +31,14 @@ class _Asked:
     depictable: float = 0.0  # log-probability
 
 
+@dataclass(frozen=True, slots=True)
+class StoredMoment:
+    """A segment as it was encoded: (dim,) of what is seen, (N, dim) of the N lines said. One of the two is there."""
+
+    seen: Vector | None
+    said: Vectors
+
+
 def ask(
     space: Space,
     *,
@@ -38,15 +46,17 @@ def ask(
     picture: RGB | None = None,
     clip: Sequence[RGB] | None = None,
     sound: Waveform | None = None,
+    like: StoredMoment | None = None,
 ) -> Question:
     """Encode a question. Its parts add up: a picture with words asks for what fits both.
 
     `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
-    pictures, speech and names; a picture and a clip at pictures; a sound, by what is said in it, at speech.
+    pictures, speech and names; a picture and a clip at pictures; a sound, by what is said in it, at speech. A stored moment is
+    asked with as the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
 
     Raises `InvalidInput` when nothing is asked.
     """
-    if not (text and text.strip()) and picture is None and not clip and sound is None:
+    if not (text and text.strip()) and picture is None and not clip and sound is None and like is None:
         raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
     asked: list[_Asked] = []
     notes: list[str] = []
@@ -56,6 +66,8 @@ def ask(
         asked.append(_Asked("text", vector, depictable(vector, space.bank)))
     if picture is not None:
         asked.append(_Asked("picture", space.image.embed([picture])[0]))
+    if like is not None:
+        asked.append(_Asked("clip", like.seen) if like.seen is not None else _Asked("sound", mean_direction(like.said)))
     if clip:
         asked.append(_Asked("clip", mean_direction(space.image.embed(clip))))
     if sound is not None:

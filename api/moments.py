@@ -1,0 +1,58 @@
+"""A moment of the library as a part of a question: its vectors are taken from the shard, and nothing is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mm.errors import NotFound
+from mm.spaces.question import StoredMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.service import Service
+    from indexes.rows import NewEvidence
+    from indexes.search import SearchHit
+    from mm.schemas import Like
+    from mm.spaces.types import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The segment that is asked with."""
+
+    item_id: str
+    start: float
+    end: float
+    stored: StoredMoment
+
+    def is_in(self, hit: SearchHit) -> bool:
+        """Whether the hit is this segment itself."""
+        return hit.item_id == self.item_id and (hit.start, hit.end) == (self.start, self.end)
+
+
+def find_moment(service: Service, like: Like) -> Asked:
+    """Raises `NotFound` when there is no such item, or nothing of it can be asked with; `Corrupt`."""
+    item = service.library.item(like.item)
+    segment = service.store.catalog.segment_at(item.id, service.space.id, like.time)
+    if segment is None:
+        raise NotFound(f"{item.name} cannot be asked with yet: it has no moments, because it is {item.status}.")
+    seen = _vectors(service, [piece for piece in segment.evidence if piece.kind == "picture"])
+    said = _vectors(service, [piece for piece in segment.evidence if piece.kind == "speech"])
+    if not len(seen) and not len(said):
+        raise NotFound(f"Nothing is seen or said in {item.name} at {like.time:.1f} s, so that it cannot be asked with.")
+    return Asked(item.id, segment.start, segment.end, StoredMoment(seen[0] if len(seen) else None, said))
+
+
+def _vectors(service: Service, pieces: Sequence[NewEvidence]) -> Vectors:
+    """Unit rows (N, dim); shards hold half precision."""
+    rows = [
+        service.store.shards.read(piece.shard_id, service.space.id).vectors[piece.kind][piece.row].astype(np.float32)
+        for piece in pieces
+    ]
+    found = np.stack(rows) if rows else np.zeros((0, service.space.dim), np.float32)
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.asarray(found / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)

@@ -1,0 +1,68 @@
+// The progress of jobs: a few as streams of events, the others, while they wait for a stream, from the list of jobs.
+
+import * as service from "./service.js";
+
+const STREAMS = 3; // a browser opens six connections to one address, and others are needed too
+const LOOK_MS = 2000;
+const waiting = new Map(); // job id -> what hears of it
+let streaming = 0;
+let looking = null;
+
+/** Tell `onevent` of every step; resolves to the last, or to null when the job is not known any more. */
+export function follow(jobId, onevent) {
+  return new Promise((resolve) => {
+    waiting.set(jobId, { onevent, resolve });
+    next();
+  });
+}
+
+function next() {
+  while (streaming < STREAMS && waiting.size > 0) {
+    const [jobId, { onevent, resolve }] = waiting.entries().next().value;
+    waiting.delete(jobId);
+    streaming += 1;
+    stream(jobId, onevent).then((end) => {
+      streaming -= 1;
+      resolve(end);
+      next();
+    });
+  }
+  if (waiting.size > 0 && looking === null) looking = setTimeout(look, LOOK_MS);
+}
+
+async function look() {
+  try {
+    for (const job of await service.jobs(500)) {
+      const one = waiting.get(job.id);
+      if (!one) continue;
+      one.onevent(job);
+      if (service.isFinal(job)) {
+        waiting.delete(job.id);
+        one.resolve(job);
+      }
+    }
+  } catch {
+    // The next look may reach the service.
+  }
+  looking = null;
+  next();
+}
+
+/** The browser resumes a lost connection by itself, from the last event it saw. */
+function stream(jobId, onevent) {
+  return new Promise((resolve) => {
+    const events = new EventSource(`/v1/jobs/${jobId}/events`);
+    let last = null;
+    events.addEventListener("job", (message) => {
+      last = JSON.parse(message.data);
+      onevent(last);
+      if (service.isFinal(last)) {
+        events.close();
+        resolve(last);
+      }
+    });
+    events.addEventListener("error", () => {
+      if (events.readyState === EventSource.CLOSED) service.job(jobId).then(resolve, () => resolve(last));
+    });
+  });
+}

@@ -1,0 +1,36 @@
+// An item in the library.
+
+import { KIND, bytes, clock, day } from "../format.js";
+import { discard, isLeaving } from "../state/library.js";
+import { play } from "../state/player.js";
+import { moreLike } from "../state/question.js";
+import { html } from "../vendor/preact.js";
+import { IconButton } from "./icon.js";
+import { Still } from "./still.js";
+
+const STATUS = { processing: "being read", failed: "failed", quarantined: "set aside", cancelled: "stopped" };
+
+export function Card({ index, total, item, place }) {
+  const style = { transform: `translate(${place.x}px, ${place.y}px)`, width: `${place.width}px` };
+  const position = { "data-index": index, "aria-setsize": total, "aria-posinset": index + 1, style };
+  if (item === null) return html`<li class="card blank" ...${position}><span class="still"></span></li>`;
+  const leaving = isLeaving(item.id);
+  const facts = [item.duration > 0 ? null : KIND[item.kind], bytes(item.size), day(item.created_at), ...item.tags.map((tag) => `#${tag}`)];
+  const label = `Open ${item.name}, ${KIND[item.kind]}${item.duration > 0 ? `, ${clock(item.duration)}` : ""}`;
+  return html`
+    <li class=${`card${leaving ? " leaving" : ""}`} id=${`item-${item.id}`} ...${position}>
+      <button type="button" class="still" aria-label=${label} disabled=${leaving} onClick=${() => play(item)}>
+        <${Still} item=${item} scrub />
+        ${item.duration > 0 && html`<span class="time rest">${clock(item.duration)}</span>`}
+        ${item.status !== "ready" && html`<span class=${`status ${item.status}`}>${STATUS[item.status]}</span>`}
+      </button>
+      <div class="text">
+        <h3 title=${item.name}>${item.name}</h3>
+        <p class=${item.error ? "error" : "faint"} title=${item.error ?? facts.filter(Boolean).join(" · ")}>${item.error ?? facts.filter(Boolean).join(" · ")}</p>
+      </div>
+      <div class="actions">
+        ${item.status === "ready" && html`<${IconButton} name="like" label=${`More like ${item.name}`} onClick=${() => moreLike(item, 0)} />`}
+        <${IconButton} name="trash" label=${`Delete ${item.name}`} disabled=${leaving} onClick=${() => discard(item)} />
+      </div>
+    </li>`;
+}

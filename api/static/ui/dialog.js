@@ -1,0 +1,32 @@
+// A modal dialog: the browser traps the focus, closes it with Escape, and gives the focus back.
+
+import { html, useEffect, useRef } from "../vendor/preact.js";
+
+/** `onCancel` may return false: Escape then meant something inside. */
+export function Dialog({ id, label, onClose, onCancel = () => true, onKeyDown, children }) {
+  const dialog = useRef();
+  const listener = useRef();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current.showModal();
+    const key = (event) => listener.current(event); // on the document: the focus may be on nothing
+    document.addEventListener("keydown", key);
+    return () => {
+      document.removeEventListener("keydown", key);
+      if (before?.isConnected) before.focus({ preventScroll: true });
+    };
+  }, []);
+  const cancel = (event) => {
+    event.preventDefault(); // the component goes, and the dialog with it
+    if (onCancel()) onClose();
+  };
+  listener.current = (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented) return cancel(event);
+    onKeyDown?.(event);
+  };
+  const outside = (event) => { if (event.target === dialog.current) onClose(); };
+  return html`
+    <dialog id=${id} aria-labelledby=${label} ref=${dialog} onCancel=${cancel} onPointerDown=${outside}>
+      <div class="inside">${children}</div>
+    </dialog>`;
+}
