@@ -6,6 +6,7 @@ import * as service from "./service.js";
 const PIECE = 64 << 20; // bytes in one request: less is sent twice when a connection breaks, and proxies limit bodies
 const TUS = { "Tus-Resumable": "1.0.0" };
 const TRIES = 5; // in a row, without a byte getting through
+const PASSING = new Set([409, 423]); // another request for the same upload is not over yet
 const CUT = "The upload was cut off.";
 let offered = null;
 
@@ -58,12 +59,12 @@ async function resumable(file, tags, onsent, signal) {
       const sent = await patch(url, file, offset, onsent, signal);
       if (sent.done) return await taken(sent.done);
       tries = sent.offset > offset ? 0 : tries + 1;
-      if (tries >= TRIES) throw new service.Problem({ detail: `${CUT} Drop the file again to go on from where it was.` }, 0);
+      if (tries >= TRIES) throw sent.problem ?? new service.Problem({ detail: `${CUT} Drop the file again to go on from where it was.` }, 0);
       if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** tries));
       offset = sent.offset;
     }
   } catch (error) {
-    if (error.status >= 400) forget(file); // refused for good
+    if (error.status >= 400 && error.status !== 429 && error.status < 500) forget(file); // refused for good
     throw error;
   } finally {
     signal.removeEventListener("abort", takeBack);
@@ -75,7 +76,8 @@ async function resumable(file, tags, onsent, signal) {
   }
 }
 
-/** One piece: {done: the answer} behind the last, else {offset} from which to go on. Raises the service's refusal. */
+/** One piece: {done: the answer} behind the last, else {offset} from which to go on, with the problem if there was one.
+ *  Raises the service's refusal. */
 async function patch(url, file, offset, onsent, signal) {
   const piece = file.slice(offset, offset + PIECE);
   const headers = { ...TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) };
@@ -84,10 +86,11 @@ async function patch(url, file, offset, onsent, signal) {
     answer = await request("PATCH", url, headers, piece, (sent) => onsent(offset + sent), signal);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    return { offset: await offsetOf(url, signal).catch(() => offset) };
+    return { offset: (await offsetOf(url, signal).catch(() => null)) ?? offset };
   }
-  if (answer.status === 409) return { offset: await offsetOf(url, signal) };
-  if (answer.status >= 500) return { offset: await offsetOf(url, signal).catch(() => offset) };
+  if (PASSING.has(answer.status) || answer.status >= 500) {
+    return { offset: (await offsetOf(url, signal).catch(() => null)) ?? offset, problem: problem(answer) };
+  }
   if (answer.status >= 300) throw problem(answer);
   if (answer.getResponseHeader("Mm-Item")) return { done: answer };
   return { offset: Number(answer.getResponseHeader("Upload-Offset")) };

@@ -16,7 +16,7 @@ export function Answer() {
   return html`
     <section class="answer" id="answer" aria-labelledby="answer-title" aria-busy=${String(busy)}>
       <div class="bar">
-        <h2 id="answer-title">${answer ? count(answer.hits.length, "moment") : busy ? "Looking …" : "No answer"}</h2>
+        <h2 id="answer-title">${answer?.hits.length === 0 ? "No moments" : answer ? count(answer.hits.length, "moment") : busy ? "Looking …" : "No answer"}</h2>
         ${answer && html`<p class="faint" id="answer-facts" title=${`space ${answer.space}, least score ${percent(answer.floor)}`}>
           ${answer.hits.length > 0 && `in ${count(groups.length, "item")} · `}${answer.seconds.toFixed(2)} s</p>`}
       </div>

@@ -1,12 +1,12 @@
 // A modal dialog: the browser traps the focus, closes it with Escape, and gives the focus back.
 
-import { html, useEffect, useRef } from "../vendor/preact.js";
+import { html, useLayoutEffect, useRef } from "../vendor/preact.js";
 
 /** `onCancel` may return false: Escape then meant something inside. */
 export function Dialog({ id, label, onClose, onCancel = () => true, onKeyDown, children }) {
   const dialog = useRef();
   const listener = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => { // before what is inside asks for the focus
     const before = document.activeElement;
     dialog.current.showModal();
     const key = (event) => listener.current(event); // on the document: the focus may be on nothing

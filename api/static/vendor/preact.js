@@ -1,4 +1,4 @@
-// Preact 11.2.0 (MIT, Copyright Jason Miller) and htm 3.1.1 (Apache-2.0, Copyright Google), as their authors publish them.
+// Preact 11.2.0 (MIT, Copyright Jason Miller) and htm 3.1.1 (Apache-2.0, Copyright Google), as they are published.
 // Made by requirements/page.py; not to be edited. The licences are beside this file.
 
 const preact = (() => {

@@ -1,0 +1,85 @@
+"""A real service with a real worker, a library that is filled once, and the page in a real browser over it.
+
+`PAGE_PICTURES=folder` keeps pictures of the page, to be looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from mm.settings import Settings
+from tests.api.conftest import Running, running
+from tests.graphs import with_graphs
+from tests.page.films import SCENES, film, jpeg
+from tests.page.opened import Open, opened_at
+from tests.workers.broker import Broker
+from tests.workers.films import SPEECH
+from tests.workers.process import WorkerProcess, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHROMIUM = shutil.which("chromium")
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet() -> None:
+    """Requests are logged behind the answer, when the test that captures output may be over."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Running]:
+    """A service with a worker."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "broker").mkdir()
+    broker = Broker(folder / "broker")
+    broker.start()
+    settings = Settings(home=with_graphs(folder / "home", graphs), broker_url=broker.url, sweep_seconds=0.5)
+    try:
+        with WorkerProcess(settings, folder / "worker.log"), running(settings) as service:
+            wait_for(lambda: service.client.get("/readyz").status_code == 200, "the service is ready", 60)
+            yield service
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def evening() -> bytes:
+    """The film of the library."""
+    return film()
+
+
+@pytest.fixture(scope="session")
+def library(served: Running, evening: bytes) -> Running:
+    """Photos, a film of the same photos, and speech."""
+    files = {name: jpeg(name) for name in SCENES} | {"evening.mp4": evening, "beckett.wav": SPEECH.read_bytes()}
+    for name, data in files.items():
+        job = served.upload(data, name, "demo", name.rpartition(".")[2]).json()["job"]
+        with served.client.stream("GET", f"/v1/jobs/{job['id']}/events") as events:
+            last = [line for line in events.iter_lines() if line.startswith("data:")][-1]
+        assert '"done"' in last, last
+    return served
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(library: Running, browser: Browser) -> Iterator[Open]:
+    """The page over the library."""
+    with opened_at(browser, library.url) as opened:
+        yield opened
