@@ -6,6 +6,7 @@ import io
 import struct
 import tempfile
 import time
+import zipfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,7 +21,18 @@ from mm.media import MediaReader
 from mm.media.types import Limits, Span
 
 LIMITS = Limits(memory_bytes=1 << 30, silent_seconds=20.0, cpu_seconds=120, wall_seconds=60.0)
-FILMS = {"mp4": "libx264", "mov": "mpeg4", "mkv": "libx264", "webm": "libvpx", "avi": "mpeg4", "ts": "mpeg2video", "gif": "gif"}
+FILMS = {
+    "mp4": "libx264",
+    "mov": "mpeg4",
+    "mkv": "libx264",
+    "webm": "libvpx",
+    "avi": "mpeg4",
+    "ts": "mpeg2video",
+    "mpg": "mpeg2video",
+    "gif": "gif",
+}
+FORMATS = {"mkv": "matroska", "ts": "mpegts", "mpg": "vob"}
+JOINED = "joined.ts"  # one transport stream behind the other: its clock starts anew
 STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF"}
 SIDE, PICTURES = 96, 8
 
@@ -43,6 +55,7 @@ class Report:
     def lines(self) -> list[str]:
         counts = [f"{count} {reason}" for reason, count in self.refused.most_common()]
         return [
+            f"{self.read + self.refused.total() + len(self.unnamed)} files, {len(bombs(seeds()))} of them handmade",
             f"{self.read} read; refused: {', '.join(counts) or 'none'}",
             f"hangs {self.hangs}, slowest answer {self.slowest:.1f} s, refusals without a name {len(self.unnamed)}",
             *self.unnamed,
@@ -50,22 +63,21 @@ class Report:
 
 
 def seeds() -> dict[str, bytes]:
-    """A small good file of each of 12 formats."""
+    """A small good file of each of 13 formats, and a transport stream whose clock starts anew twice."""
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(PICTURES)]
     files = {}
     for suffix, codec in FILMS.items():
         out = io.BytesIO()
-        with av.open(out, "w", format={"mkv": "matroska", "ts": "mpegts"}.get(suffix, suffix)) as container:
-            stream = container.add_stream(codec, rate=10)
+        with av.open(out, "w", format=FORMATS.get(suffix, suffix)) as container:
+            stream = container.add_stream(codec, rate=25 if codec == "mpeg2video" else 10)
             stream.width = stream.height = SIDE
             stream.pix_fmt = "rgb8" if suffix == "gif" else "yuv420p"
-            if codec == "mpeg2video":
-                stream.rate = 25
             for picture in pictures:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=stream.pix_fmt)))
             container.mux(stream.encode(None))
         files[suffix] = out.getvalue()
+    files[JOINED] = files["ts"] * 3
     for suffix, kind in STILLS.items():
         out = io.BytesIO()
         Image.fromarray(pictures[0]).save(out, kind)
@@ -101,7 +113,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def bombs(films: dict[str, bytes]) -> dict[str, bytes]:
-    """Handmade files that are small and promise much, or are not what they are called."""
+    """Handmade files that are small and promise much, lead in circles, or are not what they are called."""
 
     def png(width: int, height: int, packed: bytes) -> bytes:
         def chunk(kind: bytes, body: bytes) -> bytes:
@@ -121,13 +133,30 @@ def bombs(films: dict[str, bytes]) -> dict[str, bytes]:
     nested = b""
     for _ in range(2000):
         nested = struct.pack(">I", len(nested) + 8) + b"moov" + nested
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("film.mp4", mp4)
+    back = struct.pack(">I4sQ", 1, b"free", (1 << 64) - 16)  # a box whose length leads back to the start of the file
+    seek = bytes.fromhex("114d9b74 8e 4dbb 8b 53ab84 114d9b74 53ac81 00".replace(" ", ""))  # an index of where the index is: here
+    matroska = films["mkv"]
+    body_at = matroska.index(bytes.fromhex("18538067")) + 12
+    page = struct.pack("<HHHI", 1, 256, 3, 1) + struct.pack("<HHI", 64, 0, 8)  # a page of a TIFF whose next page is itself
+    clocks = bytearray(films["ts"])
+    for number in range(50_000):  # packets with nothing but a clock reference, each of another clock
+        reference = (number * 7_919_000_003 % (1 << 33)) << 15
+        clocks += b"\x47\x01\x00\x20\xb7\x10" + reference.to_bytes(6) + b"\xff" * 176
     return {
         "decompression.png": png(10_000, 10_000, zlib.compress(bytes(300_010_000), 9)),
         "wide.png": png(100_000, 100_000, b""),
         "ten-hours.mp4": bytes(long),
         "million-streams.mp4": mp4[:moov] + struct.pack(">I", len(body) + 8) + b"moov" + body,
         "nested-atoms.mp4": mp4[: mp4.index(b"ftyp") + 28] + nested,
-        "archive.mp4": b"PK\x03\x04" + bytes(60),
+        "looping-atoms.mp4": mp4[: mp4.index(b"ftyp") + 28] + back + mp4[mp4.index(b"ftyp") + 28 :],
+        "looping-atoms-alone.mp4": mp4[: mp4.index(b"ftyp") + 28] + back * 1000,
+        "looping-index.mkv": matroska[:body_at] + seek * 1000 + matroska[body_at:],
+        "looping-pages.tiff": b"II*\0" + struct.pack("<I", 8) + page,
+        "clocks.ts": bytes(clocks),
+        "zip-archive.mp4": zipped.getvalue(),
         "playlist.mp4": b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n",
         "drawing.png": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
     }

@@ -67,3 +67,24 @@ def hostile(files: int, seed: int) -> None:
     report = attack(files, seed)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.harmless else 1)
+
+
+@command.command()
+@click.option("--photos", default=2000, show_default=True, metavar="N", help="How many to take in.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
+def photos(photos: int, seed: int) -> None:
+    """Take in JPEGs of 12 megapixels, beside decoding them at full size and nothing else."""
+    from mm.bench.photos import run
+
+    click.echo("\n".join(run(photos, seed).lines()))
+
+
+@command.command()
+@click.argument("films", nargs=-1, type=options.FILE)
+@click.option("--rounds", default=7, show_default=True, metavar="N", help="How often each way is timed, in turns.")
+def sandbox(films: tuple[Path, ...], rounds: int) -> None:
+    """Time good files, or films of its own, behind all layers of the sandbox, behind its limits alone, and without a child."""
+    from mm.bench.sandbox import run
+
+    for line in run(films, rounds):
+        click.echo(line)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Image.MAX_IMAGE_PIXELS = None  # `Still` has its own limit
 SCALES = (8, 4, 2)
-LOOKED_AT = 360
+LOOKED_AT = 480
 """Longest side, in pixels at least, of a JPEG that is looked at to see whether it is whole: a tower asks for less."""
 EXIF_ORIENTATION = 0x0112  # 1 to 8; from 5 on the picture lies on its side
 

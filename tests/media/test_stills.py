@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +16,7 @@ from PIL import Image
 from mm.errors import MediaError, TooLarge
 from mm.media import MediaReader
 from mm.media.types import Limits, Span
-from tests.media_files import Track, scene, steady, write
+from tests.media_files import Track, number_of, numbered, scene, steady, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +67,23 @@ def test_a_see_through_gif_lies_on_white(reader: MediaReader, tmp_path: Path) ->
         assert (shown[:, 20:] >= 250).all()
 
 
+def test_a_gif_shows_each_frame_for_as_long_as_it_says(reader: MediaReader, tmp_path: Path) -> None:
+    delays = [50, 200, 30, 700, 110, 40, 1000, 60, 90, 300]  # thousandths of a second
+    pictures = [Image.fromarray(numbered(number)) for number in range(len(delays))]
+    path = tmp_path / "film.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=delays)
+    times = [sum(delays[:number]) / 1000 for number in range(len(delays) + 1)]
+    info = reader.probe(path, "film.gif")
+    assert info.kind == "video"
+    assert info.duration == pytest.approx(times[-1], abs=0.001)
+    frames = [(frame.time, number_of(frame.image)) for frame in reader.frames(path, "film.gif", Span(0.0, 10.0), 1000.0)]
+    assert [number for _, number in frames] == list(range(len(delays)))
+    assert [time for time, _ in frames] == pytest.approx(times[:-1], abs=0.001)
+    for number, (start, end) in enumerate(pairwise(times)):
+        for time in (start + 0.002, (start + end) / 2, end - 0.002):
+            assert number_of(reader.frame_at(path, "film.gif", time)) == number
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_of_grey_keep_their_scale(reader: MediaReader, tmp_path: Path, kind: str) -> None:
     ramp = np.linspace(0, 65535, 96 * 160).astype(np.uint16).reshape(96, 160)
@@ -81,6 +100,31 @@ def test_sixteen_bits_in_either_byte_order(reader: MediaReader, tmp_path: Path, 
     path = tmp_path / "deep.tiff"
     path.write_bytes(plain_tiff(deep, mark, order))
     assert np.abs(reader.image(path, "deep.tiff") - deep / 257).max() <= 1
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_sixteen_bits_of_colour_in_a_png(reader: MediaReader, tmp_path: Path, alpha: bool) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 30, 4 if alpha else 3), dtype=np.uint16)
+    path = tmp_path / "deep.png"
+    path.write_bytes(plain_png(deep))
+    colour = deep[..., :3] / 257
+    if alpha:
+        colour = colour * (deep[..., 3:] / 65535) + 255 * (1 - deep[..., 3:] / 65535)
+    shown = reader.image(path, "deep.png")
+    assert shown.shape == (20, 30, 3)
+    assert np.abs(shown - colour).max() <= (2.0 if alpha else 1.0)
+
+
+def plain_png(deep: npt.NDArray[np.uint16]) -> bytes:
+    """A PNG of 16-bit channels, (height, width, 3 or 4), without filters (ISO 15948, 10 and 11)."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    height, width, channels = deep.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, 2 if channels == 3 else 6, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def plain_tiff(deep: npt.NDArray[np.uint16], mark: bytes, order: str) -> bytes:
