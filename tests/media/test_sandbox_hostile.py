@@ -6,7 +6,7 @@ from mm.bench.hostile import attack, bombs, seeds
 
 
 def test_damaged_files_and_bombs_are_read_or_refused_by_name() -> None:
-    files = 120
+    files = 84
     report = attack(files, seed=1)
     assert report.unnamed == []
     assert report.hangs == 0
