@@ -88,3 +88,21 @@ def sandbox(films: tuple[Path, ...], rounds: int) -> None:
 
     for line in run(films, rounds):
         click.echo(line)
+
+
+@command.command()
+@click.option("--minutes", type=click.FloatRange(0.05), default=30.0, show_default=True, help="Length of the film.")
+@click.option("--size", type=options.SIZE, default="1280x720", show_default=True, help="Its width and height.")
+@click.option("--speech/--no-speech", default=True, show_default=True, help="Whether it is taken in with speech too.")
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="Rounds, in turns.")
+@click.option("--video", type=options.FILE, help="A film of yours instead of one that is made.")
+@click.option("--memory", is_flag=True, help="Take in 5 and 120 minutes instead, and print the most memory that each takes.")
+@options.as_json
+def ingest(
+    minutes: float, size: tuple[int, int], speech: bool, repeats: int, video: Path | None, memory: bool, as_json: bool
+) -> None:
+    """Time how a film is taken in, beside decoding alone and the naive way. A service of its own, on an empty folder."""
+    from mm.cli.bench_ingest import measure
+
+    report = measure(minutes, size, speech=speech, repeats=repeats, video=video, memory=memory)
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from mm.media.probe import Facts
 
 
-def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO) -> Decoder:
+def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO, late: float = 0.0) -> Decoder:
     """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which docs/decisions/0003-decoder.md explains.
+
+    With `auto` pictures may be left out that are followed by another within `late` seconds; docs/decisions/0008-what-is-not-decoded.md.
 
     Raises `MediaError` where `decord` is named and not exact on this film.
     """
@@ -21,4 +23,4 @@ def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO) -> De
         from mm.media.decord_decoder import DecordDecoder
 
         return DecordDecoder(media, facts, file)
-    return PyavDecoder(media, facts.origin)
+    return PyavDecoder(media, facts.origin, late if choice == "auto" else 0.0)

@@ -12,6 +12,7 @@ from mm.errors import MediaError
 from mm.media import sound
 from mm.media.av_file import AvFile, seconds
 from mm.media.choose import open_decoder
+from mm.media.passing import lateness
 from mm.media.probe import Facts, find_facts
 from mm.media.sampling import sample
 from mm.media.stills import Still
@@ -97,7 +98,8 @@ class Opened:
             yield Frame(span.start, self.image(longest), False, span.start)
             return
         with self._film() as media:
-            yield from sample(self._decoder(media), span, self.facts.info.duration, fps, longest)
+            info, decoder = self.facts.info, self._decoder(media, lateness(fps))
+            yield from sample(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
 
     def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
         if not self.facts.info.has_audio:
@@ -113,5 +115,5 @@ class Opened:
             raise MediaError(self.name, "no-streams", "it has no pictures")
         return self._open()
 
-    def _decoder(self, media: AvFile) -> Decoder:
-        return open_decoder(self.decoder, media, self.facts, self.file)
+    def _decoder(self, media: AvFile, late: float = 0.0) -> Decoder:
+        return open_decoder(self.decoder, media, self.facts, self.file, late)

@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from mm.errors import MediaError
 from mm.media.av_file import AvFrame, AvStream, frame_seconds, priming, seconds, time_base
+from mm.media.passing import Passing
 from mm.media.pyav_frame import Painter, PyavFrame
 
 if TYPE_CHECKING:
@@ -26,16 +27,19 @@ NEVER_SEEK = frozenset({"gif", "mpeg"})
 
 
 class PyavDecoder:
-    """Frames of the video stream of an open file, timed from `origin`, the container's time of the presentation's 0."""
+    """Frames of the video stream of an open file, timed from `origin`, the container's time of the presentation's 0.
 
-    def __init__(self, media: AvFile, origin: Fraction) -> None:
-        self._media, self._origin = media, origin
+    All of them, or with `late` only such that each one left out is followed by another within so many seconds.
+    """
+
+    def __init__(self, media: AvFile, origin: Fraction, late: float = 0.0) -> None:
+        self._media, self._origin, self._late = media, origin, late
         assert media.video is not None
         self._painter = Painter(media.name, media.max_pixels, media.video.sample_aspect_ratio)
 
     def frames(self, start: float) -> Iterator[PyavFrame]:
         last: Fraction | None = None
-        for time, frame in pictures_from(self._media, self._origin, start):
+        for time, frame in pictures_from(self._media, self._origin, start, self._late):
             if last is None or time > last:  # in a broken stream time may stand or go back
                 last = time
                 yield PyavFrame(float(time - self._origin), frame, self._painter)
@@ -43,9 +47,9 @@ class PyavDecoder:
             raise MediaError(self._media.name, "unreadable", "none of its frames can be decoded")
 
 
-def pictures_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple[Fraction, VideoFrame]]:
+def pictures_from(media: AvFile, origin: Fraction, start: float, late: float = 0.0) -> Iterator[tuple[Fraction, VideoFrame]]:
     """Pictures and their container times, the first of them shown at or before `start` seconds after `origin`."""
-    return cast("Iterator[tuple[Fraction, VideoFrame]]", _frames_from(media, "video", origin, start))
+    return cast("Iterator[tuple[Fraction, VideoFrame]]", _frames_from(media, "video", origin, start, late))
 
 
 def sounds_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple[Fraction, AudioFrame]]:
@@ -53,19 +57,21 @@ def sounds_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple
     return cast("Iterator[tuple[Fraction, AudioFrame]]", _frames_from(media, "audio", origin, start))
 
 
-def _frames_from(media: AvFile, what: What, origin: Fraction, start: float) -> Iterator[tuple[Fraction, AvFrame]]:
+def _frames_from(
+    media: AvFile, what: What, origin: Fraction, start: float, late: float = 0.0
+) -> Iterator[tuple[Fraction, AvFrame]]:
     """A demuxer's seek is taken at its word only when the first frame that comes out of it is early enough."""
     for back in STEPS_BACK:
         if not _seek(media, what, origin + Fraction(start) - back):
             break
-        frames = _decoded(media, what)
+        frames = _decoded(media, what, late)
         first = next(frames, None)
         if first is not None and float(first[0] - origin) <= start:
             yield first
             yield from frames
             return
     media.rewind()
-    yield from _decoded(media, what)
+    yield from _decoded(media, what, late)
 
 
 def _seek(media: AvFile, what: What, time: Fraction) -> bool:
@@ -77,14 +83,19 @@ def _seek(media: AvFile, what: What, time: Fraction) -> bool:
     return media.seek(time, stream)
 
 
-def _decoded(media: AvFile, what: What) -> Iterator[tuple[Fraction, AvFrame]]:
-    return decoded_from_here(media, media.stream(what))
+def _decoded(media: AvFile, what: What, late: float) -> Iterator[tuple[Fraction, AvFrame]]:
+    return decoded_from_here(media, media.stream(what), passing=Passing(media, late) if late else None)
 
 
-def decoded_from_here(media: AvFile, *streams: AvStream) -> Iterator[tuple[Fraction, AvFrame]]:
-    """Decode from the current place to the end. Damaged packets are passed over, as players do."""
+def decoded_from_here(media: AvFile, *streams: AvStream, passing: Passing | None = None) -> Iterator[tuple[Fraction, AvFrame]]:
+    """Decode from the current place to the end, without the pictures that `passing` leaves out.
+
+    Damaged packets are passed over, as players do.
+    """
     clocks = {stream.index: _Clock(stream, media.kind.container) for stream in streams}
     for packet in media.packets(*streams):
+        if passing is not None and passing.passes(packet):
+            continue
         stream, clock = packet.stream, clocks[packet.stream.index]
         for frame in (*_decode_to_the_end(media, stream), *_decode(stream, packet)):
             if (time := clock.time_of(frame)) is not None:

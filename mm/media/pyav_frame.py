@@ -63,6 +63,7 @@ class Painter:
             format="rgb48le" if light else "rgba" if see_through else "rgb24",
             src_colorspace=_colorspace(frame),
             interpolation=Interpolation.AREA if scale < 1 else Interpolation.BICUBIC,
+            threads=1,  # so little is done sooner than it is handed out
         ).to_ndarray()
         if light is not None:
             return turned(to_sdr(np.asarray(converted, dtype=np.uint16), *light), turn)
@@ -71,8 +72,11 @@ class Painter:
 
     def signature(self, frame: VideoFrame) -> Signature:
         side = SIGNATURE_SIDE
-        small = self._small.reformat(frame, width=side, height=side, format="yuv444p", interpolation=Interpolation.AREA)
-        return small.to_ndarray().reshape(3, side, side).astype(np.int16)
+        small = self._small.reformat(
+            frame, width=side, height=side, format="yuv444p", interpolation=Interpolation.AREA, threads=1
+        )
+        planes = (np.frombuffer(plane, np.uint8).reshape(side, plane.line_size)[:, :side] for plane in small.planes)  # type: ignore[call-overload]
+        return np.stack(list(planes)).astype(np.int16)
 
 
 class PyavFrame:

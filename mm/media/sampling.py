@@ -25,13 +25,17 @@ SAME_MEAN, SAME_MOST = 1.5, 14.0  # of 255: nearer than this in the mean, and in
 EPSILON = 1e-6
 
 
-def sample(decoder: Decoder, span: Span, duration: float, fps: float, longest: int | None) -> Iterator[Frame]:
+def sample(
+    decoder: Decoder, span: Span, duration: float, fps: float, longest: int | None, frame_seconds: float = 0.0
+) -> Iterator[Frame]:
     """At most `fps` frames a second shown in [start, end), and the first frame of every shot.
+
+    `frame_seconds` is the time from one frame of the film to the next, for a decoder that leaves some out.
 
     Ticks of 1 / `fps` lie on the presentation clock, not on the span: spans that tile a video give what the whole gives.
     """
     sampler = _Sampler(span, fps, longest)
-    detector: ShotDetector[DecodedFrame] = ShotDetector()
+    detector: ShotDetector[DecodedFrame] = ShotDetector(frame_seconds=frame_seconds)
     pending: tuple[DecodedFrame, bool] | None = None
     for frame, cut in detector.of(_near(decoder.frames(span.start), span)):
         if pending is not None:

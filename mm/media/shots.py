@@ -28,6 +28,7 @@ class ShotRules:
     step: float = 4.5  # the least that a hard cut changes
     ratio: float = 3.0  # how far a cut stands out from the steps around it
     neighbours: int = 2  # steps on either side that it is held against
+    stretch: float = 2.0  # the most that a step is scaled by to stand for one over another time
     come_back: float = 0.5  # of the step: nearer than this to the picture before is no new picture
     flash: float = 0.35  # s that a flash may last
     ahead: int = 8  # frames that are looked at in advance, at most
@@ -49,13 +50,15 @@ def distance(a: Signature, b: Signature) -> float:
 class _Seen(Generic[FrameT]):
     frame: FrameT
     step: float  # distance to the frame before; 0 for the first
+    gap: float  # s since the frame before; 0 for the first
 
 
 class ShotDetector(Generic[FrameT]):
     """Tells of each frame whether a shot starts with it. `of` hands every frame through, `RULES.ahead` frames late at most."""
 
-    def __init__(self, rules: ShotRules = RULES) -> None:
-        self._rules = rules
+    def __init__(self, rules: ShotRules = RULES, frame_seconds: float = 0.0) -> None:
+        """`frame_seconds` is the time from one frame of the film to the next, where not every one of them is told of."""
+        self._rules, self._frame_seconds = rules, frame_seconds
         self._before: deque[_Seen[FrameT]] = deque(maxlen=rules.ahead)
         self._last_cut = -np.inf
         self._still: Signature | None = None  # what stood still last in this shot
@@ -66,7 +69,7 @@ class ShotDetector(Generic[FrameT]):
         previous: FrameT | None = None
         for frame in frames:
             step = 0.0 if previous is None else distance(previous.signature, frame.signature)
-            waiting.append(_Seen(frame, step))
+            waiting.append(_Seen(frame, step, 0.0 if previous is None else frame.time - previous.time))
             previous = frame
             while len(waiting) > self._rules.ahead or waiting[-1].frame.time - waiting[0].frame.time > self._wait(waiting):
                 yield self._decide(waiting)
@@ -93,7 +96,8 @@ class ShotDetector(Generic[FrameT]):
         rules = self._rules
         if seen.step < rules.step:
             return False
-        around = [other.step for other in (*list(self._before)[-rules.neighbours :], *list(ahead)[: rules.neighbours])]
+        near = (*list(self._before)[-rules.neighbours :], *list(ahead)[: rules.neighbours])
+        around = [other.step * self._stretch(other.gap, seen.gap) for other in near]
         if around and seen.step < rules.ratio * sum(around) / len(around):
             return False
         time = seen.frame.time
@@ -104,9 +108,18 @@ class ShotDetector(Generic[FrameT]):
         nearest = min(distance(a, b) for a in before for b in after)
         return nearest >= rules.come_back * seen.step
 
+    def _stretch(self, gap: float, wanted: float) -> float:
+        """What makes of a step over `gap` seconds one over `wanted`: a camera that moves goes twice as far in twice the time."""
+        most = self._rules.stretch
+        return min(max(wanted / gap, 1 / most), most) if gap else 1.0
+
+    def _of_one_frame(self, seen: _Seen[FrameT]) -> float:
+        """A step, taken apart into equal ones where frames are missing."""
+        return seen.step * self._stretch(seen.gap, min(self._frame_seconds or seen.gap, seen.gap))
+
     def _is_slow(self, seen: _Seen[FrameT], ahead: deque[_Seen[FrameT]], apart: bool) -> bool:
         rules = self._rules
-        if seen.step >= rules.still or not self._before:
+        if self._of_one_frame(seen) >= rules.still or not self._before:
             self._still_since, self._still_run = seen.frame.time, 0
             return False
         self._still_run += 1
@@ -114,7 +127,7 @@ class ShotDetector(Generic[FrameT]):
             self._still = seen.frame.signature
         if self._still_run != 1 or self._still is None:
             return False
-        near = [other.step for other in ahead if other.frame.time - seen.frame.time <= rules.flash]
+        near = [self._of_one_frame(other) for other in ahead if other.frame.time - seen.frame.time <= rules.flash]
         settled = len(near) >= rules.neighbours and max(near) < rules.still
         return apart and settled and distance(self._still, seen.frame.signature) >= rules.change
 

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from mm.media.types import Frame, MediaInfo, Span
+from mm.spaces.ahead import ahead
+from mm.spaces.question import mean_direction
 from mm.spaces.types import Vector, Vectors
 
 if TYPE_CHECKING:
     from mm.models.image import ImageTower
 
-BATCH = 8
-"""Frames that are in memory at once."""
+WINDOW = 32
+"""Frames that are in memory at once to be encoded."""
+AHEAD = 8
+"""Frames that are decoded while others are encoded."""
+LITTLE = 8
+"""Of so many pixels of a picture, one is compared with another picture's."""
+FARTHER, MARGIN = 1.5, 8.0
+"""A picture stands out that differs from those around it so many times, and so much of 255, more than they from each other."""
+STRETCH, CLOSE = 4, 0.8
+"""Frames from one that surely passes through the tower to the next, and the cosine from which on those in between need not."""
 _LONGEST_FACTOR = 2.0  # of the tower's side: what is decoded of a wide picture
+
+
+Edges = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +52,18 @@ def decoded_longest(info: MediaInfo, size: int) -> int:
     return math.ceil(size * min(long / short, _LONGEST_FACTOR))
 
 
-def encode_frames(tower: ImageTower, frames: Iterable[Frame], seen: Callable[[float], None]) -> list[EncodedFrame]:
-    """Vectors of all frames; `seen` is told the time of the last one after each batch."""
+def encode_frames(
+    tower: ImageTower, frames: Iterator[Frame], seen: Callable[[float], None], close: float = CLOSE
+) -> list[EncodedFrame]:
+    """Vectors of all frames; `seen` is told the time of the last one after each window.
+
+    With `close` above 1 every frame passes through the tower.
+    """
     encoded: list[EncodedFrame] = []
-    for batch in _batches(iter(frames)):
-        vectors = tower.embed([frame.image for frame in batch])
-        encoded += [EncodedFrame(f.time, vector, f.cut, f.cut_time) for f, vector in zip(batch, vectors, strict=True)]
-        seen(batch[-1].time)
+    for window in _windows(ahead(frames, AHEAD)):
+        vectors = _vectors(tower, window, close)
+        encoded += [EncodedFrame(f.time, vector, f.cut, f.cut_time) for f, vector in zip(window, vectors, strict=True)]
+        seen(window[-1].time)
     return encoded
 
 
@@ -59,6 +79,62 @@ def vectors_of(frames: Sequence[EncodedFrame], span: Span) -> Vectors:
     return np.stack([(before[-1] if before else frames[0]).vector])
 
 
-def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-    while batch := list(islice(frames, BATCH)):
-        yield batch
+def _windows(frames: Generator[Frame, None, None]) -> Iterator[list[Frame]]:
+    with closing(frames):
+        while window := list(islice(frames, WINDOW)):
+            yield window
+
+
+def _vectors(tower: ImageTower, window: Sequence[Frame], close: float) -> list[Vector]:
+    """First those of the edges of short stretches; where the two ends of one differ, that of its middle, and so on.
+
+    What lies inside a stretch whose ends are close is taken to lie between them, unless the picture itself says otherwise.
+    """
+    little = [np.asarray(frame.image[::LITTLE, ::LITTLE], np.int16) for frame in window]
+    edges = _edges(window)
+    wanted = sorted({edge for stretch in edges for edge in stretch})
+    known: dict[int, Vector] = {}
+    between: list[Edges] = []
+    while wanted:
+        known.update(zip(wanted, tower.embed([window[index].image for index in wanted]), strict=True))
+        parts: list[Edges] = []
+        wanted = []
+        for a, b in edges:
+            split = _stands_out(little[a : b + 1]) if b - a > 1 else None
+            if split is None and b - a > 1 and float(known[a] @ known[b]) < close:
+                split = (b - a) // 2
+            if split is None:
+                between.append((a, b))
+            else:
+                wanted.append(a + split)
+                parts += [(a, a + split), (a + split, b)]
+        edges = parts
+    for a, b in between:
+        for index in range(a + 1, b):
+            share = (window[index].time - window[a].time) / (window[b].time - window[a].time)
+            known[index] = mean_direction(np.stack([(1 - share) * known[a], share * known[b]]))
+    return [known[index] for index in range(len(window))]
+
+
+def _stands_out(little: Sequence[npt.NDArray[np.int16]]) -> int | None:
+    """The picture, if any, that is farther from both the first and the last than these are from each other."""
+    first, *inside, last = little
+    farthest = [min(_distance(first, one), _distance(one, last)) for one in inside]
+    if max(farthest) <= FARTHER * _distance(first, last) + MARGIN:
+        return None
+    return 1 + farthest.index(max(farthest))
+
+
+def _distance(a: npt.NDArray[np.int16], b: npt.NDArray[np.int16]) -> float:
+    return float(np.abs(a - b).mean())
+
+
+def _edges(window: Sequence[Frame]) -> list[Edges]:
+    """Stretches of at most `STRETCH` frames that tile each shot, as the numbers of their first and last frame."""
+    starts = [0, *(index for index, frame in enumerate(window) if frame.cut and index), len(window)]
+    found: list[Edges] = []
+    for first, after in pairwise(starts):
+        last = after - 1
+        count = max(math.ceil((last - first) / STRETCH), 1)
+        found += pairwise(first + (last - first) * part // count for part in range(count + 1))
+    return found

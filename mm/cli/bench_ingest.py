@@ -1,0 +1,41 @@
+"""`mm bench ingest`: a service on an empty folder, and what is measured with it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm.bench import ingest
+from mm.cli.service import say, terminable
+from mm.cli.stack import Stack
+from mm.client import Client
+from mm.settings import load_settings
+
+if TYPE_CHECKING:
+    from mm.bench.ingest import IngestReport, MemoryReport
+    from mm.bench.ingest_film import Size
+
+MEMORY_MINUTES = (5.0, 120.0)
+
+
+def measure(
+    minutes: float, size: Size, *, speech: bool, repeats: int, video: Path | None, memory: bool
+) -> IngestReport | MemoryReport:
+    """Run the bench with the settings of the environment, except for the folder. Raises what the service raises."""
+    with terminable(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
+        folder = Path(name)
+        settings = load_settings(home=folder / "home", host="127.0.0.1", port=0, rate_per_minute=0)
+        with Stack(settings, warn=say) as stack, Client(stack.url) as client:
+            stack.wait_ready()
+            service = ingest.Service(client, stack.pids()["worker"])
+            ingest.warm_up(service, folder, speech=speech)
+            if memory:
+                return ingest.run_memory(service, folder, MEMORY_MINUTES, size, speech=speech, say=say)
+            if video is None:
+                say(f"making {minutes:g} minutes of film")
+                films = ingest.make_films(folder, minutes * 60, size, speech=speech)
+            else:
+                films = ingest.given_film(video, folder, speech=speech)
+            shown = video.name if video is not None else f"{size[0]} x {size[1]} H.264"
+            return ingest.run(service, films, shown, repeats, say)
