@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "onnxruntime", "openvino"] = Field("auto", description="What runs exported graphs on the CPU.")
     threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
     decoder: Literal["auto", "pyav", "decord"] = Field(
-        "auto", description="Video decoder; `auto` is PyAV, `decord` reads only films that it is proven exact on."
+        "auto",
+        description="Video decoder; `auto` is PyAV without the pictures that sampling can spare, `pyav` decodes them all, "
+        "`decord` reads only films that it is proven exact on.",
     )
 
     upload_bytes: int = Field(8 << 30, gt=0, description="Largest upload, in bytes.")

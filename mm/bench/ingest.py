@@ -160,9 +160,13 @@ def take_in(service: Service, film: Path) -> Used:
 def other_way(way: str, film: Path) -> Used:
     """One of `mm.bench.ingest_ways`; time and processor time as it tells them, memory as seen from here."""
     command = [sys.executable, "-P", "-m", "mm.bench.ingest_ways", way, str(film)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with Watch(process.pid) as watch:
-        out, err = process.communicate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            with Watch(process.pid) as watch:
+                out, err = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
     if process.returncode:
         raise Unavailable(f"The way '{way}' ended with status {process.returncode}: {err.strip().rpartition(chr(10))[2]}")
     told = json.loads(out)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO, late: float = 0.0) -> Decoder:
     """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which docs/decisions/0003-decoder.md explains.
 
-    With `auto` pictures may be left out that are followed by another within `late` seconds; docs/decisions/0008-what-is-not-decoded.md.
+    With `auto`, pictures may be left out that are followed by another within `late` seconds: see mm/media/passing.py.
 
     Raises `MediaError` where `decord` is named and not exact on this film.
     """
