@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import cycle, islice
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ Size = tuple[int, int]
 
 
 def write_film(path: Path, seconds: float, size: Size, *, speech: bool) -> Path:
-    """Write an MP4 of H.264 at `size` (width, height), with AAC where `speech` is heard.
+    """Write an MP4 of H.264 at `size` (width, height), with AAC where `speech` is heard; what is repeated is repeated as a whole.
 
     Raises `Unavailable` when a package that carries photographs, clips or recordings is not installed.
     """
@@ -159,8 +160,7 @@ def _join(output: OutputContainer, master: Path, seconds: float, *, speech: bool
         video = output.add_stream_from_template(first.streams.video[0])
     sound = _sound(output, seconds) if speech else iter(())
     heard = next(sound, None)
-    number, time = 0, Fraction(0)
-    while time < Fraction(seconds):
+    for number in range(ceil(seconds / MASTER_SECONDS)):
         with av.open(str(master)) as source:
             stream = source.streams.video[0]
             for packet in source.demux(stream):
@@ -168,16 +168,13 @@ def _join(output: OutputContainer, master: Path, seconds: float, *, speech: bool
                     continue  # the one that ends the stream
                 shift = round(number * Fraction(MASTER_SECONDS) / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, video
-                time = packet.dts * packet.time_base
-                if time >= seconds:
-                    break
-                while heard is not None and heard[0] <= time:
+                while heard is not None and heard[0] <= packet.dts * packet.time_base:
                     output.mux(heard[1])
                     heard = next(sound, None)
                 output.mux(packet)
-        number += 1
-    for _, block in sound:
-        output.mux(block)
+    while heard is not None:
+        output.mux(heard[1])
+        heard = next(sound, None)
 
 
 def _sound(output: OutputContainer, seconds: float) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:

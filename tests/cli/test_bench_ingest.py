@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("served")
 SECONDS, SIZE = 3.0, (160, 96)
 
 
+@pytest.mark.timeout(600)  # a service starts, and torch is imported
 def test_all_ways_are_measured_in_one_run(shell: Shell) -> None:
     done = shell("bench", "ingest", "--minutes", "0.05", "--size", "160x96", "--repeats", "1", "--json")
     assert done.exit_code == 0, done.stderr
@@ -73,7 +74,7 @@ def test_a_long_film_repeats_a_short_one_and_keeps_time(tmp_path: Path, monkeypa
     with av.open(str(path)) as container:
         times = [frame.time for frame in container.decode(video=0)]
     assert [round(time * FPS) for time in times] == list(range(len(times)))
-    assert times[-1] == pytest.approx(3.5, abs=0.15)
+    assert len(times) == 4 * FPS
     with av.open(str(path)) as container:
         assert sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0)) == pytest.approx(3.5, abs=0.1)
 
