@@ -65,6 +65,17 @@ def decoded(path: Path, late: float, start: float = 0.0) -> list[tuple[float, in
             return [(frame.time, number_of(frame.rgb(None))) for frame in opened._decoder(media, late).frames(start)]
 
 
+def test_what_is_decoded_is_decoded_as_before(tmp_path: Path) -> None:
+    path = write(tmp_path / "film", Track(RATE, options=x264(bframes=5, b_adapt=0, keyint=40)), container="mp4")
+    with path.open("rb") as file:
+        opened = Opened(file, "film", Limits(), "auto", lambda: None, FactsCache())
+        with opened._film() as some, opened._film() as every:
+            whole = {frame.time: frame.rgb(None) for frame in opened._decoder(every).frames(0.0)}
+            few = {frame.time: frame.rgb(None) for frame in opened._decoder(some, LATE_SECONDS).frames(0.0)}
+    assert len(few) < len(whole)
+    assert all(np.array_equal(picture, whole[time]) for time, picture in few.items())
+
+
 def assert_stood_for(kept: list[tuple[float, int]], times: list[float], start: float = 0.0) -> None:
     """What is there has its own time, and what is not, from `start` on, is followed soon."""
     assert [time for time, _ in kept] == pytest.approx([times[number] for _, number in kept], abs=MILLISECOND)
