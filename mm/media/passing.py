@@ -51,7 +51,8 @@ class Passing:
         time, latest = packet.pts, packet.pts + self._late
         if is_disposable(memoryview(packet), self._length_bytes) and any(time < other <= latest for other in self._kept):
             return True
-        self._kept.append(time)
+        if not packet.is_discard:  # an edit list hides it: it is decoded and stands for nothing
+            self._kept.append(time)
         return False
 
 

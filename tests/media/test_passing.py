@@ -16,11 +16,13 @@ from mm.media import MediaReader
 from mm.media.operations import FactsCache, Opened
 from mm.media.passing import LATE_SECONDS, is_disposable, lateness
 from mm.media.types import Limits, Span
-from tests.media_files import Track, number_of, scene, steady, write
+from tests.media_files import Track, edit, number_of, scene, steady, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from mm.media.types import RGB
 
 FPS = 2.0
 MILLISECOND = 0.0011  # Matroska counts these
@@ -57,23 +59,33 @@ def film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return path, [float(time - track.times[0]) for time in track.times]
 
 
-def decoded(path: Path, late: float, start: float = 0.0) -> list[tuple[float, int]]:
-    """Times and numbers of all pictures that the decoder hands out."""
+def pictures(path: Path, late: float, start: float = 0.0) -> list[tuple[float, RGB]]:
+    """Times of all pictures that the decoder hands out, and the pictures."""
     with path.open("rb") as file:
         opened = Opened(file, "film", Limits(), "auto", lambda: None, FactsCache())
         with opened._film() as media:
-            return [(frame.time, number_of(frame.rgb(None))) for frame in opened._decoder(media, late).frames(start)]
+            return [(frame.time, frame.rgb(None)) for frame in opened._decoder(media, late).frames(start)]
+
+
+def decoded(path: Path, late: float, start: float = 0.0) -> list[tuple[float, int]]:
+    """The same, with the number that each picture carries."""
+    return [(time, number_of(picture)) for time, picture in pictures(path, late, start)]
 
 
 def test_what_is_decoded_is_decoded_as_before(tmp_path: Path) -> None:
     path = write(tmp_path / "film", Track(RATE, options=x264(bframes=5, b_adapt=0, keyint=40)), container="mp4")
-    with path.open("rb") as file:
-        opened = Opened(file, "film", Limits(), "auto", lambda: None, FactsCache())
-        with opened._film() as some, opened._film() as every:
-            whole = {frame.time: frame.rgb(None) for frame in opened._decoder(every).frames(0.0)}
-            few = {frame.time: frame.rgb(None) for frame in opened._decoder(some, LATE_SECONDS).frames(0.0)}
+    few, whole = dict(pictures(path, LATE_SECONDS)), dict(pictures(path, 0.0))
     assert len(few) < len(whole)
     assert all(np.array_equal(picture, whole[time]) for time, picture in few.items())
+
+
+@pytest.mark.parametrize("hundredths", [96, 100, 104, 108, 112])
+def test_what_an_edit_list_hides_stands_for_nothing(tmp_path: Path, hundredths: int) -> None:
+    path = write(tmp_path / "film", Track(RATE, options=x264(bframes=3, b_adapt=0, b_pyramid="none")), container="mp4")
+    edit(path, Fraction(1, 5), Fraction(hundredths, 100))
+    whole = [time for time, _ in decoded(path, 0.0)]
+    there = [time for time, _ in decoded(path, LATE_SECONDS)]
+    assert all(any(0 <= other - time <= LATE_SECONDS + MILLISECOND for other in there) for time in whole)
 
 
 def assert_stood_for(kept: list[tuple[float, int]], times: list[float], start: float = 0.0) -> None:
