@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHROMIUM = shutil.which("chromium")
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

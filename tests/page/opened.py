@@ -113,7 +113,7 @@ def opened_at(browser: Browser, url: str, width: int = 1280, height: int = 860, 
     page.goto(url)
     yield opened
     context.close()
-    assert opened.complaints == []
+    assert not opened.complaints, opened.complaints
 
 
 def _note(complaints: list[str], kind: str, text: str) -> None:

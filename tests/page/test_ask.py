@@ -50,7 +50,7 @@ def test_a_part_of_the_picture_in_the_question_is_marked(opened: Open) -> None:
         opened.page.keyboard.press("Enter")
     opened.answered()
     expect(opened.page.locator("#query-chip")).to_contain_text("part of cat.jpg")
-    expect(opened.hits.first).to_contain_text("chelsea.png")
+    assert all(re.search("chelsea|evening", name) for name in names_of(opened.hits)[:2])
 
 
 def test_a_part_of_a_frame_is_marked_with_the_mouse(opened: Open) -> None:
@@ -139,7 +139,7 @@ def test_filters_narrow_the_answer(opened: Open) -> None:
     opened.ask_with("cat.jpg", jpeg("chelsea.png"))
     expect(opened.hits.first).to_contain_text("chelsea.png")
     with page.expect_response("**/v1/search", timeout=WORK_MS):
-        page.get_by_role("button", name="Look only in evening.mp4").click()
+        page.get_by_role("button", name="Look only here: evening.mp4").click()
     opened.answered()
     assert {name.split(" from")[0] for name in names_of(opened.hits)} == {"Play evening.mp4"}
     with page.expect_response("**/v1/search", timeout=WORK_MS):

@@ -39,7 +39,7 @@ function Group({ group: { item, hits } }) {
       <div class="head">
         <h3 title=${item.name}>${item.name}</h3>
         <p class="faint">${KIND[item.kind]} · ${clock(item.duration)}${item.tags.map((tag) => ` · #${tag}`)}</p>
-        <button type="button" class="quiet plain" onClick=${alone} aria-label=${`Look only in ${item.name}`}>Look only here</button>
+        <button type="button" class="quiet plain" onClick=${alone} aria-label=${`Look only here: ${item.name}`}>Look only here</button>
       </div>
       <${Timeline} item=${item} hits=${hits} onHit=${playHit} onSeek=${(time) => play(item, time)} />
       <ol class="moments">${hits.map((hit) => html`<li key=${hit.start}><${Moment} hit=${hit} /></li>`)}</ol>

@@ -10,7 +10,7 @@ import { ThemeButton } from "./theme-button.js";
 
 export const Header = () => html`
   <header class="top">
-    <h1><a href="/" onClick=${home}><img src="/static/icon.svg" alt="" width="26" height="26" /><span>mm</span></a></h1>
+    <h1><a href="/" aria-label="mm, to the library" onClick=${home}><img src="/static/icon.svg" alt="" width="26" height="26" /><span>mm</span></a></h1>
     <${Question} />
     <div class="tools">
       <${ServiceState} />

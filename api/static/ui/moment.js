@@ -15,7 +15,7 @@ export function Moment({ hit }) {
     <article class="moment">
       <button type="button" class="still" data-hit aria-label=${label} onClick=${() => playHit(hit)}>
         <${Still} item=${item} time=${hit.start} />
-        ${timed && html`<span class="time">${range(hit.start, hit.end)}</span>`}
+        ${timed && html`<span class="time" aria-hidden="true">${range(hit.start, hit.end)}</span>`}
       </button>
       <div class="text">
         ${!timed && html`<h3 title=${item.name}>${item.name}</h3>`}
