@@ -57,7 +57,16 @@ def test_help_names_every_command(run: CliRunner) -> None:
 
 
 def test_what_is_misspelt_is_usage(run: CliRunner) -> None:
-    for arguments in (["serch"], ["search", "--nope", "a"], ["search"], ["embed"], ["add"], ["serve", "--port", "70000"]):
+    for arguments in (
+        ["serch"],
+        ["search", "--nope", "a"],
+        ["search"],
+        ["search", "--like", "@1"],
+        ["search", "--like", "a@nan"],
+        ["embed"],
+        ["add"],
+        ["serve", "--port", "70000"],
+    ):
         assert run.invoke(main, arguments).exit_code == 2, arguments
 
 

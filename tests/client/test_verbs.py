@@ -12,7 +12,7 @@ import pytest
 
 import mm
 from mm.errors import Conflict, InvalidInput
-from mm.schemas import Filters
+from mm.schemas import Filters, Like
 from tests.client import shapes
 from tests.client.conftest import Face, Script, replying, streaming
 
@@ -21,6 +21,8 @@ VERBS = [
     "import_folder",
     "item",
     "items",
+    "segments",
+    "tags",
     "delete",
     "content",
     "thumbnail",
@@ -149,6 +151,29 @@ def test_lists_and_small_verbs(script: Script, face: Face) -> None:
     assert face.call(script.url, "import_folder", "f", tags=["t"]).refused == {"a": "why"}
     script.on("/healthz", replying(200, {"status": "alive", "version": "1"}))
     assert face.call(script.url, "health").version == "1"
+
+
+def test_the_library_is_looked_through(script: Script, face: Face) -> None:
+    script.on("/v1/media", replying(200, {"items": [], "total": 7}))
+    assert face.call(script.url, "items", offset=5, sort="name", name="a").total == 7
+    assert script.seen[-1].query == {"limit": ["50"], "offset": ["5"], "sort": ["name"], "name": ["a"]}
+    line = {"start": 1.0, "end": 2.0, "text": "words"}
+    segment = {"start": 0.0, "end": 4.0, "shot": 0, "said": [line]}
+    script.on(f"/v1/media/{'i' * 32}/segments", replying(200, {"segments": [segment], "next": 4.0}))
+    page = face.call(script.url, "segments", "i" * 32, after=0.0, limit=1)
+    assert (page.segments[0].said[0].text, page.next) == ("words", 4.0)
+    assert script.seen[-1].query == {"limit": ["1"], "after": ["0.0"]}
+    script.on("/v1/tags", replying(200, {"data": [{"tag": "lab", "items": 3}]}))
+    assert [(one.tag, one.items) for one in face.call(script.url, "tags")] == [("lab", 3)]
+
+
+def test_a_moment_is_asked_with_in_json_and_in_a_form(script: Script, face: Face) -> None:
+    script.on("/v1/search", replying(200, shapes.answer()))
+    like = Like(item="i" * 32, time=1.5)
+    face.call(script.url, "search", like=like)
+    assert json.loads(script.seen[-1].body)["like"] == {"item": "i" * 32, "time": 1.5}
+    face.call(script.url, "search", like=like, picture=b"PICTURE")
+    assert like.model_dump_json() in script.seen[-1].body.decode()
 
 
 def test_not_ready_is_an_answer(script: Script, face: Face) -> None:

@@ -30,6 +30,7 @@ export function show() {
   wanted = key;
   loading.forEach((request) => request.abort());
   loading = new Map();
+  if (library.get().total !== null) scrollTo(0, 0); // another list begins at its beginning
   load(0, true);
 }
 

@@ -21,8 +21,8 @@ export function Card({ index, total, item, place }) {
     <li class=${`card${leaving ? " leaving" : ""}`} id=${`item-${item.id}`} ...${position}>
       <button type="button" class="still" aria-label=${label} disabled=${leaving} onClick=${() => play(item)}>
         <${Still} item=${item} scrub />
-        ${item.duration > 0 && html`<span class="time rest" aria-hidden="true">${clock(item.duration)}</span>`}
-        ${item.status !== "ready" && html`<span class=${`status ${item.status}`} aria-hidden="true">${STATUS[item.status]}</span>`}
+        ${item.duration > 0 && html`<span class="time rest">${clock(item.duration)}</span>`}
+        ${item.status !== "ready" && html`<span class=${`status ${item.status}`}>${STATUS[item.status]}</span>`}
       </button>
       <div class="text">
         <h3 title=${item.name}>${item.name}</h3>

@@ -8,11 +8,13 @@ export function Dialog({ id, label, onClose, onCancel = () => true, onKeyDown, c
   const listener = useRef();
   useLayoutEffect(() => { // before what is inside asks for the focus
     const before = document.activeElement;
-    dialog.current.showModal();
+    const shown = dialog.current;
+    shown.showModal();
     const key = (event) => listener.current(event); // on the document: the focus may be on nothing
     document.addEventListener("keydown", key);
     return () => {
       document.removeEventListener("keydown", key);
+      shown.close(); // as long as it is open, nothing else takes the focus
       if (before?.isConnected) before.focus({ preventScroll: true });
     };
   }, []);

@@ -18,7 +18,7 @@ export function Marker({ stage, name, onDone, onCancel }) {
   const element = () => stage.current.querySelector("video, img");
   useEffect(() => {
     const before = document.activeElement;
-    const fit = () => setPlace(contained(element(), stage.current));
+    const fit = () => { if (stage.current) setPlace(contained(element(), stage.current)); };
     fit();
     const resized = new ResizeObserver(fit);
     resized.observe(stage.current);

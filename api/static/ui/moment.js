@@ -2,7 +2,7 @@
 
 import { clock, percent, range } from "../format.js";
 import { playHit } from "../state/player.js";
-import { carrying, moment, moreLike } from "../state/question.js";
+import { carrying, glance, moreLike } from "../state/question.js";
 import { html } from "../vendor/preact.js";
 import { IconButton } from "./icon.js";
 import { Still } from "./still.js";
@@ -10,12 +10,12 @@ import { Still } from "./still.js";
 export function Moment({ hit }) {
   const { item } = hit;
   const timed = item.kind !== "image";
-  const label = timed ? `Play ${item.name} from ${clock(moment(hit))}` : `Open ${item.name}`;
+  const label = timed ? `Play ${item.name}, ${range(hit.start, hit.end)}` : `Open ${item.name}`;
   return html`
     <article class="moment">
       <button type="button" class="still" data-hit aria-label=${label} onClick=${() => playHit(hit)}>
-        <${Still} item=${item} time=${hit.start} />
-        ${timed && html`<span class="time" aria-hidden="true">${range(hit.start, hit.end)}</span>`}
+        <${Still} item=${item} time=${glance(hit)} />
+        ${timed && html`<span class="time">${range(hit.start, hit.end)}</span>`}
       </button>
       <div class="text">
         ${!timed && html`<h3 title=${item.name}>${item.name}</h3>`}

@@ -25,8 +25,8 @@ export function Still({ item, time = 0, size = 320, scrub = false }) {
         ? html`<${Icon} name=${item.kind} />`
         : html`<img key=${item.id} src=${shown.src} alt="" loading="lazy" decoding="async" draggable=${false} onError=${shown.fail} />`}
       ${at !== null && html`
-        <span class="scrub" aria-hidden="true" style=${{ width: `${(100 * at) / item.duration}%` }}></span>
-        <span class="time" aria-hidden="true">${clock(at)}</span>`}
+        <span class="scrub" style=${{ width: `${(100 * at) / item.duration}%` }}></span>
+        <span class="time">${clock(at)}</span>`}
     </span>`;
 }
 

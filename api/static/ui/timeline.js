@@ -3,7 +3,7 @@
 
 import { clock, percent } from "../format.js";
 import { thumbnail } from "../service.js";
-import { carrying, moment } from "../state/question.js";
+import { carrying, glance, moment } from "../state/question.js";
 import { html, useRef, useState } from "../vendor/preact.js";
 
 const NEAR_PX = 6; // a mark is hit this far beside it
@@ -41,7 +41,7 @@ export function Timeline({ item, hits, now = null, chosen = null, onHit, onSeek 
 
 /** What is there, above the mouse. */
 function Glimpse({ item, time, hit, left }) {
-  const step = hit ? hit.start : Math.floor(time / Math.max(1, item.duration / 40)) * Math.max(1, item.duration / 40); // few pictures
+  const step = hit ? glance(hit) : Math.floor(time / Math.max(1, item.duration / 40)) * Math.max(1, item.duration / 40); // few pictures
   const words = hit && carrying(hit.evidence).find((piece) => piece.text)?.text;
   return html`
     <span class="glimpse" style=${{ "--at": left }}>
