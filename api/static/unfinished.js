@@ -2,6 +2,9 @@
 
 const KEY = "mm.uploads";
 const WEEK_MS = 7 * 24 * 3600 * 1000;
+const BEAT_MS = 5000;
+const SILENT_MS = 30_000; // another tab that sends would have given a sign of life within it
+const TAB = tab();
 
 /** The same file of the same person, as far as a page can know. */
 export const fingerprint = (file) => `${file.name}/${file.size}/${file.lastModified}`;
@@ -15,11 +18,21 @@ export function all() {
   }
 }
 
+/** Those that nothing sends any more: of this tab before its reload, or of a tab that is gone. */
+export const cut = () => Object.entries(all()).filter(([, one]) => one.tab === TAB || Date.now() - one.beat > SILENT_MS);
+
 export const recall = (file) => all()[fingerprint(file)] ?? null;
 
 /** `url` is where it goes on; null for an upload that cannot. */
 export function remember(file, url) {
-  write({ ...all(), [fingerprint(file)]: { name: file.name, size: file.size, url, began: Date.now() } });
+  const now = Date.now();
+  write({ ...all(), [fingerprint(file)]: { name: file.name, size: file.size, url, began: now, beat: now, tab: TAB } });
+}
+
+/** A sign of life, as bytes of the file go out. */
+export function beat(file) {
+  const one = recall(file);
+  if (one && Date.now() - one.beat > BEAT_MS) write({ ...all(), [fingerprint(file)]: { ...one, beat: Date.now() } });
 }
 
 export const forget = (file) => forgetKey(fingerprint(file));
@@ -28,6 +41,17 @@ export function forgetKey(key) {
   const rest = all();
   delete rest[key];
   write(rest);
+}
+
+/** A name of this tab that outlives its reload. */
+function tab() {
+  try {
+    const name = sessionStorage.getItem(KEY) ?? String(Math.random());
+    sessionStorage.setItem(KEY, name);
+    return name;
+  } catch {
+    return "";
+  }
 }
 
 function write(uploads) {

@@ -97,13 +97,18 @@ def test_an_upload_is_stopped_while_it_is_sent(opened: Open) -> None:
     expect(opened.card("slow.png")).to_be_visible(timeout=WORK_MS)
 
 
-def test_an_upload_that_a_reload_cut_off_is_named(opened: Open, tmp_path: Path) -> None:
+def test_an_upload_that_a_reload_cut_off_is_named(opened: Open, library: Running, tmp_path: Path) -> None:
     file = tmp_path / "cut.png"
     file.write_bytes(media.picture(313))
     opened.page.route(re.compile("/v1/uploads"), lambda route: route.fulfill(status=404))
     opened.page.route(re.compile(r"/v1/media\?name"), lambda route: None)
     opened.page.set_input_files("#files", file)
     expect(opened.row("cut.png")).to_have_class("sending")
+    other = opened.page.context.new_page()  # where nothing was cut off
+    other.goto(library.url)
+    expect(other.locator("#items .card")).not_to_have_count(0)
+    expect(other.locator(".tray")).to_have_count(0)
+    other.close()
     opened.page.reload()
     expect(opened.row("cut.png")).to_contain_text("Drop the file again to send it.")
     opened.page.unroute_all()
@@ -121,8 +126,7 @@ def test_a_resumable_upload_goes_on_behind_breaks_and_a_reload(opened: Open, lib
     opened.page.reload()  # the page asks once whether uploads can resume
     opened.page.set_input_files("#files", file)
     expect(opened.row("resumed.png")).to_have_class("sending")
-    opened.page.wait_for_function("Object.values(JSON.parse(localStorage['mm.uploads'] ?? '{}')).some((one) => one.url)")
-    opened.page.wait_for_timeout(0)
+    opened.page.wait_for_function("() => Object.values(JSON.parse(localStorage['mm.uploads'] ?? '{}')).some((one) => one.url)")
     service.hang = False
     opened.page.reload()
     expect(opened.row("resumed.png")).to_contain_text("go on from where it was")

@@ -66,6 +66,7 @@ async function start(row) {
   Object.assign(row, { state: "sending", sent: 0, error: null, stop });
   const onsent = (sent) => {
     Object.assign(row, { sent: Math.min(sent, row.size), left: speed.left(sent, row.size) });
+    unfinished.beat(row.file);
     draw();
   };
   try {
@@ -151,7 +152,7 @@ export const isOver = (row) => row.state === "refused" || row.state === "cancell
 
 /** Work and uploads that began before this page was opened. */
 export async function resume() {
-  for (const [key, one] of Object.entries(unfinished.all())) {
+  for (const [key, one] of unfinished.cut()) {
     const error = one.url ? "Cut off. Drop the file again to go on from where it was." : "Cut off. Drop the file again to send it.";
     newRow({ key, name: one.name, size: one.size, file: null, state: "cut", error });
   }
