@@ -36,7 +36,7 @@ def _quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Running]:
     """A service with a worker."""
     folder = tmp_path_factory.mktemp("page")
@@ -52,13 +52,13 @@ def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[R
         broker.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def evening() -> bytes:
     """The film of the library."""
     return film()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def library(served: Running, evening: bytes) -> Running:
     """Photos, a film of the same photos, and speech."""
     files = {name: jpeg(name) for name in SCENES} | {"evening.mp4": evening, "beckett.wav": SPEECH.read_bytes()}
@@ -70,8 +70,9 @@ def library(served: Running, evening: bytes) -> Running:
     return served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Of this package alone: as long as Playwright is open, nothing else in the process can run an event loop."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

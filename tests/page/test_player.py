@@ -92,6 +92,7 @@ def test_what_a_browser_cannot_play_can_be_saved_and_marked(opened: Open) -> Non
     expect(page.get_by_role("link", name="Save")).to_have_attribute("download", "evening.mp4")
     page.wait_for_function("() => document.querySelector('#player .stage img').naturalWidth > 0")
     page.keyboard.press("m")
+    expect(page.locator("#player .marker")).to_be_focused()
     with page.expect_response("**/v1/search"):
         page.keyboard.press("Enter")
     opened.answered()

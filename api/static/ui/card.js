@@ -16,12 +16,14 @@ export function Card({ index, total, item, place }) {
   if (item === null) return html`<li class="card blank" ...${position}><span class="still"></span></li>`;
   const leaving = isLeaving(item.id);
   const facts = [item.duration > 0 ? null : KIND[item.kind], bytes(item.size), day(item.created_at), ...item.tags.map((tag) => `#${tag}`)];
-  const label = `Open ${item.name}, ${KIND[item.kind]}${item.duration > 0 ? `, ${clock(item.duration)}` : ""}${item.status === "ready" ? "" : `, ${STATUS[item.status]}`}`;
+  // What stands on the picture is in the label as it stands there: who speaks to the page says what they see.
+  const seen = [item.duration > 0 && clock(item.duration), STATUS[item.status]].filter(Boolean).join(" ");
+  const label = `Open ${item.name}, ${KIND[item.kind]}${seen && `, ${seen}`}`;
   return html`
     <li class=${`card${leaving ? " leaving" : ""}`} id=${`item-${item.id}`} ...${position}>
       <button type="button" class="still" aria-label=${label} disabled=${leaving} onClick=${() => play(item)}>
         <${Still} item=${item} scrub />
-        ${item.duration > 0 && html`<span class="time rest">${clock(item.duration)}</span>`}
+        ${item.duration > 0 && html`<span class="time rest">${clock(item.duration)}</span>`}${" "}
         ${item.status !== "ready" && html`<span class=${`status ${item.status}`}>${STATUS[item.status]}</span>`}
       </button>
       <div class="text">
