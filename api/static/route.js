@@ -39,9 +39,9 @@ function write(isQuestion) {
   const { text, like, open, file, busy } = question.get();
   if (isQuestion && open && !busy) return; // the words are still being written
   const next = address();
-  const question_ = open ? JSON.stringify([file ? "" : text.trim(), like?.item.id, like?.time]) : "";
-  const isNew = isQuestion && question_ !== asked;
-  asked = isQuestion ? question_ : asked;
+  const shown = open ? JSON.stringify([file ? "" : text.trim(), like?.item.id, like?.time]) : "";
+  const isNew = isQuestion && shown !== asked;
+  asked = isQuestion ? shown : asked;
   if (next === location.hash) return;
   history[isNew ? "pushState" : "replaceState"](null, "", next || location.pathname);
 }

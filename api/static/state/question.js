@@ -8,7 +8,7 @@ import { announce } from "./say.js";
 
 /** `like` is {item, time} with the item as the service gives it. `answer` is null as long as there is no question. */
 export const question = createStore({
-  text: "", file: null, preview: null, like: null, busy: false, open: false, answer: null, problem: null, chosen: 0,
+  text: "", file: null, preview: null, like: null, busy: false, open: false, answer: null, problem: null,
 });
 let asking = null; // the search under way; a new one aborts it
 
@@ -63,7 +63,7 @@ export async function ask() {
   try {
     const answer = await service.search({ text: text.trim(), file, like: moment, filters: asked() }, mine.signal);
     if (asking !== mine) return;
-    question.set({ answer, problem: null, chosen: 0 });
+    question.set({ answer, problem: null });
     announce(answer.hits.length === 0 ? "Nothing matches." : `${count(answer.hits.length, "moment")} found.`);
   } catch (problem) {
     if (asking !== mine) return;
