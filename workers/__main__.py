@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 SOFT_SECONDS = 10.0
 """Given to running tasks on SIGQUIT or a second Ctrl+C before they are ended."""
+ASKED_SECONDS = 5.0
+"""Given to a worker that takes nothing any more to end in good order."""
 
 
 def work(settings: Settings) -> int:
@@ -32,7 +36,8 @@ def work(settings: Settings) -> int:
     # Celery warns of running as root because of pickled messages, and only JSON is read here; and of a default that is set here.
     for category in (SecurityWarning, CPendingDeprecationWarning):
         warnings.simplefilter("ignore", category)
-    toolbox = Toolbox(settings)
+    main = os.getpid()
+    toolbox = Toolbox(settings, lambda: end_worker(main))
     app = create_app(settings, toolbox)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     # Migrations and a folder that cannot be written fail here, in words, and nothing stays open across the fork.
@@ -48,6 +53,21 @@ def work(settings: Settings) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def end_worker(main: int) -> None:
+    """End this working process and process `main`, which should bring its tasks, for whoever keeps workers up to start them anew.
+
+    A lost connection to the broker can leave a worker that lives and takes nothing; it does not get well by itself. Nothing runs
+    here at this moment, so nothing is lost.
+    """
+    structlog.get_logger().error("ended: work waits, and none of it comes to this worker any more")
+    if os.getppid() == main:
+        os.kill(main, signal.SIGTERM)  # the first process of a container cannot be killed from inside, but it can be asked
+        time.sleep(ASKED_SECONDS)  # if it obeys, this process ends with it
+    if os.getppid() == main:
+        os.kill(main, signal.SIGKILL)
+    os._exit(1)
 
 
 def connect_signals(toolbox: Toolbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers import encode, finish, plan
+from workers.acknowledge import free_places_whatever_happens
 from workers.broker import ENCODE, FINISH, PING, PLAN, create_broker
 from workers.tools import Toolbox
 
@@ -19,21 +20,26 @@ CHILD_KIBIBYTES = 1_300_000
 
 def create_app(settings: Settings, toolbox: Toolbox | None = None) -> Celery:
     """The application with its tasks. Raises `Unavailable` if no broker is set."""
+    free_places_whatever_happens()
     app = create_broker(settings, consumer=True)
     app.conf.update(worker_pool="prefork", worker_concurrency=1, worker_max_memory_per_child=CHILD_KIBIBYTES)
     box = toolbox or Toolbox(settings)
 
     def run_plan(job_id: str) -> None:
-        plan.plan(box.open(), job_id)
+        with box.hearing.heard():
+            plan.plan(box.open(), job_id)
 
     def run_encode(chunk_pk: int) -> None:
-        encode.encode(box.open(), chunk_pk)
+        with box.hearing.heard():
+            encode.encode(box.open(), chunk_pk)
 
     def run_finish(job_id: str) -> None:
-        finish.finish(box.open(), job_id)
+        with box.hearing.heard():
+            finish.finish(box.open(), job_id)
 
     def run_ping() -> None:
-        box.open().worked()
+        with box.hearing.heard():
+            box.open().worked()
 
     for name, run in ((PLAN, run_plan), (ENCODE, run_encode), (FINISH, run_finish), (PING, run_ping)):
         app.task(name=name)(run)

@@ -11,8 +11,11 @@ import structlog
 from mm.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from indexes import Store
     from mm.settings import Settings
+    from workers.hearing import Hearing
     from workers.ring import Bell
 
 SILENT_SWEEPS = 3
@@ -27,7 +30,17 @@ class Sweeper:
     Any number may run at once: the catalog marks what was rung, and ringing twice does no harm.
     """
 
-    def __init__(self, store: Store, bell: Bell, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bell: Bell,
+        settings: Settings,
+        hearing: Hearing | None = None,
+        on_deaf: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_deaf` is called when `hearing` says that the tasks of this process do not come any more."""
+        self._hearing = hearing
+        self._on_deaf = on_deaf
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -51,6 +64,7 @@ class Sweeper:
         Raises `Unavailable` when the broker or the catalog does not answer.
         """
         waiting = self._bell.waiting()
+        self._listen(waiting)
         # With much work waiting, bells are answered late, not lost.
         silent_for = self._every * SILENT_SWEEPS * (1 + waiting)
         now = time.time()
@@ -74,9 +88,14 @@ class Sweeper:
                     log.info("rang again", bells=rung)
                 away = False
             except Unavailable as error:
+                self._listen(None)
                 if not away:  # once, not at every sweep
                     log.warning("no sweep until it is back", detail=str(error))
                 away = True
             except Exception:  # without the sweeper, what is lost stays lost
                 log.exception("sweep failed")
             self._stopped.wait(self._every)
+
+    def _listen(self, waiting: int | None) -> None:
+        if self._hearing is not None and self._on_deaf is not None and self._hearing.is_deaf(waiting):
+            self._on_deaf()

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from indexes import Store, open_store
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces import Space, load_space
+from workers.hearing import Hearing
 from workers.ring import Bell
 from workers.stop import StopFlag
 from workers.sweep import Sweeper
@@ -44,8 +46,11 @@ def new_owner() -> str:
 class Toolbox:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_deaf: Callable[[], None] | None = None) -> None:
+        """`on_deaf` is called, from another thread, when tasks wait and none comes any more."""
         self.settings = settings
+        self.hearing = Hearing(settings.sweep_seconds)
+        self._on_deaf = on_deaf
         self.stop = StopFlag()
         self._stack = ExitStack()
         self._tools: Tools | None = None
@@ -55,7 +60,8 @@ class Toolbox:
         if self._tools is None:
             with ExitStack() as stack:
                 tools = self._open(stack)
-                stack.enter_context(Sweeper(tools.store, tools.bell, self.settings))
+                self.hearing.begin()
+                stack.enter_context(Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf))
                 self._stack = stack.pop_all()
             self._tools = tools
         return self._tools

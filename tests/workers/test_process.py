@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -176,6 +177,35 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         assert max(chunk.attempts for chunk in home.store.catalog.chunks(running)) == 1
         assert each_second_once(home.segments(running), LONG)
         assert worker.running()
+
+
+def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: Home, bell: Bell) -> None:
+    job_id = home.add(film(13.0), "a.mp4")
+    with working(home) as worker:
+        bell.ring_plan(job_id)
+        wait_for(lambda: home.encoding(job_id), "it encodes")
+        os.kill(worker.pid, signal.SIGSTOP)  # so that it hears of the end of its task before it hears of that of the broker
+        wait_for(lambda: any(chunk.done for chunk in home.store.catalog.chunks(job_id)), "a chunk is done", 60)
+        wait_for(lambda: working_child(worker).status() == psutil.STATUS_SLEEPING, "it has told so")
+        home.broker.stop()
+        os.kill(worker.pid, signal.SIGCONT)
+        wait_for(lambda: "Couldn't ack" in worker.log.read_text(), "its chunk is done and cannot be acknowledged")
+        home.broker.start()
+        child = working_child(worker).pid
+        assert wait_final(home, job_id) == "done"
+        assert working_child(worker).pid == child, "by itself, without being ended as deaf"
+    assert max(chunk.attempts for chunk in home.store.catalog.chunks(job_id)) == 1
+
+
+def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: Home, bell: Bell) -> None:
+    with working(home) as worker:
+        os.kill(worker.pid, signal.SIGSTOP)  # alive and silent
+        job_id = home.add(media.picture(1), "a.png")
+        bell.ring_plan(job_id)
+        wait_for(lambda: not worker.running(), "it is ended", 60)
+        assert "none of it comes to this worker" in worker.log.read_text()
+    with working(home):
+        assert wait_final(home, job_id) == "done"
 
 
 def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, bell: Bell, tools: Tools) -> None:

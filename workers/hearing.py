@@ -1,0 +1,49 @@
+"""Does a worker still hear its bells? One that lost the broker for a moment may live on and take nothing any more."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+DEAF_SWEEPS = 15
+"""Sweeps that find work waiting and this process idle, without a break, before it counts as deaf: an idle worker takes what
+waits at once, however many others there are."""
+DEAF_SECONDS = 10.0
+"""Least time of that, for a worker that is only just starting or connecting again."""
+
+
+class Hearing:
+    """Shared by the tasks of a process and its sweeper."""
+
+    def __init__(self, sweep_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = max(DEAF_SWEEPS * sweep_seconds, DEAF_SECONDS)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._running = 0
+        self._well_at = clock()
+
+    def begin(self) -> None:
+        """Count from now on: the process that works is born long after this was made."""
+        with self._lock:
+            self._well_at = self._clock()
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Around a task that runs."""
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._well_at = self._clock()
+
+    def is_deaf(self, waiting: int | None) -> bool:
+        """At each sweep, with the number of messages that nobody has taken, None while the broker does not answer."""
+        with self._lock:
+            if self._running or not waiting:
+                self._well_at = self._clock()
+            return self._clock() - self._well_at > self._seconds
