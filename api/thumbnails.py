@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import structlog
 from PIL import Image, ImageDraw
 
 from mm.media.thumbnail import encode_webp
@@ -58,13 +59,20 @@ class Thumbnails:
         return draw_waveform(self._reader.waveform(blob, item.name, span, rate=SPEECH_RATE), size)
 
     def _keep(self, path: Path, picture: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if sum(1 for _ in path.parent.iterdir()) >= MAX_CACHED:
-            return
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(picture)
-        Path(name).replace(path)
+        """Where the disk takes it: a full one must not hide the picture."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if sum(1 for _ in path.parent.iterdir()) >= MAX_CACHED:
+                return
+            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(picture)
+                Path(name).replace(path)
+            finally:
+                Path(name).unlink(missing_ok=True)
+        except OSError as error:
+            structlog.get_logger().warning("thumbnail not kept", detail=str(error))
 
 
 def draw_waveform(samples: Waveform, width: int) -> RGB:

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from mm.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy import URL
     from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 15.0
-"""Longest wait for another writer of SQLite, for a free connection, and for PostgreSQL to accept one."""
+"""Longest wait for a lock of another writer, for a free connection, and for PostgreSQL to accept one."""
 CONNECTIONS = 32
 """Most at once from one process."""
 WRITES = "mm_writes"
@@ -100,11 +101,19 @@ def _create_engine(url: URL) -> Engine:
     pool = {"pool_size": CONNECTIONS // 4, "max_overflow": CONNECTIONS - CONNECTIONS // 4, "pool_timeout": BUSY_SECONDS}
     if url.get_backend_name() == "postgresql":
         connect = {"connect_timeout": int(BUSY_SECONDS)}
-        return create_engine(url, connect_args=connect, pool_pre_ping=True, pool_recycle=3600, **pool)
+        engine = create_engine(url, connect_args=connect, pool_pre_ping=True, pool_recycle=3600, **pool)
+        event.listen(engine, "connect", _set_up_postgresql)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **pool)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _set_up_postgresql(connection: psycopg.Connection, record: ConnectionPoolEntry) -> None:
+    # By itself it waits for a lock as long as it takes, and with it all who ask.
+    connection.execute(f"SET lock_timeout = {round(BUSY_SECONDS * 1000)}")
+    connection.commit()
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:

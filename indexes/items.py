@@ -115,6 +115,11 @@ class ItemRows(Rows):
         with self._database.read() as session:
             return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
 
+    def unknown_items(self, ids: Sequence[str]) -> set[str]:
+        """Those that are no item."""
+        with self._database.read() as session:
+            return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
+
     def _lock_item(self, session: Session, sha256: str) -> Item | None:
         return session.scalar(select(Item).where(Item.sha256 == sha256).with_for_update())
 

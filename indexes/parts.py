@@ -189,7 +189,10 @@ def write_part(
             faiss.write_index(index, str(folder / f"{kind}.faiss"))
         except RuntimeError as error:  # how FAISS says that the disk is full
             raise OSError(f"FAISS cannot write {folder / kind}: {error}") from error
-    save_file(tensors, folder / ROWS)
+    try:
+        save_file(tensors, folder / ROWS)
+    except SafetensorError as error:  # and so do safetensors
+        raise OSError(f"The rows cannot be written to {folder / ROWS}: {error}") from error
     files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
     return WrittenPart(sum(len(rows.pk) for rows, _ in kinds.values()), files)
 

@@ -11,6 +11,7 @@ from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.engine import Database, sqlite_file
 from indexes.files import naming_disk_errors
+from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.shards import ShardStore
 
@@ -41,10 +42,13 @@ class Store:
         self.database.close()
 
     def sweep(self, older_than: float) -> int:
-        """Remove what crashes and deletes left behind: temporary files and blobs without an item that nobody has touched for
-        `older_than` seconds, and shards that no row refers to. Returns how many files.
+        """Remove what crashes and deletes left behind: temporary files, blobs and pictures without an item and parts of an index
+        that nobody has touched for `older_than` seconds, and shards that no row refers to. Returns how many files.
         """
-        removed = self.blobs.sweep(older_than) + self.shards.sweep(older_than)
+        root = self.settings.root
+        removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
+        removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
+        removed += self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += self.blobs.sweep_orphans(self.catalog.unknown_blobs, older_than)
         return removed + self.shards.sweep_orphans(self.catalog.unknown_shards, min(older_than, SHARD_SECONDS))
 
