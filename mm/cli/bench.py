@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -106,3 +107,16 @@ def ingest(
 
     report = measure(minutes, size, speech=speech, repeats=repeats, video=video, memory=memory)
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+@click.option("--points", default=300, show_default=True, metavar="N", help="How often something is killed.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="What victims and moments are drawn from.")
+@click.option("--catalog", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@click.option("--first", default=0, show_default=True, metavar="N", help="The point to begin with.")
+@click.option("--chunks", default=4, show_default=True, metavar="N", help="Chunks of each film.")
+@click.option("--hold", default=30.0, show_default=True, metavar="S", help="Seconds that the catalog is held, at the end.")
+def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], first: int, chunks: int, hold: float) -> None:
+    """Kill parts of a service of its own at seeded moments, and check every promise after each."""
+    from mm.cli.crash import crash
+
+    report = crash(points, seed, catalog, first, chunks, hold, click.echo)
+    click.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.kept else 1)

@@ -10,7 +10,10 @@ STEADY_SECONDS = 60.0  # a life so long makes up for all deaths before
 class Restarts:
     """Back-off by part. Times are seconds of one clock that only goes forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> None:
+        """`first` is the pause after the first death, `longest` that of a part that never lives long."""
+        self._first = first
+        self._longest = longest
         self._due: dict[str, float] = {}
         self._pause: dict[str, float] = {}
         self._started: dict[str, float] = {}
@@ -18,8 +21,8 @@ class Restarts:
     def died(self, name: str, now: float) -> float:
         """Note a death; returns the seconds until the next start."""
         lived = now - self._started.get(name, float("-inf"))
-        pause = FIRST_SECONDS if lived >= STEADY_SECONDS else min(self._pause.get(name, 0.0) * 2, LONGEST_SECONDS)
-        self._pause[name] = max(pause, FIRST_SECONDS)
+        pause = self._first if lived >= STEADY_SECONDS else min(self._pause.get(name, 0.0) * 2, self._longest)
+        self._pause[name] = max(pause, self._first)
         self._due[name] = now + self._pause[name]
         return self._pause[name]
 

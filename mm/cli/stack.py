@@ -44,14 +44,17 @@ class Stack:
         *,
         warn: Say | None = None,
         lock: HomeLock | None = None,
+        restarts: Restarts | None = None,
     ) -> None:
-        """`say` hears how the start goes, `warn` of deaths later. `lock` is the right to run on the folder, if taken already."""
+        """`say` hears how the start goes, `warn` of deaths later. `lock` is the right to run on the folder, if taken already.
+        `restarts` says how soon a part that died is started again.
+        """
         self.settings = settings
         self.url = ""
         self._say = say
         self._warn = warn or say
         self._parts: dict[str, Process] = {}  # in the order of their start
-        self._restarts = Restarts()
+        self._restarts = restarts or Restarts()
         self._failure: MMError | None = None
         self._unready = "the service has not answered yet"
         self._waiting_for: set[str] = set()

@@ -39,3 +39,11 @@ def test_parts_do_not_share_their_fate() -> None:
     restarts.started("a", 1.0)
     assert restarts.died("a", 2.0) == 2 * FIRST_SECONDS
     assert restarts.died("b", 2.0) == FIRST_SECONDS
+
+
+def test_who_kills_on_purpose_need_not_wait() -> None:
+    restarts = Restarts(first=0.0, longest=0.0)
+    for now in range(5):
+        assert restarts.died("part", float(now)) == 0.0
+        assert restarts.due(float(now)) == ["part"]
+        restarts.started("part", float(now))

@@ -1,0 +1,70 @@
+"""Files for the workload, generated: films of many chunks that last seconds, a picture, a sound."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import wave
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from PIL import Image
+
+SIDE_X, SIDE_Y, FPS = 160, 120, 4
+KEY_SECONDS = 2  # chunks begin at key frames
+PADDING = 192 << 10  # bytes, so that an upload takes a while
+RATE = 16_000  # of sound
+ID_DIGITS = 32  # of an item's id, which are those of its bytes' SHA-256
+
+
+@dataclass(frozen=True)
+class File:
+    """What is uploaded under a name."""
+
+    name: str
+    data: bytes
+
+    @property
+    def item(self) -> str:
+        """The id that it gets as an item."""
+        return hashlib.sha256(self.data).hexdigest()[:ID_DIGITS]
+
+
+def film(seed: int, seconds: int) -> File:
+    """H.264 with a cut every two seconds, and padding behind it in a box that every reader skips."""
+    rng = np.random.default_rng(seed)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = SIDE_X, SIDE_Y, "yuv420p"
+        stream.codec_context.gop_size = KEY_SECONDS * FPS
+        for index in range(seconds * FPS):
+            if index % (KEY_SECONDS * FPS) == 0:
+                blocks = np.kron(rng.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8))
+            picture = np.ascontiguousarray(np.roll(blocks, 9 * index, axis=1))
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode(None))
+    free = struct.pack(">I", PADDING + 8) + b"free" + rng.bytes(PADDING)
+    return File(f"film number {seed}.mp4", buffer.getvalue() + free)
+
+
+def picture(seed: int) -> File:
+    """Coloured blocks."""
+    blocks = np.random.default_rng(seed).integers(0, 255, (4, 6, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(blocks).resize((96, 64), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return File("a picture of blocks.png", buffer.getvalue())
+
+
+def sound() -> File:
+    """A second of a tone, as WAV."""
+    samples = (8000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.tobytes())
+    return File("a tone.wav", buffer.getvalue())

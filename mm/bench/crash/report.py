@@ -1,0 +1,78 @@
+"""What a run saw, as lines and tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mm.bench.crash.nemesis import Point
+
+
+@dataclass
+class Outcome:
+    """What became of one point. `recovered` are the seconds from the kill until all was done and searchable."""
+
+    point: Point
+    killed: bool
+    recovered: float
+    repeated: int
+    """Chunks that were begun a second time."""
+    violations: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        fate = f"{len(self.violations)} VIOLATIONS" if self.violations else "ok"
+        missed = "" if self.killed else " (nothing there to kill)"
+        return f"{self.point}  whole again after {self.recovered:5.1f} s, {self.repeated} repeated, {fate}{missed}"
+
+
+@dataclass
+class Report:
+    """All points of a run. `late` is what was found beside them, `held` what happened while the catalog was held."""
+
+    seed: int
+    outcomes: list[Outcome] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    held: str = ""
+    operations: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was."""
+        return not self.late and not any(outcome.violations for outcome in self.outcomes)
+
+    def lines(self) -> Iterator[str]:
+        yield "| | points | kills | chunks repeated | whole again after, median s | p99 s | violations |"
+        yield "| --- | --- | --- | --- | --- | --- | --- |"
+        for victim in sorted({outcome.point.victim for outcome in self.outcomes}):
+            yield _row(victim, [outcome for outcome in self.outcomes if outcome.point.victim == victim])
+        for phase in sorted({outcome.point.phase for outcome in self.outcomes}):
+            yield _row(f"during {phase}", [outcome for outcome in self.outcomes if outcome.point.phase == phase])
+        yield _row("all", self.outcomes)
+        if self.held:
+            yield self.held
+        yield "operations: " + ", ".join(f"{count} {name}" for name, count in sorted(self.operations.items()))
+        for outcome in self.outcomes:
+            if outcome.violations:
+                yield f"again: --seed {self.seed} --first {outcome.point.number} --points 1"
+                yield from (f"  {line}" for line in outcome.violations)
+        yield from self.late
+
+
+def _row(name: str, outcomes: Sequence[Outcome]) -> str:
+    seconds = np.asarray([outcome.recovered for outcome in outcomes] or [0.0])
+    cells = [
+        name,
+        str(len(outcomes)),
+        str(sum(outcome.killed for outcome in outcomes)),
+        str(sum(outcome.repeated for outcome in outcomes)),
+        f"{np.median(seconds):.1f}",
+        f"{np.percentile(seconds, 99):.1f}",
+        str(sum(len(outcome.violations) for outcome in outcomes)),
+    ]
+    return "| " + " | ".join(cells) + " |"

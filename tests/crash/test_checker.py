@@ -1,0 +1,166 @@
+"""The checker of `mm bench crash` lets a clean history pass and finds each broken promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mm.bench.crash import checker
+from mm.bench.crash.census import Census, SeenChunk, SeenJob, SeenMoment
+from mm.bench.crash.checker import Expected, OrphanWatch
+from mm.bench.crash.history import ABSENT, History
+from mm.bench.crash.nemesis import PHASES, draw
+from mm.errors import MediaError, Unavailable
+
+A, B = "a" * 32, "b" * 32
+MOMENTS = {A: ["0-2", "2-4"], B: ["0-1"]}
+
+
+def clean() -> tuple[History, Census]:
+    """Two items came in, one was deleted and came again, once with an answer that was lost."""
+    history = History()
+    for kind, item, job in (("add", A, "job_1"), ("add", B, "job_2"), ("delete", B, ""), ("add", B, "job_3")):
+        if job == "job_3":
+            with history.doing("add", B):
+                raise Unavailable("The connection broke.")
+        with history.doing(kind, item) as operation:  # type: ignore[arg-type]
+            operation.job = job
+    census = Census(
+        jobs=[
+            SeenJob(id="job_1", item=A, state="done", error=None),
+            SeenJob(id="job_2", item=B, state="cancelled", error=None),
+            SeenJob(id="job_3", item=B, state="done", error=None),
+        ],
+        items={A: "ready", B: "ready"},
+        chunks=[SeenChunk(item=A, index=0, attempts=2, done=True), SeenChunk(item=B, index=0, attempts=1, done=True)],
+        moments={item: list(moments) for item, moments in MOMENTS.items()},
+        damaged=[],
+        orphans=[],
+        answers={},
+    )
+    return history, census
+
+
+def violations(change: Callable[[History, Census], object]) -> list[str]:
+    history, census = clean()
+    expected = Expected(MOMENTS, {A: 1, B: 1})
+    assert checker.at_rest(history, census, expected) == []
+    change(history, census)
+    return checker.at_rest(history, census, expected)
+
+
+def delete_unseen(history: History) -> None:
+    with history.doing("delete", A) as operation:
+        operation.detail = ABSENT
+    with history.doing("add", A) as operation:
+        operation.job = "job_1"
+
+
+def acknowledge(history: History, kind: str, item: str, job: str = "") -> None:
+    with history.doing(kind, item) as operation:  # type: ignore[arg-type]
+        operation.job = job
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(lambda h, c: c.moments[A].pop(), "is lost (1): 2-4", id="a lost segment"),
+        pytest.param(lambda h, c: c.moments[A].append("2-4"), "is doubled or not its own (1): 2-4", id="a doubled segment"),
+        pytest.param(lambda h, c: c.moments.update(c=["0-1"]), "is doubled or not its own", id="a segment without an item"),
+        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "running"), "did not end; it is running", id="an unfinished job"),
+        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "quarantined"), "of a good file is quarantined", id="a wrong end"),
+        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "cancelled"), "nobody deleted", id="a job cancelled by itself"),
+        pytest.param(lambda h, c: c.jobs.pop(0), "was acknowledged and is gone", id="a lost job"),
+        pytest.param(lambda h, c: c.items.pop(A), "was acknowledged and is gone", id="a lost item"),
+        pytest.param(lambda h, c: c.items.update({A: "failed"}), "was acknowledged and is failed", id="a failed item"),
+        pytest.param(lambda h, c: acknowledge(h, "delete", A), "though it was deleted", id="a deleted item that stays"),
+        pytest.param(lambda h, c: delete_unseen(h), "could not be deleted", id="an item that was away for a while"),
+        pytest.param(lambda h, c: acknowledge(h, "cut", "c" * 32) or c.items.update({"c" * 32: "ready"}), "never acknowledged",
+                     id="half an upload"),
+        pytest.param(lambda h, c: setattr(c.chunks[0], "attempts", 3), "was encoded 3 times", id="a third encode"),
+        pytest.param(lambda h, c: setattr(c.chunks[0], "done", False), "is not done", id="an unfinished chunk"),
+        pytest.param(lambda h, c: c.chunks.pop(0), "has 0 chunks; it had 1", id="a lost chunk"),
+        pytest.param(lambda h, c: c.damaged.append("A file is torn."), "A file is torn.", id="a torn file"),
+    ],
+)  # fmt: skip
+def test_each_broken_promise_is_found(change: Callable[[History, Census], object], sentence: str) -> None:
+    assert any(sentence in line for line in violations(change))
+
+
+def test_what_was_not_answered_may_be_either_way() -> None:
+    def change(history: History, census: Census) -> None:
+        with history.doing("delete", A):
+            raise Unavailable("The connection broke.")
+
+    assert violations(change) == []
+
+    def and_gone(history: History, census: Census) -> None:
+        change(history, census)
+        del census.items[A], census.moments[A]
+
+    assert not any("acknowledged" in line or "lost" in line for line in violations(and_gone))
+
+
+def test_what_was_refused_did_not_happen() -> None:
+    def change(history: History, census: Census) -> None:
+        with history.doing("add", "c" * 32):
+            raise MediaError("a.mp4", "crashed", "the decoder ended")
+
+    assert violations(change) == []
+
+    def and_yet(history: History, census: Census) -> None:
+        change(history, census)
+        census.items["c" * 32] = "ready"
+
+    assert any("never acknowledged" in line for line in violations(and_yet))
+
+
+def test_an_answer_must_be_that_of_scoring_everything() -> None:
+    truth = [SeenMoment(item=A, start=0.0, end=2.0, score=0.5), SeenMoment(item=B, start=0.0, end=1.0, score=0.25)]
+    right = [(A, 0.0, 2.0, 0.5), (B, 0.0, 1.0, 0.2501)]
+    assert checker.answer("q", right, truth) == []
+    assert "does not find" in checker.answer("q", right[:1], truth)[0]
+    assert "is not there" in checker.answer("q", [*right, (B, 1.0, 2.0, 0.1)], truth)[0]
+    assert "not 0.25" in checker.answer("q", [right[0], (B, 0.0, 1.0, 0.3)], truth)[0]
+    assert "twice" in checker.answer("q", [*right, right[0]], truth)[0]
+
+
+def searching(found: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
+    """What is wrong with an answer after A is ready and B was deleted, while something else happens."""
+    history = History()
+    acknowledge(history, "add", A)
+    acknowledge(history, "ready", A)
+    acknowledge(history, "add", B)
+    acknowledge(history, "ready", B)
+    acknowledge(history, "delete", B)
+    with history.doing("search") as search:
+        during(history)
+        search.found = frozenset(found)
+    return checker.searches(history)
+
+
+def test_an_answer_has_what_was_searchable_and_not_what_was_deleted() -> None:
+    assert searching({A}) == []
+    assert "does not find" in searching(set())[0]
+    assert "was deleted" in searching({A, B})[0]
+    assert searching({A, B}, during=lambda history: acknowledge(history, "add", B)) == []
+    assert searching(set(), during=lambda history: acknowledge(history, "delete", A)) == []
+
+
+def test_an_orphan_may_stay_for_a_while_only() -> None:
+    watch = OrphanWatch(10.0)
+    assert watch.look(["x"], 0.0) == []
+    assert watch.look(["x", "y"], 9.0) == []
+    assert watch.look(["y"], 12.0) == []
+    assert watch.look(["x", "y"], 15.0) == []
+    (line,) = watch.look(["x", "y"], 20.0)
+    assert "y for 11.0 s" in line
+
+
+def test_points_come_from_the_seed_and_each_victim_meets_each_phase() -> None:
+    victims = ["decoder", "child", "worker", "broker", "API"]
+    points = [draw(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
+    assert points == [draw(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
+    assert {(point.victim, point.phase) for point in points} == {(victim, phase) for victim in victims for phase in PHASES}
+    assert points != [draw(8, number, victims) for number in range(20)]  # type: ignore[arg-type]

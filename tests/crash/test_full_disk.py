@@ -1,0 +1,141 @@
+"""A real disk is full at each write in turn: it is refused by name, nothing is half-written, and all works when there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexes import Store, open_store
+from indexes.brute import search_brute
+from indexes.index import Index
+from indexes.search import Searcher
+from mm.errors import Unavailable
+from mm.schemas import Filters
+from mm.settings import Settings
+from mm.spaces.types import SpaceId
+from tests.api import media
+from tests.api.conftest import Running, running
+from tests.crash.small_disk import SmallDisk, refusal, small_disk
+from tests.graphs import with_graphs
+from tests.indexes.library import SPACE, add, publish, question
+
+DISK_BYTES = 6 << 20
+STEPS = [0, 4096, 16384]
+"""Bytes that are left: the write fails at once, or in the middle."""
+
+pytestmark = pytest.mark.skipif(bool(refusal()), reason=f"no disk can be mounted: {refusal()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as disk:
+        yield disk
+
+
+@pytest.fixture
+def store(disk: SmallDisk) -> Iterator[Store]:
+    with open_store(Settings(home=disk.path / "home")) as store:
+        yield store
+
+
+@pytest.fixture
+def api(disk: SmallDisk, graphs: Path) -> Iterator[Running]:
+    with running(Settings(home=with_graphs(disk.path / "home", graphs))) as api:
+        api.service.towers.wait()  # the first one of all builds their graphs, and nothing else gets a turn
+        yield api
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> None:
+    """The write says that the disk is full."""
+    disk.fill(left)
+    with pytest.raises(Unavailable, match=r"No space left|full"):
+        write()
+
+
+@pytest.mark.parametrize("left", STEPS[::2])
+def test_an_upload(api: Running, disk: SmallDisk, left: int) -> None:
+    kept = api.uploaded(media.picture(1))
+    before = api.blobs()
+    disk.fill(left)
+    answer = api.upload(media.sound(5.0), "a.wav")
+    assert answer.status_code == 503, answer.text
+    assert "No space left" in answer.json()["detail"]
+    assert "Retry-After" in answer.headers
+    assert api.blobs() == before
+    assert not api.client.get("/readyz").json()["ready"]
+    assert api.client.get(f"/v1/media/{kept['id']}/content").content == media.picture(1)
+    disk.free()
+    assert api.upload(media.sound(5.0), "a.wav").status_code == 202
+    assert len(api.client.get("/v1/media").json()["items"]) == 2
+
+
+def test_a_thumbnail(api: Running, disk: SmallDisk) -> None:
+    item = api.uploaded(media.picture(1))
+    disk.fill()
+    answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
+    assert answer.status_code == 200, "what cannot be kept is shown all the same"
+    assert not files(api.service.settings.root / "cache" / "thumbnails")
+    disk.free()
+    assert api.client.get(f"/v1/media/{item['id']}/thumbnail").content == answer.content
+    assert len(files(api.service.settings.root / "cache" / "thumbnails")) == 1
+
+
+@pytest.mark.parametrize("left", STEPS)
+def test_a_shard(store: Store, disk: SmallDisk, left: int) -> None:
+    vectors = np.random.default_rng(0).normal(size=(500, 128)).astype(np.float16)
+    refused(disk, left, lambda: store.shards.write(SpaceId("lite", 1), {"picture": vectors}, []))
+    assert not files(disk.path / "home" / "shards")
+    disk.free()
+    shard_id = store.shards.write(SpaceId("lite", 1), {"picture": vectors}, [])
+    assert (store.shards.read(shard_id, SpaceId("lite", 1)).vectors["picture"] == vectors).all()
+
+
+@pytest.mark.parametrize("left", [0, 8192, 16384])
+def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
+    rng = np.random.default_rng(1)
+    publish(store, 1, rng)
+    searcher = Searcher(store, SPACE, store.settings)
+    searcher.refresh()
+    for seed in range(2, 8):
+        publish(store, seed, rng, segments=60)
+    before = files(disk.path / "home" / "index")
+    refused(disk, left, lambda: Index(store, SPACE).follow(1.0))
+    asked = question(rng)
+    searcher._ready.set()
+    assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches go on"
+    assert before <= files(disk.path / "home" / "index")
+    disk.free()
+    searcher.refresh()
+    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute(store, asked, 100, Filters(), 0.0)
+    assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
+    store.sweep(0.0)
+    named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}
+    manifest = Index(store, SPACE).read(store.catalog.head())
+    assert manifest is not None
+    assert named == {entry.name for entry in manifest.parts}
+
+
+def test_the_catalog(store: Store, disk: SmallDisk) -> None:
+    _, job = add(store, "kept")
+    disk.fill()
+
+    def write() -> None:
+        for seed in range(1000):  # what its files have room for already goes in
+            add(store, seed)
+            written.append(seed)
+
+    written: list[int] = []
+    with pytest.raises(Unavailable, match=r"full|disk I/O"):
+        write()
+    assert store.catalog.get_job(job.id) == job, "readers go on"
+    assert store.catalog.counts().items == 1 + len(written), "all of an item or nothing"
+    disk.free()
+    add(store, "after")
+    assert store.catalog.counts().items == 2 + len(written)

@@ -1,0 +1,38 @@
+"""Twenty kills at seeded moments, on SQLite and on PostgreSQL; `mm bench crash` makes three hundred."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mm.bench.crash.nemesis import Victim
+from mm.bench.crash.run import Run
+from mm.cli.crash import CatalogKind, under_test
+from tests.graphs import with_graphs
+
+CHUNKS = 3
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("catalog", "victims", "points"),
+    [
+        pytest.param("sqlite", ["decoder", "child", "worker", "broker", "API"], 12, id="sqlite"),
+        pytest.param("postgresql", ["postgresql", "worker"], 8, id="postgresql"),
+    ],
+)
+def test_every_promise_is_kept(catalog: CatalogKind, victims: Sequence[Victim], points: int, graphs: Path) -> None:
+    lines: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="mm-crash-") as folder:
+        home = with_graphs(Path(folder) / "home", graphs)
+        with under_test(home, catalog, say=lines.append) as (system, census):
+            system.victims = victims
+            run = Run(system, census, seed=0, chunks=CHUNKS)
+            run.prepare()
+            run.points(0, points, lines.append)
+            report = run.end()
+    assert report.kept, "\n".join([*lines, *report.lines()])
+    assert sum(outcome.killed for outcome in report.outcomes) >= points - 2, "most moments have somebody to kill"

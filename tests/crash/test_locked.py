@@ -1,0 +1,104 @@
+"""Another process holds the catalog for longer than anybody waits: who asks is told so, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from indexes import engine, open_store
+from mm.cli.crash_hold import held
+from mm.errors import Unavailable
+from mm.media import MediaReader
+from mm.settings import Settings
+from mm.spaces import Space, load_space
+from tests.api import media
+from tests.api.conftest import running
+from tests.graphs import with_graphs
+from tests.workers.films import film
+from workers import encode as encoding
+from workers.encode import encode
+from workers.finish import finish
+from workers.plan import plan
+from workers.ring import Bell
+from workers.stop import StopFlag
+from workers.tools import Tools, new_owner
+
+BUSY_SECONDS = 0.3
+LEASE_SECONDS = 1.0
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", BUSY_SECONDS)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, graphs: Path) -> Settings:
+    return Settings(home=with_graphs(tmp_path / "home", graphs), database_url=database_url, lease_seconds=LEASE_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def space(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Space:
+    return load_space("lite", Settings(home=with_graphs(tmp_path_factory.mktemp("space"), graphs)))
+
+
+@pytest.fixture
+def tools(settings: Settings, space: Space) -> Iterator[Tools]:
+    """Of a working process without a broker."""
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(settings))
+        reader = stack.enter_context(MediaReader.from_settings(settings))
+        yield Tools(settings, store, space, reader, Bell(settings), StopFlag(), new_owner())
+
+
+def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> None:
+    with running(settings) as api:
+        first = api.uploaded(media.picture(1))
+        with held(settings.catalog_url):
+            answer = api.upload(media.picture(2))
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"] == "1"
+            assert "catalog" in answer.json()["detail"]
+            assert api.client.get("/healthz").status_code == 200
+        assert api.upload(media.picture(2)).status_code == 202
+        assert api.client.get(f"/v1/media/{first['id']}").status_code == 200
+        assert len(api.client.get("/v1/jobs").json()["data"]) == 2
+
+
+def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
+    settings: Settings, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(settings) as api:
+        job_id = api.upload(film(6.0), "a.mp4").json()["job"]["id"]
+    plan(tools, job_id)
+    (chunk,) = tools.store.catalog.chunks(job_id)
+    with held(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
+        encode(tools, chunk.pk)
+    assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "who does not get the lease has not tried"
+
+    real = encoding.encode_chunk
+    with ExitStack() as lock:
+
+        def held_in_the_middle(*args: object) -> object:
+            lock.enter_context(held(settings.catalog_url))
+            return real(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(encoding, "encode_chunk", held_in_the_middle)
+        with pytest.raises(Unavailable, match="catalog"):
+            encode(tools, chunk.pk)
+    monkeypatch.setattr(encoding, "encode_chunk", real)
+    encode(tools, chunk.pk)
+    finish(tools, job_id)
+    (done,) = tools.store.catalog.chunks(job_id)
+    job = tools.store.catalog.get_job(job_id)
+    assert job is not None
+    assert (job.state, done.done, done.attempts) == ("done", True, 2)
+    assert tools.store.catalog.counts().segments == len({row.segment_index for row in evidence(tools)})
+
+
+def evidence(tools: Tools) -> list:  # type: ignore[type-arg]
+    published = tools.store.catalog.changes_after(0, tools.space.id, 10).published
+    return tools.store.catalog.stored_evidence([row.item_pk for row in published], tools.space.id)
