@@ -78,12 +78,12 @@ def motifs(seed: int) -> list[bytes]:
             (WIDTH, HEIGHT), Image.Resampling.BICUBIC
         )
         for _ in range(60):
-            width, height = (int(side) for side in rng.integers(60, 900, 2))
+            width, height = (int(side) for side in rng.integers(WIDTH // 64, WIDTH // 4, 2))
             leaf = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8)
             shape = Image.fromarray(leaf).resize((width, height), Image.Resampling.BILINEAR)
             y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
             mask = Image.fromarray(((x * x + y * y < 1) * 255).astype(np.uint8))
-            ground.paste(shape, (int(rng.integers(-200, WIDTH)), int(rng.integers(-200, HEIGHT))), mask)
+            ground.paste(shape, (int(rng.integers(-width // 2, WIDTH)), int(rng.integers(-height // 2, HEIGHT))), mask)
         picture = np.asarray(ground, np.int16) + rng.normal(0, GRAIN, (HEIGHT, WIDTH, 1)).astype(np.int16)
         out = io.BytesIO()
         Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=QUALITY, subsampling="4:2:0")

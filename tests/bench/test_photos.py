@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mm.bench import photos
+from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +23,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_every_way_takes_every_photo(tmp_path: Path) -> None:
-    report = photos.run(3, home=tmp_path)
+def test_every_way_takes_every_photo(tmp_path: Path, graphs: Path) -> None:
+    report = photos.run(3, home=with_graphs(tmp_path, graphs))
     assert [way.photos for way in report.ways] == [3] * 4
     assert all(way.peak >= 0 and len(way.rates) == 2 for way in report.ways)
     assert len(report.lines()) == 3 + 4

@@ -9,15 +9,16 @@ import pytest
 from mm.bench import sandbox
 from mm.media.sandbox import LAYERS, Sandbox
 from mm.settings import Settings
-from tests.media_files import Clicks, Track, steady, write
+from tests.graphs import with_graphs
+from tests.media_files import Track, steady, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_film_is_timed_in_every_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MM_HOME", str(tmp_path))
-    path = write(tmp_path / "film.mp4", Track(steady(25, 10)), Clicks([0.1], 0.4))
+def test_a_film_is_timed_in_every_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, graphs: Path) -> None:
+    monkeypatch.setenv("MM_HOME", str(with_graphs(tmp_path, graphs)))
+    path = write(tmp_path / "film.mp4", Track(steady(25, 10)))
     table = list(sandbox.run([path], 1))
     for way in (sandbox.BEHIND_ALL, sandbox.BEHIND_LIMITS, sandbox.NO_CHILD):
         assert sum(f"| film.mp4 | {way} |" in line for line in table) == 1
