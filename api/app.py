@@ -15,8 +15,9 @@ from api.headers import SecurityHeaders
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
-from api.routes import embeddings, health, jobs, media, models, page, search, segments, tags
+from api.routes import embeddings, health, jobs, media, models, page, search, segments, tags, uploads
 from api.service import open_service
+from api.tus import TusVersion
 from mm.errors import MMError
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="mm", summary=SUMMARY, version=mm.__version__, lifespan=lifespan, redoc_url=None, docs_url=None)
-    for routes in (media, segments, tags, jobs, search, embeddings, models, health, page):
+    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, health, page):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(TusVersion)
     app.add_middleware(SameOrigin)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=metrics)  # added last, so outermost: refusals are counted and get an id too

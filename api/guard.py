@@ -26,6 +26,7 @@ OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", s
 OPEN_BELOW = "/static/"
 QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because they bring a body
 ADMIN_BELOW = "/v1/media/import"  # reads folders of the server
+UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of it
 DEFAULT_PER_MINUTE = 1200
 
 
@@ -84,6 +85,8 @@ def needed(method: str, path: str) -> KeyScope | None:
         return None
     if path.startswith(ADMIN_BELOW):
         return "admin"
+    if path.startswith(UPLOADS) and method != "OPTIONS":
+        return "write"
     return "read" if method in SAFE_METHODS or path in QUESTIONS else "write"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -15,6 +15,7 @@ from mm.schemas import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from api.metrics import Metrics
     from api.thumbnails import Thumbnails
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 60.0
 """Longest wait for others who bring or delete an item just now."""
+
+
+class Arrived(Protocol):
+    """The bytes of a file on the disk, which become a blob when they are accepted."""
+
+    @property
+    def path(self) -> Path:
+        """Where they can be read now."""
+        ...
+
+    def commit(self) -> tuple[str, int]:
+        """Make them a blob. Returns its SHA-256 and its size."""
+        ...
 
 
 class Library:
@@ -46,17 +60,17 @@ class Library:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing behind."""
         return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
 
-    def accept(self, writer: BlobWriter, name: str, size: int, tags: Sequence[str]) -> Upload:
+    def accept(self, arrived: Arrived, name: str, size: int, tags: Sequence[str]) -> Upload:
         """Make the bytes written an item, unless they are one. Raises `MediaError`, `UnsupportedMedia`."""
         try:
             if size == 0:
                 raise MediaError(name, "empty", "the file has no bytes")
-            info = self._reader.probe(writer.path, name)
+            info = self._reader.probe(arrived.path, name)
         except MMError:
             self._metrics.uploads.labels("refused").inc()
             raise
         with self._coming_and_going():
-            sha256, size = writer.commit()
+            sha256, size = arrived.commit()
             item, job, created = self._store.catalog.add_item(
                 NewItem(
                     sha256=sha256,

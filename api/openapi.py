@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api import problems
 from api.guard import needed
-from mm.errors import Forbidden, InvalidInput, MMError, TooMany, Unauthorized, Unavailable
+from mm.errors import Forbidden, InvalidInput, MMError, StorageFull, TooMany, Unauthorized, Unavailable
 from mm.schemas import EmbeddingRequest, ImportRequest, Problem, SearchRequest
 
 if TYPE_CHECKING:
@@ -83,6 +83,33 @@ def upload_body() -> JSON:
     return {"requestBody": {"required": True, "content": content}}
 
 
+HEADERS: dict[str, str] = {
+    "Location": "Where the upload is.",
+    "Upload-Offset": "Bytes that are safely on disk.",
+    "Upload-Length": "Bytes of the whole file.",
+    "Upload-Metadata": "As it was sent.",
+    "Upload-Expires": "When the upload is removed unless bytes come.",
+    "Tus-Version": "Versions of tus that are spoken.",
+    "Tus-Extension": "Its extensions.",
+    "Tus-Max-Size": "Largest file, in bytes.",
+    "Tus-Checksum-Algorithm": "What `Upload-Checksum` may be by.",
+    "Mm-Item": "The item that the file became.",
+    "Mm-Job": "The job to follow.",
+    "Mm-Created": "`false` when the same bytes were an item already.",
+}
+
+
+def answer_headers(status: int, *names: str) -> dict[int | str, JSON]:
+    """An answer without a body that says everything in its headers."""
+    headers = {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
+    return {status: {"description": "Done", "headers": headers}}
+
+
+def piece_body(*, required: bool) -> JSON:
+    """The next bytes of a resumable upload."""
+    return {"requestBody": {"required": required, "content": {"application/offset+octet-stream": {"schema": BINARY}}}}
+
+
 def _json_content(shape: type[BaseModel], examples: Mapping[str, JSON]) -> JSON:
     named = {name: {"value": value} for name, value in examples.items()}
     return {"schema": {"$ref": REF.format(model=shape.__name__)}, **({"examples": named} if named else {})}
@@ -116,7 +143,7 @@ def _document(app: FastAPI) -> JSON:
             if "HTTPValidationError" in str(found):
                 del operation["responses"]["422"]
             if path.startswith("/v1/"):
-                errors.append(Unavailable)
+                errors += [Unavailable, StorageFull] if method in {"post", "patch"} else [Unavailable]
             if needed(method.upper(), path) is not None:
                 errors += [Unauthorized, TooMany]
                 operation["security"] = [{"key": []}]

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.headers import SECURITY_HEADERS
-from mm.errors import InvalidInput, MediaError, MMError, NotFound, TooMany, Unauthorized, Unavailable
+from indexes.files import FULL
+from mm.errors import InvalidInput, MediaError, MMError, NotFound, StorageFull, TooMany, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,6 +109,14 @@ async def _gone(request: Request, error: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
+async def _disk(request: Request, error: Exception) -> Response:
+    """A scratch file that did not fit; any other failure of the system is a defect of ours."""
+    assert isinstance(error, OSError)
+    if error.errno not in FULL:
+        return await _unexpected(request, error)
+    return of_error(request, StorageFull(f"Nothing more can be written: {error.strerror}."))
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
     """A defect of ours: the log has the stack, the answer only the id to find it by."""
     structlog.get_logger().error("request failed unexpectedly", exc_info=error)
@@ -124,4 +133,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Exception, _unexpected)

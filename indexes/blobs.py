@@ -27,6 +27,10 @@ class BlobStore:
         """Where a blob is, whether it exists or not."""
         return self._files.path(sha256)
 
+    def keep(self, temporary: Path, sha256: str) -> None:
+        """Make a file a blob. It must be safely on disk, in the same file system, and have that SHA-256."""
+        self._files.keep(temporary, sha256)
+
     def delete(self, sha256: str) -> None:
         """Remove a blob, if it is there."""
         self._files.delete(sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
@@ -11,19 +12,22 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mm.errors import Unavailable
+from mm.errors import StorageFull, Unavailable
 
 TEMPORARY = ".part"
 """Ending of files that are being written."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk, or somebody's share of it, says when nothing more fits."""
 
 
 @contextmanager
 def naming_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a failure to write below `folder` (a full disk, a missing right) into `Unavailable` with its reason in words."""
+    """Turn a failure to write below `folder` into `StorageFull`, or `Unavailable` with its reason in words."""
     try:
         yield
     except OSError as error:
-        raise Unavailable(f"Nothing can be written below {folder}: {error.strerror or error}.") from error
+        kind = StorageFull if error.errno in FULL else Unavailable
+        raise kind(f"Nothing can be written below {folder}: {error.strerror or error}.") from error
 
 
 def temporary_beside(folder: Path) -> Path:

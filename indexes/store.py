@@ -13,6 +13,7 @@ from indexes.engine import Database, sqlite_file
 from indexes.files import naming_disk_errors
 from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
+from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Store:
     catalog: Catalog
     blobs: BlobStore
     shards: ShardStore
+    partial: PartialUploads
     database: Database
 
     def __enter__(self) -> Self:
@@ -43,10 +45,10 @@ class Store:
 
     def sweep(self, older_than: float) -> int:
         """Remove what crashes and deletes left behind: temporary files, blobs and pictures without an item and parts of an index
-        that nobody has touched for `older_than` seconds, and shards that no row refers to. Returns how many files.
+        that nobody has touched for `older_than` seconds, shards that no row refers to, and uploads that expired. Returns how many.
         """
         root = self.settings.root
-        removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
+        removed = sweep_temporary(root, older_than) + sweep_index(root, older_than) + self.partial.sweep()
         removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
         removed += self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += self.blobs.sweep_orphans(self.catalog.unknown_blobs, older_than)
@@ -71,10 +73,12 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
     except BaseException:
         database.close()
         raise
+    blobs = BlobStore(root / "blobs", locks / "blobs.lock")
     return Store(
         settings=settings,
         catalog=Catalog(database, clock),
-        blobs=BlobStore(root / "blobs", locks / "blobs.lock"),
+        blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
+        partial=PartialUploads(root / "blobs" / "uploads", blobs, locks / "uploads.lock", settings.upload_seconds, clock),
         database=database,
     )

@@ -121,6 +121,54 @@ class Unavailable(MMError):
     title = "Unavailable"
 
 
+class StorageFull(Unavailable):
+    """The disk has no room for what is to be written."""
+
+    slug = "storage-full"
+    status = 507
+    title = "Storage full"
+
+
+class Gone(MMError):
+    """An upload that expired, or whose bytes are no longer there; it has to begin anew."""
+
+    slug = "gone"
+    status = 410
+    title = "Gone"
+
+
+class UnsupportedVersion(MMError):
+    """The caller speaks a version of a protocol that is not spoken here."""
+
+    slug = "unsupported-version"
+    status = 412
+    title = "Unsupported version"
+
+
+class WrongContentType(MMError):
+    """The body is declared as something that this request does not take."""
+
+    slug = "wrong-content-type"
+    status = 415
+    title = "Wrong content type"
+
+
+class Locked(MMError):
+    """Another request works on the same upload just now."""
+
+    slug = "locked"
+    status = 423
+    title = "Locked"
+
+
+class ChecksumMismatch(MMError):
+    """The bytes that arrived are not those that were sent; none of them was kept."""
+
+    slug = "checksum-mismatch"
+    status = 460
+    title = "Checksum mismatch"
+
+
 class Corrupt(MMError):
     """Stored data does not match its checksum or its format."""
 
@@ -143,6 +191,12 @@ ERRORS: dict[str, type[MMError]] = {
         SpaceMismatch,
         TooMany,
         Unavailable,
+        StorageFull,
+        Gone,
+        UnsupportedVersion,
+        WrongContentType,
+        Locked,
+        ChecksumMismatch,
         Corrupt,
     )
 }

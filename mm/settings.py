@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     max_waiting_jobs: int = Field(10_000, gt=0, description="Jobs that wait or run before uploads are refused for a while.")
     max_searches: int = Field(64, gt=0, description="Questions that are read, wait or are answered at once.")
     max_uploads: int = Field(64, gt=0, description="Uploads that come in at once.")
+    max_partial_uploads: int = Field(256, gt=0, description="Resumable uploads that may be unfinished at once.")
+    upload_seconds: float = Field(
+        24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed."
+    )
 
     sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
     sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")

@@ -51,7 +51,7 @@ def routes() -> list[tuple[str, str, str]]:
         (method.upper(), path, operation.get("summary", ""))
         for path, operations in schema["paths"].items()
         for method, operation in operations.items()
-        if method in {"get", "post", "put", "patch", "delete", "head"}
+        if method in {"get", "post", "put", "patch", "delete", "head", "options"}
     ]
 
 

@@ -78,7 +78,7 @@ def test_the_openapi_document_is_whole() -> None:
             body = operation.get("requestBody", {}).get("content", {})
             assert all(content["examples"] for kind, content in body.items() if kind == "application/json"), path
             if path.startswith("/v1/"):
-                assert any(
+                assert method == "options" or any(
                     "application/problem+json" in answer.get("content", {}) for answer in operation["responses"].values()
                 ), (method, path)
     search = document["paths"]["/v1/search"]["post"]["requestBody"]["content"]
@@ -94,6 +94,8 @@ def test_the_contract_has_its_routes() -> None:
         "/v1/media/{item_id}",
         "/v1/media/{item_id}/content",
         "/v1/media/{item_id}/thumbnail",
+        "/v1/uploads",
+        "/v1/uploads/{upload_id}",
         "/v1/jobs",
         "/v1/jobs/{job_id}",
         "/v1/jobs/{job_id}/cancel",

@@ -1,0 +1,181 @@
+"""Uploads that resume after a break: tus 1.0, with creation, checksum, expiration and termination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api import tus
+from api.doors import DoorsDep
+from api.names import clean_name, clean_tags
+from api.openapi import answer_headers, piece_body, responses
+from api.pieces import held, receive, take_in
+from api.service import ServiceDep
+from mm.errors import (
+    ChecksumMismatch,
+    Conflict,
+    Gone,
+    Locked,
+    MediaError,
+    NotFound,
+    StorageFull,
+    TooLarge,
+    UnsupportedMedia,
+    UnsupportedVersion,
+    WrongContentType,
+)
+
+if TYPE_CHECKING:
+    from indexes.partial_info import PartialUpload
+
+router = APIRouter(prefix=tus.PREFIX, tags=["uploads"])
+
+MAX_LENGTH = (1 << 53) - 1  # numbers that JSON of any language holds
+Version = Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="The version of tus that is spoken.")]
+Digest = Annotated[str | None, Header(alias="Upload-Checksum", description="`sha256`, `sha1` or `md5`, a space, base64.")]
+TAKING_IN = (UnsupportedMedia, MediaError, TooLarge, StorageFull)
+"""How a file can be refused."""
+
+
+@router.options(
+    "",
+    summary="What is spoken here of tus",
+    status_code=204,
+    responses=answer_headers(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+)
+@router.options("/{upload_id}", include_in_schema=False, status_code=204)
+async def options(response: Response, service: ServiceDep) -> None:
+    """Version, extensions, checksum algorithms, and the largest file that is taken."""
+    response.headers["Tus-Version"] = tus.VERSION
+    response.headers["Tus-Extension"] = tus.EXTENSIONS
+    response.headers["Tus-Max-Size"] = str(service.settings.upload_bytes)
+    response.headers["Tus-Checksum-Algorithm"] = ",".join(tus.ALGORITHMS)
+
+
+@router.post(
+    "",
+    summary="Begin an upload that can resume",
+    status_code=201,
+    responses={
+        **answer_headers(201, "Location", "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created"),
+        **responses(*TAKING_IN, UnsupportedVersion, Locked, ChecksumMismatch),
+    },
+    openapi_extra=piece_body(required=False),
+)
+async def create(
+    request: Request,
+    response: Response,
+    service: ServiceDep,
+    doors: DoorsDep,
+    version: Version,
+    length: Annotated[int, Header(alias="Upload-Length", ge=0, le=MAX_LENGTH, description="Bytes of the whole file.")],
+    metadata: Annotated[
+        str, Header(alias="Upload-Metadata", description="`filename` and `tags` (with commas), their values in base64.")
+    ] = "",
+    checksum: Digest = None,
+) -> None:
+    """Answers where the upload is. The body may bring the first bytes, or all, as `application/offset+octet-stream`."""
+    named = tus.read_metadata(metadata)
+    name, tags = clean_name(named.get("filename", "")), clean_tags([named.get("tags", "")])
+    expected = None if checksum is None else tus.Checksum(checksum)
+    settings = service.settings
+    if length > settings.upload_bytes:
+        raise TooLarge(f"The file has {length:,} bytes; at most {settings.upload_bytes:,} are taken (MM_UPLOAD_BYTES).")
+    await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
+    partial = service.store.partial
+    info = await run_in_threadpool(partial.create, length, name, tags, metadata, settings.max_partial_uploads)
+    if tus.is_piece(request.headers) or length == 0:
+        async with held(service, info.id) as upload:
+            try:
+                with doors.uploads.enter():
+                    await receive(request, service, upload, expected)
+                if upload.info.is_complete:
+                    await run_in_threadpool(take_in, service, upload)
+            except BaseException:  # nobody was told where it is
+                upload.remove()
+                raise
+            info = upload.info
+    response.headers["Location"] = f"{tus.PREFIX}/{info.id}"
+    _tell(response, info)
+
+
+@router.head(
+    "/{upload_id}",
+    summary="How far an upload is",
+    responses={
+        **answer_headers(200, "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires", "Mm-Item", "Mm-Job"),
+        **responses(NotFound, Gone, UnsupportedVersion, Locked),
+    },
+)
+async def head(upload_id: str, response: Response, service: ServiceDep, version: Version) -> None:
+    """The bytes that are safely on disk. A request that still writes lets go first; the one who asks goes on in its place."""
+    info = await run_in_threadpool(service.store.partial.get, upload_id)
+    if not info.is_taken:
+        async with held(service, upload_id) as upload:
+            info = upload.info
+    response.headers["Upload-Length"] = str(info.length)
+    if info.metadata:
+        response.headers["Upload-Metadata"] = info.metadata
+    _tell(response, info)
+
+
+@router.patch(
+    "/{upload_id}",
+    summary="Send the next bytes of an upload",
+    status_code=204,
+    responses={
+        **answer_headers(204, "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created"),
+        **responses(*TAKING_IN, NotFound, Gone, Conflict, UnsupportedVersion, WrongContentType, Locked, ChecksumMismatch),
+    },
+    openapi_extra=piece_body(required=True),
+)
+async def patch(
+    upload_id: str,
+    request: Request,
+    response: Response,
+    service: ServiceDep,
+    doors: DoorsDep,
+    version: Version,
+    offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=MAX_LENGTH, description="Where the bytes belong.")],
+    checksum: Digest = None,
+) -> None:
+    """The piece with the last bytes takes the file in, as `POST /v1/media` does: `Mm-Item` and `Mm-Job` say what it became.
+
+    If the service fails in doing so, an empty piece at the end asks for it again.
+    """
+    tus.require_piece(request.headers)
+    expected = None if checksum is None else tus.Checksum(checksum)
+    with doors.uploads.enter():
+        async with held(service, upload_id) as upload:
+            if offset != upload.info.offset:
+                raise Conflict(f"The piece begins at byte {offset:,}; the upload goes on at {upload.info.offset:,}.")
+            await receive(request, service, upload, expected)
+            if upload.info.is_complete:
+                await run_in_threadpool(take_in, service, upload)
+            info = upload.info
+    _tell(response, info)
+
+
+@router.delete(
+    "/{upload_id}",
+    summary="End an upload",
+    status_code=204,
+    responses=responses(NotFound, Gone, UnsupportedVersion, Locked),
+)
+async def end(upload_id: str, service: ServiceDep, version: Version) -> None:
+    """Its bytes are removed; an item that it became stays."""
+    async with held(service, upload_id) as upload:
+        await run_in_threadpool(upload.remove)
+
+
+def _tell(response: Response, info: PartialUpload) -> None:
+    response.headers["Upload-Offset"] = str(info.offset)
+    response.headers["Upload-Expires"] = tus.http_date(info.expires_at)
+    response.headers["Cache-Control"] = "no-store"
+    if info.item_id is not None:
+        response.headers["Mm-Item"] = info.item_id
+        response.headers["Mm-Created"] = "true" if info.created else "false"
+    if info.job_id is not None:
+        response.headers["Mm-Job"] = info.job_id

@@ -1,0 +1,38 @@
+"""What is written down of an upload that comes in pieces."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import BaseModel, ConfigDict, Field
+
+UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
+INFO, DATA, LOCK, WANTED = "info.json", "bytes.part", "lock", "wanted"
+"""Files in the folder of an upload."""
+
+
+class PartialUpload(BaseModel):
+    """The `info.json` of an upload; replaced as a whole, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    length: int = Field(ge=0, description="Bytes of the whole file.")
+    offset: int = Field(0, ge=0, description="Bytes that are safely on disk.")
+    name: str
+    tags: list[str]
+    metadata: str = Field(description="As the caller sent it.")
+    expires_at: float = Field(description="Seconds of `time.time()`.")
+    sha256: str | None = Field(None, description="Of the whole file, once it is there.")
+    item_id: str | None = Field(None, description="The item that it became.")
+    job_id: str | None = None
+    created: bool = Field(False, description="Whether the item is new.")
+
+    @property
+    def is_complete(self) -> bool:
+        return self.offset == self.length
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it is an item; its bytes are then a blob."""
+        return self.item_id is not None
