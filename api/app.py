@@ -44,7 +44,15 @@ def create_app(settings: Settings) -> FastAPI:
                 raise
             yield
 
-    app = FastAPI(title="mm", summary=SUMMARY, version=mm.__version__, lifespan=lifespan, redoc_url=None, docs_url=None)
+    app = FastAPI(
+        title="mm",
+        summary=SUMMARY,
+        version=mm.__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+        docs_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, health, page):
         app.include_router(routes.router)
     app.mount("/static", page.files)

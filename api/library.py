@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from api.observe import current_request_id
 from api.present import item_of, job_of
 from indexes.files import locked
 from indexes.rows import NewItem
@@ -84,6 +85,7 @@ class Library:
                     fps=info.fps,
                     has_audio=info.has_audio,
                     tags=list(tags),
+                    request_id=current_request_id(),
                 )
             )
         self._metrics.uploads.labels("created" if created else "known").inc()

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+from indexes.rows import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from prometheus_client.core import Metric
+
+    from indexes.rows import Queue
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+WORK = {
+    "queue": "Time from an upload to the first work on it.",
+    "decode": "Time that the encoding of one chunk waited for its decoder.",
+    "encode": "Time that one chunk took, its decoding included.",
+}
+"""Histograms of the workers, by the name of their tally."""
+NOTHING = Tally([(math.inf, 0)], 0.0)
 
 
 class Metrics:
@@ -43,11 +58,31 @@ class Metrics:
         )
         self._library = Gauge("mm_library", "What the library holds.", ["what"], registry=self.registry)
         self._jobs = Gauge("mm_jobs", "Jobs by state.", ["state"], registry=self.registry)
+        self._chunks = Gauge("mm_chunks", "Parts of items that wait or are worked on.", ["state"], registry=self.registry)
+        self._oldest = Gauge("mm_oldest_job_seconds", "Age of the oldest job that nobody began.", registry=self.registry)
 
-    def render(self, library: Mapping[str, int], jobs: Mapping[str, int]) -> bytes:
-        """The exposition, with the gauges set to what holds now."""
+    def render(self, library: Mapping[str, int], jobs: Mapping[str, int], queue: Queue, work: Mapping[str, Tally]) -> bytes:
+        """The exposition, with the gauges set to what holds now, and what the workers added up."""
+        self._chunks.labels("waiting").set(queue.waiting_chunks)
+        self._chunks.labels("running").set(queue.running_chunks)
+        self._oldest.set(queue.oldest_seconds)
         for what, count in library.items():
             self._library.labels(what).set(count)
         for state, count in jobs.items():
             self._jobs.labels(state).set(count)
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + generate_latest(_Work(work))
+
+
+class _Work:
+    """The workers' numbers of this moment, as prometheus-client collects them."""
+
+    def __init__(self, work: Mapping[str, Tally]) -> None:
+        self._work = work
+
+    def collect(self) -> Iterator[Metric]:
+        for name, meaning in WORK.items():
+            tally = self._work.get(name, NOTHING)
+            buckets = [("+Inf" if math.isinf(bound) else str(bound), count) for bound, count in tally.buckets]
+            yield HistogramMetricFamily(f"mm_{name}_seconds", meaning, buckets=buckets, sum_value=tally.total)
+        media = self._work.get("media", NOTHING)
+        yield CounterMetricFamily("mm_encoded_media_seconds", "Seconds of video and sound that were encoded.", value=media.total)

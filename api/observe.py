@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 _ACCEPTED_ID = re.compile(r"[\w.\-]{1,64}", re.ASCII)  # anything else could forge log lines
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def current_request_id() -> str | None:
+    """Of the request that is being answered, in threads that work for it too."""
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
+
+
 class Observe:
     """ASGI middleware; sets `scope["request_id"]`."""
 
@@ -51,7 +60,8 @@ class Observe:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's template, not the path: ids would make one series an item.
         route = getattr(scope.get("route"), "path", "unmatched")
-        method = scope["method"]
+        # Callers may make methods up, and each would be a series too.
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.latency.labels(method, route).observe(seconds)
         if "refusal" in scope:

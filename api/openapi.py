@@ -99,10 +99,10 @@ HEADERS: dict[str, str] = {
 }
 
 
-def answer_headers(status: int, *names: str) -> dict[int | str, JSON]:
+def answer_headers(status: int, *names: str, **more: object) -> dict[int | str, JSON]:
     """An answer without a body that says everything in its headers."""
     headers = {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
-    return {status: {"description": "Done", "headers": headers}}
+    return {status: {"description": "Done", "headers": headers, **more}}
 
 
 def piece_body(*, required: bool) -> JSON:
@@ -124,6 +124,29 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def links(parameter: str, expression: str, *operations: str) -> JSON:
+    """Links from an answer to the operations that take the id in it."""
+    return {f"{name}_of_{parameter}": {"operationId": name, "parameters": {parameter: expression}} for name in operations}
+
+
+OF_ITEM = ("get_media", "get_content", "get_thumbnail", "delete_media")
+OF_JOB = ("get_job", "job_events", "cancel_job")
+UPLOAD_LINKS: JSON = {
+    "links": {**links("item_id", "$response.body#/item/id", *OF_ITEM), **links("job_id", "$response.body#/job/id", *OF_JOB)}
+}
+"""From the answer to an upload to what may be asked of its item and its job."""
+TAKEN_LINKS: JSON = {
+    "links": {
+        **links("item_id", "$response.header.Mm-Item", *OF_ITEM),
+        **links("job_id", "$response.header.Mm-Job", *OF_JOB),
+    }
+}
+"""The same from the answer that ends a resumable upload."""
+HIT_LINKS: JSON = {"links": links("item_id", "$response.body#/hits/0/item/id", *OF_ITEM[:-1])}
+LIST_LINKS: JSON = {"links": links("item_id", "$response.body#/items/0/id", *OF_ITEM)}
+JOB_LINKS: JSON = {"links": links("item_id", "$response.body#/item_id", *OF_ITEM)}
 
 
 def _document(app: FastAPI) -> JSON:

@@ -38,6 +38,7 @@ def job_of(row: JobRow) -> Job:
         error=row.error,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        request_id=row.request_id,
     )
 
 

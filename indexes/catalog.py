@@ -8,9 +8,10 @@ from indexes.chunks import ChunkRows
 from indexes.items import ItemRows
 from indexes.jobs import JobRows
 from indexes.moments import MomentRows
+from indexes.tallies import TallyRows
 
 
-class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, BeatRows, BrowseRows):
+class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, BeatRows, BrowseRows, TallyRows):
     """Every method is one transaction: all of it is seen, or nothing.
 
     Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.

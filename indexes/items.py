@@ -41,7 +41,7 @@ class ItemRows(Rows):
             job = session.scalar(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk.desc()).limit(1))
             if job is None or item.status not in {"processing", "ready"}:
                 item.status, item.error = "processing", None
-                job = self._insert_job(session, item)
+                job = self._insert_job(session, item, new.request_id)
             session.flush()
             return item_rows(session, [item])[0], job_row(job), created
 
@@ -150,7 +150,7 @@ class ItemRows(Rows):
             return other, False
         return item, True
 
-    def _insert_job(self, session: Session, item: Item) -> Job:
+    def _insert_job(self, session: Session, item: Item, request_id: str | None) -> Job:
         now = self._now()
         job = Job(
             id=f"job_{secrets.token_hex(12)}",
@@ -164,6 +164,7 @@ class ItemRows(Rows):
             updated_at=now,
             moved_at=now.timestamp(),
             rung_at=0.0,
+            request_id=request_id,
         )
         session.add(job)
         note_event(session, job)

@@ -26,6 +26,8 @@ class NewItem:
     fps: float
     has_audio: bool
     tags: Sequence[str] = ()
+    request_id: str | None = None
+    """Of the request that brought it, for the logs of the work on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ class JobRow:
     error: str | None
     created_at: datetime
     updated_at: datetime
+    request_id: str | None
+    """Of the request that brought it."""
 
     @property
     def final(self) -> bool:
@@ -206,3 +210,25 @@ class FoundEvidence:
     start: float
     end: float
     text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often values were at most so large, bound by bound, and their sum."""
+
+    buckets: Sequence[tuple[float, int]]
+    total: float
+
+    @property
+    def count(self) -> int:
+        return self.buckets[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for workers."""
+
+    waiting_chunks: int
+    running_chunks: int
+    oldest_seconds: float
+    """Age of the oldest job that nobody began; 0 without one."""

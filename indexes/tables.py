@@ -96,6 +96,8 @@ class Job(Table):
     moved_at: Mapped[float] = mapped_column(Double)
     """Seconds of `time.time()`, as are all of the following."""
     rung_at: Mapped[float] = mapped_column(Double)
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    """Of the request that brought it: what the API's log says of it and the workers' go together by this."""
 
 
 class JobEvent(Table):
@@ -178,3 +180,13 @@ class Worker(Table):
     __tablename__ = "workers"
     owner: Mapped[str] = mapped_column(primary_key=True)
     beat_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class Tally(Table):
+    """Values of one name that fell into one bucket; see `indexes.tallies`."""
+
+    __tablename__ = "tallies"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    bucket: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[float] = mapped_column(Double)

@@ -109,4 +109,5 @@ def job_row(job: Job) -> JobRow:
         error=job.error,
         created_at=job.created_at,
         updated_at=job.updated_at,
+        request_id=job.request_id,
     )

@@ -50,6 +50,7 @@ class Job(Model):
     error: str | None = None
     created_at: datetime
     updated_at: datetime
+    request_id: str | None = Field(None, description="Of the request that brought the file; names it in all logs.")
 
 
 class JobList(Model):

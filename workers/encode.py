@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mm.errors import SpaceMismatch
+import structlog
+
+from mm.errors import SpaceMismatch, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode import encode_chunk
 from workers.attempt import ChunkAttempt, quarantine_chunk
 from workers.lease import Interrupted, Lease
+from workers.logs import about
 from workers.progress import ChunkProgress
 from workers.ring import left_to_the_sweeper
 from workers.shards import write_segments
+from workers.timed import TimedReader
 
 if TYPE_CHECKING:
     from indexes.rows import ChunkRow
@@ -27,15 +33,30 @@ def encode(tools: Tools, chunk_pk: int) -> None:
     if chunk.attempts > tools.settings.max_attempts:  # those before ended with their process
         quarantine_chunk(catalog, chunk, tools.settings.max_attempts, chunk.error or "the worker was lost")
         return
-    with ChunkAttempt(tools, chunk):
-        _encode_leased(tools, chunk)
+    job = catalog.get_job(chunk.job_id)
+    if job is None:
+        return
+    with about(job), ChunkAttempt(tools, chunk):
+        timed = TimedReader(tools.reader)
+        started = time.monotonic()
+        waited = max(0.0, time.time() - job.created_at.timestamp())
+        _encode_leased(tools, chunk, timed)
+        seconds = time.monotonic() - started
         tools.worked()
+        structlog.get_logger().info(
+            "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
+        )
         if all(other.done for other in catalog.chunks(chunk.job_id)):
             with left_to_the_sweeper():
                 tools.bell.ring_finish(chunk.job_id)
+        tallies = {"encode": seconds, "decode": timed.seconds, "media": chunk.end - chunk.start}
+        if chunk.index == 0 and chunk.attempts == 1:
+            tallies["queue"] = waited
+        with suppress(Unavailable):  # a number, not the work
+            catalog.tally(tallies)
 
 
-def _encode_leased(tools: Tools, chunk: ChunkRow) -> None:
+def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
     catalog, settings = tools.store.catalog, tools.settings
     if chunk.space != tools.space.id:
         raise SpaceMismatch(f"The job was planned for {chunk.space}, this worker has {tools.space.id}: add the file again.")
@@ -48,7 +69,7 @@ def _encode_leased(tools: Tools, chunk: ChunkRow) -> None:
         progress(0.0)
         info = tools.reader.probe(path, item.name)
         span = Span(chunk.start, chunk.end)
-        segments = encode_chunk(tools.space, tools.reader, path, item.name, info, span, settings, progress)
+        segments = encode_chunk(tools.space, reader, path, item.name, info, span, settings, progress)
         shard_id = write_segments(tools.store.shards, tools.space.id, segments)
         if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
             raise Interrupted("lease lost")

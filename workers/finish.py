@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from indexes.rows import NewEvidence, NewSegment
 from mm.spaces.encode import EncodedSegment, encode_item_name
 from workers.attempt import JobAttempt
+from workers.logs import about
 from workers.shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -29,9 +32,11 @@ def finish(tools: Tools, job_id: str) -> None:
         item = catalog.get_item(job.item_id)
         if item is None:
             return
-        segments = read_segments(tools.store.shards, tools.space.id, shard_ids)
-        catalog.commit_item(job_id, with_name(tools, segments, item.name))
-        tools.worked()
+        with about(job):
+            segments = read_segments(tools.store.shards, tools.space.id, shard_ids)
+            catalog.commit_item(job_id, with_name(tools, segments, item.name))
+            tools.worked()
+            structlog.get_logger().info("job done", item=item.id, segments=len(segments))
 
 
 def with_name(tools: Tools, segments: list[NewSegment], name: str) -> list[NewSegment]:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import structlog
 from structlog.typing import Processor
 
+if TYPE_CHECKING:
+    from indexes.rows import JobRow
+
 _QUIET = ("celery", "kombu", "amqp", "alembic")
 """Libraries whose chatter is left out unless everything is wanted."""
+
+
+def about(job: JobRow) -> AbstractContextManager[None]:
+    """Inside, every line that is logged names the job and the request that brought it."""
+    return structlog.contextvars.bound_contextvars(job=job.id, request_id=job.request_id or "none")
 
 
 def configure_logs(level: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from mm.media import MediaReader
 from mm.media.cut import cut_chunks
 from mm.media.types import MediaInfo, Span
 from workers.attempt import JobAttempt
+from workers.logs import about
 from workers.ring import left_to_the_sweeper
 
 if TYPE_CHECKING:
@@ -32,12 +35,14 @@ def plan(tools: Tools, job_id: str) -> None:
         item = catalog.get_item(job.item_id)
         if item is None:
             return
-        path = tools.store.blobs.path(item.sha256)
-        info = tools.reader.probe(path, item.name)
-        spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
-        chunks = catalog.plan_job(job_id, tools.space.id, spans)
-        tools.worked()
-        ring_for(tools, chunks)
+        with about(job):
+            path = tools.store.blobs.path(item.sha256)
+            info = tools.reader.probe(path, item.name)
+            spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
+            chunks = catalog.plan_job(job_id, tools.space.id, spans)
+            tools.worked()
+            ring_for(tools, chunks)
+            structlog.get_logger().info("job planned", item=item.id, chunks=len(chunks))
 
 
 def ring_for(tools: Tools, chunks: Sequence[ChunkRow]) -> None:

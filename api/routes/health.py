@@ -41,8 +41,9 @@ def readyz(response: Response, service: ServiceDep) -> Readiness:
     responses={200: {"content": {"text/plain": {}}}, **responses(Unavailable)},
 )
 def get_metrics(service: ServiceDep) -> Response:
-    """Requests, uploads, searches, and what the library holds."""
-    counts = service.store.catalog.counts()
+    """Requests, uploads, searches, what waits, what the library holds, and how long all of its workers took."""
+    catalog = service.store.catalog
+    counts = catalog.counts()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
     jobs = {str(state): count for state, count in counts.jobs.items()}
-    return Response(service.metrics.render(library, jobs), media_type=metrics.CONTENT_TYPE)
+    return Response(service.metrics.render(library, jobs, catalog.queue(), catalog.tallies()), media_type=metrics.CONTENT_TYPE)

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api import sse
-from api.openapi import responses
+from api.openapi import JOB_LINKS, responses
 from api.present import event_of, job_of
 from api.service import Service, ServiceDep
 from mm.errors import Conflict, InvalidInput, NotFound
@@ -29,7 +29,7 @@ def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 
     return JobList(data=[job_of(row) for row in service.store.catalog.list_jobs(limit)])
 
 
-@router.get("/{job_id}", summary="One job", responses=responses(NotFound))
+@router.get("/{job_id}", summary="One job", responses={200: JOB_LINKS, **responses(NotFound)})
 def get_job(job_id: str, service: ServiceDep) -> Job:
     """Its state, how far it is, and why it failed if it did."""
     return job_of(_job(service, job_id))

@@ -12,7 +12,7 @@ from api.browse import Browse
 from api.doors import DoorsDep
 from api.imports import import_folder
 from api.names import content_disposition
-from api.openapi import JSON, json_body, responses, upload_body
+from api.openapi import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
 from api.present import item_of
 from api.ranges import serve_file
 from api.service import ServiceDep
@@ -30,7 +30,7 @@ UNTRUSTED = {
     "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-BYTES: JSON = {"content": {"application/octet-stream": {}}}
+BYTES: JSON = {"content": {f"{kind}/*": {} for kind in ("image", "video", "audio")}}
 WEBP: JSON = {"content": {"image/webp": {}}}
 
 
@@ -39,8 +39,8 @@ WEBP: JSON = {"content": {"image/webp": {}}}
     summary="Upload a picture, a sound or a video",
     status_code=202,
     responses={
-        200: {"model": Upload, "description": "The same bytes are an item already"},
-        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}},
+        200: {"model": Upload, "description": "The same bytes are an item already", **UPLOAD_LINKS},
+        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
         **responses(UnsupportedMedia, MediaError, TooLarge),
     },
     openapi_extra=upload_body(),
@@ -77,7 +77,7 @@ async def import_media(request: Request, service: ServiceDep, doors: DoorsDep) -
     return await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
 
 
-@router.get("", summary="List items, newest first or as `sort` says", responses=responses())
+@router.get("", summary="List items, newest first or as `sort` says", responses={200: LIST_LINKS, **responses()})
 def list_media(
     service: ServiceDep,
     browse: Annotated[Browse, Depends()],

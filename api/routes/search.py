@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from api.answers import answer, check
 from api.doors import DoorsDep
-from api.openapi import responses, search_body
+from api.openapi import HIT_LINKS, responses, search_body
 from api.questions import read_query
 from api.service import ServiceDep
 from mm.errors import MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
 @router.post(
     "",
     summary="Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once",
-    responses=responses(NotFound, UnsupportedMedia, MediaError, TooLarge, Unavailable),
+    responses={200: HIT_LINKS, **responses(NotFound, UnsupportedMedia, MediaError, TooLarge, Unavailable)},
     openapi_extra=search_body(
         words={"text": "a dog jumps over a fence", "k": 5},
         like={"like": {"item": "88431cd9653ccd539741b555fb0a46b6", "time": 12.5}},

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api import tus
 from api.doors import DoorsDep
 from api.names import clean_name, clean_tags
-from api.openapi import answer_headers, piece_body, responses
+from api.openapi import TAKEN_LINKS, answer_headers, piece_body, responses
 from api.pieces import held, receive, take_in
 from api.service import ServiceDep
 from mm.errors import (
@@ -46,7 +46,7 @@ TAKING_IN = (UnsupportedMedia, MediaError, TooLarge, StorageFull)
     responses=answer_headers(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
 )
 @router.options("/{upload_id}", include_in_schema=False, status_code=204)
-async def options(response: Response, service: ServiceDep) -> None:
+async def upload_options(response: Response, service: ServiceDep) -> None:
     """Version, extensions, checksum algorithms, and the largest file that is taken."""
     response.headers["Tus-Version"] = tus.VERSION
     response.headers["Tus-Extension"] = tus.EXTENSIONS
@@ -59,12 +59,12 @@ async def options(response: Response, service: ServiceDep) -> None:
     summary="Begin an upload that can resume",
     status_code=201,
     responses={
-        **answer_headers(201, "Location", "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created"),
+        **answer_headers(201, "Location", "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created", **TAKEN_LINKS),
         **responses(*TAKING_IN, UnsupportedVersion, Locked, ChecksumMismatch),
     },
     openapi_extra=piece_body(required=False),
 )
-async def create(
+async def begin_upload(
     request: Request,
     response: Response,
     service: ServiceDep,
@@ -109,7 +109,7 @@ async def create(
         **responses(NotFound, Gone, UnsupportedVersion, Locked),
     },
 )
-async def head(upload_id: str, response: Response, service: ServiceDep, version: Version) -> None:
+async def head_upload(upload_id: str, response: Response, service: ServiceDep, version: Version) -> None:
     """The bytes that are safely on disk. A request that still writes lets go first; the one who asks goes on in its place."""
     info = await run_in_threadpool(service.store.partial.get, upload_id)
     if not info.is_taken:
@@ -126,12 +126,12 @@ async def head(upload_id: str, response: Response, service: ServiceDep, version:
     summary="Send the next bytes of an upload",
     status_code=204,
     responses={
-        **answer_headers(204, "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created"),
+        **answer_headers(204, "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created", **TAKEN_LINKS),
         **responses(*TAKING_IN, NotFound, Gone, Conflict, UnsupportedVersion, WrongContentType, Locked, ChecksumMismatch),
     },
     openapi_extra=piece_body(required=True),
 )
-async def patch(
+async def send_piece(
     upload_id: str,
     request: Request,
     response: Response,
@@ -164,7 +164,7 @@ async def patch(
     status_code=204,
     responses=responses(NotFound, Gone, UnsupportedVersion, Locked),
 )
-async def end(upload_id: str, service: ServiceDep, version: Version) -> None:
+async def end_upload(upload_id: str, service: ServiceDep, version: Version) -> None:
     """Its bytes are removed; an item that it became stays."""
     async with held(service, upload_id) as upload:
         await run_in_threadpool(upload.remove)

@@ -1,126 +1,153 @@
-"""Requests made from the service's own OpenAPI document: every answer is one that the document has, and none is an error of ours.
+"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an error of ours, or undocumented.
 
-Ids that the service gave out are asked for again, so that requests meet what earlier ones made or deleted.
+Each operation alone, with good and bad values; then chains of operations along the document's links, so that requests meet what
+earlier ones made or deleted. Statuses, media types, headers and bodies of all answers are held against the document.
 """
 
 from __future__ import annotations
 
-import json
+import logging
+from collections import Counter
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+import schemathesis
+import structlog
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
+from hypothesis.stateful import run_state_machine_as_test
+from schemathesis.python.asgi import HOST, shutdown_lifespans
+from schemathesis.specs.openapi import checks
 
+import api.service
 from api.app import create_app
+from mm.models.text import TextTower
 from mm.settings import Settings
 from tests.api import media
+from tests.api.fuzz import WorkingBell, any_words
+from tests.api.tus import PIECE
+from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Running
+    from collections.abc import Iterator
+    from pathlib import Path
 
-DOCUMENT: dict[str, Any] = create_app(Settings()).openapi()
-OPERATIONS = [
-    (method, path, operation)
-    for path, operations in DOCUMENT["paths"].items()
-    for method, operation in operations.items()
-    if not path.endswith("/events")  # follows a job to its end
+pytestmark = [pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
+
+REQUESTS = 5000
+ALONE = 60
+"""Requests of each operation alone, where there are so many different ones."""
+CHAINS, STEPS = 10, 12
+"""Chains by one seed, and requests of one."""
+FILES = [media.picture(seed, (24, 16)) for seed in range(900, 906)] + [media.sound(0.05)]
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
 ]
-REQUESTS_PER_OPERATION = 100  # well over a thousand in all
-DEEPEST = 3
-
-TEXTS = st.one_of(
-    st.text(max_size=40),
-    st.sampled_from(["", " ", "\0", "../..", "0" * 32, "a" * 3000, "\U0001f600", "\u202e", "%2f", "NaN", "-1"]),
-)
-NUMBERS = st.one_of(st.integers(), st.sampled_from([0, -1, 2**31, 2**63, 10**400]), st.floats())
-ANYTHING: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=5,
+DOCUMENT = create_app(Settings()).openapi()
+OPERATIONS = [f"{method.upper()} {path}" for path, operations in DOCUMENT["paths"].items() for method in operations]
+QUIET = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    print_blob=False,
 )
 
-
-def of_schema(schema: dict[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values of the schema, and now and then of no schema at all."""
-    if "$ref" in schema:
-        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    if depth > DEEPEST:
-        return ANYTHING
-    if "anyOf" in schema:
-        good: st.SearchStrategy[Any] = st.one_of([of_schema(choice, depth + 1) for choice in schema["anyOf"]])
-    elif "enum" in schema:
-        good = st.sampled_from(schema["enum"])
-    elif schema.get("type") == "object":
-        fields = {name: of_schema(field, depth + 1) for name, field in schema.get("properties", {}).items()}
-        required = {name: fields.pop(name) for name in schema.get("required", []) if name in fields}
-        good = st.fixed_dictionaries(required, optional=fields)
-        strange = st.dictionaries(TEXTS, ANYTHING, max_size=1)
-        good = good | st.builds(lambda right, odd: {**right, **odd}, good, strange)
-    elif schema.get("type") == "array":
-        good = st.lists(of_schema(schema.get("items", {}), depth + 1), max_size=3)
-    else:
-        kinds = {
-            "integer": st.integers(-2, 30) | NUMBERS,
-            "number": st.floats(0, 1) | NUMBERS,
-            "string": TEXTS,
-            "boolean": st.booleans(),
-            "null": st.none(),
-        }
-        good = kinds.get(schema.get("type", ""), ANYTHING)
-    return st.one_of(good, good, good, good, ANYTHING)
+files = st.sampled_from(FILES) | st.binary(max_size=200)
+for kind in ("application/octet-stream", PIECE):
+    schemathesis.openapi.media_type(kind, files)
+schemathesis.openapi.format("binary", files)
 
 
-def as_text(value: object) -> str:
-    """A value as a parameter carries it."""
-    return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace").decode()
+@pytest.fixture(scope="module")
+def seen() -> Counter[int]:
+    """Answers by status, over all tests of this file."""
+    return Counter()
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=[f"{method} {path}" for method, path, _ in OPERATIONS])
-def test_every_answer_is_documented_and_none_is_an_error_of_ours(
-    api: Running, method: str, path: str, operation: dict[str, Any]
-) -> None:
-    upload = api.upload(media.picture(900), "fuzz.png").json()
-    known = {"item_id": [upload["item"]["id"]], "job_id": [upload["job"]["id"]], "model_id": ["lite", "lite@1"]}
-    bodies = operation.get("requestBody", {}).get("content", {})
-    seen: set[int] = set()
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Any]:
+    """The document of a service, asked in this process, that has a few items, and whose jobs end."""
+    home = with_graphs(tmp_path_factory.mktemp("fuzz"), graphs)
+    (home / "import").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api.service, "Bell", WorkingBell)
+        patch.setattr(TextTower, "embed", any_words)
+        app = create_app(Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST))
+        yield schemathesis.openapi.from_asgi("/openapi.json", app)
+    shutdown_lifespans()
 
-    @settings(
-        max_examples=REQUESTS_PER_OPERATION,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.data())
-    def ask(data: st.DataObject) -> None:
-        target, params, headers = path, [], {}
-        for parameter in operation.get("parameters", []):
-            name, values = parameter["name"], of_schema(parameter["schema"])
-            if parameter["in"] == "path":
-                value = as_text(data.draw(st.sampled_from(known[name]) | TEXTS))
-                target = target.replace(f"{{{name}}}", quote(value, safe=""))
-            elif parameter["in"] == "query" and data.draw(st.booleans()):
-                drawn = data.draw(values)
-                params += [(name, as_text(value)) for value in (drawn if isinstance(drawn, list) else [drawn])]
-        body = data.draw(st.binary(max_size=200))
-        kind = data.draw(st.sampled_from([*bodies, "text/plain"])) if bodies else None
-        if kind == "application/json":
-            body = json.dumps(data.draw(of_schema(bodies[kind]["schema"]))).encode()
-        if kind is not None:
-            headers["Content-Type"] = kind
-        # The client's hook holds every status against the document.
-        content = body if bodies else None
-        answer = api.client.request(method.upper(), target, params=params, headers=headers, content=content)
-        seen.add(answer.status_code)
-        assert answer.status_code < 500 or (answer.status_code == 503 and path == "/readyz"), answer.text
-        if answer.status_code >= 400 and answer.status_code != 503:
-            assert answer.headers["content-type"] == "application/problem+json"
-            problem = answer.json()
-            assert problem["status"] == answer.status_code
-            assert problem["detail"]
-            assert problem["request_id"] == answer.headers["x-request-id"]
 
-    ask()
-    assert seen
+@pytest.fixture(autouse=True)
+def _no_logs(_default_logs: None) -> None:
+    """Thousands of lines that nobody reads take longer than the requests."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def held_against_the_document(case: Any, response: Any, seen: Counter[int]) -> None:
+    seen[response.status_code] += 1
+    if response.status_code == 503 and case.operation.path == "/readyz":  # no worker, no broker
+        return
+    case.validate_response(response, checks=CHECKS)
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_each_operation_alone(schema: Any, seen: Counter[int], label: str) -> None:
+    (operation,) = [found.ok() for found in schema.get_all_operations() if found.ok().label == label]
+    takes_something = operation.definition.raw.keys() & {"parameters", "requestBody"}
+    for mode in schemathesis.GenerationMode:
+        if mode.is_negative and not takes_something:
+            continue
+
+        @settings(QUIET, max_examples=ALONE)
+        @given(operation.as_strategy(generation_mode=mode))
+        def ask(case: Any) -> None:
+            held_against_the_document(case, case.call(), seen)
+
+        ask()
+
+
+def test_chains_of_operations(schema: Any, seen: Counter[int]) -> None:
+    """Behind the others of this file, so many that all of them together are `REQUESTS`."""
+    followed: Counter[str] = Counter()
+    failures: list[BaseException] = []
+
+    class Chain(schema.as_state_machine()):  # type: ignore[misc]
+        def before_call(self, case: Any) -> None:
+            """Resumable uploads whose lengths and places fit now and then; alone, they had every other."""
+            if isinstance(case.body, bytes) and case.operation.path.startswith("/v1/uploads"):
+                case.headers["Upload-Length"] = str(len(case.body))
+                case.headers["Upload-Offset"] = "0"
+                case.headers["Tus-Resumable"] = "1.0.0"
+
+        def validate_response(self, response: Any, case: Any, **kwargs: Any) -> None:
+            if response.status_code < 300:
+                followed[case.operation.path] += 1
+            try:
+                held_against_the_document(case, response, seen)
+            except BaseException as failure:
+                failures.append(failure)
+                raise
+
+    for number in count():
+        # What earlier chains left decides what later ones can do, which Hypothesis takes for a strategy that changes its mind:
+        # it then ends the run, and the next one begins with another seed.
+        with suppress(FlakyStrategyDefinition):
+            run_state_machine_as_test(
+                seed(number)(Chain), settings=settings(QUIET, derandomize=False, max_examples=CHAINS, stateful_step_count=STEPS)
+            )
+        assert not failures, failures
+        if seen.total() >= REQUESTS:
+            break
+    ids = {"/v1/media/{item_id}", "/v1/jobs/{job_id}", "/v1/uploads/{upload_id}"}
+    assert {*ids, "/v1/uploads", "/v1/search"} <= set(followed), "links lead to what is there"
+    assert {200, 201, 202, 204, 400, 404, 409} <= set(seen)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
 from api.readiness import WORK_SECONDS
+from mm.media.types import Span
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import Running, running
@@ -102,3 +106,39 @@ def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:
     assert 'mm_jobs{state="queued"}' in text
     assert 'mm_library{what="items"}' in text
     assert "/v1/media/" + "0" * 8 not in text
+
+
+def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: Running) -> None:
+    catalog = api.service.store.catalog
+    job_id = api.upload(media.picture(203)).json()["job"]["id"]
+    before = scraped(api)
+    assert before["mm_oldest_job_seconds"] > 0
+    (chunk,) = catalog.plan_job(job_id, api.service.space.id, [Span(0.0, 0.0)])
+    assert scraped(api)["mm_chunks", "waiting"] == before["mm_chunks", "waiting"] + 1
+    catalog.lease_chunk(chunk.pk, "w", 60.0)
+    assert scraped(api)["mm_chunks", "running"] == before["mm_chunks", "running"] + 1
+    catalog.cancel_job(job_id)
+    for seconds in (0.2, 0.25, 3.0, 1e6):
+        catalog.tally({"decode": seconds, "encode": 2 * seconds, "media": 10.0})
+    after = scraped(api)
+    assert after["mm_decode_seconds_count"] - before.get("mm_decode_seconds_count", 0) == 4
+    assert after["mm_decode_seconds_sum"] - before["mm_decode_seconds_sum"] == pytest.approx(1e6 + 3.45)
+    assert after["mm_decode_seconds_bucket", "0.25"] - before.get(("mm_decode_seconds_bucket", "0.25"), 0) == 2
+    assert after["mm_decode_seconds_bucket", "5.0"] - before.get(("mm_decode_seconds_bucket", "5.0"), 0) == 3
+    assert after["mm_encoded_media_seconds_total"] - before["mm_encoded_media_seconds_total"] == 40
+    assert "mm_queue_seconds_count" in after
+
+
+def scraped(api: Running) -> dict[str | tuple[str, ...], float]:
+    """Samples by name, or by name and the values of their labels."""
+    families = text_string_to_metric_families(api.client.get("/metrics").text)
+    samples = [sample for family in families for sample in family.samples]
+    return {(sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value for sample in samples}
+
+
+def test_methods_that_callers_make_up_are_one_series(api: Running) -> None:
+    for method in ("FROB", "NICATE"):
+        api.client.request(method, "/healthz")
+    text = api.client.get("/metrics").text
+    assert 'method="other"' in text
+    assert "FROB" not in text

@@ -1,0 +1,73 @@
+"""How long the steps of the work take, added up by all workers, and how much of it waits.
+
+Workers come and go, fork, and are replaced, so none of them keeps numbers that somebody could ask it for: a step that ends adds
+to a few rows, and whoever shows metrics reads those. The numbers grow for as long as the library lives.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import accumulate
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from indexes.rows import Queue, Tally
+from indexes.tables import Chunk, Job
+from indexes.tables import Tally as TallyTable
+from indexes.transactions import NOT_FINAL, Rows
+
+BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, math.inf)
+"""Upper ends of the buckets, in seconds. The rows know them by their place: other bounds need other names."""
+
+
+class TallyRows(Rows):
+    def tally(self, values: Mapping[str, float]) -> None:
+        """Add one value to each of the tallies named."""
+        with self._database.write() as session:
+            for name, value in sorted(values.items()):
+                bucket = bisect_left(BOUNDS, value)
+                row = (TallyTable.name == name, TallyTable.bucket == bucket)
+                added = (
+                    update(TallyTable)
+                    .where(*row)
+                    .values(count=TallyTable.count + 1, total=TallyTable.total + value)
+                    .returning(TallyTable.bucket)
+                )
+                if session.execute(added).first() is not None:
+                    continue
+                try:
+                    with session.begin_nested():
+                        session.add(TallyTable(name=name, bucket=bucket, count=1, total=value))
+                except IntegrityError:  # two first values at once, on a database that lets two write
+                    session.execute(added)
+
+    def tallies(self) -> dict[str, Tally]:
+        """Every tally that has a value, by name."""
+        counts: dict[str, list[int]] = {}
+        totals: dict[str, float] = {}
+        with self._database.read() as session:
+            for row in session.scalars(select(TallyTable).order_by(TallyTable.name, TallyTable.bucket)):
+                counts.setdefault(row.name, [0] * len(BOUNDS))[row.bucket] = row.count
+                totals[row.name] = totals.get(row.name, 0.0) + row.total
+        return {
+            name: Tally(list(zip(BOUNDS, accumulate(of_name), strict=True)), totals[name]) for name, of_name in counts.items()
+        }
+
+    def queue(self) -> Queue:
+        """What waits just now."""
+        now = self._clock()
+        unfinished = (
+            select(func.count())
+            .select_from(Chunk)
+            .join(Job, Job.pk == Chunk.job_pk)
+            .where(Job.state.in_(NOT_FINAL), Chunk.done.is_(False))
+        )
+        with self._database.read() as session:
+            running = session.execute(unfinished.where(Chunk.leased_until > now)).scalar_one()
+            waiting = session.execute(unfinished.where(Chunk.leased_until <= now)).scalar_one()
+            oldest = session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
+        age = 0.0 if oldest is None else max(0.0, (self._now() - oldest).total_seconds())
+        return Queue(waiting, running, age)

@@ -1,0 +1,42 @@
+"""One id from the request to the worker that does the work: in the answer, the job, and the logs of both."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from indexes.tallies import BOUNDS
+from tests.api import media
+from tests.api.conftest import running
+from tests.workers.conftest import Home
+from tests.workers.process import WorkerProcess, wait_for
+
+if TYPE_CHECKING:
+    import pytest
+
+REQUEST_ID = "from-the-phone.7"
+
+
+def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metrics(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = home.settings.root.parent / "worker.log"
+    with running(home.settings) as api, WorkerProcess(home.settings, log):
+        answer = api.client.post("/v1/media", content=media.picture(1), headers={"X-Request-ID": REQUEST_ID})
+        job = answer.json()["job"]
+        assert (answer.headers["x-request-id"], job["request_id"]) == (REQUEST_ID, REQUEST_ID)
+        wait_for(lambda: home.job(job["id"]).state == "done", "the job is done", 60)
+        assert api.client.get(f"/v1/jobs/{job['id']}").json()["request_id"] == REQUEST_ID
+        again = api.client.post("/v1/media", content=media.picture(1)).json()["job"]
+        assert again["request_id"] == REQUEST_ID, "the job is still the first request's"
+        metrics = api.client.get("/metrics").text
+    lines = [line for line in log.read_text().splitlines() if f"request_id={REQUEST_ID}" in line]
+    assert {event for line in lines for event in re.findall(r'event="?([a-z ]+)', line)} >= {
+        "job planned",
+        "chunk encoded",
+        "job done",
+    }
+    assert all(f"job={job['id']}" in line for line in lines)
+    for name in ("queue", "decode", "encode"):
+        assert f"mm_{name}_seconds_count 1.0" in metrics
+        assert home.store.catalog.tallies()[name].buckets[-1] == (BOUNDS[-1], 1)
