@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from mm.cli.progress import Progress
+from mm.cli.progress import Progress, Report
+from mm.cli.remembered import Remembered
 from mm.cli.text import about, clean
 from mm.client import Client
 from mm.errors import MMError, Unavailable
@@ -26,17 +27,31 @@ class Ingest:
         self._progress = progress
         self._as_json = as_json
         self._sent: list[tuple[Path, Upload]] = []
+        self._remembered = Remembered()
 
     def send(self, paths: Iterable[Path]) -> None:
         """Upload every file. Raises `Unavailable` when the service is gone; any other error is the file's own."""
         for path in files_below(paths):
             with self._progress.task(clean(path.name)) as report:
                 try:
-                    self._sent.append((path, self._client.add(path, tags=self._tags, on_progress=report)))
+                    self._sent.append((path, self._send(path, report)))
                 except Unavailable:
                     raise
                 except MMError as error:
+                    self._remembered.forget(path, self._tags)
                     self._refused(path, error)
+
+    def _send(self, path: Path, report: Report) -> Upload:
+        """An interruption leaves the note of where the beginning is; an answer, good or bad, removes it."""
+        upload = self._client.add(
+            path,
+            tags=self._tags,
+            on_progress=report,
+            upload=self._remembered.find(path, self._tags),
+            on_upload=lambda where: self._remembered.note(path, self._tags, where),
+        )
+        self._remembered.forget(path, self._tags)
+        return upload
 
     def follow(self) -> None:
         """Wait for the work on everything that was sent."""

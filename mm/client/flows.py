@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from mm.client.events import Feed
 from mm.client.replies import read, read_bytes
+from mm.client.resumable import LARGE_BYTES, send_resumable
 from mm.client.steps import Body, Flow, Part, Send, Source
 from mm.errors import Conflict, InvalidInput
 from mm.schemas import (
@@ -51,8 +52,13 @@ def add(
     tags: Sequence[str] = (),
     wait: bool = False,
     on_progress: OnProgress | None = None,
+    upload: str | None = None,
+    on_upload: Callable[[str], None] | None = None,
 ) -> Flow[Upload]:
     """Send a file, streamed from disk; bytes need a `name`. With `wait`, return when it can be searched.
+
+    A large file goes on where it was when the connection breaks. `on_upload` hears where its beginning is; given as `upload` to
+    a later call with the same file, only the rest is sent.
 
     Raises `UnsupportedMedia`, `MediaError`, `TooLarge` when it is refused; with `wait`, `Conflict` when the work on it failed.
     """
@@ -63,14 +69,20 @@ def add(
         if on_progress is not None:
             on_progress(count / max(size, 1), UPLOADING)
 
-    reply = yield from Send("POST", "/v1/media", params={"name": name, "tag": list(tags)}, body=Body(file, size, sent))
-    upload = read(reply, Upload)
+    if size >= LARGE_BYTES or upload is not None:
+        taken = yield from send_resumable(file, size, name, tags, sent, upload, on_upload)
+        item_id, job_id = taken.headers["mm-item"], taken.headers.get("mm-job", "")
+        created = taken.headers.get("mm-created") == "true"
+        done = Upload(item=(yield from item(item_id)), job=(yield from job(job_id)), created=created)
+    else:
+        query = {"name": name, "tag": list(tags)}
+        done = read((yield from Send("POST", "/v1/media", params=query, body=Body(file, size, sent))), Upload)
     if not wait:
-        return upload
-    job = yield from wait_for(upload.job.id, on_progress=on_progress)
-    if job.state != "done":
-        raise Conflict(f"{upload.item.name} is {job.state}: {job.error or 'the service gives no reason.'}")
-    return Upload(item=(yield from item(upload.item.id)), job=job, created=upload.created)
+        return done
+    ended = yield from wait_for(done.job.id, on_progress=on_progress)
+    if ended.state != "done":
+        raise Conflict(f"{done.item.name} is {ended.state}: {ended.error or 'the service gives no reason.'}")
+    return Upload(item=(yield from item(done.item.id)), job=ended, created=done.created)
 
 
 def import_folder(folder: str, *, tags: Sequence[str] = ()) -> Flow[ImportResponse]:

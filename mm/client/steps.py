@@ -38,6 +38,7 @@ class Reply:
     status: int
     media_type: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
 
 class Stream:
@@ -57,11 +58,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A file as the whole body, streamed. `on_sent` hears the bytes sent so far."""
+    """`size` bytes of a file from `start` on as the whole body, streamed. `on_sent` hears how far in the file it is."""
 
     source: Path | bytes
     size: int
     on_sent: Callable[[int], None] | None = None
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def headers_of(step: Send) -> dict[str, str]:
     """The step's headers, and the length of its body: the service refuses what is too large before it is sent."""
     if step.body is None:
         return dict(step.headers)
-    return {**step.headers, "Content-Type": "application/octet-stream", "Content-Length": str(step.body.size)}
+    return {"Content-Type": "application/octet-stream", **step.headers, "Content-Length": str(step.body.size)}
 
 
 @contextmanager
@@ -97,24 +97,25 @@ def opened(parts: Sequence[Part]) -> Iterator[list[tuple[str, tuple[str, bytes |
 
 def blocks(body: Body) -> Iterator[bytes]:
     """The bytes of a body, never all in memory; `on_sent` hears of each block."""
-    sent = 0
-    for block in _read(body.source):
+    sent = body.start
+    for block in _read(body.source, body.start):
         yield block
         sent += len(block)
         if body.on_sent is not None:
             body.on_sent(sent)
 
 
-def _read(source: Path | bytes) -> Iterator[bytes]:
+def _read(source: Path | bytes, start: int) -> Iterator[bytes]:
     if isinstance(source, bytes):
-        view = memoryview(source)
+        view = memoryview(source)[start:]
         yield from (bytes(view[start : start + BLOCK_BYTES]) for start in range(0, len(view), BLOCK_BYTES))
         return
     with source.open("rb") as file:
+        file.seek(start)
         while block := file.read(BLOCK_BYTES):
             yield block
 
 
 def reply_of(response: httpx2.Response, body: bytes) -> Reply:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Reply(str(response.url), response.status_code, media_type, body)
+    return Reply(str(response.url), response.status_code, media_type, body, dict(response.headers))

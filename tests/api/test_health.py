@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,9 +17,6 @@ from tests.api.conftest import Running, running
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from tests.workers.process import wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_alive(api: Running) -> None:
@@ -142,3 +140,9 @@ def test_methods_that_callers_make_up_are_one_series(api: Running) -> None:
     text = api.client.get("/metrics").text
     assert 'method="other"' in text
     assert "FROB" not in text
+
+
+def test_the_page_on_metrics_names_each_and_no_other(api: Running) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    shown = set(re.findall(r"^# TYPE (mm_\w+)", api.client.get("/metrics").text, re.M))
+    assert set(re.findall(r"^\| `(mm_\w+)`", page, re.M)) == {name for name in shown if not name.endswith("_created")}
