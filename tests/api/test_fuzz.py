@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
 
 REQUESTS = 5000
-ALONE = 60
+ALONE = 90
 """Requests of each operation alone, where there are so many different ones."""
 CHAINS, STEPS = 10, 12
 """Chains by one seed, and requests of one."""
