@@ -1,4 +1,4 @@
-"""In: bytes, vectors and rows. Out: the library: items, jobs, moments, and an exact search over them.
+"""In: bytes, vectors and rows. Out: the library: items, jobs, moments, and a search over them.
 
 Must not know how media is decoded or encoded, how work is queued, or HTTP.
 """

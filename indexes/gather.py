@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from indexes.parts import BLOCK, KindRows, Segments
+from indexes.kinds import BLOCK, KindRows
+from indexes.parts import Segments
 from mm.errors import Corrupt, SpaceMismatch
 from mm.schemas import EvidenceKind
 

@@ -1,7 +1,8 @@
 """The index of one space on disk, `MM_HOME/index/<space>/`: a cache of what the catalog and the shards say.
 
 One process at a time writes, under a lock; any number read. Parts are never changed: small ones are merged into larger ones, as
-in a log-structured merge tree, and the manifest says which ones count.
+in a log-structured merge tree, and the manifest says which ones count. A merge takes seconds; it is made beside the index, under
+a lock of its own, so that what is new does not wait for it.
 """
 
 from __future__ import annotations
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
     from indexes.store import Store
     from mm.spaces.types import SpaceId
 
+PART, MERGING = "part-", "merging-"
+"""Beginnings of the names of parts, and of those that are still being merged."""
 SMALL = 8192
 """Pieces of evidence below which a part is small; a new part usually is."""
-FULL = 32768
-"""Pieces of evidence from which a part is never merged again, so that no merge takes long."""
+STEP = 32768
+"""Pieces of evidence that are added in one step, where more are new."""
+FULL = 131072
+"""Pieces of evidence from which a part is never merged again: each search costs a little for each part, each merge memory."""
 FANOUT = 4
-"""Parts of one size class that are merged into one."""
+"""Parts of one size class that are merged into one, and how many times larger the next class is."""
 PUBLICATIONS = 1000
 """Publications asked for at once."""
 WORN = 0.1
@@ -47,6 +52,7 @@ class Index:
         self._space = space
         self.folder = store.settings.root / "index" / str(space)
         self._lock = store.settings.root / "locks" / f"index-{space}.lock"
+        self._merge_lock = store.settings.root / "locks" / f"merge-{space}.lock"
         self._catalog_id = store.catalog.identity()
         self._opened: dict[str, Part] = {}
 
@@ -115,8 +121,13 @@ class Index:
             self._publish(manifest.model_copy(update={"parts": tuple(healthy)}))
 
     def merge(self, seconds: float) -> bool:
-        """Merge parts, or write one anew without its dead. Returns whether that was due. Raises `Corrupt`, `Unavailable`."""
-        with self._writing(seconds):
+        """Merge parts, or write one anew without its dead. Returns whether that was due. Raises `Corrupt`, `Unavailable`.
+
+        Others may write meanwhile. What they bury stays noted; a part that they replace is not brought back.
+        """
+        with locked(self._merge_lock, seconds), naming_disk_errors(self.folder):
+            for path in self.folder.glob(f"{MERGING}*"):  # a merge that crashed: nobody else merges now
+                shutil.rmtree(path, ignore_errors=True)
             manifest = self.read(self._store.catalog.head())
             if manifest is None:
                 return False
@@ -126,13 +137,27 @@ class Index:
             due = _due(manifest.parts) or [entry for entry in manifest.parts if worn.get(entry.name, 0.0) > WORN][:1]
             if not due:
                 return False
-            merged: list[PartEntry] = []
+            merged: PartEntry | None = None
             if any(worn.get(entry.name, 0.0) < 1.0 for entry in due):
-                merged = [self._write(lambda folder: merge_parts(folder, [parts[entry.name] for entry in due], dead))]
-            kept = [entry for entry in manifest.parts if entry not in due]
-            left = {int(seq) for entry in kept for seq in parts[entry.name].segments.item_seq}
-            self._publish(manifest.model_copy(update={"parts": (*kept, *merged), "dead": manifest.dead & left}))
+                sources = [parts[entry.name] for entry in due]
+                merged = self._write(lambda folder: merge_parts(folder, sources, dead), MERGING)
+            with self._writing(seconds):
+                self._replace(due, merged)
             return True
+
+    def _replace(self, due: Sequence[PartEntry], merged: PartEntry | None) -> None:
+        """Let what was merged stand for its parts, unless one of them is no more."""
+        manifest = self.read(self._store.catalog.head())
+        if manifest is None or any(entry not in manifest.parts for entry in due):
+            return
+        kept = [entry for entry in manifest.parts if entry not in due]
+        if merged is not None:
+            named = merged.model_copy(update={"name": merged.name.replace(MERGING, PART)})
+            (self.folder / merged.name).rename(self.folder / named.name)
+            kept.append(named)
+        parts = self.open(manifest.model_copy(update={"parts": tuple(kept)}))
+        left = {int(seq) for part in parts for seq in part.segments.item_seq} if manifest.dead else set()
+        self._publish(manifest.model_copy(update={"parts": tuple(kept), "dead": manifest.dead & left}))
 
     @contextmanager
     def _writing(self, seconds: float) -> Iterator[None]:
@@ -147,8 +172,8 @@ class Index:
         gathered = gather(self._store.catalog, self._store.shards, self._space, batch)
         return [] if gathered is None else [self._write(lambda folder: write_part(folder, *gathered))]
 
-    def _write(self, write: Callable[[Path], WrittenPart]) -> PartEntry:
-        name = f"part-{secrets.token_hex(8)}"
+    def _write(self, write: Callable[[Path], WrittenPart], prefix: str = PART) -> PartEntry:
+        name = f"{prefix}{secrets.token_hex(8)}"
         written = write(self.folder / name)
         return PartEntry(name=name, evidence=written.evidence, files=written.files)
 
@@ -156,7 +181,7 @@ class Index:
         """Make a state the one on disk, and remove the parts of all others: what readers have open stays open."""
         write_manifest(self.folder, manifest)
         names = {entry.name for entry in manifest.parts}
-        for path in self.folder.glob("part-*"):
+        for path in self.folder.glob(f"{PART}*"):
             if path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)
         for path in self.folder.glob(f"*{TEMPORARY}"):
@@ -173,19 +198,25 @@ class Index:
 
 
 def _batch(published: Sequence[Publication]) -> list[Publication]:
-    """The first so many that make a full part."""
+    """The first so many that make one step."""
     evidence = 0
     for number, publication in enumerate(published, 1):
         evidence += publication.evidence
-        if evidence >= FULL:
+        if evidence >= STEP:
             return list(published[:number])
     return list(published)
 
 
 def _due(parts: Sequence[PartEntry]) -> list[PartEntry]:
-    """Parts of one size class that are to become one: all small ones, or a few of middle size."""
+    """Parts of one size class that are to become one: all small ones, or a few of another class, up to a full part."""
     small = [entry for entry in parts if entry.evidence < SMALL]
-    middle = [entry for entry in parts if SMALL <= entry.evidence < FULL]
     if len(small) >= FANOUT:
         return small
-    return middle[:FANOUT] if len(middle) >= FANOUT else []
+    least = SMALL
+    while least < FULL:
+        some = [entry for entry in parts if least <= entry.evidence < min(least * FANOUT, FULL)]
+        if len(some) >= FANOUT:
+            sizes = np.cumsum([entry.evidence for entry in some[:FANOUT]])
+            return some[: 1 + int(np.searchsorted(sizes[:-1], FULL))]
+        least *= FANOUT
+    return []

@@ -12,27 +12,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from mm.errors import Corrupt, SpaceMismatch
+from indexes.codes import Axes, Codes, make_codes, read_codes, wants_codes
+from indexes.kinds import BLOCK, Keys, KindIndex, KindRows, Mask
+from mm.errors import Corrupt
 from mm.schemas import EvidenceKind
 
-if TYPE_CHECKING:
-    from mm.spaces.types import Vector
-
 ROWS = "rows.safetensors"
-BLOCK = 8192
-"""Vectors that are turned into float32 at once."""
+VECTORS, CODES = ".faiss", ".codes"
+"""Endings of the files of a kind."""
+AXES = ("mean", "directions", "spread", "lost")
 TOUCH_SECONDS = 1e-3
 """Segments of one shot at most this far apart touch."""
-
-Mask = npt.NDArray[np.bool_]
-Keys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +57,24 @@ class Segments:
         )
         return joined
 
+    @cached_property
+    def _order(self) -> npt.NDArray[np.intp]:
+        return np.argsort(self.item_pk, kind="stable")
+
+    @cached_property
+    def _sorted_pk(self) -> Keys:
+        return self.item_pk[self._order]
+
+    def picks(self, chosen: Keys) -> Mask:
+        """(I,) which items are among those with some keys, which are sorted."""
+        picked = np.zeros(len(self.item_pk), dtype=np.bool_)
+        if len(picked):
+            first, last = np.searchsorted(chosen, self._sorted_pk[[0, -1]] + [0, 1])
+            near = chosen[first:last]
+            at = np.searchsorted(self._sorted_pk, near)
+            picked[self._order[at[self._sorted_pk[at] == near]]] = True
+        return picked
+
     def select(self, items: Mask) -> tuple[Segments, Mask]:
         """The segments of some items, and which they are."""
         kept = items[self.item]
@@ -67,75 +82,6 @@ class Segments:
         return Segments(
             self.item_pk[items], self.item_seq[items], number[self.item[kept]], self.start[kept], self.end[kept], self.shot[kept]
         ), kept
-
-
-@dataclass(frozen=True, eq=False)
-class KindRows:
-    """N pieces of evidence of one kind, in the order of their segments."""
-
-    pk: Keys
-    """(N,) keys in the catalog."""
-    segment: npt.NDArray[np.int32]
-    """(N,) which segment of the part."""
-
-
-class KindIndex:
-    """The vectors (N, D) of one kind, searched by FAISS."""
-
-    def __init__(self, rows: KindRows, vectors: Any, longest: float) -> None:
-        """`vectors` is a `faiss.Index`, `longest` the norm of its longest vector."""
-        self.rows = rows
-        self.longest = longest
-        self._vectors = vectors
-
-    def __len__(self) -> int:
-        return len(self.rows.pk)
-
-    @property
-    def dim(self) -> int:
-        return int(self._vectors.d)
-
-    def top(self, weight: Vector, count: int, mask: Mask | None) -> tuple[Keys, npt.NDArray[np.float32]]:
-        """Rows with the largest inner products, and these, largest first; fewer than `count` if no more pass the mask (N,)."""
-        faiss = _faiss()
-        parameters = None
-        if mask is not None:
-            bits = np.packbits(mask, bitorder="little")
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        products, rows = self._vectors.search(self._query(weight), min(count, len(self)), params=parameters)
-        found = rows[0] >= 0
-        return rows[0][found], products[0][found]
-
-    def best(self, weight: Vector, segments: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], Keys]:
-        """For each of some segments the largest inner product and its row; -inf and -1 where it has no such evidence."""
-        first = np.searchsorted(self.rows.segment, segments, "left")
-        count = np.searchsorted(self.rows.segment, segments, "right") - first
-        products = np.full(len(segments), -np.inf, dtype=np.float32)
-        best = np.full(len(segments), -1, dtype=np.int64)
-        query = self._query(weight)[0]
-        for step in range(int(count.max(initial=0))):  # few: the most pieces that one segment has
-            some = np.flatnonzero(count > step)
-            rows = first[some] + step
-            for start in range(0, len(rows), BLOCK):
-                at = some[start : start + BLOCK]
-                product = self.vectors(rows[start : start + BLOCK]) @ query
-                better = (product > products[at]) | (best[at] < 0)
-                products[at[better]], best[at[better]] = product[better], rows[start : start + BLOCK][better]
-        return products, best
-
-    def vectors(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """Some rows, as float32 (n, D)."""
-        return cast("npt.NDArray[np.float32]", self._vectors.reconstruct_batch(rows.astype(np.int64)))
-
-    def blocks(self, mask: Mask) -> Iterator[npt.NDArray[np.float32]]:
-        """The rows that pass the mask, in blocks."""
-        rows = np.flatnonzero(mask)
-        return (self.vectors(rows[start : start + BLOCK]) for start in range(0, len(rows), BLOCK))
-
-    def _query(self, weight: Vector) -> npt.NDArray[np.float32]:
-        if weight.shape != (self.dim,):
-            raise SpaceMismatch(f"The question's vectors have the shape {weight.shape}, those of the index {self.dim} numbers.")
-        return np.ascontiguousarray(weight[None], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,9 +132,13 @@ def write_part(
             index.add(block)
         tensors[f"{kind}.longest"] = np.asarray([longest])
         try:
-            faiss.write_index(index, str(folder / f"{kind}.faiss"))
+            faiss.write_index(index, str(folder / f"{kind}{VECTORS}"))
         except RuntimeError as error:  # how FAISS says that the disk is full
             raise OSError(f"FAISS cannot write {folder / kind}: {error}") from error
+        if wants_codes(index.ntotal, index.d):
+            codes = make_codes(index, BLOCK)
+            codes.save(folder / f"{kind}{CODES}")
+            tensors |= {f"{kind}.{name}": getattr(codes.axes, name) for name in AXES}
     try:
         save_file(tensors, folder / ROWS)
     except SafetensorError as error:  # and so do safetensors
@@ -208,11 +158,16 @@ def open_part(folder: Path, name: str, files: Mapping[str, str]) -> Part:
         segments = Segments(*(tensors[key] for key in ("item_pk", "item_seq", "item", "start", "end", "shot")))
         kinds: dict[EvidenceKind, KindIndex] = {}
         for file in files:
-            if file.endswith(".faiss"):
-                kind = cast(EvidenceKind, file.removesuffix(".faiss"))
+            if file.endswith(VECTORS):
+                kind = cast(EvidenceKind, file.removesuffix(VECTORS))
                 vectors = faiss.read_index(str(folder / file), faiss.IO_FLAG_MMAP_IFC)
                 rows = KindRows(tensors[f"{kind}.pk"], tensors[f"{kind}.segment"])
-                kinds[kind] = KindIndex(rows, vectors, float(tensors[f"{kind}.longest"][0]))
+                codes: Codes | None = None
+                if f"{kind}{CODES}" in files:
+                    codes = read_codes(folder / f"{kind}{CODES}", Axes(*(tensors[f"{kind}.{name}"] for name in AXES)))
+                kinds[kind] = KindIndex(
+                    rows, segments.item, len(segments.item_pk), vectors, float(tensors[f"{kind}.longest"][0]), codes
+                )
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise Corrupt(f"The index part {folder} cannot be read: {error}.") from error
     return Part(name, segments, kinds)

@@ -22,7 +22,7 @@ from mm.runtimes.registry import usable_cores
 from mm.schemas import EvidenceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from indexes.manifest import Manifest
     from indexes.rows import FoundEvidence
@@ -37,6 +37,12 @@ BUSY_SECONDS = 1.0
 """Longest wait for it in the background."""
 START_SECONDS = 10.0
 """Longest wait of a search for the index to be read for the first time."""
+EXACT_UP_TO = 200_000
+"""Vectors that a question looks at up to which scoring them all is quick enough."""
+DOUBT = 4.0
+"""Standard deviations that an approximate answer allows its estimates to be wrong by before it misses a piece."""
+BEHIND = "index not brought up to date"
+"""Said in the log."""
 ATTEMPTS = 3
 """Looks at the index while others change it or parts turn out to be damaged."""
 
@@ -75,26 +81,34 @@ class Searcher:
         self._catalog = store.catalog
         self._space = space_id
         self._every = settings.refresh_seconds
+        self._way = settings.search
         self._index = Index(store, space_id)
         self._manifest: Manifest | None = None
         self.snapshot: Snapshot = EMPTY
         """What searches look at now."""
         self._refreshing = threading.Lock()
         self._ready = threading.Event()
-        self._complaint = ""
+        self._complaints: dict[str, str] = {}
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="scan")  # FAISS works on one core a call
-        self._thread = threading.Thread(target=self._follow, name="searcher", daemon=True)
+        self._changed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._follow, name="searcher", daemon=True),
+            threading.Thread(target=self._merge, name="merger", daemon=True),
+        ]
         self.refreshed_at: float | None = None
         """When the index was last seen to be up to date, in seconds of `time.time()`."""
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._changed.set()
+        for thread in self._threads:
+            thread.join()
         self._pool.shutdown()
         self.snapshot = EMPTY
 
@@ -115,20 +129,41 @@ class Searcher:
             self.refreshed_at = time.time()
             self._ready.set()
 
+    def tidy(self, seconds: float = WAIT_SECONDS) -> None:
+        """Merge parts until none are due. New items are found meanwhile. Raises `Unavailable` as `refresh` does."""
+        while not self._stopped.is_set():
+            try:
+                if not self._index.merge(seconds):
+                    return
+            except Corrupt:  # merged away by another process in this moment, or damaged
+                self._index.repair(seconds)
+                return
+            with self._refreshing:
+                self._swap()
+
     def search(self, question: Question, k: int, filters: Filters, floor: float) -> list[SearchHit]:
         """The `k` best moments with a probability of at least `floor`, best first, out of the items that pass the filters.
 
-        Exact: the same as scoring everything. Touching segments of one shot that reach the floor are one hit, the best of them.
+        Touching segments of one shot that reach the floor are one hit, the best of them. The same as scoring everything, unless
+        the settings or the size of the library make it approximate: then a hit may be missing; what is said of others is true.
         Raises `SpaceMismatch` for a question of another space, `InvalidInput`, `Unavailable`.
         """
         _check(question, self._space, k, floor)
         if not self._ready.wait(START_SECONDS):  # half an index would say that nothing matches
-            raise Unavailable(f"The index is still being read or built. {self._complaint}".rstrip())
+            raise Unavailable(f"The index is still being read or built. {self._complaints.get(BEHIND, '')}".rstrip())
         self._catch_up()
         chosen = self._catalog.select_items(filters)
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
-        moments = best_moments(self.snapshot, question.probes, keys, k, strength_of(floor), self._pool.map)
+        snapshot = self.snapshot
+        doubt = None if self._exactly(snapshot, question.probes) else DOUBT
+        moments = best_moments(snapshot, question.probes, keys, k, strength_of(floor), self._pool.map, doubt)
         return self._dress(moments, question.probes)
+
+    def _exactly(self, snapshot: Snapshot, probes: Sequence[Probe]) -> bool:
+        if self._way != "auto":
+            return self._way == "exact"
+        kinds = {probe.kind for probe in probes}
+        return sum(len(index) for part in snapshot.parts for kind, index in part.kinds.items() if kind in kinds) <= EXACT_UP_TO
 
     def _catch_up(self) -> None:
         """Who waited for an item and then asks must find it. The thread sees to what cannot be had at once, and says so."""
@@ -142,7 +177,7 @@ class Searcher:
         manifest = self._index.read(head)
         if manifest is None or manifest.upto < head:
             try:
-                while not self._stopped.is_set() and (self._index.follow(seconds) or self._index.merge(seconds)):
+                while not self._stopped.is_set() and self._index.follow(seconds):
                     self._swap()
             except Unavailable:  # while another process writes, its steps can be read
                 self._swap()
@@ -155,19 +190,32 @@ class Searcher:
         if manifest is not None and manifest != self._manifest:
             parts = self._index.open(manifest)
             self._manifest = manifest
+            self._changed.set()
             self.snapshot = Snapshot(manifest.upto, parts, np.asarray(sorted(manifest.dead), dtype=np.int64))
 
     def _follow(self) -> None:
+        self._repeat(lambda: self.refresh(BUSY_SECONDS), BEHIND, lambda: self._stopped.wait(self._every))
+
+    def _merge(self) -> None:
+        def wait() -> None:
+            self._changed.wait(WAIT_SECONDS)
+            self._changed.clear()
+
+        self._repeat(lambda: self.tidy(BUSY_SECONDS), "parts of the index not merged", wait)
+
+    def _repeat(self, work: Callable[[], None], failure: str, wait: Callable[[], object]) -> None:
+        """Work until the searcher stops; what keeps failing is said once."""
         log = structlog.get_logger()
         while not self._stopped.is_set():
+            complaint = ""
             try:
-                self.refresh(BUSY_SECONDS)
-                self._complaint = ""
+                work()
             except MMError as error:
-                if str(error) != self._complaint:
-                    log.warning("index not brought up to date", detail=str(error))
-                self._complaint = str(error)
-            self._stopped.wait(self._every)
+                complaint = str(error)
+            if complaint and complaint != self._complaints.get(failure):
+                log.warning(failure, detail=complaint)
+            self._complaints[failure] = complaint
+            wait()
 
     def _dress(self, moments: Sequence[Moment], probes: Sequence[Probe]) -> list[SearchHit]:
         """Moments with their evidence, as the catalog has it; what was deleted since is left out."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from indexes.parts import Keys, Mask, Part
+from indexes.kinds import Keys, Mask
+from indexes.parts import Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +19,22 @@ class Snapshot:
     parts: Sequence[Part]
     dead: Keys
     """Publications in the parts that are no more, sorted."""
+    alive: Sequence[Mask | None] = field(init=False)
+    """For each part which of its items are alive, None if all are."""
 
-    def items(self, part: Part, chosen: Keys | None) -> Mask:
-        """Which items of a part are alive and, if a choice is given, in it: what a search may look at."""
-        alive = ~np.isin(part.segments.item_seq, self.dead)
-        return alive if chosen is None else alive & np.isin(part.segments.item_pk, chosen)
+    def __post_init__(self) -> None:
+        dead = [np.isin(part.segments.item_seq, self.dead) for part in self.parts]
+        object.__setattr__(self, "alive", [~mask if mask.any() else None for mask in dead])
+
+    def looked_at(self, chosen: Keys | None) -> Iterator[tuple[Part, Mask | None]]:
+        """Parts with items that are alive and, if a choice (sorted) is given, in it; and which these are, None for all."""
+        for part, alive in zip(self.parts, self.alive, strict=True):
+            items = alive
+            if chosen is not None:
+                picked = part.segments.picks(chosen)
+                items = picked if alive is None else alive & picked
+            if items is None or items.any():
+                yield part, items
 
 
 EMPTY = Snapshot(0, (), np.empty(0, dtype=np.int64))

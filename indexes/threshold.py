@@ -1,8 +1,9 @@
-"""The k best moments, exactly, without scoring all: the threshold algorithm (Fagin, Lotem, Naor 2003) over FAISS results.
+"""The k best moments without scoring all: the threshold algorithm (Fagin, Lotem, Naor 2003) over FAISS results.
 
-Each kind of evidence gives its pieces best first. A moment that none of the kinds has given yet is at most as strong as the last
-piece of each together; when that bound falls below the k-th best moment known, or below the floor, nothing better is left. What
-some kind has given gets its exact strength from the vectors of all kinds.
+Each kind of evidence gives its best pieces, and says what each of them, and what all others, cannot exceed. So each segment has a
+ceiling: of the kinds that gave it what they said of it, of all others what they said of the rest. Only segments whose ceiling
+reaches the k-th best moment known get their strength from the vectors of all kinds, and when nothing that was not given can reach
+it either, nothing better is left. Where the kinds are sure of what they say, the answer is exact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexes.fusion import Floats, strengths
-from indexes.parts import Keys, Mask, Part
+from indexes.kinds import Keys, Mask
+from indexes.parts import Part
 
 if TYPE_CHECKING:
     from indexes.snapshot import Snapshot
@@ -24,15 +26,14 @@ if TYPE_CHECKING:
 
 FIRST = 256
 """Pieces of evidence that are asked for at first, of each part and kind."""
+AHEAD = 4
+"""Segments that are looked at first, for each moment that is wanted."""
 GROWTH = 4
 """How many times more are asked for when they do not suffice."""
-ROUNDING = 3e-5
-"""Relative error of an inner product by FAISS against ours: float32, another order of summation."""
 NOT_FOUND = -1.0
 """Strength of a segment without evidence of the kinds asked for: below every floor."""
 
-
-Spread = Callable[[Callable[["Scan"], float], Sequence["Scan"]], Iterable[float]]
+Spread = Callable[[Callable[["Scan"], None], Sequence["Scan"]], Iterable[None]]
 """As `map`, which it may be; that of a pool of threads looks at several parts at once."""
 
 
@@ -46,32 +47,58 @@ class Moment:
 
 
 def best_moments(
-    snapshot: Snapshot, probes: Sequence[Probe], chosen: Keys | None, k: int, floor: float, spread: Spread = map
+    snapshot: Snapshot,
+    probes: Sequence[Probe],
+    chosen: Keys | None,
+    k: int,
+    floor: float,
+    spread: Spread = map,
+    doubt: float | None = None,
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    Touching segments of one shot that all reach the floor are one moment, the strongest of them. `chosen`: keys of the items to
-    look at, None for all. Raises `SpaceMismatch` for probes of another dimension.
+    Touching segments of one shot that all reach the floor are one moment, the strongest of them. `chosen`: sorted keys of the
+    items to look at, None for all. `doubt` is None for the exact answer, or how many standard deviations an estimate may be
+    wrong by before a piece is missed. Raises `SpaceMismatch` for probes of another dimension.
     """
-    scans = [scan for part in snapshot.parts if (scan := _scan(part, probes, snapshot.items(part, chosen))) is not None]
+    scans = [
+        Scan(part, own, items, doubt)
+        for part, items in snapshot.looked_at(chosen)
+        if (own := [probe for probe in probes if probe.kind in part.kinds])
+    ]
     count = max(FIRST, 2 * k)
+    _fetch(spread, scans, count)
+    ahead, sure = AHEAD * k, np.inf
     while True:
-        bound = max(spread(partial(Scan.fetch, count=count), scans), default=-np.inf)
-        sure = max(bound, floor)
+        while sum(len(scan.given) for scan in scans) < ahead and (more := [scan for scan in scans if scan.rest > floor]):
+            count *= GROWTH
+            _fetch(spread, more, count)
+        sure = max(floor, min(sure, _nth([scan.ceilings for scan in scans], ahead)))
+        while more := [scan for scan in scans if scan.rest > sure]:
+            count *= GROWTH
+            _fetch(spread, more, count)
+        for scan in scans:
+            scan.look(sure, floor)
         moments = sorted(
-            (moment for scan in scans for moment in scan.moments(k, sure, floor)),
-            key=lambda moment: (-moment.strength, moment.segment),
-        )
-        if bound < floor or bound == -np.inf or len(moments) >= k:
-            return moments[:k]
-        count *= GROWTH
+            (moment for scan in scans for moment in scan.moments(k, floor)), key=lambda moment: (-moment.strength, moment.segment)
+        )[:k]
+        if sure <= floor or (len(moments) == k and moments[-1].strength >= sure):
+            return moments
+        if len(moments) == k:  # next, all that could be as good as the last of these
+            sure = moments[-1].strength
+        else:
+            ahead *= GROWTH
 
 
-def _scan(part: Part, probes: Sequence[Probe], items: Mask) -> Scan | None:
-    probes = [probe for probe in probes if probe.kind in part.kinds]
-    if not probes or not items.any():
-        return None
-    return Scan(part, probes, None if items.all() else items[part.segments.item])
+def _fetch(spread: Spread, scans: Sequence[Scan], count: int) -> None:
+    for _ in spread(partial(Scan.fetch, count=count), scans):
+        pass
+
+
+def _nth(ceilings: Sequence[Floats], n: int) -> float:
+    """The n-th largest, -inf if there are fewer."""
+    values = np.concatenate(ceilings) if ceilings else np.empty(0)
+    return float(np.partition(values, len(values) - n)[len(values) - n]) if n <= len(values) else -np.inf
 
 
 @dataclass(eq=False)
@@ -80,54 +107,66 @@ class Scan:
 
     part: Part
     probes: Sequence[Probe]
-    mask: Mask | None
-    """Segments that may be looked at, None for all."""
-    strength: Floats = field(init=False)
-    """Of each segment; NaN as long as it is not known."""
+    items: Mask | None
+    """Items that may be looked at, None for all."""
+    doubt: float | None
+    rest: float = field(init=False, default=-np.inf)
+    """What the strength of a segment that was not given cannot exceed; -inf if all were."""
+    given: npt.NDArray[np.int32] = field(init=False)
+    """Segments that some kind gave, sorted."""
+    ceilings: Floats = field(init=False)
+    """What their strengths cannot exceed."""
 
     def __post_init__(self) -> None:
-        self.strength = np.full(len(self.part.segments.item), np.nan)
+        self._known = np.empty(0, dtype=np.int64)  # segments that were looked at, sorted
+        self._strength = np.empty(0)
 
-    def fetch(self, count: int) -> float:
-        """Look at the best `count` pieces of each kind. Returns what the strength of a segment not seen now cannot exceed, -inf
-        if all were seen."""
-        seen: list[npt.NDArray[np.int32]] = []
-        last: list[float] = []
-        for probe in self.probes:
-            index = self.part.kinds[probe.kind]
-            mask = None if self.mask is None else self.mask[index.rows.segment]
-            rows, products = index.top(probe.weight, count, mask)
-            seen.append(index.rows.segment[rows])
-            if len(rows) == min(count, len(index)) < len(index):
-                slack = ROUNDING * float(np.linalg.norm(probe.weight)) * index.longest
-                last.append(float(products[-1]) + slack + probe.bias)
-        self._look_at(np.concatenate(seen))
-        return float(strengths(last).sum()) if last else -np.inf
+    def fetch(self, count: int) -> None:
+        """Ask for the best `count` pieces of each kind."""
+        tops = [self.part.kinds[probe.kind].top(probe.weight, count, self.items, self.doubt) for probe in self.probes]
+        rests = [float(strengths(top.rest + probe.bias)) for top, probe in zip(tops, self.probes, strict=True)]
+        pieces = [self.part.kinds[probe.kind].rows.segment[top.rows] for top, probe in zip(tops, self.probes, strict=True)]
+        self.given = np.unique(np.concatenate(pieces))
+        self.ceilings = np.zeros(len(self.given))
+        for top, probe, rest, segments in zip(tops, self.probes, rests, pieces, strict=True):
+            most = np.full(len(self.given), rest)
+            np.maximum.at(most, np.searchsorted(self.given, segments), strengths(top.most.astype(np.float64) + probe.bias))
+            self.ceilings += most
+        self.rest = -np.inf if all(top.rest == -np.inf for top in tops) else sum(rests)
 
-    def moments(self, k: int, sure: float, floor: float) -> list[Moment]:
-        """The `k` strongest moments with at least the strength `sure`, itself at least `floor`, out of the segments seen."""
-        self._look_around(np.flatnonzero(self.strength >= sure), floor)
-        hits = np.flatnonzero(self.strength >= floor)  # NaN is not
+    def look(self, sure: float, floor: float) -> None:
+        """Find out the strength of every segment that may have at least the strength `sure`, itself at least `floor`, and of all
+        that touch one that has it in its shot, as far as the floor is reached without a gap."""
+        self._look_at(self.given[self.ceilings >= sure])
+        joined = self.part.segments.joined
+        edge = around = self._known[self._strength >= sure]
+        while len(edge):
+            before = edge[joined[edge]] - 1
+            after = edge[edge + 1 < len(joined)] + 1
+            edge = _without(np.unique(np.concatenate([before, after[joined[after]]])), around)
+            self._look_at(edge)
+            edge = edge[self._strength[np.searchsorted(self._known, edge)] >= floor]
+            around = np.sort(np.concatenate([around, edge]))
+
+    def moments(self, k: int, floor: float) -> list[Moment]:
+        """The `k` strongest moments with at least the strength `floor` out of the segments looked at."""
+        reached = self._strength >= floor
+        hits, strength = self._known[reached], self._strength[reached]
         if len(hits) == 0:
             return []
         touching = (np.diff(hits) == 1) & self.part.segments.joined[hits[1:]]
-        ends = np.append(np.flatnonzero(~touching) + 1, len(hits))
-        starts = np.append(0, ends[:-1])
-        strongest = np.maximum.reduceat(self.strength[hits], starts)
-        runs = np.argsort(-strongest, kind="stable")[:k]
+        starts = np.append(0, np.flatnonzero(~touching) + 1)
+        ends = np.append(starts[1:], len(hits))
+        strongest = np.maximum.reduceat(strength, starts)
         moments: list[Moment] = []
-        for run in runs[strongest[runs] >= sure]:
-            members = hits[starts[run] : ends[run]]
-            best = int(members[np.argmax(self.strength[members])])
-            moments.append(Moment(self.part, best, float(self.strength[best])))
+        for run in np.argsort(-strongest, kind="stable")[:k]:
+            best = starts[run] + int(np.argmax(strength[starts[run] : ends[run]]))
+            moments.append(Moment(self.part, int(hits[best]), float(strength[best])))
         return moments
 
     def _look_at(self, segments: npt.NDArray[np.integer]) -> None:
-        """Find out the strengths of segments."""
-        new = np.unique(segments)
-        new = new[np.isnan(self.strength[new])]
-        if self.mask is not None:
-            new = new[self.mask[new]]
+        """Find out the strengths of segments, which are sorted."""
+        new = _without(segments.astype(np.int64), self._known)
         if len(new) == 0:
             return
         total, found = np.zeros(len(new)), np.zeros(len(new), dtype=np.bool_)
@@ -135,16 +174,16 @@ class Scan:
             products, rows = self.part.kinds[probe.kind].best(probe.weight, new)
             total += strengths(products.astype(np.float64) + probe.bias)
             found |= rows >= 0
-        self.strength[new] = np.where(found, total, NOT_FOUND)
+        known = np.concatenate([self._known, new])
+        order = np.argsort(known, kind="stable")
+        self._known = known[order]
+        self._strength = np.concatenate([self._strength, np.where(found, total, NOT_FOUND)])[order]
 
-    def _look_around(self, hits: npt.NDArray[np.intp], floor: float) -> None:
-        """Find out the strengths of all that touch `hits` in their shot, as far as the floor is reached without a gap."""
-        joined = self.part.segments.joined
-        edge = hits
-        while len(edge):
-            before = edge[joined[edge]] - 1
-            after = edge[edge + 1 < len(joined)] + 1
-            around = np.unique(np.concatenate([before, after[joined[after]]]))
-            around = around[np.isnan(self.strength[around])]
-            self._look_at(around)
-            edge = around[self.strength[around] >= floor]
+
+def _without(values: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Those of the values that are not among others; both are sorted."""
+    if len(others) == 0:
+        return values
+    at = np.minimum(np.searchsorted(others, values), len(others) - 1)
+    new: npt.NDArray[np.int64] = values[others[at] != values]
+    return new

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     leftover_seconds: float = Field(
         24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is removed."
     )
+    search: Literal["auto", "exact", "approximate"] = Field(
+        "auto", description="How the index is searched; `auto` is exact until that takes long, `approximate` may miss a hit."
+    )
     refresh_seconds: float = Field(0.5, gt=0, description="How often a searcher looks for new vectors.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
 

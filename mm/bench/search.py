@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +24,7 @@ DOES = ("jumps over a fence", "sits on a bench", "runs along the beach", "is see
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds, of one client that asks one question after the other."""
+    """Milliseconds."""
 
     p50: float
     p99: float
@@ -31,6 +36,10 @@ class SearchReport:
 
     questions: int
     k: int
+    clients: int
+    """Each asks one question after the other."""
+    per_second: float
+    """Questions answered in a second, by all clients together."""
     http: Times
     """From the call to the answer as a Python value."""
     service: Times
@@ -39,30 +48,46 @@ class SearchReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         return [
-            f"| {self.questions} questions in words, k = {self.k} | p50 ms | p99 ms |",
+            f"| {self.questions} questions in words, k = {self.k}, {self.clients} at once: {self.per_second:.0f} a second "
+            "| p50 ms | p99 ms |",
             "| --- | --- | --- |",
             f"| over HTTP | {self.http.p50:.1f} | {self.http.p99:.1f} |",
             f"| inside the service | {self.service.p50:.1f} | {self.service.p99:.1f} |",
         ]
 
 
-def run(client: Client, questions: int, k: int, floor: float | None, filters: Filters) -> SearchReport:
-    """Ask so many questions. Raises `InvalidInput` for none, and what a search raises."""
-    if questions < 1:
-        raise InvalidInput("At least one question must be asked.")
+def run(client: Client, questions: int, k: int, floor: float | None, filters: Filters, clients: int = 1) -> SearchReport:
+    """Ask so many questions, so many at a time. Raises `InvalidInput` for none, and what a search raises."""
+    if questions < 1 or clients < 1:
+        raise InvalidInput("At least one question must be asked, by at least one client.")
     texts = [f"{who} {does}" for does in DOES for who in WHO]
-    http: list[float] = []
-    service: list[float] = []
-    for number in range(-WARM, questions):
+
+    def ask(number: int) -> tuple[float, float]:
         begin = time.perf_counter()
         answer = client.search(text=texts[number % len(texts)], k=k, floor=floor, filters=filters)
-        elapsed = time.perf_counter() - begin
-        if number >= 0:
-            http.append(elapsed)
-            service.append(answer.seconds)
-    return SearchReport(questions, k, _times(http), _times(service))
+        return time.perf_counter() - begin, answer.seconds
+
+    for number in range(WARM):
+        ask(number)
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        seen = list(pool.map(ask, range(questions)))
+    elapsed = time.perf_counter() - begin
+    http, service = zip(*seen, strict=True)
+    return SearchReport(questions, k, clients, questions / elapsed, _times(http), _times(service))
 
 
-def _times(seconds: list[float]) -> Times:
+def compare(segments: Sequence[int], questions: int, cache: Path | None) -> int:
+    """Print the index beside plain FAISS over so many made-up segments. Returns the exit code of the process that measures: the
+    library knows nothing of the index."""
+    command = [sys.executable, "-P", "-m", "indexes.bench", "--questions", str(questions)]
+    for size in segments:
+        command += ["--segments", str(size)]
+    if cache is not None:
+        command += ["--cache", str(cache)]
+    return subprocess.run(command, check=False).returncode
+
+
+def _times(seconds: tuple[float, ...]) -> Times:
     p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
     return Times(float(p50), float(p99))

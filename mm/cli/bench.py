@@ -37,15 +37,36 @@ def moments(video: Path, timeline: Path, url: str | None, as_json: bool) -> None
 @click.option("-k", "--k", default=5, show_default=True, metavar="N", help="Most moments of an answer.")
 @click.option("--floor", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Least score of a moment.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Look only at items with this tag.")
+@click.option("--clients", default=1, show_default=True, metavar="N", help="How many ask at the same time.")
+@click.option(
+    "--segments",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Measure an index of N made-up segments beside plain FAISS instead; may be given more than once.",
+)
+@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Keep what --segments builds.")
 @options.service
-def search(questions: int, k: int, floor: float, tags: tuple[str, ...], url: str | None, as_json: bool) -> None:
-    """Time questions in words, from asking to the answer, against the library that is served."""
-    from mm.bench.search import run
+def search(
+    questions: int,
+    k: int,
+    floor: float,
+    tags: tuple[str, ...],
+    clients: int,
+    segments: tuple[int, ...],
+    cache: Path | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Time questions in words against the library that is served, or search itself beside plain FAISS."""
+    from mm.bench.search import compare, run
     from mm.cli.service import connect
     from mm.schemas import Filters
 
+    if segments:
+        raise SystemExit(compare(segments, questions, cache))
     with connect(url) as client:
-        report = run(client, questions, k, floor, Filters(tags=list(tags)))
+        report = run(client, questions, k, floor, Filters(tags=list(tags)), clients)
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
 
 

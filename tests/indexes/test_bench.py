@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
 from indexes import Store
-from indexes.bench import compare, questions
+from indexes.bench import compare
+from indexes.material import questions
 from indexes.synthetic import TAG, fill
+from mm.cli.bench import command
 from mm.schemas import Filters
 from mm.settings import Settings
 from mm.spaces import load_space
@@ -15,9 +20,21 @@ from tests.graphs import with_graphs
 
 def test_the_bench_prints_a_row_for_each_way_and_ours_is_exact(tmp_path: Path, graphs: Path) -> None:
     space = load_space("lite", Settings(home=with_graphs(tmp_path, graphs)))
-    rows = list(compare(space, 300, questions(space, 2), hnsw=300))
-    assert len(rows) == 12
-    assert all(row.endswith("| 1.000 |") for row in rows if "ours, exact" in row)
+    for _ in range(2):  # what was built is kept, and read the second time
+        rows = list(compare(space, 300, questions(space, 2), tmp_path / "cache"))
+        assert len(rows) == 3 * (6 + 5 + 1 + 4)
+        assert all("| 1.000 | 99+ |" in row for row in rows if "ours, exact" in row or "Flat" in row)
+
+
+def test_the_command_runs_the_bench_in_a_process_of_its_own(
+    tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MM_HOME", str(with_graphs(tmp_path, graphs)))
+    done = CliRunner().invoke(command, ["search", "--segments", "100", "--questions", "1", "--cache", str(tmp_path / "cache")])
+    assert done.exit_code == 0
+    rows = capfd.readouterr().out.splitlines()
+    assert len(rows) == 2 + 3 * 16
+    assert all(row.count("|") == rows[0].count("|") for row in rows)
 
 
 def test_a_made_up_library_has_so_many_segments_and_a_tag_to_filter_by(sqlite_store: Store) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,21 +129,25 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
     for seed in range(40):
         ids.append(publish(store, seed, rng, segments=6).id)
         searcher.refresh()
+        searcher.tidy()
         most = max(most, len(searcher.snapshot.parts))
         if seed % 5 == 4:
             store.catalog.delete_item(ids[seed - 3])
     searcher.refresh()
+    searcher.tidy()
     assert most < 14
     assert_complete(searcher, store)
     for item_id in ids[:35]:
         store.catalog.delete_item(item_id)
     searcher.refresh()
+    searcher.tidy()
     assert_complete(searcher, store)
     seqs = {int(seq) for part in searcher.snapshot.parts for seq in part.segments.item_seq}
     assert len(seqs) <= 8, "most of the dead are gone from the disk too"
     for item_id in ids[35:]:
         store.catalog.delete_item(item_id)
     searcher.refresh()
+    searcher.tidy()
     assert searcher.snapshot.parts == []
     assert list(searcher.snapshot.dead) == []
     assert [path.name for path in folder(store).iterdir()] == [NAME]
@@ -150,8 +155,7 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
 
 
 def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "FULL", 10)
-    monkeypatch.setattr(index, "SMALL", 1)
+    monkeypatch.setattr(index, "STEP", 10)
     monkeypatch.setattr(index, "PUBLICATIONS", 4)
     built = Index(filled, SPACE)
     steps = 0
@@ -171,9 +175,55 @@ def test_a_reader_follows_what_another_process_wrote(filled: Store, monkeypatch:
     for seed in range(10, 18):
         publish(filled, seed, rng, pieces={"picture": 2})
         first.refresh()
+    first.tidy()
     second.refresh()
     assert_complete(second, filled)
     assert {part.name for part in first.snapshot.parts} == {part.name for part in second.snapshot.parts}
+
+
+def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher = refreshed(filled)
+    rng = np.random.default_rng(8)
+    ids = [publish(filled, f"small {number}", rng, pieces={"picture": 2}).id for number in range(4)]
+    for _ in ids:
+        searcher.refresh()
+    publish(filled, "fourth part", rng)
+    searcher.refresh()
+    for number in range(3):
+        publish(filled, f"more {number}", rng)
+        searcher.refresh()
+    begun, go_on = threading.Event(), threading.Event()
+    merge_parts = parts.merge_parts
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return merge_parts(*arguments)
+
+    monkeypatch.setattr(index, "merge_parts", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        merging = pool.submit(searcher.tidy)
+        assert begun.wait(60)
+        before = len(searcher.snapshot.parts)
+        publish(filled, "while merging", rng)
+        filled.catalog.delete_item(ids[1])
+        searcher.refresh()
+        assert len(searcher.snapshot.parts) == before + 1
+        assert_complete(searcher, filled)
+        go_on.set()
+        merging.result()
+    assert len(searcher.snapshot.parts) <= 2
+    assert_complete(searcher, filled)
+    names = {part.name for part in searcher.snapshot.parts}
+    assert {path.name for path in folder(filled).iterdir()} == names | {NAME}
+
+
+def test_what_a_crashed_merge_left_is_removed_by_the_next(filled: Store) -> None:
+    searcher = refreshed(filled)
+    (folder(filled) / f"{index.MERGING}left").mkdir()
+    searcher.tidy()
+    assert [path.name for path in folder(filled).glob(f"{index.MERGING}*")] == []
+    assert_complete(searcher, filled)
 
 
 def test_two_writers_take_turns(filled: Store) -> None:
