@@ -53,7 +53,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     """Open every part, and close what was opened whatever happens. Towers load in the background."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
-        space = load_space(settings.space, settings, keep_speech=False)  # few questions bring a sound
+        space = load_space(settings.space, settings, keep_speech=False, gpu=False)  # few questions bring a sound
         searcher = stack.enter_context(Searcher(store, space.id, settings))
         reader = stack.enter_context(MediaReader.from_settings(settings))
         # A child of its own, so that a page of thumbnails does not keep an upload or a question waiting.

@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     broker_url: str = Field("", description="`redis://` URL of Valkey or Redis; empty starts an embedded Valkey.")
 
     space: str = Field("lite", description="Space that encodes media and questions.")
-    runtime: Literal["auto", "onnxruntime", "openvino"] = Field("auto", description="What runs exported graphs on the CPU.")
+    runtime: Literal["auto", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16", "openvino-int8", "cuda"] = Field(
+        "auto", description="What the image tower runs in; `auto` is what `mm doctor --tune` found, before that `onnxruntime`."
+    )
     threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
     decoder: Literal["auto", "pyav", "decord"] = Field(
         "auto",

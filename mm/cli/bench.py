@@ -6,10 +6,15 @@ import dataclasses
 import json
 from pathlib import Path
 from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
+
+if TYPE_CHECKING:
+    from mm.bench.tower import TowerReport
+    from mm.bench.tower_gpu import GpuReport
 
 
 @click.group()
@@ -141,3 +146,40 @@ def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], firs
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.kept else 1)
+@click.option("--runtime", "names", multiple=True, metavar="NAME", help="Only this one; default all that run here.")
+@click.option("--batch", default="1,8,32", show_default=True, metavar="N,N", help="Pictures at once; on a GPU 1 to 512 by twos.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="What computes.")
+@click.option("--threads", default=0, metavar="N", help="Of the CPU; 0, the default, is all cores.")
+@options.as_json
+@click.pass_context
+def tower(ctx: click.Context, names: tuple[str, ...], batch: str, device: str, threads: int, as_json: bool) -> None:
+    """Time the image tower: every runtime beside eager torch; on a GPU beside the roofline."""
+    from mm.settings import load_settings
+    from mm.spaces.registry import WEIGHTS
+    from mm.spaces.space import IMAGE_WEIGHTS
+
+    settings = load_settings()
+    weights = WEIGHTS / settings.space / IMAGE_WEIGHTS
+    given = ctx.get_parameter_source("batch") is not click.core.ParameterSource.DEFAULT
+    sizes = _numbers(batch if given or device == "cpu" else ",".join(str(2**power) for power in range(10)))
+    if device == "cuda":
+        from mm.models.image import read_size
+        from mm.runtimes.gpu import require_gpu
+
+        require_gpu()
+        from mm.bench.tower_gpu import run as run_gpu
+
+        report: TowerReport | GpuReport = run_gpu(weights, read_size(weights), sizes)
+    else:
+        from mm.bench.tower import run
+
+        report = run(weights, settings.root / "cache" / "graphs", names, sizes, threads)
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+
+
+def _numbers(text: str) -> list[int]:
+    """Raises `BadParameter` unless it is whole numbers from 1 on, with commas."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{text!r} is not a list of whole numbers from 1 on.", param_hint="--batch")
+    return [int(part) for part in parts]

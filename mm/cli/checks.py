@@ -44,7 +44,7 @@ def examine() -> list[Check]:
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
     given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), port(settings)]
-    parts = [space(settings), broker(settings), database(settings)]
+    parts = [space(settings), runtime(settings), broker(settings), database(settings)]
     return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
 
@@ -137,6 +137,19 @@ def space(settings: Settings) -> Check:
         return f"{found.id} has its weights; its floor is {found.calibration.floor:g}."
 
     return _attempt("space", look)
+
+
+def runtime(settings: Settings) -> Check:
+    """What the image tower runs in, what chose it, and whether this machine has what that needs."""
+    from mm.runtimes.registry import require
+    from mm.spaces import load_space
+
+    def look() -> str:
+        found = load_space(settings.space, settings)
+        require(found.runtime_name)
+        return f"Pictures are encoded by {found.runtime}."
+
+    return _attempt("runtime", look)
 
 
 def broker(settings: Settings) -> Check:

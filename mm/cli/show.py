@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from mm.cli.text import clean, reasons, score, span
+from mm.runtimes.choice import Choice
 from mm.schemas import Check, Hit, ModelInfo, SearchResponse
 
 Row = Sequence[str]
@@ -35,6 +36,20 @@ def show_checks(checks: Sequence[Check]) -> None:
     """What was looked at; `!` marks what must be mended."""
     marks = [("ok" if check.ok else "!" if check.required else "-", check.name, check.detail) for check in checks]
     show_rows(("", "what", "found"), marks)
+
+
+def show_trials(choice: Choice) -> None:
+    """The runtimes that were compared, the fastest first."""
+    rows = [
+        (
+            trial.name,
+            "" if trial.per_second is None else f"{trial.per_second:.0f}",
+            "" if trial.cosine is None else f"{trial.cosine:.4f}",
+            trial.refused or ("chosen" if trial.name == choice.runtime else ""),
+        )
+        for trial in choice.trials
+    ]
+    show_rows(("runtime", "pictures a second", "cosine", ""), rows)
 
 
 def show_rows(head: Row, rows: Sequence[Row]) -> None:

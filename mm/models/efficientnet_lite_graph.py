@@ -1,6 +1,7 @@
 """The image tower as an ONNX graph, built from its weights without torch.
 
 Twin of `efficientnet_lite_torch.ImageEncoder`, to which tests hold it equal. Batch norms are folded into the convolutions.
+`efficientnet_lite_int8` builds it in 8 bits.
 Names of tensors end in their axes: N pictures, H height, W width, C channels, D dimensions of the space, K classes.
 """
 
@@ -27,35 +28,37 @@ def build_graph(weights: Weights, size: int) -> bytes:
     `weights` are those of `ImageEncoder.state_dict()`; half-precision ones are widened. Raises `KeyError` when one is
     missing, `ValueError` or an error of onnx when shapes do not fit.
     """
-    graph = _Builder(weights)
-    x_NHWC = graph.add("Cast", [INPUT], to=TensorProto.FLOAT)
-    x_NHWC = graph.add("Sub", [x_NHWC, graph.constant(np.float32(PIXEL_MEAN))])
-    x_NHWC = graph.add("Mul", [x_NHWC, graph.constant(np.float32(1 / PIXEL_SCALE))])
-    x_NCHW = graph.add("Transpose", [x_NHWC], perm=[0, 3, 1, 2])
-    x_NCHW = graph.relu6(graph.convolution(x_NCHW, "stem", stride=2))
+    return assemble(GraphBuilder(weights), size)
+
+
+def assemble(graph: GraphBuilder, size: int) -> bytes:
+    """The whole tower from the layers of `graph`, which decides in what precision they run."""
+    x_NCHW = graph.layer(graph.pixels(), "stem", stride=2)
     for index, block in enumerate(blocks()):
         entry_NCHW = x_NCHW
         name = f"blocks.{index}"
         if block.expands:
-            x_NCHW = graph.relu6(graph.convolution(x_NCHW, f"{name}.expand"))
-        x_NCHW = graph.relu6(graph.convolution(x_NCHW, f"{name}.depthwise", block.stride, groups=block.channels_wide))
-        x_NCHW = graph.convolution(x_NCHW, f"{name}.project")
+            x_NCHW = graph.layer(x_NCHW, f"{name}.expand")
+        x_NCHW = graph.layer(x_NCHW, f"{name}.depthwise", block.stride, groups=block.channels_wide)
+        x_NCHW = graph.layer(x_NCHW, f"{name}.project", bounded=False)
         if block.residual:
-            x_NCHW = graph.add("Add", [x_NCHW, entry_NCHW])
-    x_NCHW = graph.relu6(graph.convolution(x_NCHW, "top"))
+            x_NCHW = graph.sum(x_NCHW, entry_NCHW, name)
+    x_NCHW = graph.layer(x_NCHW, "top")
     features_NC = graph.add("Flatten", [graph.add("GlobalAveragePool", [x_NCHW])])
     graph.normalised(graph.projection(features_NC), OUTPUT)
     return graph.serialise(size)
 
 
-class _Builder:
-    """Collects nodes and constants; every method returns the name of the tensor it made."""
+class GraphBuilder:
+    """Collects nodes and constants, float32; every method returns the name of the tensor it made.
+
+    What a layer gives has the layer's name, and what its convolution gives before ReLU6 that name with `.linear`.
+    """
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
-        self._relu6_bounds = (self.constant(np.float32(0)), self.constant(np.float32(6)))
 
     def weight(self, name: str) -> Float:
         return self._weights[name].astype(np.float32)
@@ -70,23 +73,32 @@ class _Builder:
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
-    def relu6(self, x: str) -> str:
-        return self.add("Clip", [x, *self._relu6_bounds])
+    def pixels(self) -> str:
+        x_NHWC = self.add("Cast", [INPUT], to=TensorProto.FLOAT)
+        x_NHWC = self.add("Sub", [x_NHWC, self.constant(np.float32(PIXEL_MEAN))])
+        x_NHWC = self.add("Mul", [x_NHWC, self.constant(np.float32(1 / PIXEL_SCALE))])
+        return self.add("Transpose", [x_NHWC], perm=[0, 3, 1, 2])
 
-    def convolution(self, x: str, name: str, stride: int = 1, groups: int = 1) -> str:
-        """Convolution without bias, then batch norm: folded into one convolution with a bias."""
+    def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, bounded: bool = True) -> str:
+        """Convolution with its norm, then ReLU6 when it is `bounded`."""
+        kernel, bias_C = self.folded(name)
+        output = f"{name}.linear" if bounded else name
+        x = self.convolution([x, self.constant(kernel), self.constant(bias_C)], kernel.shape[-1], stride, groups, output)
+        return self.add("Clip", [x, self.constant(np.float32(0)), self.constant(np.float32(6))], name) if bounded else x
+
+    def sum(self, x: str, entry: str, name: str) -> str:
+        """End of a residual block."""
+        return self.add("Add", [x, entry], name)
+
+    def folded(self, name: str) -> tuple[Float, Float]:
+        """Kernel and bias (C,) of one convolution that does what a convolution without bias and its batch norm do."""
         scale_C = self.weight(f"{name}.norm.weight") / np.sqrt(self.weight(f"{name}.norm.running_var") + NORM_EPSILON)
         kernel = self.weight(f"{name}.conv.weight") * scale_C[:, None, None, None]
-        bias_C = self.weight(f"{name}.norm.bias") - self.weight(f"{name}.norm.running_mean") * scale_C
-        side = kernel.shape[-1]
-        return self.add(
-            "Conv",
-            [x, self.constant(kernel), self.constant(bias_C)],
-            kernel_shape=[side, side],
-            strides=[stride, stride],
-            group=groups,
-            auto_pad="SAME_UPPER",
-        )
+        return kernel, self.weight(f"{name}.norm.bias") - self.weight(f"{name}.norm.running_mean") * scale_C
+
+    def convolution(self, inputs: list[str], side: int, stride: int, groups: int, output: str) -> str:
+        shape = {"kernel_shape": [side, side], "strides": [stride, stride], "group": groups}
+        return self.add("Conv", inputs, output, auto_pad="SAME_UPPER", **shape)
 
     def projection(self, features_NC: str) -> str:
         """Linear map into the space, plus the mean of the classes' vectors by the classes' probabilities."""

@@ -11,10 +11,12 @@ import importlib.util
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mm.errors import Unavailable
+from mm.errors import Corrupt, Unavailable
 from mm.models.efficientnet_lite import (
     CLASSES,
     DIMENSIONS,
@@ -107,6 +109,20 @@ class ImageEncoder(nn.Module):
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """Unit vectors (N, D)."""
         return self.project(self.features(pixels_NCHW))[0]
+
+
+def load_encoder(path: Path) -> ImageEncoder:
+    """The encoder of a weights file, in float32, for inference. Raises `Corrupt` when it is none."""
+    encoder = ImageEncoder()
+    try:
+        tensors = load_file(path)
+        missing, unknown = encoder.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=False)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise Corrupt(f"{path} is no checkpoint of an image tower: {error}.") from error
+    lost = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if lost or unknown:
+        raise Corrupt(f"{path} is no checkpoint of an image tower: missing {lost}, unknown {unknown}.")
+    return encoder.eval()
 
 
 def imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:

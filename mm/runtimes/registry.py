@@ -3,57 +3,92 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from mm.errors import InvalidInput
 from mm.runtimes.types import Graph
 
-
-def _onnxruntime(path: Path, threads: int) -> Graph:
-    from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
-
-    return OnnxRuntimeGraph(path, threads)
+Precision = Literal["float32", "bfloat16", "float16", "int8"]
 
 
-def _openvino(path: Path, threads: int) -> Graph:
-    from mm.runtimes.openvino_cpu import OpenVinoGraph
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A library and the precision that it computes in."""
 
-    return OpenVinoGraph(path, threads)
+    name: str
+    library: str
+    precision: Precision
+
+    def describe(self) -> str:
+        """For a person, with the library's version: `openvino-int8 2026.4.0`. Raises `PackageNotFoundError`."""
+        return f"{self.name} {version(self.library)}"
 
 
-_RUNTIMES: dict[str, Callable[[Path, int], Graph]] = {"onnxruntime": _onnxruntime, "openvino": _openvino}
+RUNTIMES = (
+    Runtime("onnxruntime", "onnxruntime", "float32"),
+    Runtime("onnxruntime-int8", "onnxruntime", "int8"),
+    Runtime("openvino", "openvino", "float32"),
+    Runtime("openvino-bf16", "openvino", "bfloat16"),
+    Runtime("openvino-int8", "openvino", "int8"),
+    Runtime("cuda", "torch", "float16"),
+)
+DEFAULT = RUNTIMES[0]
+"""What "auto" is where nothing has been measured: runs everywhere, in float32."""
 
 
 def runtimes() -> list[str]:
-    """Names that `load_graph` takes, besides "auto"."""
-    return sorted(_RUNTIMES)
+    """Names of all runtimes, besides "auto"."""
+    return [runtime.name for runtime in RUNTIMES]
 
 
-def resolve(name: str) -> str:
-    """The runtime that `name` stands for. Raises `InvalidInput` for an unknown name."""
-    if name == "auto":
-        return "onnxruntime"
-    if name not in _RUNTIMES:
+def find_runtime(name: str) -> Runtime:
+    """The runtime of that name; `DEFAULT` for "auto". Raises `InvalidInput` for an unknown name."""
+    found = {"auto": DEFAULT, **{runtime.name: runtime for runtime in RUNTIMES}}.get(name)
+    if found is None:
         raise InvalidInput(f"There is no runtime '{name}'. Runtimes are: auto, {', '.join(runtimes())}.")
-    return name
+    return found
+
+
+def exact(name: str) -> Runtime:
+    """The float32 runtime nearest to `name`, for a network that has no other precision: same library, or else `DEFAULT`."""
+    library = find_runtime(name).library
+    return next((runtime for runtime in RUNTIMES if (runtime.library, runtime.precision) == (library, "float32")), DEFAULT)
 
 
 def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
     """Load an ONNX graph with a runtime; `threads` 0 means every core this process may use.
 
-    Raises `InvalidInput` for an unknown runtime and `Corrupt` for a file that is no graph.
+    What is quantized is in the graph itself: an 8-bit runtime runs any graph. Raises `InvalidInput` for a runtime that is
+    unknown or runs no graphs, `Corrupt` for a file that is no graph, `Unavailable` where the processor lacks the precision.
     """
-    return _RUNTIMES[resolve(runtime)](path, threads or usable_cores())
+    found, threads = find_runtime(runtime), threads or usable_cores()
+    if found.library == "onnxruntime":
+        from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
+
+        return OnnxRuntimeGraph(path, threads)
+    if found.library == "openvino":
+        from mm.runtimes.openvino_cpu import OpenVinoGraph
+
+        return OpenVinoGraph(path, threads, "bf16" if found.precision == "bfloat16" else "f32")
+    raise InvalidInput(f"The runtime {found.name} runs no graphs.")
+
+
+def require(name: str) -> None:
+    """Raise `Unavailable` where this machine lacks what the runtime needs: bfloat16, torch, a GPU."""
+    found = find_runtime(name)
+    if found.precision == "bfloat16":
+        from mm.runtimes.openvino_cpu import require_bfloat16
+
+        require_bfloat16()
+    elif found.library == "torch":
+        from mm.runtimes.gpu import require_gpu
+
+        require_gpu()
 
 
 def usable_cores() -> int:
     """Cores this process may run on, which a container may have limited."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def describe_runtime(name: str) -> str:
-    """Name and version for a person, such as `onnxruntime 1.32.0`."""
-    resolved = resolve(name)
-    return f"{resolved} {version(resolved)}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import mm
 from mm.errors import NotFound, SpaceMismatch, Unavailable
+from mm.runtimes.choice import Choice
+from mm.runtimes.registry import DEFAULT, find_runtime
 from mm.settings import Settings
 from mm.spaces.space import BANK, CALIBRATION, CARD, IMAGE_WEIGHTS, Space
+from mm.spaces.tuning import Chosen, chosen_runtime, tune_image
 from mm.spaces.types import SpaceId
 
 WEIGHTS = Path(mm.__file__).parent / "weights"
@@ -21,8 +25,9 @@ def spaces() -> list[SpaceId]:
     return [space_id for space_id, _ in _SPACES.values()]
 
 
-def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_speech: bool = True) -> Space:
-    """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech tower is, at every use.
+def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_speech: bool = True, gpu: bool = True) -> Space:
+    """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech tower is, at every
+    use. Without `gpu` nothing runs on one, whatever the settings say.
 
     Raises `NotFound` for an unknown name, and `Unavailable` when a file of its folder below `weights` is missing.
     """
@@ -34,7 +39,15 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     if missing:
         raise Unavailable(f"The space {space_id} cannot be loaded: {folder} lacks {', '.join(missing)}.")
     graphs = settings.root / "cache" / "graphs"
-    return Space(space_id, dim, folder, graphs, settings.runtime, settings.threads, keep_speech=keep_speech)
+    chosen = chosen_runtime(settings, folder / IMAGE_WEIGHTS)
+    if not gpu and find_runtime(chosen.name).library == "torch":
+        chosen = Chosen(DEFAULT.name, "the default, because a GPU is left to the workers")
+    return Space(space_id, dim, folder, graphs, chosen.name, settings.threads, chosen_by=chosen.reason, keep_speech=keep_speech)
+
+
+def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
+    """Measure which runtime suits the image tower of the space of the settings, and keep the choice. Raises as `tune_image`."""
+    return tune_image(settings, weights / settings.space / IMAGE_WEIGHTS, told)
 
 
 def require_same(ours: SpaceId, theirs: SpaceId) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mm.runtimes import describe_runtime
+from mm.runtimes import find_runtime
 from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
+from mm.spaces.prepare import prepare_image, prepare_text
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -48,24 +49,30 @@ class Space:
         runtime: str = "auto",
         threads: int = 0,
         *,
+        chosen_by: str = "",
         keep_speech: bool = True,
     ) -> None:
-        """`folder` holds image weights, calibration, reference vectors and card; graphs are kept in `graph_cache`."""
+        """`folder` holds image weights, calibration, reference vectors and card; graphs are kept in `graph_cache`.
+
+        `chosen_by` says what chose the runtime, for a person.
+        """
         self.id = space_id
         self.dim = dim
         """Length of a vector."""
-        self.runtime = describe_runtime(runtime)
+        self.runtime_name = runtime
+        self.runtime = find_runtime(runtime).describe() + (f" ({chosen_by})" if chosen_by else "")
         self._card = folder / CARD
 
         def text() -> TextTower:
             from mm.models.text import TextTower
 
-            return TextTower(graph_cache, runtime, threads)
+            return TextTower(graph_cache, runtime, threads, lambda: prepare_text(graph_cache))
 
         def image() -> ImageTower:
             from mm.models.image import ImageTower
 
-            return ImageTower(folder / IMAGE_WEIGHTS, graph_cache, runtime, threads)
+            weights = folder / IMAGE_WEIGHTS
+            return ImageTower(weights, graph_cache, runtime, threads, lambda: prepare_image(weights, graph_cache, runtime))
 
         def speech() -> SpeechTower:
             from mm.models.speech import SpeechTower

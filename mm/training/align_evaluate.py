@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mm.evaluation.retrieval import Retrieval, recall_of_vectors
+from mm.media.types import RGB
 from mm.models.image import ImageTower
 from mm.training.captioned import load_pictures, read_captioned
 from mm.training.sentences import sentence_vectors
 
 
-def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev") -> Retrieval:
-    """Recalls of a weights file as it is served: exported graph, on the CPU. Reproduces the numbers of the card.
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Pictures (N, side, side, 3), vectors of their captions (M, D), and each caption's picture (M,)."""
 
-    Graphs and vectors of sentences are kept in the folder `cache`. Raises `InvalidInput` for data that cannot be read and
-    `Corrupt` for a file that holds no image tower.
+    pictures: RGB
+    captions: npt.NDArray[np.float32]
+    picture_of_caption: npt.NDArray[np.int64]
+
+    def recall(self, vectors: npt.NDArray[np.float32]) -> Retrieval:
+        """Recalls when the pictures have these vectors (N, D)."""
+        return recall_of_vectors(vectors, self.captions, self.picture_of_caption)
+
+
+def read_split(data: Path, side: int, cache: Path, split: str = "dev") -> Split:
+    """One split of captioned pictures. Graphs and vectors of sentences are kept in the folder `cache`.
+
+    Raises `InvalidInput` for data that cannot be read.
     """
     rows = read_captioned(data, split)
-    tower = ImageTower(weights, cache)
-    pictures = load_pictures(rows, tower.size)
     sentences = [caption for row in rows for caption in row.captions]
     captions = sentence_vectors(sentences, cache / f"{split}.npz")
-    picture_of_caption = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
-    return recall_of_vectors(tower.embed(list(pictures)), captions, picture_of_caption)
+    return Split(load_pictures(rows, side), captions, np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows]))
+
+
+def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev", runtime: str = "auto") -> Retrieval:
+    """Recalls of a weights file as it is served by a runtime. Reproduces the numbers of the card.
+
+    Raises `InvalidInput` for data that cannot be read, and as `ImageTower`.
+    """
+    tower = ImageTower(weights, cache, runtime)
+    found = read_split(data, tower.size, cache, split)
+    return found.recall(tower.embed(list(found.pictures)))

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from mm.errors import Corrupt
-from mm.models.efficientnet_lite_torch import ImageEncoder
+from mm.models.efficientnet_lite_torch import load_encoder
 from mm.training.files import replacing
+
+__all__ = ["load_encoder", "read_state", "write_encoder", "write_state"]
 
 
 def write_encoder(path: Path, state: dict[str, Tensor], size: int) -> None:
@@ -25,20 +26,6 @@ def write_encoder(path: Path, state: dict[str, Tensor], size: int) -> None:
     }
     with replacing(path) as file:
         file.write(save(tensors, {"size": str(size)}))
-
-
-def load_encoder(path: Path) -> ImageEncoder:
-    """The encoder of a weights file, in float32, for inference. Raises `Corrupt` when it is none."""
-    encoder = ImageEncoder()
-    try:
-        tensors = load_file(path)
-        missing, unknown = encoder.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=False)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise Corrupt(f"{path} is no checkpoint of an image tower: {error}.") from error
-    lost = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if lost or unknown:
-        raise Corrupt(f"{path} is no checkpoint of an image tower: missing {lost}, unknown {unknown}.")
-    return encoder.eval()
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:

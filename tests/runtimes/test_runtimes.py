@@ -12,9 +12,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mm.errors import Corrupt, InvalidInput
-from mm.runtimes import describe_runtime, load_graph, resolve, runtimes
+from mm.errors import Corrupt, InvalidInput, Unavailable
+from mm.runtimes import exact, find_runtime, load_graph, runtimes
+from mm.runtimes.registry import DEFAULT, RUNTIMES, require
+from mm.settings import Settings
 
+GRAPH_RUNTIMES = ["onnxruntime", "openvino"]
 MATRIX = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 
 
@@ -41,7 +44,7 @@ def graph_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("runtime", ["auto", *runtimes()])
+@pytest.mark.parametrize("runtime", ["auto", *GRAPH_RUNTIMES])
 def test_a_graph_gives_all_its_outputs_by_name(graph_path: Path, runtime: str) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     for count in (1, 5, 2):
@@ -52,7 +55,7 @@ def test_a_graph_gives_all_its_outputs_by_name(graph_path: Path, runtime: str) -
         np.testing.assert_allclose(outputs["total"], (x @ MATRIX).sum(1, keepdims=True), atol=1e-5)
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 def test_an_answer_is_not_overwritten_by_the_next(graph_path: Path, runtime: str) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     first = graph.run({"x": np.ones((2, 4), np.float32)})["product"]
@@ -61,7 +64,7 @@ def test_an_answer_is_not_overwritten_by_the_next(graph_path: Path, runtime: str
     np.testing.assert_array_equal(first, kept)
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 def test_threads_may_share_a_graph(graph_path: Path, runtime: str) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     inputs = [np.full((1 + index % 3, 4), index, np.float32) for index in range(40)]
@@ -70,7 +73,7 @@ def test_threads_may_share_a_graph(graph_path: Path, runtime: str) -> None:
             np.testing.assert_allclose(outputs["product"], x @ MATRIX, rtol=1e-5)
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 @pytest.mark.parametrize(
     "inputs",
     [
@@ -89,7 +92,7 @@ def test_inputs_that_the_graph_does_not_take_are_refused(graph_path: Path, runti
     assert graph.run({"x": np.ones((1, 4), np.float32)})["product"].shape == (1, 3)  # and it still works
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 @pytest.mark.parametrize("damage", ["absent", "empty", "noise", "cut"])
 def test_a_file_that_is_no_graph_is_corrupt(graph_path: Path, tmp_path: Path, runtime: str, damage: str) -> None:
     path = tmp_path / "bad.onnx"
@@ -106,8 +109,49 @@ def test_an_unknown_runtime_is_named(graph_path: Path) -> None:
 
 
 def test_a_runtime_is_described_with_its_version() -> None:
-    assert resolve("auto") in runtimes()
-    assert describe_runtime("openvino").startswith("openvino 20")
+    assert find_runtime("auto") is DEFAULT
+    assert find_runtime("openvino-int8").describe().startswith("openvino-int8 20")
+
+
+def test_each_runtime_has_a_float32_one_for_graphs_without_its_precision() -> None:
+    nearest = {name: exact(name).name for name in runtimes()}
+    assert nearest["openvino-bf16"] == nearest["openvino-int8"] == "openvino"
+    assert nearest["onnxruntime-int8"] == nearest["cuda"] == "onnxruntime"
+    assert all(find_runtime(name).precision == "float32" for name in nearest.values())
+
+
+def test_every_runtime_can_be_set_and_nothing_else() -> None:
+    for name in ("auto", *runtimes()):
+        assert Settings(runtime=name).runtime == name
+    with pytest.raises(ValueError, match="runtime"):
+        Settings(runtime="openvino-int4")
+
+
+def test_what_needs_a_gpu_says_so(graph_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInput, match="cuda"):
+        load_graph(graph_path, "cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(Unavailable, match="GPU"):
+        require("cuda")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match="torch, which is not installed"):
+        require("cuda")
+
+
+def test_bfloat16_runs_or_says_that_the_processor_lacks_it(graph_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    try:
+        require("openvino-bf16")
+    except Unavailable:
+        with pytest.raises(Unavailable, match="bfloat16"):
+            load_graph(graph_path, "openvino-bf16", threads=1)
+    else:
+        graph = load_graph(graph_path, "openvino-bf16", threads=1)
+        np.testing.assert_allclose(graph.run({"x": x})["product"], x @ MATRIX, rtol=0.02, atol=0.05)
+
+
+def test_names_tell_library_and_precision_apart() -> None:
+    assert len({(runtime.library, runtime.precision) for runtime in RUNTIMES}) == len(RUNTIMES) == len(set(runtimes()))
 
 
 def test_no_runtime_is_imported_before_it_is_used() -> None:

@@ -1,0 +1,81 @@
+"""The choice of `mm doctor --tune`, kept for as long as the machine, the libraries and the weights are those it was made on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mm.runtimes.cache import write_whole
+from mm.runtimes.registry import RUNTIMES, runtimes, usable_cores
+from mm.runtimes.tune import Trial
+
+PROCESSOR = Path("/proc/cpuinfo")
+
+
+class Choice(BaseModel):
+    """A runtime, what it was chosen on, and what was seen of all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runtime: str
+    key: dict[str, str]
+    trials: list[Trial]
+
+
+def machine_key(weights: Iterable[Path], threads: int) -> dict[str, str]:
+    """What decides which runtime is the fastest: processor, cores, threads, versions of the libraries, and the weights' files."""
+    digest = hashlib.sha256()
+    for path in weights:
+        digest.update(path.read_bytes() if path.exists() else b"-")
+    libraries = sorted({runtime.library for runtime in RUNTIMES})
+    return {
+        "processor": _processor(),
+        "cores": str(usable_cores()),
+        "threads": str(threads),
+        "libraries": ", ".join(f"{name} {_version(name)}" for name in libraries),
+        "weights": digest.hexdigest()[:16],
+    }
+
+
+def read_choice(path: Path, key: dict[str, str]) -> tuple[Choice | None, str]:
+    """The choice if it holds for `key`; else None and why, in words that follow "because"."""
+    try:
+        choice = Choice.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None, "nothing was measured yet"
+    except (ValidationError, OSError):
+        return None, f"{path.name} cannot be read"
+    changed = sorted(name for name in key if choice.key.get(name) != key[name])
+    if changed or choice.runtime not in runtimes():
+        return None, f"what was measured had other {' and '.join(changed) or 'runtimes'}"
+    return choice, ""
+
+
+def write_choice(path: Path, choice: Choice) -> None:
+    """Whole or not at all. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, choice.model_dump_json(indent=2).encode())
+
+
+def _processor() -> str:
+    """Model of the processor, and a hash of what it can do: a virtual machine may hide either."""
+    try:
+        lines = PROCESSOR.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}".strip()
+    first = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
+    can = first.get("flags") or first.get("Features") or ""
+    flags = hashlib.sha256(" ".join(sorted(can.split())).encode()).hexdigest()[:8]
+    return f"{first.get('model name', platform.machine())} {flags}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

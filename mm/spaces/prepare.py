@@ -1,0 +1,54 @@
+"""Builds a graph in a process of its own: the builder's memory, several times the weights, ends with that process.
+
+python -m mm.spaces.prepare text CACHE
+python -m mm.spaces.prepare image CACHE WEIGHTS RUNTIME
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mm
+
+
+def prepare_text(graph_cache: Path) -> None:
+    """Have the graph of the text tower built.
+
+    A failure is not told: whoever loads the tower then builds in its own process, and meets the error under its own name.
+    """
+    _build_apart("text", str(graph_cache))
+
+
+def prepare_image(weights: Path, graph_cache: Path, runtime: str) -> None:
+    """The same for the graph that the image tower needs for a runtime."""
+    _build_apart("image", str(graph_cache), str(weights), runtime)
+
+
+def _build_apart(*arguments: str) -> None:
+    path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
+    subprocess.run(
+        [sys.executable, "-P", "-m", "mm.spaces.prepare", *arguments],  # -P: a folder `mm` where we run is not ours
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") -> None:
+    from mm.models.image import image_graph
+    from mm.models.text import text_graph
+    from mm.runtimes import find_runtime
+
+    if kind == "text":
+        text_graph(Path(graph_cache))
+    else:
+        image_graph(Path(weights), Path(graph_cache), find_runtime(runtime).precision)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

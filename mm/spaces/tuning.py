@@ -1,0 +1,86 @@
+"""The runtime of a space's image tower on this machine: measured by `mm doctor --tune`, kept, and read at every start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mm.errors import Unavailable
+from mm.models.image import RANGES, ImageTower, file_hash
+from mm.models.photographs import photographs
+from mm.models.precisions import PRECISIONS, read_precisions
+from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
+from mm.runtimes.registry import DEFAULT, RUNTIMES, find_runtime, require
+from mm.runtimes.tune import Embed, Trial, tune
+from mm.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The name of a runtime, and what chose it."""
+
+    name: str
+    reason: str
+
+
+def chosen_runtime(settings: Settings, weights: Path) -> Chosen:
+    """What MM_RUNTIME says; for `auto` what was measured on this machine, or else the default with the reason."""
+    if settings.runtime != "auto":
+        return Chosen(find_runtime(settings.runtime).name, "set by MM_RUNTIME")
+    choice, lacking = read_choice(choice_path(settings), _key(settings, weights))
+    if choice is None:
+        return Chosen(DEFAULT.name, f"the default, because {lacking}; `mm doctor --tune` measures")
+    return Chosen(choice.runtime, "the fastest here, by `mm doctor --tune`")
+
+
+def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = lambda name: None) -> Choice:
+    """Compare all runtimes that the weights may run in, keep the choice in the home folder, and return it.
+
+    Raises `Unavailable` when not even the default can be run, or the home folder cannot be written.
+    """
+    cache = settings.root / "cache" / "graphs"
+    key = _key(settings, weights)  # before: a file that changes meanwhile makes the choice void
+    recorded = read_precisions(weights, file_hash(weights))
+    plain = ImageTower(weights, cache, DEFAULT.name, settings.threads)
+    pictures = photographs(plain.size)
+
+    def loader(name: str) -> Callable[[], Embed]:
+        def load() -> Embed:
+            require(name)
+            if refusal := recorded.refusal(find_runtime(name).precision):
+                raise Unavailable(refusal)
+            return _embedder(ImageTower(weights, cache, name, settings.threads))
+
+        return load
+
+    embed = _embedder(plain)
+    others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT}
+    trials = tune({DEFAULT.name: lambda: embed, **others}, pictures, embed(pictures), told=told)
+    choice = Choice(runtime=fastest(trials), key=key, trials=trials)
+    try:
+        write_choice(choice_path(settings), choice)
+    except OSError as error:
+        raise Unavailable(f"The choice cannot be kept in {choice_path(settings).parent}: {error.strerror}.") from error
+    return choice
+
+
+def fastest(trials: list[Trial]) -> str:
+    """The first that was not refused. Raises `Unavailable` when all were."""
+    found = next((trial.name for trial in trials if not trial.refused), None)
+    if found is None:
+        raise Unavailable("No runtime can be used: " + "; ".join(f"{trial.name}: {trial.refused}" for trial in trials) + ".")
+    return found
+
+
+def _embedder(tower: ImageTower) -> Embed:
+    return lambda pictures: tower.embed(list(pictures))
+
+
+def choice_path(settings: Settings) -> Path:
+    """Where the choice is kept: deleting it only means to measure again."""
+    return settings.root / "cache" / "runtime.json"
+
+
+def _key(settings: Settings, weights: Path) -> dict[str, str]:
+    return machine_key([weights, weights.with_name(RANGES), weights.with_name(PRECISIONS)], settings.threads)
