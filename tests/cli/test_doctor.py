@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from mm.cli import checks
 from mm.cli.main import main
 from mm.errors import Unavailable
+from mm.runtimes.choice import Choice
+from mm.runtimes.tune import Trial
 from mm.schemas import Check, Readiness
 from mm.settings import Settings
 
@@ -138,6 +140,27 @@ def test_the_command_says_it_all(tmp_path: Path) -> None:
     broken = CliRunner().invoke(main, ["doctor", "--json"], env={**environment, "MM_SPACE": "huge"})
     assert broken.exit_code == 1
     assert not json.loads(broken.stdout)["ready"]
+
+
+def test_what_the_image_tower_runs_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "onnxruntime" in checks.runtime(settings).detail
+    assert "--tune" in checks.runtime(settings).detail
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert_bad(checks.runtime(settings.model_copy(update={"runtime": "cuda"})), "needs a GPU")
+
+
+def test_tuning_shows_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [Trial(name="openvino", cosine=1.0, worst=1.0, per_second=20.4), Trial(name="cuda", refused="no GPU")]
+    choice = Choice(runtime="openvino", key={}, trials=seen)
+    monkeypatch.setattr("mm.spaces.registry.tune", lambda settings, told: told("openvino") or choice)
+    environment = {"MM_HOME": str(tmp_path), "MM_RUNTIME": "onnxruntime"}
+    done = CliRunner().invoke(main, ["doctor", "--tune"], env=environment)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == ["openvino\t20\t1.0000\tchosen", "cuda\t\t\tno GPU"]
+    assert "measuring openvino" in done.stderr
+    assert "MM_RUNTIME is onnxruntime and goes before it" in done.stderr
+    told = CliRunner().invoke(main, ["doctor", "--tune", "--json"], env=environment)
+    assert Choice.model_validate_json(told.stdout) == choice
 
 
 def test_bad_settings_are_a_finding(tmp_path: Path) -> None:

@@ -198,5 +198,6 @@ def test_what_ships_belongs_to_the_shipped_weights() -> None:
     digest = file_hash(SHIPPED)
     assert Quantization.read(SHIPPED.with_name(RANGES)).weights == digest
     recorded = read_precisions(SHIPPED, digest)
-    assert recorded.losses.keys() == {"int8", "bfloat16", "float16"}
+    assert "int8" in recorded.losses
+    assert all(loss.cosine > 0.995 and loss.lost <= 0.5 for loss in recorded.losses.values())
     assert recorded.pictures == 1000

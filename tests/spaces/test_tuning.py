@@ -1,0 +1,126 @@
+"""Which runtime a space takes: forced, tuned on this machine, or the default with the reason; and the graphs built apart."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mm.errors import Unavailable
+from mm.models import image, text
+from mm.models.image import file_hash
+from mm.models.precisions import PRECISIONS, Loss, Precisions
+from mm.runtimes.tune import Trial
+from mm.settings import Settings
+from mm.spaces import load_space
+from mm.spaces import tuning as tuning_module
+from mm.spaces.registry import WEIGHTS, tune
+from mm.spaces.tuning import choice_path, chosen_runtime, fastest
+from tests.graphs import with_graphs
+
+SHIPPED = WEIGHTS / "lite" / "image.safetensors"
+
+
+class Stub:
+    """A tower that gives the first pixels; the 8-bit ones turn the vectors by so much."""
+
+    batch, size, turned = 8, 4, 0.0
+
+    def __init__(self, weights: Path, cache: Path, name: str, threads: int) -> None:
+        self.turn = self.turned if "int8" in name else 0.0
+
+    def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
+        angles = np.stack([picture.reshape(-1)[0] / 99 + self.turn for picture in pictures])
+        return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder of weights, whose bytes nobody reads, and what 8 bits lose with them."""
+    path = tmp_path / "weights" / "lite" / "image.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file({"a": np.zeros(3, np.float32)}, path)
+    loss = Loss(runtime="x", cosine=1.0, worst=1.0, text_to_image=0.2, image_to_text=0.1)
+    found = Precisions(weights=file_hash(path), pictures=9, losses={"int8": loss})
+    path.with_name(PRECISIONS).write_text(found.model_dump_json())
+    return path
+
+
+def test_what_is_measured_is_kept_until_something_changes(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "ImageTower", Stub)
+    settings = Settings(home=tmp_path / "home")
+    assert chosen_runtime(settings, weights).name == "onnxruntime"
+    assert "nothing was measured yet" in chosen_runtime(settings, weights).reason
+    heard: list[str] = []
+    choice = tune(settings, heard.append, weights.parents[1])
+    assert heard[0] == "onnxruntime"
+    refused = {trial.name: trial.refused for trial in choice.trials if trial.refused}
+    assert refused.keys() >= {"openvino-bf16", "cuda"}, "never measured on dev, or not on this machine"
+    assert chosen_runtime(settings, weights).name == choice.runtime
+    assert choice.runtime not in refused
+    forced = settings.model_copy(update={"runtime": "openvino-int8"})
+    assert (chosen_runtime(forced, weights).name, chosen_runtime(forced, weights).reason) == (
+        "openvino-int8",
+        "set by MM_RUNTIME",
+    )
+    save_file({"a": np.ones(3, np.float32)}, weights)
+    assert chosen_runtime(settings, weights).name == "onnxruntime"
+    assert "other weights" in chosen_runtime(settings, weights).reason
+
+
+def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning_module, "ImageTower", Stub)
+    monkeypatch.setattr(Stub, "turned", 0.3)
+    settings = Settings(home=tmp_path / "home")
+    turned = {trial.name: trial.refused for trial in tune(settings, str, weights.parents[1]).trials}
+    assert "cosine 0.955" in turned["onnxruntime-int8"]
+    assert turned["openvino"] == ""
+    bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
+    bad["losses"]["int8"]["image_to_text"] = 0.7
+    weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
+    lost = {trial.name: trial.refused for trial in tune(settings, str, weights.parents[1]).trials}
+    assert "0.7 points" in lost["openvino-int8"]
+
+
+def test_when_nothing_runs_all_reasons_are_told() -> None:
+    with pytest.raises(Unavailable, match=r"a: no; b: broken"):
+        fastest([Trial(name="a", refused="no"), Trial(name="b", refused="broken")])
+
+
+def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "ImageTower", Stub)
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(Unavailable, match="cannot be kept"):
+        tune(Settings(home=tmp_path / "home"), str, weights.parents[1])
+
+
+def test_a_space_says_what_it_runs_in_and_why(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert load_space("lite", settings).runtime.endswith("`mm doctor --tune` measures)")
+    forced = load_space("lite", settings.model_copy(update={"runtime": "openvino-int8"}))
+    assert forced.runtime_name == "openvino-int8"
+    assert forced.runtime.endswith("(set by MM_RUNTIME)")
+    asking = load_space("lite", settings.model_copy(update={"runtime": "cuda"}), gpu=False)
+    assert asking.runtime_name == "onnxruntime"
+    assert "workers" in asking.runtime
+    assert not choice_path(settings).exists()
+
+
+def test_graphs_are_built_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "_build", lambda *_: pytest.fail("built here"))
+    space = load_space("lite", Settings(home=tmp_path, threads=1))
+    assert space.image.embed([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 384)
+    assert [path.suffix for path in (tmp_path / "cache" / "graphs").iterdir()] == [".onnx"]
+
+
+def test_a_build_that_fails_apart_fails_here_by_name(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mm.spaces.prepare.sys.executable", shutil.which("false"))
+    monkeypatch.setattr(text, "_build", lambda *_: pytest.fail("built here"))
+    with pytest.raises(pytest.fail.Exception, match="built here"):
+        _ = load_space("lite", Settings(home=tmp_path, threads=1)).text
+    assert load_space("lite", Settings(home=with_graphs(tmp_path / "other", graphs), threads=1)).id.name == "lite"
