@@ -1,4 +1,4 @@
-"""The image tower: pictures to unit vectors of a space, on a CPU, without torch."""
+"""The image tower: pictures to unit vectors of a space; on a CPU without torch."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +23,11 @@ class Runtime:
     precision: Precision
 
     def describe(self) -> str:
-        """For a person, with the library's version: `openvino-int8 2026.4.0`. Raises `PackageNotFoundError`."""
-        return f"{self.name} {version(self.library)}"
+        """For a person, with the library's version: `openvino-int8 2026.4.0`."""
+        try:
+            return f"{self.name} {version(self.library)}"
+        except PackageNotFoundError:
+            return f"{self.name}, whose library {self.library} is not installed"
 
 
 RUNTIMES = (

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mm.errors import Corrupt, InvalidInput, Unavailable
 from mm.runtimes import exact, find_runtime, load_graph, runtimes
-from mm.runtimes.registry import DEFAULT, RUNTIMES, require
+from mm.runtimes.registry import DEFAULT, RUNTIMES, Runtime, require
 from mm.settings import Settings
 
 GRAPH_RUNTIMES = ["onnxruntime", "openvino"]
@@ -111,6 +111,7 @@ def test_an_unknown_runtime_is_named(graph_path: Path) -> None:
 def test_a_runtime_is_described_with_its_version() -> None:
     assert find_runtime("auto") is DEFAULT
     assert find_runtime("openvino-int8").describe().startswith("openvino-int8 20")
+    assert Runtime("x", "no-such-library", "int8").describe() == "x, whose library no-such-library is not installed"
 
 
 def test_each_runtime_has_a_float32_one_for_graphs_without_its_precision() -> None:
