@@ -45,7 +45,7 @@ class Store:
 
     def sweep(self, older_than: float) -> int:
         """Remove what crashes and deletes left behind: temporary files, blobs and pictures without an item and parts of an index
-        that nobody has touched for `older_than` seconds, shards that no row refers to, and uploads that expired. Returns how many.
+        that nobody has touched for `older_than` seconds, shards that no row refers to, expired uploads. Returns how many in all.
         """
         root = self.settings.root
         removed = sweep_temporary(root, older_than) + sweep_index(root, older_than) + self.partial.sweep()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Literal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -133,6 +132,9 @@ def ingest(
 
     report = measure(minutes, size, speech=speech, repeats=repeats, video=video, memory=memory)
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+
+
+@command.command()
 @click.option("--points", default=300, show_default=True, metavar="N", help="How often something is killed.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What victims and moments are drawn from.")
 @click.option("--catalog", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
@@ -146,6 +148,9 @@ def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], firs
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.kept else 1)
+
+
+@command.command()
 @click.option("--runtime", "names", multiple=True, metavar="NAME", help="Only this one; default all that run here.")
 @click.option("--batch", default="1,8,32", show_default=True, metavar="N,N", help="Pictures at once; on a GPU 1 to 512 by twos.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="What computes.")
