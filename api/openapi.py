@@ -131,7 +131,7 @@ def links(parameter: str, expression: str, *operations: str) -> JSON:
     return {f"{name}_of_{parameter}": {"operationId": name, "parameters": {parameter: expression}} for name in operations}
 
 
-OF_ITEM = ("get_media", "get_content", "get_thumbnail", "delete_media")
+OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "delete_media")
 OF_JOB = ("get_job", "job_events", "cancel_job")
 UPLOAD_LINKS: JSON = {
     "links": {**links("item_id", "$response.body#/item/id", *OF_ITEM), **links("job_id", "$response.body#/job/id", *OF_JOB)}

@@ -91,7 +91,7 @@ def test_media_goes_in_and_the_right_moments_come_out(client: Client) -> None:
 
     for item_id in ids.values():
         assert client.delete(f"/v1/media/{item_id}").status_code == 204
-    assert client.get("/v1/media").json() == {"items": [], "next": None}
+    assert client.get("/v1/media").json() == {"items": [], "next": None, "total": None}
     assert wait_for_no_hits(client, files["picture"][0])
 
 

@@ -73,7 +73,7 @@ def test_addresses_are_no_trick(api: Running, host: str) -> None:
 
 def test_without_a_key_only_the_door_is_seen(locked: tuple[Running, dict[str, str]]) -> None:
     service, _ = locked
-    for path in ("/healthz", "/readyz", "/openapi.json", "/static/style.css"):
+    for path in ("/healthz", "/readyz", "/openapi.json", "/static/style/base.css"):
         assert service.client.get(path).status_code in {200, 503}, path
     for headers in ({}, bearer("mm_000000000000_x"), {"Authorization": "Basic x"}, {"Cookie": "mm_key=x"}, bearer("é")):
         raw = {name.encode(): value.encode() for name, value in headers.items()}

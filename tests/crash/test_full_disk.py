@@ -65,7 +65,7 @@ def test_an_upload(api: Running, disk: SmallDisk, left: int) -> None:
     before = api.blobs()
     disk.fill(left)
     answer = api.upload(media.sound(5.0), "a.wav")
-    assert answer.status_code == 503, answer.text
+    assert answer.status_code == 507, answer.text
     assert "No space left" in answer.json()["detail"]
     assert "Retry-After" in answer.headers
     assert api.blobs() == before
