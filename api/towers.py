@@ -51,7 +51,7 @@ class Towers:
 
     def _load(self) -> None:
         # Each property loads on first use.
-        _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image)
+        _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image, self._space.sentences)
         give_back_memory()
 
 

@@ -33,7 +33,10 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL of the catalog; empty means SQLite in the home folder.")
     broker_url: str = Field("", description="`redis://` URL of Valkey or Redis; empty starts an embedded Valkey.")
 
-    space: str = Field("lite", description="Space that encodes media and questions.")
+    space: str = Field("lite", description="Space that encodes media and questions: `lite` or `openclip:MODEL/PRETRAINED`.")
+    download_models: bool = Field(
+        False, description="Whether weights that a larger space names may be taken from the network; else only from this disk."
+    )
     runtime: Literal["auto", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16", "openvino-int8", "cuda"] = Field(
         "auto", description="What the image tower runs in; `auto` is what `mm doctor --tune` found, before that `onnxruntime`."
     )

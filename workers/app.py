@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 CHILD_KIBIBYTES = 1_300_000
-"""Resident size after which the working process is replaced, between two tasks: what it grew by came from a leak."""
+"""Resident size after which the working process is replaced, between two tasks: what it grew by came from a leak. Only with
+`lite`: a larger space is larger than that from the start, by how much depends on its model."""
 
 
 def create_app(settings: Settings, toolbox: Toolbox | None = None) -> Celery:
     """The application with its tasks. Raises `Unavailable` if no broker is set."""
     free_places_whatever_happens()
     app = create_broker(settings, consumer=True)
-    app.conf.update(worker_pool="prefork", worker_concurrency=1, worker_max_memory_per_child=CHILD_KIBIBYTES)
+    limit = CHILD_KIBIBYTES if settings.space == "lite" else None
+    app.conf.update(worker_pool="prefork", worker_concurrency=1, worker_max_memory_per_child=limit)
     box = toolbox or Toolbox(settings)
 
     def run_plan(job_id: str) -> None:

@@ -160,11 +160,10 @@ def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], firs
 def tower(ctx: click.Context, names: tuple[str, ...], batch: str, device: str, threads: int, as_json: bool) -> None:
     """Time the image tower: every runtime beside eager torch; on a GPU beside the roofline."""
     from mm.settings import load_settings
-    from mm.spaces.registry import WEIGHTS
-    from mm.spaces.space import IMAGE_WEIGHTS
+    from mm.spaces.registry import image_weights
 
     settings = load_settings()
-    weights = WEIGHTS / settings.space / IMAGE_WEIGHTS
+    weights = image_weights(settings.space)
     given = ctx.get_parameter_source("batch") is not click.core.ParameterSource.DEFAULT
     sizes = _numbers(batch if given or device == "cpu" else ",".join(str(2**power) for power in range(10)))
     if device == "cuda":

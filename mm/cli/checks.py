@@ -134,6 +134,8 @@ def space(settings: Settings) -> Check:
 
     def look() -> str:
         found = load_space(settings.space, settings)
+        if found.notes:
+            return f"{found.id} has its weights. {' '.join(found.notes)}"
         return f"{found.id} has its weights; its floor is {found.calibration.floor:g}."
 
     return _attempt("space", look)

@@ -1,4 +1,4 @@
-"""Photographs that are on every machine: what runtimes are compared on where there is no data set."""
+"""Photographs that are on every machine: what towers are compared on where there is no data set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "r
 """Files of scikit-image, found without importing it."""
 
 
-def photographs(size: int) -> RGB:
-    """Sixteen pictures (16, size, size, 3): eight whole, then the middle of each.
-
-    Raises `Unavailable` when scikit-image is not installed.
-    """
+def whole_photographs() -> list[RGB]:
+    """Eight pictures as they are. Raises `Unavailable` when scikit-image is not installed."""
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
-        raise Unavailable("The package scikit-image, whose photographs the runtimes are compared on, is not installed.")
+        raise Unavailable("The package scikit-image, whose photographs towers are compared on, is not installed.")
     whole: list[RGB] = []
     for name in NAMES:
         with Image.open(Path(spec.origin).parent / "data" / name) as image:
             whole.append(np.asarray(image.convert("RGB")))
+    return whole
+
+
+def photographs(size: int) -> RGB:
+    """Sixteen pictures (16, size, size, 3): eight whole, then the middle of each. Raises `Unavailable` as `whole_photographs`."""
+    whole = whole_photographs()
     return np.stack([fit(picture, size) for picture in (*whole, *map(_middle, whole))])
 
 

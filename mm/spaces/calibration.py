@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from mm.errors import Corrupt
 from mm.schemas import EvidenceKind
+from mm.spaces.types import Vectors
 
 Part = Literal["text", "picture", "clip", "sound"]
 """What a question may consist of."""
@@ -68,14 +69,19 @@ class Calibration(_Value):
 
 
 class Bank:
-    """Reference vectors. N pictures or sentences, D dimensions."""
+    """Reference vectors. N pictures or sentences, D dimensions; those of pictures may be others than those of sentences."""
 
     def __init__(self, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
         """Raises `KeyError` when a tensor is missing."""
+        self._tensors = tensors
         self.pictures = tensors["pictures"].astype(np.float32)
         self.sentences = tensors["sentences"].astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
-        """Weights (D + 1,) of a logistic regression on text vectors: can a picture show it? The last is its bias."""
+        """Weights (D + 1,) of a logistic regression on sentence vectors: can a picture show it? The last is its bias."""
+
+    def with_pictures(self, pictures: Vectors) -> Bank:
+        """The same sentences beside other pictures, of another space."""
+        return Bank({**self._tensors, "pictures": pictures})
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -50,7 +50,7 @@ def encode_chunk(
 def encode_item_name(space: Space, name: str) -> EncodedEvidence | None:
     """The name of a file as evidence; None when it says nothing, as IMG_1234 does."""
     words = words_of_name(name)
-    return None if words is None else EncodedEvidence("name", 0.0, 0.0, words, space.text.embed([words])[0])
+    return None if words is None else EncodedEvidence("name", 0.0, 0.0, words, space.sentences.embed([words])[0])
 
 
 def _picture(space: Space, reader: Reader, path: Path, name: str, info: MediaInfo) -> EncodedSegment:

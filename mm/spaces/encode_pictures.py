@@ -18,7 +18,7 @@ from mm.spaces.question import mean_direction
 from mm.spaces.types import Vector, Vectors
 
 if TYPE_CHECKING:
-    from mm.models.image import ImageTower
+    from mm.models.types import PictureEncoder
 
 WINDOW = 32
 """Frames that are in memory at once to be encoded."""
@@ -53,7 +53,7 @@ def decoded_longest(info: MediaInfo, size: int) -> int:
 
 
 def encode_frames(
-    tower: ImageTower, frames: Iterator[Frame], seen: Callable[[float], None], close: float = CLOSE
+    tower: PictureEncoder, frames: Iterator[Frame], seen: Callable[[float], None], close: float = CLOSE
 ) -> list[EncodedFrame]:
     """Vectors of all frames; `seen` is told the time of the last one after each window.
 
@@ -85,7 +85,7 @@ def _windows(frames: Generator[Frame, None, None]) -> Iterator[list[Frame]]:
             yield window
 
 
-def _vectors(tower: ImageTower, window: Sequence[Frame], close: float) -> list[Vector]:
+def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> list[Vector]:
     """First those of the edges of short stretches; where the two ends of one differ, that of its middle, and so on.
 
     What lies inside a stretch whose ends are close is taken to lie between them, unless the picture itself says otherwise.

@@ -28,7 +28,7 @@ def encode_speech(space: Space, reader: Reader, path: Path, name: str, span: Spa
 
 
 def _evidence(space: Space, lines: Sequence[Line], offset: float) -> list[EncodedEvidence]:
-    vectors = space.text.embed([line.text for line in lines])
+    vectors = space.sentences.embed([line.text for line in lines])
     return [
         EncodedEvidence("speech", offset + line.start, offset + line.end, line.text, vector)
         for line, vector in zip(lines, vectors, strict=True)

@@ -19,15 +19,17 @@ from mm.spaces.types import Probe, Question, Vector, Vectors
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
 SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
+CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
 NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One part of a question as a vector."""
+    """One part of a question as vectors: what is compared with pictures, and what with words. None where it is not."""
 
     part: Part
-    vector: Vector
+    seen: Vector | None = None
+    said: Vector | None = None
     depictable: float = 0.0  # log-probability
 
 
@@ -59,11 +61,14 @@ def ask(
     if not (text and text.strip()) and picture is None and not clip and sound is None and like is None:
         raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
     asked: list[_Asked] = []
-    notes: list[str] = []
+    notes: list[str] = list(space.notes)
     heard: str | None = None
     if text and text.strip():
-        (vector,) = space.text.embed([text])
-        asked.append(_Asked("text", vector, depictable(vector, space.bank)))
+        (said,) = space.sentences.embed([text])
+        seen = said if space.text is space.sentences else space.text.embed([text])[0]
+        asked.append(_Asked("text", seen, said, depictable(said, space.bank)))
+        if space.text.is_cut(text):
+            notes.append(CUT.format(space.text.most_tokens))
     if picture is not None:
         asked.append(_Asked("picture", space.image.embed([picture])[0]))
     if like is not None:
@@ -75,7 +80,7 @@ def ask(
         heard = " ".join(lines) or None
         notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
         if lines:
-            asked.append(_Asked("sound", mean_direction(space.text.embed(lines))))
+            asked.append(_Asked("sound", said=mean_direction(space.sentences.embed(lines))))
     probes = tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
     return Question(probes, space.id, space.calibration.floor, heard, tuple(notes))
 
@@ -92,8 +97,9 @@ def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe |
     looks: list[Linear] = []
     for one in asked:
         form = calibration.form(one.part, kind)
-        if form is not None:
-            looks.append(linear(form, one.vector, bank, one.depictable))
+        vector = one.seen if kind == "picture" else one.said
+        if form is not None and vector is not None:
+            looks.append(linear(form, vector, bank, one.depictable))
     if not looks:
         return None
     found = mixed(looks, calibration.prior, calibration.mixing)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mm
-from mm.errors import NotFound, SpaceMismatch, Unavailable
+from mm.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from mm.runtimes.choice import Choice
 from mm.runtimes.registry import DEFAULT, find_runtime
 from mm.settings import Settings
@@ -29,10 +29,15 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech tower is, at every
     use. Without `gpu` nothing runs on one, whatever the settings say.
 
-    Raises `NotFound` for an unknown name, and `Unavailable` when a file of its folder below `weights` is missing.
+    `openclip:MODEL/PRETRAINED` is any model of open_clip, see `mm.models.openclip_files`. Raises `NotFound` for an unknown name,
+    and `Unavailable` when a file of its folder below `weights` is missing, or one of the model that it names.
     """
+    if name.startswith("openclip:"):
+        from mm.spaces.openclip_space import OpenClipSpace
+
+        return OpenClipSpace(name, settings, weights / "lite", keep_speech=keep_speech, device=None if gpu else "cpu")
     if name not in _SPACES:
-        raise NotFound(f"There is no space '{name}'. Spaces are: {', '.join(sorted(_SPACES))}.")
+        raise NotFound(f"There is no space '{name}'. Spaces are: {', '.join(sorted(_SPACES))}, openclip:MODEL/PRETRAINED.")
     space_id, dim = _SPACES[name]
     folder = weights / name
     missing = [file for file in (IMAGE_WEIGHTS, CALIBRATION, BANK, CARD) if not (folder / file).is_file()]
@@ -46,8 +51,18 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
 
 
 def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
-    """Measure which runtime suits the image tower of the space of the settings, and keep the choice. Raises as `tune_image`."""
-    return tune_image(settings, weights / settings.space / IMAGE_WEIGHTS, told)
+    """Measure which runtime suits the image tower of the space of the settings, and keep the choice.
+
+    Raises as `image_weights` and `tune_image`.
+    """
+    return tune_image(settings, image_weights(settings.space, weights), told)
+
+
+def image_weights(name: str, weights: Path = WEIGHTS) -> Path:
+    """The weights of a space whose image tower is a graph of ours. Raises `InvalidInput` for any other."""
+    if name not in _SPACES:
+        raise InvalidInput(f"The image tower of '{name}' runs in PyTorch alone: there is no runtime to choose.")
+    return weights / name / IMAGE_WEIGHTS
 
 
 def require_same(ours: SpaceId, theirs: SpaceId) -> None:

@@ -13,9 +13,8 @@ from mm.spaces.prepare import prepare_image, prepare_text
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
-    from mm.models.image import ImageTower
     from mm.models.speech import SpeechTower
-    from mm.models.text import TextTower
+    from mm.models.types import PictureEncoder, TextEncoder
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 
@@ -63,12 +62,12 @@ class Space:
         self.runtime = find_runtime(runtime).describe() + (f" ({chosen_by})" if chosen_by else "")
         self._card = folder / CARD
 
-        def text() -> TextTower:
+        def text() -> TextEncoder:
             from mm.models.text import TextTower
 
             return TextTower(graph_cache, runtime, threads, lambda: prepare_text(graph_cache))
 
-        def image() -> ImageTower:
+        def image() -> PictureEncoder:
             from mm.models.image import ImageTower
 
             weights = folder / IMAGE_WEIGHTS
@@ -84,12 +83,20 @@ class Space:
         self._bank = Lazy(lambda: read_bank(folder / BANK))
 
     @property
-    def text(self) -> TextTower:
-        """Raises `Unavailable` when its wheel is not installed."""
+    def text(self) -> TextEncoder:
+        """Words for pictures: a text and a picture that mean the same lie close together.
+
+        Raises `Unavailable` when its wheel is not installed.
+        """
         return self._text()
 
     @property
-    def image(self) -> ImageTower:
+    def sentences(self) -> TextEncoder:
+        """Words for words: a question against what is said and what a file is called. Raises `Unavailable`."""
+        return self._text()
+
+    @property
+    def image(self) -> PictureEncoder:
         """Raises `Corrupt` when its weights cannot be read."""
         return self._image()
 
@@ -107,6 +114,11 @@ class Space:
     def bank(self) -> Bank:
         """Reference vectors. Raises `Corrupt` when they cannot be read."""
         return self._bank()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every answer from this space must say, a sentence each."""
+        return ()
 
     @property
     def card(self) -> str:

@@ -1,0 +1,51 @@
+"""What every tower of a space has, whichever network is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mm.media.types import RGB
+
+
+class PictureEncoder(Protocol):
+    """Pictures to unit vectors."""
+
+    size: int
+    """Side, in pixels, that a picture needs to fill the tower."""
+    dim: int
+
+    def embed(self, images: Sequence[RGB]) -> npt.NDArray[np.float32]:
+        """Unit rows (N, D) of pictures of any sizes, (height, width, 3) uint8. Raises `InvalidInput` for what is no picture."""
+        ...
+
+    def describe(self) -> str:
+        """One line for a person."""
+        ...
+
+
+class TextEncoder(Protocol):
+    """Texts to unit vectors. Safe to call from several threads."""
+
+    dim: int
+    most_tokens: int
+    """Tokens that are read of a text, those at its ends included; what follows is not."""
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit rows (N, D)."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text that `embed` reads, those at its ends included."""
+        ...
+
+    def is_cut(self, text: str) -> bool:
+        """Whether the end of a text is not read."""
+        ...
+
+    def describe(self) -> str:
+        """One line for a person."""
+        ...

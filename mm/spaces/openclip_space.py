@@ -1,0 +1,157 @@
+"""A larger space: the towers of an open_clip model for pictures, the sentence encoder of `lite` for what is said and named.
+
+The id comes from the model's name and from everything that decides its vectors, so that another checkpoint, tokenizer or way to
+prepare a picture is another space.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm.errors import SpaceMismatch
+from mm.models.openclip_files import TOKENIZER_FILES, ModelFiles, find_model
+from mm.models.photographs import whole_photographs
+from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
+from mm.spaces.space import BANK, CALIBRATION, Lazy, Space
+from mm.spaces.types import SpaceId
+from mm.spaces.uncalibrated import UNCALIBRATED, assumed
+
+if TYPE_CHECKING:
+    from mm.models.openclip import OpenClipModel, OpenClipPictures, OpenClipTexts
+    from mm.settings import Settings
+
+PREFIX = "openclip:"
+VERSION = 1
+"""Grows when the same files would give other vectors."""
+_SLUG, _DIGITS = 38, 12  # with the prefix and the version, within the 64 characters that the catalog has for a space
+
+
+class OpenClipSpace(Space):
+    """Towers by name. Safe to use from several threads."""
+
+    def __init__(self, name: str, settings: Settings, lite: Path, *, keep_speech: bool = True, device: str | None = None) -> None:
+        """The space `openclip:MODEL/PRETRAINED`. `lite` is the folder of the space whose text and speech towers it shares.
+
+        Configurations are read and the checkpoint is hashed, a second or so a gigabyte; towers are loaded at first use. Raises
+        what `find_model` raises.
+        """
+        files = find_model(name.removeprefix(PREFIX), download=settings.download_models)
+        self.weights_hash = _hash_of(files.weights)
+        """SHA-256 of the checkpoint."""
+        space_id = SpaceId(_slug(files, self.weights_hash), VERSION)
+        super().__init__(
+            space_id,
+            int(str(files.config["embed_dim"])),
+            lite,
+            settings.root / "cache" / "graphs",
+            settings.runtime,
+            settings.threads,
+            keep_speech=keep_speech,
+        )
+        self.runtime = "PyTorch on the CPU" if device == "cpu" else "PyTorch, on a GPU where there is one"
+        self.folder = settings.root / "spaces" / str(space_id)
+        """Where `mm train calibrate --space` leaves calibration and reference vectors."""
+        self._files = files
+        self._lite = lite
+
+        def model() -> OpenClipModel:
+            from mm.models.openclip import OpenClipModel
+
+            return OpenClipModel(files, download=settings.download_models, device=device, threads=settings.threads)
+
+        def pictures() -> OpenClipPictures:
+            from mm.models.openclip import OpenClipPictures
+
+            return OpenClipPictures(self._model())
+
+        def texts() -> OpenClipTexts:
+            from mm.models.openclip import OpenClipTexts
+
+            return OpenClipTexts(self._model())
+
+        self._model, self._pictures, self._texts = Lazy(model), Lazy(pictures), Lazy(texts)
+        self._own_bank = Lazy(self._make_bank)
+        self._own_calibration = Lazy(self._make_calibration)
+
+    @property
+    def text(self) -> OpenClipTexts:
+        """Raises `Unavailable`, `InvalidInput` and `Corrupt` as `OpenClipModel`; the image tower does too."""
+        return self._texts()
+
+    @property
+    def image(self) -> OpenClipPictures:
+        return self._pictures()
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether what cosines mean was fitted for it."""
+        return (self.folder / CALIBRATION).is_file()
+
+    @property
+    def calibration(self) -> Calibration:
+        """The fitted one; without it what the model itself assumed when it learnt, and no floor.
+
+        Raises `Corrupt` when it cannot be read, `SpaceMismatch` when it was fitted for another space.
+        """
+        return self._own_calibration()
+
+    @property
+    def bank(self) -> Bank:
+        return self._own_bank()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return () if self.calibrated else (UNCALIBRATED.format(self.id),)
+
+    @property
+    def card(self) -> str:
+        """Markdown: what the model is made of. What it was trained on is told by whoever made the weights."""
+        files = self._files
+        rows = {
+            "checkpoint": files.weights,
+            "SHA-256": self.weights_hash,
+            "tokenizer": files.tokenizer or "of CLIP",
+            "scores": "fitted" if self.calibrated else "not calibrated: see `mm train calibrate --space`",
+        }
+        table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+        return (
+            f"# {self.id}\n\nThe open_clip model {files.name}, {self.dim} dimensions. Training data, numbers and licence are "
+            f"told where the weights come from.\n\n| | |\n| --- | --- |\n{table}\n\n"
+            "Words that are said and names of files are compared by the sentence encoder of `lite`.\n\n"
+            f"```json\n{json.dumps(dict(files.config), indent=2)}\n```\n"
+        )
+
+    def _make_calibration(self) -> Calibration:
+        lite = super().calibration
+        if not self.calibrated:
+            return assumed(self._model(), self.bank, lite, str(self.id), self.weights_hash)
+        found = read_calibration(self.folder / CALIBRATION)
+        if found.space != str(self.id):
+            raise SpaceMismatch(f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.id}: fit it again.")
+        return found
+
+    def _make_bank(self) -> Bank:
+        if self.calibrated:
+            return read_bank(self.folder / BANK)
+        return super().bank.with_pictures(self.image.embed(whole_photographs()))
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _slug(files: ModelFiles, weights_hash: str) -> str:
+    """`openclip-vit-b-32-0123456789ab`."""
+    tokenizer = [files.tokenizer]
+    if files.tokenizer is not None and Path(files.tokenizer).is_dir():
+        found = {path for pattern in TOKENIZER_FILES for path in Path(files.tokenizer).glob(pattern)}
+        tokenizer = [_hash_of(path) for path in sorted(found)]
+    decides = [dict(files.config), dict(files.preprocess), weights_hash, tokenizer]
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:_DIGITS]
+    name = re.sub(r"[^a-z0-9]+", "-", files.name.lower()).strip("-")[:_SLUG].strip("-") or "model"
+    return f"openclip-{name}-{digest}"

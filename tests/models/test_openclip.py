@@ -1,0 +1,298 @@
+"""open_clip models as towers: bit for bit what open_clip gives, and nothing else gets in."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from mm.errors import Corrupt, InvalidInput, MMError, NotFound, Unavailable
+from mm.models.openclip import BATCH, OpenClipModel, OpenClipPictures, OpenClipTexts
+from mm.models.openclip_files import find_model
+from mm.models.openclip_weights import read_tensors
+from tests.openclip_models import CONFIGS, weights_of, write_model
+
+TEXTS = ["a red dog", "THE Cat sleeps, on grass!", "", "a dog " * 40, "broken \ud800 word"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    return {name: write_model(root / name, name) for name in CONFIGS}
+
+
+@pytest.fixture
+def copy(folders: dict[str, Path], tmp_path: Path) -> Path:
+    """A folder of the plain model that a test may break."""
+    return shutil.copytree(folders["plain"], tmp_path / "copy")
+
+
+def load(folder: Path) -> OpenClipModel:
+    return OpenClipModel(find_model(f"local-dir:{folder}"), device="cpu")
+
+
+def pictures(count: int = 3) -> list[np.ndarray]:
+    """Wide, tall and small ones."""
+    draw = np.random.default_rng(5)
+    sizes = [(40, 90), (120, 33), (8, 8)]
+    return [draw.integers(0, 256, (*sizes[index % 3], 3), dtype=np.uint8) for index in range(count)]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_vectors_are_those_of_open_clip(folders: dict[str, Path], name: str) -> None:
+    source = f"local-dir:{folders[name]}"
+    model, _, prepare = open_clip.create_model_and_transforms(source)
+    model.eval()
+    ours = load(folders[name])
+    with torch.inference_mode():
+        images = torch.stack([prepare(Image.fromarray(picture)) for picture in pictures()])
+        seen = model.encode_image(images, normalize=True).numpy()
+        tokens = open_clip.get_tokenizer(source)([text.encode("utf-8", "replace").decode() for text in TEXTS])
+        said = model.encode_text(tokens, normalize=True).numpy()
+    towers = OpenClipPictures(ours), OpenClipTexts(ours)
+    assert np.array_equal(towers[0].embed(pictures()), seen)
+    assert np.array_equal(towers[1].embed(TEXTS), said)
+    assert np.abs(seen[0] - seen[1]).max() > 1e-3
+    assert np.abs(said[0] - said[1]).max() > 1e-4
+    assert towers[0].size == 32
+    assert towers[0].dim == towers[1].dim == ours.dim == 24
+    assert ("QuickGELU" in ours.describe()) == (name == "quick")
+
+
+def test_batches_change_nothing(folders: dict[str, Path]) -> None:
+    tower = OpenClipPictures(load(folders["plain"]))
+    many = pictures(2 * BATCH + 3)
+    one_by_one = np.concatenate([tower.embed([picture]) for picture in many])
+    np.testing.assert_allclose(tower.embed(many), one_by_one, atol=1e-6)
+    assert tower.embed([]).shape == (0, 24)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_half_precision_gives_nearly_the_same(folders: dict[str, Path], name: str) -> None:
+    files = find_model(f"local-dir:{folders[name]}")
+    half, full = (OpenClipModel(files, device="cpu", half=some) for some in (True, False))
+    assert half.module.visual.conv1.weight.dtype == torch.float16
+    assert "float16" in half.describe()
+    for tower, given in ((OpenClipPictures, pictures()), (OpenClipTexts, TEXTS)):
+        vectors, exact = tower(half).embed(given), tower(full).embed(given)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
+        assert (vectors * exact).sum(1).min() > 0.9999
+
+
+@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
+def test_what_is_no_picture_is_refused(folders: dict[str, Path], bad: np.ndarray) -> None:
+    with pytest.raises(InvalidInput, match="uint8"):
+        OpenClipPictures(load(folders["plain"])).embed([bad])
+
+
+def test_scale_and_bias_are_those_that_the_model_learnt(folders: dict[str, Path]) -> None:
+    stored = load_file(weights_of(folders["siglip"]))
+    model = load(folders["siglip"])
+    assert model.bias == pytest.approx(float(stored["logit_bias"]))
+    assert model.scale == pytest.approx(float(stored["logit_scale"].exp()))
+    assert load(folders["plain"]).bias is None
+
+
+def test_a_text_that_is_cut_is_told(folders: dict[str, Path]) -> None:
+    for name in CONFIGS:
+        tower = OpenClipTexts(load(folders[name]))
+        assert tower.most_tokens == 12
+        assert tower.is_cut("a dog " * 20)
+        assert not tower.is_cut("a red dog")
+        assert tower.count_tokens(["a dog", "a dog " * 20])[1] == 12
+        assert tower.count_tokens(["a dog"])[0] < 6
+
+
+def test_tokenizers_are_safe_in_threads(folders: dict[str, Path]) -> None:
+    tower = OpenClipTexts(load(folders["siglip"]))
+    texts = [["a dog " * (1 + number % 9), "cat"] for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        counted = list(pool.map(lambda some: (tower.embed(some), tower.count_tokens(some)), texts))
+    for some, (vectors, counts) in zip(texts, counted, strict=True):
+        np.testing.assert_allclose(vectors, tower.embed(some), atol=1e-6)
+        assert counts == tower.count_tokens(some)
+
+
+def test_a_file_of_ones_own_is_fed_as_its_architecture_wants_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.touch()
+    squeezed = find_model(f"ViT-B-16-SigLIP/{file}").preprocess
+    assert (squeezed["mean"], squeezed["resize_mode"]) == ((0.5, 0.5, 0.5), "squash")
+    assert find_model(f"ViT-B-32/{file}").preprocess["resize_mode"] == "shortest"
+    assert find_model(f"ViT-L-14/{file}").preprocess == {}, "its known weights differ"
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool) -> None:
+    trap, file = tmp_path / "was-run", tmp_path / "weights.pt"
+    if legacy:
+        file.write_bytes(pickle.dumps({"a": Bomb(trap)}, protocol=2))
+    else:
+        torch.save({"state_dict": {"a": torch.zeros(1)}, "more": Bomb(trap)}, file)
+    with pytest.raises(InvalidInput, match=r"weights\.pt.*run code.*refused"):
+        read_tensors(file)
+    assert not trap.exists()
+
+
+def test_a_scripted_module_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scripted.pt"
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        torch.jit.script(torch.nn.Linear(2, 2)).save(str(file))
+    with pytest.raises(InvalidInput, match="refused"):
+        read_tensors(file)
+
+
+def test_a_checkpoint_of_training_is_read(folders: dict[str, Path], copy: Path) -> None:
+    tensors = load_file(weights_of(copy))
+    weights_of(copy).unlink()
+    torch.save(
+        {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in tensors.items()}},
+        copy / "open_clip_pytorch_model.bin",
+    )
+    found = OpenClipPictures(load(copy)).embed(pictures())
+    assert np.array_equal(found, OpenClipPictures(load(folders["plain"])).embed(pictures()))
+
+
+def test_what_does_not_fit_is_named(copy: Path) -> None:
+    whole = load_file(weights_of(copy))
+    positions = whole["visual.positional_embedding"]
+    broken = {
+        r"lacks ln_final\.weight": {key: value for key, value in whole.items() if key != "ln_final.weight"},
+        "has besides logit_bias": {**whole, "logit_bias": torch.zeros(())},  # learnt by sigmoids, named as if by a softmax
+        r"visual\.positional_embedding as \(26, 32\).*\(17, 32\)": {
+            **whole,
+            "visual.positional_embedding": torch.cat([positions, positions[:9]]),
+        },
+        "not finite, in logit_scale": {**whole, "logit_scale": torch.tensor(float("nan"))},
+    }
+    for message, tensors in broken.items():
+        save_file(tensors, weights_of(copy))
+        with pytest.raises(Corrupt, match=message):
+            load(copy)
+
+
+def test_a_sigmoid_model_without_its_bias_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(folders["siglip"], tmp_path / "siglip")
+    save_file({key: value for key, value in load_file(weights_of(folder)).items() if key != "logit_bias"}, weights_of(folder))
+    with pytest.raises(Corrupt, match="lacks logit_bias"):
+        load(folder)
+
+
+DAMAGED = [("a.safetensors", b"x"), ("a.pt", b""), ("a.bin", b"PK\x03\x04 no"), ("a.pt", b"\x80\x02]q\x00.")]
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGED)
+def test_a_damaged_checkpoint_has_a_name(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MMError, match=name.replace(".", r"\.")):
+        read_tensors(tmp_path / name)
+
+
+def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"")
+    with pytest.raises(InvalidInput, match="no kind of checkpoint"):
+        read_tensors(tmp_path / "a.npz")
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("something asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("wanted", "error", "message"),
+    [
+        ("ViT-B-32/laion2b_s34b_b79k", Unavailable, "nothing is downloaded.*MM_DOWNLOAD_MODELS"),
+        ("hf-hub:nobody/nothing", Unavailable, "nothing is downloaded.*MM_DOWNLOAD_MODELS"),
+        ("ViT-B-32/openai", InvalidInput, "QuickGELU.*openclip:ViT-B-32-quickgelu/openai"),
+        ("ViT-B-32-quickgelu/no_such_tag", NotFound, "known are openai"),
+        ("ViT-B-32//nowhere/x.safetensors", NotFound, "no file /nowhere/x.safetensors"),
+        ("ViT-B-32/x.safetensors", NotFound, "whole path"),
+        ("ViT-Z-99/openai", NotFound, "no model 'ViT-Z-99'"),
+        ("ViT-B-32", InvalidInput, "openclip:MODEL/PRETRAINED"),
+        ("local-dir:here", InvalidInput, "must be whole"),
+        ("local-dir:/nowhere", InvalidInput, r"/nowhere/open_clip_config\.json"),
+    ],
+)
+def test_what_names_no_model_on_this_disk(wanted: str, error: type[MMError], message: str) -> None:
+    with pytest.raises(error, match=message) as found:
+        find_model(wanted)
+    assert "\n" not in str(found.value)
+
+
+def test_every_name_that_is_refused_for_its_activation_has_the_one_that_is_advised() -> None:
+    for model, tag in open_clip.list_pretrained():
+        trained, has = (
+            bool(cfg.get("quick_gelu")) for cfg in (open_clip.get_pretrained_cfg(model, tag), open_clip.get_model_config(model))
+        )
+        if trained and not has:
+            assert open_clip.get_pretrained_cfg(f"{model}-quickgelu", tag)
+            assert open_clip.get_model_config(f"{model}-quickgelu")["quick_gelu"]
+
+
+def test_a_name_with_a_path_is_the_named_architecture(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered = {"tiny": CONFIGS["plain"]["model_cfg"], "tiny-quickgelu": CONFIGS["quick"]["model_cfg"]}
+    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", registered)
+    weights = weights_of(folders["plain"])
+    plain, quick = (OpenClipModel(find_model(f"{name}/{weights}"), device="cpu") for name in registered)
+    expected = OpenClipPictures(load(folders["plain"])).embed(pictures())
+    assert np.array_equal(OpenClipPictures(plain).embed(pictures()), expected)
+    assert np.abs(OpenClipPictures(quick).embed(pictures()) - expected).max() > 1e-4
+
+
+def test_without_the_extra_the_lock_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match=r"torch and open_clip.*requirements-train\.lock"):
+        find_model("ViT-B-32/openai")
+
+
+def test_a_tokenizer_with_code_of_its_own_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(folders["siglip"], tmp_path / "siglip")
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"]["tokenizer_kwargs"]["trust_remote_code"] = True
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidInput, match="code of its own"):
+        load(folder)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_tokenizer_that_is_not_here_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(folders["siglip"], tmp_path / "siglip", ignore=shutil.ignore_patterns("tokenizer*"))
+    with pytest.raises(Unavailable, match=r"tokenizer .* cannot be loaded"):
+        load(folder)
+
+
+def test_a_configuration_that_makes_no_model_is_told(copy: Path) -> None:
+    config = json.loads((copy / "open_clip_config.json").read_text())
+    config["model_cfg"]["vision_cfg"]["no_such_field"] = 1
+    (copy / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidInput, match="no_such_field"):
+        load(copy)

@@ -1,0 +1,146 @@
+"""Larger spaces: named by what decides their vectors, asked with the right tower for each kind of evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from mm.errors import Corrupt, SpaceMismatch
+from mm.settings import Settings
+from mm.spaces import Space, SpaceId, load_space
+from mm.spaces.calibration import Calibration, Form, PartForms
+from mm.spaces.openclip_space import OpenClipSpace
+from mm.spaces.question import ask
+from tests.openclip_models import CONFIGS, weights_of, write_model
+
+PICTURE = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    return {name: write_model(root / name, name) for name in CONFIGS}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"), threads=1)
+
+
+def load(folder: Path, settings: Settings) -> OpenClipSpace:
+    space = load_space(f"openclip:local-dir:{folder}", settings)
+    assert isinstance(space, OpenClipSpace)
+    return space
+
+
+def test_whatever_changes_vectors_changes_the_id(folders: dict[str, Path], settings: Settings, tmp_path: Path) -> None:
+    ids = {load(folder, settings).id for folder in folders.values()}
+    same = shutil.copytree(folders["siglip"], tmp_path / "siglip")
+    assert load(same, settings).id in ids
+    changed = [shutil.copytree(folders["siglip"], tmp_path / str(number) / "siglip") for number in range(3)]
+    tensors = load_file(weights_of(changed[0]))
+    save_file({**tensors, "logit_bias": tensors["logit_bias"] + 1}, weights_of(changed[0]))
+    config = json.loads((changed[1] / "open_clip_config.json").read_text())
+    config["preprocess_cfg"]["resize_mode"] = "shortest"
+    (changed[1] / "open_clip_config.json").write_text(json.dumps(config))
+    tokenizer = changed[2] / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace("dog", "dig"))
+    ids |= {load(folder, settings).id for folder in changed}
+    assert len(ids) == len(CONFIGS) + len(changed)
+    for space_id in ids:
+        assert SpaceId.parse(str(space_id)) == space_id
+        assert len(str(space_id)) <= 64, "what the catalog has for it"
+
+
+def test_a_long_name_fits_the_catalog(folders: dict[str, Path], settings: Settings, tmp_path: Path) -> None:
+    folder = shutil.copytree(folders["plain"], tmp_path / ("Ünusual_Näme." * 8))
+    space_id = load(folder, settings).id
+    assert SpaceId.parse(str(space_id)) == space_id
+    assert len(str(space_id)) <= 64
+
+
+def test_words_look_at_pictures_by_one_tower_and_at_words_by_another(
+    folders: dict[str, Path], settings: Settings, space: Space
+) -> None:
+    large = load(folders["plain"], settings)
+    probes = {probe.kind: probe for probe in ask(large, text="a red dog").probes}
+    lite = {probe.kind: probe for probe in ask(space, text="a red dog").probes}
+    assert np.array_equal(probes["picture"].direction, large.text.embed(["a red dog"])[0])
+    assert probes["picture"].weight.shape == (24,)
+    for kind in ("speech", "name"):
+        np.testing.assert_allclose(probes[kind].weight, lite[kind].weight, atol=1e-5)
+        assert probes[kind].bias == pytest.approx(lite[kind].bias, abs=1e-4)
+    both = ask(large, text="a red dog", picture=PICTURE, clip=[PICTURE, PICTURE])
+    assert [probe.weight.shape for probe in both.probes] == [(24,), (384,), (384,)]
+    assert large.sentences.dim == 384
+    assert large.dim == 24
+
+
+def test_an_uncalibrated_space_says_so_and_leaves_nothing_out(folders: dict[str, Path], settings: Settings) -> None:
+    for name in CONFIGS:
+        large = load(folders[name], settings)
+        question = ask(large, text="a dog")
+        assert question.floor == 0.0
+        assert any("not calibrated" in note and str(large.id) in note for note in question.notes)
+        assert "not calibrated" in large.card
+        assert large.calibration.image_weights == large.weights_hash
+
+
+def test_a_sigmoid_model_is_scored_by_its_own_sigmoid(folders: dict[str, Path], settings: Settings) -> None:
+    large = load(folders["siglip"], settings)
+    stored = load_file(weights_of(folders["siglip"]))
+    scale, bias = math.exp(float(stored["logit_scale"])), float(stored["logit_bias"])
+    form = large.calibration.form("text", "picture")
+    assert form is not None
+    assert (form.cosine, form.bias) == (pytest.approx(scale, rel=1e-5), pytest.approx(bias))
+    (seen,) = large.image.embed([PICTURE])
+    (probe,) = (probe for probe in ask(large, text="dog").probes if probe.kind == "picture")
+    cosine = float(seen @ large.text.embed(["dog"])[0])
+    assert float(probe.logits(seen[None])[0]) <= scale * cosine + bias + 1e-3, "less what no picture can show"
+
+
+def test_the_end_of_a_long_question_is_told(folders: dict[str, Path], settings: Settings, space: Space) -> None:
+    large = load(folders["plain"], settings)
+    assert any("first 12 tokens" in note for note in ask(large, text="a red dog runs " * 9).notes)
+    assert not any("tokens" in note for note in ask(large, text="a red dog").notes)
+    assert any("first 256 tokens" in note for note in ask(space, text="a red dog runs " * 90).notes)
+    assert ask(space, text="a red dog").notes == ()
+
+
+def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp_path: Path, space: Space) -> None:
+    large = load(folders["plain"], Settings(home=tmp_path, threads=1))
+    large.folder.mkdir(parents=True)
+    fitted = Calibration(
+        space=str(large.id),
+        image_weights=large.weights_hash,
+        prior=0.02,
+        floor=0.2,
+        mixing=0.5,
+        forms=(PartForms(part="text", kind="picture", form=Form(bias=-1, cosine=2, standard=1)),),
+    )
+    (large.folder / "calibration.json").write_text(fitted.model_copy(update={"space": "lite@1"}).model_dump_json())
+    with pytest.raises(SpaceMismatch, match=r"lite@1.*fit it again"):
+        _ = large.calibration
+    (large.folder / "calibration.json").write_text(fitted.model_dump_json())
+    assert large.calibration == fitted
+    assert large.notes == ()
+    with pytest.raises(Corrupt, match="bank"):
+        _ = large.bank
+
+
+def test_who_does_not_ask_for_a_larger_space_does_not_load_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from mm.settings import Settings; from mm.spaces import load_space;"
+        "import mm.cli.main, mm.spaces.openclip_space;"
+        f"load_space('lite', Settings(home={str(tmp_path)!r})).text.embed(['a']);"
+        "sys.exit(bool({'torch', 'open_clip', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,76 @@
+"""A library in a larger space, beside one in `lite`: taken in by a worker, found by a search, and never mixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from indexes.search import Searcher
+from mm.errors import SpaceMismatch
+from mm.schemas import Filters
+from mm.spaces import Space, load_space
+from mm.spaces.question import ask
+from tests.api import media
+from tests.openclip_models import write_model
+from tests.workers.conftest import Home, tools_of, work
+from tests.workers.films import film
+from workers.app import CHILD_KIBIBYTES, create_app
+from workers.encode import encode
+from workers.plan import plan
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What MM_SPACE is set to."""
+    return f"openclip:local-dir:{write_model(tmp_path_factory.mktemp('models') / 'plain', 'plain')}"
+
+
+def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
+    """Kinds of evidence by item, of everything that a question in words finds in a space."""
+    with Searcher(home.store, space.id, home.settings) as searcher:
+        searcher.refresh()
+        hits = searcher.search(ask(space, text=text), 50, Filters(), 0.0)
+        return {hit.item_id: {evidence.kind for evidence in hit.evidence} for hit in hits}
+
+
+def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, space: Space, model: str) -> None:
+    large = load_space(model, home.settings)
+    jobs = {}
+    for name, used in {"lite": space, "large": large}.items():
+        with tools_of(home, used) as tools:
+            jobs[name] = [
+                home.add(film(3.0, seed=len(name)), f"market {name}.mp4"),
+                home.add(media.picture(len(name)), f"garden {name}.png"),
+            ]
+            for job_id in jobs[name]:
+                work(tools, job_id)
+                assert home.state(job_id) == "done"
+    items = {name: {home.job(job_id).item_id for job_id in of_space} for name, of_space in jobs.items()}
+    for name, used in {"lite": space, "large": large}.items():
+        hits = found(home, used, "a market")
+        assert hits.keys() == items[name]
+        assert set.union(*hits.values()) == {"picture", "name"}
+    shard = home.chunk(jobs["large"][1]).shard_id
+    assert shard is not None
+    assert home.store.shards.read(shard, large.id).vectors["picture"].shape == (1, 24)
+    with pytest.raises(SpaceMismatch, match=r"lite@1"):
+        home.store.shards.read(shard, space.id)
+    with Searcher(home.store, large.id, home.settings) as searcher, pytest.raises(SpaceMismatch, match=r"lite@1"):
+        searcher.search(ask(space, text="a market"), 5, Filters(), 0.0)
+
+
+def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
+    job_id = home.add(media.picture(9), "a.png")
+    with tools_of(home, space) as tools:
+        plan(tools, job_id)
+    with tools_of(home, load_space(model, home.settings)) as tools:
+        encode(tools, home.chunk(job_id).pk)
+    assert "this worker has openclip-plain" in str(home.job(job_id).error)
+    assert home.store.catalog.counts().evidence == 0
+
+
+def test_a_worker_of_a_larger_space_is_not_replaced_for_its_size(home: Home, model: str, tmp_path: Path) -> None:
+    assert create_app(home.settings).conf.worker_max_memory_per_child == CHILD_KIBIBYTES
+    larger = home.settings.model_copy(update={"space": model})
+    assert create_app(larger).conf.worker_max_memory_per_child is None
