@@ -44,13 +44,24 @@ def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
 
 @command.command()
 @click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
-@click.option("--spoken", type=options.FOLDER, required=True, help="Some of their captions, spoken: manifest.jsonl, audio/.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the results go.")
+@click.option("--spoken", type=options.FOLDER, help="Some of their captions, spoken: manifest.jsonl, audio/. Not with --space.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Where the results go; with --space where it looks."
+)
 @click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
 @click.option("--texts", type=options.FOLDER, help="Folder of the text sets; default datasets/.")
+@click.option("--space", help="A larger space that is fitted instead, openclip:MODEL/PRETRAINED.")
 @options.as_json
-def calibrate(data: Path, spoken: Path, out: Path, weights: Path | None, texts: Path | None, as_json: bool) -> None:
+def calibrate(
+    data: Path, spoken: Path | None, out: Path | None, weights: Path | None, texts: Path | None, space: str | None, as_json: bool
+) -> None:
     """Fit on dev what cosines mean, and the floor below which nothing matches."""
+    if space is not None:
+        if spoken is not None or weights is not None:
+            raise click.UsageError("--space goes with neither --spoken nor --weights: its speech is that of lite.")
+        return _calibrate_space(space, data, out, texts, as_json)
+    if spoken is None or out is None:
+        raise click.UsageError("The calibration of lite needs --spoken and --out.")
     require_torch()
     from mm.spaces.registry import WEIGHTS
     from mm.training.calibrate import calibrate as fit
@@ -58,8 +69,29 @@ def calibrate(data: Path, spoken: Path, out: Path, weights: Path | None, texts: 
 
     config = CalibrateConfig(data, spoken, out, weights or WEIGHTS / "lite" / "image.safetensors")
     calibration = fit(config if texts is None else replace(config, texts=texts), lambda line: click.echo(line, err=True))
-    told = f"The calibration is in {calibration}, its trade-off beside it."
-    click.echo(json.dumps({"calibration": str(calibration)}) if as_json else told)
+    _tell_calibration(calibration, as_json)
+
+
+def _calibrate_space(name: str, data: Path, out: Path | None, texts: Path | None, as_json: bool) -> None:
+    from mm.settings import load_settings
+    from mm.spaces.openclip_space import PREFIX, OpenClipSpace
+    from mm.spaces.registry import WEIGHTS
+
+    if not name.startswith(PREFIX):
+        raise click.UsageError(f"--space is for larger spaces, {PREFIX}MODEL/PRETRAINED.")
+    settings = load_settings()
+    space = OpenClipSpace(name, settings, WEIGHTS / "lite")
+    from mm.training.calibrate_space import SpaceCalibrateConfig, calibrate_space
+
+    cache = settings.root / "cache" / "calibrate" / str(space.id)
+    config = SpaceCalibrateConfig(data, out or space.folder, cache)
+    config = config if texts is None else replace(config, texts=texts)
+    _tell_calibration(calibrate_space(space, config, lambda line: click.echo(line, err=True)), as_json)
+
+
+def _tell_calibration(path: Path, as_json: bool) -> None:
+    told = f"The calibration is in {path}, its trade-off beside it."
+    click.echo(json.dumps({"calibration": str(path)}) if as_json else told)
 
 
 @command.command()

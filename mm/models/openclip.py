@@ -57,9 +57,10 @@ class OpenClipModel:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.half = self.device.type == "cuda" if half is None else half
         self.tokens = Tokens(files, download=download)
-        self.module = _build(files, self.device, self.half, download)
+        self.module = _build(files, download)
         put_tensors(self.module, read_tensors(files.weights), files.weights, files.name)
-        self.module.eval().requires_grad_(False)
+        # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for some text towers.
+        self.module = self.module.eval().requires_grad_(False).to(self.device, torch.float16 if self.half else torch.float32)
         self.prepare = _preprocessing(self.module)
         self.size = _side(self.module)
         self.dim = int(str(files.config["embed_dim"]))
@@ -144,7 +145,7 @@ class OpenClipTexts:
         return f"{self._model.describe()}, {self.most_tokens} tokens"
 
 
-def _build(files: ModelFiles, device: torch.device, half: bool, download: bool) -> Any:
+def _build(files: ModelFiles, download: bool) -> Any:
     """The network with random weights; nothing is fetched for it but configurations of its parts."""
     import open_clip
 
@@ -155,8 +156,6 @@ def _build(files: ModelFiles, device: torch.device, half: bool, download: bool) 
                 load_weights=False,
                 pretrained_image=False,
                 pretrained_text=False,
-                precision="fp16" if half else "fp32",
-                device=device,
                 force_preprocess_cfg=dict(files.preprocess),
             )
     except MMError:

@@ -73,7 +73,7 @@ class Bank:
 
     def __init__(self, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
         """Raises `KeyError` when a tensor is missing."""
-        self._tensors = tensors
+        self.tensors = tensors
         self.pictures = tensors["pictures"].astype(np.float32)
         self.sentences = tensors["sentences"].astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
@@ -81,7 +81,7 @@ class Bank:
 
     def with_pictures(self, pictures: Vectors) -> Bank:
         """The same sentences beside other pictures, of another space."""
-        return Bank({**self._tensors, "pictures": pictures})
+        return Bank({**self.tensors, "pictures": pictures})
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -104,6 +104,16 @@ class OpenClipSpace(Space):
         return self._own_bank()
 
     @property
+    def lite_calibration(self) -> Calibration:
+        """That of the sentence encoder that it shares with `lite`."""
+        return super().calibration
+
+    @property
+    def lite_bank(self) -> Bank:
+        """Reference vectors of `lite`; those of sentences hold here too."""
+        return super().bank
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return () if self.calibrated else (UNCALIBRATED.format(self.id),)
 
@@ -126,7 +136,7 @@ class OpenClipSpace(Space):
         )
 
     def _make_calibration(self) -> Calibration:
-        lite = super().calibration
+        lite = self.lite_calibration
         if not self.calibrated:
             return assumed(self._model(), self.bank, lite, str(self.id), self.weights_hash)
         found = read_calibration(self.folder / CALIBRATION)
@@ -137,7 +147,7 @@ class OpenClipSpace(Space):
     def _make_bank(self) -> Bank:
         if self.calibrated:
             return read_bank(self.folder / BANK)
-        return super().bank.with_pictures(self.image.embed(whole_photographs()))
+        return self.lite_bank.with_pictures(self.image.embed(whole_photographs()))
 
 
 def _hash_of(path: Path) -> str:

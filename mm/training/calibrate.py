@@ -51,7 +51,7 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
     seen = 1 / len(library.pictures)
     fitted = _fit_forms(config, encoder, library, bank, groups)
     mixing = _fit_mixing(library, bank, fitted)
-    forms = [entry.model_copy(update={"form": _rounded(at_prior(entry.form, seen, config.prior))}) for entry in fitted]
+    forms = [entry.model_copy(update={"form": rounded(at_prior(entry.form, seen, config.prior))}) for entry in fitted]
     on_progress("floor")
     unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
     scores = _scores(library, bank, forms[0].form, encoder.texts(unanswerable))
@@ -68,7 +68,7 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
         file.write(save(tensors))
     with replacing(config.out / "calibration.json") as file:
         file.write((calibration.model_dump_json(indent=2) + "\n").encode())
-    on_progress(_line(trade_off(scores, calibration.floor)))
+    on_progress(line(trade_off(scores, calibration.floor)))
     return config.out / "calibration.json"
 
 
@@ -128,12 +128,12 @@ def _doubted(names: Form) -> Form:
     return names.model_copy(update={"bias": names.bias + float(np.log(NAMES_THAT_TELL))})
 
 
-def _rounded(form: Form) -> Form:
+def rounded(form: Form) -> Form:
     """Five digits: more would say nothing and change with every machine."""
     return Form(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
 
 
-def _line(point: TradeOff) -> str:
+def line(point: TradeOff) -> str:
     return (
         f"floor {point.floor:.3g}: keeps {point.kept:.1%} of the right answers among the top 5, rejects {point.rejected:.1%} "
         f"of the unanswerable questions, and {point.rejected_taken_out:.1%} of the captions whose picture was taken out"

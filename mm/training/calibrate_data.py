@@ -102,7 +102,7 @@ def load_library(config: CalibrateConfig, encoder: Encoder, told: Callable[[str]
     told(f"{len(dev)} pictures of dev")
     pictures = encoder.pictures(dev, "whole")
     told(f"{VIEWS} other views of each")
-    views = [encoder.pictures(dev, f"view {view} {config.seed}", _viewer(view, config.seed)) for view in range(VIEWS)]
+    views = [encoder.pictures(dev, f"view {view} {config.seed}", viewer(view, config.seed)) for view in range(VIEWS)]
     told(f"{config.bank_pictures} reference pictures of train")
     bank = encoder.pictures([train[index] for index in order[: config.bank_pictures]], "whole")
     told("spoken captions")
@@ -128,7 +128,7 @@ def sha256_of(path: Path) -> str:
         raise InvalidInput(f"{path} cannot be read: {error}.") from error
 
 
-def _viewer(view: int, seed: int) -> Callable[[int, RGB], RGB]:
+def viewer(view: int, seed: int) -> Callable[[int, RGB], RGB]:
     """Another view of a picture: a part of 50 to 90 % of each side, perhaps mirrored, brighter or darker."""
 
     def change(index: int, picture: RGB) -> RGB:
