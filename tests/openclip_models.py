@@ -27,10 +27,16 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "siglip": {
         "model_cfg": {
-            "embed_dim": 24,
+            "embed_dim": 64,
             "init_logit_bias": -10,
             "custom_text": True,
-            "vision_cfg": _VISION,
+            "vision_cfg": {
+                "image_size": 160,
+                "timm_model_name": "test_vit",
+                "timm_model_pretrained": False,
+                "timm_pool": "map",
+                "timm_proj": "none",
+            },
             "text_cfg": {
                 **_TEXT,
                 "vocab_size": 32,
