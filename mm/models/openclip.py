@@ -59,8 +59,9 @@ class OpenClipModel:
         self.tokens = Tokens(files, download=download)
         self.module = _build(files, download)
         put_tensors(self.module, read_tensors(files.weights), files.weights, files.name)
-        # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for some text towers.
-        self.module = self.module.eval().requires_grad_(False).to(self.device, torch.float16 if self.half else torch.float32)
+        # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for some text towers. Parameters
+        # still require gradients, though none is ever taken: torch picks its kernels by it, and others round otherwise.
+        self.module = self.module.eval().to(self.device, torch.float16 if self.half else torch.float32)
         self.prepare = _preprocessing(self.module)
         self.size = _side(self.module)
         self.dim = int(str(files.config["embed_dim"]))

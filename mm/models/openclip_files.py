@@ -134,6 +134,7 @@ def _from_folder(folder: Path, wanted: str) -> ModelFiles:
         described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config, preprocess = described["model_cfg"], described.get("preprocess_cfg", {})
         text = _section(config, "text_cfg")
+        int(config["embed_dim"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"openclip:{wanted}: {folder / CONFIG} does not describe a model: {error}.") from error
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)

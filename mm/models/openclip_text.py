@@ -58,7 +58,10 @@ def _make(files: ModelFiles, most: int, download: bool) -> tuple[Any, Callable[[
 
     options = dict(_table(files.text_config.get("tokenizer_kwargs")))
     if files.tokenizer is None:
-        clip = SimpleTokenizer(context_length=most, **options)
+        try:
+            clip = SimpleTokenizer(context_length=most, **options)
+        except (TypeError, AssertionError) as error:
+            raise InvalidInput(f"The tokenizer of {files.name} cannot be set up: {error}.") from error
         return clip, lambda text: len(clip.encode(text)) + 2
     if options.get("trust_remote_code"):
         raise InvalidInput(f"The tokenizer of {files.name} brings code of its own, which is not run.")

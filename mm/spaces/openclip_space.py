@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,12 @@ class OpenClipSpace(Space):
             settings.threads,
             keep_speech=keep_speech,
         )
-        self.runtime = "PyTorch on the CPU" if device == "cpu" else "PyTorch, on a GPU where there is one"
+        self.runtime = f"torch {version('torch')}; {self.runtime} for sentences"
         self.folder = settings.root / "spaces" / str(space_id)
         """Where `mm train calibrate --space` leaves calibration and reference vectors."""
+        self.calibrated = (self.folder / CALIBRATION).is_file()
+        """Whether what cosines mean was fitted for it, when it was loaded: a fit holds from the next start."""
         self._files = files
-        self._lite = lite
 
         def model() -> OpenClipModel:
             from mm.models.openclip import OpenClipModel
@@ -85,11 +87,6 @@ class OpenClipSpace(Space):
     @property
     def image(self) -> OpenClipPictures:
         return self._pictures()
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether what cosines mean was fitted for it."""
-        return (self.folder / CALIBRATION).is_file()
 
     @property
     def calibration(self) -> Calibration:

@@ -29,6 +29,7 @@ def test_a_service_in_a_larger_space(tmp_path: Path, graphs: Path) -> None:
         assert model["dim"] == 24
         assert "open_clip plain" in model["towers"]["image"]
         assert "MiniLM" in model["towers"]["sentences"]
+        assert model["runtime"].startswith("torch ")
         assert "not calibrated" in model["card"]
 
         picture = media.picture(7)

@@ -127,9 +127,12 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         forms=(PartForms(part="text", kind="picture", form=Form(bias=-1, cosine=2, standard=1)),),
     )
     (large.folder / "calibration.json").write_text(fitted.model_copy(update={"space": "lite@1"}).model_dump_json())
+    assert not large.calibrated, "it holds from the next start"
+    settings = Settings(home=tmp_path, threads=1)
     with pytest.raises(SpaceMismatch, match=r"lite@1.*fit it again"):
-        _ = large.calibration
+        _ = load(folders["plain"], settings).calibration
     (large.folder / "calibration.json").write_text(fitted.model_dump_json())
+    large = load(folders["plain"], settings)
     assert large.calibration == fitted
     assert large.notes == ()
     with pytest.raises(Corrupt, match="bank"):
