@@ -9,7 +9,7 @@ from pathlib import Path
 from mm.media.cut import cut_segments
 from mm.media.types import MediaInfo, Span
 from mm.settings import Settings
-from mm.spaces.encode_pictures import decoded_longest, encode_frames, vectors_of
+from mm.spaces.encode_pictures import CLOSE, EVERY, decoded_longest, encode_frames, vectors_of
 from mm.spaces.encode_speech import attach, encode_speech
 from mm.spaces.evidence import EncodedEvidence, EncodedSegment, Reader
 from mm.spaces.item_name import words_of_name
@@ -74,7 +74,11 @@ def _seen(
     """The segments of a video with what is seen in them."""
     longest = decoded_longest(info, space.image.size)
     sampled = reader.frames(path, name, span, settings.sample_fps, longest)
-    frames = encode_frames(space.image, sampled, lambda time: progress(min(max((time - span.start) / span.length, 0.0), 1.0)))
+
+    def seen(time: float) -> None:
+        progress(min(max((time - span.start) / span.length, 0.0), 1.0))
+
+    frames = encode_frames(space.image, sampled, seen, EVERY if space.every_frame else CLOSE)
     cuts = sorted({frame.cut_time for frame in frames if frame.cut})
     segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, cuts, settings.segment_seconds)]
     for segment in segments if frames else ():

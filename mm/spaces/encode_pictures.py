@@ -30,6 +30,8 @@ FARTHER, MARGIN = 1.5, 8.0
 """A picture stands out that differs from those around it so many times, and so much of 255, more than they from each other."""
 STRETCH, CLOSE = 4, 0.8
 """Frames from one that surely passes through the tower to the next, and the cosine from which on those in between need not."""
+EVERY = 2.0
+"""Instead of `CLOSE`: no two are so close, and every frame passes through the tower."""
 _LONGEST_FACTOR = 2.0  # of the tower's side: what is decoded of a wide picture
 
 
@@ -57,7 +59,7 @@ def encode_frames(
 ) -> list[EncodedFrame]:
     """Vectors of all frames; `seen` is told the time of the last one after each window.
 
-    With `close` above 1 every frame passes through the tower.
+    With `EVERY` as `close` every frame passes through the tower.
     """
     encoded: list[EncodedFrame] = []
     for window in _windows(ahead(frames, AHEAD)):

@@ -111,6 +111,11 @@ class OpenClipSpace(Space):
         return super().bank
 
     @property
+    def every_frame(self) -> bool:
+        """How close two frames must be was measured in `lite`; in many models even unlike pictures are closer than that."""
+        return True
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return () if self.calibrated else (UNCALIBRATED.format(self.id),)
 

@@ -116,6 +116,11 @@ class Space:
         return self._bank()
 
     @property
+    def every_frame(self) -> bool:
+        """Whether each sampled frame of a film passes through the image tower; else one between two that are close may not."""
+        return False
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What every answer from this space must say, a sentence each."""
         return ()

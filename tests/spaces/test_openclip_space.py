@@ -7,6 +7,7 @@ import math
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,18 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from mm.errors import Corrupt, SpaceMismatch
+from mm.media.types import RGB, Frame, Span
 from mm.settings import Settings
 from mm.spaces import Space, SpaceId, load_space
 from mm.spaces.calibration import Calibration, Form, PartForms
+from mm.spaces.encode import encode_chunk
 from mm.spaces.openclip_space import OpenClipSpace
 from mm.spaces.question import ask
+from mm.spaces.types import Vectors
 from tests.openclip_models import CONFIGS, weights_of, write_model
+from tests.spaces.fakes import FILE, FakeReader, info
 
+Embed = Callable[[Sequence[RGB]], Vectors]
 PICTURE = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
 
@@ -105,6 +111,30 @@ def test_a_sigmoid_model_is_scored_by_its_own_sigmoid(folders: dict[str, Path], 
     (probe,) = (probe for probe in ask(large, text="dog").probes if probe.kind == "picture")
     cosine = float(seen @ large.text.embed(["dog"])[0])
     assert float(probe.logits(seen[None])[0]) <= scale * cosine + bias + 1e-3, "less what no picture can show"
+
+
+class Still(FakeReader):
+    """A film of one shot whose pictures hardly differ."""
+
+    def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+        for second in range(9):
+            yield Frame(float(second), np.clip(PICTURE.astype(int) + second, 0, 255).astype(np.uint8), False, 0.0)
+
+
+def test_every_frame_passes_through_a_model_of_which_nobody_knows_what_is_close(
+    folders: dict[str, Path], settings: Settings, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for used in (load(folders["plain"], settings), space):
+        given: list[int] = []
+        embed = used.image.embed
+
+        def counted(images: Sequence[RGB], embed: Embed = embed, given: list[int] = given) -> Vectors:
+            given.append(len(images))
+            return embed(images)
+
+        monkeypatch.setattr(used.image, "embed", counted)
+        encode_chunk(used, Still(), FILE, "a.mp4", info("video", 9.0), Span(0.0, 9.0), settings, lambda _: None)
+        assert (sum(given) == 9) == (used is not space)
 
 
 def test_the_end_of_a_long_question_is_told(folders: dict[str, Path], settings: Settings, space: Space) -> None:
