@@ -49,11 +49,16 @@ def _resolve(root: Path | None, folder: str) -> Path:
     if "\0" in folder:
         raise InvalidInput("The folder's name has a zero character in it.")
     base = root.expanduser().resolve()
-    start = (base / folder).resolve()
+    missing = NotFound(f"There is no folder {folder!r} below MM_IMPORT_ROOT.")
+    try:
+        start = (base / folder).resolve()
+        found = start.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, of characters that no name has, links in a ring
+        raise missing from error
     if not start.is_relative_to(base):
         raise Forbidden(f"The folder {folder!r} is not below MM_IMPORT_ROOT.")
-    if not start.is_dir():
-        raise NotFound(f"There is no folder {folder!r} below MM_IMPORT_ROOT.")
+    if not found:
+        raise missing
     return start
 
 

@@ -297,6 +297,7 @@ def test_an_import_stays_below_its_root(api: Running, import_root: Path, folder:
 
 
 def test_no_such_folder(api: Running) -> None:
-    assert_problem(api.client.post("/v1/media/import", json={"folder": "nowhere"}), 404, "not-found")
+    for folder in ("nowhere", "n" * 300):
+        assert_problem(api.client.post("/v1/media/import", json={"folder": folder}), 404, "not-found")
     assert_problem(api.client.post("/v1/media/import", json={"folder": "a\0b"}), 400, "invalid-input")
     assert_problem(api.client.post("/v1/media/import", content=b"{"), 400, "invalid-input")
