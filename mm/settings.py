@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         "auto", description="What the image tower runs in; `auto` is what `mm doctor --tune` found, before that `onnxruntime`."
     )
     threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
+    processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Chunks that a worker decodes and encodes at once; 0 means one, on a GPU half the number of cores, up to 4.",
+    )
     decoder: Literal["auto", "pyav", "decord"] = Field(
         "auto",
         description="Video decoder; `auto` is PyAV without the pictures that sampling can spare, `pyav` decodes them all, "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mm.runtimes import usable_cores
+from mm.spaces import runtime_name
 from workers import encode, finish, plan
 from workers.acknowledge import free_places_whatever_happens
 from workers.broker import ENCODE, FINISH, PING, PLAN, create_broker
@@ -16,15 +18,19 @@ if TYPE_CHECKING:
 
 CHILD_KIBIBYTES = 1_300_000
 """Resident size after which the working process is replaced, between two tasks: what it grew by came from a leak. Only with
-`lite`: a larger space is larger than that from the start, by how much depends on its model."""
+`lite` on a CPU: a larger space, or torch with a GPU, is larger than that from the start, by how much depends on its model."""
+GPU_PROCESSES = 4
+"""Most working processes of a GPU unless MM_PROCESSES says otherwise: each holds torch, 2 GB, and decodes on cores of its own."""
 
 
 def create_app(settings: Settings, toolbox: Toolbox | None = None) -> Celery:
     """The application with its tasks. Raises `Unavailable` if no broker is set."""
     free_places_whatever_happens()
     app = create_broker(settings, consumer=True)
-    limit = CHILD_KIBIBYTES if settings.space == "lite" else None
-    app.conf.update(worker_pool="prefork", worker_concurrency=1, worker_max_memory_per_child=limit)
+    on_gpu = settings.space == "lite" and runtime_name(settings) == "cuda"
+    limit = CHILD_KIBIBYTES if settings.space == "lite" and not on_gpu else None
+    processes = settings.processes or (max(1, min(usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
+    app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
     box = toolbox or Toolbox(settings)
 
     def run_plan(job_id: str) -> None:

@@ -5,7 +5,18 @@ Must not know which network a graph holds, where weights come from, or what a sp
 """
 
 from mm.runtimes.cache import cached_graph
-from mm.runtimes.registry import Precision, Runtime, exact, find_runtime, load_graph, runtimes
+from mm.runtimes.registry import Precision, Runtime, exact, find_runtime, load_graph, runtimes, usable_cores
 from mm.runtimes.types import Array, Graph
 
-__all__ = ["Array", "Graph", "Precision", "Runtime", "cached_graph", "exact", "find_runtime", "load_graph", "runtimes"]
+__all__ = [
+    "Array",
+    "Graph",
+    "Precision",
+    "Runtime",
+    "cached_graph",
+    "exact",
+    "find_runtime",
+    "load_graph",
+    "runtimes",
+    "usable_cores",
+]

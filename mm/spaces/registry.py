@@ -50,6 +50,11 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     return Space(space_id, dim, folder, graphs, chosen.name, settings.threads, chosen_by=chosen.reason, keep_speech=keep_speech)
 
 
+def runtime_name(settings: Settings, weights: Path = WEIGHTS) -> str:
+    """What the image tower of the space of the settings runs in. Raises as `image_weights`."""
+    return chosen_runtime(settings, image_weights(settings.space, weights)).name
+
+
 def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
     """Measure which runtime suits the image tower of the space of the settings, and keep the choice.
 

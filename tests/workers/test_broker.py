@@ -9,10 +9,11 @@ import pytest
 
 from indexes.rows import RingRow
 from mm.errors import Unavailable
+from mm.runtimes import usable_cores
 from mm.settings import Settings
 from tests.workers.broker import Broker
 from workers import broker as agreement
-from workers.app import CHILD_KIBIBYTES, create_app
+from workers.app import CHILD_KIBIBYTES, GPU_PROCESSES, create_app
 from workers.broker import VISIBILITY_SECONDS, create_broker
 from workers.ring import Bell, left_to_the_sweeper
 
@@ -25,6 +26,13 @@ def test_a_task_is_acknowledged_when_it_is_done_and_taken_one_at_a_time(broker: 
     assert (app.conf.worker_pool, app.conf.worker_concurrency) == ("prefork", 1)
     assert app.conf.worker_max_memory_per_child == CHILD_KIBIBYTES
     assert CHILD_KIBIBYTES << 10 < 2 << 30
+
+
+def test_a_worker_with_a_gpu_takes_several_chunks_and_is_not_replaced_for_the_size_of_torch(broker: Broker) -> None:
+    app = create_app(Settings(broker_url=broker.url, runtime="cuda"))
+    assert app.conf.worker_concurrency == max(1, min(usable_cores() // 2, GPU_PROCESSES))
+    assert app.conf.worker_max_memory_per_child is None
+    assert create_app(Settings(broker_url=broker.url, processes=3)).conf.worker_concurrency == 3
 
 
 def test_the_visibility_timeout_holds_in_all_three_places(broker: Broker) -> None:
