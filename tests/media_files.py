@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -101,7 +102,16 @@ class Clicks:
 def write(
     path: Path, track: Track | None = None, sound: Clicks | None = None, *, container: str | None = None, **options: str
 ) -> Path:
-    """Encode and mux. `options` go to the muxer."""
+    """Encode and mux. `options` go to the muxer.
+
+    In a thread of its own: SVT-AV1 gives the thread that encodes a real-time priority where it may, and never takes it back. A
+    test that kept it, and all that it starts, would have a core for itself.
+    """
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(_write, path, track, sound, container, options).result()
+
+
+def _write(path: Path, track: Track | None, sound: Clicks | None, container: str | None, options: dict[str, str]) -> Path:
     with av.open(str(path), "w", format=container, options=options) as output:
         encoders = [_video_packets(output, track)] if track else []
         if sound:
