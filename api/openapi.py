@@ -93,6 +93,7 @@ HEADERS: dict[str, str] = {
     "Tus-Extension": "Its extensions.",
     "Tus-Max-Size": "Largest file, in bytes.",
     "Tus-Checksum-Algorithm": "What `Upload-Checksum` may be by.",
+    "Mm-Upload": "The id in `Location`.",
     "Mm-Item": "The item that the file became.",
     "Mm-Job": "The job to follow.",
     "Mm-Created": "`false` when the same bytes were an item already.",
@@ -133,17 +134,16 @@ def links(parameter: str, expression: str, *operations: str) -> JSON:
 
 OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "delete_media")
 OF_JOB = ("get_job", "job_events", "cancel_job")
+OF_UPLOAD = ("head_upload", "send_piece", "end_upload")
 UPLOAD_LINKS: JSON = {
     "links": {**links("item_id", "$response.body#/item/id", *OF_ITEM), **links("job_id", "$response.body#/job/id", *OF_JOB)}
 }
 """From the answer to an upload to what may be asked of its item and its job."""
-TAKEN_LINKS: JSON = {
-    "links": {
-        **links("item_id", "$response.header.Mm-Item", *OF_ITEM),
-        **links("job_id", "$response.header.Mm-Job", *OF_JOB),
-    }
-}
+_OF_TAKEN = {**links("item_id", "$response.header.Mm-Item", *OF_ITEM), **links("job_id", "$response.header.Mm-Job", *OF_JOB)}
+TAKEN_LINKS: JSON = {"links": _OF_TAKEN}
 """The same from the answer that ends a resumable upload."""
+BEGUN_LINKS: JSON = {"links": {**_OF_TAKEN, **links("upload_id", "$response.header.Mm-Upload", *OF_UPLOAD)}}
+"""And from the answer that begins one."""
 HIT_LINKS: JSON = {"links": links("item_id", "$response.body#/hits/0/item/id", *OF_ITEM[:-1])}
 LIST_LINKS: JSON = {"links": links("item_id", "$response.body#/items/0/id", *OF_ITEM)}
 JOB_LINKS: JSON = {"links": links("item_id", "$response.body#/item_id", *OF_ITEM)}

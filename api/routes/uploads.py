@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api import tus
 from api.doors import DoorsDep
 from api.names import clean_name, clean_tags
-from api.openapi import TAKEN_LINKS, answer_headers, piece_body, responses
+from api.openapi import BEGUN_LINKS, TAKEN_LINKS, answer_headers, piece_body, responses
 from api.pieces import held, receive, take_in
 from api.service import ServiceDep
 from mm.errors import (
@@ -37,6 +37,8 @@ Version = Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description=
 Digest = Annotated[str | None, Header(alias="Upload-Checksum", description="`sha256`, `sha1` or `md5`, a space, base64.")]
 TAKING_IN = (UnsupportedMedia, MediaError, TooLarge, StorageFull)
 """How a file can be refused."""
+TELLING = ("Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job")
+"""Headers that say how far an upload is, and what it became."""
 
 
 @router.options(
@@ -59,7 +61,7 @@ async def upload_options(response: Response, service: ServiceDep) -> None:
     summary="Begin an upload that can resume",
     status_code=201,
     responses={
-        **answer_headers(201, "Location", "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created", **TAKEN_LINKS),
+        **answer_headers(201, "Location", "Mm-Upload", *TELLING, "Mm-Created", **BEGUN_LINKS),
         **responses(*TAKING_IN, UnsupportedVersion, Locked, ChecksumMismatch),
     },
     openapi_extra=piece_body(required=False),
@@ -97,7 +99,7 @@ async def begin_upload(
                 upload.remove()
                 raise
             info = upload.info
-    response.headers["Location"] = f"{tus.PREFIX}/{info.id}"
+    response.headers["Location"], response.headers["Mm-Upload"] = f"{tus.PREFIX}/{info.id}", info.id
     _tell(response, info)
 
 
@@ -105,7 +107,7 @@ async def begin_upload(
     "/{upload_id}",
     summary="How far an upload is",
     responses={
-        **answer_headers(200, "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires", "Mm-Item", "Mm-Job"),
+        **answer_headers(200, *TELLING, "Upload-Length", "Upload-Metadata"),
         **responses(NotFound, Gone, UnsupportedVersion, Locked),
     },
 )
@@ -126,7 +128,7 @@ async def head_upload(upload_id: str, response: Response, service: ServiceDep, v
     summary="Send the next bytes of an upload",
     status_code=204,
     responses={
-        **answer_headers(204, "Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job", "Mm-Created", **TAKEN_LINKS),
+        **answer_headers(204, *TELLING, "Mm-Created", **TAKEN_LINKS),
         **responses(*TAKING_IN, NotFound, Gone, Conflict, UnsupportedVersion, WrongContentType, Locked, ChecksumMismatch),
     },
     openapi_extra=piece_body(required=True),
