@@ -66,7 +66,7 @@ def make_windows(
     low = torch.searchsorted(ordered, _clipped(ordered, firsts, lengths) - seconds, side="left")
     high = torch.searchsorted(ordered, _clipped(ordered, lasts, lengths) + seconds, side="right")
     ends = lengths[:, None].long()
-    # Rounding in |t_i - t_j| may let in a neighbour that rounding in t_i - seconds keeps out, so one more on each side is looked at.
+    # Rounding may let in by |t_i - t_j| whom it keeps out by t_i - seconds, so one more on each side is looked at.
     low, high = (low - 1).clamp(min=0), torch.minimum(high + 1, ends)
     has_global = firsts < num_global
     low, high = torch.where(has_global, 0, low), torch.where(has_global, ends, high)

@@ -27,7 +27,7 @@ def both_ways(tensors: list[torch.Tensor], windows: Windows) -> list[tuple[torch
     for attention, dtype in ((windowed_attention_torch, torch.float64), (windowed_attention, torch.float32)):
         q, k, v = (tensor.to(dtype).clone().requires_grad_() for tensor in tensors[:3])
         out = attention(q, k, v, windows)
-        results.append([out, *torch.autograd.grad(out, (q, k, v), tensors[3].to(dtype))])
+        results.append([out.detach(), *torch.autograd.grad(out, (q, k, v), tensors[3].to(dtype))])
     return list(zip(*results, strict=True))
 
 
