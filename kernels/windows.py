@@ -11,6 +11,10 @@ import torch
 
 BLOCK = 64
 """Tokens in a block: what a kernel looks at together."""
+_ROUNDING = 1e-6
+"""Of the largest time: more than differences of float32 times are rounded by."""
+_LOCAL = 0.3
+"""Share of the tokens below which a window is small: there long programs go first, and blocks are small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,9 +29,15 @@ class Windows:
     num_global: int
     """The first tokens are global; what their times are does not matter."""
     first_BN: torch.Tensor
-    """int32: the first token that a block of tokens attends to besides the global ones, a multiple of `BLOCK`."""
+    """int32: the first token that a block of tokens attends to besides the global ones."""
     last_BN: torch.Tensor
-    """int32: one behind the last."""
+    """int32: one behind the last; 0 for a block of padding alone."""
+    full_first_BN: torch.Tensor
+    """int32: from here on every token of the block attends to every one."""
+    full_last_BN: torch.Tensor
+    """int32: up to here; not above `full_first_BN` where there is no such stretch."""
+    is_local: bool
+    """Whether most blocks attend to a small part of the tokens."""
 
     def allowed(self) -> torch.Tensor:
         """(B, L, L) whether the row's token attends to the column's."""
@@ -63,14 +73,23 @@ def make_windows(
     ordered = torch.where(local, times, infinite)  # global tokens in front, padding behind, all else in order
     firsts = index[::BLOCK]
     lasts = (firsts + BLOCK).clamp(max=length) - 1
-    low = torch.searchsorted(ordered, _clipped(ordered, firsts, lengths) - seconds, side="left")
-    high = torch.searchsorted(ordered, _clipped(ordered, lasts, lengths) + seconds, side="right")
+    earliest = _clipped(ordered, firsts.clamp(min=min(num_global, length - 1)), lengths)
+    latest = _clipped(ordered, lasts, lengths)
     ends = lengths[:, None].long()
-    # Rounding may let in by |t_i - t_j| whom it keeps out by t_i - seconds, so one more on each side is looked at.
-    low, high = (low - 1).clamp(min=0), torch.minimum(high + 1, ends)
-    has_global = firsts < num_global
+    # |t_i - t_j| and t_i - seconds are rounded apart: what may be near is looked at, what surely is needs no look.
+    margin = _ROUNDING * (seconds + float(torch.where(local, times, 0.0).abs().max()))
+    low = torch.searchsorted(ordered, _clipped(ordered, firsts, lengths) - seconds - margin, side="left")
+    high = torch.minimum(torch.searchsorted(ordered, latest + seconds + margin, side="right"), ends)
+    sure_low = torch.searchsorted(ordered, latest - seconds + margin, side="left")
+    sure_high = torch.minimum(torch.searchsorted(ordered, earliest + seconds - margin, side="right"), ends)
+    has_global, only_global, is_padding = firsts < num_global, lasts < num_global, firsts >= ends
     low, high = torch.where(has_global, 0, low), torch.where(has_global, ends, high)
-    return Windows(times, lengths, seconds, num_global, (low // BLOCK * BLOCK).int(), high.int())
+    low, high = torch.where(is_padding, 0, low), torch.where(is_padding, 0, high)
+    sure_low = torch.where(only_global, length, torch.where(is_padding, 0, sure_low))
+    sure_high = torch.where(is_padding, ends, sure_high)
+    is_local = bool(((high - low).float().mean(dim=1) < _LOCAL * ends[:, 0]).all())
+    low, high, sure_low, sure_high = (bound.int() for bound in (low, high, sure_low, sure_high))
+    return Windows(times, lengths, seconds, num_global, low, high, sure_low, sure_high, is_local)
 
 
 def _clipped(ordered_BL: torch.Tensor, index_N: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:

@@ -13,10 +13,10 @@ if DEVICE == "cpu":
 
 import triton.runtime.interpreter as interpreter  # noqa: E402
 
-from kernels.windowed_attention import windowed_attention  # noqa: E402
+from kernels.windowed_attention import DENSE, LOCAL, WIDE, Tiles, windowed_attention  # noqa: E402
 from kernels.windowed_attention_torch import windowed_attention as windowed_attention_torch  # noqa: E402
 
-__all__ = ["DEVICE", "windowed_attention", "windowed_attention_torch"]
+__all__ = ["DENSE", "DEVICE", "LOCAL", "WIDE", "Tiles", "windowed_attention", "windowed_attention_torch"]
 
 _patch = interpreter._patch_lang_tensor
 
