@@ -46,9 +46,9 @@ class Tiles:
     keys: Tile
 
 
-DENSE = Tiles(forward=Tile(128, 64, 4, 4), queries=Tile(128, 64, 4, 4), keys=Tile(64, 64, 4, 3))
+DENSE = Tiles(forward=Tile(128, 64, 4, 4), queries=Tile(128, 64, 4, 3), keys=Tile(64, 64, 4, 3))
 """For heads of up to 64 in half precision, found by `python -m kernels.bench --sweep` on an H100."""
-LOCAL = Tiles(forward=Tile(64, 32, 4, 3, True), queries=Tile(64, 32, 4, 3, True), keys=Tile(64, 32, 4, 2, True))
+LOCAL = Tiles(forward=Tile(64, 32, 4, 2, True), queries=Tile(64, 32, 4, 3, True), keys=Tile(64, 32, 4, 2, True))
 """The same for small windows."""
 WIDE = Tiles(forward=Tile(64, 32, 4, 2), queries=Tile(64, 32, 4, 2), keys=Tile(64, 32, 4, 2))
 """For what takes more of the memory on the chip."""
