@@ -42,7 +42,15 @@ def answer(service: Service, query: Query, asked: float | None = None) -> Search
     text = (query.request.text or "").strip() or None
     with part("encode").time():
         question = ask(
-            service.space, text=text, picture=picture, clip=clip, sound=sound, like=None if like is None else like.stored
+            service.space,
+            text=text,
+            picture=picture,
+            clip=clip,
+            sound=sound,
+            like=None if like is None else like.stored,
+            also=query.request.also,
+            without=query.request.without,
+            weights=query.request.weights,
         )
     if sound is not None:
         give_back_memory()
@@ -68,11 +76,13 @@ def check(query: Query, settings: Settings) -> None:
     request: SearchRequest = query.request
     if not 1 <= request.k <= settings.max_hits:
         raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
-    text = request.text or ""
-    if len(text) > settings.query_chars:
-        raise TooLarge(f"The question has {len(text):,} characters; at most {settings.query_chars:,} are read (MM_QUERY_CHARS).")
-    if not text.strip() and not query.files and request.like is None:
-        raise InvalidInput("The question is empty: it needs words, a picture, a sound, a clip or a moment.")
+    sought = [request.text or "", *request.also]
+    length = sum(map(len, [*sought, *request.without]))
+    if length > settings.query_chars:
+        raise TooLarge(f"The question has {length:,} characters; at most {settings.query_chars:,} are read (MM_QUERY_CHARS).")
+    if not any(words.strip() for words in sought) and not query.files and request.like is None:
+        beside = " beside what it is without" if request.without else ""
+        raise InvalidInput(f"The question is empty: it needs words, a picture, a sound, a clip or a moment{beside}.")
 
 
 def _decode(service: Service, query: Query) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:

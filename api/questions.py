@@ -94,12 +94,15 @@ class _Files:
 def _search_request(fields: Fields) -> SearchRequest:
     values: dict[str, object] = {}
     for name, given in fields.items():
+        if name in {"also", "without"}:
+            values[name] = [words for words in given if words != ""]
+            continue
         if len(given) > 1:
             raise InvalidInput(f"The form has the field {name!r} more than once.")
         if given[0] != "":
             values[name] = given[0]
     try:
-        for name in {"filters", "like"} & values.keys():
+        for name in {"filters", "like", "weights"} & values.keys():
             values[name] = json.loads(fields[name][0])
         return SearchRequest.model_validate(values)
     except json.JSONDecodeError as error:

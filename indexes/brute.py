@@ -153,6 +153,9 @@ def _score(
     if not best:
         return None
     score = 1.0 - math.prod(1.0 - piece.score for piece in best.values())
+    for probe in question.against:
+        looked = [vectors(row.shard_id)[row.kind][row.row].astype(np.float64) for row in pieces if row.kind == probe.kind]
+        score *= min((1.0 / (1.0 + math.exp(float(vector @ probe.weight) + probe.bias)) for vector in looked), default=1.0)
     of_kinds = [best[probe.kind] for probe in question.probes if probe.kind in best]
     evidence = sorted(of_kinds, key=lambda piece: -piece.score)
     start, end = pieces[0].segment_start, pieces[0].segment_end

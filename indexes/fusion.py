@@ -19,6 +19,16 @@ def strengths(logits: npt.ArrayLike) -> Floats:
     return np.logaddexp(0.0, np.asarray(logits, dtype=np.float64))
 
 
+def but_without(strength: Floats, against: Floats) -> Floats:
+    """Strengths of answering and of not being what is asked against: p = (1 - e^-strength) e^-against, both taken as independent.
+
+    `against` is the strength of what must not be there. Never more than `strength`, and `strength` itself where `against` is 0.
+    """
+    with np.errstate(divide="ignore"):  # where nothing is against it and the strength is infinite
+        left: Floats = -np.log(np.exp(-strength - against) - np.expm1(-against))
+    return np.minimum(left, strength)
+
+
 def probability(strength: float) -> float:
     """The p of a strength."""
     return -math.expm1(-strength)

@@ -166,7 +166,9 @@ class Searcher:
         doubt = None if self._exactly(snapshot, question.probes) else DOUBT
 
         def best(count: int) -> list[Moment]:
-            return best_moments(snapshot, question.probes, keys, count, strength_of(floor), self._pool.map, doubt)
+            return best_moments(
+                snapshot, question.probes, keys, count, strength_of(floor), self._pool.map, doubt, question.against
+            )
 
         if fold and question.alike is not None:
             return self._dress(folded(best, question.probes, k, question.alike), question.probes)
@@ -294,5 +296,6 @@ def _check(question: Question, space: SpaceId, k: int, floor: float) -> None:
     kinds = [probe.kind for probe in question.probes]
     if len(set(kinds)) < len(kinds):
         raise InvalidInput("The question has two probes for one kind of evidence.")
-    if not all(np.isfinite(probe.weight).all() and math.isfinite(probe.bias) for probe in question.probes):
+    looks = (*question.probes, *question.against)
+    if not all(np.isfinite(probe.weight).all() and math.isfinite(probe.bias) for probe in looks):
         raise InvalidInput("The question's vectors are not finite.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexes.fusion import Floats, strengths
+from indexes.fusion import Floats, but_without, strengths
 from indexes.kinds import Keys, Mask
 from indexes.moment import ACROSS, Moment, grow
 from indexes.parts import Part
@@ -46,15 +46,17 @@ def best_moments(
     floor: float,
     spread: Spread = map,
     doubt: float | None = None,
+    against: Sequence[Probe] = (),
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    A moment is a segment with all that `indexes.moment.grow` adds to it. `chosen`: sorted keys of the
-    items to look at, None for all. `doubt` is None for the exact answer, or how many standard deviations an estimate may be
-    wrong by before a piece is missed. Raises `SpaceMismatch` for probes of another dimension.
+    A moment is a segment with all that `indexes.moment.grow` adds to it. `chosen`: sorted keys of the items to look at, None for
+    all. `against` are looks at what must not be there (`mm.spaces.types.Question`). `doubt` is None for the exact answer, or how
+    many standard deviations an estimate may be wrong by before a piece is missed. Raises `SpaceMismatch` for probes of another
+    dimension.
     """
     scans = [
-        Scan(part, own, items, doubt)
+        Scan(part, own, items, doubt, [probe for probe in against if probe.kind in part.kinds])
         for part, items in snapshot.looked_at(chosen)
         if (own := [probe for probe in probes if probe.kind in part.kinds])
     ]
@@ -102,6 +104,7 @@ class Scan:
     items: Mask | None
     """Items that may be looked at, None for all."""
     doubt: float | None
+    against: Sequence[Probe]
     rest: float = field(init=False, default=-np.inf)
     """What the strength of a segment that was not given cannot exceed; -inf if all were."""
     given: npt.NDArray[np.int32] = field(init=False)
@@ -157,6 +160,12 @@ class Scan:
             products, rows = self.part.kinds[probe.kind].best(probe.weight, new)
             total += strengths(products.astype(np.float64) + probe.bias)
             found |= rows >= 0
+        if self.against:  # it only takes away, so that ceilings hold without it
+            unwanted = np.zeros(len(new))
+            for probe in self.against:
+                products, _ = self.part.kinds[probe.kind].best(probe.weight, new)
+                unwanted += strengths(products.astype(np.float64) + probe.bias)
+            total = but_without(total, unwanted)
         known = np.concatenate([self._known, new])
         order = np.argsort(known, kind="stable")
         self._known = known[order]

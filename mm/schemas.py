@@ -172,10 +172,24 @@ class Like(Model):
     time: float = Field(0.0, ge=0, allow_inf_nan=False, description="Seconds from its start.")
 
 
+class Weights(Model):
+    """How much the evidence of each part of a question counts, from 0, which leaves it out, to 4."""
+
+    text: float = Field(1.0, ge=0, le=4, description="Of the words, and of each of `also`.")
+    picture: float = Field(1.0, ge=0, le=4)
+    sound: float = Field(1.0, ge=0, le=4)
+    clip: float = Field(1.0, ge=0, le=4)
+    like: float = Field(1.0, ge=0, le=4)
+    without: float = Field(1.0, ge=0, le=4)
+
+
 class SearchRequest(Model):
     """A question in words. Pictures, sounds and clips come as multipart form data with the same fields."""
 
     text: str | None = None
+    also: list[str] = Field([], max_length=8, description="More words, each of which a moment must fit as well.")
+    without: list[str] = Field([], max_length=8, description="Words for what must be neither seen nor said in a moment.")
+    weights: Weights = Weights()
     like: Like | None = Field(None, description="More like this moment; the moment itself is left out of the answer.")
     k: int = Field(10, description="Most hits to return.")
     filters: Filters = Filters()

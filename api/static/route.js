@@ -1,4 +1,4 @@
-// The address says what is shown, so that Back, a reload and a link lead to it: #q=…&kind=…&tag=…&in=…&like=…&item=…&at=…
+// The address says what is shown, so that Back, a reload and a link lead to it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…
 
 import * as service from "./service.js";
 import { NONE, filters } from "./state/filters.js";
@@ -18,10 +18,11 @@ export function installRoute() {
 
 function address() {
   const parts = new URLSearchParams();
-  const { text, like, open, file } = question.get();
+  const { text, without, like, open, file } = question.get();
   const { kinds, tags, item: within, sort } = filters.get();
   const { item, time } = player.get();
   if (open && !file && text.trim()) parts.set("q", text.trim());
+  if (open && !file && without.trim()) parts.set("not", without.trim());
   if (open && like) parts.set("like", `${like.item.id}@${like.time.toFixed(2)}`);
   kinds.forEach((kind) => parts.append("kind", kind));
   tags.forEach((tag) => parts.append("tag", tag));
@@ -36,10 +37,10 @@ function address() {
 let asked = "";
 function write(isQuestion) {
   if (applying) return;
-  const { text, like, open, file, busy } = question.get();
+  const { text, without, like, open, file, busy } = question.get();
   if (isQuestion && open && !busy) return; // the words are still being written
   const next = address();
-  const shown = open ? JSON.stringify([file ? "" : text.trim(), like?.item.id, like?.time]) : "";
+  const shown = open ? JSON.stringify([file ? "" : text.trim(), file ? "" : without.trim(), like?.item.id, like?.time]) : "";
   const isNew = isQuestion && shown !== asked;
   asked = isQuestion ? shown : asked;
   if (next === location.hash) return;
@@ -56,11 +57,13 @@ async function apply() {
     const { sort } = filters.get();
     filters.set({ ...NONE, kinds: parts.getAll("kind"), tags: parts.getAll("tag"), item: within, sort: parts.get("sort") ?? sort });
     const text = parts.get("q") ?? "";
+    const without = parts.get("not") ?? "";
     if (text || likeItem) {
       const now = question.get();
-      const same = now.open && now.text.trim() === text && now.like?.item.id === likeItem?.id && now.like?.time === (likeItem ? Number(at) : undefined);
+      const words = now.open && now.text.trim() === text && now.without.trim() === without;
+      const same = words && now.like?.item.id === likeItem?.id && now.like?.time === (likeItem ? Number(at) : undefined);
       if (!same) {
-        question.set({ text, file: null, preview: null, like: likeItem && { item: likeItem, time: Number(at) || 0 } });
+        question.set({ text, without, file: null, preview: null, like: likeItem && { item: likeItem, time: Number(at) || 0 } });
         ask();
       }
     } else if (question.get().open) {

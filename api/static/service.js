@@ -60,13 +60,14 @@ export async function segments(id, signal) {
 }
 
 /** `file` is a picture, a sound or a clip, the service finds out which; `like` is a moment of the library. */
-export function search({ text, file, like, filters, k = 40 }, signal) {
+export function search({ text, without, file, like, filters, k = 40 }, signal) {
   if (!file) {
-    const body = JSON.stringify({ text: text || null, like, k, filters });
+    const body = JSON.stringify({ text: text || null, without, like, k, filters });
     return call("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
   }
   const form = new FormData();
   if (text) form.set("text", text);
+  without.forEach((thing) => form.append("without", thing));
   if (like) form.set("like", JSON.stringify(like));
   form.set("k", k);
   form.set("filters", JSON.stringify(filters));

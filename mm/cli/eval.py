@@ -67,6 +67,20 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
     tell(found, as_json)
 
 
+@command.command()
+@root
+@split
+@options.as_json
+def without(root: Path, split: str, as_json: bool) -> None:
+    """Questions without something, by the captions of what they find; a folder as for flickr8k."""
+    from mm.settings import load_settings
+    from mm.spaces import load_space
+    from mm.training.without_evaluate import report
+
+    settings = load_settings()
+    tell(report(load_space("lite", settings, keep_speech=False, gpu=False), root, split), as_json)
+
+
 def tell(report: Report, as_json: bool) -> None:
     """Print a report."""
     click.echo(json.dumps(report.record()) if as_json else report.table())

@@ -37,6 +37,7 @@ from mm.schemas import (
     TagCount,
     TagList,
     Upload,
+    Weights,
 )
 
 OnProgress = Callable[[float, str], None]
@@ -193,6 +194,9 @@ def search(
     sound: Source | None = None,
     clip: Source | None = None,
     like: Like | None = None,
+    also: Sequence[str] = (),
+    without: Sequence[str] = (),
+    weights: Weights | None = None,
     k: int = 10,
     filters: Filters | None = None,
     floor: float | None = None,
@@ -200,18 +204,31 @@ def search(
 ) -> Flow[SearchResponse]:
     """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once; the best `k` moments.
 
-    No hits means that nothing matches. `floor` replaces the space's own least score. Moments of other items that show the same
-    are in a hit's `alike`; without `fold` they are hits of their own. Raises `InvalidInput`, `NotFound` for a
-    moment, `UnsupportedMedia`, `MediaError`, `TooLarge`.
+    `also` are more words that a moment must fit, `without` words for what must be neither seen nor said in it, and `weights` say
+    how much each part counts. No hits means that nothing matches. `floor` replaces the space's own least score. Moments of other
+    items that show the same are in a hit's `alike`; without `fold` they are hits of their own. Raises `InvalidInput`, `NotFound`
+    for a moment, `UnsupportedMedia`, `MediaError`, `TooLarge`.
     """
     files = {"picture": picture, "sound": sound, "clip": clip}
     parts = [_part(field, source) for field, source in files.items() if source is not None]
-    wanted = SearchRequest.model_construct(text=text, like=like, k=k, filters=filters or Filters(), floor=floor, fold=fold)
+    wanted = SearchRequest.model_construct(
+        text=text,
+        like=like,
+        also=list(also),
+        without=list(without),
+        weights=weights or Weights(),
+        k=k,
+        filters=filters or Filters(),
+        floor=floor,
+        fold=fold,
+    )
     if parts:
         given = {"text": text, "k": k, "floor": floor, "fold": str(fold).lower(), "filters": wanted.filters.model_dump_json()}
+        given["weights"] = wanted.weights.model_dump_json()
         if like is not None:
             given["like"] = like.model_dump_json()
-        form = {name: str(value) for name, value in given.items() if value is not None}
+        form: dict[str, str | list[str]] = {name: str(value) for name, value in given.items() if value is not None}
+        form |= {"also": wanted.also, "without": wanted.without}
         reply = yield from Send("POST", "/v1/search", form=form, parts=parts)
     else:
         reply = yield from Send("POST", "/v1/search", json=wanted.model_dump(mode="json"))

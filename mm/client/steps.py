@@ -75,7 +75,7 @@ class Send(Step[Reply]):
     params: Params = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object | None = None
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str | list[str]] = field(default_factory=dict)
     parts: Sequence[Part] = ()
     body: Body | None = None
 

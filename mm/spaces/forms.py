@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,14 +42,23 @@ def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Li
     return Linear((slope * question).astype(np.float32), bias, question)
 
 
-def mixed(parts: list[Linear], prior: float, mixing: float) -> Linear:
-    """Several looks at the same evidence: what each adds to the log-odds of the `prior` counts by `mixing`, and is summed."""
-    if len(parts) == 1:
-        return parts[0]
-    before = float(np.log(prior / (1 - prior)))
-    weight = np.stack([part.weight for part in parts]).sum(0) * np.float32(mixing)
-    bias = before + mixing * sum(part.bias - before for part in parts)
+def mixed(parts: Sequence[tuple[Linear, float]], prior: float, mixing: float) -> Linear:
+    """Several looks at the same evidence: what each adds to the log-odds of the `prior`, times its weight, is summed.
+
+    Where there is more than one, each counts by `mixing` too, since what they see is not independent.
+    """
+    if len(parts) == 1 and parts[0][1] == 1.0:
+        return parts[0][0]
+    before = log_odds(prior)
+    shares = [share * (mixing if len(parts) > 1 else 1.0) for _, share in parts]
+    weight = np.stack([np.float32(share) * part.weight for share, (part, _) in zip(shares, parts, strict=True)]).sum(0)
+    bias = before + sum(share * (part.bias - before) for share, (part, _) in zip(shares, parts, strict=True))
     return Linear(weight, bias, unit(weight))
+
+
+def log_odds(probability: float) -> float:
+    """Of a probability between 0 and 1."""
+    return float(np.log(probability / (1 - probability)))
 
 
 def unit(vector: Vector) -> Vector:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
-from mm.schemas import EvidenceKind
+from mm.schemas import EvidenceKind, Weights
 from mm.spaces.calibration import Part
 from mm.spaces.depictable import depictable
-from mm.spaces.forms import Linear, linear, mixed, unit
+from mm.spaces.forms import Linear, linear, log_odds, mixed, unit
 from mm.spaces.space import Space
 from mm.spaces.types import Probe, Question, Vector, Vectors
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
 SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
+EQUAL: Final = Weights()
 NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
 
 
@@ -31,6 +32,7 @@ class _Asked:
     seen: Vector | None = None
     said: Vector | None = None
     depictable: float = 0.0  # log-probability
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,14 @@ def ask(
     clip: Sequence[RGB] | None = None,
     sound: Waveform | None = None,
     like: StoredMoment | None = None,
+    also: Sequence[str] = (),
+    without: Sequence[str] = (),
+    weights: Weights = EQUAL,
 ) -> Question:
-    """Encode a question. Its parts add up: a picture with words asks for what fits both.
+    """Encode a question. Its parts add up: a picture with words asks for what fits both, and so do several texts.
+
+    A part's weight says how much of its evidence counts; 0 leaves it out. What the question is `without` takes from a moment the
+    probability that it is there, each text by itself, and adds nothing to any.
 
     `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
     pictures, speech and names; a picture and a clip at pictures; a sound, by what is said in it, at speech. A stored moment is
@@ -58,31 +66,56 @@ def ask(
 
     Raises `InvalidInput` when nothing is asked.
     """
-    if not (text and text.strip()) and picture is None and not clip and sound is None and like is None:
-        raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip.")
-    asked: list[_Asked] = []
+    texts = [words for words in (text, *also) if words and words.strip() and weights.text]
     notes: list[str] = list(space.notes)
     heard: str | None = None
-    if text and text.strip():
-        (said,) = space.sentences.embed([text])
-        seen = said if space.text is space.sentences else space.text.embed([text])[0]
-        asked.append(_Asked("text", seen, said, depictable(said, space.bank)))
-        if space.text.is_cut(text):
-            notes.append(CUT.format(space.text.most_tokens))
-    if picture is not None:
-        asked.append(_Asked("picture", space.image.embed([picture])[0]))
-    if like is not None:
-        asked.append(_Asked("clip", like.seen) if like.seen is not None else _Asked("sound", mean_direction(like.said)))
-    if clip:
-        asked.append(_Asked("clip", mean_direction(space.image.embed(clip))))
-    if sound is not None:
+    asked = [_words(space, words, weights.text, notes) for words in texts]
+    if picture is not None and weights.picture:
+        asked.append(_Asked("picture", space.image.embed([picture])[0], weight=weights.picture))
+    if like is not None and weights.like:
+        asked.append(
+            _Asked("clip", like.seen, weight=weights.like)
+            if like.seen is not None
+            else _Asked("sound", said=mean_direction(like.said), weight=weights.like)
+        )
+    if clip and weights.clip:
+        asked.append(_Asked("clip", mean_direction(space.image.embed(clip)), weight=weights.clip))
+    if sound is None and not asked:
+        raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip, with a weight above 0.")
+    if sound is not None and weights.sound:
         lines = [line.text for line in space.speech.transcribe(sound)]
         heard = " ".join(lines) or None
         notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
         if lines:
-            asked.append(_Asked("sound", said=mean_direction(space.sentences.embed(lines))))
-    probes = tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
-    return Question(probes, space.id, space.calibration.floor, heard, space.calibration.alike, tuple(notes))
+            asked.append(_Asked("sound", said=mean_direction(space.sentences.embed(lines)), weight=weights.sound))
+    against = [
+        _at_even_odds(probe, space.calibration.prior)
+        for words in without
+        if words.strip() and weights.without
+        for probe in _probes(space, [_words(space, words, weights.without, notes)])
+    ]
+    calibration = space.calibration
+    return Question(_probes(space, asked), space.id, calibration.floor, heard, calibration.alike, tuple(notes), tuple(against))
+
+
+def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
+    (said,) = space.sentences.embed([words])
+    seen = said if space.text is space.sentences else space.text.embed([words])[0]
+    if space.text.is_cut(words):
+        notes.append(CUT.format(space.text.most_tokens))
+    return _Asked("text", seen, said, depictable(said, space.bank), weight)
+
+
+def _at_even_odds(probe: Probe, prior: float) -> Probe:
+    """What says how likely something is there when it was as likely as not before one looked.
+
+    A moment rarely is the answer, which is what the prior says. What is not wanted is often there, or would not be named.
+    """
+    return replace(probe, bias=probe.bias - log_odds(prior))
+
+
+def _probes(space: Space, asked: Sequence[_Asked]) -> tuple[Probe, ...]:
+    return tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
 
 
 def mean_direction(vectors: Vectors) -> Vector:
@@ -94,12 +127,12 @@ def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe |
     """What all parts together see in evidence of one kind; None when no part looks at it."""
     calibration = space.calibration
     bank = space.bank.pictures if kind == "picture" else space.bank.sentences
-    looks: list[Linear] = []
+    looks: list[tuple[Linear, float]] = []
     for one in asked:
         form = calibration.form(one.part, kind)
         vector = one.seen if kind == "picture" else one.said
         if form is not None and vector is not None:
-            looks.append(linear(form, vector, bank, one.depictable))
+            looks.append((linear(form, vector, bank, one.depictable), one.weight))
     if not looks:
         return None
     found = mixed(looks, calibration.prior, calibration.mixing)

@@ -70,3 +70,5 @@ class Question:
     """Cosine from which on two pieces of evidence of one kind show or say the same; None where that is not known."""
     notes: tuple[str, ...] = ()
     """What the question could not take into account, a sentence each."""
+    against: tuple[Probe, ...] = ()
+    """Looks at what must not be there, any number for a kind: p of a moment is that of answering times that of none of these."""

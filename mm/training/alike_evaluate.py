@@ -17,6 +17,7 @@ from mm.evaluation.bootstrap import bootstrap
 from mm.evaluation.report import Measure, Report
 from mm.media.types import RGB
 from mm.models.image import ImageTower
+from mm.models.types import PictureEncoder
 from mm.spaces.types import Vectors
 from mm.training.calibrate_alike import nearest_others
 from mm.training.captioned import read_captioned
@@ -67,7 +68,7 @@ def report(weights: Path, data: Path, cache: Path, alike: float, split: str = "d
     return Report(f"{len(files):,} pictures of {split} and their copies, alike from cosine {alike:g} on", tuple(measures))
 
 
-def embedded(tower: ImageTower, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
+def embedded(tower: PictureEncoder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
     """(N, D) vectors of pictures, each changed first."""
     batches = (files[first : first + BATCH] for first in range(0, len(files), BATCH))
     return np.concatenate([tower.embed([change(_read(file)) for file in batch]) for batch in batches])

@@ -55,6 +55,32 @@ def test_a_picture_goes_with_words(api: Running, library: dict[str, str]) -> Non
     assert answer.json()["hits"]
 
 
+def test_what_a_question_is_without_takes_the_score_of_its_moment(api: Running, library: dict[str, str]) -> None:
+    plain = ask(api, text="a recipe for apple cake", k=1, floor=0)["hits"][0]  # type: ignore[index]
+    for body in ({"without": ["my recipe for apple cake"]}, {"without": ["snow", "my recipe for apple cake"]}):
+        left = ask(api, text="a recipe for apple cake", k=1, floor=0, **body)["hits"][0]  # type: ignore[index]
+        assert left["score"] < plain["score"] / 2
+    kept = ask(api, text="a recipe for apple cake", k=1, floor=0, without=["a submarine"])["hits"][0]  # type: ignore[index]
+    assert kept["score"] == pytest.approx(plain["score"], rel=0.05)
+    assert kept["item"]["id"] == plain["item"]["id"]
+
+
+def test_a_composed_question_may_be_a_form(api: Running, library: dict[str, str]) -> None:
+    composed = {
+        "text": "coloured blocks",
+        "also": ["squares", "paint"],
+        "without": ["people", "snow"],
+        "weights": json.dumps({"picture": 2, "text": 0.5}),
+        "floor": "0",
+    }
+    answer = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}, data=composed)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["hits"][0]["item"]["id"] == library["picture"]
+    refused = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}, data={"weights": "{"})
+    assert refused.status_code == 400
+    assert "weights" in refused.json()["detail"]
+
+
 def test_a_clip_and_a_sound_are_asked_with(api: Running, library: dict[str, str]) -> None:
     clip = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(1.0, seed=50))})
     assert clip.status_code == 200, clip.text
@@ -101,6 +127,11 @@ def test_filters_hold(api: Running, library: dict[str, str]) -> None:
         {"text": "x", "filters": {"kinds": ["hologram"]}},
         {"text": "x", "colour": "red"},
         {"text": ["x"]},
+        {"without": ["x"]},
+        {"text": "x", "also": "y"},
+        {"text": "x", "without": ["y"] * 9},
+        {"text": "x", "weights": {"text": 5}},
+        {"text": "x", "weights": {"text": 0}},
         [],
     ],
 )

@@ -148,6 +148,20 @@ def on_a_terminal(home: Path, *arguments: str) -> str:
     return output.decode()
 
 
+@pytest.mark.parametrize("weight", ["text", "text=", "text=5", "text=-1", "text=nan", "colour=1"])
+def test_a_weight_that_is_none_is_refused(shell: Shell, weight: str) -> None:
+    done = shell("search", "a dog", "--weight", weight)
+    assert done.exit_code == 2
+    assert "a number from 0 to 4" in done.stderr
+
+
+def test_a_question_is_composed(shell: Shell) -> None:
+    asked = ("search", "a dog", "--also", "snow", "--without", "people", "--without", "a cat", "--weight", "without=2", "--json")
+    done = shell(*asked, "--floor", "0")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["floor"] == 0
+
+
 def test_the_bench_of_search(shell: Shell) -> None:
     done = shell("bench", "search", "--questions", "3", "-k", "1", "--clients", "2", "--json")
     assert done.exit_code == 0, done.stderr

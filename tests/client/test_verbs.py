@@ -12,7 +12,7 @@ import pytest
 
 import mm
 from mm.errors import Conflict, InvalidInput
-from mm.schemas import Filters, Like
+from mm.schemas import Filters, Like, Weights
 from tests.client import shapes
 from tests.client.conftest import Face, Script, replying, streaming
 
@@ -95,17 +95,19 @@ def test_waiting_for_what_fails_raises_the_reason(script: Script, face: Face) ->
 
 def test_a_question_in_words_is_json(script: Script, face: Face) -> None:
     script.on("/v1/search", replying(200, shapes.answer(notes=["n"])))
-    answer = face.call(script.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25, fold=False)
+    composed = {"also": ["snow"], "without": ["people"], "weights": Weights(text=2)}
+    answer = face.call(script.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25, fold=False, **composed)
     assert answer.notes == ["n"]
     sent = json.loads(script.seen[0].body)
     assert (sent["text"], sent["k"], sent["floor"], sent["filters"]["tags"]) == ("a dog", 3, 0.25, ["x"])
     assert sent["fold"] is False
+    assert (sent["also"], sent["without"], sent["weights"]["text"]) == (["snow"], ["people"], 2)
 
 
 def test_a_question_with_files_is_a_form(script: Script, face: Face, tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(b"PICTURE")
     script.on("/v1/search", replying(200, shapes.answer()))
-    face.call(script.url, "search", "in snow", picture=tmp_path / "p.png", sound=b"SOUND", k=2)
+    face.call(script.url, "search", "in snow", picture=tmp_path / "p.png", sound=b"SOUND", k=2, without=["a cat", "a dog"])
     body = script.seen[0].body.decode()
     assert script.seen[0].headers["content-type"].startswith("multipart/form-data; boundary=")
     for part in (
@@ -115,6 +117,8 @@ def test_a_question_with_files_is_a_form(script: Script, face: Face, tmp_path: P
         "SOUND",
         "in snow",
         'name="fold"\r\n\r\ntrue',
+        'name="without"\r\n\r\na cat',
+        'name="without"\r\n\r\na dog',
     ):
         assert part in body
     assert 'name="floor"' not in body

@@ -24,7 +24,7 @@ from indexes.rows import NewEvidence, NewSegment
 from indexes.search import Searcher, SearchHit
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
 from mm.media.types import Span
-from mm.schemas import Filters
+from mm.schemas import EvidenceKind, Filters
 from mm.settings import Settings
 from mm.spaces.types import Probe, Question, SpaceId
 from tests.indexes.conftest import Clock
@@ -95,16 +95,25 @@ FILTERS = st.builds(
 @given(
     seed=st.integers(0, 1 << 32),
     kinds=st.sets(st.sampled_from(["picture", "speech", "name"])).map(sorted),
+    against=st.lists(st.sampled_from(["picture", "speech", "name"]), max_size=3),
     k=st.integers(1, 40),
     floor=st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]),
     filters=st.just(ALL) | FILTERS,
     first=st.sampled_from([1, 2, 8, 256]),
 )
 def test_search_is_the_same_as_scoring_everything(
-    library: tuple[Store, Searcher, Clock], seed: int, kinds: list[str], k: int, floor: float, filters: Filters, first: int
+    library: tuple[Store, Searcher, Clock],
+    seed: int,
+    kinds: list[EvidenceKind],
+    against: list[EvidenceKind],
+    k: int,
+    floor: float,
+    filters: Filters,
+    first: int,
 ) -> None:
     store, searcher, _ = library
-    asked = question(np.random.default_rng(seed), kinds)  # type: ignore[arg-type]
+    rng = np.random.default_rng(seed)
+    asked = replace(question(rng, kinds), against=question(rng, against).probes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threshold, "FIRST", first)
         fast = searcher.search(asked, k, filters, floor)

@@ -173,6 +173,25 @@ def test_the_address_leads_back(opened: Open, library: Running, browser: Browser
         linked.film_is_at(8.0)
 
 
+def test_what_must_not_be_there_goes_with_the_question_and_into_the_address(opened: Open) -> None:
+    page = opened.page
+    opened.ask("fail better")
+    score = float(opened.hits.first.locator(".score").inner_text().strip(" %"))
+    page.fill("#without", "try again fail again fail better, snow")
+    page.keyboard.press("Enter")
+    opened.answered()
+    assert "not=try+again" in page.url
+    left = page.locator("#hits .score").all_inner_texts()
+    assert all(float(text.strip(" %")) < score for text in left)
+    opened.keep("without")
+    page.reload()
+    opened.answered()
+    expect(page.locator("#without")).to_have_value("try again fail again fail better, snow")
+    page.go_back()
+    opened.answered()
+    expect(page.locator("#without")).to_have_value("")
+
+
 def test_near_duplicates_stand_behind_one_hit(opened: Open, library: Running) -> None:
     copy = taken_in(library, jpeg("chelsea.png", quality=60), "same-cat.jpg")
     page = opened.page

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from mm.errors import InvalidInput
 from mm.media.types import SPEECH_RATE
+from mm.schemas import Weights
 from mm.spaces import Question, Space
 from mm.spaces.calibration import Form
 from mm.spaces.depictable import depictable
 from mm.spaces.forms import linear, mixed, unit
-from mm.spaces.question import NOTHING_HEARD, ask
+from mm.spaces.question import NOTHING_HEARD, StoredMoment, ask
 from tests.spaces.fakes import plain
 
 
@@ -88,7 +89,42 @@ def test_a_sound_without_speech_asks_nothing_and_says_so(space: Space) -> None:
     assert question.notes == (NOTHING_HEARD,)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"text": ""}, {"text": "  \n"}, {"clip": []}])
+def test_a_weight_counts_what_a_part_adds_to_the_prior(space: Space) -> None:
+    before = np.log(space.calibration.prior / (1 - space.calibration.prior))
+    once, twice = (ask(space, text="the blue sea", weights=Weights(text=weight)).probes[0] for weight in (1, 2))
+    vectors = space.bank.pictures[:50]
+    np.testing.assert_allclose(twice.logits(vectors) - before, 2 * (once.logits(vectors) - before), rtol=1e-3, atol=1e-3)
+    alone, left_out = ask(space, picture=plain(9, 9, 99)), ask(space, text="x", picture=plain(9, 9, 99), weights=Weights(text=0))
+    np.testing.assert_array_equal(alone.probes[0].weight, left_out.probes[0].weight)
+
+
+def test_more_words_are_one_more_part(space: Space) -> None:
+    one, other = ask(space, text="a dog", also=["the sea"]), ask(space, text="the sea", also=["a dog", " "])
+    for ours, theirs in zip(one.probes, other.probes, strict=True):
+        np.testing.assert_allclose(ours.weight, theirs.weight, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(one.probes[0].weight, ask(space, text="a dog").probes[0].weight)
+
+
+def test_what_a_question_is_without_changes_nothing_that_it_looks_for(space: Space) -> None:
+    plainly, question = ask(space, text="a dog"), ask(space, text="a dog", without=["grass", "snow", ""])
+    assert [probe.kind for probe in question.against] == [probe.kind for probe in plainly.probes] * 2
+    for ours, theirs in zip(question.probes, plainly.probes, strict=True):
+        np.testing.assert_array_equal(ours.weight, theirs.weight)
+    assert ask(space, text="a dog", without=["grass"], weights=Weights(without=0)).against == ()
+
+
+def test_a_moment_in_which_only_something_is_said_is_asked_with_by_it(space: Space) -> None:
+    said = space.sentences.embed(["the meeting was moved to Thursday", "a dog runs over the grass"])
+    question = ask(space, like=StoredMoment(None, said[:1]))
+    assert [probe.kind for probe in question.probes] == ["speech"]
+    found = chances(question, "speech", said)
+    assert found[0] > 0.5 > found[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"text": ""}, {"text": "  \n"}, {"clip": []}, {"without": ["a dog"]}, {"text": "a dog", "weights": Weights(text=0)}],
+)
 def test_an_empty_question_is_refused(space: Space, arguments: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="empty"):
         ask(space, **arguments)  # type: ignore[arg-type]
@@ -107,4 +143,4 @@ def test_a_form_is_linear_in_the_stored_vector(seed: int, bias: float, cosine: f
     np.testing.assert_allclose(
         stored @ found.weight + found.bias, bias + cosine * (stored @ question) + standard * z + shown, rtol=1e-3, atol=1e-3
     )
-    assert mixed([found], 0.001, 0.5) is found
+    assert mixed([(found, 1.0)], 0.001, 0.5) is found

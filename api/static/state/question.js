@@ -6,13 +6,16 @@ import { createStore } from "../store.js";
 import { asked, filters } from "./filters.js";
 import { announce } from "./say.js";
 
-/** `like` is {item, time} with the item as the service gives it. `answer` is null as long as there is no question. */
+/** `like` is {item, time} with the item as the service gives it, `without` what must not be there, with commas between. `answer` is null as long as there is no question. */
 export const question = createStore({
-  text: "", file: null, preview: null, like: null, busy: false, open: false, answer: null, problem: null,
+  text: "", without: "", file: null, preview: null, like: null, busy: false, open: false, answer: null, problem: null,
 });
 let asking = null; // the search under way; a new one aborts it
 
 export const isEmpty = ({ text, file, like }) => !text.trim() && !file && !like;
+
+/** What stands between commas. */
+export const things = (text) => text.split(",").map((thing) => thing.trim()).filter(Boolean);
 
 /** Put a picture, a sound or a clip into the question. */
 export function attach(file) {
@@ -34,7 +37,7 @@ export function askWith(file) {
 /** More like this moment of the library, and nothing else. */
 export function moreLike(item, time) {
   dropPreview();
-  question.set({ text: "", file: null, preview: null, like: { item, time } });
+  question.set({ text: "", without: "", file: null, preview: null, like: { item, time } });
   filters.set({ item: null });
   return ask();
 }
@@ -49,19 +52,19 @@ export function clear() {
   asking?.abort();
   asking = null;
   detach();
-  question.set({ text: "", busy: false, open: false, answer: null, problem: null });
+  question.set({ text: "", without: "", busy: false, open: false, answer: null, problem: null });
   filters.set({ item: null });
 }
 
 export async function ask() {
-  const { text, file, like } = question.get();
+  const { text, without, file, like } = question.get();
   if (isEmpty(question.get())) return;
   asking?.abort();
   const mine = (asking = new AbortController());
   question.set({ busy: true, open: true });
   const moment = like && { item: like.item.id, time: like.time };
   try {
-    const answer = await service.search({ text: text.trim(), file, like: moment, filters: asked() }, mine.signal);
+    const answer = await service.search({ text: text.trim(), without: things(without), file, like: moment, filters: asked() }, mine.signal);
     if (asking !== mine) return;
     question.set({ answer, problem: null });
     announce(answer.hits.length === 0 ? "Nothing matches." : `${count(answer.hits.length, "moment")} found.`);

@@ -48,7 +48,7 @@ function Group({ group: { item, hits } }) {
 
 function Nothing() {
   const state = filters.use();
-  const { file, like, text } = question.use();
+  const { file, like, text, without } = question.use();
   const narrowed = isFiltered(state) || state.item;
   return html`
     <div class="empty nothing">
@@ -57,6 +57,7 @@ function Nothing() {
       <p>No moment in the library is likely enough to be the answer.</p>
       <ul>
         ${narrowed && html`<li>Filters are set: without them, more is looked at.</li>`}
+        ${without.trim() && html`<li>What fits may have what it must be without; try with less of that.</li>`}
         ${(file || like) && text && html`<li>Both the words and the ${file ? "file" : "moment"} must fit; try with one of them.</li>`}
         ${!file && !like && html`<li>Say what is seen, in a few plain words, or the very words that are said.</li>
           <li>Or drop a picture that looks like it on the question.</li>`}

@@ -36,6 +36,12 @@ export function Question() {
         <input class="hidden" id="query-file" type="file" accept=${FILES} tabindex="-1" aria-label="File to ask with" onChange=${chosen} />
         <button type="submit" class="main">Ask</button>
       </div>
+      ${state.open && html`
+        <div class="without">
+          <label for="without">but without</label>
+          <input id="without" type="text" maxlength="500" value=${state.without} placeholder="what must be neither seen nor said" enterkeyhint="search"
+            title="Several things with commas between them" onInput=${(event) => question.set({ without: event.target.value })} />
+        </div>`}
     </form>`;
 }
 
