@@ -46,7 +46,7 @@ class TextTower:
         vectors = np.zeros((len(tokens), self.dim), np.float32)
         for start in range(0, len(by_length), BATCH):
             rows = by_length[start : start + BATCH]
-            vectors[rows] = self._graph.run(_padded([tokens[row] for row in rows]))[OUTPUT]
+            vectors[rows] = self._graph.run(padded([tokens[row] for row in rows]))[OUTPUT]
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -76,7 +76,7 @@ def text_graph(graph_cache: Path, apart: Callable[[], None] | None = None) -> Pa
     return cached_graph(graph_cache, f"text-{_hash(weights)}-{BUILDER_VERSION}", lambda: _build(weights), apart)
 
 
-def _padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]]:
+def padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]]:
     """Inputs of the graph: token numbers, 0 after a text's end, and which of them count."""
     shape = (len(tokens), max(map(len, tokens)))
     tokens_NL, mask_NL = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
