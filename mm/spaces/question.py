@@ -20,6 +20,7 @@ from mm.spaces.types import Probe, Question, Vector, Vectors
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
 SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
+FOREIGN = "The words were not taken for English: the tower of other languages read them."
 NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
 
 
@@ -64,11 +65,13 @@ def ask(
     notes: list[str] = list(space.notes)
     heard: str | None = None
     if text and text.strip():
-        (said,) = space.sentences.embed([text])
-        seen = said if space.text is space.sentences else space.text.embed([text])[0]
+        (said,) = space.questions.embed([text])
+        seen = said if space.text is space.questions else space.text.embed([text])[0]
         asked.append(_Asked("text", seen, said, depictable(said, space.bank)))
-        if space.text.is_cut(text):
-            notes.append(CUT.format(space.text.most_tokens))
+        if space.questions.is_foreign(text):
+            notes.append(FOREIGN)
+        if (most := space.text.cut_after(text)) is not None:
+            notes.append(CUT.format(most))
     if picture is not None:
         asked.append(_Asked("picture", space.image.embed([picture])[0]))
     if like is not None:

@@ -12,11 +12,10 @@ from mm.errors import InvalidInput
 class LanguagesConfig:
     """The recipe. Defaults are those of the shipped checkpoint."""
 
-    sentences: Path  # folder of Multi30k: task1_train.jsonl (en, de, fr, cs), task2_train.jsonl
-    pictures: Path  # folder of Tux Paint: manifest.jsonl, each picture described in many languages
-    out: Path  # folder that weights and what a run resumes from go to
-    left_out: Path | None = None  # list of pictures, one file name a line, whose sentences are not learned from
-    english: Path | None = None  # captions.jsonl: more English for the router
+    data: Path  # folder of Multi30k: task1_train.jsonl and task1_val.jsonl (en, de, fr, cs), task2_train.jsonl (en, de)
+    out: Path  # folder that weights, card and what a run resumes from go to
+    tuxpaint: Path | None = None  # folder of Tux Paint: manifest.jsonl, each picture described in many languages
+    left_out: tuple[Path, ...] = ()  # lists of pictures, one file name a line, whose sentences are not learned from
     languages: int = 28  # the largest of Tux Paint's
     vocabulary: int = 12_000
     seed: int = 0
@@ -34,4 +33,4 @@ class LanguagesConfig:
 
 def fingerprint(config: LanguagesConfig) -> str:
     """What must be the same for a state to be taken up: all of the recipe but where things lie."""
-    return repr(replace(config, out=Path(), sentences=Path(), pictures=Path(), left_out=None, english=None))
+    return repr(replace(config, out=Path(), data=Path(), tuxpaint=None, left_out=()))

@@ -35,20 +35,31 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         raise InvalidInput(f"{path} cannot be read as JSON lines: {error}.") from error
 
 
-def flickr_ids(path: Path | None) -> set[str]:
-    """The numbers that the file names of a list begin with."""
-    lines = [] if path is None else path.read_text(encoding="utf-8").splitlines()
-    return {found.group() for line in lines if (found := _FLICKR_ID.match(line))}
+def flickr_ids(lists: Iterable[Path]) -> set[str]:
+    """The numbers that the file names of lists begin with. Raises `InvalidInput` for a list that cannot be read."""
+    found = set()
+    for path in lists:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise InvalidInput(f"The list {path} cannot be read: {error.strerror}.") from error
+        found |= {number.group() for line in lines if (number := _FLICKR_ID.match(line))}
+    return found
 
 
-def multi30k(folder: Path, part: str, left_out: set[str]) -> list[dict[str, str]]:
-    """Sentences of a part, in English and its translations, but of the pictures `left_out`."""
-    return [row for row in read_lines(folder / f"task1_{part}.jsonl") if row["image"].removesuffix(".jpg") not in left_out]
+def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list[dict[str, Any]]:
+    """Sentences of a part, in English and its translations, but of the pictures `left_out`; of task 2, five a language.
+
+    Raises `InvalidInput`.
+    """
+    rows = read_lines(folder / f"task{task}_{part}.jsonl")
+    return [row for row in rows if row["image"].removesuffix(".jpg") not in left_out]
 
 
-def tuxpaint(folder: Path, part: str) -> list[dict[str, str]]:
-    """Descriptions of the pictures of a part, by language."""
-    return [row["text"] for row in read_lines(folder / "manifest.jsonl") if row["split"] == part and row["text"].get("en")]
+def tuxpaint(folder: Path | None, part: str) -> list[dict[str, str]]:
+    """Descriptions of the pictures of a part, by language; none without a folder. Raises `InvalidInput`."""
+    rows = [] if folder is None else read_lines(folder / "manifest.jsonl")
+    return [row["text"] for row in rows if row["split"] == part and row["text"].get("en")]
 
 
 def largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mm.models.language_router import BUCKETS, LanguageRouter, features, words_of
+from mm.models.language_router import BUCKETS, LanguageRouter, features, hashes, words_of
 
 _BATCH, _RATE, _DECAY = 512, 0.05, 1e-6
 _HELD_OUT = 10  # one English text of so many sets the bias
@@ -19,8 +19,11 @@ _KEPT_ENGLISH = 0.9999  # share of the texts held out that stay with English
 _PARTS = (1, 1, 2, 3)  # words of the parts of texts that are learned beside the whole
 
 
-def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: int = 3) -> LanguageRouter:
-    """Both sides count alike. The bias is set so that of English texts held out, whole and in parts, nearly all stay."""
+def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: int = 3) -> tuple[npt.NDArray[np.float32], float]:
+    """Weight and bias of `LanguageRouter`. Both sides count alike.
+
+    The bias is set so that of English texts held out, whole and in parts, nearly all stay with English by their look alone.
+    """
     chance = random.Random(seed)
     held_out = [words_of(text) for text in english[::_HELD_OUT]]
     examples = [(words, 0) for index, text in enumerate(english) if index % _HELD_OUT and (words := words_of(text))]
@@ -41,10 +44,10 @@ def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: 
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     weight: npt.NDArray[np.float32] = table.detach().numpy().reshape(-1)
-    plain = LanguageRouter(weight, 0.0)
+    plain = LanguageRouter(weight, 0.0, hashes([]), hashes([]))
     parts = [" ".join(_part(words, chance)) for words in held_out if words]
     highest = float(np.quantile([plain.score(text) for text in parts], _KEPT_ENGLISH, method="higher")) if parts else 0.0
-    return LanguageRouter(weight, -max(highest, 1.0))
+    return weight, -max(highest, 1.0)
 
 
 def _part(words: list[str], chance: random.Random) -> list[str]:
