@@ -39,7 +39,7 @@ BUSY_SECONDS = 1.0
 """Longest wait for it in the background."""
 START_SECONDS = 10.0
 """Longest wait of a search for the index to be read for the first time."""
-EXACT_UP_TO = 200_000
+EXACT_UP_TO = 50_000
 """Vectors that a question looks at up to which scoring them all is quick enough."""
 DOUBT = 4.0
 """Standard deviations that an approximate answer allows its estimates to be wrong by before it misses a piece."""

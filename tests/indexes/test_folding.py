@@ -130,7 +130,6 @@ def found(searcher: Searcher, asked: Question, *, fold: bool = True) -> list[tup
 
 
 def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, searcher: Searcher) -> None:
-    rng = np.random.default_rng(0)
     seen, other = np.eye(DIM)[:2]
     first = put(sqlite_store, 1, [{"picture": seen}], 0.0)
     second = put(sqlite_store, 2, [{"picture": seen - 0.1 * other}], 0.0)
@@ -142,7 +141,6 @@ def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, sea
     assert found(searcher, replace(asked, alike=None)) == found(searcher, asked, fold=False), "where it was not measured"
     sqlite_store.catalog.delete_item(first)
     assert found(searcher, asked)[0] == (second, [third])
-    assert near(seen, rng) @ seen > ALIKE
 
 
 def test_what_is_said_before_the_same_slide_stays_two_hits(sqlite_store: Store, searcher: Searcher) -> None:
