@@ -1,8 +1,8 @@
 """Texts in many languages to a tower that gives them the vectors of their English.
 
 Works on a CPU or a GPU; resumes at the epoch that was last saved, with the same result as without the stop. A run that begins
-anew may draw another vocabulary where pairs of tokens are equally frequent. Writes `languages.safetensors` and `LANGUAGES.md`, its
-card, into the output folder.
+anew may draw another vocabulary where pairs of tokens are equally frequent. Writes `languages.safetensors` and `LANGUAGES.md`,
+its card, into the output folder.
 """
 
 from __future__ import annotations
