@@ -73,19 +73,14 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
 @click.option("--tuxpaint", type=options.FOLDER, help="Folder of Tux Paint, whose dev is asked for in 28 languages.")
 @click.option("--pictures", type=options.FOLDER, help="Flickr8k: those pictures of dev that Multi30k describes are asked for.")
 @click.option("--weights", type=options.FILE, help="Weights of the tower of other languages; default the shipped ones.")
-@click.option("--image-weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
 @options.as_json
-def languages(
-    root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, image_weights: Path | None, as_json: bool
-) -> None:
+def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, as_json: bool) -> None:
     """Questions in other languages by their English, and pictures by questions in German, French and Czech."""
     from mm.spaces.registry import WEIGHTS
     from mm.training.languages_evaluate import Sources, report
 
-    lite = WEIGHTS / "lite"
-    sources = Sources(root, tuxpaint, pictures, image_weights or lite / "image.safetensors")
     with tempfile.TemporaryDirectory() as cache:
-        found = report(weights or lite / "languages.safetensors", sources, Path(cache))
+        found = report(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
     tell(found, as_json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,11 @@ from mm.models.language_router import words_of
 from mm.models.languages import LanguageTower, RoutedTexts, read_router
 from mm.models.text import TextTower
 from mm.models.types import TextEncoder
+from mm.spaces.registry import WEIGHTS
+from mm.spaces.space import IMAGE_WEIGHTS
 from mm.training.captioned import load_pictures, read_captioned
 from mm.training.languages_data import TRANSLATED, largest_languages, multi30k, tuxpaint
+from mm.training.languages_floor import FloorRow, floor_rows, floor_table
 
 Float = npt.NDArray[np.float32]
 Asked = dict[str, list[tuple[str, int]]]
@@ -31,8 +34,8 @@ class Sources:
     multi30k: Path
     tuxpaint: Path | None = None
     flickr8k: Path | None = None
-    image_weights: Path | None = None
-    """Needed with `flickr8k`."""
+    space: Path = WEIGHTS / "lite"
+    """Folder of the image tower, and of the calibration that was fitted to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,19 @@ class Tables:
     """Rows by what was asked for, in words."""
 
     rows: dict[str, list[Row]]
+    floor: list[FloorRow] = field(default_factory=list)
+    """Of the pictures, where they were asked for."""
 
     def table(self) -> str:
         """Markdown. The columns behind the interval are R@5 too."""
-        return "\n\n".join(f"{of}:\n\n{_table(rows)}" for of, rows in self.rows.items())
+        tables = [f"{of}:\n\n{_table(rows)}" for of, rows in self.rows.items()]
+        return "\n\n".join([*tables, f"The floor over those pictures:\n\n{floor_table(self.floor)}"] if self.floor else tables)
 
     def record(self) -> dict[str, list[dict[str, object]]]:
         """For JSON."""
-        return {of: [asdict(row) for row in rows] for of, rows in self.rows.items()}
+        return {of: [asdict(row) for row in rows] for of, rows in self.rows.items()} | {
+            "floor": [asdict(row) for row in self.floor]
+        }
 
 
 def report(weights: Path, sources: Sources, cache: Path) -> Tables:
@@ -80,10 +88,11 @@ def report(weights: Path, sources: Sources, cache: Path) -> Tables:
     found = {"Multi30k val, each sentence by its translation": _sentences(towers, sources.multi30k)}
     if sources.tuxpaint is not None:
         found["Tux Paint's dev, each English description by its translation"] = _descriptions(towers, sources.tuxpaint)
-    if sources.flickr8k is not None and sources.image_weights is not None:
-        image = ImageTower(sources.image_weights, cache)
-        found["Flickr8k's dev, pictures by the sentences of Multi30k"] = _pictures(towers, sources, image)
-    return Tables(found)
+    if sources.flickr8k is None:
+        return Tables(found)
+    asked, pictures = _pictures(sources, sources.flickr8k, ImageTower(sources.space / IMAGE_WEIGHTS, cache))
+    found["Flickr8k's dev, pictures by the sentences of Multi30k"] = towers.rows(asked, pictures)
+    return Tables(found, floor_rows(sources.space, {name: towers.asked(texts) for name, texts in asked.items()}, pictures))
 
 
 class Towers:
@@ -101,9 +110,14 @@ class Towers:
         """A line for each language; answers are unit rows (M, D)."""
         return [self._row(language, questions, answers) for language, questions in asked.items()]
 
+    def asked(self, questions: list[tuple[str, int]]) -> tuple[Float, npt.NDArray[np.int64]]:
+        """Questions as they are served (Q, D), and the rows of their right answers (Q,)."""
+        return self.routed.embed([text for text, _ in questions]), np.array([row for _, row in questions], np.int64)
+
     def _row(self, language: str, questions: list[tuple[str, int]], answers: Float) -> Row:
-        texts, right = [text for text, _ in questions], np.array([row for _, row in questions], np.int64)
-        served = ranks(self.routed.embed(texts), answers, right)
+        texts = [text for text, _ in questions]
+        vectors, right = self.asked(questions)
+        served = ranks(vectors, answers, right)
         copied = [" ".join(word for word in words_of(text) if word in self.words) for text in texts]
         return Row(
             language,
@@ -134,15 +148,14 @@ def _descriptions(towers: Towers, folder: Path) -> list[Row]:
     return towers.rows(asked, towers.english.embed(english))
 
 
-def _pictures(towers: Towers, sources: Sources, image: ImageTower) -> list[Row]:
-    assert sources.flickr8k is not None
-    found = read_captioned(sources.flickr8k, "dev")
+def _pictures(sources: Sources, folder: Path, image: ImageTower) -> tuple[Asked, Float]:
+    found = read_captioned(folder, "dev")
     places = {f"{row.picture.name.split('_')[0]}.jpg": place for place, row in enumerate(found)}
     rows = [row for part in ("train", "val") for row in multi30k(sources.multi30k, part, set()) if row["image"] in places]
     if not rows:
-        raise InvalidInput(f"No sentence of {sources.multi30k} describes a picture of the split dev of {sources.flickr8k}.")
+        raise InvalidInput(f"No sentence of {sources.multi30k} describes a picture of the split dev of {folder}.")
     asked: Asked = {name: [(row[name], places[row["image"]]) for row in rows] for name in ("en", *TRANSLATED)}
-    return towers.rows(asked, image.embed(list(load_pictures(found, image.size))))
+    return asked, image.embed(list(load_pictures(found, image.size)))
 
 
 def ranks(questions: Float, answers: Float, right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
