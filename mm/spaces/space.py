@@ -79,7 +79,8 @@ class Space:
         def questions() -> RoutedTexts:
             from mm.models.languages import RoutedTexts, read_router
 
-            return RoutedTexts(self._text(), self._languages, read_router(folder / LANGUAGES))
+            router = read_router(folder / LANGUAGES)  # first: a broken file is told before a graph is built
+            return RoutedTexts(self._text(), self._languages, router)
 
         def image() -> PictureEncoder:
             from mm.models.image import ImageTower

@@ -36,9 +36,9 @@ TRANSLATED = {
 
 
 @pytest.fixture(scope="module")
-def plain(space: Space, tmp_path_factory: pytest.TempPathFactory) -> TextTower:
+def plain(graphs: Path) -> TextTower:
     """The English tower as there is nothing around it."""
-    return TextTower(tmp_path_factory.mktemp("graphs"), threads=1)
+    return TextTower(graphs, threads=1)
 
 
 def test_english_vectors_are_the_same_to_the_bit(space: Space, plain: TextTower) -> None:
@@ -92,8 +92,9 @@ def test_tokens_are_counted_by_the_tower_that_reads_them(space: Space) -> None:
 
 @pytest.mark.parametrize("broken", [b"{}", b"\x02\0\0\0\0\0\0\0{}"])
 def test_weights_that_are_none_are_corrupt(tmp_path: Path, broken: bytes) -> None:
-    shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("image.safetensors"))
-    (tmp_path / "lite" / "image.safetensors").write_bytes(b"")
+    shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("*.safetensors"))
+    for name in ("image.safetensors", "bank.safetensors"):  # not read before the question is
+        (tmp_path / "lite" / name).write_bytes(b"")
     (tmp_path / "lite" / "languages.safetensors").write_bytes(broken)
     space = load_space("lite", Settings(home=tmp_path), tmp_path)
     with pytest.raises(Corrupt, match=r"languages\.safetensors"):
