@@ -31,6 +31,6 @@ def _describe(service: Service) -> ModelInfo:
     service.towers.wait()
     space = service.space
     towers = {"text": space.text.describe(), "image": space.image.describe(), "speech": space.speech.describe()}
-    if space.sentences is not space.text:
-        towers["sentences"] = space.sentences.describe()
+    if space.questions is not space.text:
+        towers["sentences"] = space.questions.describe()
     return ModelInfo(id=str(space.id), dim=space.dim, towers=towers, runtime=space.runtime, card=space.card)

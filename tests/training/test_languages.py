@@ -1,0 +1,195 @@
+"""Distillation into other languages from a folder of texts to weights and card; killed, and measured by command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from safetensors.numpy import load_file
+
+from mm.cli.eval import command as evaluation
+from mm.cli.train import command
+from mm.errors import InvalidInput
+from mm.models.languages import LanguageTower, read_router
+from mm.training.languages import CARD, train_languages
+from mm.training.languages_config import LanguagesConfig
+from mm.training.languages_data import dictionary, flickr_ids, training_pairs
+from mm.training.languages_prepare import PAIRS, READER, START, VECTORS
+from mm.training.languages_run import TextEncoder
+from mm.training.languages_words import word_lists
+
+ANIMALS = {"dog": ("Hund", "chien", "pes"), "cat": ("Katze", "chat", "kočka"), "bird": ("Vogel", "oiseau", "pták")}
+PLACES = {"on a hill": ("auf einem Hügel", "sur une colline", "na kopci"), "in snow": ("im Schnee", "dans la neige", "ve sněhu")}
+
+
+def sentences() -> list[dict[str, str]]:
+    """Each animal in each place, in English and three translations."""
+    rows = []
+    for animal, (de, fr, cs) in ANIMALS.items():
+        for place, (wo, ou, kde) in PLACES.items():
+            row = {"en": f"A {animal} {place}.", "de": f"Ein {de} {wo}.", "fr": f"Un {fr} {ou}.", "cs": f"{cs} {kde}."}
+            rows.append({"image": f"{len(rows)}.jpg", **row})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as Multi30k, Tux Paint and Flickr8k are; the last picture of the first is on the list `left.txt`."""
+    folder, rows = tmp_path_factory.mktemp("texts"), sentences()
+    write(folder / "task1_train.jsonl", rows)
+    write(folder / "task1_val.jsonl", rows[:3])
+    write(folder / "task2_train.jsonl", [{"image": row["image"], "en": [row["en"]] * 2, "de": [row["de"]] * 2} for row in rows])
+    named = [{"en": f"A {name}.", "de": f"Ein {de}.", "pl": f"{name}ski."} for name, (de, _, _) in ANIMALS.items()]
+    write(folder / "manifest.jsonl", [{"split": split, "text": text} for text in named for split in ("train", "dev")])
+    (folder / "left.txt").write_text("5_a1b2.jpg\n")
+    (folder / "images").mkdir()
+    write(folder / "captions.jsonl", [{"image": f"{n}_a.png", "captions": [rows[n]["en"]], "split": "dev"} for n in range(3)])
+    for number in range(3):
+        Image.new("RGB", (48, 48), (80 * number, 9, 200)).save(folder / "images" / f"{number}_a.png")
+    return folder
+
+
+def write(path: Path, rows: list[dict[str, object]] | list[dict[str, str]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def config_for(texts: Path, out: Path) -> LanguagesConfig:
+    left_out = (texts / "left.txt",)
+    return LanguagesConfig(texts, out, tuxpaint=texts, left_out=left_out, vocabulary=120, epochs=2, batch=64)
+
+
+@pytest.fixture(scope="module")
+def finished(texts: Path, tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> LanguagesConfig:
+    """One run from start to end, by the command."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    config = config_for(texts, tmp_path_factory.mktemp("languages"))
+    (config.out / "graphs").symlink_to(graphs)
+    recipe = ["--vocabulary", "120", "--epochs", "2", "--batch", "64", "--left-out", str(texts / "left.txt")]
+    places = ["--data", str(texts), "--tuxpaint", str(texts), "--out", str(config.out)]
+    result = CliRunner().invoke(command, ["languages", *places, *recipe, "--json"])
+    torch.set_num_threads(threads)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"weights": str(config.out / "languages.safetensors")}
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["epoch 1 of 2", "epoch 2 of 2"]
+    return config
+
+
+def test_the_card_says_what_the_file_does_and_the_command_prints_it(finished: LanguagesConfig) -> None:
+    card = (finished.out / CARD).read_text()
+    folders = ["--root", str(finished.data), "--tuxpaint", str(finished.data), "--pictures", str(finished.data)]
+    arguments = ["languages", *folders, "--weights", str(finished.out / "languages.safetensors")]
+    result = CliRunner().invoke(evaluation, arguments)
+    assert result.exit_code == 0, result.output
+    in_card, pictures = result.output.split("\n\nFlickr8k")
+    assert in_card in card
+    for table in pictures.split("The floor over those pictures"):
+        asked = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("|")]
+        assert asked[2:] == [[f"| {name}", "6"] for name in ("en", "de", "fr", "cs")]
+    assert "- epochs: 2" in card
+    assert str(finished.out) not in card  # a card is for others
+
+
+def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig, tmp_path: Path) -> None:
+    """The graph of the file against the network in torch, of the same weights before they were narrowed."""
+    tower = LanguageTower(finished.out / "languages.safetensors", finished.out / "graphs", threads=1)
+    state = torch.load(finished.out / "languages.pt", weights_only=True)
+    start = {name: torch.from_numpy(tensor) for name, tensor in load_file(finished.out / "start.safetensors").items()}
+    encoder = TextEncoder(start, len(state["encoder"]["words.weight"])).eval()
+    encoder.load_state_dict(state["encoder"])
+    text = "Ein Hund auf einem Hügel."
+    with torch.inference_mode():
+        theirs = encoder(torch.tensor(tower._tokenize([text])))[0].numpy()
+    assert tower.embed([text])[0] @ theirs > 0.999
+
+
+def test_the_router_of_the_run_knows_its_languages(finished: LanguagesConfig) -> None:
+    router = read_router(finished.out / "languages.safetensors")
+    assert router.is_foreign("Hund")
+    assert router.is_foreign("pes")
+    assert not router.is_foreign("A dog on a hill.")
+
+
+def test_a_killed_process_ends_the_same(finished: LanguagesConfig, texts: Path, tmp_path: Path, graphs: Path) -> None:
+    (tmp_path / "graphs").symlink_to(graphs)
+    for name in (PAIRS, READER, START, VECTORS):  # vocabularies of two runs may differ
+        shutil.copy(finished.out / name, tmp_path)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    killed = subprocess.run([sys.executable, "-c", PROGRAM, str(texts), str(tmp_path)], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "languages.safetensors").exists()
+    told: list[int] = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    train_languages(config_for(texts, tmp_path), lambda done, _total, _line: told.append(done))
+    torch.set_num_threads(threads)
+    assert told == [2]  # the first epoch was not done again
+    ours, theirs = (load_file(folder / "languages.safetensors") for folder in (tmp_path, finished.out))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        np.testing.assert_array_equal(tensor, theirs[name], err_msg=name)
+
+
+def test_the_state_of_another_recipe_is_refused(finished: LanguagesConfig) -> None:
+    with pytest.raises(InvalidInput, match=r"languages\.pt belongs to another recipe"):
+        train_languages(replace(finished, rate=0.5, tuxpaint=finished.data), lambda *_: None)
+
+
+def test_data_that_is_not_there_is_told_before_training(texts: Path, tmp_path: Path) -> None:
+    shutil.copy(texts / "task1_train.jsonl", tmp_path)
+    with pytest.raises(InvalidInput, match=r"task1_val\.jsonl"):
+        train_languages(LanguagesConfig(tmp_path, tmp_path / "out"), lambda *_: None)
+    with pytest.raises(InvalidInput, match=r"none\.txt"):
+        flickr_ids([tmp_path / "none.txt"])
+
+
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"vocabulary": 0}, {"languages": 0}])
+def test_a_recipe_that_means_nothing_is_refused(tmp_path: Path, change: dict[str, int]) -> None:
+    with pytest.raises(InvalidInput, match="at least 1"):
+        LanguagesConfig(tmp_path, tmp_path, **change)  # type: ignore[arg-type]
+
+
+def test_words_that_stand_together_are_translations() -> None:
+    rows = sentences() * 3
+    found = dict(dictionary([(row["cs"], row["en"]) for row in rows]))
+    assert found["pes"] == "dog"
+    assert found["pták"] == "bird"
+
+
+def test_english_stands_for_itself_and_each_english_is_kept_once() -> None:
+    pairs = training_pairs(sentences(), [{"en": "A dog.", "pl": "Pies."}], ["pl"])
+    assert len(pairs.english) == len(set(pairs.english))
+    assert ("pl", "Pies.", pairs.english.index("A dog.")) in pairs.pairs
+    assert all(pairs.english[row] == text for language, text, row in pairs.pairs if language == "en")
+
+
+def test_words_are_english_where_english_has_them() -> None:
+    english, other = word_lists(["a dog sprints"] * 9, ["hund auf", "a sprints", "auf"] * 60, ["Žába", "table"])
+    assert {"dog", "sprints", "table"} <= english  # a word of MiniLM's vocabulary needs much to be another language's
+    assert {"hund", "auf", "zaba"} <= other
+    assert not {"dog", "sprints", "table", "a"} & other
+    assert not {"hund", "zaba"} & english
+
+
+# One process of a run that kills itself after its first epoch: texts, out.
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from mm.training.languages import train_languages
+from tests.training.test_languages import config_for
+torch.set_num_threads(1)
+config = config_for(Path(sys.argv[1]), Path(sys.argv[2]))
+train_languages(config, lambda done, *_: os.kill(os.getpid(), signal.SIGKILL) if done == 1 else None)
+"""
