@@ -29,7 +29,7 @@ def moment(context: click.Context, parameter: click.Parameter, value: str | None
 @click.command()
 @click.argument("text", required=False)
 @click.option("--picture", type=options.FILE, help="A picture to ask with.")
-@click.option("--sound", type=options.FILE, help="A sound to ask with; its words count.")
+@click.option("--sound", type=options.FILE, help="A sound to ask with: its words, and what else sounds.")
 @click.option("--clip", type=options.FILE, help="A short video to ask with.")
 @click.option("--like", callback=moment, metavar="ID@SECONDS", help="A moment of the library to find more of.")
 @click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Most moments to show.")

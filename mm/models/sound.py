@@ -1,7 +1,9 @@
 """The sound tower: what sounds, other than the words said, as unit vectors of the space, on a CPU, without torch.
 
-A waveform is heard in windows of up to 4 s. A window's vector is the mean direction of its patches; patches in which nothing
-sounds are left out, and so are windows in which people speak: what they say is the speech tower's to find.
+The network is YAMNet (Plakal & Ellis, tensorflow/models `research/audioset/yamnet`, Apache-2.0): it scores 521 classes, and a
+patch's direction is the sum of the classes' vectors by their scores. A waveform is heard in windows of up to 4 s. A window's
+vector is the mean direction of its patches; patches in which nothing sounds are left out, and who looks for sounds leaves out the
+windows in which people speak: what they say is the speech tower's to find.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +19,14 @@ import numpy.typing as npt
 
 from mm.errors import Corrupt, InvalidInput
 from mm.media.types import Waveform
-from mm.models.sound_net import INPUT, OUTPUT, PATCH, RATE, SCORES, Float, log_mel, patches
+from mm.models.sound_net import INPUT, OUTPUT, PATCH, SCORES, Float, log_mel, patches
+from mm.models.sound_weights import read_names
 from mm.runtimes import cached_graph, exact, load_graph
 
 BUILDER_VERSION = 1
 """Of the graph; grows when the same weights would give another."""
-WINDOW = 4 * RATE
-"""Samples of a window at most."""
+WINDOW = 4 * PATCH
+"""Samples of a window at most, 3.9 s."""
 QUIET = 1e-3
 """Root mean square below which a patch is silent: -60 dB of full scale, as for speech."""
 BATCH = 16
@@ -31,16 +35,20 @@ SPEECH = 5
 """The first so many classes are kinds of speech: AudioSet's Speech, Child speech, Conversation, Narration, Babbling."""
 SPOKEN = 0.5
 """Mean score of speech from which on a window is speech. Fitted to nothing: see the card for what it keeps apart."""
+NAMED, MOST_NAMES = 0.2, 2
+"""Least mean score of a class that is named to a person, and how many are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A window in which something sounds: samples [start, end), its unit vector (D,), and how sure it is that people speak."""
+    """A window in which something sounds: samples [start, end), its unit vector (D,), how sure it is that people speak, and what
+    else sounds, in words; None where no class is sure."""
 
     start: int
     end: int
     vector: Float
     spoken: float
+    text: str | None = None
 
     @property
     def is_speech(self) -> bool:
@@ -58,6 +66,8 @@ class SoundTower:
         It runs in float32, whatever the precision of `runtime`. Raises `Corrupt` when the weights cannot be read.
         """
         self._runtime = exact(runtime)
+        self.names = read_names(weights)
+        """What the classes are, in lower case."""
         self._graph = load_graph(sound_graph(weights, graph_cache, apart), self._runtime.name, threads)
 
     def hear(self, waveform: Waveform, windows: Sequence[tuple[int, int]] | None = None) -> list[Heard]:
@@ -70,13 +80,10 @@ class SoundTower:
         found = [self._window(waveform, start, end) for start, end in (windows or tiled(0, len(waveform)))]
         return [heard for heard in found if heard is not None]
 
-    def embed(self, waveform: Waveform) -> Float | None:
-        """One unit vector (D,) for the whole waveform, windows of speech included; None where nothing sounds."""
-        heard = self.hear(waveform)
-        if not heard:
-            return None
-        mean: Float = np.mean([window.vector for window in heard], axis=0, dtype=np.float32)
-        return mean / np.float32(max(float(np.linalg.norm(mean)), 1e-12))
+    def embed(self, waveform: Waveform, *, speech: bool = False) -> Float | None:
+        """One unit vector (D,) for the whole waveform; None where nothing sounds, or, without `speech`, nothing but speech."""
+        heard = [window.vector for window in self.hear(waveform) if speech or not window.is_speech]
+        return unit(np.mean(heard, axis=0, dtype=np.float32)) if heard else None
 
     def scores(self, logmel: Float) -> tuple[Float, Float]:
         """Of log-mel patches (P, 96, 64): directions (P, D), not normalised, and the classes' scores (P, K)."""
@@ -85,7 +92,7 @@ class SoundTower:
 
     def describe(self) -> str:
         """One line for a person: network, source, runtime."""
-        return f"MobileNet, log-mel, 16 kHz, started from YAMNet, {self._runtime.describe()}"
+        return f"YAMNet with classes placed in the space, log-mel, 16 kHz, {self._runtime.describe()}"
 
     def _window(self, waveform: Waveform, start: int, end: int) -> Heard | None:
         # Loudness alone is looked at first: silence must cost nothing.
@@ -94,20 +101,29 @@ class SoundTower:
         if not len(cut):
             return None
         directions, scores = self.scores(log_mel(cut))
-        mean = directions.mean(0, dtype=np.float32)
+        mean = scores.mean(0)
         spoken = float(scores[:, :SPEECH].max(1).mean())
-        return Heard(start, end, np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32), spoken)
+        return Heard(start, end, unit(directions.mean(0, dtype=np.float32)), spoken, self._named(mean))
+
+    def _named(self, mean: Float) -> str | None:
+        """The classes that sound most, speech excepted."""
+        best = [k for k in np.argsort(-mean, kind="stable")[: MOST_NAMES + SPEECH] if k >= SPEECH and mean[k] >= NAMED]
+        return ", ".join(self.names[k] for k in best[:MOST_NAMES]) or None
+
+
+def unit(vector: Float) -> Float:
+    """The vector at length 1; a zero vector stays."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
 
 
 def tiled(start: int, end: int) -> list[tuple[int, int]]:
     """[start, end) in windows of equal length, none longer than `WINDOW`."""
     count = -(-(end - start) // WINDOW)
-    edges = [start + (end - start) * part // count for part in range(count + 1)] if count > 0 else []
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(start + (end - start) * part // count for part in range(count + 1))) if count > 0 else []
 
 
 def patch_starts(length: int) -> npt.NDArray[np.int64]:
-    """Where the patches of a window begin: they tile it, the last ends where it ends; one of a window that is shorter than a patch."""
+    """Where the patches of a window begin: they tile it, and the last ends where it ends; one, if it is shorter than a patch."""
     count = max(1, -(-length // PATCH))
     return np.linspace(0, max(length - PATCH, 0), count).astype(np.int64)
 

@@ -1,7 +1,8 @@
 """What the sound tower's builders share: its shapes, and the log-mel front end in numpy.
 
-The front end is YAMNet's (Plakal & Ellis 2020, tensorflow/models `research/audioset/yamnet`): 25 ms windows every 10 ms, magnitudes
-in 64 mel bands from 125 to 7500 Hz, log(x + 0.001). Twin of `mm.training.sound_features`, which is torchaudio's; a test holds the two equal.
+The front end is YAMNet's (see `mm.models.sound`): 25 ms windows every 10 ms, magnitudes in 64 mel bands from 125 to 7500 Hz,
+log(x + 0.001). Its triangles are linear in hertz, as torchaudio's are, where TensorFlow's are linear in mels: by 0.03 at most.
+Twin of `mm.training.sound_features`, which is torchaudio's; a test holds the two equal.
 Names of arrays end in their axes: P patches, T frames, M mel bands, F frequencies.
 """
 

@@ -1,22 +1,23 @@
 """The sound tower's weights as they are kept: kernels and matrices in 8 bits with a scale for each output, the rest in float32.
 
-A name W has the rounded values, `W.scale` what they are multiplied by.
+A name W has the rounded values, `W.scale` what they are multiplied by. The metadata holds the names of the classes, a line each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
 
 from mm.errors import Corrupt
 
 Float = npt.NDArray[np.float32]
 
-SCALE = ".scale"
+SCALE, NAMES = ".scale", "classes"
 
 
 def rounded(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
@@ -31,6 +32,20 @@ def rounded(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
         found[name] = np.round(value / _along(scale, value.ndim)).astype(np.int8)
         found[name + SCALE] = scale
     return found
+
+
+def packed(weights: dict[str, Float], names: Sequence[str]) -> bytes:
+    """The file's bytes: the weights `rounded`, and the names of the classes."""
+    return save(rounded(weights), {NAMES: "\n".join(names)})
+
+
+def read_names(path: Path) -> list[str]:
+    """The names of the classes, in the order of their scores. Raises `Corrupt`."""
+    try:
+        with safe_open(path, "np") as file:
+            return str(file.metadata()[NAMES]).split("\n")
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise Corrupt(f"The names of the sound tower's classes cannot be read from {path}: {error}.") from error
 
 
 def read_weights(path: Path) -> dict[str, Float]:

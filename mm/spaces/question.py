@@ -17,28 +17,30 @@ from mm.spaces.forms import Linear, linear, mixed, unit
 from mm.spaces.space import Space
 from mm.spaces.types import Probe, Question, Vector, Vectors
 
-KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
-SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
+KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "name")
+SPEECH_ONLY = "Nothing but speech was heard in the sound: it is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
-NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
+NOTHING_HEARD = "Nothing was heard in the sound, so that it could not be asked with."
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One part of a question as vectors: what is compared with pictures, and what with words. None where it is not."""
+    """One part of a question as vectors: what is compared with pictures, with words, with sounds. None where it is not."""
 
     part: Part
     seen: Vector | None = None
     said: Vector | None = None
+    heard: Vector | None = None
     depictable: float = 0.0  # log-probability
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMoment:
-    """A segment as it was encoded: (dim,) of what is seen, (N, dim) of the N lines said. One of the two is there."""
+    """A segment as it was encoded: (dim,) of what is seen, rows of the lines said and of the sounds. One of them is there."""
 
     seen: Vector | None
     said: Vectors
+    heard: Vectors
 
 
 def ask(
@@ -53,8 +55,9 @@ def ask(
     """Encode a question. Its parts add up: a picture with words asks for what fits both.
 
     `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
-    pictures, speech and names; a picture and a clip at pictures; a sound, by what is said in it, at speech. A stored moment is
-    asked with as the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
+    all kinds of evidence; a sound by what is said in it at speech, and by what else sounds in it at sounds; a picture and a clip at
+    pictures. Pictures and sounds look at each other where the space has both among the same vectors. A stored moment is asked with as
+    the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
 
     Raises `InvalidInput` when nothing is asked.
     """
@@ -66,21 +69,24 @@ def ask(
     if text and text.strip():
         (said,) = space.sentences.embed([text])
         seen = said if space.text is space.sentences else space.text.embed([text])[0]
-        asked.append(_Asked("text", seen, said, depictable(said, space.bank)))
+        asked.append(_Asked("text", seen, said, said, depictable(said, space.bank)))
         if space.text.is_cut(text):
             notes.append(CUT.format(space.text.most_tokens))
     if picture is not None:
-        asked.append(_Asked("picture", space.image.embed([picture])[0]))
-    if like is not None:
-        asked.append(_Asked("clip", like.seen) if like.seen is not None else _Asked("sound", mean_direction(like.said)))
+        asked.append(_shown(space, "picture", space.image.embed([picture])[0]))
+    if like is not None and like.seen is not None:
+        asked.append(_shown(space, "clip", like.seen))
+    elif like is not None:
+        asked.append(_sounded(space, *(mean_direction(rows) if len(rows) else None for rows in (like.said, like.heard))))
     if clip:
-        asked.append(_Asked("clip", mean_direction(space.image.embed(clip))))
+        asked.append(_shown(space, "clip", mean_direction(space.image.embed(clip))))
     if sound is not None:
         lines = [line.text for line in space.speech.transcribe(sound)]
         heard = " ".join(lines) or None
-        notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
-        if lines:
-            asked.append(_Asked("sound", said=mean_direction(space.sentences.embed(lines))))
+        sounds = space.sound.embed(sound)
+        if sounds is None:
+            notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
+        asked.append(_sounded(space, mean_direction(space.sentences.embed(lines)) if lines else None, sounds))
     probes = tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
     return Question(probes, space.id, space.calibration.floor, heard, tuple(notes))
 
@@ -90,14 +96,22 @@ def mean_direction(vectors: Vectors) -> Vector:
     return unit(vectors.mean(0, dtype=np.float32))
 
 
+def _shown(space: Space, part: Part, seen: Vector) -> _Asked:
+    return _Asked(part, seen, heard=seen if space.sounds_with_pictures else None)
+
+
+def _sounded(space: Space, said: Vector | None, heard: Vector | None) -> _Asked:
+    return _Asked("sound", heard if space.sounds_with_pictures else None, said, heard)
+
+
 def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe | None:
     """What all parts together see in evidence of one kind; None when no part looks at it."""
     calibration = space.calibration
-    bank = space.bank.pictures if kind == "picture" else space.bank.sentences
+    bank = {"picture": space.bank.pictures, "sound": space.bank.sounds}.get(kind, space.bank.sentences)
     looks: list[Linear] = []
     for one in asked:
         form = calibration.form(one.part, kind)
-        vector = one.seen if kind == "picture" else one.said
+        vector = {"picture": one.seen, "sound": one.heard}.get(kind, one.said)
         if form is not None and vector is not None:
             looks.append(linear(form, vector, bank, one.depictable))
     if not looks:

@@ -17,22 +17,20 @@ class SoundConfig:
     captions: Path  # of sounds, text alone: manifest.jsonl
     out: Path  # folder that weights, card and the states to resume from go to
     tuxpaint: Path | None = None  # pictures with their names and sounds: manifest.jsonl
-    films: tuple[Path, ...] = ()  # sets of videos whose sound is heard without labels: manifest.jsonl
+    films: tuple[Path, ...] = ()  # sets of videos whose sound is mixed into others: manifest.jsonl
     image_weights: Path | None = None  # the image tower's, by which the pictures of `tuxpaint` become vectors
     names: Path = Path("datasets/audioset/names.txt")  # of the teacher's classes, a line each
-    seeds: tuple[int, ...] = (0, 1, 2)  # one run each; the mean of their weights is the result
-    steps: int = 600  # of each run
-    batch: int = 64  # windows a step
-    longest: int = 4  # patches of a window
-    rate: float = 3e-4  # highest learning rate
-    weight_decay: float = 0.01
+    texts: Path = Path("datasets")  # folder with the set `depictable`
+    seeds: tuple[int, ...] = (0, 1, 2)  # one run each; the mean of their vectors is the result
+    takes: int = 4  # windows heard of each sound, mixed with others, beside the sound as it is
+    steps: int = 150  # of each run
+    batch: int = 64  # sounds a step
+    rate: float = 3e-3  # learning rate
     temperature: float = 0.07  # of the contrast between sounds and texts
-    contrast: float = 1.0  # weight of that contrast
+    anchor: float = 30.0  # weight of staying where texts place the teacher's classes
     pictured: float = 0.3  # weight of the contrast between sounds and pictures
-    placed: float = 1.0  # weight of lying where the teacher's classes lie
-    retention: float = 20.0  # weight of keeping the teacher's scores
-    left_out: tuple[str, ...] = ()  # classes of which no clip is heard, for the strict protocol
-    save_every: int = 100  # steps
+    left_out: tuple[str, ...] = ()  # labels of which no sound is heard, for the strict protocol
+    save_every: int = 50  # steps
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for a recipe that means nothing."""

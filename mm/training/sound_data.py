@@ -5,8 +5,7 @@ Names of arrays end in their axes: N sounds, C labels, Q ways to say a label, K 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput, MediaError, TooLarge
+from mm.evaluation.sound_sets import read_esc10, read_manifest, read_tuxpaint
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
-from mm.models.sound_net import RATE
 from mm.models.speech_gate import sounding
 from mm.training.files import replacing
 from mm.training.sound_config import SoundConfig
-from mm.training.sound_texts import class_vectors, label_vectors, plain_label
+from mm.training.sound_texts import class_vectors, label_vectors
 
 LONGEST = 60.0  # seconds heard of one film
+ESC10, TUXPAINT, FILMS = range(3)
+"""Where a sound is from."""
 
 Float = npt.NDArray[np.float32]
 
@@ -33,30 +34,31 @@ class Sounds:
     """All sounds end to end, and what is known of each."""
 
     samples: npt.NDArray[np.int16]
-    bounds_N: npt.NDArray[np.int64]  # (N, 2), samples
-    label_N: npt.NDArray[np.int64]  # of ESC-10; -1 for none
-    dev_N: npt.NDArray[np.bool_]
-    source_N: npt.NDArray[np.int64]  # 0 ESC-10, 1 Tux Paint, 2 films
-    text_ND: Float  # what a sound is called; zero where nothing says
-    picture_ND: Float  # what shows it; zero where nothing does
+    bounds: npt.NDArray[np.int64]  # (N, 2), samples
+    label: npt.NDArray[np.int64]  # (N,) of ESC-10; -1 for none
+    dev: npt.NDArray[np.bool_]  # (N,)
+    source: npt.NDArray[np.int64]  # (N,) ESC10, TUXPAINT or FILMS
+    group: list[str]  # of Tux Paint: sounds of one group are one thing; empty for others
+    text: Float  # (N, D) what a sound is called; zero where nothing says
+    picture: Float  # (N, D) what shows it; zero where nothing does
     labels: list[str]
-    label_vectors_CQD: Float
-    class_vectors_KD: Float
+    label_vectors: Float  # (C, Q, D)
+    class_vectors: Float  # (K, D)
 
     def waveform(self, index: int) -> Waveform:
         """One sound, float32 in [-1, 1]."""
-        start, end = self.bounds_N[index]
+        start, end = self.bounds[index]
         return np.asarray(self.samples[start:end], np.float32) / np.float32(32768)
 
 
 def load_sounds(config: SoundConfig) -> Sounds:
     """Read, or take up what was read before for the same folders. Raises `InvalidInput` for data that cannot be read."""
     path = config.out / "sounds.npz"
-    key = repr([folder and folder.name for folder in (config.esc10, config.tuxpaint, *config.films)])
+    key = repr([folder and folder.name for folder in (config.esc10, config.tuxpaint, *config.films, config.names)])
     if path.exists():
         with np.load(path) as arrays:
             if str(arrays["key"]) == key:
-                return _unpacked(arrays)
+                return _unpacked(dict(arrays))
     rows = [*_esc10(config.esc10), *_tuxpaint(config.tuxpaint), *(row for films in config.films for row in _films(films))]
     labels = sorted({row.label for row in rows if row.label})
     if len(labels) < 2:
@@ -74,6 +76,7 @@ def load_sounds(config: SoundConfig) -> Sounds:
         "label": np.array([labels.index(row.label) if row.label else -1 for row, _ in heard]),
         "dev": np.array([row.dev for row, _ in heard]),
         "source": np.array([row.source for row, _ in heard]),
+        "group": np.array([row.group for row, _ in heard]),
         "text": texts,
         "picture": pictures,
         "labels": np.array(labels),
@@ -92,35 +95,27 @@ class _Row:
     dev: bool
     label: str = ""
     text: str = ""
+    group: str = ""
     picture: Path | None = None
 
 
 def _esc10(folder: Path) -> Iterator[_Row]:
-    for row in read_manifest(folder):
-        if row["split"] in ("train", "dev"):
-            yield _Row(folder / row["file"], 0, row["split"] == "dev", plain_label(row["label"]))
+    for row in read_esc10(folder):
+        if row.split in ("train", "dev"):
+            yield _Row(row.path, ESC10, row.split == "dev", row.label)
 
 
 def _tuxpaint(folder: Path | None) -> Iterator[_Row]:
-    for row in read_manifest(folder) if folder else ():
-        if row["split"] in ("train", "dev") and "any" in row["sounds"] and row["image_type"] == "png":
-            sound, text = row["sounds"]["any"]["file"], row["text"].get("en", "")
-            yield _Row(folder / sound, 1, row["split"] == "dev", "", text, folder / row["image"])  # type: ignore[operator]
+    for row in read_tuxpaint(folder) if folder else ():
+        if row.split in ("train", "dev") and row.sound is not None:
+            yield _Row(row.sound, TUXPAINT, row.split == "dev", "", row.text, row.group, row.picture)
 
 
 def _films(folder: Path) -> Iterator[_Row]:
     """Of a set without splits all are train: it has no labels to be measured by."""
     for row in read_manifest(folder):
         if row["split"] in ("train", "all"):
-            yield _Row(folder / row["file"], 2, dev=False)
-
-
-def read_manifest(folder: Path) -> list[dict[str, Any]]:
-    """Raises `InvalidInput` when the folder holds no manifest."""
-    try:
-        return [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{folder} holds no manifest.jsonl that can be read: {error}.") from error
+            yield _Row(folder / row["file"], FILMS, dev=False)
 
 
 def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
@@ -131,7 +126,7 @@ def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
             return None
         waveform = reader.waveform(row.path, row.path.name, Span(0.0, min(info.duration, LONGEST)))
     except (MediaError, TooLarge):
-        if row.source:  # the other sets hold broken files, some on purpose
+        if row.source != ESC10:  # the other sets hold broken files, some on purpose
             return None
         raise
     pieces = sounding(waveform)
@@ -160,13 +155,14 @@ def _described(rows: list[_Row], config: SoundConfig) -> tuple[Float, Float]:
     return texts, pictures
 
 
-def _unpacked(arrays: Any) -> Sounds:
+def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> Sounds:
     return Sounds(
         arrays["samples"],
         arrays["bounds"],
         arrays["label"],
         arrays["dev"],
         arrays["source"],
+        [str(group) for group in arrays["group"]],
         arrays["text"].astype(np.float32),
         arrays["picture"].astype(np.float32),
         [str(label) for label in arrays["labels"]],

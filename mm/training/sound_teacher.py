@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,10 +31,18 @@ def read_teacher(path: Path) -> dict[str, Tensor]:
     return found
 
 
-def _turned(
-    weight: np.ndarray[tuple[int, ...], np.dtype[np.float32]], name: str
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Kernels as torch has them: (out, in, height, width), where the file has (out, height, width, in) and (1, height, width, out)."""
+def teacher_network(path: Path, classes: int) -> SoundEncoder:
+    """YAMNet, its classes' vectors left at zero. Raises `InvalidInput` for a file of another network or other classes."""
+    weights = read_teacher(path)
+    if len(weights["classes.bias"]) != classes:
+        raise InvalidInput(f"The teacher has {len(weights['classes.bias'])} classes, the list of names {classes}.")
+    network = SoundEncoder(classes, 1)
+    network.load_state_dict({**weights, "vectors": torch.zeros(classes, 1)})
+    return network.eval().requires_grad_(False)
+
+
+def _turned(weight: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    """Kernels as torch has them, (out, in, height, width); the file has (out, height, width, in) and (1, height, width, out)."""
     if name == "classes":
         return weight
     return weight.transpose(3, 0, 1, 2) if name.startswith("depths") else weight.transpose(0, 3, 1, 2)

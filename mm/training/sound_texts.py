@@ -28,11 +28,6 @@ CLOSE = 0.55
 """Least cosine of such a caption."""
 
 
-def plain_label(label: str) -> str:
-    """A label of a data set as words: baby_cry is a baby cry."""
-    return label.replace("_", " ")
-
-
 def read_captions(folder: Path) -> list[str]:
     """Short captions of train, each once, the `CAPTIONS` first by their hash: long ones tell of several sounds at once.
 
@@ -47,7 +42,7 @@ def read_captions(folder: Path) -> list[str]:
 
 
 def label_vectors(labels: list[str], captions: Path, kept: Path) -> Float:
-    """(C, Q, D): each label in the ways to say it, and the captions that say it in other words, the prompt where there are few."""
+    """(C, Q, D): each label in the ways to say it, and captions that say it in other words; the prompt where these are few."""
     said = sentence_vectors([way.format(label) for label in labels for way in SAID], kept / "labels.npz")
     said_CQD = said.reshape(len(labels), len(SAID), -1)
     vectors_ND = _captions(captions, kept)
@@ -59,24 +54,24 @@ def label_vectors(labels: list[str], captions: Path, kept: Path) -> Float:
     return np.stack(found)
 
 
+def read_names(path: Path) -> list[str]:
+    """The names of the teacher's classes as they are said: without what is in brackets, in lower case. Raises `InvalidInput`."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InvalidInput(f"The names of the classes cannot be read from {path}: {error}.") from error
+    return [re.sub(r"\s*\([^)]*\)", "", line).lower() for line in lines]
+
+
 def class_vectors(names: Path, captions: Path, kept: Path) -> Float:
     """(K, D) unit rows: the mean of a class's name and of the captions that are closest to it, where some are close."""
-    try:
-        lines = names.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InvalidInput(f"The names of the classes cannot be read from {names}: {error}.") from error
-    named_KD = sentence_vectors([class_text(line) for line in lines], kept / "classes.npz")
+    named_KD = sentence_vectors(read_names(names), kept / "classes.npz")
     vectors_ND = _captions(captions, kept)
     found = []
     for name_D in named_KD:
         like = _like(name_D, vectors_ND)
         found.append(name_D + _unit(vectors_ND[like].mean(0)) if len(like) else name_D)
     return np.stack([_unit(row) for row in found])
-
-
-def class_text(name: str) -> str:
-    """A class's name as it is said: without what is in brackets, in lower case."""
-    return re.sub(r"\s*\([^)]*\)", "", name).lower()
 
 
 def _captions(captions: Path, kept: Path) -> Float:

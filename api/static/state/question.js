@@ -84,15 +84,17 @@ export function grouped(hits) {
   return [...groups.values()].map((group) => ({ ...group, hits: group.hits.toSorted((a, b) => a.start - b.start) }));
 }
 
-/** Where a hit begins for someone who watches: at the words, when words carried it; else a little into what is seen, because a
+const isHeard = (piece) => piece?.kind === "speech" || piece?.kind === "sound";
+
+/** Where a hit begins for someone who watches: at the words or the sound, when these carried it; else a little into what is seen, because a
  *  segment may begin with the last frames of a cut. */
 export function moment({ evidence: [first], start, end }) {
-  return first?.kind === "speech" ? first.start : start + Math.min(0.5, 0.1 * (end - start));
+  return isHeard(first) ? first.start : start + Math.min(0.5, 0.1 * (end - start));
 }
 
 /** The time whose picture stands for a hit. */
 export function glance(hit) {
-  return hit.evidence[0]?.kind === "speech" ? moment(hit) : hit.start + Math.min(1, 0.25 * (hit.end - hit.start));
+  return isHeard(hit.evidence[0]) ? moment(hit) : hit.start + Math.min(1, 0.25 * (hit.end - hit.start));
 }
 
 /** Evidence, strongest first, without what hardly counts beside the strongest. */
