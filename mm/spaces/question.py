@@ -55,9 +55,9 @@ def ask(
     """Encode a question. Its parts add up: a picture with words asks for what fits both.
 
     `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
-    all kinds of evidence; a sound by what is said in it at speech, and by what else sounds in it at sounds; a picture and a clip at
-    pictures. Pictures and sounds look at each other where the space has both among the same vectors. A stored moment is asked with as
-    the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
+    all kinds of evidence; a picture and a clip at pictures; a sound, by what is said in it, at speech, and by what else sounds in
+    it at sounds. Pictures and sounds look at each other where the space has both among the same vectors. A stored moment is asked
+    with as the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
 
     Raises `InvalidInput` when nothing is asked.
     """

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from mm.evaluation.ranking import correct
+from mm.evaluation import one_right, recall_at
 from mm.models.sound_weights import packed
 from mm.training.files import replacing
 from mm.training.sound_card import Numbers, sound_card
@@ -98,7 +98,8 @@ def told(material: Material, vectors_KD: Float, labels: Fold = ()) -> Float:
     if labels:
         rows &= np.isin(sounds.label, [sounds.labels.index(label) for label in labels])
     heard_ND = material.patches.vectors(vectors_KD, len(rows))[rows]
-    return np.asarray(correct(heard_ND @ sounds.label_vectors[:, 0].T, sounds.label[rows]), np.float32)
+    right_NC = one_right(sounds.label[rows], len(sounds.labels))
+    return np.asarray(recall_at(heard_ND @ sounds.label_vectors[:, 0].T, right_NC, 1), np.float32)
 
 
 def strictly_told(material: Material, found: Mapping[Fold, Float]) -> Float:

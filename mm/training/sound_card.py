@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 import numpy.typing as npt
 
-from mm.evaluation.ranking import Interval, bootstrap
+from mm.evaluation import Interval, bootstrap
 from mm.training.sound_config import SoundConfig
 
 Float = npt.NDArray[np.float32]
@@ -93,7 +93,7 @@ def sound_card(config: SoundConfig, numbers: Numbers, labels: int, classes: int,
 
 def _table(rows: Sequence[tuple[str, Interval]]) -> str:
     head = "| run | accuracy | 95 % interval |\n| --- | --- | --- |\n"
-    return head + "\n".join(f"| {name} | {one.mean:.1%} | {one.low:.1%} to {one.high:.1%} |" for name, one in rows)
+    return head + "\n".join(f"| {name} | {one.value:.1%} | {one.low:.1%} to {one.high:.1%} |" for name, one in rows)
 
 
 def _is_path(name: str) -> bool:

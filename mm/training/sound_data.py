@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput, MediaError, TooLarge
-from mm.evaluation.sound_sets import read_esc10, read_manifest, read_tuxpaint
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
 from mm.models.speech_gate import sounding
 from mm.training.files import replacing
 from mm.training.sound_config import SoundConfig
+from mm.training.sound_sets import read_esc10, read_manifest, read_tuxpaint
 from mm.training.sound_texts import class_vectors, label_vectors
 
 LONGEST = 60.0  # seconds heard of one film

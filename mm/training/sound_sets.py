@@ -17,6 +17,8 @@ class LabelledSound:
 
     path: Path
     label: str
+    group: str
+    """Clips of one recording are cuts of one thing."""
     split: str
 
 
@@ -44,7 +46,7 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
 def read_esc10(folder: Path) -> Iterator[LabelledSound]:
     """All clips that the manifest names. Raises `InvalidInput`."""
     for row in read_manifest(folder):
-        yield LabelledSound(folder / row["file"], str(row["label"]).replace("_", " "), row["split"])
+        yield LabelledSound(folder / row["file"], str(row["label"]).replace("_", " "), row["group"], row["split"])
 
 
 def read_tuxpaint(folder: Path) -> Iterator[Stamp]:
