@@ -62,8 +62,9 @@ class _Builder:
 
     def layer(self, x: str, name: str, side: int, stride: int, groups: int) -> str:
         """Convolution with its bias, then ReLU6."""
-        shape = {"kernel_shape": [side, side], "strides": [stride, stride], "group": groups, "auto_pad": "SAME_UPPER"}
-        x = self.add("Conv", [x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias")], **shape)
+        inputs = [x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias")]
+        sides = [side, side]
+        x = self.add("Conv", inputs, kernel_shape=sides, strides=[stride, stride], group=groups, auto_pad="SAME_UPPER")
         return self.add("Clip", [x, self.constant(np.array(0, np.float32)), self.constant(np.array(6, np.float32))])
 
     def serialise(self, classes: int, dimensions: int) -> bytes:

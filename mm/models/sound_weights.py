@@ -36,7 +36,7 @@ def rounded(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
 
 def packed(weights: dict[str, Float], names: Sequence[str]) -> bytes:
     """The file's bytes: the weights `rounded`, and the names of the classes."""
-    return save(rounded(weights), {NAMES: "\n".join(names)})
+    return bytes(save(rounded(weights), {NAMES: "\n".join(names)}))
 
 
 def read_names(path: Path) -> list[str]:

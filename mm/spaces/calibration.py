@@ -35,7 +35,8 @@ class Form(_Value):
     """Log-odds = bias + cosine c + standard z + depictable d.
 
     c is the cosine of question and evidence, z the same in standard deviations above the mean over the bank, d the
-    log-probability that the question, if it is text, asks for something that a picture can show (0 for every other question).
+    log-probability that the question, if it is text, asks for something that a picture can show, or, of sounds, that can be heard
+    (0 for every other question).
     """
 
     bias: float
@@ -96,14 +97,16 @@ class Bank:
         self.sounds = tensors.get("sounds", np.zeros((0, self.sentences.shape[1]))).astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
         """Weights (D + 1,) of a logistic regression on sentence vectors: can a picture show it? The last is its bias."""
+        self.audible = tensors.get("audible", np.zeros(self.sentences.shape[1] + 1)).astype(np.float32)
+        """The same: can it be heard?"""
 
     def with_pictures(self, pictures: Vectors) -> Bank:
         """The same sentences beside other pictures, of another space."""
         return Bank({**self.tensors, "pictures": pictures})
 
-    def with_sounds(self, sounds: Vectors) -> Bank:
-        """The same beside other sounds."""
-        return Bank({**self.tensors, "sounds": sounds})
+    def with_sounds_of(self, other: Bank) -> Bank:
+        """The same beside the sounds of another bank, and what it says of what can be heard."""
+        return Bank({**self.tensors, "sounds": other.sounds, "audible": other.audible})
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -148,7 +148,7 @@ class OpenClipSpace(Space):
 
     def _make_bank(self) -> Bank:
         if self.calibrated:
-            return read_bank(self.folder / BANK).with_sounds(self.lite_bank.sounds)
+            return read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
         return self.lite_bank.with_pictures(self.image.embed(whole_photographs()))
 
 

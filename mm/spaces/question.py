@@ -12,7 +12,7 @@ from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
 from mm.schemas import EvidenceKind
 from mm.spaces.calibration import Part
-from mm.spaces.depictable import depictable
+from mm.spaces.depictable import audible, depictable
 from mm.spaces.forms import Linear, linear, mixed, unit
 from mm.spaces.space import Space
 from mm.spaces.types import Probe, Question, Vector, Vectors
@@ -32,6 +32,7 @@ class _Asked:
     said: Vector | None = None
     heard: Vector | None = None
     depictable: float = 0.0  # log-probability
+    audible: float = 0.0  # log-probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def ask(
     if text and text.strip():
         (said,) = space.sentences.embed([text])
         seen = said if space.text is space.sentences else space.text.embed([text])[0]
-        asked.append(_Asked("text", seen, said, said, depictable(said, space.bank)))
+        asked.append(_Asked("text", seen, said, said, depictable(said, space.bank), audible(said, space.bank)))
         if space.text.is_cut(text):
             notes.append(CUT.format(space.text.most_tokens))
     if picture is not None:
@@ -113,7 +114,7 @@ def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe |
         form = calibration.form(one.part, kind)
         vector = {"picture": one.seen, "sound": one.heard}.get(kind, one.said)
         if form is not None and vector is not None:
-            looks.append(linear(form, vector, bank, one.depictable))
+            looks.append(linear(form, vector, bank, one.audible if kind == "sound" else one.depictable))
     if not looks:
         return None
     found = mixed(looks, calibration.prior, calibration.mixing)

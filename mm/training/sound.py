@@ -50,15 +50,15 @@ def train_sound(config: SoundConfig, on_progress: OnProgress) -> Path:
     strict = {
         seed: {fold: run(config, material, seed, fold, on_progress) for fold in folds(sounds.labels)} for seed in config.seeds
     }
-    vectors_KD = np.mean(list(runs.values()), axis=0, dtype=np.float32)
+    vectors_KD = np.stack(list(runs.values())).mean(0)
     weights = {name: value.numpy() for name, value in teacher.state_dict().items()} | {"vectors": vectors_KD}
     with replacing(config.out / "sound.safetensors") as file:
         file.write(packed(weights, names))
     on_progress("what scores mean")
     left_out = {label: strict[config.seeds[0]][fold] for fold in folds(sounds.labels) for label in fold}
-    scores, bank_BD = fit_scores(config, sounds, patches, vectors_KD, left_out)
+    scores, bank = fit_scores(config, sounds, patches, vectors_KD, left_out)
     with replacing(config.out / "sound_bank.safetensors") as file:
-        file.write(save({"sounds": bank_BD.astype(np.float16)}))
+        file.write(save(bank))
     with replacing(config.out / "sound.json") as file:
         file.write((scores.model_dump_json(indent=2) + "\n").encode())
     numbers = Numbers(

@@ -113,7 +113,7 @@ class _Network:
 
     @torch.no_grad()
     def __call__(self, waveforms: Tensor) -> Tensor:
-        parts = [self.teacher(self.logmel(part))[1].sigmoid() for part in waveforms.split(BATCH)]
+        parts = [self.teacher(self.logmel(part))[1].sigmoid() for part in torch.split(waveforms, BATCH)]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.teacher.classes.bias))
 
 
@@ -132,11 +132,11 @@ def _take(network: _Network, sounds: Sounds, number: int) -> tuple[Tensor, Tenso
     samples, bounds = torch.from_numpy(sounds.samples), torch.from_numpy(sounds.bounds)
     among = torch.from_numpy(np.flatnonzero(~sounds.dev))
     scores, mixed = [], []
-    for sound_B in torch.arange(len(bounds)).split(BATCH):
+    for sound_B in torch.split(torch.arange(len(bounds)), BATCH):
         length = 1 + int(torch.randint(LONGEST, (1,), generator=random))
         windows = draw_windows(samples, bounds, sound_B, among, length, random)
         loud_BP = windows.waveforms.square().mean(2).sqrt() > QUIET
-        scores_BPK = network(windows.waveforms.flatten(0, 1)).unflatten(0, loud_BP.shape)
+        scores_BPK = network(windows.waveforms.flatten(0, 1)).reshape(*loud_BP.shape, -1)
         scores.append((scores_BPK * loud_BP[:, :, None]).sum(1) / loud_BP.sum(1).clamp(min=1)[:, None])
         mixed.append(windows.mixed)
     return torch.cat(scores), torch.cat(mixed)

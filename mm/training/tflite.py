@@ -48,11 +48,12 @@ def _constant(tensor: Table, buffers: list[Table]) -> tuple[str, Float] | None:
     quantization = tensor.Offset(4 + 2 * 4)
     if quantization:
         table = Table(tensor.Bytes, tensor.Indirect(tensor.Pos + quantization))
-        scale, zero = _numbers(table, 2, np.dtype(np.float32)), _numbers(table, 3, np.dtype(np.int64))
+        scale = _numbers(table, 2, np.dtype(np.float32)).astype(np.float32)
+        zero = _numbers(table, 3, np.dtype(np.int64)).astype(np.float32)
         if scale.size:
             axis = _scalar(table, 6, number_types.Int32Flags) if scale.size > 1 else 0
             along = [-1 if index == axis and scale.size > 1 else 1 for index in range(values.ndim)]
-            values = (values - zero.reshape(along).astype(np.float32)) * scale.reshape(along)
+            values = (values - zero.reshape(along)) * scale.reshape(along)
     name = tensor.String(tensor.Pos + tensor.Offset(4 + 2 * 3)).decode()
     return name, values.astype(np.float32)
 
