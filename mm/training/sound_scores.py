@@ -15,9 +15,8 @@ import numpy.typing as npt
 from mm.spaces.calibration import Form, PartForms, SoundScores, read_bank
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.space import BANK
-from mm.training.calibrate import rounded
 from mm.training.calibrate_depictable import Group, fit_depictable
-from mm.training.calibrate_forms import Asked, Bool, at_prior, measures
+from mm.training.calibrate_forms import Asked, Bool, at_prior, measures, rounded
 from mm.training.calibrate_texts import as_asked, keyboard_noise, read_lines
 from mm.training.logistic import fit_logistic
 from mm.training.sentences import sentence_vectors
@@ -40,8 +39,10 @@ Looked = tuple[Asked, Float]
 def fit_scores(
     config: SoundConfig, sounds: Sounds, patches: Patches, vectors_KD: Float, left_out: Mapping[str, Float]
 ) -> tuple[SoundScores, dict[str, npt.NDArray[np.generic]]]:
-    """The forms, and the tensors of the bank: the sounds of train, and what can be heard. `left_out` has for each label the vectors
-    of a run that never heard it."""
+    """The forms, and the tensors of the bank: the sounds of train, and what can be heard.
+
+    `left_out` has for each label the vectors of a run that never heard it.
+    """
     count = len(sounds.label)
     heard_ND = patches.vectors(vectors_KD, count)
     there_N = np.abs(heard_ND).sum(1) > 0
@@ -120,7 +121,7 @@ def _fitted(looks: list[Looked], evidence: int) -> Form:
 
 
 def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
-    """Weights (D + 1,): captions of sounds and classes of sounds are audible; what no picture shows, and keyboard noise, are not."""
+    """Weights (D + 1,): captions and classes of sounds are audible; what no picture shows, and keyboard noise, are not."""
     kept = config.out / "vectors"
     captions, classes = read_captions(config.captions), read_names(config.names)
     unheard = read_lines(config.texts / "depictable" / "unshown.txt")
