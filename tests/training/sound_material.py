@@ -95,6 +95,14 @@ def write_captions(folder: Path) -> Path:
     return folder
 
 
+def write_texts(folder: Path) -> Path:
+    """Of `datasets`, what is no sound."""
+    lines = ["annual report of the board", "loyalty", "the square root of two", "opportunity cost", "a point of order"]
+    (folder / "depictable").mkdir(parents=True)
+    (folder / "depictable" / "unshown.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 def _write_manifest(folder: Path, rows: list[dict[str, object]]) -> None:
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 

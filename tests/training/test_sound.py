@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from mm.settings import Settings
 from mm.spaces import Space, load_space
 from mm.spaces.calibration import read_bank, read_sound_scores
 from mm.spaces.registry import WEIGHTS
-from mm.training import esc10_evaluate, tuxpaint_evaluate
+from mm.training import esc10_evaluate, sound_scores, tuxpaint_evaluate
 from mm.training.sound import folds, train_sound
 from mm.training.sound_config import SoundConfig
 from mm.training.sound_data import load_sounds
@@ -42,6 +42,14 @@ class Stopped(Exception):
     """Raised to end a run where a test wants it ended."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _little_noise() -> Iterator[None]:
+    """Of lines of letters and signs few suffice here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sound_scores, "NOISE", 12)
+        yield
+
+
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sets")
@@ -51,6 +59,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     material.write_tuxpaint(folder / "tuxpaint")
     material.write_films(folder / "films")
     material.write_captions(folder / "captions")
+    material.write_texts(folder / "texts")
     return folder
 
 
@@ -65,6 +74,7 @@ def config_for(sets: Path, out: Path) -> SoundConfig:
         (sets / "films",),
         WEIGHTS / "lite" / "image.safetensors",
         sets / "names.txt",
+        sets / "texts",
         seeds=(0, 7),
         takes=1,
         steps=4,
@@ -136,7 +146,7 @@ def test_a_killed_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, li
         "from tests.training.test_sound import config_for; "
         "train_sound(config_for(Path(sys.argv[1]), Path(sys.argv[2])), lambda line: print(line, flush=True))"
     )
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         [sys.executable, "-c", code, str(sets), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -173,7 +183,7 @@ def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConf
     for index in (0, 4, 9):
         served = tower.embed(sounds.waveform(index), speech=True)
         assert served is not None
-        assert float(served @ ours[index]) > 0.999  # 8 bits are rounded once more
+        assert float(served @ ours[index]) > 0.995  # weights are rounded to 8 bits once more
 
 
 def test_what_is_left_out_is_not_heard(finished: tuple[SoundConfig, list[str]]) -> None:
@@ -208,8 +218,11 @@ def test_sets_that_cannot_be_read_are_named(sets: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Space:
-    return load_space("lite", Settings(home=tmp_path_factory.mktemp("home"), threads=1))
+def shipped(finished: tuple[SoundConfig, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """The space as it ships, with the graphs that training built."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(finished[0].out / "vectors" / "graphs", home / "cache" / "graphs")
+    return load_space("lite", Settings(home=home, threads=1))
 
 
 def test_the_numbers_of_a_card_are_one_command(shipped: Space, sets: Path) -> None:
