@@ -46,7 +46,7 @@ class Stopped(Exception):
 def _little_noise() -> Iterator[None]:
     """Of lines of letters and signs few suffice here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sound_scores, "NOISE", 12)
+        patch.setattr(sound_scores, "NOISE", 60)
         yield
 
 
