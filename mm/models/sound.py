@@ -41,8 +41,8 @@ NAMED, MOST_NAMES = 0.2, 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A window in which something sounds: samples [start, end), its unit vector (D,), how sure it is that people speak, and what
-    else sounds, in words; None where no class is sure."""
+    """A window from the first patch in which something sounds to the last: samples [start, end), its unit vector (D,), how sure it
+    is that people speak, and what else sounds, in words; None where no class is sure."""
 
     start: int
     end: int
@@ -96,11 +96,13 @@ class SoundTower:
 
     def _window(self, waveform: Waveform, start: int, end: int) -> Heard | None:
         # Loudness alone is looked at first: silence must cost nothing.
-        cut = patches(waveform[start:end], patch_starts(end - start))
-        cut = cut[np.sqrt(np.square(cut).mean(1)) > QUIET]
-        if not len(cut):
+        starts = patch_starts(end - start)
+        cut = patches(waveform[start:end], starts)
+        loud = np.sqrt(np.square(cut).mean(1)) > QUIET
+        if not loud.any():
             return None
-        directions, scores = self.scores(log_mel(cut))
+        start, end = start + int(starts[loud][0]), min(start + int(starts[loud][-1]) + PATCH, end)
+        directions, scores = self.scores(log_mel(cut[loud]))
         mean = scores.mean(0)
         spoken = float(scores[:, :SPEECH].max(1).mean())
         return Heard(start, end, unit(directions.mean(0, dtype=np.float32)), spoken, self._named(mean))
