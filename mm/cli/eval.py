@@ -52,6 +52,28 @@ def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json
 @command.command()
 @root
 @split
+@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
+@click.option("--runtime", default="onnxruntime", show_default=True, help="What the tower runs in; see MM_RUNTIME.")
+@click.option("--alike", type=click.FloatRange(-1, 1), help="Cosine from which on pictures are; default the calibration's.")
+@options.as_json
+def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike: float | None, as_json: bool) -> None:
+    """Pictures and their copies at another size, quality or crop: which are folded, and which others by mistake."""
+    from mm.spaces.calibration import read_calibration
+    from mm.spaces.registry import WEIGHTS
+    from mm.training.alike_evaluate import report
+
+    lite = WEIGHTS / "lite"
+    least = read_calibration(lite / "calibration.json").alike if alike is None else alike
+    if least is None:
+        raise click.UsageError("The calibration knows no cosine from which on pictures are alike; name one by --alike.")
+    with tempfile.TemporaryDirectory() as cache:
+        found = report(weights or lite / "image.safetensors", root, Path(cache), least, split, runtime)
+    tell(found, as_json)
+
+
+@command.command()
+@root
+@split
 @options.as_json
 def esc10(root: Path, split: str, as_json: bool) -> None:
     """Sounds by the names of their classes, beside YAMNet's own classes; a folder with manifest.jsonl and audio/."""

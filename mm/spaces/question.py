@@ -89,7 +89,7 @@ def ask(
             notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
         asked.append(_sounded(space, mean_direction(space.sentences.embed(lines)) if lines else None, sounds))
     probes = tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
-    return Question(probes, space.id, space.calibration.floor, heard, tuple(notes))
+    return Question(probes, space.id, space.calibration.floor, heard, space.calibration.alike, tuple(notes))
 
 
 def mean_direction(vectors: Vectors) -> Vector:

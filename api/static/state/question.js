@@ -86,15 +86,15 @@ export function grouped(hits) {
 
 const isHeard = (piece) => piece?.kind === "speech" || piece?.kind === "sound";
 
-/** Where a hit begins for someone who watches: at the words or the sound, when these carried it; else a little into what is seen, because a
- *  segment may begin with the last frames of a cut. */
-export function moment({ evidence: [first], start, end }) {
+/** Where someone begins to watch a hit, in its best part: at the words or the sound, when these carried it; else a little into what
+ *  is seen, because a segment may begin with the last frames of a cut. */
+export function moment({ evidence: [first], best_start: start, best_end: end }) {
   return isHeard(first) ? first.start : start + Math.min(0.5, 0.1 * (end - start));
 }
 
 /** The time whose picture stands for a hit. */
 export function glance(hit) {
-  return isHeard(hit.evidence[0]) ? moment(hit) : hit.start + Math.min(1, 0.25 * (hit.end - hit.start));
+  return isHeard(hit.evidence[0]) ? moment(hit) : hit.best_start + Math.min(1, 0.25 * (hit.best_end - hit.best_start));
 }
 
 /** Evidence, strongest first, without what hardly counts beside the strongest. */
