@@ -41,8 +41,8 @@ NAMED, MOST_NAMES = 0.2, 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A window from the first patch in which something sounds to the last: samples [start, end), its unit vector (D,), how sure it
-    is that people speak, and what else sounds, in words; None where no class is sure."""
+    """A window from the first patch in which something sounds to the last: samples [start, end), its unit vector (D,), how
+    sure it is that people speak, and what else sounds, in words; None where no class is sure."""
 
     start: int
     end: int
