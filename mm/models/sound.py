@@ -37,6 +37,14 @@ SPOKEN = 0.5
 """Mean score of speech from which on a window is speech. Fitted to nothing: see the card for what it keeps apart."""
 NAMED, MOST_NAMES = 0.2, 2
 """Least mean score of a class that is named to a person, and how many are."""
+VAGUE = frozenset(
+    {
+        "animal", "domestic animals, pets", "livestock, farm animals, working animals", "wild animals", "vehicle", "silence",
+        "sound effect", "noise", "environmental noise", "field recording", "inside, small room", "inside, large room or hall",
+        "inside, public space", "outside, urban or manmade", "outside, rural or natural",
+    }
+)  # fmt: skip
+"""Classes that say too little to be named."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +116,8 @@ class SoundTower:
         return Heard(start, end, unit(directions.mean(0, dtype=np.float32)), spoken, self._named(mean))
 
     def _named(self, mean: Float) -> str | None:
-        """The classes that sound most, speech excepted."""
-        best = [k for k in np.argsort(-mean, kind="stable")[: MOST_NAMES + SPEECH] if k >= SPEECH and mean[k] >= NAMED]
+        """The classes that sound most and say something, speech excepted."""
+        best = [k for k in np.argsort(-mean, kind="stable") if mean[k] >= NAMED and k >= SPEECH and self.names[k] not in VAGUE]
         return ", ".join(self.names[k] for k in best[:MOST_NAMES]) or None
 
 
