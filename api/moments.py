@@ -46,9 +46,10 @@ def find_moment(service: Service, like: Like) -> Asked:
         raise NotFound(f"{item.name} cannot be asked with yet: it has no moments, because it is {item.status}.")
     seen = _vectors(service, [piece for piece in segment.evidence if piece.kind == "picture"])
     said = _vectors(service, [piece for piece in segment.evidence if piece.kind == "speech"])
-    if not len(seen) and not len(said):
-        raise NotFound(f"Nothing is seen or said in {item.name} at {like.time:.1f} s, so that it cannot be asked with.")
-    return Asked(item.id, segment.start, segment.end, StoredMoment(seen[0] if len(seen) else None, said))
+    heard = _vectors(service, [piece for piece in segment.evidence if piece.kind == "sound"])
+    if not any(map(len, (seen, said, heard))):
+        raise NotFound(f"Nothing is seen or heard in {item.name} at {like.time:.1f} s, so that it cannot be asked with.")
+    return Asked(item.id, segment.start, segment.end, StoredMoment(seen[0] if len(seen) else None, said, heard))
 
 
 def _vectors(service: Service, pieces: Sequence[NewEvidence]) -> Vectors:

@@ -112,7 +112,7 @@ def _folded(hits: Sequence[SearchHit], look: Callable[[SearchHit], Look], alike:
 
 def _same(own: Look, other: Look, alike: float) -> bool:
     kinds = [kind for kind in own[0] if kind in own[1] or kind in other[1]]
-    return bool(kinds) and all(
+    return any(kind != "sound" for kind in kinds) and all(
         kind in own[1] and kind in other[1] and float(own[1][kind] @ other[1][kind]) >= alike for kind in kinds
     )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["image", "video", "audio"]
 ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
-EvidenceKind = Literal["picture", "speech", "name"]
+EvidenceKind = Literal["picture", "speech", "sound", "name"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
 
@@ -131,7 +131,7 @@ class Evidence(Model):
     cosine: float = Field(description="Raw cosine between question and evidence.")
     start: float
     end: float
-    text: str | None = Field(None, description="The words said, or the file's name.")
+    text: str | None = Field(None, description="The words said, what sounds, or the file's name.")
 
 
 class Moment(Model):
@@ -166,7 +166,7 @@ class Filters(Model):
 
 
 class Like(Model):
-    """A moment of the library to ask with: what is seen in it, or, where nothing is, what is said."""
+    """A moment of the library to ask with: what is seen in it, or, where nothing is, what is heard."""
 
     item: str = Field(description="The item's id.")
     time: float = Field(0.0, ge=0, allow_inf_nan=False, description="Seconds from its start.")

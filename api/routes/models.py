@@ -31,6 +31,7 @@ def _describe(service: Service) -> ModelInfo:
     service.towers.wait()
     space = service.space
     towers = {"text": space.text.describe(), "image": space.image.describe(), "speech": space.speech.describe()}
+    towers["sound"] = space.sound.describe()
     if space.questions is not space.text:
         towers["sentences"] = space.questions.describe()
     return ModelInfo(id=str(space.id), dim=space.dim, towers=towers, runtime=space.runtime, card=space.card)

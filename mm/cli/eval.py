@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from mm.cli import options
 
 if TYPE_CHECKING:
     from mm.evaluation.report import Report
+    from mm.media import MediaReader
+    from mm.spaces import Space
     from mm.training.languages_evaluate import Tables
 
 
@@ -96,6 +100,43 @@ def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights:
     with tempfile.TemporaryDirectory() as cache:
         found = report(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
     tell(found, as_json)
+
+
+@command.command()
+@root
+@split
+@options.as_json
+def esc10(root: Path, split: str, as_json: bool) -> None:
+    """Sounds by the names of their classes, beside YAMNet's own classes; a folder with manifest.jsonl and audio/."""
+    from mm.training.esc10_evaluate import report
+
+    with _shipped() as (space, reader):
+        found = report(space, reader, root, split)
+    tell(found, as_json)
+
+
+@command.command()
+@root
+@split
+@options.as_json
+def tuxpaint(root: Path, split: str, as_json: bool) -> None:
+    """Pictures by their sounds, sounds by their pictures, speech apart from sound; a folder with manifest.jsonl and files/."""
+    from mm.training.tuxpaint_evaluate import report
+
+    with _shipped() as (space, reader):
+        found = report(space, reader, root, split)
+    tell(found, as_json)
+
+
+@contextmanager
+def _shipped() -> Iterator[tuple[Space, MediaReader]]:
+    """The space `lite` as it ships, its graphs in a folder that goes with it, and a reader."""
+    from mm.media import MediaReader
+    from mm.settings import Settings
+    from mm.spaces import load_space
+
+    with tempfile.TemporaryDirectory() as home, MediaReader() as reader:
+        yield load_space("lite", Settings(home=Path(home), runtime="onnxruntime")), reader
 
 
 def tell(report: Report | Tables, as_json: bool) -> None:

@@ -46,7 +46,7 @@ def weights_of(context: click.Context, parameter: click.Parameter, values: tuple
 @click.command()
 @click.argument("text", required=False)
 @click.option("--picture", type=options.FILE, help="A picture to ask with.")
-@click.option("--sound", type=options.FILE, help="A sound to ask with; its words count.")
+@click.option("--sound", type=options.FILE, help="A sound to ask with: its words, and what else sounds.")
 @click.option("--clip", type=options.FILE, help="A short video to ask with.")
 @click.option("--like", callback=moment, metavar="ID@SECONDS", help="A moment of the library to find more of.")
 @click.option("--also", multiple=True, metavar="WORDS", help="More words that a moment must fit, as often as wanted.")

@@ -56,5 +56,7 @@ def reasons(evidence: Sequence[Evidence]) -> str:
 
 
 def _reason(evidence: Evidence) -> str:
-    words = f' "{clean(evidence.text)}"' if evidence.text else ""
+    words = clean(evidence.text or "")
+    if words:
+        words = f" {words}" if evidence.kind == "sound" else f' "{words}"'
     return f"{evidence.kind} {score(evidence.score)}{words}"

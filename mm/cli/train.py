@@ -134,6 +134,42 @@ def languages(data: Path, out: Path, as_json: bool, **given: object) -> None:
     click.echo(json.dumps({"weights": str(weights)}) if as_json else f"The weights are in {weights}, their card is beside them.")
 
 
+@command.command()
+@click.option("--esc10", type=options.FOLDER, required=True, help="Labelled sounds, with the splits train and dev.")
+@click.option("--teacher", type=options.FILE, required=True, help="YAMNet, `yamnet_spectra_in.tflite`.")
+@click.option("--captions", type=options.FOLDER, required=True, help="Captions of sounds, as text.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the results go.")
+@click.option("--tuxpaint", type=options.FOLDER, help="Pictures with their names and sounds.")
+@click.option("--films", type=options.FOLDER, multiple=True, help="Videos whose sound is mixed into others.")
+@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Of one run; the result is the mean of all runs.")
+@click.option("--takes", type=click.IntRange(0), help="Windows heard of each sound beside the sound as it is.")
+@click.option("--steps", type=click.IntRange(1), help="Of each run.")
+@options.as_json
+def sound(
+    esc10: Path,
+    teacher: Path,
+    captions: Path,
+    out: Path,
+    tuxpaint: Path | None,
+    films: tuple[Path, ...],
+    weights: Path | None,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Place YAMNet's classes in the space. Goes on where it stopped; what is not given is as shipped."""
+    require_torch()
+    from mm.spaces.registry import WEIGHTS
+    from mm.training.sound import train_sound
+    from mm.training.sound_config import SoundConfig
+
+    recipe = {name: value for name, value in given.items() if value not in (None, ())}
+    image = weights or WEIGHTS / "lite" / "image.safetensors"
+    config = SoundConfig(esc10, teacher, captions, out, tuxpaint, films, image, **recipe)  # type: ignore[arg-type]
+    path = train_sound(config, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps({"weights": str(path)}) if as_json else f"The weights are in {path}, scores and card are beside them.")
+
+
 def require_torch() -> None:
     """Raise `Unavailable` where the environment is the base, which serves but does not learn."""
     if importlib.util.find_spec("torch") is None:

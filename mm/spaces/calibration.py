@@ -8,7 +8,7 @@ and with what the question alone tells. All of it is linear in the stored vector
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +28,15 @@ class _Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Value = TypeVar("Value", bound=_Value)
+
+
 class Form(_Value):
     """Log-odds = bias + cosine c + standard z + depictable d.
 
     c is the cosine of question and evidence, z the same in standard deviations above the mean over the bank, d the
-    log-probability that the question, if it is text, asks for something that a picture can show (0 for every other question).
+    log-probability that the question, if it is text, asks for something that a picture can show, or, of sounds, that can be heard
+    (0 for every other question).
     """
 
     bias: float
@@ -70,26 +74,51 @@ class Calibration(_Value):
         return next((entry.form for entry in self.forms if entry.part == part and entry.kind == kind), None)
 
 
+class SoundScores(_Value):
+    """What was fitted of sounds, in a file of its own: it goes with the weights of the sound tower."""
+
+    sound_weights: str
+    """SHA-256 of the sound tower's weights that this was fitted to."""
+    prior: float
+    forms: tuple[PartForms, ...]
+
+    def added_to(self, calibration: Calibration) -> Calibration:
+        """The calibration with these forms where it has none."""
+        own = [entry for entry in self.forms if calibration.form(entry.part, entry.kind) is None]
+        return calibration.model_copy(update={"forms": (*calibration.forms, *own)})
+
+
 class Bank:
-    """Reference vectors. N pictures or sentences, D dimensions; those of pictures may be others than those of sentences."""
+    """Reference vectors. N pictures, sentences or sounds, D dimensions; pictures may be of another space than the other two."""
 
     def __init__(self, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
         """Raises `KeyError` when a tensor is missing."""
         self.tensors = tensors
         self.pictures = tensors["pictures"].astype(np.float32)
         self.sentences = tensors["sentences"].astype(np.float32)
+        self.sounds = tensors.get("sounds", np.zeros((0, self.sentences.shape[1]))).astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
         """Weights (D + 1,) of a logistic regression on sentence vectors: can a picture show it? The last is its bias."""
+        self.audible = tensors.get("audible", np.zeros(self.sentences.shape[1] + 1)).astype(np.float32)
+        """The same: can it be heard?"""
 
     def with_pictures(self, pictures: Vectors) -> Bank:
         """The same sentences beside other pictures, of another space."""
         return Bank({**self.tensors, "pictures": pictures})
 
+    def with_sounds_of(self, other: Bank) -> Bank:
+        """The same beside the sounds of another bank, and what it says of what can be heard."""
+        return Bank({**self.tensors, "sounds": other.sounds, "audible": other.audible})
+
 
 def read_calibration(path: Path) -> Calibration:
     """Raises `Corrupt` when the file is missing or not of this form."""
+    return _read(Calibration, path)
+
+
+def _read(shape: type[Value], path: Path) -> Value:
     try:
-        return Calibration.model_validate_json(path.read_bytes())
+        return shape.model_validate_json(path.read_bytes())
     except OSError as error:
         raise Corrupt(f"The calibration cannot be read from {path}: {error.strerror}.") from error
     except ValidationError as error:
@@ -98,10 +127,19 @@ def read_calibration(path: Path) -> Calibration:
         raise Corrupt(f"{path} is no calibration: {where}: {first['msg']}.") from error
 
 
-def read_bank(path: Path) -> Bank:
-    """Raises `Corrupt` when the file is missing or lacks a tensor."""
+def read_sound_scores(path: Path) -> SoundScores:
+    """Raises `Corrupt` when the file is missing or not of this form."""
+    return _read(SoundScores, path)
+
+
+def read_bank(*paths: Path) -> Bank:
+    """Tensors of one or more files. Raises `Corrupt` when a file is missing or a tensor lacks."""
+    tensors: dict[str, npt.NDArray[np.generic]] = {}
+    path = paths[0]
     try:
-        return Bank(load_file(path))
+        for path in paths:
+            tensors |= load_file(path)
+        return Bank(tensors)
     except (OSError, SafetensorError) as error:
         raise Corrupt(f"The reference vectors cannot be read from {path}: {error}.") from error
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""Whether a text asks for something that a picture can show."""
+"""Whether a text asks for something that a picture can show, or that can be heard."""
 
 from __future__ import annotations
 
@@ -14,4 +14,13 @@ def depictable(text: Vector, bank: Bank) -> float:
     The chance that a picture answers is this chance times the one that the picture shows it. A sum of log-odds would not do: how
     well a caption can be depicted says nothing about which picture it describes.
     """
-    return -float(np.logaddexp(0.0, -(text @ bank.depictable[:-1] + bank.depictable[-1])))
+    return _log_chance(text, bank.depictable)
+
+
+def audible(text: Vector, bank: Bank) -> float:
+    """The same that a text vector is of the sort that people describe sounds with."""
+    return _log_chance(text, bank.audible)
+
+
+def _log_chance(text: Vector, weights: Vector) -> float:
+    return -float(np.logaddexp(0.0, -(text @ weights[:-1] + weights[-1])))

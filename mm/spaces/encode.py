@@ -10,7 +10,7 @@ from mm.media.cut import cut_segments
 from mm.media.types import MediaInfo, Span
 from mm.settings import Settings
 from mm.spaces.encode_pictures import CLOSE, EVERY, decoded_longest, encode_frames, vectors_of
-from mm.spaces.encode_speech import attach, encode_speech
+from mm.spaces.encode_sound import attach, encode_sound
 from mm.spaces.evidence import EncodedEvidence, EncodedSegment, Reader
 from mm.spaces.item_name import words_of_name
 from mm.spaces.question import mean_direction
@@ -32,7 +32,7 @@ def encode_chunk(
     settings: Settings,
     progress: Progress,
 ) -> list[EncodedSegment]:
-    """Segments that tile the span, each with what is seen and said in it. Memory is bounded by the chunk's length.
+    """Segments that tile the span, each with what is seen, said and heard in it. Memory is bounded by the chunk's length.
 
     A picture is one segment of no length. Raises what the reader raises, and whatever `progress` does.
     """
@@ -40,7 +40,7 @@ def encode_chunk(
         segments = [_picture(space, reader, path, name, info)]
     elif info.kind == "audio":
         segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, [], settings.segment_seconds)]
-        attach(segments, encode_speech(space, reader, path, name, span, info.duration))
+        attach(segments, encode_sound(space, reader, path, name, span, info.duration))
     else:
         segments = _video(space, reader, path, name, info, span, settings, progress)
     progress(1.0)
@@ -61,10 +61,10 @@ def _picture(space: Space, reader: Reader, path: Path, name: str, info: MediaInf
 def _video(
     space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, settings: Settings, progress: Progress
 ) -> list[EncodedSegment]:
-    with ThreadPoolExecutor(1, thread_name_prefix="speech") as pool:
-        speech = pool.submit(encode_speech, space, reader, path, name, span, info.duration) if info.has_audio else None
+    with ThreadPoolExecutor(1, thread_name_prefix="sound") as pool:
+        sound = pool.submit(encode_sound, space, reader, path, name, span, info.duration) if info.has_audio else None
         segments = _seen(space, reader, path, name, info, span, settings, progress)
-        attach(segments, speech.result() if speech else [])
+        attach(segments, sound.result() if sound else [])
     return segments
 
 

@@ -20,7 +20,7 @@ class EncodedEvidence:
     start: float
     end: float
     text: str | None
-    """The words said, or those of the file's name."""
+    """The words said, what sounds, or the words of the file's name."""
     vector: Vector
 
 

@@ -144,11 +144,11 @@ class OpenClipSpace(Space):
         found = read_calibration(self.folder / CALIBRATION)
         if found.space != str(self.id):
             raise SpaceMismatch(f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.id}: fit it again.")
-        return found
+        return self.sound_scores.added_to(found)
 
     def _make_bank(self) -> Bank:
         if self.calibrated:
-            return read_bank(self.folder / BANK)
+            return read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
         return self.lite_bank.with_pictures(self.image.embed(whole_photographs()))
 
 

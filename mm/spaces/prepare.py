@@ -3,6 +3,7 @@
 python -m mm.spaces.prepare text CACHE
 python -m mm.spaces.prepare languages CACHE WEIGHTS
 python -m mm.spaces.prepare image CACHE WEIGHTS RUNTIME
+python -m mm.spaces.prepare sound CACHE WEIGHTS
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ def prepare_image(weights: Path, graph_cache: Path, runtime: str) -> None:
     _build_apart("image", str(graph_cache), str(weights), runtime)
 
 
+def prepare_sound(weights: Path, graph_cache: Path) -> None:
+    """The same for the graph of the sound tower."""
+    _build_apart("sound", str(graph_cache), str(weights))
+
+
 def _build_apart(*arguments: str) -> None:
     path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     subprocess.run(
@@ -48,6 +54,7 @@ def _build_apart(*arguments: str) -> None:
 def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") -> None:
     from mm.models.image import image_graph
     from mm.models.languages import language_graph
+    from mm.models.sound import sound_graph
     from mm.models.text import text_graph
     from mm.runtimes import find_runtime
 
@@ -55,6 +62,8 @@ def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") 
         text_graph(Path(graph_cache))
     elif kind == "languages":
         language_graph(Path(weights), Path(graph_cache))
+    elif kind == "sound":
+        sound_graph(Path(weights), Path(graph_cache))
     else:
         image_graph(Path(weights), Path(graph_cache), find_runtime(runtime).precision)
 

@@ -12,36 +12,39 @@ from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
 from mm.schemas import EvidenceKind, Weights
 from mm.spaces.calibration import Part
-from mm.spaces.depictable import depictable
+from mm.spaces.depictable import audible, depictable
 from mm.spaces.forms import Linear, linear, log_odds, mixed, unit
 from mm.spaces.space import Space
 from mm.spaces.types import Probe, Question, Vector, Vectors
 
-KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "name")
-SPEECH_ONLY = "A sound is compared by the words spoken in it, and by nothing else."
+KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "name")
+SPEECH_ONLY = "Nothing but speech was heard in the sound: it is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
 EQUAL: Final = Weights()
 FOREIGN = "The words were not taken for English: the tower of other languages read them."
-NOTHING_HEARD = "No speech was heard in the sound, so that it could not be asked with."
+NOTHING_HEARD = "Nothing was heard in the sound, so that it could not be asked with."
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One part of a question as vectors: what is compared with pictures, and what with words. None where it is not."""
+    """One part of a question as vectors: what is compared with pictures, with words, with sounds. None where it is not."""
 
     part: Part
     seen: Vector | None = None
     said: Vector | None = None
+    heard: Vector | None = None
     depictable: float = 0.0  # log-probability
+    audible: float = 0.0  # log-probability
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMoment:
-    """A segment as it was encoded: (dim,) of what is seen, (N, dim) of the N lines said. One of the two is there."""
+    """A segment as it was encoded: (dim,) of what is seen, rows of the lines said and of the sounds. One of them is there."""
 
     seen: Vector | None
     said: Vectors
+    heard: Vectors
 
 
 def ask(
@@ -62,8 +65,9 @@ def ask(
     probability that it is there, each text by itself, and adds nothing to any.
 
     `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
-    pictures, speech and names; a picture and a clip at pictures; a sound, by what is said in it, at speech. A stored moment is
-    asked with as the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
+    all kinds of evidence; a picture and a clip at pictures; a sound, by what is said in it, at speech, and by what else sounds in
+    it at sounds. Pictures and sounds look at each other where the space has both among the same vectors. A stored moment is asked
+    with as the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
 
     Raises `InvalidInput` when nothing is asked.
     """
@@ -72,23 +76,25 @@ def ask(
     heard: str | None = None
     asked = [_words(space, words, weights.text, notes) for words in texts]
     if picture is not None and weights.picture:
-        asked.append(_Asked("picture", space.image.embed([picture])[0], weight=weights.picture))
+        asked.append(_shown(space, "picture", space.image.embed([picture])[0], weights.picture))
     if like is not None and weights.like:
-        asked.append(
-            _Asked("clip", like.seen, weight=weights.like)
-            if like.seen is not None
-            else _Asked("sound", said=mean_direction(like.said), weight=weights.like)
-        )
+        if like.seen is not None:
+            asked.append(_shown(space, "clip", like.seen, weights.like))
+        else:
+            said, sounds = (mean_direction(rows) if len(rows) else None for rows in (like.said, like.heard))
+            asked.append(_sounded(space, said, sounds, weights.like))
     if clip and weights.clip:
-        asked.append(_Asked("clip", mean_direction(space.image.embed(clip)), weight=weights.clip))
-    if sound is None and not asked:
+        asked.append(_shown(space, "clip", mean_direction(space.image.embed(clip)), weights.clip))
+    if not asked and (sound is None or not weights.sound):
         raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip, with a weight above 0.")
     if sound is not None and weights.sound:
         lines = [line.text for line in space.speech.transcribe(sound)]
         heard = " ".join(lines) or None
-        notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
-        if lines:
-            asked.append(_Asked("sound", said=mean_direction(space.sentences.embed(lines)), weight=weights.sound))
+        sounds = space.sound.embed(sound)
+        if sounds is None:
+            notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
+        said = mean_direction(space.sentences.embed(lines)) if lines else None
+        asked.append(_sounded(space, said, sounds, weights.sound))
     against = [
         _at_even_odds(probe, space.calibration.prior)
         for words in without
@@ -107,7 +113,7 @@ def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
         notes.append(FOREIGN)
     if (most := space.text.cut_after(words)) is not None:
         notes.append(CUT.format(most))
-    return _Asked("text", seen, said, depictable(said, space.bank), weight)
+    return _Asked("text", seen, said, said, depictable(said, space.bank), audible(said, space.bank), weight)
 
 
 def _at_even_odds(probe: Probe, prior: float) -> Probe:
@@ -127,16 +133,24 @@ def mean_direction(vectors: Vectors) -> Vector:
     return unit(vectors.mean(0, dtype=np.float32))
 
 
+def _shown(space: Space, part: Part, seen: Vector, weight: float) -> _Asked:
+    return _Asked(part, seen, heard=seen if space.sounds_with_pictures else None, weight=weight)
+
+
+def _sounded(space: Space, said: Vector | None, heard: Vector | None, weight: float) -> _Asked:
+    return _Asked("sound", heard if space.sounds_with_pictures else None, said, heard, weight=weight)
+
+
 def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe | None:
     """What all parts together see in evidence of one kind; None when no part looks at it."""
     calibration = space.calibration
-    bank = space.bank.pictures if kind == "picture" else space.bank.sentences
+    bank = {"picture": space.bank.pictures, "sound": space.bank.sounds}.get(kind, space.bank.sentences)
     looks: list[tuple[Linear, float]] = []
     for one in asked:
         form = calibration.form(one.part, kind)
-        vector = one.seen if kind == "picture" else one.said
+        vector = {"picture": one.seen, "sound": one.heard}.get(kind, one.said)
         if form is not None and vector is not None:
-            looks.append((linear(form, vector, bank, one.depictable), one.weight))
+            looks.append((linear(form, vector, bank, one.audible if kind == "sound" else one.depictable), one.weight))
     if not looks:
         return None
     found = mixed(looks, calibration.prior, calibration.mixing)

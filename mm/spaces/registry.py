@@ -10,7 +10,7 @@ from mm.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from mm.runtimes.choice import Choice
 from mm.runtimes.registry import DEFAULT, find_runtime
 from mm.settings import Settings
-from mm.spaces.space import BANK, CALIBRATION, CARD, IMAGE_WEIGHTS, LANGUAGES, Space
+from mm.spaces.space import FILES, IMAGE_WEIGHTS, Space
 from mm.spaces.tuning import Chosen, chosen_runtime, tune_image
 from mm.spaces.types import SpaceId
 
@@ -40,7 +40,7 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
         raise NotFound(f"There is no space '{name}'. Spaces are: {', '.join(sorted(_SPACES))}, openclip:MODEL/PRETRAINED.")
     space_id, dim = _SPACES[name]
     folder = weights / name
-    missing = [file for file in (IMAGE_WEIGHTS, LANGUAGES, CALIBRATION, BANK, CARD) if not (folder / file).is_file()]
+    missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise Unavailable(f"The space {space_id} cannot be loaded: {folder} lacks {', '.join(missing)}.")
     graphs = settings.root / "cache" / "graphs"

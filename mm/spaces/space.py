@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mm.runtimes import find_runtime
-from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
-from mm.spaces.prepare import prepare_image, prepare_languages, prepare_text
+from mm.spaces.calibration import Bank, Calibration, SoundScores, read_bank, read_calibration, read_sound_scores
+from mm.spaces.prepare import prepare_image, prepare_languages, prepare_sound, prepare_text
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
     from mm.models.languages import RoutedTexts
+    from mm.models.sound import SoundTower
     from mm.models.speech import SpeechTower
     from mm.models.types import PictureEncoder, TextEncoder
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
+SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
+FILES = (IMAGE_WEIGHTS, LANGUAGES, CALIBRATION, BANK, CARD, SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD)
+"""What the folder of a space has."""
 
 T = TypeVar("T")
 
@@ -63,7 +67,7 @@ class Space:
         """Length of a vector."""
         self.runtime_name = runtime
         self.runtime = find_runtime(runtime).describe() + (f" ({chosen_by})" if chosen_by else "")
-        self._card = folder / CARD
+        self._cards = (folder / CARD, folder / SOUND_CARD)
 
         def text() -> TextEncoder:
             from mm.models.text import TextTower
@@ -93,10 +97,17 @@ class Space:
 
             return SpeechTower(keep=keep_speech)
 
-        self._text, self._image, self._speech = Lazy(text), Lazy(image), Lazy(speech)
+        def sound() -> SoundTower:
+            from mm.models.sound import SoundTower
+
+            weights = folder / SOUND_WEIGHTS
+            return SoundTower(weights, graph_cache, runtime, threads, lambda: prepare_sound(weights, graph_cache))
+
+        self._text, self._image, self._speech, self._sound = Lazy(text), Lazy(image), Lazy(speech), Lazy(sound)
         self._languages, self._questions = Lazy(languages), Lazy(questions)
-        self._calibration = Lazy(lambda: read_calibration(folder / CALIBRATION))
-        self._bank = Lazy(lambda: read_bank(folder / BANK))
+        self._sound_scores = Lazy(lambda: read_sound_scores(folder / SOUND_SCORES))
+        self._calibration = Lazy(lambda: self._sound_scores().added_to(read_calibration(folder / CALIBRATION)))
+        self._bank = Lazy(lambda: read_bank(folder / BANK, folder / SOUND_BANK))
 
     @property
     def text(self) -> TextEncoder:
@@ -131,6 +142,21 @@ class Space:
         return self._speech()
 
     @property
+    def sound(self) -> SoundTower:
+        """Sounds other than words said, among the vectors of `sentences`. Raises `Corrupt` when its weights cannot be read."""
+        return self._sound()
+
+    @property
+    def sounds_with_pictures(self) -> bool:
+        """Whether sounds and pictures share vectors, so that one finds the other."""
+        return self.text is self.sentences
+
+    @property
+    def sound_scores(self) -> SoundScores:
+        """What was fitted of sounds. Raises `Corrupt` when it cannot be read."""
+        return self._sound_scores()
+
+    @property
     def calibration(self) -> Calibration:
         """Raises `Corrupt` when it cannot be read."""
         return self._calibration()
@@ -153,4 +179,4 @@ class Space:
     @property
     def card(self) -> str:
         """Markdown: training data, numbers, limits."""
-        return self._card.read_text(encoding="utf-8")
+        return "\n".join(card.read_text(encoding="utf-8") for card in self._cards)

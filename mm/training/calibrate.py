@@ -22,7 +22,7 @@ from mm.training.calibrate_alike import choose_alike
 from mm.training.calibrate_config import CalibrateConfig
 from mm.training.calibrate_data import Encoder, Library, load_library
 from mm.training.calibrate_depictable import Group, fit_depictable, text_groups
-from mm.training.calibrate_forms import at_prior, fit_form, fit_mixing, logits
+from mm.training.calibrate_forms import at_prior, fit_form, fit_mixing, logits, rounded
 from mm.training.calibrate_questions import pictures_for_pictures, words_for_names, words_for_pictures, words_for_speech
 from mm.training.calibrate_report import write_report
 from mm.training.calibrate_texts import read_split
@@ -128,11 +128,6 @@ def _scores(library: Library, bank: Bank, form: Form, unanswerable: Vectors) -> 
 def _doubted(names: Form) -> Form:
     """The form of names that were made of captions, for names of files: most of those say little of what is seen."""
     return names.model_copy(update={"bias": names.bias + float(np.log(NAMES_THAT_TELL))})
-
-
-def rounded(form: Form) -> Form:
-    """Five digits: more would say nothing and change with every machine."""
-    return Form(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
 
 
 def line(point: TradeOff) -> str:

@@ -71,6 +71,11 @@ def at_prior(form: Form, seen: float, wanted: float) -> Form:
     return form.model_copy(update={"bias": form.bias + float(shift)})
 
 
+def rounded(form: Form) -> Form:
+    """Five digits: more would say nothing and change with every machine."""
+    return Form(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
+
+
 def fit_mixing(parts_QE: Sequence[Float], right_QE: Bool, prior: float) -> float:
     """How much of each part's log-odds above the prior counts where two parts look at the same evidence, by least log loss."""
     before = float(np.log(prior / (1 - prior)))

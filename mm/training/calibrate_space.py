@@ -22,10 +22,10 @@ from mm.spaces.calibration import Bank, Calibration, Form, PartForms
 from mm.spaces.depictable import depictable
 from mm.spaces.openclip_space import OpenClipSpace
 from mm.spaces.types import Vectors
-from mm.training.calibrate import OnProgress, line, rounded
+from mm.training.calibrate import OnProgress, line
 from mm.training.calibrate_alike import choose_alike
 from mm.training.calibrate_data import VIEWS, Library, Spoken, viewer
-from mm.training.calibrate_forms import at_prior, fit_form, fit_mixing, logits
+from mm.training.calibrate_forms import at_prior, fit_form, fit_mixing, logits, rounded
 from mm.training.calibrate_questions import pictures_for_pictures, words_for_pictures
 from mm.training.calibrate_report import write_report
 from mm.training.calibrate_texts import read_split

@@ -16,6 +16,9 @@ from mm.schemas import EvidenceKind
 from mm.spaces.types import Probe, Question, SpaceId
 
 SPACE = SpaceId("lite", 1)
+KINDS: tuple[EvidenceKind, ...] = ("picture", "speech", "sound", "name")
+PIECES: dict[EvidenceKind, int] = {"picture": 1, "speech": 3, "sound": 2, "name": 1}
+"""Most pieces of evidence of a segment."""
 DIM = 8
 Rng = np.random.Generator
 
@@ -56,7 +59,7 @@ def weight(rng: Rng) -> npt.NDArray[np.float32]:
     return (rng.integers(-8, 9, DIM) / 8).astype(np.float32)
 
 
-def question(rng: Rng, kinds: Sequence[EvidenceKind] = ("picture", "speech", "name"), space: SpaceId = SPACE) -> Question:
+def question(rng: Rng, kinds: Sequence[EvidenceKind] = KINDS, space: SpaceId = SPACE) -> Question:
     probes = tuple(Probe(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
     return Question(probes, space, 0.5)
 
@@ -75,9 +78,7 @@ def publish(
     item, job = add(store, seed, **changes)
     (chunk,) = store.catalog.plan_job(job.id, space, [Span(0.0, float(segments))])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
-    counts = {
-        kind: rng.integers(0, most + 1, segments) for kind, most in (pieces or {"picture": 1, "speech": 3, "name": 1}).items()
-    }
+    counts = {kind: rng.integers(0, most + 1, segments) for kind, most in (pieces or PIECES).items()}
     vectors = {kind: halves(rng, int(count.sum())) for kind, count in counts.items() if count.sum()}
     shard_id = store.shards.write(space, vectors, [])
     assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)

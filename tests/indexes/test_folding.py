@@ -89,6 +89,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Se
                     segment["picture"] = near(seen[rng.integers(7)], rng)
                 if not segment or rng.random() < 0.5:
                     segment["speech"] = near(said[rng.integers(5)], rng)
+                if rng.random() < 0.3:
+                    segment["sound"] = near(said[rng.integers(2)], rng)
                 segments.append(segment)
             put(store, f"film {number}", segments)
         searcher = Searcher(store, SPACE, store.settings)
@@ -99,7 +101,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Se
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 1 << 32),
-    kinds=st.sampled_from([("picture",), ("speech",), ("picture", "speech")]),
+    kinds=st.sampled_from([("picture",), ("speech",), ("sound",), ("picture", "speech", "sound")]),
     k=st.integers(1, 30),
     floor=st.sampled_from([0.0, 0.3, 0.7]),
     alike=st.sampled_from([0.5, ALIKE, 0.9999]),
@@ -168,6 +170,15 @@ def test_sounds_are_alike_by_what_is_said(sqlite_store: Store, searcher: Searche
         put(sqlite_store, seed, [{"speech": said}])
     put(sqlite_store, "seen too", [{"speech": said, "picture": np.eye(DIM)[1]}])
     assert sorted(len(alike) for _, alike in found(searcher, ask({"speech": said}))) == [0, 1]
+
+
+def test_what_sounds_alike_is_the_same_only_where_it_looks_the_same(sqlite_store: Store, searcher: Searcher) -> None:
+    rain, street, field = np.eye(DIM)[:3]
+    for seed in range(2):
+        put(sqlite_store, seed, [{"sound": rain}])
+    for seed in range(2, 5):
+        put(sqlite_store, seed, [{"sound": rain, "picture": street if seed < 4 else field}])
+    assert sorted(len(alike) for _, alike in found(searcher, ask({"sound": rain}))) == [0, 0, 0, 1]
 
 
 def test_names_alone_make_nothing_alike(sqlite_store: Store, searcher: Searcher) -> None:

@@ -94,8 +94,8 @@ FILTERS = st.builds(
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 1 << 32),
-    kinds=st.sets(st.sampled_from(["picture", "speech", "name"])).map(sorted),
-    against=st.lists(st.sampled_from(["picture", "speech", "name"]), max_size=3),
+    kinds=st.sets(st.sampled_from(["picture", "speech", "sound", "name"])).map(sorted),
+    against=st.lists(st.sampled_from(["picture", "speech", "sound", "name"]), max_size=3),
     k=st.integers(1, 40),
     floor=st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]),
     filters=st.just(ALL) | FILTERS,

@@ -16,6 +16,7 @@ from mm.media.types import SPEECH_RATE, Span, Waveform
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode import EncodedSegment, encode_chunk, encode_item_name
+from tests.sounds import bell, silence, siren
 from tests.spaces.fakes import FILE, FakeReader, info, plain
 
 RED, GREEN = plain(220, 20, 20), plain(20, 160, 20)
@@ -74,6 +75,35 @@ def test_a_sound_is_cut_into_segments_with_its_words(space: Space, recording: Wa
     assert segments[0].start == 0
     assert segments[-1].end == 10
     assert {e.kind for segment in segments for e in segment.evidence} == {"speech"}
+
+
+def test_what_sounds_is_found_where_it_does_and_speech_is_no_sound(space: Space, recording: Waveform) -> None:
+    heard = np.concatenate([silence(10), siren(10), recording[: 10 * SPEECH_RATE]])
+    reader = FakeReader([(Span(0, 30), RED)], heard)
+    for kind in ("video", "audio"):
+        segments = encode(space, reader, kind, Span(0, 30), 30, sound=True)
+        sounds = [one for segment in segments for one in segment.evidence if one.kind == "sound"]
+        assert sounds
+        assert all(one.end > 10 and one.start < 20 for one in sounds)
+        assert any("siren" in (one.text or "") for one in sounds)
+        assert all(one.kind != "sound" for segment in segments if segment.end <= 10 for one in segment.evidence)
+        siren_vector = space.sound.embed(siren(10))
+        assert siren_vector is not None
+        assert max(float(one.vector @ siren_vector) for one in sounds) > 0.9
+        for segment in segments:
+            for one in segment.evidence:
+                assert one.end > segment.start
+                assert one.start < segment.end
+
+
+def test_chunks_hear_the_same_as_the_whole(space: Space) -> None:
+    """A chunk's windows tile the chunk: what lies in one is in no other."""
+    reader = FakeReader(sound=np.concatenate([siren(8), bell(8)]))
+    halves = [encode(space, reader, "audio", Span(start, start + 8), 16, sound=True) for start in (0, 8)]
+    times = [(one.start, one.end) for half in halves for segment in half for one in segment.evidence if one.kind == "sound"]
+    assert times[0][0] == 0
+    assert times[-1][1] == 16
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(times))
 
 
 def test_a_picture_is_one_segment_of_no_length(space: Space) -> None:

@@ -81,11 +81,11 @@ def test_words_look_at_pictures_by_one_tower_and_at_words_by_another(
     lite = {probe.kind: probe for probe in ask(space, text="a red dog").probes}
     assert np.array_equal(probes["picture"].direction, large.text.embed(["a red dog"])[0])
     assert probes["picture"].weight.shape == (24,)
-    for kind in ("speech", "name"):
+    for kind in ("speech", "sound", "name"):
         np.testing.assert_allclose(probes[kind].weight, lite[kind].weight, atol=1e-5)
         assert probes[kind].bias == pytest.approx(lite[kind].bias, abs=1e-4)
     both = ask(large, text="a red dog", picture=PICTURE, clip=[PICTURE, PICTURE])
-    assert [probe.weight.shape for probe in both.probes] == [(24,), (384,), (384,)]
+    assert [probe.weight.shape for probe in both.probes] == [(24,), (384,), (384,), (384,)]
     assert large.sentences.dim == 384
     assert large.dim == 24
 
@@ -163,7 +163,8 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         _ = load(folders["plain"], settings).calibration
     (large.folder / "calibration.json").write_text(fitted.model_dump_json())
     large = load(folders["plain"], settings)
-    assert large.calibration == fitted
+    assert large.calibration == space.sound_scores.added_to(fitted)
+    assert {entry.kind for entry in large.calibration.forms} == {"picture", "sound"}
     assert large.notes == ()
     with pytest.raises(Corrupt, match="bank"):
         _ = large.bank

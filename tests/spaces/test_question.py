@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,9 +14,12 @@ from mm.media.types import SPEECH_RATE
 from mm.schemas import Weights
 from mm.spaces import Question, Space
 from mm.spaces.calibration import Form
-from mm.spaces.depictable import depictable
+from mm.spaces.depictable import audible, depictable
 from mm.spaces.forms import linear, mixed, unit
 from mm.spaces.question import NOTHING_HEARD, StoredMoment, ask
+from mm.spaces.registry import WEIGHTS
+from mm.spaces.space import SOUND_WEIGHTS
+from tests.sounds import bell, noise, siren
 from tests.spaces.fakes import plain
 
 
@@ -24,10 +29,11 @@ def chances(question: Question, kind: str, vectors: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def test_words_look_at_everything_and_pictures_at_pictures(space: Space) -> None:
-    assert {probe.kind for probe in ask(space, text="a dog").probes} == {"picture", "speech", "name"}
-    assert {probe.kind for probe in ask(space, picture=plain(200, 30, 30)).probes} == {"picture"}
-    assert {probe.kind for probe in ask(space, clip=[plain(200, 30, 30), plain(0, 0, 9)]).probes} == {"picture"}
+def test_words_look_at_everything_and_pictures_and_sounds_at_each_other(space: Space) -> None:
+    assert {probe.kind for probe in ask(space, text="a dog").probes} == {"picture", "speech", "sound", "name"}
+    assert {probe.kind for probe in ask(space, picture=plain(200, 30, 30)).probes} == {"picture", "sound"}
+    assert {probe.kind for probe in ask(space, clip=[plain(200, 30, 30), plain(0, 0, 9)]).probes} == {"picture", "sound"}
+    assert {probe.kind for probe in ask(space, sound=siren(2)).probes} == {"picture", "sound"}
 
 
 def test_every_probe_has_a_unit_direction_along_its_weight(space: Space) -> None:
@@ -82,7 +88,53 @@ def test_parts_add_up_to_their_mixed_sum(space: Space) -> None:
     np.testing.assert_allclose(c.logits(vectors), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_sound_without_speech_asks_nothing_and_says_so(space: Space) -> None:
+@pytest.mark.parametrize(("text", "answer"), [("a siren", 0), ("a bell rings", 1), ("white noise", 2)])
+def test_words_find_what_sounds_and_nothing_else(space: Space, text: str, answer: int) -> None:
+    vectors = np.stack([vector for make in (siren, bell, noise) if (vector := space.sound.embed(make(4))) is not None])
+    found = chances(ask(space, text=text), "sound", vectors)
+    assert found[answer] > 0.5
+    assert (np.delete(found, answer) < space.calibration.floor).all()
+
+
+@pytest.mark.parametrize("text", ["quarterly tax return", "integral of x squared", "asdf jkl; qwer uiop"])
+def test_no_sound_answers_what_cannot_be_heard(space: Space, text: str) -> None:
+    assert (chances(ask(space, text=text), "sound", space.bank.sounds) < space.calibration.floor).all()
+
+
+@pytest.mark.parametrize(("heard", "unheard"), [("thunder", "loyalty"), ("applause", "opportunity cost"), ("a siren", "why not")])
+def test_what_can_be_heard_is_told_from_what_cannot(space: Space, heard: str, unheard: str) -> None:
+    can, cannot = (audible(space.text.embed([text])[0], space.bank) for text in (heard, unheard))
+    assert cannot < np.log(0.2) < np.log(0.5) < can <= 0
+
+
+def test_a_sound_finds_those_like_it(space: Space) -> None:
+    vectors = np.stack([vector for make in (siren, bell, noise) if (vector := space.sound.embed(make(4))) is not None])
+    question = ask(space, sound=bell(6, seed=3))
+    assert (question.heard, question.notes) == (None, ())
+    found = chances(question, "sound", vectors)
+    assert found[1] > 0.5
+    assert (found[[0, 2]] < space.calibration.floor).all()
+
+
+def test_a_stored_sound_is_asked_with_as_the_sound_it_is(space: Space) -> None:
+    heard = space.sound.embed(siren(3))
+    assert heard is not None
+    none = np.zeros((0, space.dim), np.float32)
+    ours, theirs = ask(space, like=StoredMoment(None, none, heard[None])), ask(space, sound=siren(3))
+    for one, other in zip(ours.probes, theirs.probes, strict=True):
+        assert one.kind == other.kind
+        np.testing.assert_allclose(one.weight, other.weight, atol=1e-3)
+
+
+def test_scores_of_sounds_belong_to_the_weights_that_ship(space: Space) -> None:
+    digest = hashlib.sha256((WEIGHTS / "lite" / SOUND_WEIGHTS).read_bytes()).hexdigest()
+    assert space.sound_scores.sound_weights == digest
+    assert {(entry.part, entry.kind) for entry in space.calibration.forms} >= {
+        (entry.part, entry.kind) for entry in space.sound_scores.forms
+    }
+
+
+def test_silence_asks_nothing_and_says_so(space: Space) -> None:
     question = ask(space, sound=np.zeros(SPEECH_RATE, np.float32))
     assert question.probes == ()
     assert question.heard is None

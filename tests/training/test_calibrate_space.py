@@ -39,7 +39,12 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
     question = ask(space, text="a red wall", picture=None)
     assert question.notes == ()
     assert 0 < question.floor < 1
-    assert [(probe.kind, len(probe.weight)) for probe in question.probes] == [("picture", 24), ("speech", 384), ("name", 384)]
+    assert {probe.kind: len(probe.weight) for probe in question.probes} == {
+        "picture": 24,
+        "speech": 384,
+        "sound": 384,
+        "name": 384,
+    }
     assert space.bank.pictures.shape == (12, 24)
     assert "fitted" in space.card
     lite = load_space("lite", Settings(home=home, threads=1)).calibration

@@ -20,7 +20,7 @@ from workers.shards import read_segments, write_segments
 SPACE = SpaceId("lite", 1)
 DIM = 384
 
-kinds = st.lists(st.sampled_from(["picture", "speech", "name"]), max_size=4)
+kinds = st.lists(st.sampled_from(["picture", "speech", "sound", "name"]), max_size=4)
 chunks = st.lists(st.lists(st.tuples(st.integers(0, 2), kinds), max_size=4), min_size=1, max_size=4)
 
 

@@ -34,12 +34,12 @@ export const Score = ({ score }) => html`
   <p class="score" title="How likely it is that this moment answers, all evidence together">
     <span class="track" aria-hidden="true"><span style=${{ width: `${100 * score}%` }}></span></span>${percent(score)}</p>`;
 
-const WORDS = { picture: "seen", speech: "said", name: "called" };
+const WORDS = { picture: "seen", speech: "said", sound: "heard", name: "called" };
 
 /** `exact` tells of each piece how much it says by itself. */
 export const Why = ({ evidence, exact = false }) => html`
   <ul class="why">
     ${evidence.map((piece) => html`
       <li key=${piece.kind} class=${piece.kind} title=${`${percent(piece.score)} by itself`}>
-        <span class="tag">${WORDS[piece.kind]}</span>${piece.text && html` <q>${piece.text}</q>`}${exact && html` <small>${percent(piece.score)}</small>`}</li>`)}
+        <span class="tag">${WORDS[piece.kind]}</span>${piece.text && (piece.kind === "sound" ? ` ${piece.text}` : html` <q>${piece.text}</q>`)}${exact && html` <small>${percent(piece.score)}</small>`}</li>`)}
   </ul>`;

@@ -42,7 +42,7 @@ export function Timeline({ item, hits, now = null, chosen = null, onHit, onSeek 
 /** What is there, above the mouse. */
 function Glimpse({ item, time, hit, left }) {
   const step = hit ? glance(hit) : Math.floor(time / Math.max(1, item.duration / 40)) * Math.max(1, item.duration / 40); // few pictures
-  const words = hit && carrying(hit.evidence).find((piece) => piece.text)?.text;
+  const words = hit && carrying(hit.evidence).find((piece) => piece.text && piece.kind !== "sound")?.text;
   return html`
     <span class="glimpse" style=${{ "--at": left }}>
       ${item.kind === "video" && html`<img src=${thumbnail(item, Math.min(step, item.duration), 320)} alt="" />`}

@@ -1,0 +1,250 @@
+"""The sound tower from folders of sounds to weights, scores and card; stopped, killed, and strictly."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from mm.cli.train import command
+from mm.errors import InvalidInput
+from mm.media import MediaReader
+from mm.models.sound import SoundTower
+from mm.models.sound_weights import read_weights
+from mm.settings import Settings
+from mm.spaces import Space, load_space
+from mm.spaces.calibration import read_bank, read_sound_scores
+from mm.spaces.registry import WEIGHTS
+from mm.training import esc10_evaluate, sound_scores, tuxpaint_evaluate
+from mm.training.sound import folds, train_sound
+from mm.training.sound_config import SoundConfig
+from mm.training.sound_data import load_sounds
+from mm.training.sound_heard import hear
+from mm.training.sound_run import heard
+from mm.training.sound_teacher import read_teacher, teacher_network
+from tests.training import sound_material as material
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SHIPPED = ("sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md")
+
+
+class Stopped(Exception):
+    """Raised to end a run where a test wants it ended."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_noise() -> Iterator[None]:
+    """Of lines of letters and signs few suffice here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sound_scores, "NOISE", 60)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sets")
+    material.write_teacher(folder / "yamnet.tflite")
+    material.write_names(folder / "names.txt")
+    material.write_esc10(folder / "esc10")
+    material.write_tuxpaint(folder / "tuxpaint")
+    material.write_films(folder / "films")
+    material.write_captions(folder / "captions")
+    material.write_texts(folder / "texts")
+    return folder
+
+
+def config_for(sets: Path, out: Path) -> SoundConfig:
+    """A recipe that takes seconds."""
+    return SoundConfig(
+        sets / "esc10",
+        sets / "yamnet.tflite",
+        sets / "captions",
+        out,
+        sets / "tuxpaint",
+        (sets / "films",),
+        WEIGHTS / "lite" / "image.safetensors",
+        sets / "names.txt",
+        sets / "texts",
+        seeds=(0, 7),
+        takes=1,
+        steps=4,
+        batch=6,
+        save_every=2,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SoundConfig, list[str]]:
+    """One run from start to end, and what it told."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    config, told = config_for(sets, tmp_path_factory.mktemp("sound")), list[str]()
+    assert train_sound(config, told.append) == config.out / "sound.safetensors"
+    torch.set_num_threads(threads)
+    return config, told
+
+
+def taken_up(finished: SoundConfig, out: Path) -> SoundConfig:
+    """The same recipe in a folder that knows the sounds and their vectors, and nothing of runs."""
+    shutil.copytree(finished.out / "vectors", out / "vectors")
+    shutil.copy(finished.out / "sounds.npz", out)
+    return replace(finished, out=out)
+
+
+def assert_same(one: Path, other: Path) -> None:
+    for name in SHIPPED:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_every_run_is_told_and_the_card_has_their_numbers(finished: tuple[SoundConfig, list[str]]) -> None:
+    config, told = finished
+    runs = [line.partition(",")[0] for line in told if ", step 4 of 4" in line]
+    left_out = ["church_bell-rain", "fire_siren"]
+    assert runs == ["run-0", "run-7", *(f"run-{seed}-without-{labels}" for seed in (0, 7) for labels in left_out)]
+    card = (config.out / "SOUND.md").read_text()
+    assert "- steps: 4" in card
+    assert card.count("| seed 7 |") == 2
+    assert str(config.out) not in card  # a card is for others
+
+
+def test_scores_go_with_the_weights(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+    config, _ = finished
+    scores, bank = read_sound_scores(config.out / "sound.json"), read_bank(WEIGHTS / "lite" / "bank.safetensors")
+    assert {(entry.part, entry.kind) for entry in scores.forms} == {
+        ("text", "sound"), ("sound", "sound"), ("sound", "picture"), ("picture", "sound"), ("clip", "sound"),
+    }  # fmt: skip
+    bank = read_bank(WEIGHTS / "lite" / "bank.safetensors", config.out / "sound_bank.safetensors")
+    np.testing.assert_allclose(np.linalg.norm(bank.sounds, axis=1), 1, atol=2e-3)
+    assert bank.audible.shape == (385,)
+
+
+def test_a_stopped_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+    config = taken_up(finished[0], tmp_path)
+    for line in ("take 1", "run-0, step 2", "run-7, step 4", "run-7-without-fire_siren, step 2"):
+        with pytest.raises(Stopped):
+            train_sound(config, stop_at(line))
+    again: list[str] = []
+    train_sound(config, again.append)
+    assert not any("take" in line or "run-0, " in line for line in again)
+    assert_same(config.out, finished[0].out)
+
+
+def test_a_killed_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, list[str]], sets: Path, tmp_path: Path) -> None:
+    config = taken_up(finished[0], tmp_path)
+    code = (
+        "import sys, torch; torch.set_num_threads(1); from pathlib import Path; from mm.training.sound import train_sound; "
+        "from tests.training.test_sound import config_for; "
+        "train_sound(config_for(Path(sys.argv[1]), Path(sys.argv[2])), lambda line: print(line, flush=True))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(sets), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "step 2" in line:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    train_sound(config, lambda line: None)
+    assert_same(config.out, finished[0].out)
+
+
+def stop_at(line: str) -> Callable[[str], None]:
+    def on_progress(told: str) -> None:
+        if line in told:
+            raise Stopped
+
+    return on_progress
+
+
+def test_a_folder_of_another_recipe_is_refused(finished: tuple[SoundConfig, list[str]]) -> None:
+    with pytest.raises(InvalidInput, match="another recipe"):
+        train_sound(replace(finished[0], anchor=1.0), lambda line: None)
+
+
+def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+    config, _ = finished
+    sounds, weights = load_sounds(config), read_weights(config.out / "sound.safetensors")
+    teacher = teacher_network(config.teacher, len(material.NAMES))
+    ours = hear(config, sounds, teacher, lambda line: None).vectors(weights["vectors"], len(sounds.label))
+    tower = SoundTower(config.out / "sound.safetensors", tmp_path, threads=1)
+    assert tower.names[-1] == "rain"  # what is in brackets is not said
+    for index in (0, 4, 9):
+        served = tower.embed(sounds.waveform(index), speech=True)
+        assert served is not None
+        assert float(served @ ours[index]) > 0.995  # weights are rounded to 8 bits once more
+
+
+def test_what_is_left_out_is_not_heard(finished: tuple[SoundConfig, list[str]]) -> None:
+    sounds = load_sounds(finished[0])
+    for fold in folds(sounds.labels):
+        rows = heard(sounds, fold)
+        assert not sounds.dev[rows].any()
+        assert not {sounds.labels[label] for label in sounds.label[rows]} & set(fold)
+    assert sorted(label for fold in folds(sounds.labels) for label in fold) == sounds.labels
+    assert len(heard(sounds, ())) == 9 + 2  # of Tux Paint, two of train have a sound
+    with pytest.raises(InvalidInput, match="no label 'dog'"):
+        heard(sounds, ("dog",))
+
+
+def test_a_file_that_is_no_teacher_is_refused(sets: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.tflite"
+    for content in (b"", b"nonsense TFL3 and more", (sets / "yamnet.tflite").read_bytes()[:5000]):
+        other.write_bytes(content)
+        with pytest.raises(InvalidInput, match=r"other\.tflite"):
+            read_teacher(other)
+    with pytest.raises(InvalidInput, match="8 classes, the list of names 9"):
+        teacher_network(sets / "yamnet.tflite", 9)
+
+
+def test_sets_that_cannot_be_read_are_named(sets: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="manifest"):
+        train_sound(replace(config_for(sets, tmp_path), esc10=tmp_path), lambda line: None)
+    with pytest.raises(InvalidInput, match="image tower"):
+        replace(config_for(sets, tmp_path), image_weights=None)
+    with pytest.raises(InvalidInput, match="seed"):
+        replace(config_for(sets, tmp_path), seeds=(1, 1))
+
+
+@pytest.fixture(scope="module")
+def shipped(finished: tuple[SoundConfig, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """The space as it ships, with the graphs that training built."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(finished[0].out / "vectors" / "graphs", home / "cache" / "graphs")
+    return load_space("lite", Settings(home=home, threads=1))
+
+
+def test_the_numbers_of_a_card_are_one_command(shipped: Space, sets: Path) -> None:
+    with MediaReader() as reader:
+        told = esc10_evaluate.report(shipped, reader, sets / "esc10")
+        shown = tuxpaint_evaluate.report(shipped, reader, sets / "tuxpaint")
+        with pytest.raises(InvalidInput, match="split 'none'"):
+            esc10_evaluate.report(shipped, reader, sets / "esc10", "none")
+    assert told.of.startswith("Accuracy on 6 sounds of dev, 3 labels")
+    assert told.measures[0].found.value >= 5 / 6  # sirens, bells and noise
+    found = {measure.name: measure.found for measure in shown.measures}
+    assert found["sound to picture R@1, by chance"].value == pytest.approx(1 / 3)
+    assert found["name to sound R@1"].value >= 2 / 3
+    assert found["effects that are evidence of a sound"].value == 1
+
+
+def test_the_command_trains(sets: Path, finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+    config = taken_up(finished[0], tmp_path)
+    options = [f"--{name}={sets / name}" for name in ("esc10", "captions", "tuxpaint", "films")]
+    ended = CliRunner().invoke(
+        command,
+        ["sound", *options, f"--teacher={sets / 'yamnet.tflite'}", f"--out={config.out}", "--steps=1", "--takes=0"],
+    )
+    assert isinstance(ended.exception, InvalidInput)  # the list of names is YAMNet's, this teacher is not
+    assert "8 classes, the list of names 521" in str(ended.exception)
