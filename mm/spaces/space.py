@@ -149,7 +149,7 @@ class Space:
     @property
     def sounds_with_pictures(self) -> bool:
         """Whether sounds and pictures share vectors, so that one finds the other."""
-        return self.text is self.sentences
+        return self.text is self.questions
 
     @property
     def sound_scores(self) -> SoundScores:

@@ -167,7 +167,7 @@ def test_what_a_question_is_without_changes_nothing_that_it_looks_for(space: Spa
 
 def test_a_moment_in_which_only_something_is_said_is_asked_with_by_it(space: Space) -> None:
     said = space.sentences.embed(["the meeting was moved to Thursday", "a dog runs over the grass"])
-    question = ask(space, like=StoredMoment(None, said[:1]))
+    question = ask(space, like=StoredMoment(None, said[:1], said[:0]))
     assert [probe.kind for probe in question.probes] == ["speech"]
     found = chances(question, "speech", said)
     assert found[0] > 0.5 > found[1]
