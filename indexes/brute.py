@@ -73,7 +73,8 @@ def every_moment(store: Store, question: Question, filters: Filters, floor: floa
 
 
 def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
-    """What is compared of the best segment of a moment: what is seen, and what it is found by unless that is its name."""
+    """What is compared of the best segment of a moment, which is what is seen and what it is found by unless that is its name; and
+    what others may be compared with."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
 
@@ -82,7 +83,7 @@ def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
         assert segment is not None
         found: dict[EvidenceKind, npt.NDArray[np.float64]] = {}
         compared: set[EvidenceKind] = {"picture", hit.evidence[0].kind}
-        for kind in compared:
+        for kind in compared | {probe.kind for probe in question.probes}:
             weight = next((probe.weight for probe in question.probes if probe.kind == kind), None)
             rows = [
                 vectors(piece.shard_id)[piece.kind][piece.row].astype(np.float64)
