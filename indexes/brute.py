@@ -73,8 +73,8 @@ def every_moment(store: Store, question: Question, filters: Filters, floor: floa
 
 
 def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
-    """What is compared of the best segment of a moment, which is what is seen and what it is found by unless that is its name; and
-    what others may be compared with."""
+    """What is compared of the best segment of a moment, what is seen and what it is found by unless that is its name; and what
+    others may be compared with."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
 

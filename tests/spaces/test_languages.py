@@ -99,7 +99,7 @@ def test_weights_that_are_none_are_corrupt(tmp_path: Path, broken: bytes) -> Non
         "sound.safetensors",
         "sound_bank.safetensors",
     ):  # not read before the question is
-        (tmp_path / "lite" / name).write_bytes(b"")
+        (tmp_path / "lite" / f"{name}.safetensors").write_bytes(b"")
     (tmp_path / "lite" / "languages.safetensors").write_bytes(broken)
     space = load_space("lite", Settings(home=tmp_path), tmp_path)
     with pytest.raises(Corrupt, match=r"languages\.safetensors"):
