@@ -13,15 +13,22 @@ _MAX_SCALE = 100.0
 
 
 class Contrast(nn.Module):
-    """Symmetric in-batch contrast with a learnt scale (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
+    """Symmetric in-batch contrast with a learnt scale (CLIP, Radford et al. 2021, arXiv:2103.00020).
 
-    def __init__(self, scale: float = 20.0) -> None:
+    Captions of two pictures that say nearly the same, by a cosine above `tolerance`, do not count as each other's negatives.
+    """
+
+    def __init__(self, tolerance: float = 1.0, scale: float = 20.0) -> None:
         super().__init__()
+        self.tolerance = tolerance
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def forward(self, pictures_ND: Tensor, captions_ND: Tensor) -> Tensor:
         """Mean cross-entropy of pictures against captions and captions against pictures."""
         logits_NN = self.scale() * pictures_ND @ captions_ND.T
+        if self.tolerance < 1:
+            alike_NN = captions_ND @ captions_ND.T > self.tolerance
+            logits_NN = logits_NN.masked_fill(alike_NN.fill_diagonal_(False), -torch.inf)
         labels_N = torch.arange(len(logits_NN), device=logits_NN.device)
         return (functional.cross_entropy(logits_NN, labels_N) + functional.cross_entropy(logits_NN.T, labels_N)) / 2
 
@@ -35,6 +42,12 @@ def divergence(logits_NK: Tensor, teacher_NK: Tensor) -> Tensor:
     On class logits it is learning without forgetting (Li & Hoiem 2016, arXiv:1606.09282).
     """
     return functional.kl_div(logits_NK.log_softmax(1), teacher_NK.log_softmax(1), reduction="batchmean", log_target=True)
+
+
+def ranking_divergence(pictures_ND: Tensor, teacher_ND: Tensor, captions_SD: Tensor, scale: float) -> Tensor:
+    """Divergence of the teacher's rankings from ours: of captions for each picture, and of pictures for each caption."""
+    ours_NS, theirs_NS = (scale * vectors_ND @ captions_SD.T for vectors_ND in (pictures_ND, teacher_ND))
+    return divergence(ours_NS, theirs_NS) + divergence(ours_NS.T, theirs_NS.T)
 
 
 def gathered(rows_ND: Tensor) -> Tensor:

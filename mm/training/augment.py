@@ -44,6 +44,14 @@ def draw_captions(vectors_NTD: Tensor, random: torch.Generator) -> Tensor:
     return functional.normalize(blend_ND, dim=1)
 
 
+def disturb(vectors_ND: Tensor, length: float, random: torch.Generator) -> Tensor:
+    """Unit vectors that lie near the given ones: each had a random vector of about this length added."""
+    if length == 0:
+        return vectors_ND
+    noise_ND = torch.randn(vectors_ND.shape, generator=random, device=random.device) * (length / vectors_ND.shape[1] ** 0.5)
+    return functional.normalize(vectors_ND + noise_ND, dim=1)
+
+
 def mix(pixels_NCHW: Tensor, vectors_ND: Tensor, alpha: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """Mixup (Zhang et al. 2018, arXiv:1710.09412): each picture blended with another, and their captions' vectors alike."""
     if alpha == 0:

@@ -22,22 +22,37 @@ from safetensors.numpy import load_file
 from mm.cli.train import command
 from mm.errors import Corrupt, InvalidInput
 from mm.training.align import align
-from mm.training.align_config import AlignConfig
+from mm.training.align_config import AlignConfig, Teacher
 from mm.training.align_evaluate import evaluate
 from mm.training.align_losses import Contrast
 
-PHASES = ["trunk, epoch 1", "run-0, epoch 2", "run-0, epoch 3", "run-7, epoch 2", "run-7, epoch 3"]
+TEACHERS = (Teacher("plain", 0), Teacher("odd", 1, 0.5, drop_path=0.2, text_noise=0.3, tolerance=0.75, unlabeled=True))
+PHASES = [
+    "teacher-plain, epoch 1 of 1",
+    "teacher-odd, epoch 1 of 1",
+    "student-0, epoch 1 of 2",
+    "student-0, epoch 2 of 2",
+    "student-7, epoch 1 of 2",
+    "student-7, epoch 2 of 2",
+]
 
 
 class Stopped(Exception):
     """Raised to end a run where a test wants it ended."""
 
 
+def recipe(data: Path, out: Path) -> AlignConfig:
+    """One that takes seconds: two teachers of one epoch, two students of two. The pictures of dev are taken as unlabeled too."""
+    return AlignConfig(
+        data, out, data / "images", TEACHERS, (0, 7), 1, 2, 2, batch=6, size=48, served=64, stored=48, bank=5, save_every=1
+    )
+
+
 def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
-    """A recipe that takes seconds: two runs of three epochs, of which they share one."""
+    """The recipe, in a folder that has the classes' vectors already."""
     (out / "vectors").mkdir(parents=True)
     shutil.copy(class_vectors, out / "vectors")
-    return AlignConfig(data, out, seeds=(0, 7), epochs=3, shared=1, batch=6, size=48, served=64, stored=48, save_every=1)
+    return recipe(data, out)
 
 
 def stop_at(count: int) -> Callable[[int, int, str], None]:
@@ -71,7 +86,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 def test_every_epoch_is_told(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
     _, told = finished
-    assert [(done, total) for done, total, _ in told] == [(n, 5) for n in range(1, 6)]
+    assert [(done, total) for done, total, _ in told] == [(n, 6) for n in range(1, 7)]
     assert all(line.startswith(phase) for (_, _, line), phase in zip(told, PHASES, strict=True))
 
 
@@ -82,7 +97,7 @@ def test_the_card_says_what_the_shipped_file_does(
     card = (config.out / "CARD.md").read_text()
     found = evaluate(config.out / "image.safetensors", config.data, tmp_path)
     assert found.table() in card
-    assert "- epochs: 3" in card
+    assert "- student_epochs: 2" in card
     assert str(config.out) not in card  # a card is for others
 
 
@@ -104,10 +119,11 @@ def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int
     assert weights["head.weight"].dtype == np.float16
     assert weights["stem.norm.bias"].dtype == np.float32
     assert (config.out / "image.safetensors").stat().st_size < 15_000_000
-    states = [torch.load(config.out / f"{name}.pt", weights_only=True)["average"] for name in ("trunk", "run-0", "run-7")]
-    trunk, first, second = (state["head.weight"] for state in states)
-    assert not torch.equal(trunk, first)
-    assert not torch.equal(first, second)  # they did part
+    names = ("teacher-plain", "student-0", "student-7")
+    states = [torch.load(config.out / f"{name}.pt", weights_only=True)["average"] for name in names]
+    start, first, second = (state["head.weight"] for state in states)
+    assert not torch.equal(start, first)
+    assert not torch.equal(first, second)  # they saw the same views in another order
     np.testing.assert_allclose(weights["head.weight"], ((first + second) / 2).numpy(), atol=1e-3)
 
 
@@ -116,7 +132,7 @@ def test_a_stopped_run_ends_the_same(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    for stop in (1, 4):  # where the runs part, and within the second
+    for stop in (1, 5):  # where a teacher is done, and within a student
         with pytest.raises(Stopped):
             align(config, stop_at(stop))
         assert not (config.out / "image.safetensors").exists()
@@ -131,9 +147,9 @@ def test_what_was_not_saved_is_done_again(
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), save_every=2)
     told: list[str] = []
     with pytest.raises(Stopped):
-        align(replace(config, save_every=100), stop_at(4))
+        align(replace(config, save_every=100), stop_at(5))
     align(config, lambda _done, _total, line: told.append(line))
-    assert [line.split(":")[0] for line in told] == ["run-7, epoch 2 of 3", "run-7, epoch 3 of 3"]
+    assert [line.split(":")[0] for line in told] == ["student-7, epoch 1 of 2", "student-7, epoch 2 of 2"]
     assert_same_weights(config.out, finished[0].out)
 
 
@@ -141,9 +157,9 @@ def test_a_killed_process_ends_the_same(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    killed = subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "2"], env=environment(), check=False)
+    killed = subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "4"], env=environment(), check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert (config.out / "run-0.pt").exists()
+    assert (config.out / "student-0.pt").exists()
     subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "0"], env=environment(), check=True)
     assert_same_weights(config.out, finished[0].out)
 
@@ -165,7 +181,8 @@ def together(arguments: list[str]) -> None:
 def test_two_processes_train_together(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
     together([*PROGRAM, str(captioned_folder), str(config.out), "0"])
-    files = {"CARD.md", "image.safetensors", "run-0.pt", "run-7.pt", "trunk.pt", "vectors"}
+    states = {"teacher-plain.pt", "teacher-odd.pt", "student-0.pt", "student-7.pt"}
+    files = {"CARD.md", "image.safetensors", "vectors"} | states
     assert {path.name for path in config.out.iterdir()} == files
 
 
@@ -186,14 +203,20 @@ def test_the_state_of_another_recipe_is_refused(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path
 ) -> None:
     config = replace(finished[0], rate=0.5)
-    with pytest.raises(InvalidInput, match=r"trunk\.pt belongs to another recipe"):
+    with pytest.raises(InvalidInput, match=r"teacher-plain\.pt belongs to another recipe"):
         align(config, lambda *_: None)
 
 
 def test_a_state_that_is_none_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    (config.out / "trunk.pt").write_bytes(b"no state")
-    with pytest.raises(Corrupt, match=r"trunk\.pt"):
+    (config.out / "teacher-plain.pt").write_bytes(b"no state")
+    with pytest.raises(Corrupt, match=r"teacher-plain\.pt"):
+        align(config, lambda *_: None)
+
+
+def test_a_folder_without_pictures_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+    config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), unlabeled=tmp_path)
+    with pytest.raises(InvalidInput, match="has no pictures"):
         align(config, lambda *_: None)
 
 
@@ -208,8 +231,8 @@ def test_a_batch_larger_than_the_data_is_refused(captioned_folder: Path, class_v
     [
         ({"seeds": ()}, "seed of its own"),
         ({"seeds": (1, 1)}, "seed of its own"),
-        ({"shared": 40}, "cannot be shared"),
-        ({"shared": -1}, "cannot be shared"),
+        ({"teachers": ()}, "name of its own"),
+        ({"teachers": (Teacher("one", 0), Teacher("one", 1))}, "name of its own"),
     ],
 )
 def test_a_recipe_that_means_nothing_is_refused(change: dict[str, object], complaint: str) -> None:
@@ -235,11 +258,10 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from mm.training.align import align
-from mm.training.align_config import AlignConfig
+from tests.training.test_align import recipe
 torch.set_num_threads(1)
 data, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-config = AlignConfig(data, out, seeds=(0, 7), epochs=3, shared=1, batch=6, size=48, served=64, stored=48, save_every=1)
-align(config, lambda done, total, line: os.kill(os.getpid(), signal.SIGKILL) if done == last else None)
+align(recipe(data, out), lambda done, total, line: os.kill(os.getpid(), signal.SIGKILL) if done == last else None)
 """,
 ]
 
