@@ -39,7 +39,7 @@ class ConvNorm(nn.Module):
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, groups=groups, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(channels_out, NORM_EPSILON, _NORM_MOMENTUM)
+        self.norm = nn.BatchNorm2d(channels_out, NORM_EPSILON, _NORM_MOMENTUM)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         if self.kernel > 1:

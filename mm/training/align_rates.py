@@ -32,11 +32,11 @@ def decay_groups(
 
 
 def _below(name: str) -> int:
-    """How many stages a parameter lies below the head; a stage begins where the network's width changes."""
+    """How many stages a parameter lies below the head; one begins where the width changes, and the first takes in the stem."""
     table = blocks()
     begins = [0, *(i for i in range(1, len(table)) if table[i].channels_out != table[i - 1].channels_out)]
     part, _, rest = name.partition(".")
     if part == "blocks":
         block = int(rest.split(".")[0])
-        return 1 + sum(begin > block for begin in begins) + 1
+        return 2 + sum(begin > block for begin in begins)
     return {"stem": len(begins) + 1, "top": 1}.get(part, 0)

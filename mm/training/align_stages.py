@@ -11,13 +11,13 @@ import torch.distributed
 from torch import Tensor
 
 from mm.models.efficientnet_lite_torch import ImageEncoder
+from mm.models.image_torch import prepared
 from mm.training.align_config import AlignConfig, Teacher
 from mm.training.align_data import load_split, load_unlabeled, pseudo_captioned
 from mm.training.align_runs import OnEpoch, finish
 from mm.training.align_start import imagenet_encoder
 from mm.training.align_student import Ensemble, StudentRun
 from mm.training.align_teacher import TeacherRun
-from mm.training.folded import folded
 from mm.training.sentences import class_sentences, sentence_vectors
 
 
@@ -30,7 +30,7 @@ class Stages:
         self.rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
         kept = config.out / "vectors"
         self.class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
-        self.original = folded(self._placed(imagenet_encoder(self.class_vectors_KD)))
+        self.original = prepared(self._placed(imagenet_encoder(self.class_vectors_KD)))
         self.train = load_split(config.data, "train", config.stored, kept, device)
         self.all = self.train
         if config.unlabeled is not None:
@@ -48,7 +48,7 @@ class Stages:
         for state in taught:
             encoder = ImageEncoder()
             encoder.load_state_dict(state["average"])
-            members.append(folded(self._placed(encoder)))
+            members.append(prepared(self._placed(encoder)))
         scales = [float(state["contrast"]["log_scale"].exp()) for state in taught]
         return Ensemble(members, self.original, statistics.mean(scales))
 

@@ -93,4 +93,5 @@ class StudentRun(Run):
         target_ND = target_ND.float()
         away = 1 - (pictures_ND * target_ND).sum(1).mean()
         ranking = ranking_divergence(pictures_ND, target_ND, captions_SD, self.ensemble.scale)
-        return config.nearness * away + ranking + config.retention * divergence(logits_NK, original_NK.float())
+        cost: Tensor = config.nearness * away + ranking + config.retention * divergence(logits_NK, original_NK.float())
+        return cost
