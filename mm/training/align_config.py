@@ -34,7 +34,7 @@ TEACHERS = (
 
 @dataclass(frozen=True, slots=True)
 class AlignConfig:
-    """The recipe. Defaults are those of the shipped checkpoint."""
+    """The recipe. Defaults are those of the shipped checkpoint, but for the numbers of epochs, which its card does not know."""
 
     data: Path  # folder of captioned pictures with the splits train and dev
     out: Path  # folder that the checkpoint, the card and the states to resume from go to
