@@ -47,7 +47,8 @@ def align(config: AlignConfig, on_progress: OnProgress) -> Path:
         stages = Stages(config, device, on_epoch)
         taught = [stages.teach(teacher) for teacher in config.teachers]
         ensemble = stages.ensemble(taught)
-        students = [stages.student(seed, ensemble, taught[0]["average"])["average"] for seed in config.seeds]
+        start = mean_weights([state["average"] for state in taught])
+        students = [stages.student(seed, ensemble, start)["average"] for seed in config.seeds]
         soup = mean_weights(students)
         soup["class_gain"] = torch.tensor(config.class_gain)
         weights = config.out / "image.safetensors"

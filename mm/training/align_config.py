@@ -19,6 +19,7 @@ class Teacher:
     drop_path: float = 0.0  # share of pictures that skip the last residual block; falls to 0 towards the input
     text_noise: float = 0.0  # length of the random vector that is added to a caption's unit vector
     tolerance: float = 1.0  # captions nearer to each other than this cosine are no negatives of each other
+    bank: bool = False  # a picture is asked which of all training captions is one of its own, not of the batch's alone
     unlabeled: bool = False  # learns from the pictures without captions too, if there are any
 
 

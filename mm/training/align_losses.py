@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.distributed
@@ -25,12 +26,27 @@ class Contrast(nn.Module):
 
     def forward(self, pictures_ND: Tensor, captions_ND: Tensor) -> Tensor:
         """Mean cross-entropy of pictures against captions and captions against pictures."""
+        logits_NN = self._logits(pictures_ND, captions_ND)
+        labels_N = torch.arange(len(logits_NN), device=logits_NN.device)
+        return (functional.cross_entropy(logits_NN, labels_N) + functional.cross_entropy(logits_NN.T, labels_N)) / 2
+
+    def pictures_of(self, captions_ND: Tensor, pictures_ND: Tensor) -> Tensor:
+        """Mean cross-entropy of captions against pictures alone."""
+        logits_NN = self._logits(pictures_ND, captions_ND).T
+        return functional.cross_entropy(logits_NN, torch.arange(len(logits_NN), device=logits_NN.device))
+
+    def among(self, pictures_ND: Tensor, captions_SD: Tensor, owns: Sequence[Tensor]) -> list[Tensor]:
+        """Minus the logarithm (N,) of how likely a picture takes one of its own captions, among S, for each (N, T) of `owns`."""
+        logits_NS = self.scale() * pictures_ND @ captions_SD.T
+        all_N = logits_NS.logsumexp(1)
+        return [all_N - logits_NS.gather(1, own_NT).logsumexp(1) for own_NT in owns]
+
+    def _logits(self, pictures_ND: Tensor, captions_ND: Tensor) -> Tensor:
         logits_NN = self.scale() * pictures_ND @ captions_ND.T
         if self.tolerance < 1:
             alike_NN = captions_ND @ captions_ND.T > self.tolerance
             logits_NN = logits_NN.masked_fill(alike_NN.fill_diagonal_(False), -torch.inf)
-        labels_N = torch.arange(len(logits_NN), device=logits_NN.device)
-        return (functional.cross_entropy(logits_NN, labels_N) + functional.cross_entropy(logits_NN.T, labels_N)) / 2
+        return logits_NN
 
     def scale(self) -> Tensor:
         return self.log_scale.exp().clamp_max(_MAX_SCALE)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mm.models.efficientnet_lite_torch import ImageEncoder
 from mm.training.align_config import AlignConfig, Teacher
@@ -16,7 +17,7 @@ from mm.training.align_data import CaptionedTensors
 from mm.training.align_losses import Contrast, divergence, gathered
 from mm.training.align_run import Projected, Run
 from mm.training.align_start import fit_head, imagenet_encoder
-from mm.training.augment import disturb, draw_captions, draw_views, mix
+from mm.training.augment import Blend, disturb, draw_blend, draw_captions, draw_views
 from mm.training.averages import MovingAverage
 
 
@@ -66,14 +67,29 @@ class TeacherRun(Run):
             pixels_NCHW = draw_views(self.train.pictures[rows], config.size, config.views, random)
             captions_ND = draw_captions(self.train.captions[rows], random)
             captions_ND = disturb(captions_ND, self.teacher.text_noise, random)
-            pixels_NCHW, captions_ND = mix(pixels_NCHW, captions_ND, config.views.mixup, random)
-            pixels_NCHW = pixels_NCHW.contiguous(memory_format=torch.channels_last)
+            blend = draw_blend(len(rows), config.views.mixup, random)
+            pixels_NCHW = blend(pixels_NCHW).contiguous(memory_format=torch.channels_last)
+            captions_ND = functional.normalize(blend(captions_ND), dim=1)
         with self.precision():
             pictures_ND, logits_NK = self.forward(pixels_NCHW)
             with torch.no_grad():
                 original_NK = self.original(pixels_NCHW)[1]
-        loss: Tensor = self.contrast(gathered(pictures_ND), gathered(captions_ND))
-        return loss + config.retention * divergence(logits_NK, original_NK)
+        pictures_all_ND, captions_all_ND = gathered(pictures_ND), gathered(captions_ND)
+        if self.teacher.bank:
+            among = self._among_all(pictures_ND, rows, blend)
+            loss = (self.contrast.pictures_of(captions_all_ND, pictures_all_ND) + among) / 2
+        else:
+            loss = self.contrast(pictures_all_ND, captions_all_ND)
+        cost: Tensor = loss + config.retention * divergence(logits_NK, original_NK)
+        return cost
+
+    def _among_all(self, pictures_ND: Tensor, rows: Tensor, blend: Blend) -> Tensor:
+        """How far pictures are from taking one of their own captions among all of the training set; blends have both's."""
+        bank_SD = self.train.captions.flatten(0, 1)
+        count_T = self.train.captions.shape[1]
+        own_NT = rows[:, None] * count_T + torch.arange(count_T, device=rows.device)
+        first_N, second_N = self.contrast.among(pictures_ND, bank_SD, (own_NT, own_NT[blend.other]))
+        return torch.lerp(second_N, first_N, blend.share).mean()
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "contrast": self.contrast.state_dict()}
