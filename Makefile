@@ -20,7 +20,7 @@ serve: $(BASE)  ## start the service and its page, and stay up
 	$(BIN)/mm serve
 
 test: $(DEV) check  ## every check and every test
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --durations 10 $(TESTS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --durations 10 $(TESTS)
 
 check: $(DEV)  ## ruff, mypy --strict, import arrows, docs against code
 	$(BIN)/ruff check .

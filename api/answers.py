@@ -50,9 +50,10 @@ def answer(service: Service, query: Query, asked: float | None = None) -> Search
     with part("search").time():
         k = query.request.k
         # One more than wanted, because the moment that is asked with is the best answer to itself.
-        found = service.searcher.search(question, k if like is None else k + 1, query.request.filters, floor)
+        wanted = k if like is None else k + 1
+        found = service.searcher.search(question, wanted, query.request.filters, floor, fold=query.request.fold)
         if like is not None:
-            found = [hit for hit in found if not like.is_in(hit)][:k]
+            found = [left for hit in found if (left := like.taken_out_of(hit)) is not None][:k]
     hits = _dress(service, found)
     seconds = time.perf_counter() - started
     service.metrics.searches.labels("+".join(sorted(query.files)) or ("text" if text else "like"), str(bool(hits)).lower()).inc()
@@ -115,5 +116,6 @@ def _refuse_longer(file: QueryFile, info: MediaInfo, limit: float) -> None:
 
 def _dress(service: Service, found: Sequence[SearchHit]) -> list[Hit]:
     """Hits with their items; an item deleted since the search is left out."""
-    rows = {item_id: service.store.catalog.get_item(item_id) for item_id in {hit.item_id for hit in found}}
-    return [hit_of(hit, item) for hit in found if (item := rows[hit.item_id]) is not None]
+    ids = {one.item_id for hit in found for one in (hit, *hit.alike)}
+    items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
+    return [shown for hit in found if (shown := hit_of(hit, items)) is not None]

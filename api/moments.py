@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,9 +29,13 @@ class Asked:
     end: float
     stored: StoredMoment
 
-    def is_in(self, hit: SearchHit) -> bool:
-        """Whether the hit is this segment itself."""
-        return hit.item_id == self.item_id and (hit.start, hit.end) == (self.start, self.end)
+    def taken_out_of(self, hit: SearchHit) -> SearchHit | None:
+        """The hit without this segment: what was folded with it takes its place. None when nothing is left."""
+        left = [replace(one, alike=()) for one in (hit, *hit.alike) if not self._is(one)]
+        return replace(left[0], alike=tuple(left[1:])) if left else None
+
+    def _is(self, hit: SearchHit) -> bool:
+        return hit.item_id == self.item_id and (hit.best_start, hit.best_end) == (self.start, self.end)
 
 
 def find_moment(service: Service, like: Like) -> Asked:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mm.schemas import Evidence, Hit, Item, Job, JobEvent
+from mm.schemas import Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from indexes.rows import ItemRow, JobEventRow, JobRow
     from indexes.search import SearchHit
 
@@ -46,16 +48,24 @@ def event_of(row: JobEventRow) -> JobEvent:
     return JobEvent(id=row.id, job_id=row.job_id, state=row.state, progress=row.progress, stage=row.stage, error=row.error)
 
 
-def hit_of(hit: SearchHit, item: ItemRow) -> Hit:
+def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None]) -> Hit | None:
+    """A hit with the items that it names; None when all of these are gone."""
+    moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
+    return Hit(**dict(moments[0]), duplicates=len(moments) - 1, alike=moments[1:]) if moments else None
+
+
+def _moment(hit: SearchHit, item: ItemRow) -> Moment:
     evidence = [
         Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text) for e in hit.evidence
     ]
-    return Hit(
+    return Moment(
         item=item_of(item),
         start=hit.start,
         end=hit.end,
+        best_start=hit.best_start,
+        best_end=hit.best_end,
         score=hit.score,
         evidence=sorted(evidence, key=lambda piece: piece.score, reverse=True),
-        thumbnail=f"/v1/media/{item.id}/thumbnail?t={hit.start:.3f}",
+        thumbnail=f"/v1/media/{item.id}/thumbnail?t={hit.best_start:.3f}",
         media=f"/v1/media/{item.id}/content",
     )

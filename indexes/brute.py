@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from indexes.folding import DEPTH
+from indexes.fusion import strength_of
+from indexes.moment import ACROSS
 from indexes.parts import TOUCH_SECONDS
 from indexes.search import SearchEvidence, SearchHit
 
@@ -22,9 +27,30 @@ if TYPE_CHECKING:
     from mm.schemas import EvidenceKind, Filters
     from mm.spaces.types import Question
 
+    Look = tuple[set[EvidenceKind], dict[EvidenceKind, npt.NDArray[np.float64]]]
+    """What is compared of a moment, and its unit vectors by kind."""
+    Scored = tuple[StoredEvidence, SearchHit]
+    """A segment, by a piece of its evidence, and what it would be alone."""
 
-def search_brute(store: Store, question: Question, k: int, filters: Filters, floor: float) -> list[SearchHit]:
+
+def search_brute(
+    store: Store, question: Question, k: int, filters: Filters, floor: float, *, fold: bool = True
+) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
+    every = every_moment(store, question, filters, floor)
+    if not fold or question.alike is None:
+        return every[:k]
+    looks = _looks(store, question)
+    count = DEPTH * k
+    while True:
+        folded = _folded(every[:count], looks, question.alike)
+        if len(folded) >= k or count >= len(every):
+            return folded[:k]
+        count *= DEPTH
+
+
+def every_moment(store: Store, question: Question, filters: Filters, floor: float) -> list[SearchHit]:
+    """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
     published = catalog.changes_after(0, space, 1 << 62).published
@@ -36,19 +62,63 @@ def search_brute(store: Store, question: Question, k: int, filters: Filters, flo
         item = catalog.get_item(shown[evidence[0].pk].item_id)
         if item is None or not passes(item, filters):
             continue
-        run: list[tuple[StoredEvidence, SearchHit]] = []
+        scored: list[Scored] = []
         for _, of_segment in groupby(evidence, lambda row: row.segment_index):
             pieces = list(of_segment)
             hit = _score(shown, vectors, item.id, pieces, question)
-            if hit is None or hit.score < floor:
-                continue
-            if run and not _touch(run[-1][0], pieces[0]):
-                hits.append(_best(run))
-                run = []
-            run.append((pieces[0], hit))
-        if run:
-            hits.append(_best(run))
-    return sorted(hits, key=lambda hit: -hit.score)[:k]
+            if hit is not None and hit.score >= floor:
+                scored.append((pieces[0], hit))
+        hits += _moments(scored)
+    return sorted(hits, key=lambda hit: -hit.score)
+
+
+def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
+    """What is compared of the best segment of a moment: what is seen, and what it is found by unless that is its name."""
+    catalog, space = store.catalog, question.space
+    vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
+
+    def look(hit: SearchHit) -> Look:
+        segment = catalog.segment_at(hit.item_id, space, hit.best_start)
+        assert segment is not None
+        found: dict[EvidenceKind, npt.NDArray[np.float64]] = {}
+        compared: set[EvidenceKind] = {"picture", hit.evidence[0].kind}
+        for kind in compared:
+            weight = next((probe.weight for probe in question.probes if probe.kind == kind), None)
+            rows = [
+                vectors(piece.shard_id)[piece.kind][piece.row].astype(np.float64)
+                for piece in segment.evidence
+                if piece.kind == kind
+            ]
+            if rows:
+                best = max(rows, key=lambda row: 0.0 if weight is None else float(row @ weight))
+                found[kind] = best / max(float(np.linalg.norm(best)), 1e-12)
+        return compared - {"name"}, found
+
+    return look
+
+
+def _folded(hits: Sequence[SearchHit], look: Callable[[SearchHit], Look], alike: float) -> list[SearchHit]:
+    folds: list[tuple[SearchHit, Look, list[SearchHit]]] = []
+    for hit in hits:
+        own = look(hit)
+        for first, other, duplicates in folds:
+            if first.item_id != hit.item_id and _lasts(first) == _lasts(hit) and _same(own, other, alike):
+                duplicates.append(hit)
+                break
+        else:
+            folds.append((hit, own, []))
+    return [replace(first, alike=tuple(duplicates)) for first, _, duplicates in folds]
+
+
+def _same(own: Look, other: Look, alike: float) -> bool:
+    kinds = [kind for kind in own[0] if kind in own[1] or kind in other[1]]
+    return bool(kinds) and all(
+        kind in own[1] and kind in other[1] and float(own[1][kind] @ other[1][kind]) >= alike for kind in kinds
+    )
+
+
+def _lasts(hit: SearchHit) -> bool:
+    return hit.best_end > hit.best_start
 
 
 def passes(item: ItemRow, filters: Filters) -> bool:
@@ -83,16 +153,35 @@ def _score(
     if not best:
         return None
     score = 1.0 - math.prod(1.0 - piece.score for piece in best.values())
-    evidence = sorted(best.values(), key=lambda piece: -piece.score)
-    return SearchHit(item_id, pieces[0].segment_start, pieces[0].segment_end, score, evidence)
+    of_kinds = [best[probe.kind] for probe in question.probes if probe.kind in best]
+    evidence = sorted(of_kinds, key=lambda piece: -piece.score)
+    start, end = pieces[0].segment_start, pieces[0].segment_end
+    return SearchHit(item_id, start, end, start, end, score, evidence)
 
 
-def _touch(before: StoredEvidence, after: StoredEvidence) -> bool:
-    return before.shot == after.shot and after.segment_start - before.segment_end <= TOUCH_SECONDS
+def _moments(scored: Sequence[Scored]) -> list[SearchHit]:
+    """The moments of one item, of whose segments those that reach the floor are given in order of time."""
+    left = dict(enumerate(scored))
+    moments: list[SearchHit] = []
+    for best in sorted(left, key=lambda number: -scored[number][1].score):
+        if best not in left:
+            continue
+        least = ACROSS * strength_of(scored[best][1].score)
+        first = last = best
+        while last + 1 in left and _goes_on(scored[last][0], scored[last + 1][0], scored[last + 1][1], least):
+            last += 1
+        while first - 1 in left and _goes_on(scored[first - 1][0], scored[first][0], scored[first - 1][1], least):
+            first -= 1
+        for number in range(first, last + 1):
+            del left[number]
+        moments.append(replace(scored[best][1], start=scored[first][1].start, end=scored[last][1].end))
+    return moments
 
 
-def _best(run: Sequence[tuple[StoredEvidence, SearchHit]]) -> SearchHit:
-    return max((hit for _, hit in run), key=lambda hit: hit.score)
+def _goes_on(before: StoredEvidence, after: StoredEvidence, other: SearchHit, least: float) -> bool:
+    """Whether a moment goes on from one of two neighbours to the `other`."""
+    touches = after.segment_start - before.segment_end <= TOUCH_SECONDS
+    return touches and (before.shot == after.shot or strength_of(other.score) >= least)
 
 
 def _aware(time: datetime) -> datetime:

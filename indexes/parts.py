@@ -29,7 +29,7 @@ VECTORS, CODES = ".faiss", ".codes"
 """Endings of the files of a kind."""
 AXES = ("mean", "directions", "spread", "lost")
 TOUCH_SECONDS = 1e-3
-"""Segments of one shot at most this far apart touch."""
+"""Segments of one item at most this far apart touch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +47,17 @@ class Segments:
     shot: npt.NDArray[np.int32]
 
     @cached_property
+    def touching(self) -> Mask:
+        """(S,) whether a segment touches the one before it, which is of the same item."""
+        touching = np.zeros(len(self.item), dtype=np.bool_)
+        touching[1:] = (self.item[1:] == self.item[:-1]) & (self.start[1:] - self.end[:-1] <= TOUCH_SECONDS)
+        return touching
+
+    @cached_property
     def joined(self) -> Mask:
         """(S,) whether a segment touches the one before it, in the same shot."""
-        joined = np.zeros(len(self.item), dtype=np.bool_)
-        joined[1:] = (
-            (self.item[1:] == self.item[:-1])
-            & (self.shot[1:] == self.shot[:-1])
-            & (self.start[1:] - self.end[:-1] <= TOUCH_SECONDS)
-        )
+        joined = self.touching.copy()
+        joined[1:] &= self.shot[1:] == self.shot[:-1]
         return joined
 
     @cached_property

@@ -7,16 +7,18 @@ import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import structlog
 
+from indexes.folding import Fold, folded
 from indexes.fusion import probability, strength_of
 from indexes.index import Index
+from indexes.moment import Moment
 from indexes.snapshot import EMPTY, Snapshot
-from indexes.threshold import Moment, best_moments
+from indexes.threshold import best_moments
 from mm.errors import Corrupt, InvalidInput, MMError, SpaceMismatch, Unavailable
 from mm.runtimes.registry import usable_cores
 from mm.schemas import EvidenceKind
@@ -37,7 +39,7 @@ BUSY_SECONDS = 1.0
 """Longest wait for it in the background."""
 START_SECONDS = 10.0
 """Longest wait of a search for the index to be read for the first time."""
-EXACT_UP_TO = 200_000
+EXACT_UP_TO = 50_000
 """Vectors that a question looks at up to which scoring them all is quick enough."""
 DOUBT = 4.0
 """Standard deviations that an approximate answer allows its estimates to be wrong by before it misses a piece."""
@@ -67,8 +69,13 @@ class SearchHit:
     item_id: str
     start: float
     end: float
+    best_start: float
+    """Of the segment that answers best; the score and the evidence are its own."""
+    best_end: float
     score: float
     evidence: list[SearchEvidence]
+    alike: tuple[SearchHit, ...] = ()
+    """Moments of other items that show the same, best first; they are no hits of their own."""
 
 
 class Searcher:
@@ -141,11 +148,12 @@ class Searcher:
             with self._refreshing:
                 self._swap()
 
-    def search(self, question: Question, k: int, filters: Filters, floor: float) -> list[SearchHit]:
+    def search(self, question: Question, k: int, filters: Filters, floor: float, *, fold: bool = True) -> list[SearchHit]:
         """The `k` best moments with a probability of at least `floor`, best first, out of the items that pass the filters.
 
-        Touching segments of one shot that reach the floor are one hit, the best of them. The same as scoring everything, unless
-        the settings or the size of the library make it approximate: then a hit may be missing; what is said of others is true.
+        Touching segments that answer together are one hit (`indexes.moment`), and so are near-duplicates (`indexes.folding`)
+        where the question's space knows them and `fold` is not off. The same as scoring everything, unless the settings or the
+        size of the library make it approximate: then a hit may be missing; what is said of others is true.
         Raises `SpaceMismatch` for a question of another space, `InvalidInput`, `Unavailable`.
         """
         _check(question, self._space, k, floor)
@@ -156,8 +164,13 @@ class Searcher:
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
         snapshot = self.snapshot
         doubt = None if self._exactly(snapshot, question.probes) else DOUBT
-        moments = best_moments(snapshot, question.probes, keys, k, strength_of(floor), self._pool.map, doubt)
-        return self._dress(moments, question.probes)
+
+        def best(count: int) -> list[Moment]:
+            return best_moments(snapshot, question.probes, keys, count, strength_of(floor), self._pool.map, doubt)
+
+        if fold and question.alike is not None:
+            return self._dress(folded(best, question.probes, k, question.alike), question.probes)
+        return self._dress([Fold(moment) for moment in best(k)], question.probes)
 
     def _exactly(self, snapshot: Snapshot, probes: Sequence[Probe]) -> bool:
         if self._way != "auto":
@@ -217,25 +230,19 @@ class Searcher:
             self._complaints[failure] = complaint
             wait()
 
-    def _dress(self, moments: Sequence[Moment], probes: Sequence[Probe]) -> list[SearchHit]:
+    def _dress(self, folds: Sequence[Fold], probes: Sequence[Probe]) -> list[SearchHit]:
         """Moments with their evidence, as the catalog has it; what was deleted since is left out."""
-        pieces = [_pieces(moment, probes) for moment in moments]
-        found = self._catalog.found_evidence(sorted({piece.pk for some in pieces for piece in some}))
+        pieces = [[_pieces(moment, probes) for moment in (fold.moment, *fold.alike)] for fold in folds]
+        found = self._catalog.found_evidence(sorted({piece.pk for fold in pieces for some in fold for piece in some}))
         hits: list[SearchHit] = []
-        for moment, some in zip(moments, pieces, strict=True):
-            evidence = [(found[piece.pk], piece) for piece in some if piece.pk in found]
-            if len(evidence) < len(some):
-                continue
-            segments = moment.part.segments
-            hits.append(
-                SearchHit(
-                    evidence[0][0].item_id,
-                    float(segments.start[moment.segment]),
-                    float(segments.end[moment.segment]),
-                    probability(moment.strength),
-                    [_evidence(row, piece) for row, piece in evidence],
-                )
-            )
+        for fold, of_fold in zip(folds, pieces, strict=True):
+            dressed = [
+                _hit(moment, [(found[piece.pk], piece) for piece in some])
+                for moment, some in zip((fold.moment, *fold.alike), of_fold, strict=True)
+                if all(piece.pk in found for piece in some)
+            ]
+            if dressed:
+                hits.append(replace(dressed[0], alike=tuple(dressed[1:])))
         return hits
 
 
@@ -260,6 +267,19 @@ def _pieces(moment: Moment, probes: Sequence[Probe]) -> list[Piece]:
             cosine = float(index.vectors(np.asarray([row]))[0] @ probe.direction)
             pieces.append(Piece(int(index.rows.pk[row]), probability(float(np.logaddexp(0.0, product + probe.bias))), cosine))
     return sorted(pieces, key=lambda piece: piece.score, reverse=True)
+
+
+def _hit(moment: Moment, evidence: Sequence[tuple[FoundEvidence, Piece]]) -> SearchHit:
+    segments = moment.part.segments
+    return SearchHit(
+        evidence[0][0].item_id,
+        float(segments.start[moment.first]),
+        float(segments.end[moment.last]),
+        float(segments.start[moment.segment]),
+        float(segments.end[moment.segment]),
+        probability(moment.strength),
+        [_evidence(row, piece) for row, piece in evidence],
+    )
 
 
 def _evidence(row: FoundEvidence, piece: Piece) -> SearchEvidence:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from indexes.fusion import Floats, strengths
 from indexes.kinds import Keys, Mask
+from indexes.moment import ACROSS, Moment, grow
 from indexes.parts import Part
 
 if TYPE_CHECKING:
@@ -37,15 +38,6 @@ Spread = Callable[[Callable[["Scan"], None], Sequence["Scan"]], Iterable[None]]
 """As `map`, which it may be; that of a pool of threads looks at several parts at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A segment that answers."""
-
-    part: Part
-    segment: int
-    strength: float
-
-
 def best_moments(
     snapshot: Snapshot,
     probes: Sequence[Probe],
@@ -57,7 +49,7 @@ def best_moments(
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    Touching segments of one shot that all reach the floor are one moment, the strongest of them. `chosen`: sorted keys of the
+    A moment is a segment with all that `indexes.moment.grow` adds to it. `chosen`: sorted keys of the
     items to look at, None for all. `doubt` is None for the exact answer, or how many standard deviations an estimate may be
     wrong by before a piece is missed. Raises `SpaceMismatch` for probes of another dimension.
     """
@@ -136,33 +128,24 @@ class Scan:
 
     def look(self, sure: float, floor: float) -> None:
         """Find out the strength of every segment that may have at least the strength `sure`, itself at least `floor`, and of all
-        that touch one that has it in its shot, as far as the floor is reached without a gap."""
+        around it that its moment may reach."""
         self._look_at(self.given[self.ceilings >= sure])
-        joined = self.part.segments.joined
+        touching, joined = self.part.segments.touching, self.part.segments.joined
         edge = around = self._known[self._strength >= sure]
         while len(edge):
-            before = edge[joined[edge]] - 1
-            after = edge[edge + 1 < len(joined)] + 1
-            edge = _without(np.unique(np.concatenate([before, after[joined[after]]])), around)
+            before = edge[touching[edge]] - 1
+            after = edge[edge + 1 < len(touching)] + 1
+            after = after[touching[after]]
+            in_shot = np.concatenate([before[joined[before + 1]], after[joined[after]]])
+            edge = _without(np.unique(np.concatenate([before, after])), around)
             self._look_at(edge)
-            edge = edge[self._strength[np.searchsorted(self._known, edge)] >= floor]
+            strength = self._strength[np.searchsorted(self._known, edge)]
+            edge = edge[(strength >= floor) & ((strength >= ACROSS * sure) | np.isin(edge, in_shot))]
             around = np.sort(np.concatenate([around, edge]))
 
     def moments(self, k: int, floor: float) -> list[Moment]:
         """The `k` strongest moments with at least the strength `floor` out of the segments looked at."""
-        reached = self._strength >= floor
-        hits, strength = self._known[reached], self._strength[reached]
-        if len(hits) == 0:
-            return []
-        touching = (np.diff(hits) == 1) & self.part.segments.joined[hits[1:]]
-        starts = np.append(0, np.flatnonzero(~touching) + 1)
-        ends = np.append(starts[1:], len(hits))
-        strongest = np.maximum.reduceat(strength, starts)
-        moments: list[Moment] = []
-        for run in np.argsort(-strongest, kind="stable")[:k]:
-            best = starts[run] + int(np.argmax(strength[starts[run] : ends[run]]))
-            moments.append(Moment(self.part, int(hits[best]), float(strength[best])))
-        return moments
+        return grow(self.part, self._known, self._strength, k, floor)
 
     def _look_at(self, segments: npt.NDArray[np.integer]) -> None:
         """Find out the strengths of segments, which are sorted."""

@@ -134,16 +134,25 @@ class Evidence(Model):
     text: str | None = Field(None, description="The words said, or the file's name.")
 
 
-class Hit(Model):
-    """One moment."""
+class Moment(Model):
+    """A stretch of an item that answers; no longer than an instant where the item is a picture."""
 
     item: Item
     start: float
     end: float
+    best_start: float = Field(description="Of the part that answers best, where a player stands; score and evidence are its own.")
+    best_end: float
     score: float = Field(ge=0, le=1, description="Calibrated probability, all evidence together.")
     evidence: list[Evidence] = Field(description="Strongest first.")
     thumbnail: str = Field(description="Path of a picture of the moment below the service's address; a sound has a drawn one.")
     media: str = Field(description="Path of the bytes below the service's address.")
+
+
+class Hit(Moment):
+    """One answer, and the moments of other items that show the same."""
+
+    duplicates: int = Field(0, ge=0, description="How many near-duplicates were folded into this hit.")
+    alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
 
 
 class Filters(Model):
@@ -171,6 +180,7 @@ class SearchRequest(Model):
     k: int = Field(10, description="Most hits to return.")
     filters: Filters = Filters()
     floor: float | None = Field(None, ge=0, le=1, description="Least score of a hit; unset uses the space's own.")
+    fold: bool = Field(True, description="Whether moments of other items that show the same are folded into one hit.")
 
 
 class SearchResponse(Model):

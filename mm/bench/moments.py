@@ -100,10 +100,10 @@ def run(client: Client, video: Path, scenes: Sequence[Scene]) -> MomentsReport:
 
 
 def first_overlap(hits: Iterable[Hit], scene: Scene) -> int | None:
-    """Rank, from 0, of the first hit that lies in the scene by more than half; `None` when none does."""
+    """Rank, from 0, of the first hit whose best part lies in the scene by more than half; `None` when none does."""
     for rank, hit in enumerate(hits):
-        shared = min(hit.end, scene.end) - max(hit.start, scene.start)
-        if shared > 0.5 * min(hit.end - hit.start, scene.end - scene.start):
+        shared = min(hit.best_end, scene.end) - max(hit.best_start, scene.start)
+        if shared > 0.5 * min(hit.best_end - hit.best_start, scene.end - scene.start):
             return rank
     return None
 

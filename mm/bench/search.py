@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from mm.client import Client
-from mm.errors import InvalidInput
+from mm.errors import InvalidInput, Unavailable
 from mm.schemas import Filters
 
 WARM = 3
 """Questions that are not counted: the first waits for the towers."""
+INDEX_SECONDS = 600
+"""In which the index of a library that was just filled has to be built."""
 WHO = ("a dog", "two children", "a man in a red shirt", "a woman", "a white car", "people in uniform", "a black horse")
 DOES = ("jumps over a fence", "sits on a bench", "runs along the beach", "is seen from above", "talks about the budget")
 
@@ -60,6 +62,7 @@ def run(client: Client, questions: int, k: int, floor: float | None, filters: Fi
     """Ask so many questions, so many at a time. Raises `InvalidInput` for none, and what a search raises."""
     if questions < 1 or clients < 1:
         raise InvalidInput("At least one question must be asked, by at least one client.")
+    _wait_for_index(client)
     texts = [f"{who} {does}" for does in DOES for who in WHO]
 
     def ask(number: int) -> tuple[float, float]:
@@ -75,6 +78,18 @@ def run(client: Client, questions: int, k: int, floor: float | None, filters: Fi
     elapsed = time.perf_counter() - begin
     http, service = zip(*seen, strict=True)
     return SearchReport(questions, k, clients, questions / elapsed, _times(http), _times(service))
+
+
+def _wait_for_index(client: Client) -> None:
+    """Return once the index says that it follows the catalog. Raises `Unavailable` where that takes too long."""
+    until = time.monotonic() + INDEX_SECONDS
+    while True:
+        found = next((check for check in client.ready().checks if check.name == "index"), None)
+        if found is None or found.ok:
+            return
+        if time.monotonic() > until:
+            raise Unavailable(f"The index was not ready within {INDEX_SECONDS} s. {found.detail}")
+        time.sleep(0.2)
 
 
 def compare(segments: Sequence[int], questions: int, cache: Path | None) -> int:

@@ -13,6 +13,7 @@ COMMANDS = {
     "search": ("mm.cli.search", "Ask in words, with a picture, a sound or a clip."),
     "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
     "models": ("mm.cli.models", "The spaces that encode media and questions."),
+    "eval": ("mm.cli.eval", "Reproduce the numbers of the cards from the shipped files, on a CPU."),
     "train": ("mm.cli.train", "Make the weights and the calibration of a space anew."),
     "bench": ("mm.cli.bench", "Print the numbers of the docs."),
     "keys": ("mm.cli.keys", "Keys that let programs and people in."),

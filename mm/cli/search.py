@@ -37,6 +37,7 @@ def moment(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="All of these tags.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Any of these items.")
 @click.option("--floor", type=click.FloatRange(0, 1), help="Least score of a moment; 0 shows the best, however bad.")
+@click.option("--fold/--no-fold", default=True, show_default=True, help="Show moments of other items that look the same as one.")
 @options.service
 def command(
     text: str | None,
@@ -49,6 +50,7 @@ def command(
     tags: tuple[str, ...],
     items: tuple[str, ...],
     floor: float | None,
+    fold: bool,
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -65,7 +67,9 @@ def command(
     asked = None if like is None else Like(item=like[0], time=like[1])
     filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items})
     with connect(url) as client:
-        answer = client.search(text, picture=picture, sound=sound, clip=clip, like=asked, k=k, filters=filters, floor=floor)
+        answer = client.search(
+            text, picture=picture, sound=sound, clip=clip, like=asked, k=k, filters=filters, floor=floor, fold=fold
+        )
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:

@@ -70,5 +70,5 @@ def show_rows(head: Row, rows: Sequence[Row]) -> None:
 
 
 def _hit(hit: Hit) -> Row:
-    why = reasons(hit.evidence)
+    why = reasons(hit.evidence) + (f" +{hit.duplicates} alike" if hit.duplicates else "")
     return score(hit.score), clean(hit.item.name), span(hit.start, hit.end), why, hit.item.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -93,22 +93,6 @@ def _calibrate_space(name: str, data: Path, out: Path | None, texts: Path | None
 def _tell_calibration(path: Path, as_json: bool) -> None:
     told = f"The calibration is in {path}, its trade-off beside it."
     click.echo(json.dumps({"calibration": str(path)}) if as_json else told)
-
-
-@command.command()
-@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures.")
-@click.option("--split", default="dev", show_default=True, help="Part of them that is asked for.")
-@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
-@click.option("--runtime", default="onnxruntime", show_default=True, help="What the tower runs in; see MM_RUNTIME.")
-@options.as_json
-def recall(data: Path, split: str, weights: Path | None, runtime: str, as_json: bool) -> None:
-    """Measure how well captions find their pictures, with the weights as they are served."""
-    from mm.spaces.registry import WEIGHTS
-    from mm.training.align_evaluate import evaluate
-
-    with tempfile.TemporaryDirectory() as cache:
-        found = evaluate(weights or WEIGHTS / "lite" / "image.safetensors", data, Path(cache), split, runtime)
-    click.echo(json.dumps(asdict(found)) if as_json else found.table())
 
 
 @command.command()

@@ -196,17 +196,19 @@ def search(
     k: int = 10,
     filters: Filters | None = None,
     floor: float | None = None,
+    fold: bool = True,
 ) -> Flow[SearchResponse]:
     """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once; the best `k` moments.
 
-    No hits means that nothing matches. `floor` replaces the space's own least score. Raises `InvalidInput`, `NotFound` for a
+    No hits means that nothing matches. `floor` replaces the space's own least score. Moments of other items that show the same
+    are in a hit's `alike`; without `fold` they are hits of their own. Raises `InvalidInput`, `NotFound` for a
     moment, `UnsupportedMedia`, `MediaError`, `TooLarge`.
     """
     files = {"picture": picture, "sound": sound, "clip": clip}
     parts = [_part(field, source) for field, source in files.items() if source is not None]
-    wanted = SearchRequest.model_construct(text=text, like=like, k=k, filters=filters or Filters(), floor=floor)
+    wanted = SearchRequest.model_construct(text=text, like=like, k=k, filters=filters or Filters(), floor=floor, fold=fold)
     if parts:
-        given = {"text": text, "k": k, "floor": floor, "filters": wanted.filters.model_dump_json()}
+        given = {"text": text, "k": k, "floor": floor, "fold": str(fold).lower(), "filters": wanted.filters.model_dump_json()}
         if like is not None:
             given["like"] = like.model_dump_json()
         form = {name: str(value) for name, value in given.items() if value is not None}

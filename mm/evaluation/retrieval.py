@@ -6,16 +6,15 @@ arrays end in their axes: N pictures, M captions, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mm.errors import InvalidInput
-
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+from mm.evaluation.bootstrap import bootstrap
+from mm.evaluation.ranking import Bool, Float, Int, average_precision_at, first_ranks, one_right
+from mm.evaluation.report import Measure, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,13 @@ def recall(scores_NM: Float, picture_of_M: Int, ks: Sequence[int] = (1, 5, 10)) 
 
     Raises `InvalidInput` for shapes that do not fit, scores that are not finite, and k below 1.
     """
-    _check(scores_NM, picture_of_M, ks)
-    count_N, count_M = scores_NM.shape
-    right_M = scores_NM[picture_of_M, np.arange(count_M)]
-    rank_of_caption_M = (scores_NM >= right_M).sum(0) - 1  # pictures before the right one
-
-    own_NM = np.arange(count_N)[:, None] == picture_of_M
-    described_N = own_NM.any(1)
-    best_own_N = np.where(own_NM, scores_NM, -np.inf).max(1)
-    rank_of_picture_N = ((scores_NM >= best_own_N[:, None]) & ~own_NM).sum(1)  # foreign captions before the best own one
+    if any(k < 1 for k in ks):
+        raise InvalidInput("k must be at least 1.")
+    text_to_image, image_to_text = _both_ways(scores_NM, picture_of_M)
+    picture_rank_M, caption_rank_N = first_ranks(*text_to_image), first_ranks(*image_to_text)
     return Retrieval(
-        {k: 100.0 * float((rank_of_caption_M < k).mean()) for k in ks},
-        {k: 100.0 * float((rank_of_picture_N[described_N] < k).mean()) for k in ks},
+        {k: 100.0 * float((picture_rank_M <= k).mean()) for k in ks},
+        {k: 100.0 * float((caption_rank_N <= k).mean()) for k in ks},
     )
 
 
@@ -64,12 +58,34 @@ def recall_of_vectors(pictures_ND: Float, captions_MD: Float, picture_of_M: Int,
     return recall(pictures_ND.astype(np.float32) @ captions_MD.astype(np.float32).T, picture_of_M, ks)
 
 
-def _check(scores_NM: Float, picture_of_M: Int, ks: Sequence[int]) -> None:
+def retrieval_report(of: str, scores_NM: Float, picture_of_M: Int) -> Report:
+    """All that is usually reported, both ways: R@1, R@5, R@10, median rank, mAP@5.
+
+    Intervals draw pictures, each with all its captions, and leave what is searched as it is. Raises as `recall`.
+    """
+    text_to_image, image_to_text = _both_ways(scores_NM, picture_of_M)
+    described_N = np.unique(picture_of_M)
+    return Report(
+        of,
+        (
+            *_measures("text to image", *text_to_image, picture_of_M),
+            *_measures("image to text", *image_to_text, described_N),
+        ),
+    )
+
+
+def _measures(name: str, scores_QE: Float, right_QE: Bool, picture_Q: Int) -> Iterator[Measure]:
+    rank_Q = first_ranks(scores_QE, right_QE)
+    for k in (1, 5, 10):
+        yield Measure(f"{name}, R@{k}", bootstrap(rank_Q <= k, picture_Q))
+    yield Measure(f"{name}, median rank", bootstrap(rank_Q, picture_Q, np.median), share=False)
+    yield Measure(f"{name}, mAP@5", bootstrap(average_precision_at(scores_QE, right_QE, 5), picture_Q))
+
+
+def _both_ways(scores_NM: Float, picture_of_M: Int) -> tuple[tuple[Float, Bool], tuple[Float, Bool]]:
+    """Scores and right answers of each caption as a question, and of each picture that has a caption."""
     if scores_NM.ndim != 2 or 0 in scores_NM.shape or picture_of_M.shape != (scores_NM.shape[1],):
         raise InvalidInput(f"Scores {scores_NM.shape} need as many picture numbers as columns, not {picture_of_M.shape}.")
-    if picture_of_M.min() < 0 or picture_of_M.max() >= scores_NM.shape[0]:
-        raise InvalidInput("A caption belongs to a picture that has no row of scores.")
-    if not np.isfinite(scores_NM).all():
-        raise InvalidInput("Scores must be finite.")
-    if any(k < 1 for k in ks):
-        raise InvalidInput("k must be at least 1.")
+    own_MN = one_right(picture_of_M, scores_NM.shape[0])
+    described_N = own_MN.any(0)
+    return (scores_NM.T, own_MN), (scores_NM[described_N], own_MN.T[described_N])

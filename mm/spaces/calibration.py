@@ -59,6 +59,8 @@ class Calibration(_Value):
     prior: float
     """Share of right answers among what is searched that the fit assumed: one in the size of its library."""
     floor: float
+    alike: float | None = None
+    """Cosine from which on two pictures are the same at another size, quality or crop; None where that was not measured."""
     mixing: float
     """How much of each part counts when several parts of a question look at the same kind; 1 if they were independent."""
     forms: tuple[PartForms, ...]

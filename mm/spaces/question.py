@@ -82,7 +82,7 @@ def ask(
         if lines:
             asked.append(_Asked("sound", said=mean_direction(space.sentences.embed(lines))))
     probes = tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
-    return Question(probes, space.id, space.calibration.floor, heard, tuple(notes))
+    return Question(probes, space.id, space.calibration.floor, heard, space.calibration.alike, tuple(notes))
 
 
 def mean_direction(vectors: Vectors) -> Vector:

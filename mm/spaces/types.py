@@ -66,5 +66,7 @@ class Question:
     """Least probability of a hit, all evidence together; below it nothing matches."""
     heard: str | None = None
     """The words heard in a sound that was asked with."""
+    alike: float | None = None
+    """Cosine from which on two pieces of evidence of one kind show or say the same; None where that is not known."""
     notes: tuple[str, ...] = ()
     """What the question could not take into account, a sentence each."""

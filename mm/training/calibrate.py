@@ -18,6 +18,7 @@ from mm.evaluation.rejection import Scores, TradeOff, choose_floor, right_and_ta
 from mm.spaces.calibration import Bank, Calibration, Form, PartForms
 from mm.spaces.depictable import depictable
 from mm.spaces.types import Vectors
+from mm.training.calibrate_alike import choose_alike
 from mm.training.calibrate_config import CalibrateConfig
 from mm.training.calibrate_data import Encoder, Library, load_library
 from mm.training.calibrate_depictable import Group, fit_depictable, text_groups
@@ -60,6 +61,7 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
         image_weights=encoder.image_key,
         prior=config.prior,
         floor=float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2)),
+        alike=choose_alike(library.pictures),
         mixing=round(mixing, 3),
         forms=tuple(forms),
     )

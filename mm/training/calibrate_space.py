@@ -23,6 +23,7 @@ from mm.spaces.depictable import depictable
 from mm.spaces.openclip_space import OpenClipSpace
 from mm.spaces.types import Vectors
 from mm.training.calibrate import OnProgress, line, rounded
+from mm.training.calibrate_alike import choose_alike
 from mm.training.calibrate_data import VIEWS, Library, Spoken, viewer
 from mm.training.calibrate_forms import at_prior, fit_form, fit_mixing, logits
 from mm.training.calibrate_questions import pictures_for_pictures, words_for_pictures
@@ -77,6 +78,7 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
         image_weights=space.weights_hash,
         prior=config.prior,
         floor=float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2)),
+        alike=choose_alike(library.pictures),
         mixing=round(mixing, 3),
         forms=(
             PartForms(part="text", kind="picture", form=words),

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from mm.spaces.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
-from tests.api.conftest import QUERY_BYTES, Running, assert_problem
+from tests.api.conftest import QUERY_BYTES, Running, add_searchable, assert_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def ask(api: Running, **question: object) -> dict[str, object]:
@@ -146,3 +152,42 @@ def test_a_long_clip_is_refused(api: Running) -> None:
 def test_questions_leave_no_files(api: Running, library: dict[str, str]) -> None:
     api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))})
     assert list(api.service.scratch.iterdir()) == []
+
+
+@pytest.fixture
+def copy(api: Running, library: dict[str, str]) -> Iterator[str]:
+    """The id of an item that shows almost what the picture of the library does."""
+    store, space = api.service.store, api.service.space
+    segment = store.catalog.segment_at(library["picture"], space.id, 0.0)
+    assert segment is not None
+    (piece,) = segment.evidence
+    vector = store.shards.read(piece.shard_id, space.id).vectors["picture"][piece.row].astype(np.float32)
+    near = vector + 0.02 * np.eye(len(vector), dtype=np.float32)[0]
+    still = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, near / np.linalg.norm(near))])
+    item = add_searchable(api, media.picture(52), "copy.png", "abstract", [still])
+    yield item
+    assert api.client.delete(f"/v1/media/{item}").status_code == 204
+
+
+def test_near_duplicates_are_one_hit_unless_they_are_asked_for(api: Running, library: dict[str, str], copy: str) -> None:
+    def asked(**fields: str) -> list[dict[str, Any]]:
+        answer = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}, data=fields)
+        assert answer.status_code == 200, answer.text
+        hits: list[dict[str, Any]] = answer.json()["hits"]
+        return hits
+
+    first = asked()[0]
+    (alike,) = first["alike"]
+    assert first["duplicates"] == 1
+    assert {first["item"]["id"], alike["item"]["id"]} == {library["picture"], copy}
+    assert 0 < alike["score"] <= first["score"]
+    assert api.client.get(alike["thumbnail"]).headers["content-type"] == "image/webp"
+    unfolded = asked(fold="false")
+    assert [hit["item"]["id"] for hit in unfolded[:2]] == [first["item"]["id"], alike["item"]["id"]]
+    assert all(hit["duplicates"] == 0 and hit["alike"] == [] for hit in unfolded)
+
+
+def test_more_like_a_picture_finds_its_near_duplicate(api: Running, library: dict[str, str], copy: str) -> None:
+    answer = ask(api, like={"item": library["picture"], "time": 0}, k=1)
+    (hit,) = answer["hits"]  # type: ignore[misc]
+    assert (hit["item"]["id"], hit["alike"]) == (copy, [])

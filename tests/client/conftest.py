@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer(self)
 
-    do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
+    do_GET = do_POST = do_DELETE = handle_any
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

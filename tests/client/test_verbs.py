@@ -95,10 +95,11 @@ def test_waiting_for_what_fails_raises_the_reason(script: Script, face: Face) ->
 
 def test_a_question_in_words_is_json(script: Script, face: Face) -> None:
     script.on("/v1/search", replying(200, shapes.answer(notes=["n"])))
-    answer = face.call(script.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25)
+    answer = face.call(script.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25, fold=False)
     assert answer.notes == ["n"]
     sent = json.loads(script.seen[0].body)
     assert (sent["text"], sent["k"], sent["floor"], sent["filters"]["tags"]) == ("a dog", 3, 0.25, ["x"])
+    assert sent["fold"] is False
 
 
 def test_a_question_with_files_is_a_form(script: Script, face: Face, tmp_path: Path) -> None:
@@ -107,7 +108,14 @@ def test_a_question_with_files_is_a_form(script: Script, face: Face, tmp_path: P
     face.call(script.url, "search", "in snow", picture=tmp_path / "p.png", sound=b"SOUND", k=2)
     body = script.seen[0].body.decode()
     assert script.seen[0].headers["content-type"].startswith("multipart/form-data; boundary=")
-    for part in ('name="picture"; filename="p.png"', "PICTURE", 'name="sound"; filename="sound"', "SOUND", "in snow"):
+    for part in (
+        'name="picture"; filename="p.png"',
+        "PICTURE",
+        'name="sound"; filename="sound"',
+        "SOUND",
+        "in snow",
+        'name="fold"\r\n\r\ntrue',
+    ):
         assert part in body
     assert 'name="floor"' not in body
 

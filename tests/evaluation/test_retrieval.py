@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.errors import InvalidInput
-from mm.evaluation import Retrieval, recall, recall_of_vectors
+from mm.evaluation import Interval, Measure, Report, Retrieval, recall, recall_of_vectors, retrieval_report
 
 KS = (1, 2, 5, 10)
 
@@ -60,6 +60,33 @@ def test_the_table_has_a_row_each_way() -> None:
         "| text to image | 25.0 | 100.0 |",
         "| image to text | 50.0 | 75.0 |",
     ]
+
+
+def test_a_report_has_the_recalls_with_intervals_drawn_over_pictures() -> None:
+    random = np.random.default_rng(0)
+    scores, picture_of = random.normal(size=(9, 30)), np.repeat(np.arange(10), 3) % 8  # the last picture has no caption
+    scores[picture_of, np.arange(30)] += 1
+    report, plain = retrieval_report("few of many", scores, picture_of), recall(scores, picture_of)
+    found = {measure.name: measure.found for measure in report.measures}
+    for way, recalls in (("text to image", plain.text_to_image), ("image to text", plain.image_to_text)):
+        for k in (1, 5, 10):
+            assert 100 * found[f"{way}, R@{k}"].value == pytest.approx(recalls[k])
+        assert found[f"{way}, median rank"].value >= 1
+        assert found[f"{way}, R@1"].value <= found[f"{way}, mAP@5"].value or way == "image to text"
+    assert all(interval.low <= interval.value <= interval.high for interval in found.values())
+
+
+def test_a_report_is_a_table_and_a_record() -> None:
+    report = Report("ten", (Measure("R@1", Interval(0.5, 0.25, 0.75)), Measure("median rank", Interval(3, 2, 4.5), share=False)))
+    assert report.table().splitlines() == [
+        "ten:",
+        "",
+        "| measure | found | 95 % interval |",
+        "| --- | --- | --- |",
+        "| R@1 | 50.0 | 25.0 to 75.0 |",
+        "| median rank | 3 | 2 to 4.5 |",
+    ]
+    assert report.record()["measures"][0] == {"name": "R@1", "value": 0.5, "low": 0.25, "high": 0.75}
 
 
 def test_scores_that_are_all_alike_find_nothing() -> None:

@@ -62,7 +62,7 @@ class Library:
     def write(self, folder: Path, number: int) -> WrittenPart:
         keys = np.arange(number * ITEMS, (number + 1) * ITEMS, dtype=np.int64)
         numbers = np.arange(SIZE, dtype=np.int32)
-        table = Segments(keys, keys, numbers // EACH, numbers * 1.0, numbers + 1.0, numbers)
+        table = Segments(keys, keys, numbers // EACH, numbers * 1.0, numbers + 0.5, numbers)
         first = number * SIZE
         pictures = KindRows(np.arange(first, first + SIZE), numbers)
         speech = KindRows(np.arange(first, first + SIZE // 2), numbers[::2].copy())

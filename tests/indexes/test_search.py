@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from indexes import Store, index, open_store, search, threshold
 from indexes.brute import search_brute
 from indexes.files import locked
+from indexes.moment import grow
+from indexes.parts import Part, Segments
 from indexes.rows import NewEvidence, NewSegment
 from indexes.search import Searcher, SearchHit
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
@@ -287,27 +289,72 @@ def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
         assert_same(searcher.search(asked, 10, ALL, 0.0), every[:10], every)
 
 
-def test_touching_segments_of_a_shot_are_one_hit_the_best(store: Store, searcher: Searcher) -> None:
-    """Probabilities .9 .6 .95 | .7 .1 .8: two shots, the second broken by a segment below the floor."""
-    _, job = add(store, 1)
-    store.catalog.plan_job(job.id, SPACE, [Span(0.0, 6.0)])
-    logits = np.log(np.asarray([0.9, 0.6, 0.95, 0.7, 0.1, 0.8]) / (1 - np.asarray([0.9, 0.6, 0.95, 0.7, 0.1, 0.8])))
-    vectors = np.zeros((6, DIM), np.float16)
-    vectors[:, 0] = logits
-    shard = store.shards.write(SPACE, {"picture": vectors}, [])
+def film(store: Store, seed: int, chances: Sequence[float], shots: Sequence[int]) -> None:
+    """An item whose segments answer `along_an_axis` with these probabilities, a second each."""
+    _, job = add(store, seed)
+    store.catalog.plan_job(job.id, SPACE, [Span(0.0, float(len(chances)))])
+    vectors = np.zeros((len(chances), DIM), np.float16)
+    vectors[:, 0] = np.log(np.asarray(chances) / (1 - np.asarray(chances)))
+    shard = store.shards.write(SPACE, {"picture": vectors}, [seed])
     store.catalog.commit_item(
-        job.id, [NewSegment(i, i + 1, i // 3, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i in range(6)]
+        job.id,
+        [NewSegment(i, i + 1, shot, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i, shot in enumerate(shots)],
     )
-    searcher.refresh()
+
+
+def along_an_axis() -> Question:
     axis = np.eye(DIM, dtype=np.float32)[0]
-    asked = Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
-    hits = searcher.search(asked, 10, ALL, 0.5)
-    assert [(hit.start, hit.end, round(hit.score, 2)) for hit in hits] == [(2.0, 3.0, 0.95), (5.0, 6.0, 0.8), (3.0, 4.0, 0.7)]
-    assert [hit.start for hit in searcher.search(asked, 10, ALL, 0.05)] == [2.0, 5.0]
-    assert [hit.start for hit in searcher.search(asked, 1, ALL, 0.5)] == [2.0]
-    assert searcher.search(asked, 10, ALL, 0.96) == []
-    assert searcher.search(asked, 10, ALL, 1.0) == []
-    assert hits[0].evidence[0].cosine == pytest.approx(float(vectors[2, 0]))
+    return Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("chances", "shots", "hits"),
+    [
+        pytest.param(
+            [0.9, 0.6, 0.95, 0.7, 0.1, 0.8],
+            [0, 0, 0, 1, 1, 1],
+            [(0, 3, 2), (5, 6, 5), (3, 4, 3)],
+            id="a shot is one, what is below the floor breaks it, a cut ends it where it answers less",
+        ),
+        pytest.param([0.9, 0.88, 0.9, 0.92], [0, 1, 2, 3], [(0, 4, 3)], id="short shots of one thing are one"),
+        pytest.param([0.7, 0.95, 0.77, 0.77], [0, 1, 2, 3], [(1, 2, 1), (2, 4, 2), (0, 1, 0)], id="the best takes first"),
+        pytest.param([0.95, 0.6, 0.9], [0, 1, 1], [(0, 1, 0), (1, 3, 2)], id="behind a cut the nearest segment decides"),
+        pytest.param([0.9, 0.6, 0.9], [0, 0, 0], [(0, 3, 0)], id="of two that are as good, the first is the best"),
+    ],
+)
+def test_segments_that_answer_together_are_one_moment(
+    store: Store, searcher: Searcher, chances: list[float], shots: list[int], hits: list[tuple[int, int, int]]
+) -> None:
+    film(store, 1, chances, shots)
+    searcher.refresh()
+    found = searcher.search(along_an_axis(), 10, ALL, 0.5)
+    assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
+    assert [round(hit.score, 2) for hit in found] == [chances[best] for _, _, best in hits]
+    assert [(hit.start, hit.end, hit.best_start) for hit in searcher.search(along_an_axis(), 1, ALL, 0.5)] == hits[:1]
+
+
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
+    """Each segment that reaches the floor is in one moment, none below it is in any, and none is better than the best of its."""
+    count = data.draw(st.integers(1, 25))
+    strength = np.array([data.draw(st.integers(0, 12)) / 4 for _ in range(count)])
+    shot = np.cumsum([data.draw(st.integers(0, 1)) for _ in range(count)])
+    item = np.sort([data.draw(st.integers(0, 2)) for _ in range(count)])
+    known = np.flatnonzero([data.draw(st.integers(0, 4)) for _ in range(count)])
+    floor = data.draw(st.sampled_from([0.0, 0.5, 1.5]))
+    at = np.arange(count)
+    part = Part(
+        "part", Segments(np.arange(3), np.arange(3), item.astype(np.int32), at * 1.0, at + 1.0, shot.astype(np.int32)), {}
+    )
+    moments = grow(part, known, strength[known], count, floor)
+    inside = [list(range(moment.first, moment.last + 1)) for moment in moments]
+    assert sorted(number for own in inside for number in own) == [number for number in known if strength[number] >= floor]
+    assert [moment.strength for moment in moments] == sorted((moment.strength for moment in moments), reverse=True)
+    for moment, own in zip(moments, inside, strict=True):
+        assert moment.strength == strength[moment.segment] == max(strength[own])
+        assert len(set(item[own])) == 1
+    assert grow(part, known, strength[known], 2, floor) == moments[:2]
 
 
 def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(
@@ -360,17 +407,17 @@ def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Se
 
 def test_scores_near_one_are_still_told_apart(store: Store, searcher: Searcher) -> None:
     _, job = add(store, 1)
-    store.catalog.plan_job(job.id, SPACE, [Span(0.0, 3.0)])
+    store.catalog.plan_job(job.id, SPACE, [Span(0.0, 5.0)])
     vectors = np.zeros((3, DIM), np.float16)
     vectors[:, 0] = [60.0, 62.0, 61.0]
     shard = store.shards.write(SPACE, {"picture": vectors}, [])
     store.catalog.commit_item(
-        job.id, [NewSegment(i, i + 1, i, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i in range(3)]
+        job.id, [NewSegment(2 * i, 2 * i + 1, i, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i in range(3)]
     )
     searcher.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
     asked = Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
-    assert [hit.start for hit in searcher.search(asked, 3, ALL, 0.5)] == [1.0, 2.0, 0.0]
+    assert [hit.start for hit in searcher.search(asked, 3, ALL, 0.5)] == [2.0, 4.0, 0.0]
 
 
 def test_spaces_are_never_mixed(store: Store, searcher: Searcher) -> None:

@@ -63,11 +63,18 @@ def library(served: Running, evening: bytes) -> Running:
     """Photos, a film of the same photos, and speech."""
     files = {name: jpeg(name) for name in SCENES} | {"evening.mp4": evening, "beckett.wav": SPEECH.read_bytes()}
     for name, data in files.items():
-        job = served.upload(data, name, "demo", name.rpartition(".")[2]).json()["job"]
-        with served.client.stream("GET", f"/v1/jobs/{job['id']}/events") as events:
-            last = [line for line in events.iter_lines() if line.startswith("data:")][-1]
-        assert '"done"' in last, last
+        taken_in(served, data, name)
     return served
+
+
+def taken_in(served: Running, data: bytes, name: str) -> str:
+    """The id of an item that is in the library now."""
+    upload = served.upload(data, name, "demo", name.rpartition(".")[2]).json()
+    with served.client.stream("GET", f"/v1/jobs/{upload['job']['id']}/events") as events:
+        last = [line for line in events.iter_lines() if line.startswith("data:")][-1]
+    assert '"done"' in last, last
+    item_id: str = upload["item"]["id"]
+    return item_id
 
 
 @pytest.fixture(scope="package")

@@ -28,9 +28,9 @@ def photo(name: str) -> Image.Image:
     return Image.open(PHOTOS / name).convert("RGB")
 
 
-def jpeg(name: str) -> bytes:
+def jpeg(name: str, quality: int = 90) -> bytes:
     buffer = io.BytesIO()
-    photo(name).save(buffer, "JPEG", quality=90)
+    photo(name).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

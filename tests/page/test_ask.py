@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.page.conftest import taken_in
 from tests.page.films import jpeg, scene_start
 from tests.page.opened import WORK_MS, Open, names_of, opened_at
 
@@ -170,3 +171,20 @@ def test_the_address_leads_back(opened: Open, library: Running, browser: Browser
     item = next(one["id"] for one in library.client.get("/v1/media").json()["items"] if one["name"] == "evening.mp4")
     with opened_at(browser, f"{library.url}/#item={item}&at=8.00") as linked:
         linked.film_is_at(8.0)
+
+
+def test_near_duplicates_stand_behind_one_hit(opened: Open, library: Running) -> None:
+    copy = taken_in(library, jpeg("chelsea.png", quality=60), "same-cat.jpg")
+    page = opened.page
+    opened.ask_with("cat.jpg", jpeg("chelsea.png"))
+    expect(opened.hit("chelsea.png")).to_have_count(1)
+    expect(opened.hit("same-cat.jpg")).to_have_count(0)
+    more = page.get_by_role("button", name="1 more moment shows the same as chelsea.png")
+    expect(more).to_have_text("+1 alike")
+    more.click()
+    expect(more).to_have_attribute("aria-expanded", "true")
+    opened.keep("alike")
+    page.get_by_role("button", name="Open same-cat.jpg").click()
+    expect(page.locator("#player")).to_contain_text("same-cat.jpg")
+    page.keyboard.press("Escape")
+    library.client.delete(f"/v1/media/{copy}").raise_for_status()

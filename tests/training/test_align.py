@@ -19,7 +19,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-from mm.cli.train import command
+from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
 from mm.training.align import align
 from mm.training.align_config import AlignConfig, Teacher
@@ -102,15 +102,16 @@ def test_the_card_says_what_the_shipped_file_does(
 
 
 def test_the_numbers_of_a_weights_file_are_one_command(
-    finished: tuple[AlignConfig, list[tuple[int, int, str]]],
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], tmp_path: Path
 ) -> None:
     config, _ = finished
-    arguments = ["recall", "--data", str(config.data), "--weights", str(config.out / "image.safetensors")]
-    result = CliRunner().invoke(command, arguments)
-    assert result.exit_code == 0
-    assert result.output.strip() in (config.out / "CARD.md").read_text()
-    told = CliRunner().invoke(command, [*arguments, "--json"])
-    assert json.loads(told.output).keys() == {"text_to_image", "image_to_text"}
+    weights = config.out / "image.safetensors"
+    told = CliRunner().invoke(main, ["eval", "flickr8k", "--root", str(config.data), "--weights", str(weights), "--json"])
+    found = {measure["name"]: measure["value"] for measure in json.loads(told.output)["measures"]}
+    on_the_card = evaluate(weights, config.data, tmp_path)
+    for k in (1, 5, 10):
+        assert 100 * found[f"text to image, R@{k}"] == pytest.approx(on_the_card.text_to_image[k])
+        assert 100 * found[f"image to text, R@{k}"] == pytest.approx(on_the_card.image_to_text[k])
 
 
 def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:

@@ -84,15 +84,15 @@ export function grouped(hits) {
   return [...groups.values()].map((group) => ({ ...group, hits: group.hits.toSorted((a, b) => a.start - b.start) }));
 }
 
-/** Where a hit begins for someone who watches: at the words, when words carried it; else a little into what is seen, because a
+/** Where someone begins to watch a hit, in its best part: at the words, when words carried it; else a little into what is seen, because a
  *  segment may begin with the last frames of a cut. */
-export function moment({ evidence: [first], start, end }) {
+export function moment({ evidence: [first], best_start: start, best_end: end }) {
   return first?.kind === "speech" ? first.start : start + Math.min(0.5, 0.1 * (end - start));
 }
 
 /** The time whose picture stands for a hit. */
 export function glance(hit) {
-  return hit.evidence[0]?.kind === "speech" ? moment(hit) : hit.start + Math.min(1, 0.25 * (hit.end - hit.start));
+  return hit.evidence[0]?.kind === "speech" ? moment(hit) : hit.best_start + Math.min(1, 0.25 * (hit.best_end - hit.best_start));
 }
 
 /** Evidence, strongest first, without what hardly counts beside the strongest. */

@@ -4,6 +4,7 @@ import { clock, percent, range } from "../format.js";
 import { playHit } from "../state/player.js";
 import { carrying, glance, moreLike } from "../state/question.js";
 import { html } from "../vendor/preact.js";
+import { Alike } from "./alike.js";
 import { IconButton } from "./icon.js";
 import { Still } from "./still.js";
 
@@ -21,9 +22,10 @@ export function Moment({ hit }) {
         ${!timed && html`<h3 title=${item.name}>${item.name}</h3>`}
         <${Score} score=${hit.score} />
         <${Why} evidence=${carrying(hit.evidence)} />
+        <${Alike} hit=${hit} />
       </div>
       <div class="actions">
-        <${IconButton} name="like" label=${`More like ${timed ? `${item.name} at ${clock(hit.start)}` : item.name}`} onClick=${() => moreLike(item, hit.start)} />
+        <${IconButton} name="like" label=${`More like ${timed ? `${item.name} at ${clock(hit.best_start)}` : item.name}`} onClick=${() => moreLike(item, hit.best_start)} />
       </div>
     </article>`;
 }

@@ -82,7 +82,7 @@ class Workload:
     def search(self, question: str) -> list[tuple[str, float, float, float]] | None:
         """Item, start, end and score of every moment; None without an answer."""
         with self._history.doing("search") as operation:
-            hits = self._client.search(text=question, k=MOST_HITS, floor=0.0).hits
+            hits = self._client.search(text=question, k=MOST_HITS, floor=0.0, fold=False).hits
             operation.found = frozenset(hit.item.id for hit in hits)
             return [(hit.item.id, hit.start, hit.end, hit.score) for hit in hits]
         return None

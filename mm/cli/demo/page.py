@@ -85,7 +85,7 @@ def _section(result: Result, client: Client) -> str:
 
 def _hit(answered: Answered, client: Client) -> str:
     hit = answered.hit
-    picture = client.thumbnail(hit.item.id, time=hit.start, size=THUMBNAIL_PIXELS)
+    picture = client.thumbnail(hit.item.id, time=hit.best_start, size=THUMBNAIL_PIXELS)
     source = _data_url("image/webp", picture)
     when = f" {span(hit.start, hit.end)}"
     why = reasons(hit.evidence)

@@ -121,8 +121,8 @@ def film_truth(name: str, scenes: Sequence[Scene], sounds: Sequence[Recording]) 
 
 
 def agrees(hit: Hit, medium: str, moments: Sequence[Moment]) -> bool:
-    """Whether the hit, on that medium, lies by more than half in one of the moments, or the moment in the hit."""
-    return any(_lies_in(hit.start, hit.end, moment) for moment in moments if moment.medium == medium)
+    """Whether the best part of the hit, on that medium, lies by more than half in one of the moments, or the moment in it."""
+    return any(_lies_in(hit.best_start, hit.best_end, moment) for moment in moments if moment.medium == medium)
 
 
 def _lies_in(start: float, end: float, moment: Moment) -> bool:

@@ -1,0 +1,180 @@
+"""`python -m kernels.bench`: windowed attention on a GPU beside PyTorch's dense attention, its twin, and the roofline.
+
+30 minutes at 2 frames a second, 3,600 tokens with four global ones, four heads of 64 in bfloat16, 16 videos at once. Times are
+medians of replayed graphs, so that launches from Python do not count. The roofline counts the pairs that attend (two products
+forward, five backward) and each tensor read or written once, over the product and the copy that are measured on the same card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+from kernels.windowed_attention import DENSE, LOCAL, Tile, Tiles, windowed_attention
+from kernels.windowed_attention_torch import windowed_attention as windowed_attention_torch
+from kernels.windows import Windows, make_windows
+
+BATCH, HEADS, TOKENS, WIDTH, GLOBAL, RATE = 16, 4, 3600, 64, 4, 2.0
+FOREVER = 1e6
+"""Seconds to both sides that leave nobody out."""
+REPEATS = 20
+
+Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What the card does, measured."""
+
+    operations: float
+    """A second, in a large bfloat16 product."""
+    bytes: float
+    """A second, read and written, in a large copy."""
+
+    def floor(self, pairs: float, products: int, tensors: int) -> float:
+        """The fewest seconds for so many pairs of tokens and so many passes over a tensor of all tokens."""
+        arithmetic = 2.0 * products * pairs * WIDTH / self.operations
+        memory = 2.0 * tensors * BATCH * HEADS * TOKENS * WIDTH / self.bytes
+        return max(arithmetic, memory)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Median of a captured graph's replays."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    taken = []
+    for number in range(-3, REPEATS):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        if number >= 0:
+            taken.append(begin.elapsed_time(end) / 1e3)
+    return sorted(taken)[len(taken) // 2]
+
+
+def measure_peak() -> Peak:
+    source = torch.randint(0, 255, (1 << 30,), dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    left, right = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    return Peak(2.0 * 8192**3 / seconds(lambda: left @ right), 2.0 * len(source) / seconds(lambda: target.copy_(source)))
+
+
+def make_inputs(window: float) -> tuple[list[torch.Tensor], Windows]:
+    """Random q, k, v and gradient of the output; times of frames of which some were left out as alike."""
+    tensors = [torch.randn(BATCH, HEADS, TOKENS, WIDTH, device="cuda", dtype=torch.bfloat16) for _ in range(4)]
+    steps = (torch.rand(BATCH, TOKENS, device="cuda") < 0.2).float() / RATE + 1 / RATE
+    return tensors, make_windows((steps * 1 / 1.2).cumsum(dim=1), window, num_global=GLOBAL)
+
+
+def both_times(attention: Attention, tensors: list[torch.Tensor]) -> tuple[float, float]:
+    """Seconds forward, and forward and backward together."""
+    q, k, v = (tensor.detach().requires_grad_() for tensor in tensors[:3])
+
+    def there_and_back() -> object:
+        return torch.autograd.grad(attention(q, k, v), (q, k, v), tensors[3])
+
+    with torch.no_grad():
+        forward = seconds(lambda: attention(q, k, v))
+    return forward, seconds(there_and_back)
+
+
+def dense_times(tensors: list[torch.Tensor]) -> tuple[str, float, float]:
+    """The fastest of PyTorch's own ways, and its times."""
+    found = []
+    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION):
+        with sdpa_kernel(backend):
+            found.append((*both_times(scaled_dot_product_attention, tensors), backend.name))
+    for forward, both, name in found:
+        print(f"SDPA {name}: forward {forward * 1e6:.0f} us, forward and backward {both * 1e6:.0f} us")
+    forward, both, name = min(found, key=lambda row: row[1])
+    return name, min(row[0] for row in found), both
+
+
+def error(tensors: list[torch.Tensor], windows: Windows) -> float:
+    """The largest relative error of output and gradients to the twin in float64, on one video of the batch."""
+    one = [tensor[:1].double() for tensor in tensors]
+    first = make_windows(windows.times_BL[:1], windows.seconds, num_global=windows.num_global)
+    errors = []
+    results = []
+    for attention, dtype in ((windowed_attention_torch, torch.float64), (windowed_attention, torch.bfloat16)):
+        q, k, v = (tensor.to(dtype).requires_grad_() for tensor in one[:3])
+        out = attention(q, k, v, first)
+        results.append([out.detach(), *torch.autograd.grad(out, (q, k, v), one[3].to(dtype))])
+    for truth, found in zip(*results, strict=True):
+        errors.append(float((truth - found).norm() / truth.norm()))
+    return max(errors)
+
+
+def sweep(window: float) -> None:
+    """The fastest tiles of each kernel, one changed at a time."""
+    tensors, windows = make_inputs(window)
+    best: Tiles = LOCAL if windows.is_local else DENSE
+    for kernel in ("forward", "queries", "keys"):
+        rows = []
+        for kept, passed, warps, stages, across in itertools.product((64, 128), (32, 64), (4, 8), (2, 3, 4), (False, True)):
+            if kept < 128 and warps > 4:
+                continue
+            tile = Tile(kept, passed, warps, stages, across)
+            tiles = replace(best, **{kernel: tile})
+            try:
+                times = both_times(partial(windowed_attention, windows=windows, tiles=tiles), tensors)
+            except Exception as failure:  # noqa: BLE001 - a tile that does not fit the chip is out, whatever says so
+                print(f"{kernel} {tile}: {type(failure).__name__}")
+                continue
+            rows.append((times[0] if kernel == "forward" else times[1], tile))
+        rows.sort(key=lambda row: row[0])
+        best = replace(best, **{kernel: rows[0][1]})
+        for taken, tile in rows[:4]:
+            print(f"window {window:g} s, {kernel}: {tile} {taken * 1e6:.0f} us")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sweep", action="store_true", help="look for the fastest tiles first")
+    parser.add_argument("--window", type=float, default=20.0, metavar="S", help="seconds to both sides (default 20)")
+    given = parser.parse_args()
+    if not torch.cuda.is_available():
+        raise SystemExit("This bench needs a GPU: torch sees none.")
+    torch.manual_seed(0)
+    peak = measure_peak()
+    name = torch.cuda.get_device_name()
+    print(f"{name}: {peak.operations / 1e12:.0f} Tflop/s in a product, {peak.bytes / 1e9:.0f} GB/s in a copy")
+    if given.sweep:
+        sweep(FOREVER)
+        sweep(given.window)
+    name, dense_forward, dense_both = dense_times(make_inputs(FOREVER)[0])
+    print(f"\n| attention | density | forward us | of the roofline | both us | of the roofline | SDPA ({name}) over ours, both |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for window in (FOREVER, given.window):
+        tensors, windows = make_inputs(window)
+        one = make_windows(windows.times_BL[:1], window, num_global=GLOBAL)
+        pairs = one.density * BATCH * HEADS * TOKENS**2
+        floors = peak.floor(pairs, 2, 4), peak.floor(pairs, 2, 4) + peak.floor(pairs, 5, 8)
+        for label, attention in (("ours", windowed_attention), ("twin", windowed_attention_torch)):
+            forward, both = both_times(partial(attention, windows=windows), tensors)
+            print(
+                f"| {label}, {'dense' if window == FOREVER else f'{window:g} s'} | {one.density:.3f} "
+                f"| {forward * 1e6:.0f} | {100 * floors[0] / forward:.0f} % | {both * 1e6:.0f} | {100 * floors[1] / both:.0f} % "
+                f"| forward {dense_forward / forward:.2f}, both {dense_both / both:.2f} |"
+            )
+        print(f"largest relative error of ours to the twin in float64: {error(tensors, windows):.4f}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Kernels for the tests: on the GPU where there is one, else through Triton's interpreter."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+if DEVICE == "cpu":
+    os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is defined, so before the imports below
+
+import triton.runtime.interpreter as interpreter  # noqa: E402
+
+from kernels.windowed_attention import DENSE, LOCAL, WIDE, Tiles, windowed_attention  # noqa: E402
+from kernels.windowed_attention_torch import windowed_attention as windowed_attention_torch  # noqa: E402
+
+__all__ = ["DENSE", "DEVICE", "LOCAL", "WIDE", "Tiles", "windowed_attention", "windowed_attention_torch"]
+
+_patch = interpreter._patch_lang_tensor
+
+
+def _patch_with_item(tensor: Any, scope: Any) -> None:
+    """Its scalars are arrays of one element, which NumPy from 2.4 on does not take for a bound of `range`."""
+    _patch(tensor, scope)
+    scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
+
+
+interpreter._patch_lang_tensor = _patch_with_item

@@ -1,0 +1,101 @@
+"""The kernel against its plain twin, forward and backward. On a machine without a GPU, Triton's interpreter runs it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels.windows import BLOCK, Windows, make_windows
+from tests.kernels.interpreted import DENSE, DEVICE, LOCAL, WIDE, Tiles, windowed_attention, windowed_attention_torch
+
+
+def make(seed: int, lengths: list[int], seconds: float, num_global: int, width: int = 16) -> tuple[list[torch.Tensor], Windows]:
+    """Random queries, keys, values and an output gradient; times with gaps, as of a film sampled by content."""
+    draw = torch.Generator().manual_seed(seed)
+    longest = max(lengths)
+    steps = torch.rand((len(lengths), longest), generator=draw) ** 3 * 2
+    times = steps.cumsum(dim=1)
+    tensors = [torch.randn((len(lengths), 2, longest, width), generator=draw).to(DEVICE) for _ in range(4)]
+    return tensors, make_windows(times.to(DEVICE), seconds, num_global=num_global, lengths_B=torch.tensor(lengths).to(DEVICE))
+
+
+def both_ways(tensors: list[torch.Tensor], windows: Windows, tiles: Tiles = WIDE) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Output and the three gradients by the twin in float64, and by the kernel."""
+    results = []
+    tiled = partial(windowed_attention, tiles=tiles)
+    for attention, dtype in ((windowed_attention_torch, torch.float64), (tiled, torch.float32)):
+        q, k, v = (tensor.to(dtype).clone().requires_grad_() for tensor in tensors[:3])
+        out = attention(q, k, v, windows)
+        results.append([out.detach(), *torch.autograd.grad(out, (q, k, v), tensors[3].to(dtype))])
+    return list(zip(*results, strict=True))
+
+
+def error(truth: torch.Tensor, found: torch.Tensor) -> float:
+    assert bool(torch.isfinite(found).all())
+    return float((truth - found).norm() / truth.norm().clamp(min=1.0))
+
+
+@settings(max_examples=5)
+@given(
+    seed=st.integers(0, 2**31),
+    lengths=st.lists(st.integers(3, BLOCK + 40), min_size=1, max_size=2),
+    seconds=st.sampled_from([0.0, 0.7, 5.0, 40.0, 1e6]),
+    num_global=st.integers(0, 3),
+    tiles=st.sampled_from([DENSE, LOCAL, WIDE]),
+)
+def test_kernel_and_twin_agree(seed: int, lengths: list[int], seconds: float, num_global: int, tiles: Tiles) -> None:
+    for truth, found in both_ways(*make(seed, lengths, seconds, num_global), tiles):
+        assert error(truth, found) < 1e-5
+
+
+def test_a_far_window_skips_what_lies_between_it_and_the_global_tokens() -> None:
+    tensors, windows = make(1, [4 * BLOCK], 1.0, 1)
+    assert int(windows.first_BN[0, -1]) >= 2 * BLOCK
+    for truth, found in both_ways(tensors, windows):
+        assert error(truth, found) < 1e-5
+
+
+def test_padding_is_zero_and_changes_nothing() -> None:
+    tensors, windows = make(2, [70, 20], 3.0, 1)
+    out = windowed_attention(*tensors[:3], windows)
+    assert not out[1, :, 20:].any()
+    for tensor in tensors[:3]:
+        tensor[1, :, 20:] = 1e4
+    assert torch.equal(windowed_attention(*tensors[:3], windows)[1, :, :20], out[1, :, :20])
+
+
+def test_a_window_over_everything_is_dense_attention() -> None:
+    tensors, windows = make(3, [100], 1e6, 0)
+    dense = torch.nn.functional.scaled_dot_product_attention(*tensors[:3])
+    assert windows.density == 1.0
+    assert error(dense, windowed_attention(*tensors[:3], windows)) < 1e-5
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**31), length=st.integers(1, 200), seconds=st.floats(0, 30), num_global=st.integers(0, 1))
+def test_every_pair_is_inside_the_blocks_that_are_looked_at(seed: int, length: int, seconds: float, num_global: int) -> None:
+    times = (torch.rand((1, length), generator=torch.Generator().manual_seed(seed)) * 3).cumsum(dim=1)
+    windows = make_windows(times, seconds, num_global=num_global)
+    index = torch.arange(length)
+    first, last = windows.first_BN[0][index // BLOCK], windows.last_BN[0][index // BLOCK]
+    looked_at = (index >= first[:, None]) & (index < last[:, None]) | (index < num_global)
+    assert not bool((windows.allowed()[0] & ~looked_at).any())
+    first, last = windows.full_first_BN[0][index // BLOCK], windows.full_last_BN[0][index // BLOCK]
+    unmasked = (index >= first[:, None]) & (index < last[:, None])
+    assert bool(windows.allowed()[0][unmasked].all())
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    tensors, windows = make(4, [10], 1.0, 0)
+    with pytest.raises(ValueError, match="do not ascend"):
+        make_windows(torch.tensor([[0.0, 2.0, 1.0]]), 1.0)
+    with pytest.raises(ValueError, match="do not fit 3 tokens"):
+        make_windows(torch.zeros((1, 3)), 1.0, lengths_B=torch.tensor([4]))
+    with pytest.raises(ValueError, match="do not fit together"):
+        windowed_attention(tensors[0][:, :, :5], tensors[1], tensors[2], windows)
+    with pytest.raises(ValueError, match="width 10"):
+        windowed_attention(*(tensor[..., :10] for tensor in tensors[:3]), windows)
