@@ -77,14 +77,6 @@ def draw_blend(count_N: int, alpha: float, random: torch.Generator) -> Blend:
     return Blend(order, share_N)
 
 
-def mix(pixels_NCHW: Tensor, vectors_ND: Tensor, alpha: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each picture blended with another, and their captions' vectors alike; nothing is blended when `alpha` is 0."""
-    if alpha == 0:
-        return pixels_NCHW, vectors_ND
-    blend = draw_blend(len(pixels_NCHW), alpha, random)
-    return blend(pixels_NCHW), functional.normalize(blend(vectors_ND), dim=1)
-
-
 def _uniform(count: int, low: float, high: float, random: torch.Generator) -> Tensor:
     return torch.rand(count, generator=random, device=random.device) * (high - low) + low
 
