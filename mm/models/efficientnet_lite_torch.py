@@ -56,11 +56,12 @@ class ConvNorm(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """One row of the table `efficientnet_lite.blocks()`."""
+    """One row of the table `efficientnet_lite.blocks()`; in training, a share `drop` of pictures skips a residual one (Huang et
+    al. 2016, arXiv:1603.09382)."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, drop: float = 0.0) -> None:
         super().__init__()
-        self.residual = block.residual
+        self.residual, self.drop = block.residual, drop
         wide = block.channels_wide
         self.expand = ConvNorm(block.channels_in, wide, 1) if block.expands else None
         self.depthwise = ConvNorm(wide, wide, block.kernel, block.stride, groups=wide)
@@ -69,7 +70,12 @@ class InvertedResidual(nn.Module):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         wide = x_NCHW if self.expand is None else functional.relu6(self.expand(x_NCHW))
         out: Tensor = self.project(functional.relu6(self.depthwise(wide)))
-        return x_NCHW + out if self.residual else out
+        if not self.residual:
+            return out
+        if self.training and self.drop:
+            kept_N = torch.rand(len(out), 1, 1, 1, device=out.device) >= self.drop
+            out = out * (kept_N / (1 - self.drop)).to(out.dtype)
+        return x_NCHW + out
 
 
 class ImageEncoder(nn.Module):
@@ -81,11 +87,13 @@ class ImageEncoder(nn.Module):
     named them.
     """
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, drop_path: float = 0.0) -> None:
+        """Both act in training alone: of features, and of the last residual block, less towards the input."""
         super().__init__()
         self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
         table = blocks()
-        self.blocks = nn.Sequential(*(InvertedResidual(block) for block in table))
+        drops = [drop_path * index / (len(table) - 1) for index in range(len(table))]
+        self.blocks = nn.Sequential(*(InvertedResidual(block, drop) for block, drop in zip(table, drops, strict=True)))
         self.top = ConvNorm(table[-1].channels_out, FEATURES, 1)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(FEATURES, DIMENSIONS)

@@ -1,7 +1,8 @@
 """Align pictures with sentences: train the image tower on captioned pictures, the text tower locked.
 
-Works on a CPU, a GPU, or several by torchrun; resumes at the epoch that was last saved, with the same result as without the stop.
-Writes `image.safetensors` and `CARD.md` into the output folder.
+Unlike runs learn from the captions, and the mean of their weights is the result. Works on a CPU, a GPU, or several by torchrun;
+resumes at the epoch that was last saved, with the same result as without the stop. Writes `image.safetensors` and `CARD.md`
+into the output folder.
 """
 
 from __future__ import annotations
@@ -16,15 +17,12 @@ import torch.distributed
 
 from mm.training.align_card import align_card
 from mm.training.align_config import AlignConfig
-from mm.training.align_data import load_split
 from mm.training.align_evaluate import evaluate
-from mm.training.align_run import Alignment
 from mm.training.align_runs import OnProgress, averaged_runs
 from mm.training.averages import mean_weights
 from mm.training.captioned import read_captioned
 from mm.training.checkpoint import write_encoder
 from mm.training.files import replacing
-from mm.training.sentences import class_sentences, sentence_vectors
 
 
 def align(config: AlignConfig, on_progress: OnProgress) -> Path:
@@ -32,19 +30,15 @@ def align(config: AlignConfig, on_progress: OnProgress) -> Path:
 
     Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
     """
-    kept = config.out / "vectors"
     read_captioned(config.data, "dev")  # a missing split is told before the training, not after it
     with _device() as device:
-        train = load_split(config.data, "train", config.stored, kept, device)
-        class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
-        run = Alignment(config, train, class_vectors_KD, device)
-        soup = mean_weights(list(averaged_runs(run, on_progress)))
+        soup = mean_weights(list(averaged_runs(config, device, on_progress)))
         soup["class_gain"] = torch.tensor(config.class_gain)
         weights = config.out / "image.safetensors"
-        if run.rank == 0:
+        if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
             write_encoder(weights, soup, config.served)
             with replacing(config.out / "CARD.md") as file:
-                file.write(align_card(config, evaluate(weights, config.data, kept)).encode())
+                file.write(align_card(config, evaluate(weights, config.data, config.out / "vectors")).encode())
     return weights
 
 

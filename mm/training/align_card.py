@@ -30,7 +30,7 @@ def align_card(config: AlignConfig, dev: Retrieval) -> str:
 
     What the data is, and on what terms it may be used, is for a person to add.
     """
-    recipe = "\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in ("data", "out"))
+    recipe = "\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in ("data", "out", "unlabeled"))
     return _TEMPLATE.format(
         data=config.data.name,
         numbers=dev.table(),

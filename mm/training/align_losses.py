@@ -1,4 +1,8 @@
-"""What alignment minimises. Names of tensors end in their axes: N pictures of all processes, D dimensions, K classes."""
+"""What alignment minimises.
+
+Names of tensors end in their axes: N pictures of the batch over all processes, M all pictures with T captions each, S = M T,
+D dimensions of the space, K classes.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,27 @@ _MAX_SCALE = 100.0
 
 
 class Contrast(nn.Module):
-    """Symmetric in-batch contrast with a learnt scale (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
+    """Contrast of pictures and captions with a learnt scale (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
 
     def __init__(self, scale: float = 20.0) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
-    def forward(self, pictures_ND: Tensor, captions_ND: Tensor) -> Tensor:
-        """Mean cross-entropy of pictures against captions and captions against pictures."""
-        logits_NN = self.scale() * pictures_ND @ captions_ND.T
-        labels_N = torch.arange(len(logits_NN), device=logits_NN.device)
-        return (functional.cross_entropy(logits_NN, labels_N) + functional.cross_entropy(logits_NN.T, labels_N)) / 2
+    def pictures_of(self, captions_ND: Tensor, pictures_ND: Tensor) -> Tensor:
+        """Mean cross-entropy of captions against the pictures of the batch."""
+        logits_NN = self.scale() * captions_ND @ pictures_ND.T
+        return functional.cross_entropy(logits_NN, torch.arange(len(logits_NN), device=logits_NN.device))
+
+    def among(self, pictures_ND: Tensor, captions_MTD: Tensor, first_N: Tensor, second_N: Tensor, share_N: Tensor) -> Tensor:
+        """Minus the logarithm (N,) of how likely a picture takes a caption of its own among all captions of M pictures.
+
+        Its own are those of row `first_N`, and of row `second_N` for the rest of `share_N`: a picture may be blended of two.
+        """
+        count_M, count_T, _ = captions_MTD.shape
+        logits_NS = self.scale() * pictures_ND @ captions_MTD.flatten(0, 1).T
+        own_NM = logits_NS.view(-1, count_M, count_T).logsumexp(2)
+        own_N2 = own_NM.gather(1, torch.stack([second_N, first_N], 1))
+        return own_NM.logsumexp(1) - torch.lerp(own_N2[:, 0], own_N2[:, 1], share_N)
 
     def scale(self) -> Tensor:
         return self.log_scale.exp().clamp_max(_MAX_SCALE)

@@ -1,59 +1,63 @@
-"""The runs of an alignment: a trunk that they share, then one branch a seed, each kept on disk and taken up where it stopped."""
+"""The runs of an alignment over what they share, each kept on disk and taken up where it stopped."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from mm.errors import InvalidInput
-from mm.training.align_config import fingerprint
-from mm.training.align_run import Alignment
+from mm.models.image_torch import prepared
+from mm.training.align_config import AlignConfig, fingerprint
+from mm.training.align_data import load_split, load_unlabeled, pseudo_captioned
+from mm.training.align_run import Run
+from mm.training.align_start import imagenet_encoder
 from mm.training.checkpoint import read_state, write_state
+from mm.training.sentences import class_sentences, sentence_vectors
 
 OnProgress = Callable[[int, int, str], None]
 """Told after each epoch: epochs done, epochs in all, a line for a person."""
 
 
-def averaged_runs(run: Alignment, on_progress: OnProgress) -> Iterator[dict[str, Tensor]]:
-    """The moving averages of the runs, one a seed, in order.
+def averaged_runs(config: AlignConfig, device: torch.device, on_progress: OnProgress) -> Iterator[dict[str, Tensor]]:
+    """The moving averages of the runs, one a variant, in order.
 
-    Runs that part after some epochs together end in one valley of the loss, where their mean is better than each (Frankle et
-    al. 2020, arXiv:1912.05671; Wortsman et al. 2022, arXiv:2203.05482).
-
-    Raises `InvalidInput` when the output folder holds the state of another recipe.
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
     """
-    config = run.config
-    branch = config.epochs - config.shared
-    total = config.shared + branch * len(config.seeds)
-    trunk = _advance(run, "trunk", config.seeds[0], None, config.shared, lambda epoch, line: on_progress(epoch, total, line))
-    for index, seed in enumerate(config.seeds):
-        done = index * branch
+    kept, total = config.out / "vectors", config.epochs * len(config.variants)
+    class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
+    encoder = imagenet_encoder(class_vectors_KD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    original = prepared(encoder)
+    train = load_split(config.data, "train", config.stored, kept, device)
+    more = train
+    if config.unlabeled is not None:
+        pictures_NHWC = load_unlabeled(config.unlabeled, config.stored, device)
+        more = train.joined(pseudo_captioned(pictures_NHWC, original, class_vectors_KD, config.size))
+    for index, variant in enumerate(config.variants):
 
-        def report(epoch: int, line: str, done: int = done) -> None:
+        def on_epoch(epoch: int, line: str, done: int = index * config.epochs) -> None:
             on_progress(done + epoch, total, line)
 
-        yield _advance(run, f"run-{seed}", seed, trunk, config.epochs, report)["average"]
+        run = Run(config, variant, more if variant.unlabeled else train, class_vectors_KD, original, device)
+        yield _finish(run, on_epoch)
 
 
-def _advance(
-    run: Alignment, name: str, seed: int, start: dict[str, Any] | None, until: int, report: Callable[[int, str], None]
-) -> dict[str, Any]:
-    """Run from what was kept under this name, or else from `start`, or else from the beginning; returns the state reached."""
-    config, path = run.config, run.config.out / f"{name}.pt"
+def _finish(run: Run, on_epoch: Callable[[int, str], None]) -> dict[str, Tensor]:
+    """Run to the end, from what was kept under the variant's name or else from the beginning; returns the moving average."""
+    config, name = run.config, f"run-{run.variant.name}"
+    path, recipe = config.out / f"{name}.pt", fingerprint(replace(config, variants=(run.variant,)))
     kept = read_state(path, run.device)
-    if kept is not None and kept["recipe"] != fingerprint(config):
-        raise InvalidInput(f"{path} belongs to another recipe; choose another output folder or remove it.")
-    state = kept or start
-    if state is None:
+    if kept is None:
         run.begin()
+    elif kept["recipe"] != recipe:
+        raise InvalidInput(f"{path} belongs to another recipe; choose another output folder or remove it.")
     else:
-        run.restore(state)
-    while run.epoch < until:
-        loss = run.run_epoch(seed)
-        if run.rank == 0 and (run.epoch % config.save_every == 0 or run.epoch == until):
-            write_state(path, {**run.state(), "recipe": fingerprint(config)})
-        report(run.epoch, f"{name}, epoch {run.epoch} of {config.epochs}: loss {loss:.3f}")
-    return copy.deepcopy(run.state())
+        run.restore(kept)
+    while run.epoch < config.epochs:
+        loss = run.run_epoch()
+        if run.rank == 0 and (run.epoch % config.save_every == 0 or run.epoch == config.epochs):
+            write_state(path, {**run.state(), "recipe": recipe})
+        on_epoch(run.epoch, f"{name}, epoch {run.epoch} of {config.epochs}: loss {loss:.3f}")
+    return run.average.module.state_dict()

@@ -11,9 +11,9 @@ from mm.models.efficientnet_lite_torch import ImageEncoder, imagenet_weights
 _RIDGE, _CLASS_GAIN = 0.3, 0.6  # picked on Flickr8k dev with the backbone frozen
 
 
-def imagenet_encoder(class_vectors_KD: Tensor, dropout: float) -> ImageEncoder:
+def imagenet_encoder(class_vectors_KD: Tensor, dropout: float = 0.0, drop_path: float = 0.0) -> ImageEncoder:
     """An encoder with ImageNet's weights, the classes' names, and a head of zeros."""
-    encoder = ImageEncoder(dropout)
+    encoder = ImageEncoder(dropout, drop_path)
     backbone, weight_KC, bias_K = imagenet_weights()
     encoder.load_state_dict(backbone, strict=False)
     with torch.no_grad():

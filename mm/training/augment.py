@@ -44,19 +44,37 @@ def draw_captions(vectors_NTD: Tensor, random: torch.Generator) -> Tensor:
     return functional.normalize(blend_ND, dim=1)
 
 
-def mix(pixels_NCHW: Tensor, vectors_ND: Tensor, alpha: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al. 2018, arXiv:1710.09412): each picture blended with another, and their captions' vectors alike."""
+def disturb(vectors_ND: Tensor, length: float, random: torch.Generator) -> Tensor:
+    """Unit vectors that lie near the given ones: each had a random vector of about this length added."""
+    if length == 0:
+        return vectors_ND
+    noise_ND = torch.randn(vectors_ND.shape, generator=random, device=random.device) * (length / vectors_ND.shape[1] ** 0.5)
+    return functional.normalize(vectors_ND + noise_ND, dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How each row was blended with another: the other row's index, and the share that remains of the first, at least a half."""
+
+    other: Tensor
+    share: Tensor
+
+    def __call__(self, rows_N: Tensor) -> Tensor:
+        """The blend of values along the first axis."""
+        share = self.share.view(-1, *[1] * (rows_N.ndim - 1))
+        return torch.lerp(rows_N[self.other], rows_N, share)
+
+
+def draw_blend(count_N: int, alpha: float, random: torch.Generator) -> Blend:
+    """Mixup (Zhang et al. 2018, arXiv:1710.09412); `alpha` is that of `Views.mixup`, and 0 blends nothing."""
     if alpha == 0:
-        return pixels_NCHW, vectors_ND
-    count_N = len(pixels_NCHW)
+        return Blend(torch.arange(count_N, device=random.device), torch.ones(count_N, device=random.device))
     order = torch.randperm(count_N, generator=random, device=random.device)
     # A Beta(a, a) variable from two Gamma(a) ones; torch's Beta takes no generator.
     gammas = torch._standard_gamma(torch.full((2, count_N), alpha, device=random.device), generator=random)
     share_N = gammas[0] / gammas.sum(0).clamp_min(1e-12)
     share_N = torch.maximum(share_N, 1 - share_N)  # the first stays the main one
-    mixed_NCHW = torch.lerp(pixels_NCHW[order], pixels_NCHW, share_N[:, None, None, None])
-    mixed_ND = torch.lerp(vectors_ND[order], vectors_ND, share_N[:, None])
-    return mixed_NCHW, functional.normalize(mixed_ND, dim=1)
+    return Blend(order, share_N)
 
 
 def _uniform(count: int, low: float, high: float, random: torch.Generator) -> Tensor:

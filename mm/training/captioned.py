@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +52,17 @@ def _parsed(folder: Path, line: str, where: str) -> tuple[str, Captioned]:
 
 
 def load_pictures(rows: list[Captioned], side: int) -> RGB:
+    """As `load_files`, the pictures of rows."""
+    return load_files([row.picture for row in rows], side)
+
+
+def load_files(files: Sequence[Path], side: int) -> RGB:
     """All pictures, whole and squeezed to (N, side, side, 3): small sets fit in memory, and each is decoded once.
 
     Raises `InvalidInput` for a file that is no picture.
     """
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(lambda row: _load(row.picture, side), rows)))
+        return np.stack(list(pool.map(lambda path: _load(path, side), files)))
 
 
 def _load(path: Path, side: int) -> RGB:

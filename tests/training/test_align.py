@@ -22,22 +22,32 @@ from safetensors.numpy import load_file
 from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
 from mm.training.align import align
-from mm.training.align_config import AlignConfig
+from mm.training.align_config import AlignConfig, Variant
 from mm.training.align_evaluate import evaluate
-from mm.training.align_losses import Contrast
+from mm.training.align_losses import Contrast, gathered
+from mm.training.augment import Views
 
-PHASES = ["trunk, epoch 1", "run-0, epoch 2", "run-0, epoch 3", "run-7, epoch 2", "run-7, epoch 3"]
+VARIANTS = (
+    Variant("plain", 0),
+    Variant("odd", 1, Views(smallest_crop=0.3), drop_path=0.3, dropout=0.5, text_noise=0.3, unlabeled=True),
+)
+PHASES = ["run-plain, epoch 1 of 2", "run-plain, epoch 2 of 2", "run-odd, epoch 1 of 2", "run-odd, epoch 2 of 2"]
 
 
 class Stopped(Exception):
     """Raised to end a run where a test wants it ended."""
 
 
+def recipe(data: Path, out: Path) -> AlignConfig:
+    """One that takes seconds: two runs of two epochs. Every picture is taken as unlabeled too."""
+    return AlignConfig(data, out, data / "images", VARIANTS, 2, batch=12, size=32, served=32, stored=32, save_every=1)
+
+
 def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
-    """A recipe that takes seconds: two runs of three epochs, of which they share one."""
+    """The recipe, in a folder that has the classes' vectors already."""
     (out / "vectors").mkdir(parents=True)
     shutil.copy(class_vectors, out / "vectors")
-    return AlignConfig(data, out, seeds=(0, 7), epochs=3, shared=1, batch=6, size=48, served=64, stored=48, save_every=1)
+    return recipe(data, out)
 
 
 def stop_at(count: int) -> Callable[[int, int, str], None]:
@@ -71,7 +81,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 def test_every_epoch_is_told(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
     _, told = finished
-    assert [(done, total) for done, total, _ in told] == [(n, 5) for n in range(1, 6)]
+    assert [(done, total) for done, total, _ in told] == [(n, 4) for n in range(1, 5)]
     assert all(line.startswith(phase) for (_, _, line), phase in zip(told, PHASES, strict=True))
 
 
@@ -82,7 +92,7 @@ def test_the_card_says_what_the_shipped_file_does(
     card = (config.out / "CARD.md").read_text()
     found = evaluate(config.out / "image.safetensors", config.data, tmp_path)
     assert found.table() in card
-    assert "- epochs: 3" in card
+    assert "- epochs: 2" in card
     assert str(config.out) not in card  # a card is for others
 
 
@@ -105,11 +115,11 @@ def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int
     assert weights["head.weight"].dtype == np.float16
     assert weights["stem.norm.bias"].dtype == np.float32
     assert (config.out / "image.safetensors").stat().st_size < 15_000_000
-    states = [torch.load(config.out / f"{name}.pt", weights_only=True)["average"] for name in ("trunk", "run-0", "run-7")]
-    trunk, first, second = (state["head.weight"] for state in states)
-    assert not torch.equal(trunk, first)
-    assert not torch.equal(first, second)  # they did part
+    states = [torch.load(config.out / f"run-{variant.name}.pt", weights_only=True)["average"] for variant in VARIANTS]
+    first, second = (state["head.weight"] for state in states)
+    assert not torch.equal(first, second)
     np.testing.assert_allclose(weights["head.weight"], ((first + second) / 2).numpy(), atol=1e-3)
+    assert weights["class_gain"] == config.class_gain
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -117,10 +127,9 @@ def test_a_stopped_run_ends_the_same(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    for stop in (1, 4):  # where the runs part, and within the second
-        with pytest.raises(Stopped):
-            align(config, stop_at(stop))
-        assert not (config.out / "image.safetensors").exists()
+    with pytest.raises(Stopped):
+        align(config, stop_at(1))
+    assert not (config.out / "image.safetensors").exists()
     align(config, lambda *_: None)
     assert_same_weights(config.out, finished[0].out)
 
@@ -132,69 +141,86 @@ def test_what_was_not_saved_is_done_again(
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), save_every=2)
     told: list[str] = []
     with pytest.raises(Stopped):
-        align(replace(config, save_every=100), stop_at(4))
+        align(replace(config, save_every=100), stop_at(3))
     align(config, lambda _done, _total, line: told.append(line))
-    assert [line.split(":")[0] for line in told] == ["run-7, epoch 2 of 3", "run-7, epoch 3 of 3"]
+    assert [line.split(":")[0] for line in told] == PHASES[2:]
     assert_same_weights(config.out, finished[0].out)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_process_ends_the_same(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    killed = subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "2"], env=environment(), check=False)
+    killed = subprocess.run([*KILLED, str(captioned_folder), str(config.out)], env=environment(), check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert (config.out / "run-0.pt").exists()
-    subprocess.run([*PROGRAM, str(captioned_folder), str(config.out), "0"], env=environment(), check=True)
+    assert (config.out / "run-odd.pt").exists()
+    align(config, lambda *_: None)
     assert_same_weights(config.out, finished[0].out)
 
 
-def together(arguments: list[str]) -> None:
-    """Run a program as two processes of one group."""
+@pytest.fixture(scope="module")
+def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> AlignConfig:
+    """What two processes of one group trained; beside it, the gradients that each had of one loss."""
+    config = config_for(captioned_folder, tmp_path_factory.mktemp("pair") / "out", class_vectors)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    arguments = [*PAIRED, str(captioned_folder), str(config.out)]
     processes = [subprocess.Popen(arguments, env=shared | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
     try:
-        assert [process.wait(100) for process in processes] == [0, 0]
+        assert [process.wait(200) for process in processes] == [0, 0]
     finally:
         for process in processes:
             process.kill()
+    return config
 
 
-def test_two_processes_train_together(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
-    config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    together([*PROGRAM, str(captioned_folder), str(config.out), "0"])
-    files = {"CARD.md", "image.safetensors", "run-0.pt", "run-7.pt", "trunk.pt", "vectors"}
-    assert {path.name for path in config.out.iterdir()} == files
+def test_two_processes_train_together(pair: AlignConfig) -> None:
+    files = {"CARD.md", "image.safetensors", "vectors", "run-plain.pt", "run-odd.pt"}
+    assert {path.name for path in pair.out.iterdir()} == files
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_does(pair: AlignConfig) -> None:
     """The gradient of the contrast over the rows of both, as each applies it, is that of one process with all rows."""
-    together([sys.executable, "-c", GRADIENTS, str(tmp_path)])
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
-    torch.manual_seed(0)
-    pictures, captions, matrix = torch.randn(6, 5), torch.randn(6, 4), torch.randn(4, 5, requires_grad=True)
+    matrix = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
     contrast = Contrast()
-    contrast(pictures @ matrix.T, captions).backward()
-    for found in (first, second):
+    cost(contrast, lambda pictures: pictures @ matrix.T, slice(None)).backward()  # type: ignore[no-untyped-call]
+    for rank in (0, 1):
+        found = torch.load(pair.out.parent / f"{rank}.pt", weights_only=True)
         torch.testing.assert_close(found["matrix"], matrix.grad)
         torch.testing.assert_close(found["scale"], contrast.log_scale.grad)
+
+
+def cost(contrast: Contrast, encode: Callable[[torch.Tensor], torch.Tensor], own: slice) -> torch.Tensor:
+    """The contrast of six pictures with their captions, of which this process encodes its own."""
+    random = torch.Generator().manual_seed(0)
+    pictures, captions = torch.randn(6, 5, generator=random), torch.randn(6, 2, 4, generator=random)
+    encoded = gathered(encode(pictures[own]))
+    rows = torch.arange(6)
+    among = contrast.among(encoded, captions, rows, rows.flip(0), torch.full((6,), 0.7))
+    return contrast.pictures_of(gathered(captions[own, 0]), encoded) + among.mean()
 
 
 def test_the_state_of_another_recipe_is_refused(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path
 ) -> None:
     config = replace(finished[0], rate=0.5)
-    with pytest.raises(InvalidInput, match=r"trunk\.pt belongs to another recipe"):
+    with pytest.raises(InvalidInput, match=r"run-plain\.pt belongs to another recipe"):
         align(config, lambda *_: None)
 
 
 def test_a_state_that_is_none_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
-    (config.out / "trunk.pt").write_bytes(b"no state")
-    with pytest.raises(Corrupt, match=r"trunk\.pt"):
+    (config.out / "run-plain.pt").write_bytes(b"no state")
+    with pytest.raises(Corrupt, match=r"run-plain\.pt"):
+        align(config, lambda *_: None)
+
+
+def test_a_folder_without_pictures_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+    config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), unlabeled=tmp_path)
+    with pytest.raises(InvalidInput, match="has no pictures"):
         align(config, lambda *_: None)
 
 
@@ -204,18 +230,10 @@ def test_a_batch_larger_than_the_data_is_refused(captioned_folder: Path, class_v
         align(config, lambda *_: None)
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"seeds": ()}, "seed of its own"),
-        ({"seeds": (1, 1)}, "seed of its own"),
-        ({"shared": 40}, "cannot be shared"),
-        ({"shared": -1}, "cannot be shared"),
-    ],
-)
-def test_a_recipe_that_means_nothing_is_refused(change: dict[str, object], complaint: str) -> None:
-    with pytest.raises(InvalidInput, match=complaint):
-        AlignConfig(Path("data"), Path("out"), **change)  # type: ignore[arg-type]
+@pytest.mark.parametrize("variants", [(), (Variant("one", 0), Variant("one", 1))])
+def test_a_recipe_that_means_nothing_is_refused(variants: tuple[Variant, ...]) -> None:
+    with pytest.raises(InvalidInput, match="name of its own"):
+        AlignConfig(Path("data"), Path("out"), variants=variants)
 
 
 def test_data_without_dev_is_refused_before_training(tmp_path: Path, captioned_folder: Path) -> None:
@@ -227,8 +245,8 @@ def test_data_without_dev_is_refused_before_training(tmp_path: Path, captioned_f
         align(AlignConfig(data, tmp_path / "out"), lambda *_: None)
 
 
-# One process of a run: data, out, and after how many epochs it kills itself (0: never).
-PROGRAM = [
+# A run that kills itself within its second half: data, out.
+KILLED = [
     sys.executable,
     "-c",
     """
@@ -236,34 +254,38 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from mm.training.align import align
-from mm.training.align_config import AlignConfig
+from tests.training.test_align import recipe
 torch.set_num_threads(1)
-data, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-config = AlignConfig(data, out, seeds=(0, 7), epochs=3, shared=1, batch=6, size=48, served=64, stored=48, save_every=1)
-align(config, lambda done, total, line: os.kill(os.getpid(), signal.SIGKILL) if done == last else None)
+data, out = Path(sys.argv[1]), Path(sys.argv[2])
+align(recipe(data, out), lambda done, total, line: os.kill(os.getpid(), signal.SIGKILL) if done == 3 else None)
 """,
 ]
 
-# One process of two: the gradients of the contrast after its half of the rows.
-GRADIENTS = """
-import os, sys
+# One process of two: the gradients of a loss after its half of the rows, then a run: data, out.
+PAIRED = [
+    sys.executable,
+    "-c",
+    """
+import sys
 from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
-from mm.training.align_losses import Contrast, gathered
+from mm.training.align import align
+from mm.training.align_losses import Contrast
+from tests.training.test_align import cost, recipe
+torch.set_num_threads(1)
+data, out = Path(sys.argv[1]), Path(sys.argv[2])
 torch.distributed.init_process_group("gloo")
 rank = torch.distributed.get_rank()
-torch.manual_seed(0)
-pictures, captions, matrix = torch.randn(6, 5), torch.randn(6, 4), torch.randn(4, 5)
 linear = torch.nn.Linear(5, 4, bias=False)
-linear.weight.data.copy_(matrix)
+linear.weight.data.copy_(torch.randn(4, 5, generator=torch.Generator().manual_seed(1)))
 forward, contrast = DistributedDataParallel(linear), Contrast()
-own = slice(rank * 3, rank * 3 + 3)
-contrast(gathered(forward(pictures[own])), gathered(captions[own])).backward()
-found = {"matrix": linear.weight.grad, "scale": contrast.log_scale.grad}
-torch.save(found, Path(sys.argv[1]) / f"{rank}.pt")
+cost(contrast, forward, slice(rank * 3, rank * 3 + 3)).backward()
+torch.save({"matrix": linear.weight.grad, "scale": contrast.log_scale.grad}, out.parent / f"{rank}.pt")
 torch.distributed.destroy_process_group()
-"""
+align(recipe(data, out), lambda *_: None)
+""",
+]
 
 
 def environment() -> dict[str, str]:

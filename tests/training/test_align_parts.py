@@ -20,7 +20,7 @@ from mm.models.efficientnet_lite_torch import ImageEncoder
 from mm.models.image_preprocess import fit_all
 from mm.training.align_losses import Contrast, divergence
 from mm.training.align_start import fit_head, imagenet_encoder, whole
-from mm.training.augment import Views, draw_captions, draw_views, mix
+from mm.training.augment import Views, draw_captions, draw_views
 from mm.training.averages import MovingAverage, mean_weights
 from mm.training.captioned import load_pictures, read_captioned
 from mm.training.checkpoint import load_encoder, read_state, write_encoder, write_state
@@ -88,31 +88,10 @@ def test_captions_lie_between_two_of_a_picture_s_own(seed: int) -> None:
         assert (solution > 1e-4).sum() <= 2
 
 
-@settings(max_examples=20)
-@given(seed=st.integers(0, 2**40), alpha=st.floats(0.05, 2))
-def test_mixing_blends_pictures_and_captions_alike(seed: int, alpha: float) -> None:
-    """With captions that stand for their pictures, the share can be read off both, and the first is always the main one."""
-    pixels = torch.eye(5).view(5, 5, 1, 1)
-    mixed_NCHW, mixed_ND = mix(pixels, torch.eye(5), alpha, generator(seed))
-    shares_NC = mixed_NCHW[..., 0, 0]
-    assert torch.allclose(functional.normalize(shares_NC, dim=1), mixed_ND, atol=1e-5)
-    assert torch.allclose(shares_NC.sum(1), torch.ones(5), atol=1e-5)
-    assert (shares_NC.diagonal() >= 0.5 - 1e-6).all()
-
-
-def test_mixing_with_nothing_changes_nothing() -> None:
-    pixels, vectors = torch.rand(3, 3, 4, 4), unit(3, 8)
-    assert mix(pixels, vectors, 0, generator(0)) == (pixels, vectors)
-
-
-def test_contrast_is_the_mean_of_both_rankings() -> None:
+def test_contrast_ranks_the_pictures_of_the_batch_for_each_caption() -> None:
     pictures_ND, captions_ND = unit(4, 8), unit(2, 4, 8)[1]
-    contrast = Contrast(scale=10)
-    plain = 0.0
-    for n in range(4):
-        rows, columns = 10 * captions_ND @ pictures_ND[n], 10 * pictures_ND @ captions_ND[n]
-        plain -= float(rows.log_softmax(0)[n] + columns.log_softmax(0)[n]) / 8
-    assert float(contrast(pictures_ND, captions_ND).detach()) == pytest.approx(plain, rel=1e-5)
+    plain = -sum(float((10 * pictures_ND @ captions_ND[n]).log_softmax(0)[n]) / 4 for n in range(4))
+    assert float(Contrast(scale=10).pictures_of(captions_ND, pictures_ND).detach()) == pytest.approx(plain, rel=1e-5)
 
 
 def test_the_scale_has_a_ceiling() -> None:
