@@ -57,4 +57,5 @@ def gathered(rows_ND: Tensor) -> Tensor:
         return rows_ND
     from torch.distributed.nn.functional import all_gather
 
-    return torch.cat(all_gather(rows_ND.contiguous()))  # type: ignore[no-untyped-call]
+    # Named, because the default is the group that was there when the module was imported.
+    return torch.cat(all_gather(rows_ND.contiguous(), torch.distributed.group.WORLD))  # type: ignore[no-untyped-call]

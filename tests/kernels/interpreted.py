@@ -1,22 +1,18 @@
-"""Kernels for the tests: on the GPU where there is one, else through Triton's interpreter."""
+"""Kernels for the tests: on the GPU where there is one, else through Triton's interpreter, which `tests/conftest.py` turns on."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
+import triton.runtime.interpreter as interpreter
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-if DEVICE == "cpu":
-    os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is defined, so before the imports below
-
-import triton.runtime.interpreter as interpreter  # noqa: E402
-
-from kernels.windowed_attention import DENSE, LOCAL, WIDE, Tiles, windowed_attention  # noqa: E402
-from kernels.windowed_attention_torch import windowed_attention as windowed_attention_torch  # noqa: E402
+from kernels.windowed_attention import DENSE, LOCAL, WIDE, Tiles, windowed_attention
+from kernels.windowed_attention_torch import windowed_attention as windowed_attention_torch
 
 __all__ = ["DENSE", "DEVICE", "LOCAL", "WIDE", "Tiles", "windowed_attention", "windowed_attention_torch"]
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 _patch = interpreter._patch_lang_tensor
 

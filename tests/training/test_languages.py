@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from mm.cli.eval import command as evaluation
 from mm.cli.train import command
 from mm.errors import InvalidInput
-from mm.models.languages import LanguageTower, read_router
+from mm.models.languages import LanguageTower, read_router, widened
 from mm.training.languages import CARD, train_languages
 from mm.training.languages_config import LanguagesConfig
 from mm.training.languages_data import dictionary, flickr_ids, training_pairs
@@ -101,17 +101,20 @@ def test_the_card_says_what_the_file_does_and_the_command_prints_it(finished: La
     assert str(finished.out) not in card  # a card is for others
 
 
-def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig, tmp_path: Path) -> None:
-    """The graph of the file against the network in torch, of the same weights before they were narrowed."""
-    tower = LanguageTower(finished.out / "languages.safetensors", finished.out / "graphs", threads=1)
-    state = torch.load(finished.out / "languages.pt", weights_only=True)
-    start = {name: torch.from_numpy(tensor) for name, tensor in load_file(finished.out / "start.safetensors").items()}
-    encoder = TextEncoder(start, len(state["encoder"]["words.weight"])).eval()
-    encoder.load_state_dict(state["encoder"])
-    text = "Ein Hund auf einem Hügel."
+def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig) -> None:
+    """The graph against the network in torch: of the same 8 bits the same vectors, and near those that were narrowed to them."""
+    path, text = finished.out / "languages.safetensors", "Ein Hund auf einem Hügel."
+    tower = LanguageTower(path, finished.out / "graphs", threads=1)
+    learned = torch.load(finished.out / "languages.pt", weights_only=True)["encoder"]
+    served = {name: torch.from_numpy(tensor) for name, tensor in widened(load_file(path)).items()}
+    encoder = TextEncoder(served, len(learned["words.weight"])).eval()
+    encoder.words.weight.data.copy_(served["embeddings.word_embeddings.weight"])
+    ours = tower.embed([text])[0]
     with torch.inference_mode():
-        theirs = encoder(torch.tensor(tower._tokenize([text])))[0].numpy()
-    assert tower.embed([text])[0] @ theirs > 0.999
+        tokens = torch.tensor(tower._tokenize([text]))
+        assert ours == pytest.approx(encoder(tokens)[0].numpy(), abs=1e-5)
+        encoder.load_state_dict(learned)
+        assert ours @ encoder(tokens)[0].numpy() > 0.99
 
 
 def test_the_router_of_the_run_knows_its_languages(finished: LanguagesConfig) -> None:
