@@ -42,6 +42,33 @@ def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
 
 
 @command.command()
+@click.option("--teacher", required=True, help="Space whose pictures and words are learned from, openclip:MODEL/PRETRAINED.")
+@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
+@click.option("--unlabeled", type=options.FOLDER, help="Pictures without captions.")
+@click.option("--told", type=click.IntRange(1), help="Sentences that the teacher says of a picture.")
+@click.option("--epochs", type=click.IntRange(1), help="Of each run.")
+@click.option("--batch", type=click.IntRange(1), help="Pictures a step.")
+@click.option("--size", type=click.IntRange(32), help="Side of the input, pixels.")
+@click.option("--stored", type=click.IntRange(32), help="Side at which pictures are kept in memory, pixels.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
+@options.as_json
+def distill(teacher: str, data: Path, out: Path, as_json: bool, **given: object) -> None:
+    """Train the image tower of lite from what a larger model sees; captions are words to choose from. Goes on where it ended."""
+    require_torch()
+    from mm.settings import load_settings
+    from mm.spaces import load_space
+    from mm.training.align import distill as train
+    from mm.training.align_config import AlignConfig
+
+    recipe = {name: value for name, value in given.items() if value not in (None, ())}
+    config = AlignConfig(data=data, out=out, **recipe)  # type: ignore[arg-type]
+    space = load_space(teacher, load_settings())
+    weights = train(config, space, lambda done, total, line: click.echo(f"epoch {done} of {total}: {line}", err=True))
+    click.echo(json.dumps({"weights": str(weights)}) if as_json else f"The weights are in {weights}, their card is beside them.")
+
+
+@command.command()
 @click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
 @click.option("--spoken", type=options.FOLDER, help="Some of their captions, spoken: manifest.jsonl, audio/. Not with --space.")
 @click.option(

