@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mm.errors import SpaceMismatch, Unavailable
+from mm.errors import NotFound, SpaceMismatch, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode import encode_chunk
 from workers.attempt import ChunkAttempt, quarantine_chunk
@@ -67,9 +67,14 @@ def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
     with Lease(catalog, chunk.pk, tools.owner, settings.lease_seconds, tools.stop) as lease:
         progress = ChunkProgress(catalog, chunk, lease.check, tools.worked)
         progress(0.0)
-        info = tools.reader.probe(path, item.name)
         span = Span(chunk.start, chunk.end)
-        segments = encode_chunk(tools.space, reader, path, item.name, info, span, settings, progress)
+        try:
+            info = tools.reader.probe(path, item.name)
+            segments = encode_chunk(tools.space, reader, path, item.name, info, span, settings, progress)
+        except NotFound as error:
+            if catalog.item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
+                raise Interrupted("item deleted") from error
+            raise
         shard_id = write_segments(tools.store.shards, tools.space.id, segments)
         if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
             raise Interrupted("lease lost")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mm.errors import MediaError
-from mm.media.types import Span
+from mm.media.types import MediaInfo, Span
 from mm.spaces import Space
 from mm.spaces.types import SpaceId
 from tests.api import media
@@ -139,6 +140,24 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[No
     assert home.store.catalog.chunks(job_id) == []
     assert home.store.catalog.counts().segments == 0
     finish(tools, job_id)
+    assert home.store.catalog.jobs_to_ring(2e10, 0.0) == []
+
+
+def test_deleted_before_the_bytes_were_opened(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = home.add(film(6.0), "a.mp4")
+    plan(tools, job_id)
+    pk, item = home.chunk(job_id).pk, home.store.catalog.item_of_job(job_id)
+    assert item is not None
+    probe = tools.reader.probe
+
+    def delete_and_probe(path: Path, name: str) -> MediaInfo:
+        home.store.catalog.delete_item(item.id)
+        home.store.blobs.delete(item.sha256)
+        return probe(path, name)
+
+    monkeypatch.setattr(tools.reader, "probe", delete_and_probe)
+    encode(tools, pk)
+    assert home.store.catalog.chunks(job_id) == []
     assert home.store.catalog.jobs_to_ring(2e10, 0.0) == []
 
 
