@@ -167,6 +167,7 @@ def test_uploads_wait_while_too_many_jobs_do(locked: tuple[Running, dict[str, st
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     assert "MM_MAX_WAITING_JOBS" in assert_problem(answers[2], 429, "too-many")["detail"]
     assert int(answers[2].headers["retry-after"]) >= 1
+    assert service.client.get("/v1/media").status_code == 401
     metrics = service.client.get("/metrics", headers=bearer(keys["read"])).text
     assert 'mm_refusals_total{reason="too-many"} 1.0' in metrics
     assert 'mm_refusals_total{reason="unauthorized"}' in metrics
