@@ -77,7 +77,7 @@ def connect_signals(toolbox: Toolbox) -> None:
         """Being connected is enough: Celery then leaves the logs as they are."""
 
     def child_starts(**_: object) -> None:
-        toolbox.open()
+        toolbox.start()
 
     def child_ends(**_: object) -> None:
         toolbox.close()

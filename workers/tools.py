@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
+import structlog
+
 from indexes import Store, open_store
+from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces import Space, load_space
@@ -54,22 +58,45 @@ class Toolbox:
         self.stop = StopFlag()
         self._stack = ExitStack()
         self._tools: Tools | None = None
+        self._opening = threading.Lock()
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Open the tools; while the catalog is away, keep trying from a thread.
+
+        A task that comes in this time fails and its bell is lost. Only the sweeper finds it again, so the next task must not be
+        what opens the tools: where nobody else sweeps, it would never come.
+        """
+        try:
+            self.open()
+        except Unavailable as error:
+            structlog.get_logger().warning("not ready, trying again until it is back", detail=str(error))
+            threading.Thread(target=self._keep_trying, name="toolbox", daemon=True).start()
 
     def open(self) -> Tools:
-        """The tools of this process, opened at the first call, with a sweeper beside them."""
-        if self._tools is None:
-            with ExitStack() as stack:
-                tools = self._open(stack)
-                self.hearing.begin()
-                stack.enter_context(Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf))
-                self._stack = stack.pop_all()
-            self._tools = tools
-        return self._tools
+        """The tools of this process, opened at the first call, with a sweeper beside them. Raises `Unavailable`."""
+        with self._opening:
+            if self._tools is None:
+                with ExitStack() as stack:
+                    tools = self._open(stack)
+                    self.hearing.begin()
+                    stack.enter_context(Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf))
+                    self._stack = stack.pop_all()
+                self._tools = tools
+            return self._tools
 
     def close(self) -> None:
         """End the sweeper and the decoder, close the catalog."""
-        self._tools = None
-        self._stack.close()
+        self._closed.set()
+        with self._opening:
+            self._tools = None
+            self._stack.close()
+
+    def _keep_trying(self) -> None:
+        while not self._closed.wait(self.settings.sweep_seconds):
+            with suppress(Unavailable):
+                self.open()
+                return
 
     def _open(self, stack: ExitStack) -> Tools:
         store = stack.enter_context(open_store(self.settings))
