@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["image", "video", "audio"]
 ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
-EvidenceKind = Literal["picture", "speech", "sound", "name"]
+EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
 

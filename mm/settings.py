@@ -83,6 +83,11 @@ class Settings(BaseSettings):
 
     chunk_seconds: float = Field(120.0, gt=0, le=600, description="Longest chunk of a video or sound that one task encodes.")
     segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the moment that search returns.")
+    read_text: Literal["auto", "always", "off"] = Field(
+        "auto",
+        description="Whether text in pictures is read; `auto` spends up to a tenth of the time of encoding on it and leaves out "
+        "the rest.",
+    )
     sample_fps: float = Field(2.0, gt=0, description="Most frames a second that are encoded.")
     lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")
     max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")

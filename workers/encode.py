@@ -70,7 +70,7 @@ def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
         span = Span(chunk.start, chunk.end)
         try:
             info = tools.reader.probe(path, item.name)
-            segments = encode_chunk(tools.space, reader, path, item.name, info, span, settings, progress)
+            segments = encode_chunk(tools.space, reader, path, item.name, info, span, settings, progress, tools.reading)
         except NotFound as error:
             if catalog.item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
                 raise Interrupted("item deleted") from error

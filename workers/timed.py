@@ -37,6 +37,10 @@ class TimedReader:
                 return
             yield frame
 
+    def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
+        with self._waiting():
+            return self._reader.frame_at(path, name, time, longest=longest)
+
     def waveform(self, path: Path, name: str, span: Span) -> Waveform:
         with self._waiting():
             return self._reader.waveform(path, name, span)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,6 +18,7 @@ from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces import Space, load_space
+from mm.spaces.reading import ReadingTime
 from workers.hearing import Hearing
 from workers.ring import Bell
 from workers.stop import StopFlag
@@ -36,6 +37,9 @@ class Tools:
     stop: StopFlag
     owner: str
     """Name of this process in leases and in the catalog's table of workers; never given twice."""
+
+    reading: ReadingTime = field(default_factory=ReadingTime)
+    """The time left to read text, over all chunks of this process."""
 
     def worked(self) -> None:
         """Note in the catalog that this process has really executed something just now."""
@@ -104,4 +108,4 @@ class Toolbox:
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         bell = Bell(self.settings)
         stack.callback(bell.close)
-        return Tools(self.settings, store, space, reader, bell, self.stop, new_owner())
+        return Tools(self.settings, store, space, reader, bell, self.stop, new_owner(), ReadingTime(self.settings.read_text))

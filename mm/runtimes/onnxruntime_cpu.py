@@ -41,6 +41,10 @@ class OnnxRuntimeGraph:
         except _BAD_GRAPH as error:
             raise Corrupt(f"ONNX Runtime cannot load the graph {path.name}: {error}.") from error
 
+    def metadata(self) -> dict[str, str]:
+        """What whoever exported the graph wrote into it."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         names = [output.name for output in self._session.get_outputs()]
         try:

@@ -7,17 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mm.media.cut import cut_segments
-from mm.media.types import MediaInfo, Span
+from mm.media.types import RGB, MediaInfo, Span
 from mm.settings import Settings
 from mm.spaces.encode_pictures import CLOSE, EVERY, decoded_longest, encode_frames, vectors_of
 from mm.spaces.encode_sound import attach, encode_sound
+from mm.spaces.encode_written import read_segments
 from mm.spaces.evidence import EncodedEvidence, EncodedSegment, Reader
 from mm.spaces.item_name import words_of_name
 from mm.spaces.question import mean_direction
+from mm.spaces.reading import ReadingTime
 from mm.spaces.space import Space
 
 __all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encode_item_name"]
 
+LONGEST = 960
+"""Pixels of the longest side of a picture that is read: as much as the reader of text looks at."""
 Progress = Callable[[float], None]
 """Told the share that is done, from 0 to 1, in the calling thread; may raise to stop the work."""
 
@@ -31,11 +35,32 @@ def encode_chunk(
     span: Span,
     settings: Settings,
     progress: Progress,
+    reading: ReadingTime | None = None,
 ) -> list[EncodedSegment]:
-    """Segments that tile the span, each with what is seen, said and heard in it. Memory is bounded by the chunk's length.
+    """Segments that tile the span, each with what is seen, said, heard and written in it. Memory is bounded by its length.
 
+    `reading` is the time that text may be read for, kept from chunk to chunk; without it this chunk has one of its own.
     A picture is one segment of no length. Raises what the reader raises, and whatever `progress` does.
     """
+    reading = reading or ReadingTime(settings.read_text)
+    with reading.earning():
+        segments = _segments(space, reader, path, name, info, span, settings, progress)
+    if info.kind != "audio":
+
+        def show(segment: EncodedSegment) -> RGB:
+            if info.kind == "image":
+                return reader.image(path, name, longest=LONGEST)
+            return reader.frame_at(path, name, (segment.start + segment.end) / 2, longest=LONGEST)
+
+        read_segments(space, segments, show, reading, lambda: progress(1.0))
+    progress(1.0)
+    return segments
+
+
+def _segments(
+    space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, settings: Settings, progress: Progress
+) -> list[EncodedSegment]:
+    """All but what is written."""
     if info.kind == "image":
         segments = [_picture(space, reader, path, name, info)]
     elif info.kind == "audio":
@@ -43,7 +68,6 @@ def encode_chunk(
         attach(segments, encode_sound(space, reader, path, name, span, info.duration))
     else:
         segments = _video(space, reader, path, name, info, span, settings, progress)
-    progress(1.0)
     return segments
 
 

@@ -20,7 +20,7 @@ class EncodedEvidence:
     start: float
     end: float
     text: str | None
-    """The words said, what sounds, or the words of the file's name."""
+    """The words said or written, what sounds, or the words of the file's name."""
     vector: Vector
 
 
@@ -43,6 +43,10 @@ class Reader(Protocol):
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
         """Sampled frames of a span, near-identical ones left out."""
+        ...
+
+    def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
+        """What a video shows at `time` seconds."""
         ...
 
     def waveform(self, path: Path, name: str, span: Span) -> Waveform:

@@ -15,9 +15,12 @@ from mm.spaces.calibration import Part
 from mm.spaces.depictable import audible, depictable
 from mm.spaces.forms import Linear, linear, log_odds, mixed, unit
 from mm.spaces.space import Space
+from mm.spaces.spelling import spelling_probe
 from mm.spaces.types import Probe, Question, Vector, Vectors
 
-KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "name")
+KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
+SAME_FORM: Final[dict[tuple[Part, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
+"""What is written is asked as what is said: words against words, and nothing was fitted of it alone."""
 SPEECH_ONLY = "Nothing but speech was heard in the sound: it is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
 EQUAL: Final = Weights()
@@ -36,6 +39,8 @@ class _Asked:
     depictable: float = 0.0  # log-probability
     audible: float = 0.0  # log-probability
     weight: float = 1.0
+    words: str = ""
+    """What is compared by its spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
         notes.append(FOREIGN)
     if (most := space.text.cut_after(words)) is not None:
         notes.append(CUT.format(most))
-    return _Asked("text", seen, said, said, depictable(said, space.bank), audible(said, space.bank), weight)
+    return _Asked("text", seen, said, said, depictable(said, space.bank), audible(said, space.bank), weight, words)
 
 
 def _at_even_odds(probe: Probe, prior: float) -> Probe:
@@ -125,7 +130,9 @@ def _at_even_odds(probe: Probe, prior: float) -> Probe:
 
 
 def _probes(space: Space, asked: Sequence[_Asked]) -> tuple[Probe, ...]:
-    return tuple(probe for kind in KINDS if (probe := _probe(space, asked, kind)) is not None)
+    texts = [one for one in asked if one.words]
+    spelling = spelling_probe(" ".join(one.words for one in texts), texts[0].weight, space.calibration.prior) if texts else None
+    return tuple(probe for probe in (*(_probe(space, asked, kind) for kind in KINDS), spelling) if probe is not None)
 
 
 def mean_direction(vectors: Vectors) -> Vector:
@@ -147,7 +154,7 @@ def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe |
     bank = {"picture": space.bank.pictures, "sound": space.bank.sounds}.get(kind, space.bank.sentences)
     looks: list[tuple[Linear, float]] = []
     for one in asked:
-        form = calibration.form(one.part, kind)
+        form = calibration.form(one.part, SAME_FORM.get((one.part, kind), kind))
         vector = {"picture": one.seen, "sound": one.heard}.get(kind, one.said)
         if form is not None and vector is not None:
             looks.append((linear(form, vector, bank, one.audible if kind == "sound" else one.depictable), one.weight))

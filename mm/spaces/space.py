@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
     from mm.models.languages import RoutedTexts
+    from mm.models.ocr import TextReader
     from mm.models.sound import SoundTower
     from mm.models.speech import SpeechTower
     from mm.models.types import PictureEncoder, TextEncoder
@@ -103,6 +105,12 @@ class Space:
             weights = folder / SOUND_WEIGHTS
             return SoundTower(weights, graph_cache, runtime, threads, lambda: prepare_sound(weights, graph_cache))
 
+        def reader() -> TextReader:
+            from mm.models.ocr import TextReader
+
+            return TextReader(threads)
+
+        self._reader = Lazy(reader)
         self._text, self._image, self._speech, self._sound = Lazy(text), Lazy(image), Lazy(speech), Lazy(sound)
         self._languages, self._questions = Lazy(languages), Lazy(questions)
         self._sound_scores = Lazy(lambda: read_sound_scores(folder / SOUND_SCORES))
@@ -145,6 +153,16 @@ class Space:
     def sound(self) -> SoundTower:
         """Sounds other than words said, among the vectors of `sentences`. Raises `Corrupt` when its weights cannot be read."""
         return self._sound()
+
+    @property
+    def reader(self) -> TextReader:
+        """What is written in pictures. Raises `Unavailable` when its wheel is not installed, `Corrupt` when it cannot be read."""
+        return self._reader()
+
+    @property
+    def can_read(self) -> bool:
+        """Whether the wheel of `reader` is installed."""
+        return importlib.util.find_spec("rapidocr_onnxruntime") is not None
 
     @property
     def sounds_with_pictures(self) -> bool:

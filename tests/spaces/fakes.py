@@ -40,6 +40,9 @@ class FakeReader:
             if start < min(shot.end, span.end):
                 yield Frame(start, picture, start > span.start, shot.start)
 
+    def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
+        return next(picture for shot, picture in reversed(self.shots) if shot.start <= time)
+
     def waveform(self, path: Path, name: str, span: Span) -> Waveform:
         self.asked.append(span)
         return self.sound[int(span.start * SPEECH_RATE) : int(span.end * SPEECH_RATE)]

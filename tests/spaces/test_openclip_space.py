@@ -81,11 +81,11 @@ def test_words_look_at_pictures_by_one_tower_and_at_words_by_another(
     lite = {probe.kind: probe for probe in ask(space, text="a red dog").probes}
     assert np.array_equal(probes["picture"].direction, large.text.embed(["a red dog"])[0])
     assert probes["picture"].weight.shape == (24,)
-    for kind in ("speech", "sound", "name"):
+    for kind in ("speech", "sound", "written", "word", "name"):
         np.testing.assert_allclose(probes[kind].weight, lite[kind].weight, atol=1e-5)
         assert probes[kind].bias == pytest.approx(lite[kind].bias, abs=1e-4)
     both = ask(large, text="a red dog", picture=PICTURE, clip=[PICTURE, PICTURE])
-    assert [probe.weight.shape for probe in both.probes] == [(24,), (384,), (384,), (384,)]
+    assert [probe.weight.shape for probe in both.probes] == [(24,), *[(384,)] * 4, (512,)]
     assert large.sentences.dim == 384
     assert large.dim == 24
 
@@ -119,6 +119,9 @@ class Still(FakeReader):
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
         for second in range(9):
             yield Frame(float(second), np.clip(PICTURE.astype(int) + second, 0, 255).astype(np.uint8), False, 0.0)
+
+    def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
+        return PICTURE
 
 
 def test_every_frame_passes_through_a_model_of_which_nobody_knows_what_is_close(

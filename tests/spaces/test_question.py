@@ -30,7 +30,7 @@ def chances(question: Question, kind: str, vectors: np.ndarray) -> np.ndarray:
 
 
 def test_words_look_at_everything_and_pictures_and_sounds_at_each_other(space: Space) -> None:
-    assert {probe.kind for probe in ask(space, text="a dog").probes} == {"picture", "speech", "sound", "name"}
+    assert {probe.kind for probe in ask(space, text="a dog").probes} == {"picture", "speech", "sound", "written", "word", "name"}
     assert {probe.kind for probe in ask(space, picture=plain(200, 30, 30)).probes} == {"picture", "sound"}
     assert {probe.kind for probe in ask(space, clip=[plain(200, 30, 30), plain(0, 0, 9)]).probes} == {"picture", "sound"}
     assert {probe.kind for probe in ask(space, sound=siren(2)).probes} == {"picture", "sound"}

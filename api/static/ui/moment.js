@@ -34,7 +34,7 @@ export const Score = ({ score }) => html`
   <p class="score" title="How likely it is that this moment answers, all evidence together">
     <span class="track" aria-hidden="true"><span style=${{ width: `${100 * score}%` }}></span></span>${percent(score)}</p>`;
 
-const WORDS = { picture: "seen", speech: "said", sound: "heard", name: "called" };
+const WORDS = { picture: "seen", speech: "said", sound: "heard", written: "read", word: "spelt", name: "called" };
 
 /** `exact` tells of each piece how much it says by itself. */
 export const Why = ({ evidence, exact = false }) => html`

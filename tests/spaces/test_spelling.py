@@ -1,0 +1,78 @@
+"""Words by their spelling: hashed vectors against the sets they stand for, and what is found."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm.media.types import Span
+from mm.models.photographs import whole_photographs
+from mm.settings import Settings
+from mm.spaces import Space
+from mm.spaces.encode import encode_chunk
+from mm.spaces.question import ask
+from mm.spaces.reading import ReadingTime
+from mm.spaces.spelling import grams, spelling_probe, spelt, words_in
+from tests.spaces.fakes import FILE, FakeReader, info
+from tests.writing import written
+
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=14)
+READ = ["zanzibar", "ferry", "terminal", "departures", "platform"]
+
+
+def share(one: str, other: str) -> float:
+    """The plain twin of the cosine."""
+    return len(grams(one) & grams(other)) / math.sqrt(len(grams(one)) * len(grams(other)))
+
+
+def chance(question: str, words: list[str]) -> float:
+    probe = spelling_probe(question, 1.0, 0.02)
+    assert probe is not None
+    return float(1 / (1 + np.exp(-probe.logits(spelt(words)).max())))
+
+
+@given(WORDS, WORDS)
+def test_a_cosine_is_nearly_the_share_of_common_grams(one: str, other: str) -> None:
+    a, b = spelt([one, other])
+    assert float(a @ b) == pytest.approx(share(one, other), abs=0.35)
+    assert float(a @ a) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_hashing_adds_little_noise() -> None:
+    rows = spelt(READ)
+    twin = np.asarray([[share(one, other) for other in READ] for one in READ])
+    assert np.abs(rows @ rows.T - twin).max() < 0.15
+
+
+@pytest.mark.parametrize("asked", ["Zanzibar", "zanzibra", "terminol", "departure", "platfrom", "the terminal"])
+def test_a_word_is_more_likely_than_one_that_is_not_there(asked: str) -> None:
+    assert chance(asked, READ) > 3 * chance("keyboard", READ)
+
+
+def test_words_worth_comparing() -> None:
+    assert words_in("Where does the FÉRRY-boat stop? Platform99 ferry 2024") == ["ferry", "boat", "stop", "platform", "2024"]
+    assert spelling_probe("what is this?", 1.0, 0.02) is None
+
+
+def test_a_word_in_a_picture_is_found_exactly_and_nearly_and_no_other(space: Space) -> None:
+    sign = written(whole_photographs()[2], ("Ferry to Zanzibar", 40, 60))
+    (segment,) = encode_chunk(
+        space, FakeReader([(Span(0, 1), sign)]), FILE, "a.x", info("image", 0), Span(0, 0), Settings(), lambda _: None,
+        ReadingTime("always"),
+    )  # fmt: skip
+    pieces = [one for one in segment.evidence if one.kind == "word"]
+    assert [one.text for one in pieces] == ["ferry", "zanzibar"]
+    vectors = np.stack([one.vector for one in pieces])
+
+    def found(words: str) -> float:
+        (probe,) = [probe for probe in ask(space, text=words).probes if probe.kind == "word"]
+        return float(1 / (1 + np.exp(-probe.logits(vectors).max())))
+
+    floor = space.calibration.floor
+    assert found("zanzibar") > 0.8
+    assert floor < found("zanzibor") < found("zanzibar")
+    assert found("keyboard") < floor / 5
