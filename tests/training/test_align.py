@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -163,9 +162,8 @@ def test_a_killed_process_ends_the_same(
 def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> AlignConfig:
     """What two processes of one group trained; beside it, the gradients that each had of one loss."""
     config = config_for(captioned_folder, tmp_path_factory.mktemp("pair") / "out", class_vectors)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    # Not a free one by the system's choice: until both processes are there, that may be given to another test.
+    port = 20_000 + os.getpid() % 10_000
     shared = environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     arguments = [*PAIRED, str(captioned_folder), str(config.out)]
     processes = [subprocess.Popen(arguments, env=shared | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
@@ -177,11 +175,13 @@ def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.T
     return config
 
 
+@pytest.mark.timeout(300)
 def test_two_processes_train_together(pair: AlignConfig) -> None:
     files = {"CARD.md", "image.safetensors", "vectors", "run-plain.pt", "run-odd.pt"}
     assert {path.name for path in pair.out.iterdir()} == files
 
 
+@pytest.mark.timeout(300)
 def test_two_processes_learn_what_one_does(pair: AlignConfig) -> None:
     """The gradient of the contrast over the rows of both, as each applies it, is that of one process with all rows."""
     matrix = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)

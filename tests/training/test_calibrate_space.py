@@ -43,6 +43,8 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
         "picture": 24,
         "speech": 384,
         "sound": 384,
+        "written": 384,
+        "word": 512,
         "name": 384,
     }
     assert space.bank.pictures.shape == (12, 24)
