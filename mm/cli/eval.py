@@ -128,6 +128,32 @@ def tuxpaint(root: Path, split: str, as_json: bool) -> None:
     tell(found, as_json)
 
 
+@command.command()
+@root
+@split
+@click.option("--films", type=options.FOLDER, multiple=True, help="Clips that stand between the pictures: manifest.jsonl.")
+@click.option("--weights", type=options.FILE, help="Weights of the temporal network; default the shipped ones.")
+@click.option("--count", type=click.IntRange(1), default=20, show_default=True, help="Films that are made.")
+@click.option("--photographs", type=click.IntRange(1), default=400, show_default=True, help="Pictures that they are made of.")
+@click.option("--seconds", type=click.FloatRange(10), default=200.0, show_default=True, help="Of a film.")
+@click.option("--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of scenes of two pictures.")
+@options.as_json
+def moments(
+    root: Path, split: str, films: tuple[Path, ...], weights: Path | None, count: int, photographs: int, seconds: float,
+    in_turn: float, as_json: bool,
+) -> None:  # fmt: skip
+    """Moments of films made of pictures and clips, by captions: cut by the temporal network and by its rivals."""
+    from mm.models.temporal import TemporalTower
+    from mm.spaces.registry import WEIGHTS
+    from mm.training.moments_evaluate import read, report
+
+    with _shipped() as (space, reader):
+        tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
+        footage = read(root, films, split, photographs, reader)
+        found = report(space, tower, reader, footage, count, seconds, in_turn, lambda line: click.echo(line, err=True))
+    tell(found, as_json)
+
+
 @contextmanager
 def _shipped() -> Iterator[tuple[Space, MediaReader]]:
     """The space `lite` as it ships, its graphs in a folder that goes with it, and a reader."""

@@ -196,6 +196,28 @@ def sound(
     click.echo(json.dumps({"weights": str(path)}) if as_json else f"The weights are in {path}, scores and card are beside them.")
 
 
+@command.command()
+@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--films", type=options.FOLDER, multiple=True, help="Clips that stand between the pictures: manifest.jsonl.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
+@click.option("--weights", "image_weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Of one run; the first ships.")
+@click.option("--photographs", type=click.IntRange(1), help="Pictures of train, at most.")
+@click.option("--steps", type=click.IntRange(1), help="Of each run.")
+@click.option("--batch", type=click.IntRange(1), help="Films a step.")
+@click.option("--seconds", type=click.FloatRange(1), help="Of a film.")
+@options.as_json
+def temporal(data: Path, out: Path, as_json: bool, **given: object) -> None:
+    """Train the network that tells where shots and scenes begin. Goes on where it stopped; what is not given is as shipped."""
+    require_torch()
+    from mm.training.temporal import train_temporal
+    from mm.training.temporal_config import TemporalRecipe
+
+    recipe = {name: value for name, value in given.items() if value not in (None, ())}
+    path = train_temporal(TemporalRecipe(data, out, **recipe), lambda line: click.echo(line, err=True))  # type: ignore[arg-type]
+    click.echo(json.dumps({"weights": str(path)}) if as_json else f"The weights are in {path}, their card is beside them.")
+
+
 def require_torch() -> None:
     """Raise `Unavailable` where the environment is the base, which serves but does not learn."""
     if importlib.util.find_spec("torch") is None:

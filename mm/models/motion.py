@@ -13,6 +13,8 @@ from mm.media.types import RGB
 
 SIDE = 32
 """Pixels of a side of the little picture."""
+MOTIONS = 3
+"""Numbers that tell of a difference."""
 SCALE = 32.0
 """Of 255: differences are told as log(1 + d / SCALE)."""
 

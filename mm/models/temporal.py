@@ -22,13 +22,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mm.errors import Corrupt, InvalidInput
+from mm.models.motion import MOTIONS
 
 Float = npt.NDArray[np.float32]
 
 SHOT, SCENE = 0, 1
 """Columns of what comes out."""
-MOTIONS = 3
-"""Numbers that tell of a frame's difference to the one before: see `mm/models/motion.py`."""
 SCALARS = MOTIONS + 2
 BLOCK = 64
 """Frames whose attention is computed together."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.media.types import Frame, MediaInfo, Span
+from mm.models.motion import MOTIONS, Little, little, motion
 from mm.spaces.ahead import ahead
 from mm.spaces.question import mean_direction
 from mm.spaces.types import Vector, Vectors
@@ -40,12 +41,14 @@ Edges = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFrame:
-    """A frame's vector and time, and when its shot began."""
+    """A frame's vector and time, when its shot began, and how it differs from the frame before (`mm/models/motion.py`)."""
 
     time: float
     vector: Vector
     cut: bool
     cut_time: float
+    motion: Vector
+    """Zeros for the first: of what was before it nothing is known."""
 
 
 def decoded_longest(info: MediaInfo, size: int) -> int:
@@ -62,9 +65,14 @@ def encode_frames(
     With `EVERY` as `close` every frame passes through the tower.
     """
     encoded: list[EncodedFrame] = []
+    before: Little | None = None
     for window in _windows(ahead(frames, AHEAD)):
         vectors = _vectors(tower, window, close)
-        encoded += [EncodedFrame(f.time, vector, f.cut, f.cut_time) for f, vector in zip(window, vectors, strict=True)]
+        for frame, vector in zip(window, vectors, strict=True):
+            now = little(frame.image)
+            moved = np.zeros(MOTIONS, np.float32) if before is None else motion(before, now)
+            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, moved))
+            before = now
         seen(window[-1].time)
     return encoded
 
@@ -92,7 +100,7 @@ def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> li
 
     What lies inside a stretch whose ends are close is taken to lie between them, unless the picture itself says otherwise.
     """
-    little = [np.asarray(frame.image[::LITTLE, ::LITTLE], np.int16) for frame in window]
+    coarse = [np.asarray(frame.image[::LITTLE, ::LITTLE], np.int16) for frame in window]
     edges = _edges(window)
     wanted = sorted({edge for stretch in edges for edge in stretch})
     known: dict[int, Vector] = {}
@@ -102,7 +110,7 @@ def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> li
         parts: list[Edges] = []
         wanted = []
         for a, b in edges:
-            split = _stands_out(little[a : b + 1]) if b - a > 1 else None
+            split = _stands_out(coarse[a : b + 1]) if b - a > 1 else None
             if split is None and b - a > 1 and float(known[a] @ known[b]) < close:
                 split = (b - a) // 2
             if split is None:
@@ -118,9 +126,9 @@ def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> li
     return [known[index] for index in range(len(window))]
 
 
-def _stands_out(little: Sequence[npt.NDArray[np.int16]]) -> int | None:
+def _stands_out(coarse: Sequence[npt.NDArray[np.int16]]) -> int | None:
     """The picture, if any, that is farther from both the first and the last than these are from each other."""
-    first, *inside, last = little
+    first, *inside, last = coarse
     farthest = [min(_distance(first, one), _distance(one, last)) for one in inside]
     if max(farthest) <= FARTHER * _distance(first, last) + MARGIN:
         return None

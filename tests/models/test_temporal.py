@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
-from mm.models.motion import SIDE, little, motion
+from mm.models.motion import MOTIONS, SIDE, little, motion
 from mm.models.temporal import (
-    MOTIONS,
     FrameSequence,
     TemporalConfig,
     TemporalTower,

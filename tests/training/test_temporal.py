@@ -1,0 +1,162 @@
+"""The recipe of the temporal network on coloured pictures: it learns, resumes, and is measured on films that are really made."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mm.cli.main import main
+from mm.errors import Corrupt, InvalidInput
+from mm.evaluation.splices import draw_splice
+from mm.models.temporal import TemporalConfig, read_temporal
+from mm.training.temporal import train_temporal
+from mm.training.temporal_config import TemporalRecipe
+from mm.training.temporal_data import STANDS, sampled_times
+from mm.training.temporal_footage import clip_files
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TINY = TemporalConfig(width=16, heads=1, layers=1, hidden=16, num_global=2)
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.training.test_temporal import recipe_for
+from mm.training.temporal import train_temporal
+
+def kill(line):
+    if line.startswith("step 2"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train_temporal(recipe_for(*map(Path, sys.argv[1:])), kill)
+"""
+
+
+def recipe_for(data: Path, films: Path, out: Path) -> TemporalRecipe:
+    return TemporalRecipe(
+        data, out, (films,), network=TINY, photographs=12, seeds=(0, 1), steps=4, batch=2, seconds=30.0, save_every=1
+    )
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three clips and a file that is none; one set without splits."""
+    folder = tmp_path_factory.mktemp("films")
+    rows = []
+    for number, split in enumerate(("train", "dev", "all", "all", "all")):
+        path = folder / f"{number}.mp4"
+        path.write_bytes(clip(number) if number < 4 else b"no film")
+        rows.append({"file": path.name, "split": split, "group": f"g{number}"})
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def clip(seed: int) -> bytes:
+    random = np.random.default_rng(seed)
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=8, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        picture = np.kron(random.integers(0, 255, (4, 6, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
+        for index in range(24):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.roll(picture, 3 * index, axis=1)), format="rgb24")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def finished(captioned_folder: Path, films: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    lines: list[str] = []
+    return train_temporal(recipe_for(captioned_folder, films, tmp_path_factory.mktemp("temporal")), lines.append), lines
+
+
+def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
+    path, lines = finished
+    config, _ = read_temporal(path)
+    assert replace(config, least_shot=0.5, least_scene=0.5) == TINY
+    card = (path.parent / "TEMPORAL.md").read_text()
+    assert "| seed 1 |" in card
+    assert "from 12 photographs" in card
+    assert "and 2 clips" in card, "the broken one is left out"
+    assert any(line.startswith("step 4: loss") for line in lines)
+
+
+def test_a_killed_run_ends_the_same(
+    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", KILLED, str(captioned_folder), str(films), str(out)]
+    killed = subprocess.run(arguments, env=environment, check=False, cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+    assert (out / "run-0.pt").exists()
+    assert not (out / "temporal.safetensors").exists()
+    path = train_temporal(recipe_for(captioned_folder, films, out), lambda _: None)
+    assert path.read_bytes() == finished[0].read_bytes()
+
+
+def test_another_recipe_and_spoilt_footage_are_refused(
+    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path
+) -> None:
+    out = finished[0].parent
+    with pytest.raises(InvalidInput, match="another recipe"):
+        train_temporal(replace(recipe_for(captioned_folder, films, out), rate=1.0), lambda _: None)
+    with pytest.raises(InvalidInput, match="other footage"):
+        train_temporal(replace(recipe_for(captioned_folder, films, out), photographs=4), lambda _: None)
+    kept = (out / "footage-dev.npz").read_bytes()
+    (out / "footage-dev.npz").write_bytes(kept[:100])
+    with pytest.raises(Corrupt, match=r"footage-dev\.npz"):
+        train_temporal(recipe_for(captioned_folder, films, out), lambda _: None)
+    (out / "footage-dev.npz").write_bytes(kept)
+    with pytest.raises(InvalidInput, match="seed of its own"):
+        TemporalRecipe(captioned_folder, out, seeds=(1, 1))
+
+
+def test_a_set_without_splits_is_shared_out_by_groups(films: Path) -> None:
+    train, dev = (clip_files(films, split) for split in ("train", "dev"))
+    assert [path.name for path in train] == ["0.mp4", "2.mp4", "4.mp4"]
+    assert [path.name for path in dev] == ["1.mp4", "3.mp4"]
+    assert clip_files(films, "test") == []
+
+
+def test_what_stands_is_sampled_once_and_then_now_and_then() -> None:
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        splice = draw_splice(random, range(60), [], 120.0)
+        times = sampled_times(splice, random)
+        assert (np.diff(times) > 0).all()
+        assert np.diff(times).max() < STANDS + 1
+        for scene in splice.scenes:
+            for shot in scene.shots:
+                inside = times[(times > shot.start + 2) & (times < shot.end - 2)]
+                if not shot.moves and len(inside) > 1:
+                    assert np.diff(inside).min() > STANDS - 1e-6
+                if shot.moves and shot.end - shot.start > 8:
+                    assert len(inside) >= 3
+
+
+def test_moments_are_measured_on_films_that_are_made(
+    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path
+) -> None:
+    arguments = ["eval", "moments", "--root", str(captioned_folder), "--films", str(films), "--weights", str(finished[0])]
+    result = CliRunner().invoke(main, [*arguments, "--count", "2", "--seconds", "12", "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    found = {measure["name"]: measure["value"] for measure in record["measures"]}
+    assert found["the true scenes: F1 of scenes' beginnings"] == 1
+    assert found["the true scenes: R@5, IoU 0.5"] == 1, "two scenes at most"
+    ways = {name.split(":")[0] for name in found}
+    assert {"change points", "temporal network", "shots by their cuts", "windows of 10 s"} < ways
+    refused = CliRunner().invoke(main, [*arguments, "--count", "9"])
+    assert refused.exit_code != 0
