@@ -64,6 +64,8 @@ def _moment(hit: SearchHit, item: ItemRow) -> Moment:
         end=hit.end,
         best_start=hit.best_start,
         best_end=hit.best_end,
+        scene_start=None if hit.scene is None else hit.scene[0],
+        scene_end=None if hit.scene is None else hit.scene[1],
         score=hit.score,
         evidence=sorted(evidence, key=lambda piece: piece.score, reverse=True),
         thumbnail=f"/v1/media/{item.id}/thumbnail?t={hit.best_start:.3f}",

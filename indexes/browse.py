@@ -71,7 +71,9 @@ class BrowseRows(Rows):
                 pieces[piece.segment_pk].append(
                     NewEvidence(cast(EvidenceKind, piece.kind), piece.start, piece.end, piece.text, piece.shard_id, piece.row)
                 )
-            return [NewSegment(segment.start, segment.end, segment.shot, pieces[segment.pk]) for segment in segments]
+            return [
+                NewSegment(segment.start, segment.end, segment.shot, pieces[segment.pk], segment.scene) for segment in segments
+            ]
 
 
 def _passing(query: Select[Any], filters: BrowseFilters) -> Select[Any]:

@@ -135,7 +135,7 @@ def passes(item: ItemRow, filters: Filters) -> bool:
 
 def _score(
     shown: Mapping[int, FoundEvidence],
-    vectors: Callable[[str], Mapping[EvidenceKind, Half]],
+    vectors: Callable[[str], Mapping[str, Half]],
     item_id: str,
     pieces: Sequence[StoredEvidence],
     question: Question,
@@ -160,7 +160,7 @@ def _score(
     of_kinds = [best[probe.kind] for probe in question.probes if probe.kind in best]
     evidence = sorted(of_kinds, key=lambda piece: -piece.score)
     start, end = pieces[0].segment_start, pieces[0].segment_end
-    return SearchHit(item_id, start, end, start, end, score, evidence)
+    return SearchHit(item_id, start, end, start, end, score, evidence, shown[pieces[0].pk].scene)
 
 
 def _moments(scored: Sequence[Scored]) -> list[SearchHit]:

@@ -64,7 +64,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
                     continue
                 shards.add(piece.shard_id)
                 said.append(f"{piece.kind} {piece.start:.3f}-{piece.end:.3f} {piece.text!r} {piece.shard_id}:{piece.row}")
-            head = f"{segment.start:.3f}-{segment.end:.3f} shot {segment.shot}"
+            head = f"{segment.start:.3f}-{segment.end:.3f} shot {segment.shot} scene {segment.scene}"
             moments.setdefault(item_of[segment.item_pk], []).append("; ".join([head, *said]))
         published = {item_of[pk] for pk in session.scalars(select(Published.item_pk))}
     damaged = [f"{item} has moments and is not published" for item in moments.keys() - published]

@@ -44,7 +44,7 @@ def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequ
 
 
 def _with_vectors(shards: ShardStore, space: SpaceId, evidence: list[StoredEvidence]) -> ItemEvidence:
-    vectors: dict[str, Mapping[EvidenceKind, Half]] = {
+    vectors: dict[str, Mapping[str, Half]] = {
         shard_id: shards.read(shard_id, space).vectors for shard_id in {row.shard_id for row in evidence}
     }
     try:

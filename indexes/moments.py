@@ -38,7 +38,16 @@ class MomentRows(Rows):
             bury(session, item_pk, space)
             session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
             rows = [
-                {"item_pk": item_pk, "space": space, "index": i, "start": s.start, "end": s.end, "shot": s.shot}
+                {
+                    "item_pk": item_pk,
+                    "space": space,
+                    "index": i,
+                    "start": s.start,
+                    "end": s.end,
+                    "shot": s.shot,
+                    "scene_start": None if s.scene is None else s.scene[0],
+                    "scene_end": None if s.scene is None else s.scene[1],
+                }
                 for i, s in enumerate(segments)
             ]
             if rows:
@@ -120,13 +129,23 @@ class MomentRows(Rows):
         with self._database.read() as session:
             for some in _batches(pks):
                 query = (
-                    select(Evidence.pk, Item.id, Evidence.kind, Evidence.start, Evidence.end, Evidence.text)
+                    select(
+                        Evidence.pk,
+                        Item.id,
+                        Evidence.kind,
+                        Evidence.start,
+                        Evidence.end,
+                        Evidence.text,
+                        Segment.scene_start,
+                        Segment.scene_end,
+                    )
                     .join(Segment, Segment.pk == Evidence.segment_pk)
                     .join(Item, Item.pk == Segment.item_pk)
                     .where(Evidence.pk.in_(some))
                 )
-                for pk, item_id, kind, start, end, text in session.execute(query).tuples():
-                    found[pk] = FoundEvidence(item_id, cast(EvidenceKind, kind), start, end, text)
+                for pk, item_id, kind, start, end, text, *scene in session.execute(query).tuples():
+                    of = None if scene[0] is None or scene[1] is None else (scene[0], scene[1])
+                    found[pk] = FoundEvidence(item_id, cast(EvidenceKind, kind), start, end, text, of)
         return found
 
     def select_items(self, filters: Filters) -> set[int] | None:

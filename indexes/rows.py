@@ -151,6 +151,8 @@ class NewSegment:
     end: float
     shot: int
     evidence: Sequence[NewEvidence]
+    scene: tuple[float, float] | None = None
+    """Start and end of the scene that it lies in; None where nothing tells of scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +205,14 @@ class StoredEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FoundEvidence:
-    """A piece of evidence as an answer shows it."""
+    """A piece of evidence as an answer shows it, with the scene of its segment."""
 
     item_id: str
     kind: EvidenceKind
     start: float
     end: float
     text: str | None
+    scene: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)

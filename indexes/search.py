@@ -74,6 +74,8 @@ class SearchHit:
     best_end: float
     score: float
     evidence: list[SearchEvidence]
+    scene: tuple[float, float] | None = None
+    """Start and end of the scene in which the best segment lies."""
     alike: tuple[SearchHit, ...] = ()
     """Moments of other items that show the same, best first; they are no hits of their own."""
 
@@ -281,6 +283,7 @@ def _hit(moment: Moment, evidence: Sequence[tuple[FoundEvidence, Piece]]) -> Sea
         float(segments.end[moment.segment]),
         probability(moment.strength),
         [_evidence(row, piece) for row, piece in evidence],
+        evidence[0][0].scene,
     )
 
 

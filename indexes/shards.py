@@ -1,7 +1,7 @@
 """Vectors of segments on disk, immutable: `MM_HOME/shards/aa/<sha256>.safetensors`.
 
-One float16 matrix a kind of evidence; the header's metadata holds the space and what the rows are about. The id is the SHA-256 of
-the file, so that a flipped bit is noticed and the same content is stored once.
+One float16 matrix a kind of evidence, and those that no search looks at; the header's metadata holds the space and what the rows
+are about. The id is the SHA-256 of the file, so that a flipped bit is noticed and the same content is stored once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from safetensors.numpy import load, save
 from indexes.addressed import AddressedFiles
 from indexes.files import naming_disk_errors, temporary_beside
 from mm.errors import Corrupt, InvalidInput, SpaceMismatch
-from mm.schemas import EvidenceKind
 from mm.spaces.types import SpaceId
 
 FORMAT = 1
@@ -37,7 +36,8 @@ class Shard:
     """What was written, unchanged."""
 
     space: SpaceId
-    vectors: Mapping[EvidenceKind, Half]
+    vectors: Mapping[str, Half]
+    """By kind of evidence; what else is there says who writes it."""
     segments: list[Any]
     """JSON values; who writes them says what they mean."""
 
@@ -48,7 +48,7 @@ class ShardStore:
     def __init__(self, folder: Path, lock: Path) -> None:
         self._files = AddressedFiles(folder, lock, ".safetensors")
 
-    def write(self, space: SpaceId, vectors: Mapping[EvidenceKind, Half], segments: Sequence[object]) -> str:
+    def write(self, space: SpaceId, vectors: Mapping[str, Half], segments: Sequence[object]) -> str:
         """Store one shard and return its id. The same content gives the same id.
 
         Raises `InvalidInput` for vectors that are not finite float16 matrices, `Unavailable` when the disk does not take them.

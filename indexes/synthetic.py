@@ -89,7 +89,7 @@ def _publish(
     vectors = {"picture": pictures.draw(count, rng)}
     if len(spoken):
         vectors["speech"] = sentences.draw(len(spoken), rng)
-    shard = store.shards.write(space, vectors, [])  # type: ignore[arg-type]
+    shard = store.shards.write(space, vectors, [])
     evidence: list[list[NewEvidence]] = []
     for index in range(count):
         start = index * SEGMENT_SECONDS

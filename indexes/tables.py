@@ -140,6 +140,13 @@ class Segment(Table):
     start: Mapped[float] = mapped_column(Double)
     end: Mapped[float] = mapped_column(Double)
     shot: Mapped[int]
+    scene_start: Mapped[float | None] = mapped_column(Double)
+    scene_end: Mapped[float | None] = mapped_column(Double)
+
+    @property
+    def scene(self) -> tuple[float, float] | None:
+        """Start and end of the scene that it lies in."""
+        return None if self.scene_start is None or self.scene_end is None else (self.scene_start, self.scene_end)
 
 
 class Evidence(Table):

@@ -113,6 +113,8 @@ class Segment(Model):
     start: float
     end: float
     shot: int = Field(description="Segments of one shot, between two cuts, have the same number.")
+    scene_start: float | None = Field(None, description="Of the scene that it lies in; null where nothing tells of scenes.")
+    scene_end: float | None = None
     said: list[Line]
 
 
@@ -142,6 +144,10 @@ class Moment(Model):
     end: float
     best_start: float = Field(description="Of the part that answers best, where a player stands; score and evidence are its own.")
     best_end: float
+    scene_start: float | None = Field(
+        None, description="Of the scene in which the part that answers best lies; null where nothing tells of scenes."
+    )
+    scene_end: float | None = None
     score: float = Field(ge=0, le=1, description="Calibrated probability, all evidence together.")
     evidence: list[Evidence] = Field(description="Strongest first.")
     thumbnail: str = Field(description="Path of a picture of the moment below the service's address; a sound has a drawn one.")

@@ -11,6 +11,7 @@ from indexes.rows import NewEvidence, NewSegment
 from mm.spaces.encode import EncodedSegment, encode_item_name
 from workers.attempt import JobAttempt
 from workers.logs import about
+from workers.scenes import with_scenes
 from workers.shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def finish(tools: Tools, job_id: str) -> None:
         if item is None:
             return
         with about(job):
-            segments = read_segments(tools.store.shards, tools.space.id, shard_ids)
+            segments = with_scenes(tools, read_segments(tools.store.shards, tools.space.id, shard_ids), shard_ids)
             catalog.commit_item(job_id, with_name(tools, segments, item.name))
             tools.worked()
             structlog.get_logger().info("job done", item=item.id, segments=len(segments))

@@ -9,13 +9,19 @@ import numpy as np
 
 from indexes.rows import NewEvidence, NewSegment
 from mm.schemas import EvidenceKind
+from mm.spaces.scenes import Frames
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from indexes.shards import ShardStore
-    from mm.spaces.encode import EncodedEvidence, EncodedSegment
+    from mm.spaces.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
     from mm.spaces.types import SpaceId
+
+
+FRAMES = "frames"
+"""Name of the matrix of frames' vectors, beside those of the kinds of evidence."""
+MOTION_DIGITS = 4
 
 
 class StoredEvidence(TypedDict):
@@ -26,20 +32,28 @@ class StoredEvidence(TypedDict):
     row: int  # of the shard's matrix of this kind
 
 
+class StoredFrame(TypedDict):
+    time: float
+    cut_time: float | None  # of the shot that begins with it
+    motion: list[float]
+
+
 class StoredSegment(TypedDict):
     start: float
     end: float
     shot: int  # counted within the chunk
     evidence: list[StoredEvidence]
+    frames: list[StoredFrame]  # those of all segments are the rows of the matrix FRAMES
 
 
 def write_segments(store: ShardStore, space: SpaceId, segments: Sequence[EncodedSegment]) -> str:
     """Write one shard and return its id. The same segments give the same shard."""
-    rows: dict[EvidenceKind, list[npt.NDArray[np.float32]]] = {}
+    rows: dict[str, list[npt.NDArray[np.float32]]] = {}
     stored: list[StoredSegment] = []
     for segment in segments:
         evidence = [_store(part, rows.setdefault(part.kind, [])) for part in segment.evidence]
-        stored.append({"start": segment.start, "end": segment.end, "shot": segment.shot, "evidence": evidence})
+        frames = [_store_frame(frame, rows.setdefault(FRAMES, [])) for frame in segment.frames]
+        stored.append({"start": segment.start, "end": segment.end, "shot": segment.shot, "evidence": evidence, "frames": frames})
     return store.write(space, {kind: np.stack(vectors).astype(np.float16) for kind, vectors in rows.items()}, stored)
 
 
@@ -57,6 +71,31 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
             segments.append(NewSegment(segment["start"], segment["end"], first_shot + segment["shot"], evidence))
         first_shot += 1 + max((segment["shot"] for segment in stored), default=-1)
     return segments
+
+
+def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> Frames | None:
+    """The frames of consecutive shards, None where there are none: of sounds, and of shards that an earlier version wrote.
+
+    Raises `Corrupt`, `SpaceMismatch`.
+    """
+    told: list[StoredFrame] = []
+    vectors: list[npt.NDArray[np.float32]] = []
+    for shard_id in shard_ids:
+        shard = store.read(shard_id, space)
+        if FRAMES in shard.vectors:
+            vectors.append(shard.vectors[FRAMES].astype(np.float32))
+            told += [frame for segment in shard.segments for frame in segment["frames"]]
+    if not told:
+        return None
+    cut_times = np.array([np.nan if frame["cut_time"] is None else frame["cut_time"] for frame in told])
+    times, motion = np.array([frame["time"] for frame in told]), np.array([frame["motion"] for frame in told], np.float32)
+    return Frames(times, np.concatenate(vectors), motion, cut_times)
+
+
+def _store_frame(frame: EncodedFrame, rows: list[npt.NDArray[np.float32]]) -> StoredFrame:
+    rows.append(frame.vector)
+    motion = [round(float(value), MOTION_DIGITS) for value in frame.motion]
+    return {"time": frame.time, "cut_time": frame.cut_time if frame.cut else None, "motion": motion}
 
 
 def _store(evidence: EncodedEvidence, rows: list[npt.NDArray[np.float32]]) -> StoredEvidence:

@@ -33,4 +33,5 @@ def list_segments(
 
 def _segment(row: NewSegment) -> Segment:
     said = [Line(start=e.start, end=e.end, text=e.text or "") for e in row.evidence if e.kind == "speech"]
-    return Segment(start=row.start, end=row.end, shot=row.shot, said=said)
+    begin, end = row.scene or (None, None)
+    return Segment(start=row.start, end=row.end, shot=row.shot, scene_start=begin, scene_end=end, said=said)

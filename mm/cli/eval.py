@@ -154,6 +154,19 @@ def moments(
     tell(found, as_json)
 
 
+@command.command()
+@root
+@split
+@options.as_json
+def fight_clips(root: Path, split: str, as_json: bool) -> None:
+    """Fights among clips: motion alone, names alone, and heads that learn; a folder with manifest.jsonl."""
+    from mm.training.actions_evaluate import report
+
+    with _shipped() as (space, reader):
+        found = report(space, reader, root, split, lambda line: click.echo(line, err=True))
+    tell(found, as_json)
+
+
 @contextmanager
 def _shipped() -> Iterator[tuple[Space, MediaReader]]:
     """The space `lite` as it ships, its graphs in a folder that goes with it, and a reader."""

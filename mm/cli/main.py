@@ -12,6 +12,7 @@ COMMANDS = {
     "add": ("mm.cli.add", "Put files and folders in."),
     "search": ("mm.cli.search", "Ask in words, with a picture, a sound or a clip."),
     "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
+    "actions": ("mm.cli.actions", "What is done in videos, scene by scene."),
     "models": ("mm.cli.models", "The spaces that encode media and questions."),
     "eval": ("mm.cli.eval", "Reproduce the numbers of the cards from the shipped files, on a CPU."),
     "train": ("mm.cli.train", "Make the weights and the calibration of a space anew."),

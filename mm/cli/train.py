@@ -199,23 +199,51 @@ def sound(
 @command.command()
 @click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
 @click.option("--films", type=options.FOLDER, multiple=True, help="Clips that stand between the pictures: manifest.jsonl.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
-@click.option("--weights", "image_weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Where weights and card go; with --space where it looks."
+)
+@click.option("--space", default="lite", show_default=True, help="Whose image tower sees the frames, openclip:MODEL/PRETRAINED.")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Of one run; the first ships.")
 @click.option("--photographs", type=click.IntRange(1), help="Pictures of train, at most.")
 @click.option("--steps", type=click.IntRange(1), help="Of each run.")
 @click.option("--batch", type=click.IntRange(1), help="Films a step.")
 @click.option("--seconds", type=click.FloatRange(1), help="Of a film.")
 @options.as_json
-def temporal(data: Path, out: Path, as_json: bool, **given: object) -> None:
+def temporal(data: Path, out: Path | None, space: str, as_json: bool, **given: object) -> None:
     """Train the network that tells where shots and scenes begin. Goes on where it stopped; what is not given is as shipped."""
     require_torch()
+    from mm.models.temporal import TemporalConfig
+    from mm.settings import load_settings
+    from mm.spaces import load_space
     from mm.training.temporal import train_temporal
     from mm.training.temporal_config import TemporalRecipe
 
+    of = load_space(space, load_settings())
+    if out is None and of.id.name == "lite":
+        raise click.UsageError("The network of lite needs --out.")
     recipe = {name: value for name, value in given.items() if value not in (None, ())}
-    path = train_temporal(TemporalRecipe(data, out, **recipe), lambda line: click.echo(line, err=True))  # type: ignore[arg-type]
+    network = TemporalConfig(dim=of.dim)
+    config = TemporalRecipe(data, out or of.temporal_weights.parent, space=space, network=network, **recipe)  # type: ignore[arg-type]
+    path = train_temporal(config, of.image, lambda line: click.echo(line, err=True))
     click.echo(json.dumps({"weights": str(path)}) if as_json else f"The weights are in {path}, their card is beside them.")
+
+
+@command.command()
+@click.option("--data", type=options.FOLDER, required=True, help="Labelled clips: manifest.jsonl with file, label, group, split.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the head and its card go.")
+@click.option("--space", default="lite", show_default=True, help="Whose towers look at the clips, openclip:MODEL/PRETRAINED.")
+@options.as_json
+def actions(data: Path, out: Path, space: str, as_json: bool) -> None:
+    """Train a head that tells what is done in clips, for `mm actions --head`. Needs no torch; goes on where it stopped."""
+    from mm.media import MediaReader
+    from mm.settings import load_settings
+    from mm.spaces import load_space
+    from mm.training.actions import train_actions
+
+    settings = load_settings()
+    with MediaReader.from_settings(settings) as reader:
+        path = train_actions(load_space(space, settings), reader, data, out, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps({"head": str(path)}) if as_json else f"The head is in {path}, its card is beside it.")
 
 
 def require_torch() -> None:

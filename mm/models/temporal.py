@@ -96,9 +96,17 @@ class TemporalTower:
 
         Raises `InvalidInput` for vectors of another space.
         """
+        self._check(frames)
+        return probabilities(self.config, self._weights, frames)
+
+    def states(self, frames: FrameSequence) -> Float:
+        """(L, W) what the last layer knows of each frame, for heads that tell other things. Raises as `begins`."""
+        self._check(frames)
+        return states(self.config, self._weights, frames)
+
+    def _check(self, frames: FrameSequence) -> None:
         if frames.vectors_LD.shape[1] != self.config.dim:
             raise InvalidInput(f"The network is for vectors of {self.config.dim} numbers, not {frames.vectors_LD.shape[1]}.")
-        return probabilities(self.config, self._weights, frames)
 
 
 def probabilities(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
@@ -147,6 +155,12 @@ def rotations(config: TemporalConfig, times_L: npt.NDArray[np.float64]) -> tuple
 
 def forward(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
     """(L, 2) logits."""
+    found: Float = states(config, weights, frames) @ weights["begins.weight"].T + weights["begins.bias"]
+    return found
+
+
+def states(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
+    """(L, W) what stands behind the last layer."""
     x = frames.vectors_LD @ weights["vector.weight"].T
     x += changes(frames.vectors_LD) @ weights["change.weight"].T
     x += scalars(frames) @ weights["scalars.weight"].T + weights["scalars.bias"]
@@ -158,9 +172,7 @@ def forward(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameS
         x += _attend(config, frames.times_L, turn, qkv) @ weights[name + "out.weight"].T
         hidden = _norm(x, weights[name + "feed_norm.weight"]) @ weights[name + "up.weight"].T + weights[name + "up.bias"]
         x += _gelu(hidden) @ weights[name + "down.weight"].T + weights[name + "down.bias"]
-    kept = _norm(x[config.num_global :], weights["norm.weight"])
-    found: Float = kept @ weights["begins.weight"].T + weights["begins.bias"]
-    return found
+    return _norm(x[config.num_global :], weights["norm.weight"])
 
 
 def _attend(config: TemporalConfig, times_L: npt.NDArray[np.float64], turn: tuple[Float, Float], qkv: Float) -> Float:

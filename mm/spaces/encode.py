@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -108,4 +109,7 @@ def _seen(
     for segment in segments if frames else ():
         vector = mean_direction(vectors_of(frames, Span(segment.start, segment.end)))
         segment.evidence.append(EncodedEvidence("picture", segment.start, segment.end, None, vector))
+    for frame in frames:
+        at = bisect_right(segments, frame.time, key=lambda segment: segment.start)
+        segments[max(at - 1, 0)].frames.append(frame)
     return segments

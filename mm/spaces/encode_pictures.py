@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from mm.media.types import Frame, MediaInfo, Span
 from mm.models.motion import MOTIONS, Little, little, motion
 from mm.spaces.ahead import ahead
+from mm.spaces.evidence import EncodedFrame
 from mm.spaces.question import mean_direction
 from mm.spaces.types import Vector, Vectors
 
@@ -37,18 +37,6 @@ _LONGEST_FACTOR = 2.0  # of the tower's side: what is decoded of a wide picture
 
 
 Edges = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedFrame:
-    """A frame's vector and time, when its shot began, and how it differs from the frame before (`mm/models/motion.py`)."""
-
-    time: float
-    vector: Vector
-    cut: bool
-    cut_time: float
-    motion: Vector
-    """Zeros for the first: of what was before it nothing is known."""
 
 
 def decoded_longest(info: MediaInfo, size: int) -> int:

@@ -25,13 +25,26 @@ class EncodedEvidence:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EncodedFrame:
+    """A frame's vector and time, when its shot began, and how it differs from the frame before (`mm/models/motion.py`)."""
+
+    time: float
+    vector: Vector
+    cut: bool
+    cut_time: float
+    motion: Vector
+    """Zeros for the first: of what was before it nothing is known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedSegment:
-    """A moment, and what can be found of it. Shots are counted from 0 within the chunk."""
+    """A moment, what can be found of it, and the frames that were sampled in it. Shots are counted from 0 within the chunk."""
 
     start: float
     end: float
     shot: int
     evidence: list[EncodedEvidence] = field(default_factory=list)
+    frames: list[EncodedFrame] = field(default_factory=list)
 
 
 class Reader(Protocol):

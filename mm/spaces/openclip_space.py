@@ -17,7 +17,7 @@ from mm.errors import SpaceMismatch
 from mm.models.openclip_files import TOKENIZER_FILES, ModelFiles, find_model
 from mm.models.photographs import whole_photographs
 from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
-from mm.spaces.space import BANK, CALIBRATION, Lazy, Space
+from mm.spaces.space import BANK, CALIBRATION, TEMPORAL, Lazy, Space
 from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
 
@@ -99,6 +99,11 @@ class OpenClipSpace(Space):
     @property
     def bank(self) -> Bank:
         return self._own_bank()
+
+    @property
+    def temporal_weights(self) -> Path:
+        """Where `mm train temporal --space` leaves them."""
+        return self.folder / TEMPORAL
 
     @property
     def lite_calibration(self) -> Calibration:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from mm.models.ocr import TextReader
     from mm.models.sound import SoundTower
     from mm.models.speech import SpeechTower
+    from mm.models.temporal import TemporalTower
     from mm.models.types import PictureEncoder, TextEncoder
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
+TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
 FILES = (IMAGE_WEIGHTS, LANGUAGES, CALIBRATION, BANK, CARD, SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD)
 """What the folder of a space has."""
@@ -110,7 +112,14 @@ class Space:
 
             return TextReader(threads)
 
-        self._reader = Lazy(reader)
+        def temporal() -> TemporalTower | None:
+            from mm.models.temporal import TemporalTower
+
+            path = self.temporal_weights
+            return TemporalTower(path) if path.is_file() else None
+
+        self._folder = folder
+        self._reader, self._temporal = Lazy(reader), Lazy(temporal)
         self._text, self._image, self._speech, self._sound = Lazy(text), Lazy(image), Lazy(speech), Lazy(sound)
         self._languages, self._questions = Lazy(languages), Lazy(questions)
         self._sound_scores = Lazy(lambda: read_sound_scores(folder / SOUND_SCORES))
@@ -158,6 +167,16 @@ class Space:
     def reader(self) -> TextReader:
         """What is written in pictures. Raises `Unavailable` when its wheel is not installed, `Corrupt` when it cannot be read."""
         return self._reader()
+
+    @property
+    def temporal(self) -> TemporalTower | None:
+        """Where scenes begin; None where no such network was trained for the space. Raises `Corrupt`."""
+        return self._temporal()
+
+    @property
+    def temporal_weights(self) -> Path:
+        """Where the weights of `temporal` are, if there are any."""
+        return self._folder / TEMPORAL
 
     @property
     def can_read(self) -> bool:

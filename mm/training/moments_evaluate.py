@@ -26,7 +26,8 @@ from mm.evaluation.splices import Splice, draw_splice, frame_at
 from mm.media.cut import cut_segments
 from mm.media.types import Span
 from mm.models.temporal import FrameSequence, peaks
-from mm.spaces.encode_pictures import EncodedFrame, encode_frames, vectors_of
+from mm.spaces.encode_pictures import encode_frames, vectors_of
+from mm.spaces.evidence import EncodedFrame
 from mm.spaces.question import mean_direction
 from mm.training.temporal_footage import SIDE, Footage, read_footage
 

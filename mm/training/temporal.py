@@ -16,10 +16,8 @@ import torch
 
 from mm.evaluation.boundaries import f1, matched
 from mm.media import MediaReader
-from mm.models.image import ImageTower
 from mm.models.temporal import SCENE, SHOT, FrameSequence, TemporalConfig, packed_temporal, peaks, probabilities
 from mm.models.types import PictureEncoder
-from mm.spaces.registry import WEIGHTS
 from mm.training.files import replacing
 from mm.training.temporal_card import Found, temporal_card
 from mm.training.temporal_config import TemporalRecipe
@@ -38,13 +36,14 @@ LEAST = tuple(round(0.05 * step, 2) for step in range(2, 19))
 """Thresholds to choose from."""
 
 
-def train_temporal(recipe: TemporalRecipe, on_progress: Progress, device: torch.device | None = None) -> Path:
-    """Train by the recipe; returns the path of the weights.
+def train_temporal(
+    recipe: TemporalRecipe, tower: PictureEncoder, on_progress: Progress, device: torch.device | None = None
+) -> Path:
+    """Train by the recipe on what `tower` sees, the image tower of the recipe's space; returns the path of the weights.
 
     Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe; `Corrupt`.
     """
     recipe.out.mkdir(parents=True, exist_ok=True)
-    tower = ImageTower(recipe.image_weights or WEIGHTS / "lite" / "image.safetensors", recipe.out / "graphs")
     train = seen(recipe, tower, "train", recipe.photographs, on_progress)
     dev = seen(recipe, tower, "dev", recipe.photographs // 4, on_progress)
     held = [film(train, number, recipe.seconds) for number in range(FILMS)]

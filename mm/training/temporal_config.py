@@ -16,7 +16,7 @@ class TemporalRecipe:
     data: Path  # captioned photographs: captions.jsonl, images/
     out: Path  # folder that weights, card and the states to resume from go to
     films: tuple[Path, ...] = ()  # sets of clips: manifest.jsonl
-    image_weights: Path | None = None  # of the image tower; None for the shipped one
+    space: str = "lite"  # whose image tower sees the frames
     network: TemporalConfig = field(default_factory=TemporalConfig)
     photographs: int = 2400  # of train, at most
     seeds: tuple[int, ...] = (0, 1, 2)  # one run each; the first is what ships

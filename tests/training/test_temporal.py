@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import av
@@ -19,7 +21,9 @@ from click.testing import CliRunner
 from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
 from mm.evaluation.splices import draw_splice
+from mm.models.image import ImageTower
 from mm.models.temporal import TemporalConfig, read_temporal
+from mm.spaces.registry import WEIGHTS
 from mm.training.temporal import train_temporal
 from mm.training.temporal_config import TemporalRecipe
 from mm.training.temporal_data import STANDS, sampled_times
@@ -32,13 +36,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.training.test_temporal import recipe_for
+from tests.training.test_temporal import tower
 from mm.training.temporal import train_temporal
 
 def kill(line):
     if line.startswith("step 2"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-train_temporal(recipe_for(*map(Path, sys.argv[1:])), kill)
+train_temporal(recipe_for(*map(Path, sys.argv[1:])), tower(), kill)
 """
 
 
@@ -46,6 +51,11 @@ def recipe_for(data: Path, films: Path, out: Path) -> TemporalRecipe:
     return TemporalRecipe(
         data, out, (films,), network=TINY, photographs=12, seeds=(0, 1), steps=4, batch=2, seconds=30.0, save_every=1
     )
+
+
+@cache
+def tower() -> ImageTower:
+    return ImageTower(WEIGHTS / "lite" / "image.safetensors", Path(tempfile.mkdtemp()))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +88,7 @@ def clip(seed: int) -> bytes:
 @pytest.fixture(scope="module")
 def finished(captioned_folder: Path, films: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     lines: list[str] = []
-    return train_temporal(recipe_for(captioned_folder, films, tmp_path_factory.mktemp("temporal")), lines.append), lines
+    return train_temporal(recipe_for(captioned_folder, films, tmp_path_factory.mktemp("temporal")), tower(), lines.append), lines
 
 
 def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
@@ -102,7 +112,7 @@ def test_a_killed_run_ends_the_same(
     assert killed.returncode == -signal.SIGKILL
     assert (out / "run-0.pt").exists()
     assert not (out / "temporal.safetensors").exists()
-    path = train_temporal(recipe_for(captioned_folder, films, out), lambda _: None)
+    path = train_temporal(recipe_for(captioned_folder, films, out), tower(), lambda _: None)
     assert path.read_bytes() == finished[0].read_bytes()
 
 
@@ -111,13 +121,13 @@ def test_another_recipe_and_spoilt_footage_are_refused(
 ) -> None:
     out = finished[0].parent
     with pytest.raises(InvalidInput, match="another recipe"):
-        train_temporal(replace(recipe_for(captioned_folder, films, out), rate=1.0), lambda _: None)
+        train_temporal(replace(recipe_for(captioned_folder, films, out), rate=1.0), tower(), lambda _: None)
     with pytest.raises(InvalidInput, match="other footage"):
-        train_temporal(replace(recipe_for(captioned_folder, films, out), photographs=4), lambda _: None)
+        train_temporal(replace(recipe_for(captioned_folder, films, out), photographs=4), tower(), lambda _: None)
     kept = (out / "footage-dev.npz").read_bytes()
     (out / "footage-dev.npz").write_bytes(kept[:100])
     with pytest.raises(Corrupt, match=r"footage-dev\.npz"):
-        train_temporal(recipe_for(captioned_folder, films, out), lambda _: None)
+        train_temporal(recipe_for(captioned_folder, films, out), tower(), lambda _: None)
     (out / "footage-dev.npz").write_bytes(kept)
     with pytest.raises(InvalidInput, match="seed of its own"):
         TemporalRecipe(captioned_folder, out, seeds=(1, 1))

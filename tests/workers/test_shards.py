@@ -13,9 +13,9 @@ from indexes import open_store
 from mm.errors import SpaceMismatch
 from mm.schemas import EvidenceKind
 from mm.settings import Settings
-from mm.spaces.encode import EncodedEvidence, EncodedSegment
+from mm.spaces.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
 from mm.spaces.types import SpaceId
-from workers.shards import read_segments, write_segments
+from workers.shards import read_frames, read_segments, write_segments
 
 SPACE = SpaceId("lite", 1)
 DIM = 384
@@ -45,6 +45,32 @@ def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, li
     shots_of = [{next(numbers).shot for _ in segments} for segments in written]
     for index, here in enumerate(shots_of):
         assert all(here.isdisjoint(other) for other in shots_of[index + 1 :]), "two chunks never share a shot"
+
+
+def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    with open_store(Settings(home=tmp_path)) as store:
+        chunks = [
+            [EncodedSegment(0.0, 2.0, 0, [], [frame(random, 0.0), frame(random, 1.5, cut=1.25)]), EncodedSegment(2.0, 4.0, 0)],
+            [EncodedSegment(4.0, 6.0, 0, [EncodedEvidence("picture", 4.0, 6.0, None, unit(random))], [frame(random, 4.5)])],
+        ]
+        shard_ids = [write_segments(store.shards, SPACE, chunk) for chunk in chunks]
+        silent = write_segments(store.shards, SPACE, [EncodedSegment(6.0, 8.0, 0)])
+        frames = read_frames(store.shards, SPACE, [*shard_ids, silent])
+        assert frames is not None
+        written = [one for chunk in chunks for segment in chunk for one in segment.frames]
+        assert frames.times_L.tolist() == [0.0, 1.5, 4.5]
+        np.testing.assert_array_equal(frames.vectors_LD, np.stack([one.vector for one in written]).astype(np.float16))
+        np.testing.assert_allclose(frames.motion_LM, np.stack([one.motion for one in written]), atol=1e-4)
+        np.testing.assert_array_equal(frames.cut_times_L, [np.nan, 1.25, np.nan])
+        assert frames.between(1) == 1.25
+        assert frames.between(2) == 3.0
+        assert read_frames(store.shards, SPACE, [silent]) is None
+        assert [len(segment.evidence) for segment in read_segments(store.shards, SPACE, shard_ids)] == [0, 0, 1]
+
+
+def frame(random: np.random.Generator, time: float, cut: float | None = None) -> EncodedFrame:
+    return EncodedFrame(time, unit(random), cut is not None, cut or 0.0, random.random(3).astype(np.float32))
 
 
 def encoded(shots: list[tuple[int, list[EvidenceKind]]], random: np.random.Generator) -> list[EncodedSegment]:

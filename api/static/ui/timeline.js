@@ -1,5 +1,5 @@
 // The time of a video or a sound as a line: hits stand on it as high as they are likely. What it shows is also in the list of
-// moments below it, so that it is for the mouse and the eye alone.
+// moments below it, so that it is for the mouse and the eye alone. Behind the hits are the scenes that they lie in.
 
 import { clock, percent } from "../format.js";
 import { thumbnail } from "../service.js";
@@ -23,10 +23,13 @@ export function Timeline({ item, hits, now = null, chosen = null, onHit, onSeek 
     if (hit) onHit(hit);
     else onSeek(time);
   };
+  const scenes = [...new Map(hits.filter((hit) => hit.scene_end !== null).map((hit) => [hit.scene_start, [hit.scene_start, hit.scene_end]])).values()];
   const percentage = (time) => `${Math.min(100, (100 * time) / item.duration)}%`;
   return html`
     <div class="timeline" aria-hidden="true" ref=${line} onClick=${click}
       onPointerMove=${(event) => event.pointerType !== "touch" && setOver(at(event))} onPointerLeave=${() => setOver(null)}>
+      ${scenes.map(([start, end]) => html`
+        <span key=${start} class="scene" style=${{ left: percentage(start), width: percentage(end - start) }}></span>`)}
       ${hits.map((hit) => html`
         <span key=${hit.start} class=${hit === chosen ? "mark chosen" : "mark"} style=${{
           left: percentage(hit.start),
