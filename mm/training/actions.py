@@ -174,6 +174,7 @@ def _left_out(rows_NF: Float, right_NC: Float, fold_N: npt.NDArray[np.int64], ri
 
 def _fit(rows_NF: Float, right_NC: Float, ridge: float) -> tuple[Float, Float, Float]:
     mean_F, scale_F = rows_NF.mean(0), rows_NF.std(0) + 1e-6
-    scaled_NF = (rows_NF - mean_F) / scale_F
-    weight_N = np.ones(len(rows_NF))
-    return mean_F, scale_F, np.stack([fit_logistic(scaled_NF, right, weight_N, ridge) for right in right_NC.T])
+    # A ridge does not mind rotations, and clips span fewer directions than they have features: in these the fit is small.
+    left_NR, lengths_R, axes_RF = np.linalg.svd((rows_NF - mean_F) / scale_F, full_matrices=False)
+    found_CR = np.stack([fit_logistic(left_NR * lengths_R, right, np.ones(len(rows_NF)), ridge) for right in right_NC.T])
+    return mean_F, scale_F, np.c_[found_CR[:, :-1] @ axes_RF, found_CR[:, -1]]

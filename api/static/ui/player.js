@@ -57,7 +57,7 @@ function Open() {
           </div>
         </div>
         <aside class="beside" aria-label="Why it is here, and what is said">
-          ${hit && html`<section class="reason"><h3>Why this moment${timed && html` <span class="faint">${range(hit.start, hit.end)}</span>`}</h3><${Score} score=${hit.score} /><${Why} evidence=${hit.evidence} exact />${hit.scene_end !== null && html`<p class="scene">In the scene <button type="button" class="line" onClick=${() => jump(hit.scene_start)}>${range(hit.scene_start, hit.scene_end)}</button></p>`}</section>`}
+          ${hit && html`<section class="reason"><h3>Why this moment${timed && html` <span class="faint">${range(hit.start, hit.end)}</span>`}</h3><${Score} score=${hit.score} /><${Why} evidence=${hit.evidence} exact />${hit.scene_end !== null && html`<p class="faint">In the scene <button type="button" class="quiet" onClick=${() => jump(hit.scene_start)}>${range(hit.scene_start, hit.scene_end)}</button></p>`}</section>`}
           ${timed ? html`<${Words} item=${item} now=${now} onJump=${jump} />` : html`<${Facts} item=${item} />`}
         </aside>
       </div>
