@@ -10,23 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from mm.evaluation.boundaries import f1, matched
 from mm.media import MediaReader
-from mm.models.temporal import SCENE, SHOT, FrameSequence, TemporalConfig, packed_temporal, peaks, probabilities
+from mm.models.temporal import SCENE, SHOT, TemporalConfig, packed_temporal, peaks, probabilities
 from mm.models.types import PictureEncoder
 from mm.training.files import replacing
 from mm.training.temporal_card import Found, temporal_card
 from mm.training.temporal_config import TemporalRecipe
 from mm.training.temporal_data import Float, Material, draw_film, prepare
 from mm.training.temporal_footage import read_footage
-from mm.training.temporal_run import STEPS_OF_A_SEED, TemporalRun
+from mm.training.temporal_run import STEPS_OF_A_SEED, Film, TemporalRun
 
 Progress = Callable[[str], None]
-Film = tuple[FrameSequence, npt.NDArray[np.bool_]]
 
 TOLERANCE = 1.0
 """Seconds that a beginning may be off."""

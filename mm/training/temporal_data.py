@@ -20,17 +20,21 @@ from PIL import Image
 
 from mm.errors import Corrupt, InvalidInput
 from mm.evaluation.splices import PATHS, Mix, Splice, View, begins, draw_splice, frame_at, paths_of
+from mm.media.types import RGB
 from mm.models.motion import MOTIONS, SIDE, Little, little, motion
 from mm.models.temporal import FrameSequence
 from mm.training.files import replacing
-from mm.training.temporal_footage import Footage, box_of, clip_index, cropped
+from mm.training.temporal_footage import CLIP_RATE, Footage, box_of, clip_index, cropped
+from mm.training.temporal_footage import SIDE as SEEN
 
 if TYPE_CHECKING:
     from mm.models.types import PictureEncoder
 
 Float = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
-GREY = 96
+KEPT = ("paths", "grey", "clips", "clips_grey", "black", "counts")
+GREY = 64
 """Pixels of a side of the photographs from which pictures in little are made."""
 RATES = (1.0, 2.0)
 """Frames a second."""
@@ -49,14 +53,18 @@ class Material:
 
     paths_P32D: Float
     """Of the first and the last crop of each way over a photograph."""
-    grey_P: npt.NDArray[np.uint8]
+    grey_P: Bytes
     """(P, GREY, GREY)"""
     clips: Sequence[Float]
     """Each (N, D)."""
-    clips_grey: Sequence[Float]
+    clips_grey: Sequence[Bytes]
     """Each (N, SIDE, SIDE)."""
-    lengths: Sequence[tuple[int, float]]
     black_D: Float
+
+    @property
+    def lengths(self) -> list[tuple[int, float]]:
+        """Clips as sources with their seconds."""
+        return [(len(self.grey_P) + number, len(clip) / CLIP_RATE) for number, clip in enumerate(self.clips)]
 
 
 def prepare(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: Callable[[str], None]) -> Material:
@@ -66,20 +74,22 @@ def prepare(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: C
     """
     if not cache.exists():
         _see(footage, tower, cache, on_progress)
+    material = read_material(cache)
+    if len(material.grey_P) != len(footage.photographs) or [*map(len, material.clips)] != [*map(len, footage.clips)]:
+        raise InvalidInput(f"{cache} was made of other footage; choose another output folder or remove it.")
+    return material
+
+
+def read_material(cache: Path) -> Material:
+    """What `prepare` kept. Raises `Corrupt`."""
     try:
         with cache.open("rb") as file, np.load(file) as kept:
-            paths, clips, black, counts = (kept[name] for name in ("paths", "clips", "black", "counts"))
+            paths, grey, clips, clips_grey, black, counts = (kept[name] for name in KEPT)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise Corrupt(f"{cache} cannot be read; remove it to start again.") from error
-    if len(paths) != len(footage.photographs) or counts.tolist() != [len(clip) for clip in footage.clips]:
-        raise InvalidInput(f"{cache} was made of other footage; choose another output folder or remove it.")
     edges = np.cumsum(counts)[:-1]
-    grey = [
-        np.asarray(Image.fromarray(picture).convert("L").resize((GREY, GREY), Image.Resampling.BOX))
-        for picture in footage.pictures
-    ]
-    small = [np.stack([little(picture) for picture in clip]) for clip in footage.clips]
-    return Material(paths, np.stack(grey), np.split(clips, edges) if len(counts) else [], small, footage.lengths, black)
+    of_clips, in_grey = (np.split(rows, edges) if len(counts) else [] for rows in (clips, clips_grey))
+    return Material(paths.astype(np.float32), grey, [rows.astype(np.float32) for rows in of_clips], in_grey, black)
 
 
 def draw_film(
@@ -137,15 +147,24 @@ def _see(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: Call
         if start % (20 * BATCH) == 0:
             on_progress(f"{start} of {len(pictures)} crops seen")
     clips = [tower.embed(list(clip)) for clip in footage.clips]
-    black = tower.embed([np.zeros_like(footage.pictures[0])])[0]
+    black = tower.embed([np.zeros((SEEN, SEEN, 3), np.uint8)])[0]
+    grey = [_grey(picture) for picture in footage.pictures]
+    small = [np.rint(np.stack([little(picture) for picture in clip])).astype(np.uint8) for clip in footage.clips]
+    none, none_grey = black[None][:0], np.zeros((0, SIDE, SIDE), np.uint8)
     with replacing(cache) as file:
         np.savez(
             file,
-            paths=np.concatenate(rows).reshape(len(footage.photographs), PATHS, 2, -1),
-            clips=np.concatenate([*clips, black[None][:0]]),
-            counts=np.array([len(clip) for clip in clips], np.int64),
+            paths=np.concatenate(rows).reshape(len(footage.photographs), PATHS, 2, -1).astype(np.float16),
+            grey=np.stack(grey),
+            clips=np.concatenate([none, *clips]).astype(np.float16),
+            clips_grey=np.concatenate([none_grey, *small]),
             black=black,
+            counts=np.array([len(clip) for clip in clips], np.int64),
         )
+
+
+def _grey(picture: RGB) -> Bytes:
+    return np.asarray(Image.fromarray(picture).convert("L").resize((GREY, GREY), Image.Resampling.BOX))
 
 
 def _vector(material: Material, mix: Mix) -> Float:
@@ -177,7 +196,7 @@ def _view_little(material: Material, view: View) -> Little:
     if view.source < len(material.grey_P):
         return np.asarray(cropped(material.grey_P[view.source], box_of(view), SIDE), np.float32)
     clip = material.clips_grey[view.source - len(material.grey_P)]
-    found: Little = clip[clip_index(view, len(clip))]
+    found: Little = clip[clip_index(view, len(clip))].astype(np.float32)
     return found
 
 

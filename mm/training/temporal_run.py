@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 
 from mm.errors import InvalidInput
+from mm.models.temporal import FrameSequence
 from mm.models.temporal_torch import TemporalNetwork, batch_of
+from mm.runtimes import usable_cores
 from mm.training.checkpoint import read_state, write_state
 from mm.training.temporal_config import TemporalRecipe, fingerprint
 from mm.training.temporal_data import Float, Material, draw_film
 
 Report = Callable[[int, str], None]
+Film = tuple[FrameSequence, npt.NDArray[np.bool_]]
 
 WARM = 0.05
 """Share of the steps in which the rate rises."""
 STEPS_OF_A_SEED = 1_000_003
+MOST_DRAWERS = 30
+"""Processes that draw films, at most."""
+
+
+class Steps(Dataset[list[Film]]):
+    """The films of each step."""
+
+    def __init__(self, recipe: TemporalRecipe, material: Material, seed: int, steps: range) -> None:
+        self._recipe, self._material, self._seed, self._steps = recipe, material, seed, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: int) -> list[Film]:
+        recipe, step = self._recipe, self._steps[index]
+        return [
+            draw_film(self._material, (self._seed, step, number), recipe.seconds, recipe.noise) for number in range(recipe.batch)
+        ]
+
+
+def as_drawn(films: list[Film]) -> list[Film]:
+    """What a loader would else make tensors of."""
+    return films
 
 
 class TemporalRun:
@@ -45,20 +74,24 @@ class TemporalRun:
             if kept["recipe"] != fingerprint(self._recipe):
                 raise InvalidInput(f"{path} belongs to another recipe; choose another output folder or remove it.")
             self._restore(kept)
-        while self.step < self._recipe.steps:
-            loss = self._step()
+        for drawn in self._films():
+            loss = self._step(drawn)
             if self.step % self._recipe.save_every == 0 or self.step == self._recipe.steps:
                 write_state(path, {**self._state(), "recipe": fingerprint(self._recipe)})
                 report(self.step, f"loss {float(loss):.4f}")
         return {name: value.cpu().numpy() for name, value in self.average.items()}
 
-    def _step(self) -> Tensor:
+    def _films(self) -> Iterable[list[Film]]:
+        """The films of each step that is left, drawn ahead by other processes where there are cores to spare."""
+        steps = Steps(self._recipe, self._material, self._seed, range(self.step, self._recipe.steps))
+        spare = min(usable_cores() - 2, MOST_DRAWERS)
+        if spare < 1:
+            return (steps[index] for index in range(len(steps)))
+        return DataLoader(steps, batch_size=None, num_workers=spare, prefetch_factor=4, collate_fn=as_drawn)
+
+    def _step(self, drawn: list[Film]) -> Tensor:
         """All randomness comes from (seed, step), so that a resumed run goes on as if it had not stopped."""
         recipe = self._recipe
-        drawn = [
-            draw_film(self._material, (self._seed, self.step, number), recipe.seconds, recipe.noise)
-            for number in range(recipe.batch)
-        ]
         torch.manual_seed(self._seed * STEPS_OF_A_SEED + self.step)
         self.network.train()
         batch = batch_of(recipe.network, [frames for frames, _ in drawn], self._device)

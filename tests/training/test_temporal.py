@@ -24,6 +24,7 @@ from mm.evaluation.splices import draw_splice
 from mm.models.image import ImageTower
 from mm.models.temporal import TemporalConfig, read_temporal
 from mm.spaces.registry import WEIGHTS
+from mm.training import temporal_run
 from mm.training.temporal import train_temporal
 from mm.training.temporal_config import TemporalRecipe
 from mm.training.temporal_data import STANDS, sampled_times
@@ -113,6 +114,14 @@ def test_a_killed_run_ends_the_same(
     assert (out / "run-0.pt").exists()
     assert not (out / "temporal.safetensors").exists()
     path = train_temporal(recipe_for(captioned_folder, films, out), tower(), lambda _: None)
+    assert path.read_bytes() == finished[0].read_bytes()
+
+
+def test_films_drawn_by_other_processes_are_the_same(
+    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(temporal_run, "usable_cores", lambda: 4)
+    path = train_temporal(recipe_for(captioned_folder, films, tmp_path), tower(), lambda _: None)
     assert path.read_bytes() == finished[0].read_bytes()
 
 
