@@ -181,6 +181,19 @@ def tower(ctx: click.Context, names: tuple[str, ...], batch: str, device: str, t
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
 
 
+@command.command()
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, help="Of the video.")
+@click.option("--fps", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Frames a second.")
+@options.as_json
+def temporal(minutes: float, fps: float, as_json: bool) -> None:
+    """One pass of the temporal network over a whole video: time and memory."""
+    from mm.bench.temporal import measure
+    from mm.spaces.registry import WEIGHTS
+
+    report = measure(WEIGHTS / "lite" / "temporal.safetensors", minutes, fps)
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+
+
 def _numbers(text: str) -> list[int]:
     """Raises `BadParameter` unless it is whole numbers from 1 on, with commas."""
     parts = text.split(",")

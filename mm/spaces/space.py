@@ -25,7 +25,19 @@ IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json"
 LANGUAGES = "languages.safetensors"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
-FILES = (IMAGE_WEIGHTS, LANGUAGES, CALIBRATION, BANK, CARD, SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD)
+FILES = (
+    IMAGE_WEIGHTS,
+    LANGUAGES,
+    CALIBRATION,
+    BANK,
+    CARD,
+    TEMPORAL,
+    TEMPORAL_CARD,
+    SOUND_WEIGHTS,
+    SOUND_SCORES,
+    SOUND_BANK,
+    SOUND_CARD,
+)
 """What the folder of a space has."""
 
 T = TypeVar("T")
@@ -71,7 +83,7 @@ class Space:
         """Length of a vector."""
         self.runtime_name = runtime
         self.runtime = find_runtime(runtime).describe() + (f" ({chosen_by})" if chosen_by else "")
-        self._cards = (folder / CARD, folder / SOUND_CARD)
+        self._cards = (folder / CARD, folder / SOUND_CARD, folder / TEMPORAL_CARD)
 
         def text() -> TextEncoder:
             from mm.models.text import TextTower

@@ -63,7 +63,8 @@ def temporal_card(recipe: TemporalRecipe, rows: Sequence[Found], photographs: in
         f"| seed {row.seed} | {row.shots:.1%} | {row.scenes:.1%} | {row.least_shot:.2f}, {row.least_scene:.2f} |" for row in rows
     ]
     told = {name: value for name, value in asdict(recipe).items() if name not in {"data", "out", "films", "network"}}
-    told |= {name: value for name, value in asdict(recipe.network).items() if not name.startswith("least_")}
+    shape = {name: value for name, value in asdict(recipe.network).items() if not name.startswith("least_")}
+    told |= {"window": shape.pop("seconds"), **shape}
     count = sum(math.prod(shape) for shape in shapes(recipe.network).values())
     return _TEMPLATE.format(
         seconds=recipe.network.seconds,
