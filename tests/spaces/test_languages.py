@@ -93,7 +93,7 @@ def test_tokens_are_counted_by_the_tower_that_reads_them(space: Space) -> None:
 @pytest.mark.parametrize("broken", [b"{}", b"\x02\0\0\0\0\0\0\0{}"])
 def test_weights_that_are_none_are_corrupt(tmp_path: Path, broken: bytes) -> None:
     shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("*.safetensors"))
-    for name in ("image", "bank", "sound", "sound_bank"):  # not read before the question is
+    for name in ("image", "bank", "sound", "sound_bank", "temporal"):  # not read before the question is
         (tmp_path / "lite" / f"{name}.safetensors").write_bytes(b"")
     (tmp_path / "lite" / "languages.safetensors").write_bytes(broken)
     space = load_space("lite", Settings(home=tmp_path), tmp_path)

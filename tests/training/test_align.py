@@ -163,7 +163,7 @@ def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.T
     """What two processes of one group trained; beside it, the gradients that each had of one loss."""
     config = config_for(captioned_folder, tmp_path_factory.mktemp("pair") / "out", class_vectors)
     # Not a free one by the system's choice: until both processes are there, that may be given to another test.
-    port = 20_000 + os.getpid() % 10_000
+    port = 20_000 + 2 * (os.getpid() % 5_000)
     shared = environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     arguments = [*PAIRED, str(captioned_folder), str(config.out)]
     processes = [subprocess.Popen(arguments, env=shared | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
@@ -266,6 +266,7 @@ PAIRED = [
     sys.executable,
     "-c",
     """
+import os
 import sys
 from pathlib import Path
 import torch
@@ -283,6 +284,8 @@ forward, contrast = DistributedDataParallel(linear), Contrast()
 cost(contrast, forward, slice(rank * 3, rank * 3 + 3)).backward()
 torch.save({"matrix": linear.weight.grad, "scale": contrast.log_scale.grad}, out.parent / f"{rank}.pt")
 torch.distributed.destroy_process_group()
+# A port of its own: at the old one the other process may still stand, and be taken for the new group.
+os.environ["MASTER_PORT"] = str(int(os.environ["MASTER_PORT"]) + 1)
 align(recipe(data, out), lambda *_: None)
 """,
 ]
