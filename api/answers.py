@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from api.questions import Query, QueryFile
     from api.service import Service
+    from api.serving import Served
     from indexes.search import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.settings import Settings
@@ -36,13 +37,33 @@ def answer(service: Service, query: Query, asked: float | None = None) -> Search
     part = service.metrics.question_seconds.labels
     part("wait").observe(started - (started if asked is None else asked))
     check(query, service.settings)
+    with service.serving.use() as served:
+        return _answer(service, served, query, started)
+
+
+def check(query: Query, settings: Settings) -> None:
+    """Raise `InvalidInput` or `TooLarge` for values that no search can have."""
+    request: SearchRequest = query.request
+    if not 1 <= request.k <= settings.max_hits:
+        raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
+    sought = [request.text or "", *request.also]
+    length = sum(map(len, [*sought, *request.without]))
+    if length > settings.query_chars:
+        raise TooLarge(f"The question has {length:,} characters; at most {settings.query_chars:,} are read (MM_QUERY_CHARS).")
+    if not any(words.strip() for words in sought) and not query.files and request.like is None:
+        beside = " beside what it is without" if request.without else ""
+        raise InvalidInput(f"The question is empty: it needs words, a picture, a sound, a clip or a moment{beside}.")
+
+
+def _answer(service: Service, served: Served, query: Query, started: float) -> SearchResponse:
+    part = service.metrics.question_seconds.labels
     with part("decode").time():
         picture, clip, sound = _decode(service, query)
-        like = None if query.request.like is None else find_moment(service, query.request.like)
+        like = None if query.request.like is None else find_moment(service, served.space, query.request.like)
     text = (query.request.text or "").strip() or None
     with part("encode").time():
         question = ask(
-            service.space,
+            served.space,
             text=text,
             picture=picture,
             clip=clip,
@@ -59,7 +80,7 @@ def answer(service: Service, query: Query, asked: float | None = None) -> Search
         k = query.request.k
         # One more than wanted, because the moment that is asked with is the best answer to itself.
         wanted = k if like is None else k + 1
-        found = service.searcher.search(question, wanted, query.request.filters, floor, fold=query.request.fold)
+        found = served.searcher.search(question, wanted, query.request.filters, floor, fold=query.request.fold)
         if like is not None:
             found = [left for hit in found if (left := like.taken_out_of(hit)) is not None][:k]
     hits = _dress(service, found)
@@ -67,22 +88,8 @@ def answer(service: Service, query: Query, asked: float | None = None) -> Search
     service.metrics.searches.labels("+".join(sorted(query.files)) or ("text" if text else "like"), str(bool(hits)).lower()).inc()
     service.metrics.search_seconds.observe(seconds)
     return SearchResponse(
-        hits=hits, space=str(service.space.id), floor=floor, heard=question.heard, notes=list(question.notes), seconds=seconds
+        hits=hits, space=str(served.space.id), floor=floor, heard=question.heard, notes=list(question.notes), seconds=seconds
     )
-
-
-def check(query: Query, settings: Settings) -> None:
-    """Raise `InvalidInput` or `TooLarge` for values that no search can have."""
-    request: SearchRequest = query.request
-    if not 1 <= request.k <= settings.max_hits:
-        raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
-    sought = [request.text or "", *request.also]
-    length = sum(map(len, [*sought, *request.without]))
-    if length > settings.query_chars:
-        raise TooLarge(f"The question has {length:,} characters; at most {settings.query_chars:,} are read (MM_QUERY_CHARS).")
-    if not any(words.strip() for words in sought) and not query.files and request.like is None:
-        beside = " beside what it is without" if request.without else ""
-        raise InvalidInput(f"The question is empty: it needs words, a picture, a sound, a clip or a moment{beside}.")
 
 
 def _decode(service: Service, query: Query) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:

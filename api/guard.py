@@ -26,6 +26,7 @@ OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", s
 OPEN_BELOW = "/static/"
 QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because they bring a body
 ADMIN_BELOW = "/v1/media/import"  # reads folders of the server
+SPACE = "/v1/space"  # what is done to it is done to all items, with weights from the server's disk
 UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of it
 DEFAULT_PER_MINUTE = 1200
 
@@ -83,7 +84,7 @@ def needed(method: str, path: str) -> KeyScope | None:
     """The scope that a request needs; `None` when anyone may."""
     if path in OPEN or path.startswith(OPEN_BELOW):
         return None
-    if path.startswith(ADMIN_BELOW):
+    if path.startswith(ADMIN_BELOW) or (path.startswith(SPACE) and method not in SAFE_METHODS):
         return "admin"
     if path.startswith(UPLOADS) and method != "OPTIONS":
         return "write"

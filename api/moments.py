@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from api.service import Service
     from indexes.rows import NewEvidence
     from indexes.search import SearchHit
+    from indexes.shards import ShardStore
     from mm.schemas import Like
+    from mm.spaces import Space
     from mm.spaces.types import Vectors
 
 
@@ -38,26 +40,23 @@ class Asked:
         return hit.item_id == self.item_id and (hit.best_start, hit.best_end) == (self.start, self.end)
 
 
-def find_moment(service: Service, like: Like) -> Asked:
+def find_moment(service: Service, space: Space, like: Like) -> Asked:
     """Raises `NotFound` when there is no such item, or nothing of it can be asked with; `Corrupt`."""
     item = service.library.item(like.item)
-    segment = service.store.catalog.segment_at(item.id, service.space.id, like.time)
+    segment = service.store.catalog.segment_at(item.id, space.id, like.time)
     if segment is None:
         raise NotFound(f"{item.name} cannot be asked with yet: it has no moments, because it is {item.status}.")
-    seen = _vectors(service, [piece for piece in segment.evidence if piece.kind == "picture"])
-    said = _vectors(service, [piece for piece in segment.evidence if piece.kind == "speech"])
-    heard = _vectors(service, [piece for piece in segment.evidence if piece.kind == "sound"])
+    seen = _vectors(service.store.shards, space, [piece for piece in segment.evidence if piece.kind == "picture"])
+    said = _vectors(service.store.shards, space, [piece for piece in segment.evidence if piece.kind == "speech"])
+    heard = _vectors(service.store.shards, space, [piece for piece in segment.evidence if piece.kind == "sound"])
     if not any(map(len, (seen, said, heard))):
         raise NotFound(f"Nothing is seen or heard in {item.name} at {like.time:.1f} s, so that it cannot be asked with.")
     return Asked(item.id, segment.start, segment.end, StoredMoment(seen[0] if len(seen) else None, said, heard))
 
 
-def _vectors(service: Service, pieces: Sequence[NewEvidence]) -> Vectors:
+def _vectors(shards: ShardStore, space: Space, pieces: Sequence[NewEvidence]) -> Vectors:
     """Unit rows (N, dim); shards hold half precision."""
-    rows = [
-        service.store.shards.read(piece.shard_id, service.space.id).vectors[piece.kind][piece.row].astype(np.float32)
-        for piece in pieces
-    ]
-    found = np.stack(rows) if rows else np.zeros((0, service.space.dim), np.float32)
+    rows = [shards.read(piece.shard_id, space.id).vectors[piece.kind][piece.row].astype(np.float32) for piece in pieces]
+    found = np.stack(rows) if rows else np.zeros((0, space.dim), np.float32)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
     return np.asarray(found / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)

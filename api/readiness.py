@@ -25,6 +25,7 @@ FREE_BYTES = 64 << 20
 
 def look(service: Service) -> list[Check]:
     """All checks, the cheapest first. None raises."""
+    failure = service.serving.failure
     return [
         _attempt("catalog", lambda: _catalog(service), "Uploads and searches fail."),
         _attempt("blobs", lambda: _blobs(service), "Uploads fail."),
@@ -33,6 +34,7 @@ def look(service: Service) -> list[Check]:
         service.towers.check(),
         _attempt("worker", lambda: _worker(service), "Ingest waits; uploads are accepted."),
         _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),
+        *([] if failure is None else [Check(name="move", ok=False, detail=failure, required=False)]),
     ]
 
 

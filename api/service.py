@@ -13,18 +13,20 @@ from fastapi import Depends, Request
 
 from api.library import Library
 from api.metrics import Metrics
+from api.serving import Serving
 from api.thumbnails import Thumbnails
-from api.towers import Towers
 from indexes import Store, open_store
-from indexes.search import Searcher
 from mm.media import MediaReader
 from mm.settings import Settings
-from mm.spaces import Space, load_space
 from workers.ring import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from api.towers import Towers
+    from indexes.search import Searcher
+    from mm.spaces import Space
 
 ENCODERS = min(4, os.cpu_count() or 1)  # questions that are encoded at once; more only take turns on the same cores
 
@@ -36,9 +38,7 @@ class Service:
     settings: Settings
     metrics: Metrics
     store: Store
-    searcher: Searcher
-    space: Space
-    towers: Towers
+    serving: Serving
     bell: Bell
     reader: MediaReader
     thumbnails: Thumbnails
@@ -47,14 +47,26 @@ class Service:
     scratch: Path  # for files of questions; emptied at start
     beats_before: frozenset[tuple[str, float]]  # signs of life of workers that are older than the service
 
+    @property
+    def space(self) -> Space:
+        """The space that answers now. Whoever makes an answer of several steps takes `serving.use()`."""
+        return self.serving.current.space
+
+    @property
+    def searcher(self) -> Searcher:
+        return self.serving.current.searcher
+
+    @property
+    def towers(self) -> Towers:
+        return self.serving.current.towers
+
 
 @contextmanager
 def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     """Open every part, and close what was opened whatever happens. Towers load in the background."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
-        space = load_space(settings.space, settings, keep_speech=False, gpu=False)  # few questions bring a sound
-        searcher = stack.enter_context(Searcher(store, space.id, settings))
+        serving = stack.enter_context(Serving(store, settings))
         reader = stack.enter_context(MediaReader.from_settings(settings))
         # A child of its own, so that a page of thumbnails does not keep an upload or a question waiting.
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings))
@@ -64,9 +76,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             settings=settings,
             metrics=metrics,
             store=store,
-            searcher=searcher,
-            space=space,
-            towers=stack.enter_context(Towers(space)),
+            serving=serving,
             bell=bell,
             reader=reader,
             thumbnails=thumbnails,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 
 from indexes.rows import ChunkRow
 from indexes.tables import Chunk, Job
-from indexes.transactions import NOT_FINAL, Rows, lock_job
+from indexes.transactions import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ class ChunkRows(Rows):
             session.flush()
             return _chunk_rows(session, job_id)
 
+    def replan_job(self, job_id: str) -> None:
+        """Forget the chunks of a job that is not over, as if it had just come; who works on one loses the lease."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is not None:
+                session.execute(delete(Chunk).where(Chunk.job_pk == job.pk))
+                move_job(session, job, self._now(), state="queued", stage=WAITING)
+
     def chunks(self, job_id: str) -> list[ChunkRow]:
         """The chunks of a job in order; [] if it is gone or not planned."""
         with self._database.read() as session:
@@ -62,14 +70,14 @@ class ChunkRows(Rows):
     def lease_chunk(self, pk: int, owner: str, seconds: float) -> ChunkRow | None:
         """The right to work on a chunk for so long, and one attempt counted.
 
-        None if the chunk is gone or done, somebody else's lease on it is alive, or its job is over.
+        None if the chunk is gone or done, somebody else's lease on it is alive, or its job is over or rests with its move.
         """
         now = self._clock()
         with self._database.write() as session:
             leased = session.execute(
                 update(Chunk)
                 .where(
-                    Chunk.pk == pk, Chunk.done.is_(False), (Chunk.leased_until <= now) | (Chunk.owner == owner), _job_is_open()
+                    Chunk.pk == pk, Chunk.done.is_(False), (Chunk.leased_until <= now) | (Chunk.owner == owner), _job_goes_on()
                 )
                 .values(owner=owner, leased_until=now + seconds, attempts=Chunk.attempts + 1, moved_at=now)
                 .returning(Chunk.pk)
@@ -80,9 +88,9 @@ class ChunkRows(Rows):
             return _chunk_row(chunk, job_id)
 
     def heartbeat(self, pk: int, owner: str, seconds: float) -> bool:
-        """Prolong a lease. False if it is lost or the job is over."""
+        """Prolong a lease. False if it is lost, or the job is over or rests with its move."""
         now = self._clock()
-        return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_is_open())
+        return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_goes_on())
 
     def release_chunk(self, pk: int, owner: str, error: str | None) -> None:
         """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if it had not begun."""
@@ -103,6 +111,10 @@ class ChunkRows(Rows):
 
 def _job_is_open() -> ColumnElement[bool]:
     return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL))
+
+
+def _job_goes_on() -> ColumnElement[bool]:
+    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL), goes_on())
 
 
 def _chunk_rows(session: Session, job_id: str) -> list[ChunkRow]:

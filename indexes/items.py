@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
 from indexes.tables import Chunk, Evidence, Item, Job, Segment, Tag
-from indexes.transactions import NOT_FINAL, Rows, bury, job_row, move_job, note_event
+from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, move_job
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -38,10 +37,12 @@ class ItemRows(Rows):
             if item is None:
                 item, created = self._insert_item(session, new)
             _add_tags(session, item.pk, new.tags)
-            job = session.scalar(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk.desc()).limit(1))
+            job = session.scalar(
+                select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1)
+            )
             if job is None or item.status not in {"processing", "ready"}:
                 item.status, item.error = "processing", None
-                job = self._insert_job(session, item, new.request_id)
+                job = insert_job(session, item, self._now(), request_id=new.request_id)
             session.flush()
             return item_rows(session, [item])[0], job_row(job), created
 
@@ -106,7 +107,9 @@ class ItemRows(Rows):
                 session.execute(select(func.count()).select_from(table)).scalar_one() for table in (Item, Segment, Evidence)
             )
             jobs: dict[JobState, int] = dict.fromkeys(("queued", "running", "done", "failed", "quarantined", "cancelled"), 0)
-            for state, number in session.execute(select(Job.state, func.count()).group_by(Job.state)):
+            for state, number in session.execute(
+                select(Job.state, func.count()).where(Job.move_pk.is_(None)).group_by(Job.state)
+            ):
                 jobs[cast(JobState, state)] = number
         return Counts(items, segments, evidence, jobs)
 
@@ -149,26 +152,6 @@ class ItemRows(Rows):
                 raise
             return other, False
         return item, True
-
-    def _insert_job(self, session: Session, item: Item, request_id: str | None) -> Job:
-        now = self._now()
-        job = Job(
-            id=f"job_{secrets.token_hex(12)}",
-            item_pk=item.pk,
-            item_id=item.id,
-            state="queued",
-            progress=0.0,
-            stage="waiting",
-            error=None,
-            created_at=now,
-            updated_at=now,
-            moved_at=now.timestamp(),
-            rung_at=0.0,
-            request_id=request_id,
-        )
-        session.add(job)
-        note_event(session, job)
-        return job
 
 
 def tagged(tags: Iterable[str]) -> Select[tuple[int]]:

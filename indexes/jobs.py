@@ -8,7 +8,7 @@ from sqlalchemy import and_, case, exists, func, or_, select, update
 
 from indexes.rows import JobEventRow, JobRow, RingRow
 from indexes.tables import Chunk, Job, JobEvent
-from indexes.transactions import NOT_FINAL, Rows, job_row, lock_job, move_job
+from indexes.transactions import NOT_FINAL, Rows, goes_on, job_row, lock_job, move_job
 from mm.schemas import JobState
 
 RINGS = 1000
@@ -23,14 +23,16 @@ class JobRows(Rows):
             return None if job is None else job_row(job)
 
     def list_jobs(self, limit: int) -> list[JobRow]:
-        """The latest jobs, newest first."""
+        """The latest jobs of uploads, newest first."""
+        latest = select(Job).where(Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(limit)
         with self._database.read() as session:
-            return [job_row(job) for job in session.scalars(select(Job).order_by(Job.pk.desc()).limit(limit))]
+            return [job_row(job) for job in session.scalars(latest)]
 
     def waiting_jobs(self) -> int:
-        """How many jobs are queued or running."""
+        """How many jobs of uploads are queued or running."""
         with self._database.read() as session:
-            return session.execute(select(func.count()).where(Job.state.in_(NOT_FINAL))).scalar_one()
+            waiting = select(func.count()).where(Job.state.in_(NOT_FINAL), Job.move_pk.is_(None))
+            return session.execute(waiting).scalar_one()
 
     def update_job(
         self,
@@ -110,9 +112,10 @@ class JobRows(Rows):
             chunk_moved = select(func.max(Chunk.moved_at)).where(Chunk.job_pk == Job.pk).scalar_subquery()
             undone = exists().where(Chunk.job_pk == Job.pk, Chunk.done.is_(False))
             due_jobs = (
-                select(Job.pk, Job.id, Job.rung_at, chunk_moved.is_not(None))
+                select(Job.pk, Job.id, Job.rung_at, chunk_moved.is_not(None), Job.move_pk.is_not(None))
                 .where(
                     Job.state.in_(NOT_FINAL),
+                    goes_on(),
                     Job.moved_at <= since,
                     Job.rung_at <= since,
                     ~undone,
@@ -121,21 +124,21 @@ class JobRows(Rows):
                 .order_by(Job.pk)
                 .limit(RINGS)
             )
-            for pk, job_id, rung_at, planned in session.execute(due_jobs).all():
+            for pk, job_id, rung_at, planned, moves in session.execute(due_jobs).all():
                 rung = update(Job).where(Job.pk == pk, Job.rung_at == rung_at).values(rung_at=now).returning(Job.pk)
                 if session.execute(rung).first() is not None:
-                    rows.append(RingRow("finish" if planned else "plan", job_id))
+                    rows.append(RingRow("finish" if planned else "plan", job_id, background=moves))
             ran_out = and_(Chunk.leased_until > 0, Chunk.leased_until <= now, Chunk.rung_at <= Chunk.leased_until)
             silent = and_(Chunk.leased_until <= now, Chunk.moved_at <= since, Chunk.rung_at <= since)
             due_chunks = (
-                select(Chunk.pk, Job.id, Chunk.rung_at)
+                select(Chunk.pk, Job.id, Chunk.rung_at, Job.move_pk.is_not(None))
                 .join(Job, Job.pk == Chunk.job_pk)
-                .where(Job.state.in_(NOT_FINAL), Chunk.done.is_(False), or_(ran_out, silent))
+                .where(Job.state.in_(NOT_FINAL), goes_on(), Chunk.done.is_(False), or_(ran_out, silent))
                 .order_by(case((Chunk.leased_until > 0, 0), else_=1), Chunk.pk)
                 .limit(RINGS)
             )
-            for pk, job_id, rung_at in session.execute(due_chunks).all():
+            for pk, job_id, rung_at, moves in session.execute(due_chunks).all():
                 rung = update(Chunk).where(Chunk.pk == pk, Chunk.rung_at == rung_at).values(rung_at=now).returning(Chunk.pk)
                 if session.execute(rung).first() is not None:
-                    rows.append(RingRow("encode", job_id, pk))
+                    rows.append(RingRow("encode", job_id, pk, background=moves))
         return rows

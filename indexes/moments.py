@@ -9,8 +9,8 @@ from sqlalchemy import delete, insert, select
 
 from indexes.items import ITEM_ID, tagged
 from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence
-from indexes.tables import Buried, Chunk, Evidence, Item, Library, Published, Segment
-from indexes.transactions import Rows, bury, lock_job, move_job, next_seq
+from indexes.tables import Buried, Chunk, Evidence, Item, Job, Library, Published, Segment
+from indexes.transactions import LibraryMoved, Rows, bury, lock_job, move_job, next_seq
 from mm.schemas import EvidenceKind, Filters
 from mm.spaces.types import SpaceId
 
@@ -24,8 +24,9 @@ class MomentRows(Rows):
     def commit_item(self, job_id: str, segments: Sequence[NewSegment]) -> bool:
         """Make the item of a job searchable and end the job, in one transaction.
 
-        The space is the one the job was planned for; what the item had in it is replaced. False, and nothing is changed, if the
-        job is gone, over or not planned.
+        The space is the one the job was planned for; what the item had in it is replaced. The job of a move is deleted, so that
+        a large library leaves none behind. False, and nothing is changed, if the job is gone, over or not planned.
+        Raises `LibraryMoved`, and nothing is changed, when it is the job of an upload and the library has moved since.
         """
         with self._database.write() as session:
             job = lock_job(session, job_id)
@@ -72,6 +73,11 @@ class MomentRows(Rows):
             move_job(session, job, self._now(), state="done", stage="done")
             session.flush()
             session.add(Published(item_pk=item_pk, space=space, seq=next_seq(session), evidence=len(evidence)))
+            if job.move_pk is not None:
+                session.flush()
+                session.execute(delete(Job).where(Job.pk == job.pk))
+            elif (moved_to := session.scalar(select(Library.space))) not in {None, space}:
+                raise LibraryMoved(f"The library was moved to {moved_to} while the item was encoded for {space}.")
             return True
 
     def identity(self) -> str:

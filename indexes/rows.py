@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from mm.schemas import FINAL_STATES, EvidenceKind, ItemStatus, JobState, Kind
+from mm.schemas import FINAL_STATES, EvidenceKind, ItemStatus, JobState, Kind, MoveState
 from mm.spaces.types import SpaceId
 
 
@@ -85,10 +85,17 @@ class JobRow:
     updated_at: datetime
     request_id: str | None
     """Of the request that brought it."""
+    move_pk: int | None
+    """The move that it is a part of; None for the work on an upload."""
 
     @property
     def final(self) -> bool:
         return self.state in FINAL_STATES
+
+    @property
+    def background(self) -> bool:
+        """Whether it may wait for the work on uploads."""
+        return self.move_pk is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +136,8 @@ class RingRow:
     what: Literal["plan", "encode", "finish"]
     job_id: str
     chunk_pk: int | None = None
+    background: bool = False
+    """Whether it may wait for the work on uploads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,37 @@ class NewSegment:
     evidence: Sequence[NewEvidence]
     scene: tuple[float, float] | None = None
     """Start and end of the scene that it lies in; None where nothing tells of scenes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSpace:
+    """A space as settings name it, and its id."""
+
+    name: str
+    id: SpaceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRow:
+    """A library on its way from one space to another."""
+
+    pk: int
+    source: NamedSpace
+    target: NamedSpace
+    state: MoveState
+    leave_out: bool
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCounts:
+    """How far a move is, in items that can be searched where it began or where it leads."""
+
+    items: int
+    moved: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.engine import Database, sqlite_file
-from indexes.files import naming_disk_errors
+from indexes.files import locked, naming_disk_errors
 from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
@@ -18,7 +19,12 @@ from indexes.shards import ShardStore
 
 if TYPE_CHECKING:
     from mm.settings import Settings
+    from mm.spaces.types import SpaceId
 
+DROPPED_AT_ONCE = 200
+"""Items that one transaction withdraws from a space: others write in between."""
+LOCK_SECONDS = 60.0
+"""Longest wait for who writes an index that is to be deleted."""
 SHARD_SECONDS = 3600.0
 """Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item are gone after it."""
 
@@ -42,6 +48,18 @@ class Store:
 
     def close(self) -> None:
         self.database.close()
+
+    def drop_space(self, space: SpaceId) -> int:
+        """Delete what the library has in a space, some items at a time; shards go with the next sweep. Returns how many items.
+
+        Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is being written.
+        """
+        dropped = 0
+        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE):
+            dropped += some
+        with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
+            shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
+        return dropped
 
     def sweep(self, older_than: float) -> int:
         """Remove what crashes and deletes left behind: temporary files, blobs and pictures without an item and parts of an index

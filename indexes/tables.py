@@ -52,6 +52,10 @@ class Library(Table):
     identity: Mapped[str] = mapped_column(String(32))
     """Random: tells an index built from another catalog."""
     head: Mapped[int] = mapped_column(BigInteger)
+    space_name: Mapped[str | None]
+    """What MM_SPACE calls the space that the library was moved to; null for a library that never was."""
+    space: Mapped[str | None] = mapped_column(String(64))
+    """Its id."""
 
 
 class Item(Table):
@@ -98,6 +102,29 @@ class Job(Table):
     rung_at: Mapped[float] = mapped_column(Double)
     request_id: Mapped[str | None] = mapped_column(String(64))
     """Of the request that brought it: what the API's log says of it and the workers' go together by this."""
+    move_pk: Mapped[int | None] = mapped_column(Key, index=True)
+    """The move that it is a part of; null for the work on an upload."""
+
+
+class Move(Table):
+    """A library on its way from one space to another. The last row counts, the others are history."""
+
+    __tablename__ = "moves"
+    __table_args__ = (NEVER_AGAIN,)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    source_name: Mapped[str]
+    source: Mapped[str] = mapped_column(String(64))
+    target_name: Mapped[str]
+    target: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    leave_out: Mapped[bool] = mapped_column(Boolean)
+    """Whether items that cannot be encoded stay behind."""
+    cursor: Mapped[int] = mapped_column(BigInteger)
+    """Key of the last item that was given out."""
+    error: Mapped[str | None]
+    """Why it stopped by itself."""
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    updated_at: Mapped[datetime] = mapped_column(Utc)
 
 
 class JobEvent(Table):

@@ -57,17 +57,17 @@ class TallyRows(Rows):
         }
 
     def queue(self) -> Queue:
-        """What waits just now."""
+        """What waits just now of the work on uploads."""
         now = self._clock()
         unfinished = (
             select(func.count())
             .select_from(Chunk)
             .join(Job, Job.pk == Chunk.job_pk)
-            .where(Job.state.in_(NOT_FINAL), Chunk.done.is_(False))
+            .where(Job.state.in_(NOT_FINAL), Job.move_pk.is_(None), Chunk.done.is_(False))
         )
         with self._database.read() as session:
             running = session.execute(unfinished.where(Chunk.leased_until > now)).scalar_one()
             waiting = session.execute(unfinished.where(Chunk.leased_until <= now)).scalar_one()
-            oldest = session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
+            oldest = session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued", Job.move_pk.is_(None)))
         age = 0.0 if oldest is None else max(0.0, (self._now() - oldest).total_seconds())
         return Queue(waiting, running, age)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 
 from indexes.rows import JobRow
-from indexes.tables import Buried, Item, Job, JobEvent, Library, Published
+from indexes.tables import Buried, Item, Job, JobEvent, Library, Move, Published
+from mm.errors import SpaceMismatch
 from mm.schemas import FINAL_STATES, ItemStatus, JobState
 
 if TYPE_CHECKING:
@@ -27,7 +29,13 @@ STATUS_OF: dict[JobState, ItemStatus] = {
     "cancelled": "cancelled",
 }
 """What becomes of an item with its job."""
+WAITING = "waiting"
+"""Stage of a job that nobody began."""
 NOT_FINAL: tuple[JobState, ...] = ("queued", "running")
+
+
+class LibraryMoved(SpaceMismatch):
+    """Work on an upload was planned for a space that the library has left since: it is to be planned anew."""
 
 
 class Rows:
@@ -60,10 +68,10 @@ def move_job(
     stage: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Change a locked job, note the event, and let its item follow."""
+    """Change a locked job, note the event, and let its item follow, unless the job only moves it."""
     if state is not None and state != job.state:
         job.state = state
-        if job.item_pk is not None:
+        if job.item_pk is not None and job.move_pk is None:
             session.execute(update(Item).where(Item.pk == job.item_pk).values(status=STATUS_OF[state], error=error))
     if job.state == "done":
         progress = 1.0
@@ -78,10 +86,37 @@ def move_job(
     note_event(session, job)
 
 
+def insert_job(session: Session, item: Item, now: datetime, *, request_id: str | None = None, move_pk: int | None = None) -> Job:
+    """A new job on an item, waiting; of a move, if one is given."""
+    job = Job(
+        id=f"job_{secrets.token_hex(12)}",
+        item_pk=item.pk,
+        item_id=item.id,
+        state="queued",
+        progress=0.0,
+        stage=WAITING,
+        error=None,
+        created_at=now,
+        updated_at=now,
+        moved_at=now.timestamp(),
+        rung_at=0.0,
+        request_id=request_id,
+        move_pk=move_pk,
+    )
+    session.add(job)
+    note_event(session, job)
+    return job
+
+
 def note_event(session: Session, job: Job) -> None:
     """Write down how the job is now. Its row is locked, so that events of one job are numbered in order."""
     session.flush()
     session.add(JobEvent(job_pk=job.pk, state=job.state, progress=job.progress, stage=job.stage, error=job.error))
+
+
+def goes_on() -> ColumnElement[bool]:
+    """Whether a job is to be worked on: that of a move rests while the move does."""
+    return or_(Job.move_pk.is_(None), Job.move_pk.in_(select(Move.pk).where(Move.state == "running")))
 
 
 def next_seq(session: Session) -> int:
@@ -110,4 +145,5 @@ def job_row(job: Job) -> JobRow:
         created_at=job.created_at,
         updated_at=job.updated_at,
         request_id=job.request_id,
+        move_pk=job.move_pk,
     )

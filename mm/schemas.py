@@ -12,6 +12,8 @@ ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
+MoveState = Literal["running", "stopped", "done", "undone"]
+SpaceRole = Literal["served", "encoding", "kept"]
 
 FINAL_STATES: frozenset[str] = frozenset({"done", "failed", "quarantined", "cancelled"})
 
@@ -252,6 +254,50 @@ class ModelInfo(Model):
 
 class ModelList(Model):
     data: list[ModelInfo]
+
+
+class Move(Model):
+    """A library on its way from one space to another; questions are answered from the first until all items are in the second."""
+
+    source: str = Field(description="The space where it began, as MM_SPACE names it.")
+    target: str = Field(description="The space where it leads.")
+    state: MoveState
+    items: int = Field(description="Items that can be searched in either.")
+    moved: int = Field(description="Those that can be searched where it leads.")
+    failed: int = Field(description="Those that could not be encoded there.")
+    error: str | None = Field(None, description="Why it stopped by itself.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class MoveRequest(Model):
+    """Where to."""
+
+    to: str = Field(min_length=1, max_length=1000, description="`lite` or `openclip:MODEL/PRETRAINED`.")
+
+
+class ResumeRequest(Model):
+    """How a move goes on."""
+
+    leave_out: bool = Field(False, description="Whether items that cannot be encoded stay behind, and are not found any more.")
+
+
+class SpaceHeld(Model):
+    """What a library has in a space."""
+
+    id: str
+    items: int
+    role: SpaceRole = Field(description="`served` answers questions, `encoding` is being filled, `kept` may be dropped.")
+
+
+class LibrarySpace(Model):
+    """The space that questions are asked in, and what else there is."""
+
+    id: str
+    name: str = Field(description="As MM_SPACE names it.")
+    spaces: list[SpaceHeld]
+    move: Move | None = Field(None, description="The latest one.")
+    notes: list[str] = Field(default_factory=list)
 
 
 class Check(Model):

@@ -19,6 +19,7 @@ from mm.errors import MMError
 from mm.settings import load_settings
 from workers.app import create_app
 from workers.logs import configure_logs
+from workers.spaces import of_library
 from workers.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def work(settings: Settings) -> int:
     # Celery warns of running as root because of pickled messages, and only JSON is read here; and of a default that is set here.
     for category in (SecurityWarning, CPendingDeprecationWarning):
         warnings.simplefilter("ignore", category)
+    # Migrations and a folder that cannot be written fail here, in words, and nothing stays open across the fork.
+    with open_store(settings) as store:
+        settings = of_library(settings, store.catalog)
     main = os.getpid()
     toolbox = Toolbox(settings, lambda: end_worker(main))
     app = create_app(settings, toolbox)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
-    # Migrations and a folder that cannot be written fail here, in words, and nothing stays open across the fork.
-    with open_store(settings):
-        pass
     connect_signals(toolbox)
     worker = app.Worker(
         hostname=f"mm-{os.getpid()}@{socket.gethostname()}",

@@ -77,8 +77,9 @@ class JobAttempt:
 class ChunkAttempt:
     """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job after the last attempt."""
 
-    def __init__(self, tools: Tools, chunk: ChunkRow) -> None:
+    def __init__(self, tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
         self._tools = tools
+        self._job = job
         self._chunk = chunk
 
     def __enter__(self) -> None:
@@ -94,7 +95,7 @@ class ChunkAttempt:
             catalog.release_chunk(chunk.pk, self._tools.owner, None)
             if error.worker_stops:
                 with left_to_the_sweeper():
-                    self._tools.bell.ring_encode(chunk.pk)
+                    self._tools.bell.ring_encode(chunk.pk, background=self._job.background)
             return True
         if is_hopeless(error):
             fail_job(catalog, chunk.job_id, error)

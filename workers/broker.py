@@ -15,6 +15,9 @@ ENCODE = "mm.encode"
 FINISH = "mm.finish"
 PING = "mm.ping"
 
+FIRST, LAST = 0, 9
+"""Priorities of messages: a worker takes the smallest that waits."""
+
 NO_BROKER = "No broker is set: give MM_BROKER_URL the redis:// URL of Valkey or Redis."
 
 VISIBILITY_SECONDS = 3600

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mm.errors import NotFound, SpaceMismatch, Unavailable
+from indexes.transactions import LibraryMoved
+from mm.errors import NotFound, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode import encode_chunk
 from workers.attempt import ChunkAttempt, quarantine_chunk
 from workers.lease import Interrupted, Lease
 from workers.logs import about
+from workers.plan import plan_anew
 from workers.progress import ChunkProgress
 from workers.ring import left_to_the_sweeper
 from workers.shards import write_segments
@@ -36,11 +38,15 @@ def encode(tools: Tools, chunk_pk: int) -> None:
     job = catalog.get_job(chunk.job_id)
     if job is None:
         return
-    with about(job), ChunkAttempt(tools, chunk):
+    with about(job), ChunkAttempt(tools, job, chunk):
         timed = TimedReader(tools.reader)
         started = time.monotonic()
         waited = max(0.0, time.time() - job.created_at.timestamp())
-        _encode_leased(tools, chunk, timed)
+        try:
+            _encode_leased(tools, chunk, timed)
+        except LibraryMoved:
+            plan_anew(tools, job)
+            return
         seconds = time.monotonic() - started
         tools.worked()
         structlog.get_logger().info(
@@ -48,9 +54,9 @@ def encode(tools: Tools, chunk_pk: int) -> None:
         )
         if all(other.done for other in catalog.chunks(chunk.job_id)):
             with left_to_the_sweeper():
-                tools.bell.ring_finish(chunk.job_id)
+                tools.bell.ring_finish(chunk.job_id, background=job.background)
         tallies = {"encode": seconds, "decode": timed.seconds, "media": chunk.end - chunk.start}
-        if chunk.index == 0 and chunk.attempts == 1:
+        if chunk.index == 0 and chunk.attempts == 1 and not job.background:
             tallies["queue"] = waited
         with suppress(Unavailable):  # a number, not the work
             catalog.tally(tallies)
@@ -58,8 +64,7 @@ def encode(tools: Tools, chunk_pk: int) -> None:
 
 def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
     catalog, settings = tools.store.catalog, tools.settings
-    if chunk.space != tools.space.id:
-        raise SpaceMismatch(f"The job was planned for {chunk.space}, this worker has {tools.space.id}: add the file again.")
+    space = tools.spaces.of(chunk.space)
     item = catalog.item_of_job(chunk.job_id)
     if item is None:
         raise Interrupted("item deleted")
@@ -70,11 +75,11 @@ def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
         span = Span(chunk.start, chunk.end)
         try:
             info = tools.reader.probe(path, item.name)
-            segments = encode_chunk(tools.space, reader, path, item.name, info, span, settings, progress, tools.reading)
+            segments = encode_chunk(space, reader, path, item.name, info, span, settings, progress, tools.reading)
         except NotFound as error:
             if catalog.item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
                 raise Interrupted("item deleted") from error
             raise
-        shard_id = write_segments(tools.store.shards, tools.space.id, segments)
+        shard_id = write_segments(tools.store.shards, space.id, segments)
         if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
             raise Interrupted("lease lost")

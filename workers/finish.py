@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 import structlog
 
 from indexes.rows import NewEvidence, NewSegment
+from indexes.transactions import LibraryMoved
 from mm.spaces.encode import EncodedSegment, encode_item_name
 from workers.attempt import JobAttempt
 from workers.logs import about
+from workers.move import carry_on
+from workers.plan import plan_anew
 from workers.scenes import with_scenes
 from workers.shards import read_segments, write_segments
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexes.rows import JobRow
+    from indexes.shards import ShardStore
+    from mm.spaces import Space, SpaceId
     from workers.tools import Tools
 
 STAGE = "finishing"
@@ -34,20 +42,31 @@ def finish(tools: Tools, job_id: str) -> None:
         if item is None:
             return
         with about(job):
-            segments = with_scenes(tools, read_segments(tools.store.shards, tools.space.id, shard_ids), shard_ids)
-            catalog.commit_item(job_id, with_name(tools, segments, item.name))
+            try:
+                segments = _commit(tools, job, item.name, chunks[0].space, shard_ids)
+            except LibraryMoved:
+                plan_anew(tools, job)
+                return
             tools.worked()
-            structlog.get_logger().info("job done", item=item.id, segments=len(segments))
+            structlog.get_logger().info("job done", item=item.id, segments=segments)
+    if job is not None and job.background:
+        carry_on(tools.store, tools.bell)
 
 
-def with_name(tools: Tools, segments: list[NewSegment], name: str) -> list[NewSegment]:
+def _commit(tools: Tools, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
+    """Returns how many segments it were. Raises `LibraryMoved`, `Corrupt`, `SpaceMismatch`."""
+    shards, space = tools.store.shards, tools.spaces.of(space_id)
+    segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
+    tools.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
+    return len(segments)
+
+
+def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
     """The segments, the first with the name as evidence: a name must not fill an answer with all moments of its item."""
-    evidence = encode_item_name(tools.space, name)
+    evidence = encode_item_name(space, name)
     if evidence is None or not segments:
         return segments
     first = segments[0]
-    shard_id = write_segments(
-        tools.store.shards, tools.space.id, [EncodedSegment(first.start, first.end, first.shot, [evidence])]
-    )
+    shard_id = write_segments(shards, space.id, [EncodedSegment(first.start, first.end, first.shot, [evidence])])
     named = NewEvidence("name", first.start, first.end, evidence.text, shard_id, 0)
     return [replace(first, evidence=[*first.evidence, named]), *segments[1:]]

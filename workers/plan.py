@@ -17,7 +17,7 @@ from workers.ring import left_to_the_sweeper
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexes.rows import ChunkRow
+    from indexes.rows import ChunkRow, JobRow
     from workers.tools import Tools
 
 STAGE = "looking at the file"
@@ -27,7 +27,9 @@ def plan(tools: Tools, job_id: str) -> None:
     """Write the chunks of a job, once, and ring for those that are still to do."""
     catalog = tools.store.catalog
     if chunks := catalog.chunks(job_id):
-        ring_for(tools, chunks)
+        planned = catalog.get_job(job_id)
+        if planned is not None:
+            ring_for(tools, planned, chunks)
         return
     with JobAttempt(tools, job_id, STAGE) as job:
         if job is None:
@@ -39,18 +41,26 @@ def plan(tools: Tools, job_id: str) -> None:
             path = tools.store.blobs.path(item.sha256)
             info = tools.reader.probe(path, item.name)
             spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
-            chunks = catalog.plan_job(job_id, tools.space.id, spans)
+            chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.move_pk), spans)
             tools.worked()
-            ring_for(tools, chunks)
+            ring_for(tools, job, chunks)
             structlog.get_logger().info("job planned", item=item.id, chunks=len(chunks))
 
 
-def ring_for(tools: Tools, chunks: Sequence[ChunkRow]) -> None:
+def plan_anew(tools: Tools, job: JobRow) -> None:
+    """Begin with a job once more, because the library moved to another space after it was planned."""
+    structlog.get_logger().info("begun anew: the library has moved")
+    tools.store.catalog.replan_job(job.id)
+    with left_to_the_sweeper():
+        tools.bell.ring_plan(job.id, background=job.background)
+
+
+def ring_for(tools: Tools, job: JobRow, chunks: Sequence[ChunkRow]) -> None:
     """Ring for the chunks that are not done; one that is being worked on does not mind."""
     with left_to_the_sweeper():
         for chunk in chunks:
             if not chunk.done:
-                tools.bell.ring_encode(chunk.pk)
+                tools.bell.ring_encode(chunk.pk, background=job.background)
 
 
 def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from mm.errors import Unavailable
 from mm.settings import Settings
-from workers.broker import ENCODE, FINISH, NO_BROKER, PING, PLAN, QUEUE, create_broker
+from workers.broker import ENCODE, FINISH, FIRST, LAST, NO_BROKER, PING, PLAN, QUEUE, create_broker
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -28,26 +28,26 @@ class Bell:
     def __init__(self, settings: Settings) -> None:
         self._app: Celery | None = create_broker(settings) if settings.broker_url else None
 
-    def ring_plan(self, job_id: str) -> None:
-        """Cut the job's item into chunks."""
-        self._send(PLAN, job_id)
+    def ring_plan(self, job_id: str, *, background: bool = False) -> None:
+        """Cut the job's item into chunks. What is in the `background` is heard when nothing else waits."""
+        self._send(PLAN, job_id, background=background)
 
-    def ring_encode(self, chunk_pk: int) -> None:
+    def ring_encode(self, chunk_pk: int, *, background: bool = False) -> None:
         """Encode one chunk."""
-        self._send(ENCODE, chunk_pk)
+        self._send(ENCODE, chunk_pk, background=background)
 
-    def ring_finish(self, job_id: str) -> None:
+    def ring_finish(self, job_id: str, *, background: bool = False) -> None:
         """Make the item searchable, all of its chunks being done."""
-        self._send(FINISH, job_id)
+        self._send(FINISH, job_id, background=background)
 
     def ring(self, row: RingRow) -> None:
         """Ring for what the catalog says was lost."""
         if row.what == "plan":
-            self.ring_plan(row.job_id)
+            self.ring_plan(row.job_id, background=row.background)
         elif row.what == "finish":
-            self.ring_finish(row.job_id)
+            self.ring_finish(row.job_id, background=row.background)
         elif row.chunk_pk is not None:
-            self.ring_encode(row.chunk_pk)
+            self.ring_encode(row.chunk_pk, background=row.background)
 
     def ping(self, expires: float) -> None:
         """Have some worker show that it really executes tasks; forgotten after `expires` seconds."""
@@ -63,9 +63,9 @@ class Bell:
         if self._app is not None:
             self._app.close()
 
-    def _send(self, task: str, *args: str | int, expires: float | None = None) -> None:
+    def _send(self, task: str, *args: str | int, expires: float | None = None, background: bool = False) -> None:
         with self._connected() as app:
-            app.send_task(task, args=args, expires=expires, retry=False)
+            app.send_task(task, args=args, expires=expires, retry=False, priority=LAST if background else FIRST)
 
     @contextmanager
     def _connected(self) -> Iterator[Celery]:

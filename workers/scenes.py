@@ -17,25 +17,26 @@ from mm.spaces.scenes import scene_starts
 from workers.shards import read_frames, write_segments
 
 if TYPE_CHECKING:
+    from indexes.shards import ShardStore
+    from mm.spaces import Space
     from mm.spaces.scenes import Frames
-    from mm.spaces.types import Vector
-    from workers.tools import Tools
+    from mm.spaces.types import SpaceId, Vector
 
 LEAST = 1.0
 """Seconds; a scene that begins nearer to the edge of a segment begins at the edge."""
 
 
-def with_scenes(tools: Tools, segments: Sequence[NewSegment], shard_ids: Sequence[str]) -> list[NewSegment]:
+def with_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment], shard_ids: Sequence[str]) -> list[NewSegment]:
     """The segments with their scenes, as they were where nothing tells of any: without a temporal network, or without frames.
 
     Raises `Corrupt`, `SpaceMismatch`.
     """
-    tower = tools.space.temporal
-    frames = None if tower is None else read_frames(tools.store.shards, tools.space.id, shard_ids)
+    tower = space.temporal
+    frames = None if tower is None else read_frames(shards, space.id, shard_ids)
     if tower is None or frames is None:
         return list(segments)
     starts = scene_starts(tower, frames)
-    return number_scenes(_divided(tools, segments, starts, frames), starts)
+    return number_scenes(_divided(shards, space.id, segments, starts, frames), starts)
 
 
 def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> list[NewSegment]:
@@ -53,7 +54,9 @@ def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> li
     return numbered
 
 
-def _divided(tools: Tools, segments: Sequence[NewSegment], starts: Sequence[float], frames: Frames) -> list[NewSegment]:
+def _divided(
+    shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], starts: Sequence[float], frames: Frames
+) -> list[NewSegment]:
     """Segments cut where a scene begins inside; what is seen of each part is the mean of its own frames."""
     parts: list[NewSegment] = []
     seen: dict[int, Vector] = {}
@@ -70,7 +73,7 @@ def _divided(tools: Tools, segments: Sequence[NewSegment], starts: Sequence[floa
         return parts
     pictures = [EncodedEvidence("picture", parts[at].start, parts[at].end, None, vector) for at, vector in seen.items()]
     stored = [EncodedSegment(picture.start, picture.end, 0, [picture]) for picture in pictures]
-    shard_id = write_segments(tools.store.shards, tools.space.id, stored)
+    shard_id = write_segments(shards, space, stored)
     for row, (at, picture) in enumerate(zip(seen, pictures, strict=True)):
         piece = NewEvidence("picture", picture.start, picture.end, None, shard_id, row)
         parts[at] = replace(parts[at], evidence=[piece, *parts[at].evidence])

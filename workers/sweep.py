@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from mm.errors import Unavailable
+from workers.move import carry_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,12 +73,13 @@ class Sweeper:
         rows = self._store.catalog.jobs_to_ring(now, silent_for)
         for row in rows:
             self._bell.ring(row)
-        if waiting == 0:  # otherwise the work itself shows it
+        given_out = carry_on(self._store, self._bell)
+        if waiting == given_out == 0:  # otherwise the work itself shows it
             self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self._store.sweep(self._leftover_seconds)
-        return len(rows)
+        return len(rows) + given_out
 
     def _run(self) -> None:
         log = structlog.get_logger()

@@ -17,21 +17,21 @@ from indexes import Store, open_store
 from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
-from mm.spaces import Space, load_space
 from mm.spaces.reading import ReadingTime
 from workers.hearing import Hearing
 from workers.ring import Bell
+from workers.spaces import Spaces
 from workers.stop import StopFlag
 from workers.sweep import Sweeper
 
 
 @dataclass(frozen=True)
 class Tools:
-    """One working process: the store, the towers (loaded at first use), the decoder, the bell."""
+    """One working process: the store, the spaces (loaded at first use), the decoder, the bell."""
 
     settings: Settings
     store: Store
-    space: Space
+    spaces: Spaces
     reader: MediaReader
     bell: Bell
     stop: StopFlag
@@ -104,8 +104,9 @@ class Toolbox:
 
     def _open(self, stack: ExitStack) -> Tools:
         store = stack.enter_context(open_store(self.settings))
-        space = load_space(self.settings.space, self.settings)
+        spaces = Spaces(self.settings, store.catalog)
+        spaces.current()  # a space that is not to be had is told now, not by the first task
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         bell = Bell(self.settings)
         stack.callback(bell.close)
-        return Tools(self.settings, store, space, reader, bell, self.stop, new_owner(), ReadingTime(self.settings.read_text))
+        return Tools(self.settings, store, spaces, reader, bell, self.stop, new_owner(), ReadingTime(self.settings.read_text))

@@ -7,6 +7,7 @@ import binascii
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import anyio
 import numpy as np
@@ -19,6 +20,9 @@ from api.openapi import json_body, responses
 from api.service import Service, ServiceDep
 from mm.errors import InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage
+
+if TYPE_CHECKING:
+    from mm.spaces import Space
 
 router = APIRouter(prefix="/v1/embeddings", tags=["embeddings"])
 
@@ -47,13 +51,13 @@ async def embed(request: Request, service: ServiceDep, doors: DoorsDep) -> Embed
         inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
         _check(service, wanted.model, inputs)
         await anyio.to_thread.run_sync(service.towers.wait, abandon_on_cancel=True)
-        vectors, tokens = await anyio.to_thread.run_sync(_encode, service, inputs, limiter=service.encoders)
+        space, vectors, tokens = await anyio.to_thread.run_sync(_encode, service, inputs, limiter=service.encoders)
     data = [
         Embedding(index=index, embedding=_base64(vector) if wanted.encoding_format == "base64" else vector.tolist())
         for index, vector in enumerate(vectors)
     ]
     usage = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
-    return EmbeddingResponse(model=str(service.space.id), data=data, usage=usage)
+    return EmbeddingResponse(model=space, data=data, usage=usage)
 
 
 def _check(service: Service, model: str | None, inputs: list[str]) -> None:
@@ -71,18 +75,21 @@ def _check(service: Service, model: str | None, inputs: list[str]) -> None:
             )
 
 
-def _encode(service: Service, inputs: list[str]) -> tuple[Vectors, int]:
-    """Vectors, shape (inputs, dim), and the tokens of the texts."""
-    vectors = np.zeros((len(inputs), service.space.dim), np.float32)
+def _encode(service: Service, inputs: list[str]) -> tuple[str, Vectors, int]:
+    """The space, vectors, shape (inputs, dim), and the tokens of the texts."""
     texts = [index for index, text in enumerate(inputs) if not _is_picture(text)]
-    if texts:
-        vectors[texts] = service.space.text.embed([inputs[index] for index in texts])
-    for index in sorted(set(range(len(inputs))) - set(texts)):
-        vectors[index] = _encode_picture(service, inputs[index], f"input {index}")
-    return vectors, sum(service.space.text.count_tokens([inputs[index] for index in texts])) if texts else 0
+    with service.serving.use() as served:
+        space = served.space
+        vectors = np.zeros((len(inputs), space.dim), np.float32)
+        if texts:
+            vectors[texts] = space.text.embed([inputs[index] for index in texts])
+        for index in sorted(set(range(len(inputs))) - set(texts)):
+            vectors[index] = _encode_picture(service, space, inputs[index], f"input {index}")
+        tokens = sum(space.text.count_tokens([inputs[index] for index in texts])) if texts else 0
+    return str(space.id), vectors, tokens
 
 
-def _encode_picture(service: Service, url: str, name: str) -> Vectors:
+def _encode_picture(service: Service, space: Space, url: str, name: str) -> Vectors:
     try:
         data = base64.b64decode(url[url.index(",") + 1 :], validate=True)
     except binascii.Error as error:
@@ -91,7 +98,7 @@ def _encode_picture(service: Service, url: str, name: str) -> Vectors:
         path = Path(scratch) / "picture"
         path.write_bytes(data)
         picture = service.reader.image(path, name, longest=PICTURE_PIXELS)
-    (vector,) = service.space.image.embed([picture])
+    (vector,) = space.image.embed([picture])
     return np.asarray(vector, np.float32)
 
 

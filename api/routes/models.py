@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.get("", summary="The spaces served", responses=responses(Unavailable))
 def list_models(service: ServiceDep) -> ModelList:
-    """One today; questions and media are encoded by it."""
+    """The one that questions are answered in."""
     return ModelList(data=[_describe(service)])
 
 
@@ -28,8 +28,9 @@ def get_model(model_id: str, service: ServiceDep) -> ModelInfo:
 
 
 def _describe(service: Service) -> ModelInfo:
-    service.towers.wait()
-    space = service.space
+    served = service.serving.current
+    served.towers.wait()
+    space = served.space
     towers = {"text": space.text.describe(), "image": space.image.describe(), "speech": space.speech.describe()}
     towers["sound"] = space.sound.describe()
     if space.questions is not space.text:

@@ -26,7 +26,8 @@ def list_segments(
 ) -> SegmentPage:
     """In order of time; none while the item is processed. A line that was said across a border is in one segment only."""
     item = service.library.item(item_id)
-    rows = service.store.catalog.item_segments(item.id, service.space.id, after, limit + 1)
+    with service.serving.use() as served:
+        rows = service.store.catalog.item_segments(item.id, served.space.id, after, limit + 1)
     following = rows[limit - 1].end if len(rows) > limit else None
     return SegmentPage(segments=[_segment(row) for row in rows[:limit]], next=following)
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
     "actions": ("mm.cli.actions", "What is done in videos, scene by scene."),
     "models": ("mm.cli.models", "The spaces that encode media and questions."),
+    "space": ("mm.cli.space", "The space of the library, and the way to another one."),
     "eval": ("mm.cli.eval", "Reproduce the numbers of the cards from the shipped files, on a CPU."),
     "train": ("mm.cli.train", "Make the weights and the calibration of a space anew."),
     "bench": ("mm.cli.bench", "Print the numbers of the docs."),

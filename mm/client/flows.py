@@ -11,8 +11,8 @@ from urllib.parse import quote
 from mm.client.events import Feed
 from mm.client.replies import read, read_bytes
 from mm.client.resumable import LARGE_BYTES, send_resumable
-from mm.client.steps import Body, Flow, Part, Send, Source
-from mm.errors import Conflict, InvalidInput
+from mm.client.steps import Body, Flow, Part, Send, Sleep, Source
+from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import (
     EmbeddingRequest,
     EmbeddingResponse,
@@ -27,10 +27,14 @@ from mm.schemas import (
     Job,
     JobList,
     Kind,
+    LibrarySpace,
     Like,
     ModelInfo,
     ModelList,
+    Move,
+    MoveRequest,
     Readiness,
+    ResumeRequest,
     SearchRequest,
     SearchResponse,
     SegmentPage,
@@ -44,6 +48,8 @@ OnProgress = Callable[[float, str], None]
 """Hears how far the present stage is, 0 to 1, and what it is, in words."""
 
 UPLOADING = "uploading"
+LOOK_SECONDS = 1.0
+"""Between two looks at a move."""
 
 
 def add(
@@ -248,6 +254,54 @@ def embed(inputs: str | Sequence[Source], *, model: str | None = None) -> Flow[E
 def models() -> Flow[list[ModelInfo]]:
     """The spaces that the service has."""
     return read((yield from Send("GET", "/v1/models")), ModelList).data
+
+
+def space() -> Flow[LibrarySpace]:
+    """The space that questions are asked in, what the library has in others, and the latest move."""
+    return read((yield from Send("GET", "/v1/space")), LibrarySpace)
+
+
+def move_space(to: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Move]:
+    """Move the library to another space: `lite` or `openclip:MODEL/PRETRAINED`. With `wait`, return when the move ends or stops.
+
+    Raises `NotFound` for a space that the service cannot have, `Conflict` while another move is not over.
+    """
+    begun = read((yield from Send("POST", "/v1/space/move", json=MoveRequest(to=to).model_dump())), Move)
+    return (yield from wait_for_move(on_progress=on_progress)) if wait else begun
+
+
+def stop_move() -> Flow[Move]:
+    """Let a move rest. Raises `Conflict` when none runs."""
+    return read((yield from Send("POST", "/v1/space/move/stop")), Move)
+
+
+def resume_move(*, leave_out: bool = False) -> Flow[Move]:
+    """Let a stopped move go on: with another try for what failed, or, with `leave_out`, without it. Raises `Conflict`."""
+    wanted = ResumeRequest(leave_out=leave_out)
+    return read((yield from Send("POST", "/v1/space/move/resume", json=wanted.model_dump())), Move)
+
+
+def undo_move() -> Flow[Move]:
+    """End a move that is not over, or go back after one that is done. Raises `Conflict` when there is nothing to undo."""
+    return read((yield from Send("POST", "/v1/space/move/undo")), Move)
+
+
+def wait_for_move(*, on_progress: OnProgress | None = None) -> Flow[Move]:
+    """Return when the latest move does not run, however it ended: see its `state`. Raises `NotFound` when there was none."""
+    while True:
+        move = (yield from space()).move
+        if move is None:
+            raise NotFound("The library was never moved.")
+        if on_progress is not None:
+            on_progress(move.moved / max(move.items, 1), f"{move.moved:,} of {move.items:,} items")
+        if move.state != "running":
+            return move
+        yield from Sleep(LOOK_SECONDS)
+
+
+def drop_space(space_id: str) -> Flow[None]:
+    """Delete what the library has in a space that it is not in. Raises `NotFound`, `Conflict`."""
+    read_bytes((yield from Send("DELETE", f"/v1/space/{segment(space_id)}")))
 
 
 def health() -> Flow[Health]:

@@ -30,6 +30,11 @@ def job(**changes: object) -> dict[str, Any]:
     return {**job_id, "created_at": TIME, "updated_at": TIME, **changes}
 
 
+def move(state: str, moved: int) -> dict[str, Any]:
+    told = {"source": "lite", "target": "openclip:a/b", "state": state, "items": 4, "moved": moved, "failed": 0}
+    return {**told, "created_at": TIME, "updated_at": TIME}
+
+
 def upload(**changes: object) -> dict[str, Any]:
     return {"item": item(), "job": job(), "created": True, **changes}
 

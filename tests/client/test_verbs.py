@@ -33,6 +33,13 @@ VERBS = [
     "search",
     "embed",
     "models",
+    "space",
+    "move_space",
+    "stop_move",
+    "resume_move",
+    "undo_move",
+    "wait_for_move",
+    "drop_space",
     "health",
     "ready",
     "events",
@@ -177,6 +184,32 @@ def test_the_library_is_looked_through(script: Script, face: Face) -> None:
     assert script.seen[-1].query == {"limit": ["1"], "after": ["0.0"]}
     script.on("/v1/tags", replying(200, {"data": [{"tag": "lab", "items": 3}]}))
     assert [(one.tag, one.items) for one in face.call(script.url, "tags")] == [("lab", 3)]
+
+
+def test_a_library_is_moved_and_followed(script: Script, face: Face) -> None:
+    held = {"id": "lite@1", "items": 4, "role": "served"}
+    script.on("/v1/space", replying(200, {"id": "lite@1", "name": "lite", "spaces": [held], "move": shapes.move("done", 4)}))
+    script.on("/v1/space/move", replying(202, shapes.move("running", 1)))
+    assert face.call(script.url, "space").spaces[0].items == 4
+    assert face.call(script.url, "move_space", "openclip:a/b").moved == 1
+    assert json.loads(script.seen[-1].body) == {"to": "openclip:a/b"}
+    heard: list[tuple[float, str]] = []
+    moved = face.call(script.url, "move_space", "lite", wait=True, on_progress=lambda *args: heard.append(args))
+    assert (moved.state, heard) == ("done", [(1.0, "4 of 4 items")])
+    for verb in ("stop", "undo"):
+        script.on(f"/v1/space/move/{verb}", replying(200, shapes.move("stopped", 1)))
+        assert face.call(script.url, f"{verb}_move").state == "stopped"
+    script.on("/v1/space/move/resume", replying(200, shapes.move("running", 1)))
+    face.call(script.url, "resume_move", leave_out=True)
+    assert json.loads(script.seen[-1].body) == {"leave_out": True}
+    script.on("/v1/space/lite%401", replying(204))
+    assert face.call(script.url, "drop_space", "lite@1") is None
+
+
+def test_who_waits_for_a_move_that_never_was_is_told(script: Script, face: Face) -> None:
+    script.on("/v1/space", replying(200, {"id": "lite@1", "name": "lite", "spaces": []}))
+    with pytest.raises(mm.errors.NotFound, match="never moved"):
+        face.call(script.url, "wait_for_move")
 
 
 def test_a_moment_is_asked_with_in_json_and_in_a_form(script: Script, face: Face) -> None:

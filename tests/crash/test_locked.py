@@ -23,6 +23,7 @@ from workers.encode import encode
 from workers.finish import finish
 from workers.plan import plan
 from workers.ring import Bell
+from workers.spaces import Spaces
 from workers.stop import StopFlag
 from workers.tools import Tools, new_owner
 
@@ -51,7 +52,15 @@ def tools(settings: Settings, space: Space) -> Iterator[Tools]:
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         reader = stack.enter_context(MediaReader.from_settings(settings))
-        yield Tools(settings, store, space, reader, Bell(settings), StopFlag(), new_owner())
+        yield Tools(
+            settings,
+            store,
+            Spaces(settings, store.catalog, {settings.space: space}),
+            reader,
+            Bell(settings),
+            StopFlag(),
+            new_owner(),
+        )
 
 
 def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> None:
@@ -100,5 +109,5 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
 
 
 def evidence(tools: Tools) -> list:  # type: ignore[type-arg]
-    published = tools.store.catalog.changes_after(0, tools.space.id, 10).published
-    return tools.store.catalog.stored_evidence([row.item_pk for row in published], tools.space.id)
+    published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).published
+    return tools.store.catalog.stored_evidence([row.item_pk for row in published], tools.spaces.current().id)

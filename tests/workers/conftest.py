@@ -23,6 +23,7 @@ from workers.encode import encode
 from workers.finish import finish
 from workers.plan import plan
 from workers.ring import Bell
+from workers.spaces import Spaces
 from workers.stop import StopFlag
 from workers.tools import Tools, new_owner
 
@@ -134,7 +135,8 @@ def tools_of(home: Home, space: Space, **changed: object) -> Iterator[Tools]:
         reader = stack.enter_context(MediaReader.from_settings(settings))
         bell = Bell(settings)
         stack.callback(bell.close)
-        yield Tools(settings, home.store, space, reader, bell, StopFlag(), new_owner())
+        spaces = Spaces(settings, home.store.catalog, {settings.space: space})
+        yield Tools(settings, home.store, spaces, reader, bell, StopFlag(), new_owner())
 
 
 @pytest.fixture

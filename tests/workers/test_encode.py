@@ -64,7 +64,7 @@ def test_words_said_are_evidence(home: Home, tools: Tools) -> None:
     work(tools, job_id)
     said = " ".join(
         str(part["text"])
-        for segment in tools.store.shards.read(str(home.chunk(job_id).shard_id), tools.space.id).segments
+        for segment in tools.store.shards.read(str(home.chunk(job_id).shard_id), tools.spaces.current().id).segments
         for part in segment["evidence"]
     )
     assert "fail" in said.lower()
@@ -223,14 +223,14 @@ def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools:
 
 def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: Tools) -> None:
     job_id = home.add(film(6.0), "a.mp4")
-    other = SpaceId(tools.space.id.name, tools.space.id.version + 1)
+    other = SpaceId(tools.spaces.current().id.name, tools.spaces.current().id.version + 1)
     (chunk,) = home.store.catalog.plan_job(job_id, other, [Span(0.0, 6.0)])
     encode(tools, chunk.pk)
     job = home.job(job_id)
     assert job.state == "failed"
     assert job.error is not None
     assert str(other) in job.error
-    assert str(tools.space.id) in job.error
+    assert str(tools.spaces.current().id) in job.error
 
 
 def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(

@@ -82,10 +82,10 @@ def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_
     frames = [EncodedFrame(float(t), a if t < 4 else b, False, 0.0, np.zeros(3, np.float32)) for t in range(8)]
     said = [EncodedEvidence("speech", start, start + 1.5, "words", a) for start in (0.5, 6.0)]
     evidence = [EncodedEvidence("picture", 0.0, 8.0, None, (a + b) / np.sqrt(2)), *said]
-    shard_id = write_segments(tools.store.shards, tools.space.id, [EncodedSegment(0.0, 8.0, 0, evidence, frames)])
-    segments = read_segments(tools.store.shards, tools.space.id, [shard_id])
+    shard_id = write_segments(tools.store.shards, tools.spaces.current().id, [EncodedSegment(0.0, 8.0, 0, evidence, frames)])
+    segments = read_segments(tools.store.shards, tools.spaces.current().id, [shard_id])
     monkeypatch.setattr(scenes, "scene_starts", lambda tower, frames: [4.0])
-    parts = with_scenes(tools, segments, [shard_id])
+    parts = with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id])
     assert [(part.start, part.end, part.shot, part.scene) for part in parts] == [
         (0.0, 4.0, 0, (0.0, 4.0)),
         (4.0, 8.0, 1, (4.0, 8.0)),
@@ -93,17 +93,17 @@ def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_
     for part, vector, start in zip(parts, (a, b), (0.5, 6.0), strict=True):
         picture, speech = part.evidence
         assert (picture.kind, picture.start, picture.end) == ("picture", part.start, part.end)
-        stored = tools.store.shards.read(picture.shard_id, tools.space.id).vectors["picture"][picture.row]
+        stored = tools.store.shards.read(picture.shard_id, tools.spaces.current().id).vectors["picture"][picture.row]
         np.testing.assert_array_equal(stored, vector)
         assert (speech.kind, speech.start) == ("speech", start)
-    assert with_scenes(tools, segments, [shard_id]) == parts, "a second time gives the same"
+    assert with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id]) == parts, "a second time gives the same"
 
 
 def test_where_no_network_tells_of_scenes_nothing_changes(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     segment = EncodedSegment(0.0, 8.0, 0, [EncodedEvidence("sound", 0.0, 8.0, "rain", np.eye(DIM, dtype=np.float32)[0])])
-    shard_id = write_segments(tools.store.shards, tools.space.id, [segment])
-    segments = read_segments(tools.store.shards, tools.space.id, [shard_id])
-    assert with_scenes(tools, segments, [shard_id]) == segments, "a sound has no frames"
+    shard_id = write_segments(tools.store.shards, tools.spaces.current().id, [segment])
+    segments = read_segments(tools.store.shards, tools.spaces.current().id, [shard_id])
+    assert with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id]) == segments, "a sound has no frames"
     assert segments[0].scene is None
 
 

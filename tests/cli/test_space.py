@@ -1,0 +1,99 @@
+"""A library moves to another space on a real service, whose worker is killed on the way, while somebody keeps asking."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from indexes import open_store
+from indexes.tables import Published
+from mm.client import Client
+from mm.settings import load_settings
+from tests.api import media
+from tests.cli.conftest import Served, Shell, serving
+from tests.graphs import with_graphs
+from tests.openclip_models import write_model
+
+PICTURES, SECONDS = 40, 120.0
+
+
+@pytest.fixture
+def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("MM_LEASE_SECONDS", "2")
+    monkeypatch.setenv("MM_SWEEP_SECONDS", "0.5")
+    with serving(with_graphs(tmp_path / "home", graphs)) as service:
+        yield service
+
+
+def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tmp_path: Path) -> None:
+    model = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
+    shell = Shell(service.home)
+    for number in range(PICTURES):
+        (tmp_path / f"{number}.png").write_bytes(media.picture(number))
+    (tmp_path / "film.mp4").write_bytes(media.video(8.0, seed=1))
+    assert shell("add", *tmp_path.glob("*.png"), tmp_path / "film.mp4").exit_code == 0
+    count = PICTURES + 1
+    seen: list[tuple[str, int]] = []
+    over = threading.Event()
+
+    def keep_asking() -> None:
+        with Client(service.url) as client:
+            while not over.is_set():
+                answer = client.search("a red square", k=50, floor=0.0, fold=False)
+                seen.append((answer.space, len({hit.item.id for hit in answer.hits})))
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        with Client(service.url) as client:
+            assert shell("space", "move", model, "--no-wait").exit_code == 0
+            wait_for(client, lambda moved: moved >= 3)
+            os.kill(service.pids["worker"], signal.SIGKILL)
+            stopped = json.loads(shell("space", "stop", "--json").stdout)
+            assert stopped["state"] == "stopped"
+            shown = shell("space", "show")
+            assert "encoding" in shown.stdout
+            assert "stopped" in shown.stderr
+            resumed = shell("space", "resume")
+            assert resumed.exit_code == 0, resumed.output
+            assert resumed.stdout.strip().endswith(f"done, {count} of {count} items")
+            there = wait_for_space(client, model)
+            late = client.add(media.picture(1000), name="late.png", wait=True)
+            assert late.item.id in {hit.item.id for hit in client.search("a", k=50, floor=0.0, fold=False).hits}
+            undone = shell("space", "undo")
+            assert undone.stdout.strip().endswith(f"done, {count + 1} of {count + 1} items")
+            wait_for_space(client, "lite")
+            assert shell("space", "drop", "lite@1").exit_code == 1
+            assert shell("space", "drop", there).exit_code == 0
+            assert [held["id"] for held in json.loads(shell("space", "show", "--json").stdout)["spaces"]] == ["lite@1"]
+    finally:
+        over.set()
+        asking.join()
+    assert {space for space, _ in seen} == {"lite@1", there}
+    assert {found for _, found in seen} <= {count, count + 1}, "everything was found at any time"
+    with open_store(load_settings(home=service.home)) as store, store.database.read() as session:
+        assert {row.space for row in session.query(Published)} == {"lite@1"}
+        assert session.query(Published).count() == count + 1
+
+
+def wait_for(client: Client, condition: Callable[[int], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while (move := client.space().move) is None or not condition(move.moved):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def wait_for_space(client: Client, name: str) -> str:
+    """Readers take a moment to be where the library is."""
+    end = time.monotonic() + SECONDS
+    while (space := client.space()).name != name or client.search("a", floor=0.0).space != space.id:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return space.id
