@@ -100,10 +100,7 @@ class Serving:
             with self._lock:
                 self._retired.append(self._next)
                 self._next = None
-        if wanted is None:
-            self.failure = None
-        elif self._next is None:
-            self._prepare(wanted)
+        self._complain(None if wanted is None else self._prepare(wanted))
         self._take_over()
         with self._lock:
             unused = [served for served in self._retired if not served.users]
@@ -111,16 +108,21 @@ class Serving:
         for served in unused:
             served.close()
 
-    def _prepare(self, name: str) -> None:
+    def _prepare(self, name: str) -> str | None:
+        """Have a space ready beside the one that answers. Returns why it cannot be had."""
         try:
-            self._next = self._open(name)
+            self._next = self._next or self._open(name)
         except (MMError, OSError) as error:
-            complaint = f"The space {name} cannot be loaded here, so that questions stay in {self._current.space.id}: {error}"
-            if complaint != self.failure:
-                structlog.get_logger().warning("space not ready", detail=complaint)
-            self.failure = complaint
-        else:
-            self.failure = None
+            return str(error)
+        return self._next.towers.failure
+
+    def _complain(self, reason: str | None) -> None:
+        before = self.failure
+        self.failure = None
+        if reason is not None:
+            self.failure = f"Questions stay in {self._current.space.id}: {reason}"
+            if self.failure != before:
+                structlog.get_logger().warning("space not ready", detail=self.failure)
 
     def _take_over(self) -> None:
         if self._name() == self._current.name:

@@ -38,15 +38,23 @@ class Towers:
         except (MMError, OSError) as error:
             raise Unavailable(f"The space {self._space.id} cannot be loaded: {error}") from error
 
+    @property
+    def failure(self) -> str | None:
+        """Why they cannot be loaded; None where they can, or are being loaded."""
+        if self._loaded.done():
+            try:
+                self.wait()
+            except Unavailable as error:
+                return str(error)
+        return None
+
     def check(self) -> Check:
         """Loaded, loading, or why not; without waiting."""
         name = "space"
         if not self._loaded.done():
             return Check(name=name, ok=False, detail=f"The space {self._space.id} is being loaded; searches wait for it.")
-        try:
-            self.wait()
-        except Unavailable as error:
-            return Check(name=name, ok=False, detail=f"{error} Searches fail.")
+        if self.failure is not None:
+            return Check(name=name, ok=False, detail=f"{self.failure} Searches fail.")
         return Check(name=name, ok=True, detail=f"The space {self._space.id} is loaded.")
 
     def _load(self) -> None:

@@ -12,6 +12,7 @@ from mm.cli.service import say, terminable
 from mm.cli.stack import Stack
 from mm.client import Client
 from mm.settings import load_settings
+from mm.spaces import load_space
 
 if TYPE_CHECKING:
     from mm.bench.ingest import IngestReport, MemoryReport
@@ -20,16 +21,25 @@ if TYPE_CHECKING:
 MEMORY_MINUTES = (5.0, 120.0)
 
 
+def take_along(cache: Path, to: Path) -> None:
+    """Graphs, because building them takes longer than a short film, and the runtime that was chosen for this machine."""
+    if (cache / "graphs").is_dir():
+        shutil.copytree(cache / "graphs", to / "graphs")
+    if (choice := cache / "runtime.json").is_file():
+        to.mkdir(parents=True, exist_ok=True)
+        shutil.copy(choice, to)
+
+
 def measure(
     minutes: float, size: Size, *, speech: bool, repeats: int, video: Path | None, memory: bool
 ) -> IngestReport | MemoryReport:
     """Run the bench with the settings of the environment, except for the folder. Raises what the service raises."""
     with terminable(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         folder = Path(name)
-        graphs, home = load_settings().root / "cache" / "graphs", folder / "home"
-        if graphs.is_dir():  # building them anew takes longer than a short film
-            shutil.copytree(graphs, home / "cache" / "graphs")
+        home = folder / "home"
+        take_along(load_settings().root / "cache", home / "cache")
         settings = load_settings(home=home, host="127.0.0.1", port=0, database_url="", broker_url="")
+        say(f"pictures are encoded by {load_space(settings.space, settings).runtime}")
         with Stack(settings, warn=say) as stack, Client(stack.url) as client:
             stack.wait_ready()
             service = ingest.Service(client, stack.pids()["worker"])

@@ -105,26 +105,28 @@ def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights:
 @command.command()
 @root
 @split
+@click.option("--space", help="A larger space instead, openclip:MODEL/PRETRAINED+sound.")
 @options.as_json
-def esc10(root: Path, split: str, as_json: bool) -> None:
+def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Sounds by the names of their classes, beside YAMNet's own classes; a folder with manifest.jsonl and audio/."""
     from mm.training.esc10_evaluate import report
 
-    with _shipped() as (space, reader):
-        found = report(space, reader, root, split)
+    with _shipped(space) as (of, reader):
+        found = report(of, reader, root, split)
     tell(found, as_json)
 
 
 @command.command()
 @root
 @split
+@click.option("--space", help="A larger space instead, openclip:MODEL/PRETRAINED+sound.")
 @options.as_json
-def tuxpaint(root: Path, split: str, as_json: bool) -> None:
+def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Pictures by their sounds, sounds by their pictures, speech apart from sound; a folder with manifest.jsonl and files/."""
     from mm.training.tuxpaint_evaluate import report
 
-    with _shipped() as (space, reader):
-        found = report(space, reader, root, split)
+    with _shipped(space) as (of, reader):
+        found = report(of, reader, root, split)
     tell(found, as_json)
 
 
@@ -168,12 +170,16 @@ def fight_clips(root: Path, split: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _shipped() -> Iterator[tuple[Space, MediaReader]]:
-    """The space `lite` as it ships, its graphs in a folder that goes with it, and a reader."""
+def _shipped(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
+    """The space `lite` as it ships, its graphs in a folder that goes with it, or a larger one; and a reader."""
     from mm.media import MediaReader
-    from mm.settings import Settings
+    from mm.settings import Settings, load_settings
     from mm.spaces import load_space
 
+    if larger is not None:
+        with MediaReader() as reader:
+            yield load_space(larger, load_settings()), reader
+        return
     with tempfile.TemporaryDirectory() as home, MediaReader() as reader:
         yield load_space("lite", Settings(home=Path(home), runtime="onnxruntime")), reader
 

@@ -7,11 +7,15 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
 from mm.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mm.spaces.openclip_space import OpenClipSpace
 
 
 @click.group()
@@ -100,13 +104,8 @@ def calibrate(
 
 def _calibrate_space(name: str, data: Path, out: Path | None, texts: Path | None, as_json: bool) -> None:
     from mm.settings import load_settings
-    from mm.spaces.openclip_space import PREFIX, OpenClipSpace
-    from mm.spaces.registry import WEIGHTS
 
-    if not name.startswith(PREFIX):
-        raise click.UsageError(f"--space is for larger spaces, {PREFIX}MODEL/PRETRAINED.")
-    settings = load_settings()
-    space = OpenClipSpace(name, settings, WEIGHTS / "lite")
+    space, settings = larger_space(name), load_settings()
     from mm.training.calibrate_space import SpaceCalibrateConfig, calibrate_space
 
     cache = settings.root / "cache" / "calibrate" / str(space.id)
@@ -164,7 +163,10 @@ def languages(data: Path, out: Path, as_json: bool, **given: object) -> None:
 @click.option("--esc10", type=options.FOLDER, required=True, help="Labelled sounds, with the splits train and dev.")
 @click.option("--teacher", type=options.FILE, required=True, help="YAMNet, `yamnet_spectra_in.tflite`.")
 @click.option("--captions", type=options.FOLDER, required=True, help="Captions of sounds, as text.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the results go.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Where the results go; with --space where it looks."
+)
+@click.option("--space", help="A larger space whose vectors sounds get instead, openclip:MODEL/PRETRAINED.")
 @click.option("--tuxpaint", type=options.FOLDER, help="Pictures with their names and sounds.")
 @click.option("--films", type=options.FOLDER, multiple=True, help="Videos whose sound is mixed into others.")
 @click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
@@ -176,23 +178,37 @@ def sound(
     esc10: Path,
     teacher: Path,
     captions: Path,
-    out: Path,
+    out: Path | None,
+    space: str | None,
     tuxpaint: Path | None,
     films: tuple[Path, ...],
     weights: Path | None,
     as_json: bool,
     **given: object,
 ) -> None:
-    """Place YAMNet's classes in the space. Goes on where it stopped; what is not given is as shipped."""
+    """Place YAMNet's classes in the space. Goes on where it stopped; what is not given is as shipped.
+
+    With --space the larger space has a sound tower of its own from then on, under the name SPACE+sound.
+    """
     require_torch()
     from mm.spaces.registry import WEIGHTS
     from mm.training.sound import train_sound
     from mm.training.sound_config import SoundConfig
 
     recipe = {name: value for name, value in given.items() if value not in (None, ())}
-    image = weights or WEIGHTS / "lite" / "image.safetensors"
-    config = SoundConfig(esc10, teacher, captions, out, tuxpaint, films, image, **recipe)  # type: ignore[arg-type]
-    path = train_sound(config, lambda line: click.echo(line, err=True))
+    of: OpenClipSpace | None = None
+    if space is not None:
+        if weights is not None:
+            raise click.UsageError("--space has its own image tower: it does not go with --weights.")
+        of = larger_space(space)
+        recipe["space"] = str(of.id)
+    elif out is None:
+        raise click.UsageError("The sound tower of lite needs --out.")
+    else:
+        recipe["image_weights"] = weights or WEIGHTS / "lite" / "image.safetensors"
+    folder = out or (of.folder if of is not None else Path())
+    config = SoundConfig(esc10, teacher, captions, folder, tuxpaint, films, **recipe)  # type: ignore[arg-type]
+    path = train_sound(config, lambda line: click.echo(line, err=True), of)
     click.echo(json.dumps({"weights": str(path)}) if as_json else f"The weights are in {path}, scores and card are beside them.")
 
 
@@ -244,6 +260,17 @@ def actions(data: Path, out: Path, space: str, as_json: bool) -> None:
     with MediaReader.from_settings(settings) as reader:
         path = train_actions(load_space(space, settings), reader, data, out, lambda line: click.echo(line, err=True))
     click.echo(json.dumps({"head": str(path)}) if as_json else f"The head is in {path}, its card is beside it.")
+
+
+def larger_space(name: str) -> OpenClipSpace:
+    """The space of that name, without a sound tower of its own. Raises `UsageError` for another than a larger one."""
+    from mm.settings import load_settings
+    from mm.spaces.openclip_space import OWN_SOUND, PREFIX, OpenClipSpace
+    from mm.spaces.registry import WEIGHTS
+
+    if not name.startswith(PREFIX) or name.endswith(OWN_SOUND):
+        raise click.UsageError(f"--space is for larger spaces, {PREFIX}MODEL/PRETRAINED.")
+    return OpenClipSpace(name, load_settings(), WEIGHTS / "lite")
 
 
 def require_torch() -> None:

@@ -82,6 +82,11 @@ class SoundScores(_Value):
     prior: float
     forms: tuple[PartForms, ...]
 
+    def instead_of_others(self, calibration: Calibration) -> Calibration:
+        """The calibration with these forms in place of what it has of sounds."""
+        others = tuple(entry for entry in calibration.forms if entry.kind != "sound")
+        return self.added_to(calibration.model_copy(update={"forms": others}))
+
     def added_to(self, calibration: Calibration) -> Calibration:
         """The calibration with these forms where it has none."""
         own = [entry for entry in self.forms if calibration.form(entry.part, entry.kind) is None]
@@ -105,6 +110,10 @@ class Bank:
     def with_pictures(self, pictures: Vectors) -> Bank:
         """The same sentences beside other pictures, of another space."""
         return Bank({**self.tensors, "pictures": pictures})
+
+    def with_sounds(self, sounds: Vectors) -> Bank:
+        """The same beside other sounds, of another space."""
+        return Bank({**self.tensors, "sounds": sounds})
 
     def with_sounds_of(self, other: Bank) -> Bank:
         """The same beside the sounds of another bank, and what it says of what can be heard."""
@@ -130,6 +139,14 @@ def _read(shape: type[Value], path: Path) -> Value:
 def read_sound_scores(path: Path) -> SoundScores:
     """Raises `Corrupt` when the file is missing or not of this form."""
     return _read(SoundScores, path)
+
+
+def read_sounds(path: Path) -> Vectors:
+    """The reference sounds (N, D) of a sound tower. Raises `Corrupt`."""
+    try:
+        return np.asarray(load_file(path)["sounds"], np.float32)
+    except (OSError, SafetensorError, KeyError) as error:
+        raise Corrupt(f"The reference sounds cannot be read from {path}: {error}.") from error
 
 
 def read_bank(*paths: Path) -> Bank:

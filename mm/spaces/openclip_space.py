@@ -13,21 +13,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mm.errors import SpaceMismatch
+from mm.errors import SpaceMismatch, Unavailable
 from mm.models.openclip_files import TOKENIZER_FILES, ModelFiles, find_model
 from mm.models.photographs import whole_photographs
-from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration
-from mm.spaces.space import BANK, CALIBRATION, TEMPORAL, Lazy, Space
+from mm.spaces.calibration import Bank, Calibration, SoundScores, read_bank, read_calibration, read_sound_scores, read_sounds
+from mm.spaces.prepare import prepare_sound
+from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_SCORES, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
 from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
 
 if TYPE_CHECKING:
     from mm.models.openclip import OpenClipModel, OpenClipPictures, OpenClipTexts
+    from mm.models.sound import SoundTower
+    from mm.models.types import TextEncoder
     from mm.settings import Settings
 
 PREFIX = "openclip:"
 VERSION = 1
 """Grows when the same files would give other vectors."""
+OWN_SOUND = "+sound"
+"""Behind a name: with the sound tower that was trained for it, whose vectors are among those of its pictures."""
 _SLUG, _DIGITS = 38, 12  # with the prefix and the version, within the 64 characters that the catalog has for a space
 
 
@@ -38,12 +43,22 @@ class OpenClipSpace(Space):
         """The space `openclip:MODEL/PRETRAINED`. `lite` is the folder of the space whose text and speech towers it shares.
 
         Configurations are read and the checkpoint is hashed, a second or so a gigabyte; towers are loaded at first use. Raises
-        what `find_model` raises.
+        what `find_model` raises, and `Unavailable` for `+sound` where no sound tower was trained.
         """
-        files = find_model(name.removeprefix(PREFIX), download=settings.download_models)
+        plain = name.removesuffix(OWN_SOUND)
+        files = find_model(plain.removeprefix(PREFIX), download=settings.download_models)
         self.weights_hash = _hash_of(files.weights)
         """SHA-256 of the checkpoint."""
-        space_id = SpaceId(_slug(files, self.weights_hash), VERSION)
+        self.base = SpaceId(_slug(files, self.weights_hash), VERSION)
+        """Its id without a sound tower of its own: scores of pictures and scenes are fitted once, for both."""
+        self.folder = settings.root / "spaces" / str(self.base)
+        """Where `mm train calibrate --space` leaves calibration and reference vectors."""
+        space_id, self._own_sound = self.base, None
+        if name != plain:
+            self._own_sound = self.folder / SOUND_WEIGHTS
+            if not self._own_sound.is_file():
+                raise Unavailable(f"{plain} has no sound tower of its own: `mm train sound --space {plain}` makes one.")
+            space_id = SpaceId(_slug(files, self.weights_hash, _hash_of(self._own_sound)), VERSION)
         super().__init__(
             space_id,
             int(str(files.config["embed_dim"])),
@@ -54,8 +69,6 @@ class OpenClipSpace(Space):
             keep_speech=keep_speech,
         )
         self.runtime = f"torch {version('torch')}; {self.runtime} for sentences"
-        self.folder = settings.root / "spaces" / str(space_id)
-        """Where `mm train calibrate --space` leaves calibration and reference vectors."""
         self.calibrated = (self.folder / CALIBRATION).is_file()
         """Whether what cosines mean was fitted for it, when it was loaded: a fit holds from the next start."""
         self._files = files
@@ -75,7 +88,14 @@ class OpenClipSpace(Space):
 
             return OpenClipTexts(self._model())
 
+        def sound() -> SoundTower:
+            from mm.models.sound import SoundTower
+
+            weights, graphs = self.folder / SOUND_WEIGHTS, settings.root / "cache" / "graphs"
+            return SoundTower(weights, graphs, settings.runtime, settings.threads, lambda: prepare_sound(weights, graphs))
+
         self._model, self._pictures, self._texts = Lazy(model), Lazy(pictures), Lazy(texts)
+        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_scores(self.folder / SOUND_SCORES))
         self._own_bank = Lazy(self._make_bank)
         self._own_calibration = Lazy(self._make_calibration)
 
@@ -87,6 +107,22 @@ class OpenClipSpace(Space):
     @property
     def image(self) -> OpenClipPictures:
         return self._pictures()
+
+    @property
+    def sound(self) -> SoundTower:
+        return super().sound if self._own_sound is None else self._own_tower()
+
+    @property
+    def sound_texts(self) -> TextEncoder:
+        return self.text if self.sounds_with_pictures else super().sound_texts
+
+    @property
+    def sounds_with_pictures(self) -> bool:
+        return self._own_sound is not None
+
+    @property
+    def sound_scores(self) -> SoundScores:
+        return super().sound_scores if self._own_sound is None else self._own_scores()
 
     @property
     def calibration(self) -> Calibration:
@@ -143,18 +179,22 @@ class OpenClipSpace(Space):
         )
 
     def _make_calibration(self) -> Calibration:
-        lite = self.lite_calibration
         if not self.calibrated:
-            return assumed(self._model(), self.bank, lite, str(self.id), self.weights_hash)
-        found = read_calibration(self.folder / CALIBRATION)
-        if found.space != str(self.id):
-            raise SpaceMismatch(f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.id}: fit it again.")
-        return self.sound_scores.added_to(found)
+            found = assumed(self._model(), self.bank, self.lite_calibration, str(self.id), self.weights_hash)
+        else:
+            found = read_calibration(self.folder / CALIBRATION)
+            if found.space != str(self.base):
+                raise SpaceMismatch(
+                    f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.base}: fit it again."
+                )
+        return self.sound_scores.instead_of_others(found)
 
     def _make_bank(self) -> Bank:
         if self.calibrated:
-            return read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
-        return self.lite_bank.with_pictures(self.image.embed(whole_photographs()))
+            bank = read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
+        else:
+            bank = self.lite_bank.with_pictures(self.image.embed(whole_photographs()))
+        return bank if self._own_sound is None else bank.with_sounds(read_sounds(self.folder / SOUND_BANK))
 
 
 def _hash_of(path: Path) -> str:
@@ -162,13 +202,13 @@ def _hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _slug(files: ModelFiles, weights_hash: str) -> str:
+def _slug(files: ModelFiles, weights_hash: str, sound_hash: str | None = None) -> str:
     """`openclip-vit-b-32-0123456789ab`."""
     tokenizer = [files.tokenizer]
     if files.tokenizer is not None and Path(files.tokenizer).is_dir():
         found = {path for pattern in TOKENIZER_FILES for path in Path(files.tokenizer).glob(pattern)}
         tokenizer = [_hash_of(path) for path in sorted(found)]
-    decides = [dict(files.config), dict(files.preprocess), weights_hash, tokenizer]
+    decides = [dict(files.config), dict(files.preprocess), weights_hash, tokenizer, *([] if sound_hash is None else [sound_hash])]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:_DIGITS]
     name = re.sub(r"[^a-z0-9]+", "-", files.name.lower()).strip("-")[:_SLUG].strip("-") or "model"
     return f"openclip-{name}-{digest}"

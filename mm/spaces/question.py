@@ -118,7 +118,8 @@ def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
         notes.append(FOREIGN)
     if (most := space.text.cut_after(words)) is not None:
         notes.append(CUT.format(most))
-    return _Asked("text", seen, said, said, depictable(said, space.bank), audible(said, space.bank), weight, words)
+    heard = seen if space.sounds_with_pictures else said
+    return _Asked("text", seen, said, heard, depictable(said, space.bank), audible(said, space.bank), weight, words)
 
 
 def _at_even_odds(probe: Probe, prior: float) -> Probe:

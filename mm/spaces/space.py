@@ -201,6 +201,11 @@ class Space:
         return self.text is self.questions
 
     @property
+    def sound_texts(self) -> TextEncoder:
+        """Words for sounds: a text and a sound that mean the same lie close together. Raises as `sentences`."""
+        return self._text()
+
+    @property
     def sound_scores(self) -> SoundScores:
         """What was fitted of sounds. Raises `Corrupt` when it cannot be read."""
         return self._sound_scores()

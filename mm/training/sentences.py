@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,21 @@ import numpy.typing as npt
 from mm.models.text import TextTower
 from mm.training.files import replacing
 
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+"""Texts to unit rows (N, D)."""
 
-def sentence_vectors(sentences: Sequence[str], kept: Path) -> npt.NDArray[np.float32]:
-    """Unit rows (N, D), read from the file `kept` (npz) when it holds these very sentences, else computed and written there."""
+
+def sentence_vectors(sentences: Sequence[str], kept: Path, embed: Embed | None = None) -> npt.NDArray[np.float32]:
+    """Unit rows (N, D), read from the file `kept` (npz) when it holds these very sentences, else computed and written there.
+
+    They are those of the locked text tower, unless another way to `embed` is given.
+    """
     digest = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
     if kept.exists():
         with np.load(kept) as arrays:
             if str(arrays["digest"]) == digest:
                 return np.asarray(arrays["vectors"], np.float32)
-    vectors = TextTower(kept.parent / "graphs").embed(sentences).astype(np.float16)
+    vectors = (embed or TextTower(kept.parent / "graphs").embed)(sentences).astype(np.float16)
     with replacing(kept) as file:
         np.savez(file, digest=np.array(digest), vectors=vectors)
     return vectors.astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import save
@@ -25,6 +26,9 @@ from mm.training.sound_scores import fit_scores
 from mm.training.sound_teacher import teacher_network
 from mm.training.sound_texts import read_names
 
+if TYPE_CHECKING:
+    from mm.spaces import Space
+
 Fold = tuple[str, ...]
 
 
@@ -37,12 +41,12 @@ class Material:
     takes: Takes
 
 
-def train_sound(config: SoundConfig, on_progress: OnProgress) -> Path:
-    """Train by the recipe; returns the path of the weights.
+def train_sound(config: SoundConfig, on_progress: OnProgress, space: Space | None = None) -> Path:
+    """Train by the recipe, for `lite` or for the larger space that `config` names; returns the path of the weights.
 
     Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe; `Corrupt`.
     """
-    sounds, names = load_sounds(config), read_names(config.names)
+    sounds, names = load_sounds(config, space), read_names(config.names)
     teacher = teacher_network(config.teacher, len(names))
     patches = hear(config, sounds, teacher, on_progress)
     material = Material(sounds, patches, take(config, sounds, teacher, patches, on_progress))
@@ -56,7 +60,7 @@ def train_sound(config: SoundConfig, on_progress: OnProgress) -> Path:
         file.write(packed(weights, names))
     on_progress("what scores mean")
     left_out = {label: strict[config.seeds[0]][fold] for fold in folds(sounds.labels) for label in fold}
-    scores, bank = fit_scores(config, sounds, patches, vectors_KD, left_out)
+    scores, bank = fit_scores(config, sounds, patches, vectors_KD, left_out, space)
     with replacing(config.out / "sound_bank.safetensors") as file:
         file.write(save(bank))
     with replacing(config.out / "sound.json") as file:

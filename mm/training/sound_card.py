@@ -17,8 +17,7 @@ Float = npt.NDArray[np.float32]
 
 _TEMPLATE = """# The sound tower
 
-Sounds other than words, among the vectors of the sentence encoder. A log-mel of 16 kHz, {parameters} M parameters, 8-bit
-weights.
+Sounds other than words, among the vectors of {space}. A log-mel of 16 kHz, {parameters} M parameters, 8-bit weights.
 
 ## Where it comes from
 The network is YAMNet (Plakal and Ellis; tensorflow/models, `research/audioset/yamnet`; Copyright The TensorFlow Authors,
@@ -45,8 +44,8 @@ prompts:
 
 {strict}
 
-The shipped file, beside YAMNet's own classes: `mm eval esc10 --root ESC10`. Sounds and pictures: `mm eval tuxpaint --root
-TUXPAINT`.
+The file as it is served, beside YAMNet's own classes: `mm eval esc10 --root ESC10`. Sounds and pictures: `mm eval tuxpaint
+--root TUXPAINT`. Of a larger space: `--space openclip:MODEL/PRETRAINED+sound`.
 
 ## Recipe
 {recipe}
@@ -78,6 +77,7 @@ def sound_card(config: SoundConfig, numbers: Numbers, labels: int, classes: int,
         ("mean of the vectors, which ships", numbers.mean),
     ]
     return _TEMPLATE.format(
+        space="the sentence encoder" if config.space == "lite" else config.space,
         parameters=f"{parameters / 1e6:.2f}",
         classes=classes,
         takes=config.takes,

@@ -21,6 +21,7 @@ class SoundConfig:
     image_weights: Path | None = None  # the image tower's, by which the pictures of `tuxpaint` become vectors
     names: Path = Path("datasets/audioset/names.txt")  # of the teacher's classes, a line each
     texts: Path = Path("datasets")  # folder with the set `depictable`
+    space: str = "lite"  # whose vectors sounds get; of a larger one the id
     seeds: tuple[int, ...] = (0, 1, 2)  # one run each; the mean of their vectors is the result
     takes: int = 4  # windows heard of each sound, mixed with others, beside the sound as it is
     steps: int = 150  # of each run
@@ -36,7 +37,7 @@ class SoundConfig:
         """Raises `InvalidInput` for a recipe that means nothing."""
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InvalidInput(f"Every run needs a seed of its own, not {self.seeds}.")
-        if self.tuxpaint is not None and self.image_weights is None:
+        if self.space == "lite" and self.tuxpaint is not None and self.image_weights is None:
             raise InvalidInput("The pictures of Tux Paint need the weights of the image tower.")
 
 

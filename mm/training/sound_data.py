@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,11 @@ from mm.models.speech_gate import sounding
 from mm.training.files import replacing
 from mm.training.sound_config import SoundConfig
 from mm.training.sound_sets import read_esc10, read_manifest, read_tuxpaint
-from mm.training.sound_texts import class_vectors, label_vectors
+from mm.training.sound_texts import Texts, class_vectors, label_vectors
+
+if TYPE_CHECKING:
+    from mm.models.types import PictureEncoder, TextEncoder
+    from mm.spaces import Space
 
 LONGEST = 60.0  # seconds heard of one film
 ESC10, TUXPAINT, FILMS = range(3)
@@ -51,10 +55,15 @@ class Sounds:
         return np.asarray(self.samples[start:end], np.float32) / np.float32(32768)
 
 
-def load_sounds(config: SoundConfig) -> Sounds:
-    """Read, or take up what was read before for the same folders. Raises `InvalidInput` for data that cannot be read."""
+def load_sounds(config: SoundConfig, space: Space | None = None) -> Sounds:
+    """Read, or take up what was read before for the same folders, with vectors of `lite` or of a larger space.
+
+    Raises `InvalidInput` for data that cannot be read.
+    """
     path = config.out / "sounds.npz"
-    key = repr([folder and folder.name for folder in (config.esc10, config.tuxpaint, *config.films, config.names)])
+    key = repr(
+        [config.space, *(folder and folder.name for folder in (config.esc10, config.tuxpaint, *config.films, config.names))]
+    )
     if path.exists():
         with np.load(path) as arrays:
             if str(arrays["key"]) == key:
@@ -67,8 +76,8 @@ def load_sounds(config: SoundConfig) -> Sounds:
         heard = [(row, sound) for row in rows if (sound := _heard(reader, row)) is not None]
     lengths = np.array([len(sound) for _, sound in heard])
     ends = np.cumsum(lengths)
-    texts, pictures = _described([row for row, _ in heard], config)
-    kept = config.out / "vectors"
+    texts, pictures = _described([row for row, _ in heard], config, space)
+    said = Texts(config.out / "vectors", None if space is None else space.text.embed)
     arrays = {
         "key": np.array(key),
         "samples": np.concatenate([sound for _, sound in heard]),
@@ -80,8 +89,8 @@ def load_sounds(config: SoundConfig) -> Sounds:
         "text": texts,
         "picture": pictures,
         "labels": np.array(labels),
-        "label_vectors": label_vectors(labels, config.captions, kept),
-        "class_vectors": class_vectors(config.names, config.captions, kept),
+        "label_vectors": label_vectors(labels, config.captions, said),
+        "class_vectors": class_vectors(config.names, config.captions, said),
     }
     with replacing(path) as file:
         np.savez_compressed(file, **arrays)
@@ -135,23 +144,27 @@ def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
     return np.clip(np.round(waveform[pieces[0].start : pieces[-1].end] * 32768), -32768, 32767).astype(np.int16)
 
 
-def _described(rows: list[_Row], config: SoundConfig) -> tuple[Float, Float]:
+def _described(rows: list[_Row], config: SoundConfig, space: Space | None) -> tuple[Float, Float]:
     """Vectors of what sounds are called and of what shows them."""
     from mm.models.image import ImageTower
     from mm.models.text import TextTower
 
     graphs = config.out / "vectors" / "graphs"
+    words: TextEncoder = TextTower(graphs) if space is None else space.text
     named = [index for index, row in enumerate(rows) if row.text]
     shown = [index for index, row in enumerate(rows) if row.picture]
-    texts, pictures = (np.zeros((len(rows), 384), np.float32) for _ in range(2))
+    texts, pictures = (np.zeros((len(rows), words.dim), np.float32) for _ in range(2))
     if named:
-        texts[named] = TextTower(graphs).embed([rows[index].text for index in named])
-    if shown and config.image_weights is not None:
-        tower = ImageTower(config.image_weights, graphs)
-        with MediaReader(Limits(), "auto") as reader:
-            pictures[shown] = tower.embed(
-                [reader.image(path, path.name, longest=512) for i in shown if (path := rows[i].picture)]
-            )
+        texts[named] = words.embed([rows[index].text for index in named])
+    if shown:
+        tower: PictureEncoder | None = space.image if space is not None else None
+        if tower is None and config.image_weights is not None:
+            tower = ImageTower(config.image_weights, graphs)
+        if tower is not None:
+            with MediaReader(Limits(), "auto") as reader:
+                pictures[shown] = tower.embed(
+                    [reader.image(path, path.name, longest=512) for i in shown if (path := rows[i].picture)]
+                )
     return texts, pictures
 
 

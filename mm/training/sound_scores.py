@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,9 @@ from mm.training.sound_data import TUXPAINT, Float, Sounds
 from mm.training.sound_heard import Patches
 from mm.training.sound_texts import read_captions, read_names
 
+if TYPE_CHECKING:
+    from mm.spaces import Space
+
 PRIOR = 0.02
 """As of the other kinds of evidence."""
 NOISE = 300
@@ -37,9 +41,14 @@ Looked = tuple[Asked, Float]
 
 
 def fit_scores(
-    config: SoundConfig, sounds: Sounds, patches: Patches, vectors_KD: Float, left_out: Mapping[str, Float]
+    config: SoundConfig,
+    sounds: Sounds,
+    patches: Patches,
+    vectors_KD: Float,
+    left_out: Mapping[str, Float],
+    space: Space | None = None,
 ) -> tuple[SoundScores, dict[str, npt.NDArray[np.generic]]]:
-    """The forms, and the tensors of the bank: the sounds of train, and what can be heard.
+    """The forms, and the tensors of the bank: the sounds of train, and what can be heard, which a larger space has from `lite`.
 
     `left_out` has for each label the vectors of a run that never heard it.
     """
@@ -50,6 +59,7 @@ def fit_scores(
     train = np.flatnonzero(~sounds.dev & there_N)
     by_label = {label: patches.vectors(vectors, count) for label, vectors in left_out.items()}
     words = _fitted(_words(sounds, by_label, heard_ND, dev, train), len(dev)).model_copy(update={"depictable": 1.0})
+    pictures = read_bank(WEIGHTS / "lite" / BANK).pictures if space is None else space.bank.pictures
     entries = [
         PartForms(part="text", kind="sound", form=words),
         PartForms(part="sound", kind="sound", form=_fitted(_alike(sounds, by_label, dev, train), len(dev))),
@@ -58,9 +68,9 @@ def fit_scores(
         SoundScores(
             sound_weights=hashlib.sha256((config.out / "sound.safetensors").read_bytes()).hexdigest(),
             prior=PRIOR,
-            forms=(*entries, *_pictured(sounds, heard_ND, dev, train)),
+            forms=(*entries, *_pictured(sounds, heard_ND, dev, train, pictures)),
         ),
-        {"sounds": heard_ND[train].astype(np.float16), "audible": _audible(config)},
+        {"sounds": heard_ND[train].astype(np.float16), **({"audible": _audible(config)} if space is None else {})},
     )
 
 
@@ -90,14 +100,13 @@ def _alike(sounds: Sounds, by_label: Mapping[str, Float], dev: _Rows, train: _Ro
     return found
 
 
-def _pictured(sounds: Sounds, heard_ND: Float, dev: _Rows, train: _Rows) -> list[PartForms]:
+def _pictured(sounds: Sounds, heard_ND: Float, dev: _Rows, train: _Rows, pictures: Float) -> list[PartForms]:
     """Sounds of Tux Paint ask for pictures, and pictures for sounds; none without that set."""
     own = dev[(sounds.source[dev] == TUXPAINT) & (np.abs(sounds.picture[dev]).sum(1) > 0)]
     if not len(own):
         return []
     groups = np.array(sounds.group)[own]
     right: Bool = groups[:, None] == groups
-    pictures = read_bank(WEIGHTS / "lite" / BANK).pictures
     shown = _fitted([(Asked(heard_ND[own], sounds.picture[own], right), pictures)], len(own))
     heard = _fitted([(Asked(sounds.picture[own], heard_ND[own], right), heard_ND[train])], len(own))
     return [

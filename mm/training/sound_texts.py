@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.training.sentences import sentence_vectors
+from mm.training.sentences import Embed, sentence_vectors
 
 Float = npt.NDArray[np.float32]
 
@@ -41,16 +43,36 @@ def read_captions(folder: Path) -> list[str]:
     return sorted(short, key=lambda caption: hashlib.sha256(caption.encode()).digest())[:CAPTIONS]
 
 
-def label_vectors(labels: list[str], captions: Path, kept: Path) -> Float:
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts as vectors, kept in a folder: what they mean, by the sentence encoder, and where they lie in the space."""
+
+    kept: Path
+    embed: Embed | None = None
+    """Of the space; None where it shares the sentence encoder, as `lite` does."""
+
+    def meant(self, texts: Sequence[str], name: str) -> Float:
+        """(N, D), to find what says the same in other words."""
+        return sentence_vectors(texts, self.kept / f"{name}.npz")
+
+    def placed(self, texts: Sequence[str], name: str) -> Float:
+        """(N, D)"""
+        if self.embed is None:
+            return self.meant(texts, name)
+        return sentence_vectors(texts, self.kept / f"{name}-placed.npz", self.embed)
+
+
+def label_vectors(labels: list[str], captions: Path, texts: Texts) -> Float:
     """(C, Q, D): each label in the ways to say it, and captions that say it in other words; the prompt where these are few."""
-    said = sentence_vectors([way.format(label) for label in labels for way in SAID], kept / "labels.npz")
-    said_CQD = said.reshape(len(labels), len(SAID), -1)
-    vectors_ND = _captions(captions, kept)
+    said, short = [way.format(label) for label in labels for way in SAID], read_captions(captions)
+    meant_CQD = texts.meant(said, "labels").reshape(len(labels), len(SAID), -1)
+    placed_CQD = texts.placed(said, "labels").reshape(len(labels), len(SAID), -1)
+    captions_ND, placed_ND = texts.meant(short, "captions"), texts.placed(short, "captions")
     found = []
-    for ways_QD in said_CQD:
-        like = _like(ways_QD[0], vectors_ND)
-        filled = np.concatenate([vectors_ND[like], np.repeat(ways_QD[:1], LIKE - len(like), axis=0)])
-        found.append(np.concatenate([ways_QD, filled]))
+    for meant_QD, placed_QD in zip(meant_CQD, placed_CQD, strict=True):
+        like = _like(meant_QD[0], captions_ND)
+        filled = np.concatenate([placed_ND[like], np.repeat(placed_QD[:1], LIKE - len(like), axis=0)])
+        found.append(np.concatenate([placed_QD, filled]))
     return np.stack(found)
 
 
@@ -63,19 +85,15 @@ def read_names(path: Path) -> list[str]:
     return [re.sub(r"\s*\([^)]*\)", "", line).lower() for line in lines]
 
 
-def class_vectors(names: Path, captions: Path, kept: Path) -> Float:
+def class_vectors(names: Path, captions: Path, texts: Texts) -> Float:
     """(K, D) unit rows: the mean of a class's name and of the captions that are closest to it, where some are close."""
-    named_KD = sentence_vectors(read_names(names), kept / "classes.npz")
-    vectors_ND = _captions(captions, kept)
+    said, short = read_names(names), read_captions(captions)
+    captions_ND, placed_ND = texts.meant(short, "captions"), texts.placed(short, "captions")
     found = []
-    for name_D in named_KD:
-        like = _like(name_D, vectors_ND)
-        found.append(name_D + _unit(vectors_ND[like].mean(0)) if len(like) else name_D)
+    for meant_D, placed_D in zip(texts.meant(said, "classes"), texts.placed(said, "classes"), strict=True):
+        like = _like(meant_D, captions_ND)
+        found.append(placed_D + _unit(placed_ND[like].mean(0)) if len(like) else placed_D)
     return np.stack([_unit(row) for row in found])
-
-
-def _captions(captions: Path, kept: Path) -> Float:
-    return sentence_vectors(read_captions(captions), kept / "captions.npz")
 
 
 def _like(text_D: Float, captions_ND: Float) -> npt.NDArray[np.int64]:

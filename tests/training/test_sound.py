@@ -17,13 +17,15 @@ import torch
 from click.testing import CliRunner
 
 from mm.cli.train import command
-from mm.errors import InvalidInput
+from mm.errors import InvalidInput, Unavailable
 from mm.media import MediaReader
 from mm.models.sound import SoundTower
 from mm.models.sound_weights import read_weights
 from mm.settings import Settings
 from mm.spaces import Space, load_space
 from mm.spaces.calibration import read_bank, read_sound_scores
+from mm.spaces.openclip_space import OpenClipSpace
+from mm.spaces.question import ask
 from mm.spaces.registry import WEIGHTS
 from mm.training import esc10_evaluate, sound_scores, tuxpaint_evaluate
 from mm.training.sound import folds, train_sound
@@ -32,6 +34,7 @@ from mm.training.sound_data import load_sounds
 from mm.training.sound_heard import hear
 from mm.training.sound_run import heard
 from mm.training.sound_teacher import read_teacher, teacher_network
+from tests.openclip_models import write_model
 from tests.training import sound_material as material
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -248,3 +251,32 @@ def test_the_command_trains(sets: Path, finished: tuple[SoundConfig, list[str]],
     )
     assert isinstance(ended.exception, InvalidInput)  # the list of names is YAMNet's, this teacher is not
     assert "8 classes, the list of names 521" in str(ended.exception)
+
+
+def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path) -> None:
+    """Its sounds lie among its pictures; without the tower they lie among the sentences of lite, as another space."""
+    name = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
+    settings = Settings(home=tmp_path / "home", threads=1)
+    with pytest.raises(Unavailable, match=r"mm train sound --space openclip:local-dir:.*/model` makes one"):
+        load_space(f"{name}+sound", settings)
+    plain = load_space(name, settings)
+    assert isinstance(plain, OpenClipSpace)
+    recipe = {"image_weights": None, "space": str(plain.id), "seeds": (0,), "steps": 60, "anchor": 0.1, "rate": 0.03}
+    config = replace(config_for(sets, plain.folder), **recipe)  # type: ignore[arg-type]
+    train_sound(config, lambda line: None, plain)
+    assert f"among the vectors of {plain.id}" in (plain.folder / "SOUND.md").read_text()
+
+    space = load_space(f"{name}+sound", settings)
+    assert isinstance(space, OpenClipSpace)
+    assert (space.id != plain.id, space.folder) == (True, plain.folder)
+    assert (space.sounds_with_pictures, plain.sounds_with_pictures) == (True, False)
+    waveform = load_sounds(config, plain).waveform(0)
+    assert space.sound.hear(waveform)[0].vector.shape == (24,)
+    assert plain.sound.hear(waveform)[0].vector.shape == (384,)
+    picture = np.full((32, 32, 3), 200, np.uint8)
+    asked = {probe.kind: probe.weight.shape for probe in ask(space, text="rain", picture=picture, sound=waveform).probes}
+    assert (asked["sound"], asked["picture"], asked["speech"]) == ((24,), (24,), (384,))
+    assert {probe.kind: probe.weight.shape for probe in ask(plain, text="rain").probes}["sound"] == (384,)
+    with MediaReader() as reader:
+        assert esc10_evaluate.report(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
+        assert tuxpaint_evaluate.report(space, reader, sets / "tuxpaint").measures
