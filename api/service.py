@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from fastapi import Depends, Request
 
 from api.library import Library
 from api.metrics import Metrics
+from api.scratch import scratch_folder
 from api.serving import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
@@ -44,7 +44,7 @@ class Service:
     thumbnails: Thumbnails
     library: Library
     encoders: anyio.CapacityLimiter
-    scratch: Path  # for files of questions; emptied at start
+    scratch: Path  # for files of questions
     beats_before: frozenset[tuple[str, float]]  # signs of life of workers that are older than the service
 
     @property
@@ -82,15 +82,9 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             thumbnails=thumbnails,
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
             encoders=anyio.CapacityLimiter(ENCODERS),
-            scratch=_empty(settings.root / "cache" / "questions"),
+            scratch=stack.enter_context(scratch_folder(settings.root)),
             beats_before=store.catalog.beats(),
         )
-
-
-def _empty(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 def get_service(request: Request) -> Service:

@@ -9,6 +9,7 @@ messages answer it, the last of them "done" or "error". A decode that has nothin
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -77,10 +78,14 @@ def main() -> None:
         wire.send(answers, {"what": "error", "detail": f"{type(error).__name__}: {error}"})
         sys.exit(1)
     wire.send(answers, {"what": "ready", **asdict(held)})
+    gc.freeze()
     while (received := _next(requests)) is not None:
         request, file = received
         with file:
             answer_one(request, file, answers, cache)
+        del request, file, received
+        # An open film refers to itself and holds some 100 MB of pictures, which Python counts as a handful of objects.
+        gc.collect()
 
 
 def load_libraries(decoder: str) -> FactsCache:

@@ -315,3 +315,17 @@ def test_a_decoder_that_was_taken_over_may_say_anything(
 def test_limits_come_from_the_settings(film: Path) -> None:
     with MediaReader.from_settings(Settings(media_seconds=1.0)) as strict, pytest.raises(Exception, match="MM_MEDIA_SECONDS"):
         strict.probe(film, "film.mp4")
+
+
+def test_a_film_that_was_read_is_let_go_of(own: MediaReader, tmp_path: Path) -> None:
+    """A decoder's pictures are in a ring of references that Python would leave for long: they are few objects to it."""
+    film = write(tmp_path / "film.mp4", Track(steady(25, 100), options={"preset": "ultrafast"}, width=960, height=544))
+    child = new_child(own, film)
+
+    def read(times: int) -> int:
+        for _ in range(times):
+            assert list(own.frames(film, "film.mp4", Span(0.0, 4.0), 2.0, 320))
+        return int(child.memory_info().rss)
+
+    before = read(2)
+    assert read(6) - before < 40 << 20
