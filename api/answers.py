@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from api.moments import find_moment
 from api.present import hit_of
-from api.towers import give_back_memory
 from mm.errors import InvalidInput, TooLarge
 from mm.media.types import Span
+from mm.runtimes.memory import give_back_memory
 from mm.schemas import Hit, Kind, SearchRequest, SearchResponse
 from mm.spaces.question import ask
 

@@ -5,12 +5,11 @@ Speech is loaded by a question that brings a sound, and for no longer: few do, a
 
 from __future__ import annotations
 
-import ctypes
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mm.errors import MMError, Unavailable
+from mm.runtimes.memory import give_back_memory
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -61,9 +60,3 @@ class Towers:
         # Each property loads on first use.
         _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image, self._space.sentences)
         give_back_memory()
-
-
-def give_back_memory() -> None:
-    """Return to the system what was needed only for a while, as by loading a tower; the C library of Linux would keep it."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)

@@ -19,7 +19,7 @@ from mm.errors import MMError
 from mm.settings import load_settings
 from workers.app import create_app
 from workers.logs import configure_logs
-from workers.spaces import of_library
+from workers.spaces import moves_to_larger, of_library
 from workers.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def work(settings: Settings) -> int:
         warnings.simplefilter("ignore", category)
     # Migrations and a folder that cannot be written fail here, in words, and nothing stays open across the fork.
     with open_store(settings) as store:
-        settings = of_library(settings, store.catalog)
+        settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
     toolbox = Toolbox(settings, lambda: end_worker(main))
-    app = create_app(settings, toolbox)
+    app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     connect_signals(toolbox)
     worker = app.Worker(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
@@ -20,19 +19,19 @@ if TYPE_CHECKING:
 CHILD_KIBIBYTES = 1_300_000
 """Resident size after which the working process is replaced, between two tasks: what it grew by came from a leak. Only with
 `lite` on a CPU: a larger space, or torch with a GPU, is larger than that from the start, by how much depends on its model."""
-MOVING_KIBIBYTES = 6_000_000
-"""The same where the library can move to a larger space while the process runs."""
 GPU_PROCESSES = 4
 """Most working processes of a GPU unless MM_PROCESSES says otherwise: each holds torch, 2 GB, and decodes on cores of its own."""
 
 
-def create_app(settings: Settings, toolbox: Toolbox | None = None) -> Celery:
-    """The application with its tasks. Raises `Unavailable` if no broker is set."""
+def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bool = False) -> Celery:
+    """The application with its tasks. `larger` says that a larger space is held beside that of the settings.
+
+    Raises `Unavailable` if no broker is set.
+    """
     free_places_whatever_happens()
     app = create_broker(settings, consumer=True)
     on_gpu = settings.space == "lite" and runtime_name(settings) == "cuda"
-    may_move = importlib.util.find_spec("open_clip") is not None
-    limit = (MOVING_KIBIBYTES if may_move else CHILD_KIBIBYTES) if settings.space == "lite" and not on_gpu else None
+    limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
     processes = settings.processes or (max(1, min(usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
     box = toolbox or Toolbox(settings)

@@ -83,3 +83,9 @@ def of_library(settings: Settings, catalog: Catalog) -> Settings:
         return settings
     structlog.get_logger().info("the library was moved", space=moved.name, instead_of=settings.space)
     return settings.model_copy(update={"space": moved.name})
+
+
+def moves_to_larger(catalog: Catalog) -> bool:
+    """Whether a move that is not over needs a space that is larger than `lite`."""
+    move = catalog.latest_move()
+    return move is not None and move.state in OPEN and {move.source.name, move.target.name} != {"lite"}

@@ -19,6 +19,7 @@ from mm.errors import InvalidInput, Unavailable
 from mm.media.types import SPEECH_RATE, Waveform
 from mm.models.speech_gate import Piece, sounding
 from mm.models.speech_lines import Line, by_sentence, cleaned
+from mm.runtimes.memory import give_back_memory
 
 if TYPE_CHECKING:
     from moonshine_voice.transcriber import Transcriber
@@ -52,6 +53,8 @@ class SpeechTower:
             return []
         with self._loaded() as transcriber:
             lines = [line for piece in pieces for line in _transcribe(transcriber, waveform, piece)]
+        # The library frees what it took, in pieces that the C library would keep: 15 MB a minute of speech, and no end to it.
+        give_back_memory()
         return [part for line in cleaned(lines) for part in by_sentence(line)]
 
     def describe(self) -> str:

@@ -13,7 +13,7 @@ from mm.runtimes import usable_cores
 from mm.settings import Settings
 from tests.workers.broker import Broker
 from workers import broker as agreement
-from workers.app import CHILD_KIBIBYTES, GPU_PROCESSES, MOVING_KIBIBYTES, create_app
+from workers.app import CHILD_KIBIBYTES, GPU_PROCESSES, create_app
 from workers.broker import VISIBILITY_SECONDS, create_broker
 from workers.ring import Bell, left_to_the_sweeper
 
@@ -26,12 +26,10 @@ def test_a_task_is_acknowledged_when_it_is_done_and_taken_one_at_a_time(broker: 
     assert (app.conf.worker_pool, app.conf.worker_concurrency) == ("prefork", 1)
 
 
-def test_a_worker_is_replaced_when_it_has_grown(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library can only move to a larger space where open_clip is installed, as it is for these tests."""
+def test_a_worker_is_replaced_when_it_has_grown_unless_it_holds_a_larger_space(broker: Broker) -> None:
     settings = Settings(broker_url=broker.url)
-    assert create_app(settings).conf.worker_max_memory_per_child == MOVING_KIBIBYTES
-    monkeypatch.setattr("workers.app.importlib.util.find_spec", lambda name: None)
     assert create_app(settings).conf.worker_max_memory_per_child == CHILD_KIBIBYTES
+    assert create_app(settings, larger=True).conf.worker_max_memory_per_child is None
     assert CHILD_KIBIBYTES << 10 < 2 << 30
 
 

@@ -23,6 +23,7 @@ from workers.encode import encode
 from workers.finish import finish
 from workers.move import carry_on
 from workers.plan import plan
+from workers.spaces import moves_to_larger, of_library
 from workers.tools import Tools
 
 LATER = 1000.0
@@ -71,11 +72,14 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
             work(tools, job_id)
         items = {home.job(job_id).item_id for job_id in uploads}
         assert found(home, space) == items
+        assert not moves_to_larger(home.store.catalog)
         start(home, space, there)
+        assert moves_to_larger(home.store.catalog)
         do_all(tools)
         move = home.store.catalog.latest_move()
         assert move is not None
         assert (move.state, home.store.catalog.library_space()) == ("done", there)
+        assert of_library(home.settings, home.store.catalog).space == there.name
         assert found(home, large) == found(home, space) == items
         assert {home.state(job_id) for job_id in uploads} == {"done"}
 

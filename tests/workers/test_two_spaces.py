@@ -15,7 +15,7 @@ from tests.api import media
 from tests.openclip_models import write_model
 from tests.workers.conftest import Home, tools_of, work
 from tests.workers.films import film
-from workers.app import MOVING_KIBIBYTES, create_app
+from workers.app import CHILD_KIBIBYTES, create_app
 from workers.encode import encode
 from workers.plan import plan
 
@@ -71,6 +71,6 @@ def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space:
 
 
 def test_a_worker_of_a_larger_space_is_not_replaced_for_its_size(home: Home, model: str, tmp_path: Path) -> None:
-    assert create_app(home.settings).conf.worker_max_memory_per_child == MOVING_KIBIBYTES
+    assert create_app(home.settings).conf.worker_max_memory_per_child == CHILD_KIBIBYTES
     larger = home.settings.model_copy(update={"space": model})
     assert create_app(larger).conf.worker_max_memory_per_child is None
