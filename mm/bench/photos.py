@@ -22,6 +22,7 @@ from mm.media.types import Span
 from mm.settings import Settings
 from mm.spaces import load_space
 from mm.spaces.encode import encode_chunk
+from mm.spaces.reading import ReadingTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,13 +102,14 @@ def run(photos: int, seed: int = 0, home: Path | None = None) -> Report:
     """Time the ways batch by batch in turns, each on photos that it has not seen."""
     settings = Settings() if home is None else Settings(home=home)
     space, material = load_space(settings.space, settings), motifs(seed)
+    reading = ReadingTime(settings.read_text)  # one for all photos, as a worker has it
     sizes = 0
     with tempfile.TemporaryDirectory() as folder, MediaReader.from_settings(settings) as reader:
         todo: dict[str, tuple[int, Callable[[Path], object]]] = {
             "Pillow decodes at full size, and no more": (1, decode),
             "naive: Pillow at full size, then the tower": (1, lambda path: naive(space, path)),
-            "ours, one after the other": (1, lambda path: ours(space, reader, settings, path)),
-            "ours, two at once": (2, lambda path: ours(space, reader, settings, path)),
+            "ours, one after the other": (1, lambda path: ours(space, reader, settings, reading, path)),
+            "ours, two at once": (2, lambda path: ours(space, reader, settings, reading, path)),
         }
         warm = Path(folder) / "warm.jpg"
         warm.write_bytes(material[0])
@@ -135,9 +137,9 @@ def naive(space: Space, path: Path) -> object:
     return space.image.embed([np.asarray(decode(path).convert("RGB"))])
 
 
-def ours(space: Space, reader: MediaReader, settings: Settings, path: Path) -> object:
+def ours(space: Space, reader: MediaReader, settings: Settings, reading: ReadingTime, path: Path) -> object:
     info = reader.probe(path, path.name)
-    return encode_chunk(space, reader, path, path.name, info, Span(0.0, 0.0), settings, lambda share: None)
+    return encode_chunk(space, reader, path, path.name, info, Span(0.0, 0.0), settings, lambda share: None, reading)
 
 
 @contextmanager

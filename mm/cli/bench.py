@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -100,8 +101,11 @@ def hostile(files: int, seed: int) -> None:
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
 def photos(photos: int, seed: int) -> None:
     """Take in JPEGs of 12 megapixels, beside decoding them at full size and nothing else."""
+    import structlog
+
     from mm.bench.photos import run
 
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a line a photo is no table
     click.echo("\n".join(run(photos, seed).lines()))
 
 
