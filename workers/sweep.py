@@ -38,10 +38,12 @@ class Sweeper:
         settings: Settings,
         hearing: Hearing | None = None,
         on_deaf: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`on_deaf` is called when `hearing` says that the tasks of this process do not come any more."""
+        """`on_deaf` is called when `hearing` says that the tasks of this process do not come any more; `clock` is the store's."""
         self._hearing = hearing
         self._on_deaf = on_deaf
+        self._clock = clock
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -68,7 +70,7 @@ class Sweeper:
         self._listen(waiting)
         # With much work waiting, bells are answered late, not lost.
         silent_for = self._every * SILENT_SWEEPS * (1 + waiting)
-        now = time.time()
+        now = self._clock()
         self._store.catalog.pull_back(now, self._lease_seconds)
         rows = self._store.catalog.jobs_to_ring(now, silent_for)
         for row in rows:

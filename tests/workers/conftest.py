@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +115,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, broker: Broker, graphs: Path) -> Iterator[Home]:
+def clock() -> Callable[[], float]:
+    """The catalog's; a module that overrides it says when time passes."""
+    return time.time
+
+
+@pytest.fixture
+def home(tmp_path: Path, broker: Broker, graphs: Path, clock: Callable[[], float]) -> Iterator[Home]:
     settings = Settings(
         home=with_graphs(tmp_path / "home", graphs),
         broker_url=broker.url,
@@ -123,7 +129,7 @@ def home(tmp_path: Path, broker: Broker, graphs: Path) -> Iterator[Home]:
         sweep_seconds=SWEEP_SECONDS,
         max_attempts=2,
     )
-    with open_store(settings) as store, MediaReader.from_settings(settings) as reader:
+    with open_store(settings, clock) as store, MediaReader.from_settings(settings) as reader:
         yield Home(settings, store, reader, broker)
 
 
