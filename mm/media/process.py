@@ -35,9 +35,10 @@ SETTINGS_OF_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "M
 class ChildDied(Exception):
     """It ended, fell silent or talked nonsense in the middle of an answer."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, killed: bool = False) -> None:
+        """`killed` from outside, which the file may have no part in."""
         super().__init__(detail)
-        self.reason, self.detail = reason, detail
+        self.reason, self.detail, self.killed = reason, detail, killed
 
 
 class DecodingChild:
@@ -162,7 +163,7 @@ class DecodingChild:
         except subprocess.TimeoutExpired:
             return ChildDied("crashed", "the decoder closed its output")
         if status == -signal.SIGKILL:
-            return ChildDied("out-of-memory", "the system killed the decoder, most likely for want of memory")
+            return ChildDied("out-of-memory", "the system killed the decoder, most likely for want of memory", killed=True)
         if status == -signal.SIGXCPU:
             return ChildDied("timeout", f"decoding it takes more than {self._limits.cpu_seconds} s of processor time")
         if status < 0:

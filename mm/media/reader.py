@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
-from mm.media.process import DecodingChild
+from mm.media.process import ChildDied, DecodingChild
 from mm.media.sandbox import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
@@ -162,7 +162,18 @@ class MediaReader:
             return _shaped(head, body)
 
     def _answer(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
-        """The answer to a request that has just one."""
+        """The answer to a request that has just one; asked for again where the child was killed from outside.
+
+        A system that is short of memory kills whom it likes, and a good file is not refused for that.
+        """
+        try:
+            return self._answer_once(do, path, name, arguments)
+        except MediaError as error:
+            if not (isinstance(error.__cause__, ChildDied) and error.__cause__.killed):
+                raise
+            return self._answer_once(do, path, name, arguments)
+
+    def _answer_once(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
         with self._answers(do, path, name, arguments) as answers, _sense(name):
             (answer,) = answers
             return answer

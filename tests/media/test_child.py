@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +83,17 @@ def test_a_child_that_dies_between_two_requests_is_replaced(own: MediaReader, fi
     child.kill()
     child.wait(10)
     assert own.probe(film, "film.mp4").kind == "video"
+
+
+def test_a_child_that_is_killed_while_it_looks_at_a_file_is_no_fault_of_the_file(own: MediaReader, film: Path) -> None:
+    child = new_child(own, film)
+    child.suspend()
+    with ThreadPoolExecutor(1) as pool:
+        info = pool.submit(own.probe, film, "film.mp4")
+        time.sleep(0.3)
+        assert not info.done(), "it waits for the suspended child"
+        child.kill()
+        assert info.result(60).kind == "video"
 
 
 @pytest.mark.parametrize("own", [Limits(silent_seconds=0.5)], indirect=True)
