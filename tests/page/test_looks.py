@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
+from mm.schemas import LibrarySpace, Move
 from tests.page.opened import Open, opened_at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+    from mm.schemas import MoveState
     from tests.api.conftest import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
@@ -75,3 +78,35 @@ def test_a_chosen_theme_is_remembered(opened: Open) -> None:
     assert brightness(page) < 128
     page.click("#theme")
     assert brightness(page) > 128
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "words", "dot"),
+    [
+        ("running", None, "1,040 of 2,000 items moved to openclip:some/where", "ok"),
+        ("stopped", "3 items could not be encoded.", "has stopped. 3 items could not be encoded.", "warn"),
+        ("done", None, "ready", "ok"),
+    ],
+)
+def test_a_library_that_moves_to_another_space(
+    library: Running, browser: Browser, state: MoveState, error: str | None, words: str, dot: str
+) -> None:
+    now = datetime.now(UTC)
+    move = Move(
+        source="lite",
+        target="openclip:some/where",
+        state=state,
+        items=2000,
+        moved=1040,
+        failed=0,
+        error=error,
+        created_at=now,
+        updated_at=now,
+    )
+    body = LibrarySpace(id="lite@1", name="lite", spaces=[], move=move).model_dump_json()
+    with opened_at(browser, library.url) as opened:
+        opened.page.route("**/v1/space", lambda route: route.fulfill(body=body, content_type="application/json"))
+        opened.page.reload()
+        expect(opened.page.locator(".service")).to_contain_text(words)
+        expect(opened.page.locator(".service")).to_have_attribute("data-state", dot)
+        looks_well(opened, f"move-{state}", 1280, "light")

@@ -1,9 +1,18 @@
-// Whether the service is well: a dot, and words when something is wrong.
+// Whether the service is well, and whether the library is on its way to another space: a dot, and words.
 
+import { count } from "../format.js";
 import * as service from "../service.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 
 const LOOK_MS = 5000;
+
+function said({ ready, checks }, move) {
+  const failing = checks.filter((check) => check.required && !check.ok);
+  if (!ready) return { state: "warn", words: failing.map((check) => check.detail).join(" ") };
+  if (move?.state === "running") return { state: "ok", words: `${move.moved.toLocaleString("en")} of ${count(move.items, "item")} moved to ${move.target}` };
+  if (move?.state === "stopped") return { state: "warn", words: `The move to ${move.target} has stopped. ${move.error ?? ""}` };
+  return { state: "ok", words: "ready" };
+}
 
 export function ServiceState() {
   const [{ state, words }, set] = useState({ state: "", words: "connecting" });
@@ -12,9 +21,8 @@ export function ServiceState() {
     let gone = false;
     async function look() {
       try {
-        const { ready, checks } = await service.readiness();
-        const failing = checks.filter((check) => check.required && !check.ok);
-        set(ready ? { state: "ok", words: "ready" } : { state: "warn", words: failing.map((check) => check.detail).join(" ") });
+        const [readiness, space] = await Promise.all([service.readiness(), service.space().catch(() => null)]);
+        set(said(readiness, space?.move));
       } catch {
         set({ state: "bad", words: service.AWAY });
       }
