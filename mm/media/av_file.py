@@ -50,6 +50,8 @@ AVI_PRIMING = {"mp3": 1105, "ac3": 256}
 BUFFER_BYTES = 1 << 17
 THREADS = min((os.cpu_count() or 1) + 1, 8)  # asked while the system still answers
 FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
+WRAPPED = 1 << 31
+"""No packet is so long, in ticks: a last page of Ogg that ends before its packet begins has a negative length, kept unsigned."""
 
 
 class AvFile:
@@ -257,7 +259,8 @@ def priming(stream: AvStream, container: str) -> int:
 
 def shown_for(packet: AvPacket) -> Fraction:
     """Seconds that a packet is shown or heard, as far as the container tells."""
-    length = seconds(packet.duration, packet.stream) if packet.duration else Fraction(0)
+    ticks = packet.duration or 0
+    length = seconds(ticks, packet.stream) if ticks < WRAPPED else Fraction(0)
     return frame_seconds(packet.stream) if not length and isinstance(packet.stream, VideoStream) else length
 
 

@@ -152,6 +152,31 @@ def test_a_gap_is_silence_and_what_follows_stays_on_time(reader: MediaReader, tm
     assert reader.waveform(path, "gap.mkv", Span(2.5, 3.5))[: SPEECH_RATE // 2 - 20].max() == 0
 
 
+def test_an_ogg_whose_last_page_ends_before_it_begins(reader: MediaReader, tmp_path: Path) -> None:
+    clicks = Clicks(AT, SECONDS, "vorbis", 44_100, "stereo", options={"strict": "experimental"})
+    path = write(tmp_path / "sound", None, clicks, container="ogg")
+    data = bytearray(path.read_bytes())
+    page = memoryview(data)[data.rindex(b"OggS") :]
+    before = memoryview(data)[data.rindex(b"OggS", 0, len(data) - len(page)) :]
+    page[GRANULE] = (int.from_bytes(before[GRANULE], "little") - 151).to_bytes(8, "little")
+    page[CHECKSUM] = bytes(4)
+    page[CHECKSUM] = ogg_checksum(page).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert reader.probe(path, "sound").duration == pytest.approx(SECONDS, abs=0.06)
+
+
+GRANULE, CHECKSUM = slice(6, 14), slice(22, 26)  # of the header of a page (RFC 3533, 6)
+
+
+def ogg_checksum(page: memoryview) -> int:
+    value = 0
+    for byte in page:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1) ^ (0x104C11DB7 if value & 0x80000000 else 0)
+    return value
+
+
 def test_a_film_without_sound_has_no_waveform(reader: MediaReader, tmp_path: Path) -> None:
     path = write(tmp_path / "film.mp4", Track(steady(25, 10)))
     with pytest.raises(MediaError, match=r"film\.mp4: it has no sound") as raised:
