@@ -2,7 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --no-deps --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --no-deps --no-compile --quiet --disable-pip-version-check
+# On all cores, where pip has one; the templates that some packages carry are not meant to compile.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
 TESTS ?= tests
@@ -46,9 +48,11 @@ $(BASE): requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the base: about 800 MB, a minute or two ..."
 	$(PIP) -r requirements.lock
 	$(PIP) --no-build-isolation --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(DEV): requirements-train.lock $(BASE)
 	@echo "Installing torch and the tools of the tests: about 5 GB, a few minutes ..."
 	$(PIP) -r requirements-train.lock
+	@$(COMPILE)
 	@touch $@
