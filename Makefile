@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --no-deps --no-compile --quiet --disable-pip-version-check
-# On all cores, where pip has one; the templates that some packages carry are not meant to compile.
+# In place of pip, which compiles on one core. The templates that some packages carry do not compile, and nothing imports them.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FILE_FIELDS = ("picture", "sound", "clip", "file")
 JSON_BYTES = 256 << 10  # filters with thousands of item ids fit
-CHAR_BYTES = 12  # most bytes that JSON needs for one character: two \uXXXX
+CHAR_BYTES = 12  # most bytes that JSON needs for one character: a surrogate pair, six each
 
 
 @dataclass(frozen=True, slots=True)

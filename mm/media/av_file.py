@@ -260,7 +260,7 @@ def priming(stream: AvStream, container: str) -> int:
 def shown_for(packet: AvPacket) -> Fraction:
     """Seconds that a packet is shown or heard, as far as the container tells."""
     ticks = packet.duration or 0
-    length = seconds(ticks, packet.stream) if ticks < WRAPPED else Fraction(0)
+    length = seconds(ticks, packet.stream) if 0 < ticks < WRAPPED else Fraction(0)
     return frame_seconds(packet.stream) if not length and isinstance(packet.stream, VideoStream) else length
 
 

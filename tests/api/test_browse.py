@@ -14,7 +14,7 @@ from tests.api.conftest import Running, assert_problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.xdist_group("browse")  # its fixtures are dear: made once, in one process
+pytestmark = pytest.mark.xdist_group("browse")
 ORDERS: dict[str, Callable[[dict[str, object]], object]] = {
     "name": lambda item: (str(item["name"]).lower(),),
     "longest": lambda item: -float(str(item["duration"])),

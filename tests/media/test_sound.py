@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 AT = [0.5, 1.25, 3.0, 4.4]
 SECONDS = 5.0
 MILLISECOND = 0.0011
+GRANULE, CHECKSUM = slice(6, 14), slice(22, 26)  # in the header of a page of Ogg (RFC 3533, 6)
 FILES = [  # container, codec, rate
     ("wav", "pcm_s16le", 48_000),
     ("wav", "pcm_f32le", 44_100),
@@ -165,10 +166,8 @@ def test_an_ogg_whose_last_page_ends_before_it_begins(reader: MediaReader, tmp_p
     assert reader.probe(path, "sound").duration == pytest.approx(SECONDS, abs=0.06)
 
 
-GRANULE, CHECKSUM = slice(6, 14), slice(22, 26)  # of the header of a page (RFC 3533, 6)
-
-
 def ogg_checksum(page: memoryview) -> int:
+    """CRC-32 with the polynomial 0x04c11db7, neither reflected nor inverted (RFC 3533, 6)."""
     value = 0
     for byte in page:
         value ^= byte << 24

@@ -24,7 +24,7 @@ from mm.training.quantize import find_ranges, means, quantize
 from mm.training.rounded import build_rounded_graph
 from tests.models.test_image_graph import patches, random_encoder
 
-pytestmark = pytest.mark.xdist_group("int8")  # its fixtures are dear: made once, in one process
+pytestmark = pytest.mark.xdist_group("int8")
 SIZE = 32
 SHIPPED = WEIGHTS / "lite" / "image.safetensors"
 

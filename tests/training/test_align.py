@@ -26,7 +26,7 @@ from mm.training.align_evaluate import evaluate
 from mm.training.align_losses import Contrast, gathered
 from mm.training.augment import Views
 
-pytestmark = pytest.mark.xdist_group("align")  # its fixtures are dear: made once, in one process
+pytestmark = pytest.mark.xdist_group("align")
 VARIANTS = (
     Variant("plain", 0),
     Variant("odd", 1, Views(smallest_crop=0.3), drop_path=0.3, dropout=0.5, text_noise=0.3, unlabeled=True),

@@ -32,7 +32,7 @@ from tests.openclip_models import write_model
 from tests.training.test_align import VARIANTS, assert_same_weights, environment
 from tests.training.test_align import recipe as small
 
-pytestmark = pytest.mark.xdist_group("distill")  # its fixtures are dear: made once, in one process
+pytestmark = pytest.mark.xdist_group("distill")
 KILLED = """
 import os, signal, sys
 from pathlib import Path

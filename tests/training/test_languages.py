@@ -29,7 +29,7 @@ from mm.training.languages_prepare import PAIRS, READER, START, VECTORS
 from mm.training.languages_run import TextEncoder
 from mm.training.languages_words import word_lists
 
-pytestmark = pytest.mark.xdist_group("languages")  # its fixtures are dear: made once, in one process
+pytestmark = pytest.mark.xdist_group("languages")
 ANIMALS = {"dog": ("Hund", "chien", "pes"), "cat": ("Katze", "chat", "kočka"), "bird": ("Vogel", "oiseau", "pták")}
 PLACES = {"on a hill": ("auf einem Hügel", "sur une colline", "na kopci"), "in snow": ("im Schnee", "dans la neige", "ve sněhu")}
 

@@ -37,10 +37,7 @@ from mm.training.sound_teacher import read_teacher, teacher_network
 from tests.openclip_models import write_model
 from tests.training import sound_material as material
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    pytest.mark.xdist_group("sound"),
-]  # its fixtures are dear: made once, in one process
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("sound")]
 SHIPPED = ("sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md")
 
 

@@ -30,10 +30,7 @@ from mm.training.temporal_config import TemporalRecipe
 from mm.training.temporal_data import STANDS, sampled_times
 from mm.training.temporal_footage import clip_files
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    pytest.mark.xdist_group("temporal"),
-]  # its fixtures are dear: made once, in one process
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("temporal")]
 
 TINY = TemporalConfig(width=16, heads=1, layers=1, hidden=16, num_global=2)
 KILLED = """
