@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexes.brute import search_brute
+from indexes.garbage import REPORT
+from indexes.identity import MARKER
 from indexes.manifest import read_manifest
 from indexes.store import Store, open_store
 from indexes.tables import Chunk, Evidence, Item, Job, Published, Segment
@@ -98,6 +100,8 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
     """Whether nothing points to a file. Bytes, vectors and pictures bear the name of what they belong to."""
     path = root / name
     first, *_ = name.split("/")
+    if path.name == MARKER or "trash" in path.parts[-3:] or name == REPORT:
+        return False
     if path.suffix == ".part" or name.startswith("cache/questions"):
         return True
     if first in {"blobs", "shards"}:

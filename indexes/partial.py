@@ -59,7 +59,8 @@ class PartialUploads:
             id=upload_id, length=length, name=name, tags=list(tags), metadata=metadata, expires_at=self._clock() + self._seconds
         )
         with naming_disk_errors(self._folder), locked(self._lock, LOCK_SECONDS):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._blobs.files.prepare()
+            self._folder.mkdir(exist_ok=True)
             self.sweep()
             self._refuse_more(length, most)
             folder.mkdir()

@@ -43,7 +43,7 @@ def examine() -> list[Check]:
         settings = load_settings()
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
-    given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), port(settings)]
+    given = [sandbox(settings), check_settings(settings), home(settings), library(settings), disk(settings), port(settings)]
     parts = [space(settings), runtime(settings), broker(settings), database(settings)]
     return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
@@ -103,6 +103,16 @@ def home(settings: Settings) -> Check:
     except OSError as error:
         return _bad("MM_HOME", f"{folder} cannot be written: {error.strerror}. Choose another folder by MM_HOME.")
     return _good("MM_HOME", f"{settings.root} can be written.")
+
+
+def library(settings: Settings) -> Check:
+    """Whether the catalog and the folder belong together, and what garbage collection left to a person."""
+    from mm.cli.recover import look
+
+    try:
+        return look(settings)
+    except MMError as error:
+        return _bad("library", str(error))
 
 
 def disk(settings: Settings) -> Check:
