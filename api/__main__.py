@@ -16,6 +16,7 @@ import uvicorn
 
 from api.app import create_app
 from mm.errors import Conflict, MMError
+from mm.private import keep_private
 from mm.settings import load_settings
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def serve(settings: Settings) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         serve(load_settings())
     except MMError as error:

@@ -20,6 +20,7 @@ from indexes.store import Store, open_store
 from indexes.tables import Chunk, Evidence, Item, Job, Published, Segment
 from mm.bench.crash.census import Census, SeenChunk, SeenJob, SeenMoment
 from mm.errors import Corrupt, Unavailable
+from mm.private import keep_private
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
@@ -118,6 +119,7 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
 
 
 def main(texts: list[str]) -> None:
+    keep_private()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
     questions = {text: ask(space, text=text) for text in texts}

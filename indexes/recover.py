@@ -20,6 +20,7 @@ from indexes.migrate import migrate
 from indexes.rebuild import add_items
 from indexes.store import open_store
 from mm.errors import Conflict, MMError, WrongLibrary
+from mm.private import keep_private
 from mm.schemas import Check, Recovery
 from mm.settings import Settings, load_settings
 
@@ -149,6 +150,7 @@ ACTIONS: dict[str, Callable[[Settings, Say], BaseModel]] = {
 
 
 def main(action: str) -> int:
+    keep_private()
     try:
         result = ACTIONS[action](load_settings(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     except MMError as error:

@@ -22,6 +22,7 @@ from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
 from mm.errors import WrongLibrary
+from mm.private import make_private
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -124,7 +125,8 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
     """
     root = settings.root
     with naming_disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
+        if still_open := make_private(root):
+            structlog.get_logger().warning("files of the library can be read by others", example=str(still_open[0]))
         if path := sqlite_file(settings.catalog_url):
             path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(settings.catalog_url)

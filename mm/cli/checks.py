@@ -15,6 +15,7 @@ from mm.cli.broker import broker_command
 from mm.cli.note import running
 from mm.cli.text import bytes_
 from mm.errors import InvalidInput, MMError
+from mm.private import is_open
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
 
@@ -102,7 +103,9 @@ def home(settings: Settings) -> Check:
             file.flush()
     except OSError as error:
         return _bad("MM_HOME", f"{folder} cannot be written: {error.strerror}. Choose another folder by MM_HOME.")
-    return _good("MM_HOME", f"{settings.root} can be written.")
+    if settings.root.exists() and is_open(settings.root):
+        return _bad("MM_HOME", f"Other users may read {settings.root}: `chmod -R go-rwx` takes that from them.")
+    return _good("MM_HOME", f"{settings.root} can be written, and only by this user.")
 
 
 def library(settings: Settings) -> Check:
