@@ -53,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.home = settings.root
     for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, health, page):
         app.include_router(routes.router)
     app.mount("/static", page.files)

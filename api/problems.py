@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from api.headers import SECURITY_HEADERS
 from indexes.files import FULL
 from mm.errors import InvalidInput, MediaError, MMError, NotFound, StorageFull, TooMany, Unauthorized, Unavailable
+from mm.paths import hide_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ def problem(
         "type": TYPE_BASE + slug,
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": hide_home(detail, request.app.state.home),
         "instance": request.url.path,
         "request_id": request.scope.get("request_id"),
         **(extensions or {}),

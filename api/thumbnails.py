@@ -12,6 +12,8 @@ import numpy as np
 import structlog
 from PIL import Image, ImageDraw
 
+from api.ranges import RESTORE
+from mm.errors import MissingData
 from mm.media.thumbnail import encode_webp
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 
@@ -33,7 +35,7 @@ class Thumbnails:
         self._reader = reader
 
     def get(self, item: ItemRow, blob: Path, time: float, longest: int) -> bytes:
-        """WebP of `item` at `time` seconds, its longest side about `longest` px. Raises `MediaError`."""
+        """WebP of `item` at `time` seconds, its longest side about `longest` px. Raises `MediaError`, `MissingData`."""
         size = next((size for size in SIZES if size >= longest), SIZES[-1])
         time = min(max(time, 0.0), item.duration)
         path = self._of(item.id) / f"{round(time * 1000)}-{size}.webp"
@@ -51,6 +53,8 @@ class Thumbnails:
         return self._folder / item_id[:2] / item_id
 
     def _picture(self, item: ItemRow, blob: Path, time: float, size: int) -> RGB:
+        if not blob.exists():
+            raise MissingData(f"The file {blob.name} is not in the folder blobs of MM_HOME. {RESTORE}")
         if item.kind == "image":
             return self._reader.image(blob, item.name, longest=size)
         if item.kind == "video":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import structlog
+from sqlalchemy import select
 
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
@@ -21,6 +22,7 @@ from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
+from indexes.tables import Table
 from mm.errors import WrongLibrary
 from mm.private import make_private
 
@@ -69,6 +71,19 @@ class Store:
         with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
         return dropped
+
+    def check(self) -> None:
+        """Raise `WrongLibrary` when the catalog or the folder is not the one that was opened.
+
+        Raises `Unavailable` when the first or the latest row of a table cannot be read.
+        """
+        if self.identity.check() is None:
+            raise WrongLibrary("The catalog is empty: its tables are gone.")
+        with self.database.read() as session:
+            for table in Table.metadata.sorted_tables:
+                keys = list(table.primary_key)
+                session.execute(select(*keys).limit(1)).first()
+                session.execute(select(*keys).order_by(*(key.desc() for key in keys)).limit(1)).first()
 
     def sweep(self, older_than: float) -> int:
         """Remove what crashes and deletes left behind. Returns how many files and folders.
