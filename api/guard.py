@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from api import signin
+from api.callers import Caller, set_caller
 from api.origin import SAFE_METHODS
 from api.problems import of_error
 from api.rates import Rates, network_of
@@ -63,12 +64,14 @@ class Guard:
             _refuse_foreign_name(request.headers.get("host", ""), self._hosts)
         path = request.scope["path"]
         scope = needed(request.method, path)
+        network = network_of(request.client.host if request.client else "")
+        key = None if self._keys is None or scope is None else self._keys.find(signin.secret_of(request))
+        caller = Caller(network, None if key is None else key.id)
+        set_caller(request.scope, caller)
         if scope is None:
             return
-        key = None if self._keys is None else self._keys.find(signin.secret_of(request))
         if self._rates is not None:
-            address = request.client.host if request.client else ""
-            self._rates.take(network_of(address) if key is None else f"key {key.id}")
+            self._rates.take(str(caller))
         if self._keys is None:
             return
         if key is None:
