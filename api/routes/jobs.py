@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api import sse
+from api.callers import current_actor
 from api.openapi import JOB_LINKS, responses
 from api.present import event_of, job_of
 from api.service import Service, ServiceDep
@@ -41,7 +42,7 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     job = _job(service, job_id)
     if job.state in FINAL_STATES and job.state != "cancelled":
         raise Conflict(f"The job {job_id} is {job.state} already; there is nothing to stop.")
-    service.store.catalog.cancel_job(job_id)
+    service.store.catalog.cancel_job(job_id, current_actor())
     return job_of(_job(service, job_id))
 
 

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.bodies import read_json
 from api.browse import Browse
+from api.callers import current_actor
 from api.doors import DoorsDep
 from api.imports import import_folder
 from api.names import content_disposition
@@ -17,6 +18,7 @@ from api.present import item_of
 from api.ranges import serve_file
 from api.service import ServiceDep
 from api.uploads import log_accepted, receive
+from indexes.audit import NewAudit
 from indexes.rows import ItemFilters
 from mm.errors import Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
@@ -74,7 +76,14 @@ async def import_media(request: Request, service: ServiceDep, doors: DoorsDep) -
     """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT is set."""
     await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
     wanted = await read_json(request, ImportRequest, IMPORT_BYTES, "import_root")
-    return await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
+    done = await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
+    new = NewAudit(
+        action="import",
+        subject=wanted.folder,
+        detail={"files": len(done.uploads), "refused": len(done.refused)},
+    )
+    await run_in_threadpool(service.store.catalog.record, current_actor(), new)
+    return done
 
 
 @router.get("", summary="List items, newest first or as `sort` says", responses={200: LIST_LINKS, **responses()})
