@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +139,20 @@ def test_record_with_a_known_source_is_written_once(store: Store) -> None:
     assert [store.catalog.record(LOCAL, new) for _ in range(3)] == [True, False, False]
     rows, following = store.catalog.list_audit(ALL, 10)
     assert ([row.at for row in rows], following) == ([at], None)
+
+
+def test_record_with_one_source_is_written_once_by_whoever_is_first(store: Store) -> None:
+    meet = Barrier(8)
+
+    def copy(number: int) -> int:
+        new = NewAudit(action="key.add", detail={}, source=f"{number:032x}")
+        meet.wait(60)
+        return store.catalog.record(LOCAL, new)
+
+    for number in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(copy, [number] * 8)) == 1
+    assert len(actions(store)) == 5
 
 
 def test_list_audit_pages_and_filters(store: Store, clock: Clock) -> None:
