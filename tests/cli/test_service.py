@@ -32,6 +32,11 @@ def family(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
+def running_broker(pid: int) -> psutil.Process | None:
+    """The broker among the descendants of a process, once it runs."""
+    return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
+
+
 @pytest.fixture
 def home(served: Served, tmp_path: Path) -> Path:
     """A folder without a service, where the graphs of the towers are built already."""
@@ -105,15 +110,21 @@ def test_what_keeps_the_service_from_starting_is_one_sentence(tmp_path: Path) ->
 
 
 def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    """The broker is held, so that no worker is woken and the command cannot be done before it is interrupted."""
     video = tmp_path / "v.mp4"
-    video.write_bytes(media.video(30.0, seed=3))
+    video.write_bytes(media.video(2.0, seed=3))
     command = mm_command("add", str(video))
     with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
+        while (broker := running_broker(process.pid)) is None:
+            assert process.poll() is None
+            time.sleep(0.01)
         while running(home) is None:
             assert process.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.01)
+        broker.suspend()
         pids = family(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        broker.resume()
+        assert process.wait(300) == 130
         wait_until_gone(pids)
