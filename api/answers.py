@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 FIELD_OF: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "clip"}
 WORD_OF: dict[Kind, str] = {"image": "a picture", "audio": "a sound", "video": "a video"}
+UNREAD = (
+    "Text has not been read yet in {:,} of the pictures, and is not found there; it is read when no job waits (MM_READ_TEXT)."
+)
 FRAME_PIXELS = 512  # longest side of what is decoded of a question; towers read less
 
 
@@ -94,9 +97,17 @@ def _answer(service: Service, served: Served, query: Query, started: float) -> S
         floor=floor,
         likely_floor=question.floor,
         heard=question.heard,
-        notes=list(question.notes),
+        notes=[*question.notes, *_unread_note(service, served, question)],
         seconds=seconds,
     )
+
+
+def _unread_note(service: Service, served: Served, question: Question) -> list[str]:
+    """A sentence where the question asks for text, and text of pictures has not been read. None where reading is off."""
+    if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.probes):
+        return []
+    unread = service.store.catalog.unread_pictures(served.space.id)
+    return [UNREAD.format(unread)] if unread else []
 
 
 def bounds(question: Question, floor: float | None) -> tuple[float, float]:

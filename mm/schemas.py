@@ -41,6 +41,7 @@ class Item(Model):
     status: ItemStatus
     error: str | None = Field(None, description="Why the item failed or is quarantined.")
     created_at: datetime
+    unread_pictures: int = Field(0, ge=0, description="Pictures of it whose text has not been read, so that it is not found yet.")
 
 
 class Job(Model):
