@@ -10,9 +10,10 @@ from indexes.jobs import JobRows
 from indexes.moments import MomentRows
 from indexes.moves import MoveRows
 from indexes.tallies import TallyRows
+from indexes.unread import UnreadTextRows
 
 
-class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows):
+class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows, UnreadTextRows):
     """Every method is one transaction: all of it is seen, or nothing.
 
     Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.

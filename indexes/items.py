@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
 from indexes.tables import Chunk, Evidence, Item, Job, Segment, Tag
 from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, move_job
+from indexes.unread import unread_by_item
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -167,6 +168,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     tags: dict[int, list[str]] = {item.pk: [] for item in items}
     for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
         tags[item_pk].append(tag)
+    unread = unread_by_item(session, list(tags))
     return [
         ItemRow(
             id=item.id,
@@ -184,6 +186,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             status=cast(ItemStatus, item.status),
             error=item.error,
             created_at=item.created_at,
+            unread_pictures=unread.get(item.pk, 0),
         )
         for item in items
     ]

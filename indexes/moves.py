@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 
 from indexes.rows import JobRow, MoveCounts, MoveRow, NamedSpace
-from indexes.tables import Chunk, Item, Job, Library, Move, Published, Segment
+from indexes.tables import Chunk, Item, Job, Library, Move, Published, Segment, UnreadText
 from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, lock_job, move_job
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES, MoveState
@@ -168,6 +168,7 @@ class MoveRows(Rows):
             pks = session.scalars(here).all()
             session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
             session.execute(delete(Segment).where(Segment.item_pk.in_(pks), Segment.space == str(space)))
+            session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
             over = select(Job.pk).where(Job.item_pk.in_(pks), Job.state.in_(FINAL_STATES))
             session.execute(delete(Chunk).where(Chunk.job_pk.in_(over), Chunk.space == str(space)))
             for pk in pks:

@@ -189,6 +189,24 @@ class Evidence(Table):
     row: Mapped[int]
 
 
+class UnreadText(Table):
+    """Pictures of an item, searchable in a space, whose text was not read while it was encoded."""
+
+    __tablename__ = "unread_text"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    segments: Mapped[str]
+    """A JSON list of the indexes of their segments."""
+    pictures: Mapped[int]
+    """How many these are."""
+    attempts: Mapped[int]
+    """Leases since text was last added."""
+    owner: Mapped[str | None]
+    leased_until: Mapped[float] = mapped_column(Double)
+    """Seconds of `time.time()`; 0 without a lease."""
+    error: Mapped[str | None]
+
+
 class Published(Table):
     """What readers are to load: an item in a space, since when."""
 

@@ -85,8 +85,8 @@ class Settings(BaseSettings):
     segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the moment that search returns.")
     read_text: Literal["auto", "always", "off"] = Field(
         "auto",
-        description="Whether text in pictures is read; `auto` spends up to a tenth of the time of encoding on it and leaves out "
-        "the rest.",
+        description="When text in pictures is read: `auto` reads for up to a tenth of the time of encoding and reads the rest "
+        "when no job waits, `always` reads all of it while encoding, `off` reads none.",
     )
     sample_fps: float = Field(2.0, gt=0, description="Most frames a second that are encoded.")
     lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")

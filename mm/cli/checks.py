@@ -14,6 +14,7 @@ from pathlib import Path
 from mm.cli.broker import broker_command
 from mm.cli.note import running
 from mm.cli.text import bytes_
+from mm.cli.unread_text import unread_text
 from mm.errors import InvalidInput, MMError
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
@@ -44,7 +45,7 @@ def examine() -> list[Check]:
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
     given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), port(settings)]
-    parts = [space(settings), runtime(settings), broker(settings), database(settings)]
+    parts = [space(settings), runtime(settings), broker(settings), database(settings), unread_text(settings)]
     return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
 
