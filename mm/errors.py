@@ -129,6 +129,14 @@ class StorageFull(Unavailable):
     title = "Storage full"
 
 
+class Cancelled(MMError):
+    """The caller no longer wants the answer and said so."""
+
+    slug = "cancelled"
+    status = 499
+    title = "Cancelled"
+
+
 class Gone(MMError):
     """An upload that expired, or whose bytes are no longer there; it has to begin anew."""
 
@@ -192,6 +200,7 @@ ERRORS: dict[str, type[MMError]] = {
         TooMany,
         Unavailable,
         StorageFull,
+        Cancelled,
         Gone,
         UnsupportedVersion,
         WrongContentType,
