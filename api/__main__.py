@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.limits.protocol import limited_protocol
 from mm.errors import Conflict, MMError
 from mm.settings import load_settings
 
@@ -92,6 +93,7 @@ def serve(settings: Settings) -> None:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=limited_protocol(app.state.connections, settings),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -9,9 +9,12 @@ from fastapi import FastAPI
 
 import mm
 from api import openapi, problems
-from api.doors import Doors
 from api.guard import Guard, require_keys
 from api.headers import SecurityHeaders
+from api.limits.connections import Connections
+from api.limits.pace import PacedBodies
+from api.limits.refusals import DelayedRefusals
+from api.limits.resources import Limits
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
@@ -30,14 +33,16 @@ SUMMARY = "Put media in, ask in words, with a picture, a sound or a clip, and ge
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
-    metrics = Metrics()
+    metrics, limits = Metrics(), Limits(settings)
+    connections = Connections(settings)
+    metrics.watch(limits, connections)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             try:
                 require_keys(settings)
-                app.state.doors = Doors(settings)
+                stack.callback(limits.close)
                 app.state.service = stack.enter_context(open_service(settings, metrics))
             except MMError as error:
                 app.state.failure = error  # the server itself only says that the start failed
@@ -53,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.limits, app.state.connections = limits, connections
     for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, health, page):
         app.include_router(routes.router)
     app.mount("/static", page.files)
@@ -60,6 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(TusVersion)
     app.add_middleware(SameOrigin)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(PacedBodies, settings=settings)
+    app.add_middleware(DelayedRefusals)
     app.add_middleware(Observe, metrics=metrics)  # added last, so outermost: refusals are counted and get an id too
     problems.install(app)
     openapi.install(app)

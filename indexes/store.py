@@ -97,6 +97,13 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         catalog=Catalog(database, clock),
         blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
-        partial=PartialUploads(root / "blobs" / "uploads", blobs, locks / "uploads.lock", settings.upload_seconds, clock),
+        partial=PartialUploads(
+            root / "blobs" / "uploads",
+            blobs,
+            locks / "uploads.lock",
+            settings.upload_seconds,
+            settings.upload_empty_seconds,
+            clock,
+        ),
         database=database,
     )

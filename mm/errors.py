@@ -137,6 +137,14 @@ class Cancelled(MMError):
     title = "Cancelled"
 
 
+class RequestTimeout(MMError):
+    """The body of a request stopped, or came more slowly than is waited for; the message names the setting."""
+
+    slug = "request-timeout"
+    status = 408
+    title = "Request timeout"
+
+
 class Gone(MMError):
     """An upload that expired, or whose bytes are no longer there; it has to begin anew."""
 
@@ -198,6 +206,7 @@ ERRORS: dict[str, type[MMError]] = {
         Conflict,
         SpaceMismatch,
         TooMany,
+        RequestTimeout,
         Unavailable,
         StorageFull,
         Cancelled,

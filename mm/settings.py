@@ -63,9 +63,36 @@ class Settings(BaseSettings):
     import_root: Path | None = Field(None, description="Folder below which the server may import files; unset forbids it.")
 
     max_waiting_jobs: int = Field(10_000, gt=0, description="Jobs that wait or run before uploads are refused for a while.")
-    max_searches: int = Field(64, gt=0, description="Questions that are read, wait or are answered at once.")
+    caller_share: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="Largest part of each limit on requests that one key, or one address without a key, may take.",
+    )
+    max_connections: int = Field(1000, gt=0, description="Connections at once; beyond, those that wait for a request are closed.")
+    head_seconds: float = Field(
+        10.0, gt=0, description="Longest time from the start of a connection to the end of a request's head."
+    )
+    body_silence_seconds: float = Field(30.0, gt=0, description="Longest time in which no byte of a request's body comes.")
+    body_bytes_per_second: float = Field(
+        1024.0, gt=0, description="Least average rate of a request's body, after the first `MM_BODY_SILENCE_SECONDS`."
+    )
+    answer_silence_seconds: float = Field(
+        120.0, gt=0, description="Longest time in which a caller reads nothing of an answer that is being sent."
+    )
+    max_searches: int = Field(64, gt=0, description="Questions that wait at once; also questions whose files come in at once.")
     max_uploads: int = Field(64, gt=0, description="Uploads that come in at once.")
+    max_thumbnails: int = Field(2, gt=0, description="Thumbnails that are decoded at once.")
+    thumbnail_seconds: float = Field(
+        20.0, gt=0, description="Longest time that a thumbnail waits for its turn, and that it takes."
+    )
+    max_event_streams: int = Field(256, gt=0, description="Event streams of jobs that are open at once.")
+    max_downloads: int = Field(256, gt=0, description="Stored files that are being sent at once.")
     max_partial_uploads: int = Field(256, gt=0, description="Resumable uploads that may be unfinished at once.")
+    max_partial_uploads_per_key: int = Field(64, gt=0, description="Of these, those of one key, or of one address without a key.")
+    upload_empty_seconds: float = Field(
+        600.0, gt=0, description="Time after which a resumable upload is removed of which no byte has come."
+    )
     upload_seconds: float = Field(
         24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed."
     )
