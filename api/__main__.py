@@ -97,6 +97,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `api.proxies` reads them, and only from proxies that the settings name
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     structlog.get_logger().info("listening", host=address[0], port=address[1])

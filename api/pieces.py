@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from api.bodies import BLOCK_BYTES, declared_length
 from api.uploads import log_accepted
-from mm.errors import Locked, MMError, RequestTimeout, TooLarge
+from mm.errors import Locked, MMError, RequestTimeout, TooLarge, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -136,7 +136,7 @@ async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterato
 def take_in(service: Service, upload: OpenUpload) -> None:
     """Make the file an item, as `POST /v1/media` does; it may be asked for again when the service failed in the middle.
 
-    A refusal of the file ends the upload. Raises what `Library.accept` does.
+    A refusal of the file ends the upload; a key that was revoked does not, another may go on. Raises what `Library.accept` does.
     """
     if upload.info.is_taken:
         return
@@ -145,7 +145,7 @@ def take_in(service: Service, upload: OpenUpload) -> None:
     try:
         done = service.library.accept(upload, info.name, info.length, info.tags)
     except MMError as error:
-        if error.status < 500:
+        if error.status < 500 and not isinstance(error, Unauthorized):
             upload.remove()
         raise
     upload.taken(done.item.id, done.job.id, created=done.created)

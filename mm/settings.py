@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
@@ -24,6 +26,15 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field(
         "", description="Names, with commas, under which an API without keys may be asked; addresses and `localhost` always may."
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses and networks (CIDR), with commas, of reverse proxies whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed; empty believes none.",
+    )
+    session_hours: float = Field(24.0, gt=0, le=24 * 366, description="Hours after which a browser has to sign in again.")
+    wrong_keys_per_minute: int = Field(
+        30, gt=0, description="Wrong keys a minute of one address before they are answered by 429; 20 times as many in total."
     )
     rate_per_minute: int | None = Field(
         None,
@@ -128,6 +139,16 @@ class Settings(BaseSettings):
     refresh_seconds: float = Field(0.5, gt=0, description="How often a searcher looks for new vectors.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        for text in filter(None, map(str.strip, value.split(","))):
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"{text!r} is not an address or a network such as 10.0.0.0/8: {error}") from error
+        return value
+
     @cached_property
     def root(self) -> Path:
         """`home`, absolute, with `~` resolved."""
@@ -140,6 +161,11 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @cached_property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies`, parsed."""
+        return tuple(ipaddress.ip_network(text.strip()) for text in self.trusted_proxies.split(",") if text.strip())
 
     @property
     def needs_key(self) -> bool:

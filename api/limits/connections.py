@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +32,7 @@ class Connections:
         alone = settings.is_local and not settings.needs_key
         self.total = settings.max_connections
         self.share = self.total if alone else max(1, math.floor(self.total * settings.caller_share))
+        self._proxies = settings.proxy_networks
         self.closed = 0
         """Connections that were closed, or refused, for want of room."""
         self._networks: dict[Connection, str] = {}
@@ -83,12 +85,20 @@ class Connections:
                 del self._counts[network]
 
     def _make_room(self, network: str) -> bool:
-        if self._counts[network] >= self.share and not self._close_one(network):
+        if self._counts[network] >= self._most(network) and not self._close_one(network):
             return False
         if self.open < self.total:
             return True
         greediest = max(self._waiting, key=lambda one: self._counts[one], default=None)
         return greediest is not None and self._close_one(greediest)
+
+    def _most(self, network: str) -> int:
+        """A trusted proxy has the connections of all its clients."""
+        try:
+            address = ipaddress.ip_network(network).network_address
+        except ValueError:
+            return self.share
+        return self.total if any(address in proxies for proxies in self._proxies) else self.share
 
     def _close_one(self, network: str) -> bool:
         connection = next(iter(self._waiting.get(network, ())), None)

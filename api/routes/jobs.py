@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api import sse
+from api.callers import current_actor
 from api.limits.resources import LimitsDep, while_sending, while_working
 from api.openapi import JOB_LINKS, responses
 from api.present import event_of, job_of
@@ -51,7 +52,7 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     job = _job(service, job_id)
     if job.state in FINAL_STATES and job.state != "cancelled":
         raise Conflict(f"The job {job_id} is {job.state} already; there is nothing to stop.")
-    service.store.catalog.cancel_job(job_id)
+    service.store.catalog.cancel_job(job_id, current_actor())
     return job_of(_job(service, job_id))
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.bodies import read_json
 from api.browse import Browse
-from api.callers import caller_of
+from api.callers import caller_of, current_actor
 from api.imports import import_folder
 from api.limits.disconnects import until_disconnect
 from api.limits.resources import LimitsDep, while_sending, while_working
@@ -19,6 +19,7 @@ from api.present import item_of
 from api.ranges import serve_file
 from api.service import ServiceDep
 from api.uploads import log_accepted, receive
+from indexes.audit import NewAudit
 from indexes.rows import ItemFilters
 from mm.errors import Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
@@ -80,7 +81,14 @@ async def import_media(request: Request, service: ServiceDep, limits: LimitsDep)
     wanted = await read_json(request, ImportRequest, IMPORT_BYTES)
     await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
     root = service.settings.import_root
-    return await limits.imports.run(caller, import_folder, service.library, root, wanted.folder, list(wanted.tags))
+    done = await limits.imports.run(caller, import_folder, service.library, root, wanted.folder, list(wanted.tags))
+    new = NewAudit(
+        action="import",
+        subject=wanted.folder,
+        detail={"files": len(done.uploads), "refused": len(done.refused)},
+    )
+    await limits.catalog.run(caller, service.store.catalog.record, current_actor(), new)
+    return done
 
 
 @router.get(

@@ -33,7 +33,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @dataclass(frozen=True)
-class Keyed:
+class Flooded:
     """A service and clients that bring a key each."""
 
     running: Running
@@ -57,8 +57,8 @@ class Keyed:
 
 
 @pytest.fixture(scope="session")
-def keyed(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Keyed]:
-    home = with_graphs(tmp_path_factory.mktemp("keyed"), graphs)
+def flooded(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Flooded]:
+    home = with_graphs(tmp_path_factory.mktemp("flooded"), graphs)
     secrets = {
         name: KeyFile(home).add(name, scope)[1] for name, scope in (("honest", "write"), ("hostile", "write"), ("admin", "admin"))
     }
@@ -69,4 +69,4 @@ def keyed(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Ke
             headers = {"Authorization": f"Bearer {secrets[name]}"}
             return stack.enter_context(httpx2.Client(base_url=service.url, timeout=SECONDS, headers=headers))
 
-        yield Keyed(service, client("honest"), client("hostile"), client("admin"))
+        yield Flooded(service, client("honest"), client("hostile"), client("admin"))

@@ -71,6 +71,16 @@ def test_connections_beyond_a_share_displace_the_longest_wait_of_the_same_addres
     assert not mine.closed
 
 
+def test_connections_of_a_trusted_proxy_are_not_counted_as_one_address() -> None:
+    every = Connections(Settings(host="0.0.0.0", max_connections=8, caller_share=0.25, trusted_proxies="10.0.0.0/24, fd00::/16"))
+    lines = [Line() for _ in range(8)]
+    assert all(every.add(line, "10.0.0.2") for line in lines)
+    assert not any(line.closed for line in lines)
+    assert every.add(Line(), "fd00::7")
+    assert every.add(Line(), "192.168.0.1")
+    assert [line.closed for line in lines] == [True] * 2 + [False] * 6
+
+
 def test_connections_beyond_the_total_displace_one_of_the_address_with_most() -> None:
     every = connections(4, 1.0)
     mine, theirs = Line(), [Line() for _ in range(3)]

@@ -16,7 +16,7 @@ from api.limits.resources import CATALOG_PLACES
 from mm.errors import Cancelled
 from tests.api import media
 from tests.api.conftest import assert_problem
-from tests.api.limits.conftest import SECONDS, Keyed, until
+from tests.api.limits.conftest import SECONDS, Flooded, until
 from tests.api.tus import PIECE, Tus
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def test_every_route_that_blocks_a_thread_takes_a_place_first() -> None:
 
 
 @pytest.mark.parametrize("request_head", [UPLOAD, SEARCH, FORM, EMBED, CREATE], ids=["upload", "search", "form", "embed", "tus"])
-def test_bodies_of_one_key_that_stop_keep_no_other_key_out(keyed: Keyed, request_head: str) -> None:
-    limits = keyed.running.limits
-    with keyed.held(request_head, b"x", 80) as held:
-        works_for(keyed.honest, 3000 + len(request_head))
+def test_bodies_of_one_key_that_stop_keep_no_other_key_out(flooded: Flooded, request_head: str) -> None:
+    limits = flooded.running.limits
+    with flooded.held(request_head, b"x", 80) as held:
+        works_for(flooded.honest, 3000 + len(request_head))
         for limiter in (limits.uploads, limits.query_uploads):
-            assert limiter.inside_of(f"key {_key_id(keyed)}") <= limiter.places.share
+            assert limiter.inside_of(f"key {_key_id(flooded)}") <= limiter.places.share
         answers = [connection.recv(4096) for connection in held]
     statuses = {answer.split(b" ")[1] for answer in answers if answer}
     assert statuses <= {b"408", b"429"}, "each is refused, or ended by the limit on silence"
@@ -76,29 +76,29 @@ def test_bodies_of_one_key_that_stop_keep_no_other_key_out(keyed: Keyed, request
     until(lambda: limits.uploads.inside == limits.query_uploads.inside == limits.bodies.inside == 0)
 
 
-def test_body_that_stops_says_which_setting(keyed: Keyed) -> None:
-    with keyed.held(SEARCH, b"{") as (connection,):
+def test_body_that_stops_says_which_setting(flooded: Flooded) -> None:
+    with flooded.held(SEARCH, b"{") as (connection,):
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert b"HTTP/1.1 408" in answer
     assert b"/problems/request-timeout" in answer
     assert b"MM_BODY_SILENCE_SECONDS" in answer
 
 
-def test_piece_that_stops_keeps_what_came(keyed: Keyed) -> None:
-    tus = Tus(keyed.hostile)
+def test_piece_that_stops_keeps_what_came(flooded: Flooded) -> None:
+    tus = Tus(flooded.hostile)
     where = tus.created(1000)
     head = f"PATCH {where} HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nContent-Length: 1000"
-    with keyed.held(head, b"x" * 100) as (connection,):
+    with flooded.held(head, b"x" * 100) as (connection,):
         assert b"HTTP/1.1 408" in connection.recv(4096)
     assert tus.offset(where) == 100
     assert tus.delete(where).status_code == 204
 
 
 @pytest.fixture
-def slow_film(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
+def slow_film(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
     """A film whose thumbnails take until they are cancelled, and the events of those that are being made."""
-    film = uploaded(keyed.honest, media.video(1.0, seed=77), "slow.mp4")
-    reader = keyed.running.service.thumbnails._reader
+    film = uploaded(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
+    reader = flooded.running.service.thumbnails._reader
     decode, running = type(reader).thumbnail, list[threading.Event]()
 
     def thumbnail(path: Path, name: str, time: float, *, cancelled: threading.Event, **rest: object) -> RGB:
@@ -113,14 +113,14 @@ def slow_film(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[
 
 
 def test_thumbnails_of_one_key_keep_no_other_key_out_and_end_with_their_connections(
-    keyed: Keyed, slow_film: tuple[str, list[threading.Event]]
+    flooded: Flooded, slow_film: tuple[str, list[threading.Event]]
 ) -> None:
     film, running = slow_film
-    limiter = keyed.running.limits.thumbnails
-    mine = f"key {_key_id(keyed)}"
-    with keyed.held(f"GET /v1/media/{film}/thumbnail?t=0.5 HTTP/1.1", count=60) as held:
+    limiter = flooded.running.limits.thumbnails
+    mine = f"key {_key_id(flooded)}"
+    with flooded.held(f"GET /v1/media/{film}/thumbnail?t=0.5 HTTP/1.1", count=60) as held:
         until(lambda: limiter.inside_of(mine) == 1 and limiter.waiting == limiter.queue.share and limiter.refused.total() >= 1)
-        works_for(keyed.honest, 4000)
+        works_for(flooded.honest, 4000)
         assert limiter.inside_of(mine) == len(running) == 1
         assert limiter.waiting == limiter.queue.share
         refused = held[-1].recv(4096)
@@ -130,31 +130,31 @@ def test_thumbnails_of_one_key_keep_no_other_key_out_and_end_with_their_connecti
     assert all(event.is_set() for event in running)
 
 
-def test_event_streams_have_a_share_and_end_with_their_connections(keyed: Keyed) -> None:
-    answer = keyed.honest.post("/v1/media", params={"name": "followed.png"}, content=media.picture(4500))
+def test_event_streams_have_a_share_and_end_with_their_connections(flooded: Flooded) -> None:
+    answer = flooded.honest.post("/v1/media", params={"name": "followed.png"}, content=media.picture(4500))
     events = f"/v1/jobs/{answer.json()['job']['id']}/events"
-    limiter = keyed.running.limits.event_streams
-    with keyed.held(f"GET {events} HTTP/1.1", count=limiter.places.share) as held:
+    limiter = flooded.running.limits.event_streams
+    with flooded.held(f"GET {events} HTTP/1.1", count=limiter.places.share) as held:
         until(lambda: limiter.inside == limiter.places.share)
         assert all(b"200 OK" in connection.recv(4096) for connection in held)
-        assert_problem(keyed.hostile.get(events), 429, "too-many")
-        with keyed.honest.stream("GET", events) as stream:
+        assert_problem(flooded.hostile.get(events), 429, "too-many")
+        with flooded.honest.stream("GET", events) as stream:
             assert stream.status_code == 200
-        works_for(keyed.honest, 4501)
+        works_for(flooded.honest, 4501)
     until(lambda: limiter.inside == 0)
 
 
-def test_downloads_that_are_not_read_have_a_share_and_end_with_their_connections(keyed: Keyed) -> None:
-    item = uploaded(keyed.honest, media.sound(100.0), "long.wav")
-    limiter = keyed.running.limits.downloads
-    with keyed.held(f"GET /v1/media/{item}/content HTTP/1.1", count=limiter.places.share + 6):
+def test_downloads_that_are_not_read_have_a_share_and_end_with_their_connections(flooded: Flooded) -> None:
+    item = uploaded(flooded.honest, media.sound(100.0), "long.wav")
+    limiter = flooded.running.limits.downloads
+    with flooded.held(f"GET /v1/media/{item}/content HTTP/1.1", count=limiter.places.share + 6):
         until(lambda: limiter.inside == limiter.places.share and limiter.refused.total() >= 6)
-        works_for(keyed.honest, 4600)
+        works_for(flooded.honest, 4600)
     until(lambda: limiter.inside == 0)
 
 
-def test_empty_uploads_of_one_key_keep_no_other_key_out(keyed: Keyed) -> None:
-    hostile, honest = Tus(keyed.hostile), Tus(keyed.honest)
+def test_empty_uploads_of_one_key_keep_no_other_key_out(flooded: Flooded) -> None:
+    hostile, honest = Tus(flooded.hostile), Tus(flooded.honest)
     begun = [hostile.created(10) for _ in range(4)]
     refused = hostile.create(10)
     assert "MM_MAX_PARTIAL_UPLOADS_PER_KEY" in assert_problem(refused, 429, "too-many")["detail"]
@@ -165,8 +165,8 @@ def test_empty_uploads_of_one_key_keep_no_other_key_out(keyed: Keyed) -> None:
     assert honest.delete(where).status_code == 204
 
 
-def test_upload_is_its_keys_own_and_an_admins(keyed: Keyed) -> None:
-    mine, other, admin = Tus(keyed.honest), Tus(keyed.hostile), Tus(keyed.admin)
+def test_upload_is_its_keys_own_and_an_admins(flooded: Flooded) -> None:
+    mine, other, admin = Tus(flooded.honest), Tus(flooded.hostile), Tus(flooded.admin)
     where = mine.created(10)
     assert other.head(where).status_code == 404
     assert_problem(other.patch(where, 0, b"ab"), 404, "not-found")
@@ -176,15 +176,15 @@ def test_upload_is_its_keys_own_and_an_admins(keyed: Keyed) -> None:
     assert admin.delete(where).status_code == 204
 
 
-def test_metrics_show_what_is_used_and_refused(keyed: Keyed) -> None:
-    with keyed.held(UPLOAD, b"x", 1):
-        until(lambda: keyed.running.limits.uploads.inside == 1)
-        text = keyed.admin.get("/metrics").text
+def test_metrics_show_what_is_used_and_refused(flooded: Flooded) -> None:
+    with flooded.held(UPLOAD, b"x", 1):
+        until(lambda: flooded.running.limits.uploads.inside == 1)
+        text = flooded.admin.get("/metrics").text
     assert 'mm_limit_used{resource="uploads"} 1.0' in text
     assert 'mm_limit_places{resource="uploads"} 64.0' in text
     assert 'mm_limit_refused_total{reason="caller",resource="event_streams"}' in text
     assert 'mm_limit_used{resource="connections"}' in text
 
 
-def _key_id(keyed: Keyed) -> str:
-    return str(keyed.hostile.headers["authorization"]).removeprefix("Bearer ").split("_")[1]
+def _key_id(flooded: Flooded) -> str:
+    return str(flooded.hostile.headers["authorization"]).removeprefix("Bearer ").split("_")[1]
