@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
+from indexes.audit import LOCAL, Actor, AuditDetail, add_audit
+from indexes.pages import before, parse_before
 from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
 from indexes.tables import Chunk, Evidence, Item, Job, Segment, Tag
 from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, move_job
@@ -23,27 +25,33 @@ ITEM_ID = re.compile(r"[0-9a-f]{32}")
 ID_DIGITS = 32
 MAX_TAGS = 1000
 """Most tags a filter may name; databases limit the length of a statement."""
-_CURSOR = re.compile(r"before-([1-9][0-9]{0,17})")
 
 
 class ItemRows(Rows):
-    def add_item(self, new: NewItem) -> tuple[ItemRow, JobRow, bool]:
+    def add_item(self, new: NewItem, by: Actor = LOCAL) -> tuple[ItemRow, JobRow, bool]:
         """The item of these bytes, its latest job, and whether it is new.
 
         Bytes that are an item already only bring their tags along; if that item failed or was cancelled, it gets a new job.
+        What changed is recorded for `by` in the audit log.
         """
         with self._database.write() as session:
             item = self._lock_item(session, new.sha256)
             created = False
             if item is None:
                 item, created = self._insert_item(session, new)
-            _add_tags(session, item.pk, new.tags)
+            added_tags = _add_tags(session, item.pk, new.tags)
+            retried = False
             job = session.scalar(
                 select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1)
             )
             if job is None or item.status not in {"processing", "ready"}:
                 item.status, item.error = "processing", None
                 job = insert_job(session, item, self._now(), request_id=new.request_id)
+                retried = not created
+            detail: AuditDetail = {"name": new.name, "job": job.id, "tags": added_tags}
+            for action, happened in (("item.add", created), ("item.retry", retried), ("item.tag", added_tags and not created)):
+                if happened:
+                    add_audit(session, self._now(), by, action, item.id, detail)
             session.flush()
             return item_rows(session, [item])[0], job_row(job), created
 
@@ -68,10 +76,7 @@ class ItemRows(Rows):
         """
         query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
         if cursor is not None:
-            found = _CURSOR.fullmatch(cursor)
-            if found is None:
-                raise InvalidInput("The cursor was not given by a page of this list.")
-            query = query.where(Item.pk < int(found[1]))
+            query = query.where(Item.pk < parse_before(cursor))
         if filters.kinds:
             query = query.where(Item.kind.in_(filters.kinds))
         if filters.status is not None:
@@ -81,10 +86,11 @@ class ItemRows(Rows):
         with self._database.read() as session:
             items = session.scalars(query).all()
             rows = item_rows(session, items[:limit])
-            return rows, f"before-{items[limit - 1].pk}" if len(items) > limit else None
+            return rows, before(items[limit - 1].pk) if len(items) > limit else None
 
-    def delete_item(self, item_id: str) -> bool:
-        """Remove an item with its moments and end its job; readers are told. False if there is none.
+    def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
+        """Remove an item with its moments and end its job; readers are told, and the audit log says who did it. False if there is
+        none.
 
         Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are swept when no other item has them.
         """
@@ -99,6 +105,8 @@ class ItemRows(Rows):
             session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
             bury(session, item.pk)
             session.execute(delete(Item).where(Item.pk == item.pk))
+            detail: AuditDetail = {"name": item.name, "sha256": item.sha256, "size": item.size, "status": item.status}
+            add_audit(session, self._now(), by, "item.delete", item.id, detail)
             return True
 
     def counts(self) -> Counts:
@@ -192,6 +200,9 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     ]
 
 
-def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> None:
+def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> list[str]:
+    """The tags that the item did not have."""
     known = set(session.scalars(select(Tag.tag).where(Tag.item_pk == item_pk)))
-    session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in sorted(set(tags) - known)])
+    added = sorted(set(tags) - known)
+    session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in added])
+    return added

@@ -143,7 +143,7 @@ def _send_all(do: str, opened: Opened, arguments: dict[str, object], answer: Ans
     match do:
         case "probe":
             answer.send({"what": "info", **asdict(opened.probe())})
-        case "image" | "frame_at":
+        case "image" | "frame_at" | "thumbnail":
             picture = getattr(opened, do)(**arguments)
             answer.send({"what": "picture", "shape": picture.shape}, picture.data.cast("B"))
         case "keyframes":

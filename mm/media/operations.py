@@ -12,6 +12,7 @@ from mm.errors import MediaError
 from mm.media import sound
 from mm.media.av_file import AvFile, seconds
 from mm.media.choose import open_decoder
+from mm.media.key_frame import key_picture
 from mm.media.passing import lateness
 from mm.media.probe import Facts, find_facts
 from mm.media.sampling import sample
@@ -81,6 +82,12 @@ class Opened:
                 chosen = frame
             assert chosen is not None
             return chosen.rgb(longest)
+
+    def thumbnail(self, time: float, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return self.image(longest)
+        with self._film() as media:
+            return key_picture(media, self.facts.origin, time, longest)
 
     def keyframes(self) -> list[float]:
         if self.facts.info.kind == "image":

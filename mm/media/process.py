@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import mm
 from mm.errors import ERRORS, MediaError, MMError, Unavailable
 from mm.media import wire
+from mm.media.deadline import NO_DEADLINE, Deadline
 from mm.media.sandbox import Held, Sandbox
 
 if TYPE_CHECKING:
@@ -80,10 +82,12 @@ class DecodingChild:
         """It has done its share and is to be replaced: what a decoder leaks goes with it."""
         return self.requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
 
-    def ask(self, do: str, file: int, name: str, arguments: Head) -> Generator[tuple[Head, bytearray], None, None]:
+    def ask(
+        self, do: str, file: int, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
+    ) -> Generator[tuple[Head, bytearray], None, None]:
         """Messages that answer a request about an open file. Raises the error that the child names, or `MediaError` when it dies.
 
-        The file may be closed when the first message is there.
+        The file may be closed when the first message is there. Past the `deadline` the child is in mid-answer and must be killed.
         """
         self.requests += 1
         self.idle = False
@@ -93,7 +97,7 @@ class DecodingChild:
             self._send(file, request)
             while True:
                 asked = time.monotonic()
-                head, body = self._receive(min(self._limits.silent_seconds, seconds), left)
+                head, body = self._receive(min(self._limits.silent_seconds, seconds), left, name, deadline)
                 seconds -= time.monotonic() - asked  # what the consumer takes in between does not count
                 left -= len(body)
                 match head.get("what"):
@@ -135,16 +139,23 @@ class DecodingChild:
         except OSError as error:
             raise self._death() from error
 
-    def _receive(self, seconds: float, max_body: int) -> tuple[Head, bytearray]:
-        deadline = time.monotonic() + seconds
+    def _receive(self, seconds: float, max_body: int, name: str = "", deadline: Deadline = NO_DEADLINE) -> tuple[Head, bytearray]:
+        end = time.monotonic() + seconds
+
+        def wait() -> None:
+            while True:
+                deadline.check(name)
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise ChildDied("timeout", f"decoding it gave no sign of life for {seconds:g} s")
+                if self._poll.poll(math.ceil(deadline.wait(left) * 1000)):
+                    return
 
         def read(count: int) -> bytearray:
             data = bytearray(count)
             view, done = memoryview(data), 0
             while done < count:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._poll.poll(left * 1000):
-                    raise ChildDied("timeout", f"decoding it gave no sign of life for {seconds:g} s")
+                wait()
                 got = os.readv(self._out, [view[done:]])
                 if got == 0:
                     raise self._death()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from math import isfinite
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
+from mm.media.deadline import NO_DEADLINE, Deadline
 from mm.media.process import ChildDied, DecodingChild
 from mm.media.sandbox import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
@@ -90,7 +92,7 @@ class MediaReader:
     def held(self) -> Held:
         """What its children are held by, told by the first one that was started. Raises `Unavailable` when none starts."""
         if self._held is None:
-            self._give_back(self._take())
+            self._give_back(self._take("", NO_DEADLINE))
         assert self._held is not None
         return self._held
 
@@ -106,9 +108,25 @@ class MediaReader:
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
         """What a video shows at `time` seconds; before the first frame that one, after the last the last."""
-        if not abs(time) <= LATEST:
-            raise InvalidInput(f"A time of {time} s is on no clock.")
-        return self._picture("frame_at", path, name, {"time": time, "longest": _checked_longest(longest)})
+        return self._picture("frame_at", path, name, {"time": _checked_time(time), "longest": _checked_longest(longest)})
+
+    def thumbnail(
+        self,
+        path: Path,
+        name: str,
+        time: float,
+        *,
+        longest: int | None,
+        deadline_seconds: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> RGB:
+        """The nearest key frame at or before `time` seconds, or the first frame that can be decoded, upright; costs one frame.
+
+        Ends soon after `deadline_seconds` with `MediaError` (`timeout`) and soon after `cancelled` is set with `Cancelled`: the
+        child is killed, and a request that waits for a child no longer waits.
+        """
+        arguments: Head = {"time": _checked_time(time), "longest": _checked_longest(longest)}
+        return self._picture("thumbnail", path, name, arguments, Deadline(deadline_seconds, cancelled))
 
     def keyframes(self, path: Path, name: str) -> list[float]:
         """Times of the frames that decoding can start at, ascending; found without decoding."""
@@ -156,36 +174,40 @@ class MediaReader:
                     frame = Frame(time, _shaped(head, body), bool(head["cut"]), cut_time)
                 yield frame
 
-    def _picture(self, do: str, path: Path, name: str, arguments: Head) -> RGB:
-        head, body = self._answer(do, path, name, arguments)
+    def _picture(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE) -> RGB:
+        head, body = self._answer(do, path, name, arguments, deadline)
         with _sense(name):
             return _shaped(head, body)
 
-    def _answer(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
+    def _answer(
+        self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
+    ) -> tuple[Head, bytearray]:
         """The answer to a request that has just one; asked for again where the child was killed from outside.
 
         A system that is short of memory kills whom it likes, and a good file is not refused for that.
         """
         try:
-            return self._answer_once(do, path, name, arguments)
+            return self._answer_once(do, path, name, arguments, deadline)
         except MediaError as error:
             if not (isinstance(error.__cause__, ChildDied) and error.__cause__.killed):
                 raise
-            return self._answer_once(do, path, name, arguments)
+            return self._answer_once(do, path, name, arguments, deadline)
 
-    def _answer_once(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
-        with self._answers(do, path, name, arguments) as answers, _sense(name):
+    def _answer_once(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline) -> tuple[Head, bytearray]:
+        with self._answers(do, path, name, arguments, deadline) as answers, _sense(name):
             (answer,) = answers
             return answer
 
     @contextmanager
-    def _answers(self, do: str, path: Path, name: str, arguments: Head) -> Iterator[Iterator[tuple[Head, bytearray]]]:
+    def _answers(
+        self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
+    ) -> Iterator[Iterator[tuple[Head, bytearray]]]:
         """Answers of a child that is ours for as long as the block lasts; one that is left in mid-answer is ended."""
         file = _open(path, name)
         try:
-            child = self._take()
+            child = self._take(name, deadline)
             try:
-                with closing(child.ask(do, file, name, arguments)) as answers:
+                with closing(child.ask(do, file, name, arguments, deadline)) as answers:
                     yield answers
             except MediaError as error:
                 if self._closed:
@@ -196,9 +218,8 @@ class MediaReader:
         finally:
             os.close(file)
 
-    def _take(self) -> DecodingChild:
-        if not self._slots.acquire(timeout=self._limits.silent_seconds):
-            raise Unavailable(f"All {MAX_CHILDREN} decoding children stay busy: try again later.")
+    def _take(self, name: str, deadline: Deadline) -> DecodingChild:
+        self._wait_for_slot(name, deadline)
         try:
             with self._lock:
                 if self._closed:
@@ -216,6 +237,16 @@ class MediaReader:
         except BaseException:
             self._slots.release()
             raise
+
+    def _wait_for_slot(self, name: str, deadline: Deadline) -> None:
+        end = time.monotonic() + self._limits.silent_seconds
+        while True:
+            deadline.check(name)
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Unavailable(f"All {MAX_CHILDREN} decoding children stay busy: try again later.")
+            if self._slots.acquire(timeout=deadline.wait(left)):
+                return
 
     def _give_back(self, child: DecodingChild) -> None:
         with self._lock:
@@ -262,6 +293,12 @@ def _open(path: Path, name: str) -> int:
 def _check_span(span: Span) -> None:
     if not 0 <= span.start <= span.end <= LATEST:
         raise InvalidInput(f"{span.start} s to {span.end} s is no stretch of time.")
+
+
+def _checked_time(time: float) -> float:
+    if not abs(time) <= LATEST:
+        raise InvalidInput(f"A time of {time} s is on no clock.")
+    return time
 
 
 def _checked_longest(longest: int | None) -> int | None:
