@@ -89,11 +89,10 @@ class Guard:
             set_caller(request.scope, caller)
             if is_wrong and scope is not None:
                 await self._refuse(request, caller)
-        if scope is None:
-            return caller
-        if self._rates is not None:
+        signs_in = path == SIGN_IN and request.method == "POST"
+        if self._rates is not None and (scope is not None or signs_in):
             self._rates.take(str(caller))
-        if self._access is not None:
+        if self._access is not None and scope is not None:
             _authorize(caller, scope)
         return caller
 

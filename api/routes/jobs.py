@@ -61,7 +61,11 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     summary="Progress of a job, live",
     response_class=StreamingResponse,
     responses={
-        200: {"description": "Server-sent events named `job`, each a `JobEvent`", "content": {sse.MEDIA_TYPE: {}}},
+        200: {
+            "description": "Server-sent events named `job`, each a `JobEvent`; one named `unauthorized`, a `Problem`, ends the "
+            "stream of a key that is revoked meanwhile",
+            "content": {sse.MEDIA_TYPE: {}},
+        },
         204: {"description": "The job is over and every event was seen"},
         **responses(NotFound),
     },
