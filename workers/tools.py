@@ -19,6 +19,7 @@ from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.reading import ReadingTime
 from workers.hearing import Hearing
+from workers.layers import LayerReporter
 from workers.ring import Bell
 from workers.spaces import Spaces
 from workers.stop import StopFlag
@@ -84,6 +85,9 @@ class Toolbox:
                 with ExitStack() as stack:
                     tools = self._open(stack)
                     self.hearing.begin()
+                    stack.enter_context(
+                        LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
+                    )
                     stack.enter_context(Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf))
                     self._stack = stack.pop_all()
                 self._tools = tools
