@@ -8,6 +8,7 @@ from indexes.browse import BrowseRows
 from indexes.chunks import ChunkRows
 from indexes.items import ItemRows
 from indexes.jobs import JobRows
+from indexes.layers import LayerRows
 from indexes.moments import MomentRows
 from indexes.moves import MoveRows
 from indexes.sessions import SessionRows
@@ -16,7 +17,18 @@ from indexes.unread import UnreadTextRows
 
 
 class Catalog(
-    ItemRows, JobRows, ChunkRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows, UnreadTextRows, AuditRows, SessionRows
+    ItemRows,
+    JobRows,
+    ChunkRows,
+    MomentRows,
+    MoveRows,
+    BeatRows,
+    BrowseRows,
+    TallyRows,
+    UnreadTextRows,
+    AuditRows,
+    SessionRows,
+    LayerRows,
 ):
     """Every method is one transaction: all of it is seen, or nothing.
 

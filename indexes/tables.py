@@ -247,6 +247,15 @@ class Worker(Table):
     beat_at: Mapped[float] = mapped_column(Double, index=True)
 
 
+class WorkerLayers(Table):
+    """The layers of the sandbox that hold in a worker, as JSON: `mm.media.layers.LayerReport`."""
+
+    __tablename__ = "worker_layers"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    report: Mapped[str]
+    reported_at: Mapped[float] = mapped_column(Double)
+
+
 class Tally(Table):
     """Values of one name that fell into one bucket; see `indexes.tallies`."""
 

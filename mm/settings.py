@@ -111,7 +111,11 @@ class Settings(BaseSettings):
     sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
     sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
     sandbox_request_seconds: float = Field(3600.0, gt=0, description="Longest time that one decoding request is waited for.")
-    sandbox_requests: int = Field(200, gt=0, description="Requests after which the decoding child is replaced.")
+    sandbox_requests: int = Field(
+        200,
+        gt=0,
+        description="Requests that a decoding child answers, and children that a fork server forks, before it is replaced.",
+    )
     sandbox_minimum: Literal["limits", "one", "both"] = Field(
         "one", description="What nothing is decoded without: the limits alone, also `one` of seccomp and Landlock, or `both`."
     )

@@ -21,6 +21,7 @@ from mm.settings import Settings
 from mm.spaces.reading import ReadingTime
 from workers import read_text
 from workers.hearing import Hearing
+from workers.layers import LayerReporter
 from workers.ring import Bell
 from workers.spaces import Spaces
 from workers.stop import StopFlag
@@ -86,6 +87,9 @@ class Toolbox:
                 with ExitStack() as stack:
                     tools = self._open(stack)
                     self.hearing.begin()
+                    stack.enter_context(
+                        LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
+                    )
                     text_waits = partial(read_text.text_waits, tools)
                     sweeper = Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf, text_waits=text_waits)
                     stack.enter_context(sweeper)

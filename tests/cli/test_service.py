@@ -16,7 +16,7 @@ import pytest
 import mm
 from mm.cli.note import running
 from tests.api import media
-from tests.cli.conftest import Served, environment, mm_command, serving
+from tests.cli.conftest import Served, Shell, environment, mm_command, serving
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -35,6 +35,19 @@ def family(pid: int) -> list[int]:
 def running_broker(pid: int) -> psutil.Process | None:
     """The broker among the descendants of a process, once it runs."""
     return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
+
+
+def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(served: Served, shell: Shell) -> None:
+    def worker_sandbox() -> dict[str, object] | None:
+        checks = json.loads(shell("doctor", "--json").stdout)["checks"]
+        return next((check for check in checks if check["name"] == "worker sandbox"), None)
+
+    end = time.monotonic() + 120.0
+    while (found := worker_sandbox()) is None:  # a worker counts from its first sign of work on
+        assert time.monotonic() < end, "no worker reports its layers"
+        time.sleep(0.5)
+    assert found["ok"]
+    assert str(found["detail"]).startswith("1 worker decodes behind limits, no new privileges")
 
 
 @pytest.fixture
