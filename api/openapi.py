@@ -132,7 +132,7 @@ def links(parameter: str, expression: str, *operations: str) -> JSON:
     return {f"{name}_of_{parameter}": {"operationId": name, "parameters": {parameter: expression}} for name in operations}
 
 
-OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "delete_media")
+OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "retry_media", "delete_media")
 OF_JOB = ("get_job", "job_events", "cancel_job")
 OF_UPLOAD = ("head_upload", "send_piece", "end_upload")
 UPLOAD_LINKS: JSON = {

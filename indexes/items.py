@@ -37,14 +37,24 @@ class ItemRows(Rows):
             if item is None:
                 item, created = self._insert_item(session, new)
             _add_tags(session, item.pk, new.tags)
-            job = session.scalar(
-                select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1)
-            )
-            if job is None or item.status not in {"processing", "ready"}:
-                item.status, item.error = "processing", None
-                job = insert_job(session, item, self._now(), request_id=new.request_id)
+            job = self._job_of(session, item, new.request_id)
             session.flush()
             return item_rows(session, [item])[0], job_row(job), created
+
+    def retry_item(self, item_id: str, request_id: str | None) -> tuple[ItemRow, JobRow] | None:
+        """The item and its latest job; a new job if the item failed, is quarantined or was cancelled.
+
+        None if there is no such item.
+        """
+        if not ITEM_ID.fullmatch(item_id):
+            return None
+        with self._database.write() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
+            if item is None:
+                return None
+            job = self._job_of(session, item, request_id)
+            session.flush()
+            return item_rows(session, [item])[0], job_row(job)
 
     def get_item(self, item_id: str) -> ItemRow | None:
         """The item, or None."""
@@ -122,6 +132,14 @@ class ItemRows(Rows):
         """Those that are no item."""
         with self._database.read() as session:
             return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
+
+    def _job_of(self, session: Session, item: Item, request_id: str | None) -> Job:
+        """The latest job of a locked item; a new one where there is none or the item is neither processing nor ready."""
+        job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
+        if job is None or item.status not in {"processing", "ready"}:
+            item.status, item.error = "processing", None
+            job = insert_job(session, item, self._now(), request_id=request_id)
+        return job
 
     def _lock_item(self, session: Session, sha256: str) -> Item | None:
         return session.scalar(select(Item).where(Item.sha256 == sha256).with_for_update())
