@@ -15,7 +15,7 @@ from api.headers import SecurityHeaders
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
-from api.routes import embeddings, health, jobs, media, models, page, search, segments, space, tags, uploads
+from api.routes import docs, embeddings, health, jobs, media, models, page, search, segments, space, tags, uploads
 from api.service import open_service
 from api.tus import TusVersion
 from mm.errors import MMError
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, health, page):
+    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, health, page, docs):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.add_middleware(Guard, settings=settings)

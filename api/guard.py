@@ -12,6 +12,7 @@ from api import signin
 from api.origin import SAFE_METHODS
 from api.problems import of_error
 from api.rates import Rates, network_of
+from api.routes import docs
 from mm.errors import Forbidden, MMError, Unauthorized
 from mm.keys import KeyFile
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mm.keys import Scope as KeyScope
     from mm.settings import Settings
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", signin.PATH})
+OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", signin.PATH}) | docs.PATHS
 OPEN_BELOW = "/static/"
 QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because they bring a body
 ADMIN_BELOW = "/v1/media/import"  # reads folders of the server

@@ -23,6 +23,7 @@ JSON = dict[str, object]
 REF = "#/components/schemas/{model}"
 BODIES = (SearchRequest, EmbeddingRequest, ImportRequest, Problem)  # shapes that no route's signature names
 BINARY: JSON = {"type": "string", "format": "binary"}
+WORDS: JSON = {"type": "array", "items": {"type": "string"}, "maxItems": 8}
 
 
 def responses(*errors: type[MMError]) -> dict[int | str, JSON]:
@@ -61,6 +62,13 @@ def search_body(**examples: JSON) -> JSON:
         "floor": {"type": "number"},
         "filters": {"type": "string", "description": "JSON of `Filters`."},
         "like": {"type": "string", "description": "JSON of `Like`."},
+        "also": {
+            **WORDS,
+            "description": "More words, each of which a moment must fit as well; the field may come several times.",
+        },
+        "without": {**WORDS, "description": "Words for what must be neither seen nor said; the field may come several times."},
+        "weights": {"type": "string", "description": "JSON of `Weights`."},
+        "fold": {"type": "boolean", "default": True},
         "picture": BINARY,
         "sound": BINARY,
         "clip": BINARY,
