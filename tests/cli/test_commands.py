@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from indexes.rows import NewItem
-from mm.schemas import EmbeddingResponse, JobState, SearchResponse
+from mm.schemas import EmbeddingResponse, SearchResponse
 from mm.settings import Settings
 from tests.api import media
 from tests.cli.conftest import Served, Shell, mm_command
+from tests.stopped import stopped_item
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -119,25 +119,10 @@ def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
     assert "in the library already" in again.stderr
 
 
-def stopped_item(home: Path, seed: int, state: JobState) -> str:
-    """The id of a picture in the library whose job has ended in that state."""
-    data = media.picture(seed)
-    store = open_store(Settings(home=home))
-    with store.blobs.writer() as writer:
-        writer.write(data)
-        sha256, size = writer.commit()
-    new = NewItem(
-        sha256=sha256, name=f"{state}.png", kind="image", content_type="image/png", size=size, duration=0.0, width=64,
-        height=48, fps=0.0, has_audio=False,
-    )  # fmt: skip
-    item, job, _ = store.catalog.add_item(new)
-    store.catalog.update_job(job.id, state=state, error="the worker was lost")
-    return item.id
-
-
 def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell: Shell) -> None:
-    failed, quarantined = stopped_item(served.home, 21, "failed"), stopped_item(served.home, 22, "quarantined")
-    cancelled = stopped_item(served.home, 23, "cancelled")
+    store = open_store(Settings(home=served.home))
+    failed, quarantined = stopped_item(store, 21, "failed"), stopped_item(store, 22, "quarantined")
+    cancelled = stopped_item(store, 23, "cancelled", None)
     done = shell("retry", failed, "0" * 32)
     assert done.exit_code == 1
     assert done.stdout.split()[:3] == ["ready", failed, "failed.png"]
