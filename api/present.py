@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mm.schemas import Evidence, Hit, Item, Job, JobEvent, Moment
+from mm.schemas import Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,10 +48,13 @@ def event_of(row: JobEventRow) -> JobEvent:
     return JobEvent(id=row.id, job_id=row.job_id, state=row.state, progress=row.progress, stage=row.stage, error=row.error)
 
 
-def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None]) -> Hit | None:
-    """A hit with the items that it names; None when all of these are gone."""
+def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
+    """A hit with the items that it names; None when all of these are gone. From the score `likely` on it is likely."""
     moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
-    return Hit(**dict(moments[0]), duplicates=len(moments) - 1, alike=moments[1:]) if moments else None
+    if not moments:
+        return None
+    band: Band = "likely" if hit.score >= likely else "possible"
+    return Hit(**dict(moments[0]), band=band, duplicates=len(moments) - 1, alike=moments[1:])
 
 
 def _moment(hit: SearchHit, item: ItemRow) -> Moment:

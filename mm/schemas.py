@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["image", "video", "audio"]
 ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
+Band = Literal["likely", "possible"]
+"""How sure an answer is: at or above the calibrated floor of the space, or ranked on below it."""
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
@@ -159,6 +161,9 @@ class Moment(Model):
 class Hit(Moment):
     """One answer, and the moments of other items that show the same."""
 
+    band: Band = Field(
+        description="`likely` at or above the calibrated floor of the space, `possible` below it. Likely hits come first."
+    )
     duplicates: int = Field(0, ge=0, description="How many near-duplicates were folded into this hit.")
     alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
 
@@ -199,18 +204,21 @@ class SearchRequest(Model):
     without: list[str] = Field([], max_length=8, description="Words for what must be neither seen nor said in a moment.")
     weights: Weights = Weights()
     like: Like | None = Field(None, description="More like this moment; the moment itself is left out of the answer.")
-    k: int = Field(10, description="Most hits to return.")
+    k: int = Field(10, description="Most hits to return, likely and possible together.")
     filters: Filters = Filters()
-    floor: float | None = Field(None, ge=0, le=1, description="Least score of a hit; unset uses the space's own.")
+    floor: float | None = Field(
+        None, ge=0, le=1, description="Least score of a hit; unset uses the space's own bound of possible hits."
+    )
     fold: bool = Field(True, description="Whether moments of other items that show the same are folded into one hit.")
 
 
 class SearchResponse(Model):
-    """The answer. No hits means that nothing in the library matches."""
+    """The answer, best hit first. No hits means that nothing in the library matches."""
 
     hits: list[Hit]
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
-    floor: float
+    floor: float = Field(description="Least score that a hit of this answer may have.")
+    likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated floor of the space.")
     heard: str | None = Field(None, description="The words heard in a sound or clip that was asked with.")
     notes: list[str] = Field(default=[], description="What the answer could not take into account.")
     seconds: float

@@ -216,9 +216,10 @@ def search(
     """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once; the best `k` moments.
 
     `also` are more words that a moment must fit, `without` words for what must be neither seen nor said in it, and `weights` say
-    how much each part counts. No hits means that nothing matches. `floor` replaces the space's own least score. Moments of other
-    items that show the same are in a hit's `alike`; without `fold` they are hits of their own. Raises `InvalidInput`, `NotFound`
-    for a moment, `UnsupportedMedia`, `MediaError`, `TooLarge`.
+    how much each part counts. Hits of the band `possible` follow the likely ones; no hits means that nothing matches. `floor`
+    replaces the space's own bound of possible hits. Moments of other items that show the same are in a hit's `alike`; without
+    `fold` they are hits of their own. Raises `InvalidInput`, `NotFound` for a moment, `UnsupportedMedia`, `MediaError`,
+    `TooLarge`.
     """
     files = {"picture": picture, "sound": sound, "clip": clip}
     parts = [_part(field, source) for field, source in files.items() if source is not None]

@@ -96,6 +96,26 @@ def test_nothing_matches_is_an_answer(api: Running, library: dict[str, str]) -> 
     assert answer["floor"] == 1.0
 
 
+def test_hits_below_the_calibrated_floor_follow_the_likely_ones_as_possible(api: Running, library: dict[str, str]) -> None:
+    calibration = api.service.space.calibration
+    assert calibration.possible is not None
+    for text in ("apple", "a recipe for apple cake", "coloured blocks", "integral of x squared"):
+        everything: Any = ask(api, text=text, floor=0, k=100)
+        answer: Any = ask(api, text=text, k=100)
+        assert (answer["floor"], answer["likely_floor"]) == (calibration.possible, calibration.floor)
+        assert (everything["floor"], everything["likely_floor"]) == (0, calibration.floor)
+        for hit in (*everything["hits"], *answer["hits"]):
+            assert hit["band"] == ("likely" if hit["score"] >= calibration.floor else "possible")
+        expected = [hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible]
+        assert [hit["score"] for hit in answer["hits"]] == expected
+
+
+def test_one_word_finds_a_less_likely_moment(api: Running, library: dict[str, str]) -> None:
+    answer: Any = ask(api, text="cooking")
+    assert {(hit["item"]["id"], hit["band"]) for hit in answer["hits"]} == {(library["talk"], "possible")}
+    assert ask(api, text="cooking", floor=answer["likely_floor"])["hits"] == []
+
+
 def test_filters_hold(api: Running, library: dict[str, str]) -> None:
     def items(**filters: object) -> set[str]:
         hits = ask(api, text="apple cake", floor=0.0, k=100, filters=filters)["hits"]

@@ -68,10 +68,11 @@ def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> Non
     while not (shown := shell(*question)).stdout:  # readers see what is new a little later
         assert shown.exit_code == 0
         assert time.monotonic() < end
-    score, name, when, why, item = shown.stdout.rstrip("\n").split("\t")
+    score, name, when, why, item, band = shown.stdout.rstrip("\n").split("\t")
     assert (name, when) == ("blocks.png", "")
     assert 0 <= float(score) <= 1
     assert why.startswith("picture")
+    assert band == "likely"
     answer = SearchResponse.model_validate_json(shell(*question, "--item", item, "--json").stdout)
     assert [hit.item.id for hit in answer.hits] == [item]
 
