@@ -24,6 +24,7 @@ from api.origin import SameOrigin
 from api.proxies import TrustedProxies
 from api.routes import (
     audit,
+    docs,
     embeddings,
     health,
     jobs,
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.limits, app.state.connections = limits, connections
-    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page):
+    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page, docs):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.state.failures = failures

@@ -12,7 +12,7 @@ from api.observe import current_request_id
 from api.present import item_of, job_of
 from indexes.files import locked
 from indexes.rows import NewItem
-from mm.errors import MediaError, MMError, NotFound, TooLarge, Unavailable
+from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
 
 if TYPE_CHECKING:
@@ -104,6 +104,20 @@ class Library:
         if row is None:
             raise NotFound(f"There is no item {item_id!r}.")
         return row
+
+    def retry(self, item_id: str) -> Upload:
+        """Process an item again that failed, is quarantined or was cancelled; one in process goes on with the job it has.
+
+        Raises `NotFound`, `Conflict` for an item that is ready.
+        """
+        found = self._store.catalog.retry_item(item_id, current_request_id(), current_actor())
+        if found is None:
+            raise NotFound(f"There is no item {item_id!r}.")
+        item, job = found
+        if item.status == "ready":
+            raise Conflict(f"{item.name} is ready; only an item that failed, is quarantined or was cancelled can be retried.")
+        self._ring(job.id)
+        return Upload(item=item_of(item), job=job_of(job), created=False)
 
     def remove(self, item_id: str) -> None:
         """Delete an item, its bytes and its pictures. Raises `NotFound`."""

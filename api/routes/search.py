@@ -37,6 +37,7 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
         words={"text": "a dog jumps over a fence", "k": 5},
         like={"like": {"item": "88431cd9653ccd539741b555fb0a46b6", "time": 12.5}},
         filtered={"text": "the opening of the meeting", "filters": {"kinds": ["video"], "tags": ["work"]}, "floor": 0.5},
+        composed={"text": "a dog", "also": ["snow"], "without": ["a car", "a street"], "weights": {"without": 2}},
     ),
 )
 async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> SearchResponse:

@@ -10,6 +10,7 @@ from mm.cli.lazy import LazyGroup
 COMMANDS = {
     "serve": ("mm.cli.serve", "Start the service and its page, and stay up."),
     "add": ("mm.cli.add", "Put files and folders in."),
+    "retry": ("mm.cli.retry", "Process items again that failed or were stopped."),
     "search": ("mm.cli.search", "Ask in words, with a picture, a sound or a clip."),
     "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
     "actions": ("mm.cli.actions", "What is done in videos, scene by scene."),

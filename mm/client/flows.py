@@ -86,12 +86,7 @@ def add(
     else:
         query = {"name": name, "tag": list(tags)}
         done = read((yield from Send("POST", "/v1/media", params=query, body=Body(file, size, sent))), Upload)
-    if not wait:
-        return done
-    ended = yield from wait_for(done.job.id, on_progress=on_progress)
-    if ended.state != "done":
-        raise Conflict(f"{done.item.name} is {ended.state}: {ended.error or 'the service gives no reason.'}")
-    return Upload(item=(yield from item(done.item.id)), job=ended, created=done.created)
+    return (yield from _ended(done, on_progress)) if wait else done
 
 
 def import_folder(folder: str, *, tags: Sequence[str] = ()) -> Flow[ImportResponse]:
@@ -147,6 +142,16 @@ def segments(item_id: str, *, after: float | None = None, limit: int = 200) -> F
 def tags(*, limit: int = 200) -> Flow[list[TagCount]]:
     """The tags in use, those of most items first."""
     return read((yield from Send("GET", "/v1/tags", params={"limit": limit})), TagList).data
+
+
+def retry(item_id: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Upload]:
+    """Process an item again that failed, is quarantined or was cancelled; its bytes are not sent again.
+
+    With `wait`, return when it can be searched. Raises `NotFound`; `Conflict` when the item is ready, and with `wait` when the
+    work on it failed again.
+    """
+    done = read((yield from Send("POST", f"{_media(item_id)}/retry")), Upload)
+    return (yield from _ended(done, on_progress)) if wait else done
 
 
 def delete(item_id: str) -> Flow[None]:
@@ -334,6 +339,14 @@ def health() -> Flow[Health]:
 def ready() -> Flow[Readiness]:
     """What works and what does not, check by check."""
     return read((yield from Send("GET", "/readyz")), Readiness, also=frozenset({503}))
+
+
+def _ended(upload: Upload, on_progress: OnProgress | None) -> Flow[Upload]:
+    """The same when its job is over. Raises `Conflict` with the reason when the item cannot be searched."""
+    ended = yield from wait_for(upload.job.id, on_progress=on_progress)
+    if ended.state != "done":
+        raise Conflict(f"{upload.item.name} is {ended.state}: {ended.error or 'the service gives no reason.'}")
+    return Upload(item=(yield from item(upload.item.id)), job=ended, created=upload.created)
 
 
 def segment(text: str) -> str:
