@@ -17,6 +17,7 @@ import uvicorn
 from api.app import create_app
 from api.limits.protocol import limited_protocol
 from mm.errors import Conflict, MMError
+from mm.private import keep_private
 from mm.settings import load_settings
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def serve(settings: Settings) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         serve(load_settings())
     except MMError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -10,8 +11,9 @@ import structlog
 from api.callers import current_actor, current_caller
 from api.observe import current_request_id
 from api.present import item_of, job_of
+from indexes.descriptions import Description
 from indexes.files import locked
-from indexes.rows import NewItem
+from indexes.probed import new_item
 from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
 
@@ -74,26 +76,17 @@ class Library:
         except MMError:
             self._metrics.uploads.labels("refused").inc()
             raise
-        with self._coming_and_going():
+        now, descriptions = datetime.now(UTC), self._store.descriptions
+        described = descriptions.prepared(Description(name=name, tags=sorted(set(tags)), created_at=now))
+        with described as describe, self._coming_and_going():
             current_caller().require_valid()
             sha256, size = arrived.commit()
-            item, job, created = self._store.catalog.add_item(
-                NewItem(
-                    sha256=sha256,
-                    name=name,
-                    kind=info.kind,
-                    content_type=info.content_type,
-                    size=size,
-                    duration=info.duration,
-                    width=info.width,
-                    height=info.height,
-                    fps=info.fps,
-                    has_audio=info.has_audio,
-                    tags=list(tags),
-                    request_id=current_request_id(),
-                ),
-                current_actor(),
-            )
+            new = new_item(sha256, size, name, tags, info, request_id=current_request_id(), created_at=now)
+            item, job, created = self._store.catalog.add_item(new, current_actor())
+            if created:
+                describe(sha256)
+            else:
+                descriptions.write(item)
         self._metrics.uploads.labels("created" if created else "known").inc()
         self._ring(job.id)
         return Upload(item=item_of(item), job=job_of(job), created=created)

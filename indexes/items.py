@@ -12,8 +12,20 @@ from sqlalchemy.exc import IntegrityError
 from indexes.audit import LOCAL, Actor, AuditDetail, add_audit
 from indexes.pages import before, parse_before
 from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
-from indexes.tables import Chunk, Evidence, Item, Job, Segment, Tag
-from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, move_job
+from indexes.tables import Chunk, Evidence, Item, Job, Released, Segment, Tag
+from indexes.transactions import (
+    NOT_FINAL,
+    RELEASED_AT_ONCE,
+    Rows,
+    bury,
+    insert_job,
+    job_row,
+    move_job,
+    next_revision,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
 from indexes.unread import unread_by_item
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
@@ -47,6 +59,7 @@ class ItemRows(Rows):
                 if happened:
                     add_audit(session, self._now(), by, action, item.id, detail)
             session.flush()
+            next_revision(session)
             return item_rows(session, [item])[0], job_row(job), created
 
     def retry_item(self, item_id: str, request_id: str | None, by: Actor = LOCAL) -> tuple[ItemRow, JobRow] | None:
@@ -63,7 +76,8 @@ class ItemRows(Rows):
             job, begun = self._job_of(session, item, request_id)
             if begun:
                 add_audit(session, self._now(), by, "item.retry", item.id, {"name": item.name, "job": job.id})
-            session.flush()
+                session.flush()
+                next_revision(session)
             return item_rows(session, [item])[0], job_row(job)
 
     def get_item(self, item_id: str) -> ItemRow | None:
@@ -104,6 +118,7 @@ class ItemRows(Rows):
         none.
 
         Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are swept when no other item has them.
+        Both are released: garbage collection deletes for good what is left of them.
         """
         with self._database.write() as session:
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
@@ -113,11 +128,14 @@ class ItemRows(Rows):
             for job in jobs:
                 if job.state in NOT_FINAL:
                     move_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
+            shards = shards_of_segments(session, Segment.item_pk == item.pk) | shards_of_jobs(session, Job.item_pk == item.pk)
             session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
             bury(session, item.pk)
             session.execute(delete(Item).where(Item.pk == item.pk))
             detail: AuditDetail = {"name": item.name, "sha256": item.sha256, "size": item.size, "status": item.status}
             add_audit(session, self._now(), by, "item.delete", item.id, detail)
+            next_revision(session)
+            release(session, [item.sha256, *shards])
             return True
 
     def counts(self) -> Counts:
@@ -137,6 +155,23 @@ class ItemRows(Rows):
         """Those that belong to no item."""
         with self._database.read() as session:
             return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
+
+    def released(self, digests: Sequence[str]) -> set[str]:
+        """Those of some files that lost their row by a command."""
+        with self._database.read() as session:
+            return set(session.scalars(select(Released.digest).where(Released.digest.in_(digests))))
+
+    def forget_released(self, digests: Sequence[str]) -> None:
+        """Forget files that are deleted, or that have a row again."""
+        with self._database.write() as session:
+            for start in range(0, len(digests), RELEASED_AT_ONCE):
+                some = digests[start : start + RELEASED_AT_ONCE]
+                session.execute(delete(Released).where(Released.digest.in_(some)))
+
+    def items_of_blobs(self, sha256s: Sequence[str]) -> list[ItemRow]:
+        """The items that have these bytes."""
+        with self._database.read() as session:
+            return item_rows(session, session.scalars(select(Item).where(Item.sha256.in_(sha256s))).all())
 
     def unknown_items(self, ids: Sequence[str]) -> set[str]:
         """Those that are no item."""
@@ -170,7 +205,7 @@ class ItemRows(Rows):
             has_audio=new.has_audio,
             status="processing",
             error=None,
-            created_at=self._now(),
+            created_at=new.created_at or self._now(),
         )
         try:
             with session.begin_nested():

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, select
 
 from indexes.items import ITEM_ID, tagged
 from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence
 from indexes.tables import Buried, Chunk, Evidence, Item, Job, Library, Published, Segment
-from indexes.transactions import LibraryMoved, Rows, bury, lock_job, move_job, next_seq
+from indexes.transactions import (
+    LibraryMoved,
+    Rows,
+    bury,
+    lock_job,
+    move_job,
+    next_revision,
+    next_seq,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
 from indexes.unread import note_unread
 from mm.schemas import EvidenceKind, Filters
 from mm.spaces.types import SpaceId
@@ -38,7 +49,9 @@ class MomentRows(Rows):
                 return False
             item_pk = job.item_pk
             bury(session, item_pk, space)
-            session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
+            replaced = and_(Segment.item_pk == item_pk, Segment.space == space)
+            shards = shards_of_segments(session, replaced)
+            session.execute(delete(Segment).where(replaced))
             rows = [
                 {
                     "item_pk": item_pk,
@@ -77,9 +90,12 @@ class MomentRows(Rows):
             session.add(Published(item_pk=item_pk, space=space, seq=next_seq(session), evidence=len(evidence)))
             if job.move_pk is not None:
                 session.flush()
+                shards |= shards_of_jobs(session, Job.pk == job.pk)
                 session.execute(delete(Job).where(Job.pk == job.pk))
             elif (moved_to := session.scalar(select(Library.space))) not in {None, space}:
                 raise LibraryMoved(f"The library was moved to {moved_to} while the item was encoded for {space}.")
+            next_revision(session)
+            release(session, shards)
             return True
 
     def identity(self) -> str:

@@ -28,6 +28,8 @@ class NewItem:
     tags: Sequence[str] = ()
     request_id: str | None = None
     """Of the request that brought it, for the logs of the work on it."""
+    created_at: datetime | None = None
+    """When it was uploaded; None is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

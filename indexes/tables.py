@@ -69,6 +69,8 @@ class Library(Table):
     """What MM_SPACE calls the space that the library was moved to; null for a library that never was."""
     space: Mapped[str | None] = mapped_column(String(64))
     """Its id."""
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Grows with every item that is added, becomes searchable or is deleted: tells an older copy of this catalog."""
 
 
 class Item(Table):
@@ -239,6 +241,13 @@ class Buried(Table):
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     space: Mapped[str] = mapped_column(String(64))
     published: Mapped[int] = mapped_column(BigInteger)
+
+
+class Released(Table):
+    """SHA-256 of files that lost their row by a command: they are deleted for good, not moved to the trash."""
+
+    __tablename__ = "released"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class Worker(Table):

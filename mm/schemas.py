@@ -325,6 +325,24 @@ class Health(Model):
     version: str
 
 
+class Recovery(Model):
+    """What `mm doctor` did to a library whose catalog and folder did not match."""
+
+    action: Literal["adopt", "rebuild", "empty", "collect"]
+    items: int = 0
+    """Added to the catalog."""
+    skipped: int = 0
+    """Files that are left over from uploads that never ended."""
+    refused: dict[str, str] = {}
+    """Files that could not be added, by SHA-256, and why."""
+    lost: int = 0
+    """Items of the catalog whose file is not there."""
+    trashed: int = 0
+    """Files that were moved to the trash."""
+    aside: str | None = None
+    """Where the catalog is that was in use before."""
+
+
 class Readiness(Model):
     """Whether everything that is needed works, looked at one by one."""
 

@@ -135,7 +135,15 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
     sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and rung again.")
     leftover_seconds: float = Field(
-        24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is removed."
+        24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is moved to the trash."
+    )
+    trash_days: float = Field(30.0, ge=0, description="Days that a file which garbage collection moved to the trash is kept.")
+    sweep_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of the blobs, or of the shards, that one garbage collection moves to the trash without "
+        "`mm doctor --collect`; 10 files are always allowed.",
     )
     search: Literal["auto", "exact", "approximate"] = Field(
         "auto", description="How the index is searched; `auto` is exact until that takes long, `approximate` may miss a hit."

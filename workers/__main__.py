@@ -16,6 +16,7 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
+from mm.private import keep_private
 from mm.settings import load_settings
 from workers.app import create_app
 from workers.logs import configure_logs
@@ -97,6 +98,7 @@ def connect_signals(toolbox: Toolbox) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         return work(load_settings())
     except MMError as error:

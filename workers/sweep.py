@@ -87,8 +87,12 @@ class Sweeper:
                 self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
-            self._store.sweep(self._leftover_seconds)
+            self.collect_garbage()
         return len(rows) + given_out
+
+    def collect_garbage(self) -> int:
+        """Remove what crashes and deletes left behind. Returns how many files and folders."""
+        return self._store.sweep(self._leftover_seconds)
 
     def _run(self) -> None:
         log = structlog.get_logger()

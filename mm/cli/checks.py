@@ -16,6 +16,7 @@ from mm.cli.note import running
 from mm.cli.text import bytes_
 from mm.cli.unread_text import unread_text
 from mm.errors import InvalidInput, MMError
+from mm.private import is_open
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
 
@@ -45,7 +46,7 @@ def examine() -> list[Check]:
         settings = load_settings()
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
-    given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), port(settings)]
+    given = [sandbox(settings), check_settings(settings), home(settings), library(settings), disk(settings), port(settings)]
     parts = [
         *worker_sandbox(settings),
         space(settings),
@@ -125,7 +126,19 @@ def home(settings: Settings) -> Check:
             file.flush()
     except OSError as error:
         return _bad("MM_HOME", f"{folder} cannot be written: {error.strerror}. Choose another folder by MM_HOME.")
-    return _good("MM_HOME", f"{settings.root} can be written.")
+    if settings.root.exists() and is_open(settings.root):
+        return _bad("MM_HOME", f"Other users may read {settings.root}: `chmod -R go-rwx` takes that from them.")
+    return _good("MM_HOME", f"{settings.root} can be written, and only by this user.")
+
+
+def library(settings: Settings) -> Check:
+    """Whether the catalog and the folder belong together, and what garbage collection left to a person."""
+    from mm.cli.recover import look
+
+    try:
+        return look(settings)
+    except MMError as error:
+        return _bad("library", str(error))
 
 
 def disk(settings: Settings) -> Check:

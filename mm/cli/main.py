@@ -6,6 +6,7 @@ import click
 
 import mm
 from mm.cli.lazy import LazyGroup
+from mm.private import keep_private
 
 COMMANDS = {
     "serve": ("mm.cli.serve", "Start the service and its page, and stay up."),
@@ -34,3 +35,4 @@ def main() -> None:
     Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or using the one that runs, or
     against a service elsewhere with --url.
     """
+    keep_private()

@@ -47,6 +47,25 @@ def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_p
     assert "already there" in again.stdout
 
 
+def test_add_refuses_links_in_a_folder_and_follows_one_that_is_named(shell: Shell, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "secret.png").write_bytes(media.picture(77))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "file.png").symlink_to(private / "secret.png")
+    (folder / "folder").symlink_to(private)
+    done = shell("add", folder)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    refusal = "It is a link, and links are not followed."
+    assert [line for line in done.stderr.splitlines() if line.startswith("refused")] == [
+        f"refused  {folder}/file.png: {refusal}",
+        f"refused  {folder}/folder: {refusal}",
+    ]
+    assert shell("add", folder / "file.png").exit_code == 0
+
+
 def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(media.picture(3))
     (tmp_path / "b.png").write_bytes(b"nothing")
