@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from api.callers import current_caller
 from api.observe import current_request_id
 from api.present import item_of, job_of
 from indexes.files import locked
@@ -86,6 +87,7 @@ class Library:
                     has_audio=info.has_audio,
                     tags=list(tags),
                     request_id=current_request_id(),
+                    key_id=current_caller().key_id,
                 )
             )
         self._metrics.uploads.labels("created" if created else "known").inc()
@@ -116,9 +118,9 @@ class Library:
 
     def _ring(self, job_id: str) -> None:
         try:
-            self._bell.ring_plan(job_id)
+            self._bell.dispatch()
         except Unavailable as error:
-            structlog.get_logger().warning("the broker is away; the sweeper will ring", job_id=job_id, detail=str(error))
+            structlog.get_logger().warning("not dispatched, the sweeper will", job_id=job_id, detail=str(error))
 
 
 class Incoming:

@@ -10,11 +10,12 @@ from indexes.jobs import JobRows
 from indexes.moments import MomentRows
 from indexes.moves import MoveRows
 from indexes.tallies import TallyRows
+from indexes.turns import TurnRows
 
 
-class Catalog(ItemRows, JobRows, ChunkRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows):
+class Catalog(ItemRows, JobRows, ChunkRows, TurnRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows):
     """Every method is one transaction: all of it is seen, or nothing.
 
     Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.
-    Rows are locked in the order move, item, job, chunk, library, so that no two transactions wait for each other.
+    Rows are locked in the order move, share, item, job, chunk, library, so that no two transactions wait for each other.
     """

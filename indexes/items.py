@@ -42,7 +42,7 @@ class ItemRows(Rows):
             )
             if job is None or item.status not in {"processing", "ready"}:
                 item.status, item.error = "processing", None
-                job = insert_job(session, item, self._now(), request_id=new.request_id)
+                job = insert_job(session, item, self._now(), request_id=new.request_id, key_id=new.key_id)
             session.flush()
             return item_rows(session, [item])[0], job_row(job), created
 
