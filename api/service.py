@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 from fastapi import Depends, Request
 
+from api.forecasts import Forecasts
 from api.library import Library
 from api.metrics import Metrics
 from api.scratch import scratch_folder
@@ -40,6 +41,7 @@ class Service:
     store: Store
     serving: Serving
     bell: Bell
+    forecasts: Forecasts
     reader: MediaReader
     thumbnails: Thumbnails
     library: Library
@@ -78,6 +80,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             store=store,
             serving=serving,
             bell=bell,
+            forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             reader=reader,
             thumbnails=thumbnails,
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),

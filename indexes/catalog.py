@@ -5,6 +5,7 @@ from __future__ import annotations
 from indexes.beats import BeatRows
 from indexes.browse import BrowseRows
 from indexes.chunks import ChunkRows
+from indexes.forecast import ForecastRows
 from indexes.items import ItemRows
 from indexes.jobs import JobRows
 from indexes.moments import MomentRows
@@ -13,7 +14,7 @@ from indexes.tallies import TallyRows
 from indexes.turns import TurnRows
 
 
-class Catalog(ItemRows, JobRows, ChunkRows, TurnRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows):
+class Catalog(ItemRows, JobRows, ChunkRows, TurnRows, ForecastRows, MomentRows, MoveRows, BeatRows, BrowseRows, TallyRows):
     """Every method is one transaction: all of it is seen, or nothing.
 
     Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.

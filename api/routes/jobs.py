@@ -16,6 +16,7 @@ from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import FINAL_STATES, Job, JobEvent, JobList
 
 if TYPE_CHECKING:
+    from indexes.forecast import Forecast
     from indexes.rows import JobRow
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -26,13 +27,13 @@ EVENTS_AT_ONCE = 200
 @router.get("", summary="The latest jobs", responses=responses())
 def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> JobList:
     """Newest first."""
-    return JobList(data=[job_of(row) for row in service.store.catalog.list_jobs(limit)])
+    return JobList(data=[_job_of(service, row) for row in service.store.catalog.list_jobs(limit)])
 
 
 @router.get("/{job_id}", summary="One job", responses={200: JOB_LINKS, **responses(NotFound)})
 def get_job(job_id: str, service: ServiceDep) -> Job:
-    """Its state, how far it is, and why it failed if it did."""
-    return job_of(_job(service, job_id))
+    """Its state, how far it is, what comes before it, when it may be done, and why it failed if it did."""
+    return _job_of(service, _job(service, job_id))
 
 
 @router.post("/{job_id}/cancel", summary="Stop a job", responses=responses(NotFound, Conflict))
@@ -62,13 +63,22 @@ async def job_events(job_id: str, service: ServiceDep, last_event_id: Annotated[
     after = int(last_event_id or 0)
 
     def read(behind: int) -> list[JobEvent]:
-        return [event_of(row) for row in service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)]
+        rows = service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)
+        return [*map(event_of, rows[:-1]), *(event_of(row, _forecast(service, job_id, row.state)) for row in rows[-1:])]
 
     job = await run_in_threadpool(_job, service, job_id)
     if job.state in FINAL_STATES and not await run_in_threadpool(read, after):
         return Response(status_code=204)  # tells a browser's EventSource not to come back
-    events = sse.stream(lambda behind: run_in_threadpool(read, behind), after)
+    events = sse.stream(lambda behind: run_in_threadpool(read, behind), after)  # `read(n - 1)` gives event n again
     return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+def _job_of(service: Service, row: JobRow) -> Job:
+    return job_of(row, _forecast(service, row.id, row.state))
+
+
+def _forecast(service: Service, job_id: str, state: str) -> Forecast | None:
+    return None if state in FINAL_STATES else service.forecasts.of(job_id)
 
 
 def _job(service: Service, job_id: str) -> JobRow:
