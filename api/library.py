@@ -81,7 +81,9 @@ class Library:
         with described as describe, self._coming_and_going():
             current_caller().require_valid()
             sha256, size = arrived.commit()
-            new = new_item(sha256, size, name, tags, info, request_id=current_request_id(), created_at=now)
+            new = new_item(
+                sha256, size, name, tags, info, request_id=current_request_id(), key_id=current_caller().key_id, created_at=now
+            )
             item, job, created = self._store.catalog.add_item(new, current_actor())
             if created:
                 describe(sha256)
@@ -103,7 +105,7 @@ class Library:
 
         Raises `NotFound`, `Conflict` for an item that is ready.
         """
-        found = self._store.catalog.retry_item(item_id, current_request_id(), current_actor())
+        found = self._store.catalog.retry_item(item_id, current_request_id(), current_caller().key_id, current_actor())
         if found is None:
             raise NotFound(f"There is no item {item_id!r}.")
         item, job = found
@@ -129,9 +131,9 @@ class Library:
 
     def _ring(self, job_id: str) -> None:
         try:
-            self._bell.ring_plan(job_id)
+            self._bell.dispatch()
         except Unavailable as error:
-            structlog.get_logger().warning("the broker is away; the sweeper will ring", job_id=job_id, detail=str(error))
+            structlog.get_logger().warning("not dispatched, the sweeper will", job_id=job_id, detail=str(error))
 
 
 class Incoming:

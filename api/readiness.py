@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from api.service import Service
 
 WORK_SECONDS = 60.0
-"""A worker that did nothing for so long, not even answer the sweeper's ping, does not work, whether its process lives or not.
-Ages are taken without their sign: after a clock was set back, a sign from the future is no newer than one from the past."""
+"""A worker without a sign for so long does not work. An idle one answers the sweeper's ping; the sweeper of one with a task gives
+a sign at each sweep, and ends the worker when the task makes no progress for MM_STALL_SECONDS. Ages are taken without their sign:
+after a clock was set back, a sign from the future is no newer than one from the past."""
 STALE_SECONDS = 10.0
 """An index that was not brought up to date for so long no longer follows what is added; many times the usual interval."""
 FREE_BYTES = 64 << 20
@@ -33,7 +34,7 @@ def look(service: Service) -> list[Check]:
         _attempt("index", lambda: _index(service), "Searches miss what is new."),
         _attempt("sandbox", lambda: service.reader.held().sentence(), "No file can be read."),
         service.towers.check(),
-        _attempt("worker", lambda: _worker(service), "Ingest waits; uploads are accepted."),
+        _attempt("worker", lambda: _worker(service), "Ingest waits."),
         _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),
         *_worker_layers(service),
         *([] if failure is None else [Check(name="move", ok=False, detail=failure, required=False)]),
@@ -75,9 +76,9 @@ def _worker(service: Service) -> str:
     # What was there before the service started may be the last sign of a worker that died with the service before it.
     ages = [abs(time.time() - at) for owner, at in service.store.catalog.beats() - service.beats_before]
     if not ages:
-        raise Unavailable("No worker has worked since the service started")
+        raise Unavailable("No worker yet")
     if min(ages) > WORK_SECONDS:
-        raise Unavailable(f"The last sign of a worker is {min(ages):.0f} s old")
+        raise Unavailable(f"No worker for {min(ages):.0f} s")
     return "A worker works."
 
 

@@ -52,7 +52,7 @@ class ItemRows(Rows):
             if item is None:
                 item, created = self._insert_item(session, new)
             added_tags = _add_tags(session, item.pk, new.tags)
-            job, begun = self._job_of(session, item, new.request_id)
+            job, begun = self._job_of(session, item, new.request_id, new.key_id)
             detail: AuditDetail = {"name": new.name, "job": job.id, "tags": added_tags}
             retried = begun and not created
             for action, happened in (("item.add", created), ("item.retry", retried), ("item.tag", added_tags and not created)):
@@ -62,7 +62,9 @@ class ItemRows(Rows):
             next_revision(session)
             return item_rows(session, [item])[0], job_row(job), created
 
-    def retry_item(self, item_id: str, request_id: str | None, by: Actor = LOCAL) -> tuple[ItemRow, JobRow] | None:
+    def retry_item(
+        self, item_id: str, request_id: str | None, key_id: str | None = None, by: Actor = LOCAL
+    ) -> tuple[ItemRow, JobRow] | None:
         """The item and its latest job; a new job if the item failed, is quarantined or was cancelled.
 
         A new job is recorded for `by` in the audit log. None if there is no such item.
@@ -73,7 +75,7 @@ class ItemRows(Rows):
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
             if item is None:
                 return None
-            job, begun = self._job_of(session, item, request_id)
+            job, begun = self._job_of(session, item, request_id, key_id)
             if begun:
                 add_audit(session, self._now(), by, "item.retry", item.id, {"name": item.name, "job": job.id})
                 session.flush()
@@ -178,13 +180,13 @@ class ItemRows(Rows):
         with self._database.read() as session:
             return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
 
-    def _job_of(self, session: Session, item: Item, request_id: str | None) -> tuple[Job, bool]:
+    def _job_of(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
         """The latest job of a locked item, and whether it is new: where there is none, or the item is neither processing nor
         ready."""
         job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
         if job is None or item.status not in {"processing", "ready"}:
             item.status, item.error = "processing", None
-            return insert_job(session, item, self._now(), request_id=request_id), True
+            return insert_job(session, item, self._now(), request_id=request_id, key_id=key_id), True
         return job, False
 
     def _lock_item(self, session: Session, sha256: str) -> Item | None:

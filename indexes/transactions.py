@@ -35,6 +35,8 @@ WAITING = "waiting"
 RELEASED_AT_ONCE = 1000
 """Rows in one statement; databases limit them."""
 NOT_FINAL: tuple[JobState, ...] = ("queued", "running")
+SHORT_SECONDS = 30.0
+"""Longest item that counts as short; migration 0007 has it too."""
 
 
 class LibraryMoved(SpaceMismatch):
@@ -85,11 +87,18 @@ def move_job(
     if error is not None:
         job.error = error
     job.updated_at = now
-    job.moved_at = now.timestamp()
     note_event(session, job)
 
 
-def insert_job(session: Session, item: Item, now: datetime, *, request_id: str | None = None, move_pk: int | None = None) -> Job:
+def insert_job(
+    session: Session,
+    item: Item,
+    now: datetime,
+    *,
+    request_id: str | None = None,
+    key_id: str | None = None,
+    move_pk: int | None = None,
+) -> Job:
     """A new job on an item, waiting; of a move, if one is given."""
     job = Job(
         id=f"job_{secrets.token_hex(12)}",
@@ -101,14 +110,21 @@ def insert_job(session: Session, item: Item, now: datetime, *, request_id: str |
         error=None,
         created_at=now,
         updated_at=now,
-        moved_at=now.timestamp(),
-        rung_at=0.0,
+        turn_at=now.timestamp(),
+        due_at=0.0,
         request_id=request_id,
+        key_id=key_id,
+        lane=lane_of(item.duration),
         move_pk=move_pk,
     )
     session.add(job)
     note_event(session, job)
     return job
+
+
+def lane_of(duration: float) -> int:
+    """0 for an item of at most `SHORT_SECONDS`, pictures included, 1 for a longer one."""
+    return int(duration > SHORT_SECONDS)
 
 
 def note_event(session: Session, job: Job) -> None:

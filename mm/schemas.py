@@ -56,6 +56,14 @@ class Job(Model):
     created_at: datetime
     updated_at: datetime
     request_id: str | None = Field(None, description="Of the request that brought the file; names it in all logs.")
+    position: int | None = Field(
+        None,
+        ge=0,
+        description="Jobs that come before it while it waits; null once it runs or is over, and in the answer to an upload.",
+    )
+    seconds_left: float | None = Field(
+        None, ge=0, description="Seconds until it is done, from speeds measured lately; null when unknown, or over."
+    )
 
 
 class JobList(Model):
@@ -65,7 +73,10 @@ class JobList(Model):
 
 
 class JobEvent(Model):
-    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from."""
+    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from.
+
+    The latest step is sent again, under its id, when `position` or `seconds_left` has changed.
+    """
 
     id: int
     job_id: str
@@ -73,6 +84,8 @@ class JobEvent(Model):
     progress: float
     stage: str
     error: str | None = None
+    position: int | None = Field(None, ge=0, description="As that of a job; only in the latest step.")
+    seconds_left: float | None = Field(None, ge=0, description="As that of a job; only in the latest step.")
 
 
 class Upload(Model):

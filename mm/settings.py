@@ -132,8 +132,11 @@ class Settings(BaseSettings):
     )
     sample_fps: float = Field(2.0, gt=0, description="Most frames a second that are encoded.")
     lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")
+    stall_seconds: float = Field(
+        900.0, gt=0, description="Time without progress after which a worker that encodes ends itself, to be started again."
+    )
     max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
-    sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and rung again.")
+    sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and dispatched again.")
     leftover_seconds: float = Field(
         24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is moved to the trash."
     )

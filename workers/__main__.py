@@ -42,7 +42,7 @@ def work(settings: Settings) -> int:
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
-    toolbox = Toolbox(settings, lambda: end_worker(main))
+    toolbox = Toolbox(settings, lambda reason: end_worker(main, reason))
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     connect_signals(toolbox)
@@ -57,13 +57,13 @@ def work(settings: Settings) -> int:
     return int(worker.exitcode or 0)
 
 
-def end_worker(main: int) -> None:
+def end_worker(main: int, reason: str) -> None:
     """End this working process and process `main`, which should bring its tasks, for whoever keeps workers up to start them anew.
 
-    A lost connection to the broker can leave a worker that lives and takes nothing; it does not get well by itself. Nothing runs
-    here at this moment, so nothing is lost.
+    A lost connection to the broker can leave a worker that lives and takes nothing, and a task may stall; neither gets well by
+    itself. The lease on what a stalled task encodes runs out, and its attempt counts.
     """
-    structlog.get_logger().error("ended: work waits, and none of it comes to this worker any more")
+    structlog.get_logger().error(f"ended: {reason}")
     if os.getppid() == main:
         os.kill(main, signal.SIGTERM)  # the first process of a container cannot be killed from inside, but it can be asked
         time.sleep(ASKED_SECONDS)  # if it obeys, this process ends with it

@@ -1,4 +1,4 @@
-"""How Celery talks to the broker: one place for what both who ring and who work must agree on."""
+"""How Celery talks to the broker: what those who dispatch and those who work must agree on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ from mm.errors import Unavailable
 from mm.settings import Settings
 
 QUEUE = "mm"
-PLAN = "mm.plan"
-ENCODE = "mm.encode"
-FINISH = "mm.finish"
+WORK = "mm.work"
 READ = "mm.read"
 PING = "mm.ping"
-
-FIRST, LAST = 0, 9
-"""Priorities of messages: a worker takes the smallest that waits."""
 
 NO_BROKER = "No broker is set: give MM_BROKER_URL the redis:// URL of Valkey or Redis."
 

@@ -27,6 +27,7 @@ from mm.schemas import (
     ItemSort,
     ItemStatus,
     Job,
+    JobEvent,
     JobList,
     Kind,
     LibrarySpace,
@@ -194,10 +195,27 @@ def wait_for(job_id: str, *, on_progress: OnProgress | None = None) -> Flow[Job]
     try:
         while (event := (yield from feed.next())) is not None:
             if on_progress is not None:
-                on_progress(event.progress, event.stage)
+                on_progress(event.progress, in_words(event))
     finally:
         yield from feed.close()
     return (yield from job(job_id))
+
+
+def in_words(event: JobEvent) -> str:
+    """The stage of a job, how many come before it, and how long it may take."""
+    told = [event.stage]
+    if event.position is not None:
+        told.append(f"{event.position} before it")
+    if event.seconds_left is not None:
+        told.append(f"about {_duration(event.seconds_left)} left")
+    return ", ".join(told)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def search(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from api import sse
+from api import forecasts, sse
 from mm.schemas import FINAL_STATES, JobEvent, JobState
 from tests.api import media
 from tests.api.conftest import Running, assert_problem
@@ -74,6 +75,39 @@ def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: R
         assert list(listen(api, job_id, event_id)) == everything[index + 1 :]
     over = api.client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(everything[-1][0])})
     assert (over.status_code, over.content) == (204, b"")
+
+
+def fresh(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work out each forecast anew, and look at once for what a stream is to say again."""
+    monkeypatch.setattr(forecasts, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(sse, "AGAIN_SECONDS", 0.0)
+
+
+def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh(api, monkeypatch)
+    catalog = api.service.store.catalog
+    for job in catalog.list_jobs(500):
+        catalog.cancel_job(job.id)
+    first, second = new_job(api, 120), new_job(api, 121)
+    events = listen(api, second)
+    assert next(events)[1]["position"] == 1
+    listed = {job["id"]: job for job in api.client.get("/v1/jobs").json()["data"]}
+    assert [(listed[job_id]["state"], listed[job_id]["position"]) for job_id in (first, second)] == [("queued", 0), ("queued", 1)]
+    assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
+    catalog.note_speed("image", 20.0)
+    catalog.beat("w", time.time())
+    event_id, told = next(events)
+    assert (told["position"], told["seconds_left"]) == (1, 40.0)
+    work(api, first)
+    assert next(events) == (event_id, {**told, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
+    catalog.begin_pictures([second], api.service.space.id, "w", 60.0)
+    running = next(events)[1]
+    assert (running["state"], running["position"], running["seconds_left"]) == ("running", None, 20.0)
+    catalog.update_job(second, state="done")
+    ended = list(events)[-1][1]
+    assert (ended["state"], ended["position"], ended["seconds_left"]) == ("done", None, None)
+    over = api.client.get(f"/v1/jobs/{second}").json()
+    assert (over["position"], over["seconds_left"]) == (None, None)
 
 
 def test_a_lost_stream_goes_on_where_it_was(api: Running) -> None:
