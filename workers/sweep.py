@@ -10,6 +10,7 @@ import structlog
 
 from mm.errors import Unavailable
 from workers.move import carry_on
+from workers.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +48,12 @@ class Sweeper:
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
+        self._pace = Pace(settings.sweep_seconds)
         self._lease_seconds = settings.lease_seconds
         self._leftover_seconds = settings.leftover_seconds
         self._clean_at = time.monotonic()
+        self.quiet = False
+        """Whether the last sweep found nothing that waits or runs."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -81,6 +85,7 @@ class Sweeper:
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self._store.sweep(self._leftover_seconds)
+        self.quiet = waiting == given_out == 0 and not rows and not self._store.catalog.has_open_jobs()
         return len(rows) + given_out
 
     def _run(self) -> None:
@@ -93,12 +98,14 @@ class Sweeper:
                 away = False
             except Unavailable as error:
                 self._listen(None)
+                self.quiet = False
                 if not away:  # once, not at every sweep
                     log.warning("no sweep until it is back", detail=str(error))
                 away = True
             except Exception:  # without the sweeper, what is lost stays lost
+                self.quiet = False
                 log.exception("sweep failed")
-            self._stopped.wait(self._every)
+            self._stopped.wait(self._pace.after(quiet=self.quiet))
 
     def _listen(self, waiting: int | None) -> None:
         if self._hearing is not None and self._on_deaf is not None and self._hearing.is_deaf(waiting):
