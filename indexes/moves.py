@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, s
 
 from indexes.rows import JobRow, MoveCounts, MoveRow, NamedSpace
 from indexes.tables import Chunk, Item, Job, Library, Move, Published, Segment
-from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, lock_job, move_job
+from indexes.transactions import NOT_FINAL, Rows, announce, bury, insert_job, job_row, lock_job, move_job
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES, MoveState
 from mm.spaces.types import SpaceId
@@ -71,6 +71,7 @@ class MoveRows(Rows):
             )  # fmt: skip
             session.add(move)
             session.flush()
+            announce(session)
             return _move_row(move)
 
     def stop_move(self) -> MoveRow:
@@ -80,7 +81,7 @@ class MoveRows(Rows):
         """
         with self._database.write() as session:
             move = _lock(session, "running")
-            self._turn(move, "stopped")
+            self._turn(session, move, "stopped")
             return _move_row(move)
 
     def resume_move(self, *, leave_out: bool) -> MoveRow:
@@ -90,7 +91,7 @@ class MoveRows(Rows):
             move.leave_out, move.cursor = leave_out, 0
             if not leave_out:
                 session.execute(delete(Job).where(Job.move_pk == move.pk, Job.state.in_(FAILED)))
-            self._turn(move, "running")
+            self._turn(session, move, "running")
             return _move_row(move)
 
     def undo_move(self) -> MoveRow:
@@ -105,7 +106,7 @@ class MoveRows(Rows):
                 job = lock_job(session, job_id)
                 if job is not None:
                     move_job(session, job, self._now(), state="cancelled", stage="the move was undone")
-            self._turn(move, "undone")
+            self._turn(session, move, "undone")
             session.flush()
             session.execute(delete(Job).where(Job.move_pk == move.pk))
             return _move_row(move)
@@ -146,9 +147,11 @@ class MoveRows(Rows):
                 reason = session.scalar(
                     select(Job.error).where(Job.move_pk == move.pk, Job.state.in_(FAILED), Job.error.is_not(None)).limit(1)
                 )
-                self._turn(move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}")
+                self._turn(
+                    session, move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}"
+                )
                 return True
-            self._turn(move, "done")
+            self._turn(session, move, "done")
             session.execute(update(Library).values(space_name=move.target_name, space=move.target))
             session.execute(delete(Job).where(Job.move_pk == move.pk))
             return True
@@ -174,8 +177,9 @@ class MoveRows(Rows):
                 bury(session, pk, str(space))
             return len(pks)
 
-    def _turn(self, move: Move, state: MoveState, error: str | None = None) -> None:
+    def _turn(self, session: Session, move: Move, state: MoveState, error: str | None = None) -> None:
         move.state, move.error, move.updated_at = state, error, self._now()
+        announce(session)
 
 
 def _latest() -> Select[tuple[Move]]:

@@ -16,6 +16,7 @@ from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
+from indexes.watch import CatalogWatch
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -39,6 +40,7 @@ class Store:
     shards: ShardStore
     partial: PartialUploads
     database: Database
+    watch: CatalogWatch
 
     def __enter__(self) -> Self:
         return self
@@ -99,4 +101,5 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         shards=ShardStore(root / "shards", locks / "shards.lock"),
         partial=PartialUploads(root / "blobs" / "uploads", blobs, locks / "uploads.lock", settings.upload_seconds, clock),
         database=database,
+        watch=CatalogWatch(database, settings.refresh_seconds),
     )
