@@ -20,7 +20,7 @@ WORK_SECONDS = 60.0
 a sign at each sweep, and ends the worker when the task makes no progress for MM_STALL_SECONDS. Ages are taken without their sign:
 after a clock was set back, a sign from the future is no newer than one from the past."""
 STALE_SECONDS = 10.0
-"""An index that was not brought up to date for so long no longer follows what is added; many times the usual interval."""
+"""An index that lacks something for so long no longer follows the catalog; usually it does so within a second."""
 FREE_BYTES = 64 << 20
 """Least room on the disk for the service to go on writing."""
 
@@ -64,11 +64,12 @@ def _blobs(service: Service) -> str:
 
 
 def _index(service: Service) -> str:
-    refreshed_at = service.searcher.refreshed_at
-    age = float("inf") if refreshed_at is None else abs(time.time() - refreshed_at)
+    searcher = service.searcher
+    if not searcher.is_ready:
+        raise Unavailable("The index was not brought up to date since the start")
+    age = searcher.seconds_behind()
     if age > STALE_SECONDS + service.settings.refresh_seconds:
-        since = "the start" if refreshed_at is None else f"{age:.0f} s ago"
-        raise Unavailable(f"The index was not brought up to date since {since}")
+        raise Unavailable(f"The index has not followed the catalog for {age:.0f} s")
     return "The index follows the catalog."
 
 

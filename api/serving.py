@@ -39,7 +39,7 @@ class Served:
     @property
     def is_ready(self) -> bool:
         """Whether a question would be answered at once."""
-        return self.towers.check().ok and self.searcher.refreshed_at is not None
+        return self.towers.check().ok and self.searcher.is_ready
 
     def close(self) -> None:
         self._stack.close()
@@ -59,15 +59,20 @@ class Serving:
         self.failure: str | None = None
         """Why the space that the library moves or has moved to cannot be used here."""
         self._stopped = threading.Event()
+        self._committed = threading.Event()
+        self._stack = ExitStack()
         self._thread = threading.Thread(target=self._follow, name="serving", daemon=True)
 
     def __enter__(self) -> Self:
+        self._committed = self._stack.enter_context(self._store.watch.subscribe())
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
+        self._committed.set()
         self._thread.join()
+        self._stack.close()
         for served in [self._current, *([self._next] if self._next else []), *self._retired]:
             served.close()
 
@@ -165,8 +170,16 @@ class Serving:
             return Served(name, space, searcher, towers, stack.pop_all())
 
     def _follow(self) -> None:
-        while not self._stopped.wait(self._settings.refresh_seconds):
+        watch = self._store.watch
+        settled = False
+        while True:
+            # What is loaded, in use or failed changes without a commit.
+            watch.wait(self._committed, None if settled else self._settings.refresh_seconds)
+            if self._stopped.is_set():
+                return
             try:
                 self.follow()
+                settled = self._next is None and not self._retired and self.failure is None
             except MMError as error:
+                settled = False
                 structlog.get_logger().warning("the library's space is not followed", detail=str(error))

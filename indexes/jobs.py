@@ -32,6 +32,11 @@ class JobRows(Rows):
             waiting = select(func.count()).where(Job.state.in_(NOT_FINAL), Job.move_pk.is_(None))
             return session.execute(waiting).scalar_one()
 
+    def has_open_jobs(self) -> bool:
+        """Whether any job, also of a move, is queued or running."""
+        with self._database.read() as session:
+            return session.scalar(select(Job.pk).where(Job.state.in_(NOT_FINAL)).limit(1)) is not None
+
     def update_job(
         self,
         job_id: str,

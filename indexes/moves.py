@@ -17,6 +17,7 @@ from indexes.tables import Chunk, Item, Job, Library, Move, Published, Segment, 
 from indexes.transactions import (
     NOT_FINAL,
     Rows,
+    announce,
     bury,
     insert_job,
     job_row,
@@ -84,6 +85,7 @@ class MoveRows(Rows):
             session.add(move)
             session.flush()
             self._audit(session, by, action, move)
+            announce(session)
             return _move_row(move)
 
     def stop_move(self, by: Actor = LOCAL) -> MoveRow:
@@ -93,7 +95,7 @@ class MoveRows(Rows):
         """
         with self._database.write() as session:
             move = _lock(session, "running")
-            self._turn(move, "stopped")
+            self._turn(session, move, "stopped")
             self._audit(session, by, "space.stop", move)
             return _move_row(move)
 
@@ -104,7 +106,7 @@ class MoveRows(Rows):
             move.leave_out, move.cursor = leave_out, 0
             if not leave_out:
                 _delete_jobs(session, and_(Job.move_pk == move.pk, Job.state.in_(FAILED)))
-            self._turn(move, "running")
+            self._turn(session, move, "running")
             self._audit(session, by, "space.resume", move)
             return _move_row(move)
 
@@ -120,7 +122,7 @@ class MoveRows(Rows):
                 job = lock_job(session, job_id)
                 if job is not None:
                     move_job(session, job, self._now(), state="cancelled", stage="the move was undone")
-            self._turn(move, "undone")
+            self._turn(session, move, "undone")
             self._audit(session, by, "space.undo", move)
             session.flush()
             _delete_jobs(session, Job.move_pk == move.pk)
@@ -162,10 +164,12 @@ class MoveRows(Rows):
                 reason = session.scalar(
                     select(Job.error).where(Job.move_pk == move.pk, Job.state.in_(FAILED), Job.error.is_not(None)).limit(1)
                 )
-                self._turn(move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}")
+                self._turn(
+                    session, move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}"
+                )
                 self._audit(session, WORKER, "space.stop", move)
                 return True
-            self._turn(move, "done")
+            self._turn(session, move, "done")
             self._audit(session, WORKER, "space.done", move)
             session.execute(update(Library).values(space_name=move.target_name, space=move.target))
             _delete_jobs(session, Job.move_pk == move.pk)
@@ -202,8 +206,9 @@ class MoveRows(Rows):
         detail: AuditDetail = {"source": move.source, "name": move.target_name, "leave_out": move.leave_out}
         add_audit(session, self._now(), by, action, move.target, detail)
 
-    def _turn(self, move: Move, state: MoveState, error: str | None = None) -> None:
+    def _turn(self, session: Session, move: Move, state: MoveState, error: str | None = None) -> None:
         move.state, move.error, move.updated_at = state, error, self._now()
+        announce(session)
 
 
 def _latest() -> Select[tuple[Move]]:

@@ -22,6 +22,7 @@ from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
+from indexes.watch import CatalogWatch
 from mm.errors import WrongLibrary
 from mm.private import make_private
 
@@ -49,6 +50,7 @@ class Store:
     descriptions: Descriptions
     identity: LibraryIdentity
     database: Database
+    watch: CatalogWatch
 
     def __enter__(self) -> Self:
         return self
@@ -155,4 +157,5 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         descriptions=Descriptions(blobs),
         identity=identity,
         database=database,
+        watch=CatalogWatch(database, settings.refresh_seconds),
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexes.rows import JobRow
@@ -34,6 +34,8 @@ WAITING = "waiting"
 """Stage of a job that nobody began."""
 RELEASED_AT_ONCE = 1000
 """Rows in one statement; databases limit them."""
+CHANNEL = "mm_catalog"
+"""Of PostgreSQL's notifications."""
 NOT_FINAL: tuple[JobState, ...] = ("queued", "running")
 SHORT_SECONDS = 30.0
 """Longest item that counts as short; migration 0007 has it too."""
@@ -138,8 +140,15 @@ def goes_on() -> ColumnElement[bool]:
     return or_(Job.move_pk.is_(None), Job.move_pk.in_(select(Move.pk).where(Move.state == "running")))
 
 
+def announce(session: Session) -> None:
+    """Have PostgreSQL tell who watches the catalog (`indexes.watch`) when this transaction commits. SQLite counts commits."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"NOTIFY {CHANNEL}"))
+
+
 def next_seq(session: Session) -> int:
     """A sequence number; whoever comes next waits for the end of this transaction."""
+    announce(session)
     session.execute(update(Library).values(head=Library.head + 1))
     return session.execute(select(Library.head)).scalar_one()
 

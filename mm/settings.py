@@ -136,7 +136,11 @@ class Settings(BaseSettings):
         900.0, gt=0, description="Time without progress after which a worker that encodes ends itself, to be started again."
     )
     max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
-    sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and dispatched again.")
+    sweep_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="How often lost work is looked for and dispatched again; without any work four times as long, at most 20 s.",
+    )
     leftover_seconds: float = Field(
         24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is moved to the trash."
     )
@@ -151,7 +155,11 @@ class Settings(BaseSettings):
     search: Literal["auto", "exact", "approximate"] = Field(
         "auto", description="How the index is searched; `auto` is exact until that takes long, `approximate` may miss a hit."
     )
-    refresh_seconds: float = Field(0.5, gt=0, description="How often a searcher looks for new vectors.")
+    refresh_seconds: float = Field(
+        0.5,
+        gt=0,
+        description="How often the API looks whether an SQLite catalog has changed; PostgreSQL announces its changes.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
 
     @field_validator("trusted_proxies")

@@ -10,6 +10,7 @@ import structlog
 
 from mm.errors import Unavailable
 from workers.move import carry_on
+from workers.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +58,12 @@ class Sweeper:
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
+        self._pace = Pace(settings.sweep_seconds)
         self._lease_seconds = settings.lease_seconds
         self._leftover_seconds = settings.leftover_seconds
         self._clean_at = time.monotonic()
+        self.quiet = False
+        """Whether the last sweep found nothing that waits or runs."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -80,23 +84,31 @@ class Sweeper:
             self._beat()
         waiting = self._bell.waiting()
         self._listen(waiting)
-        self._store.catalog.pull_back(self._clock(), self._lease_seconds)
-        lost = min(max(self._store.catalog.due(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
-        self._bell.dispatch(lost)
+        open_jobs = self._store.catalog.has_open_jobs()
+        lost = self._dispatch_lost(waiting) if open_jobs else 0
         given_out = carry_on(self._store, self._bell)
+        text_waits = False
         if waiting == lost == given_out == 0:  # otherwise the work itself shows it
-            if self._text_waits():
+            if text_waits := self._text_waits():
                 self._bell.dispatch_reading(expires=self._every)
             else:
                 self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self.collect_garbage()
+        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits
         return lost + given_out
 
     def collect_garbage(self) -> int:
         """Remove what crashes and deletes left behind. Returns how many files and folders."""
         return self._store.sweep(self._leftover_seconds)
+
+    def _dispatch_lost(self, waiting: int) -> int:
+        """Send messages for work that is due and for which none waits. Returns how many."""
+        self._store.catalog.pull_back(self._clock(), self._lease_seconds)
+        lost = min(max(self._store.catalog.due(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
+        self._bell.dispatch(lost)
+        return lost
 
     def _run(self) -> None:
         log = structlog.get_logger()
@@ -108,12 +120,14 @@ class Sweeper:
                 away = False
             except Unavailable as error:
                 self._listen(None)
+                self.quiet = False
                 if not away:  # once, not at every sweep
                     log.warning("no sweep until it is back", detail=str(error))
                 away = True
             except Exception:  # without the sweeper, what is lost stays lost
+                self.quiet = False
                 log.exception("sweep failed")
-            self._stopped.wait(self._every)
+            self._stopped.wait(self._pace.after(quiet=self.quiet))
 
     def _listen(self, waiting: int | None) -> None:
         if self._hearing is None or self._on_deaf is None:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api import readiness
 from api.readiness import WORK_SECONDS
+from indexes.files import locked
+from indexes.transactions import next_seq
 from mm.media.layers import LayerReport
 from mm.media.sandbox import LAYERS
 from mm.media.types import Span
@@ -113,17 +116,21 @@ def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
         (tmp_path / "away").rename(blobs)
 
 
-def test_an_index_that_no_longer_follows_is_noticed(tmp_path: Path, graphs: Path) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs), refresh_seconds=1000.0)) as api:
+def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
 
         def index() -> dict[str, object]:
             checks = api.client.get("/readyz").json()["checks"]
             return next(check for check in checks if check["name"] == "index")
 
-        wait_for(lambda: index()["ok"] is True, "the index was looked at once")
-        api.service.searcher.refreshed_at = time.time() - 5000.0
-        assert index()["ok"] is False
-        assert "what is new" in str(index()["detail"])
+        wait_for(lambda: index()["ok"] is True, "the index was read")
+        monkeypatch.setattr(readiness, "STALE_SECONDS", 0.0)
+        with locked(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
+            with api.service.store.database.write() as session:
+                next_seq(session)
+            wait_for(lambda: index()["ok"] is False, "nobody can write the index")
+            assert "what is new" in str(index()["detail"])
+        wait_for(lambda: index()["ok"] is True, "it follows again")
 
 
 def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:
