@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from indexes import Store
+    from indexes.rows import RingRow
     from mm.settings import Settings
     from workers.hearing import Hearing
     from workers.ring import Bell
@@ -72,6 +73,17 @@ class Sweeper:
         """
         waiting = self._bell.waiting()
         self._listen(waiting)
+        rows = self._ring_lost(waiting) if (open_jobs := self._store.catalog.has_open_jobs()) else []
+        given_out = carry_on(self._store, self._bell)
+        if waiting == given_out == 0:  # otherwise the work itself shows it
+            self._bell.ping(expires=self._every)
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
+            self._store.sweep(self._leftover_seconds)
+        self.quiet = waiting == given_out == 0 and not open_jobs
+        return len(rows) + given_out
+
+    def _ring_lost(self, waiting: int) -> list[RingRow]:
         # With much work waiting, bells are answered late, not lost.
         silent_for = self._every * SILENT_SWEEPS * (1 + waiting)
         now = self._clock()
@@ -79,14 +91,7 @@ class Sweeper:
         rows = self._store.catalog.jobs_to_ring(now, silent_for)
         for row in rows:
             self._bell.ring(row)
-        given_out = carry_on(self._store, self._bell)
-        if waiting == given_out == 0:  # otherwise the work itself shows it
-            self._bell.ping(expires=self._every)
-        if time.monotonic() >= self._clean_at:
-            self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
-            self._store.sweep(self._leftover_seconds)
-        self.quiet = waiting == given_out == 0 and not rows and not self._store.catalog.has_open_jobs()
-        return len(rows) + given_out
+        return rows
 
     def _run(self) -> None:
         log = structlog.get_logger()
