@@ -156,7 +156,7 @@ class Settings(BaseSettings):
         "auto", description="How the index is searched; `auto` is exact until that takes long, `approximate` may miss a hit."
     )
     refresh_seconds: float = Field(
-        0.5,
+        1.0,
         gt=0,
         description="How often the API looks whether an SQLite catalog has changed; PostgreSQL announces its changes.",
     )

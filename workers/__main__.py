@@ -22,6 +22,7 @@ from workers.app import create_app
 from workers.logs import configure_logs
 from workers.spaces import moves_to_larger, of_library
 from workers.tools import Toolbox
+from workers.wakeup import WakeOnSignal, leave_signals
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -45,6 +46,7 @@ def work(settings: Settings) -> int:
     toolbox = Toolbox(settings, lambda reason: end_worker(main, reason))
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
+    app.steps["worker"].add(WakeOnSignal)
     connect_signals(toolbox)
     worker = app.Worker(
         hostname=f"mm-{os.getpid()}@{socket.gethostname()}",
@@ -79,6 +81,7 @@ def connect_signals(toolbox: Toolbox) -> None:
         """Being connected is enough: Celery then leaves the logs as they are."""
 
     def child_starts(**_: object) -> None:
+        leave_signals()
         toolbox.start()
 
     def child_ends(**_: object) -> None:
