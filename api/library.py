@@ -60,6 +60,11 @@ class Library:
         self._upload_bytes = upload_bytes
         self._lock = store.settings.root / "locks" / "library.lock"
 
+    @property
+    def home(self) -> Path:
+        """The folder of the library."""
+        return self._store.settings.root
+
     def incoming(self) -> Incoming:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing behind."""
         return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from indexes.addressed import BATCH
 from indexes.files import write_whole
@@ -117,6 +117,14 @@ class Collector:
     def _refuse(self, reason: str) -> None:
         self.refused.append(reason)
         structlog.get_logger().error("garbage collection refused", detail=reason)
+
+
+def read_report(root: Path) -> GarbageReport | None:
+    """The outcome of the last garbage collection, None if there was none."""
+    try:
+        return GarbageReport.model_validate_json((root / REPORT).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def write_report(root: Path, refused: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import inspect, select, text
 
 from indexes.engine import REPAIR, DamagedCatalog, sqlite_file
+from indexes.file_watch import FileWatch
 from indexes.files import locked, naming_disk_errors, write_whole
 from indexes.tables import Item, Library
 from mm.errors import WrongLibrary
@@ -176,6 +177,7 @@ class LibraryIdentity:
         self._root = root
         self._database = database
         self._lock = root / "locks" / "identity.lock"
+        self._watch = FileWatch(sqlite_file(database.url))
 
     def open(self, migrate: Callable[[], None]) -> None:
         """Check, bring the tables up to date by `migrate`, and mark the folder. Raises `WrongLibrary`, `Unavailable`."""
@@ -183,9 +185,11 @@ class LibraryIdentity:
             catalog = self.check(structure=True)
             migrate()
             self._write(described=catalog is None or not catalog.has_items)
+            self._watch.begin()
 
     def check(self, *, structure: bool = False) -> CatalogState | None:
         """What the catalog says of itself. Raises `WrongLibrary` when the folder says otherwise, `Unavailable`."""
+        self._watch.check()
         folder = read_folder(self._root)  # first: the catalog only goes on from what it says
         catalog = read_catalog(self._database, check=structure)
         judge(catalog, folder, lambda: holds_files(self._root), self.lost_blobs)

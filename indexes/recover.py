@@ -14,7 +14,7 @@ from indexes.addressed import AddressedFiles
 from indexes.aside import put_aside
 from indexes.engine import DamagedCatalog, Database, sqlite_file
 from indexes.files import locked
-from indexes.garbage import REPORT, GarbageReport
+from indexes.garbage import read_report
 from indexes.identity import FOLDERS, MARKER, CatalogState, LibraryIdentity, read_catalog, read_folder
 from indexes.migrate import migrate
 from indexes.rebuild import add_items
@@ -46,11 +46,10 @@ def check(settings: Settings, say: Say) -> Check:
         database.close()
     if state is None:
         return Check(name="library", ok=True, detail="There is no library yet.")
-    try:
-        refused = GarbageReport.model_validate_json((settings.root / REPORT).read_bytes()).refused
-    except (OSError, ValueError):
-        refused = []
-    return Check(name="library", ok=not refused, detail=" ".join(refused) or "The catalog and the folder belong together.")
+    report = read_report(settings.root)
+    if report is not None and report.refused:
+        return Check(name="library", ok=False, detail=" ".join(report.refused))
+    return Check(name="library", ok=True, detail="The catalog and the folder belong together.")
 
 
 def adopt(settings: Settings, say: Say) -> Recovery:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import structlog
+from sqlalchemy import select
 
 from indexes.audit import LOCAL, Actor
 from indexes.blobs import BlobStore
@@ -22,6 +23,7 @@ from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
+from indexes.tables import Table
 from indexes.watch import CatalogWatch
 from mm.errors import WrongLibrary
 from mm.private import make_private
@@ -72,6 +74,19 @@ class Store:
         with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
         return dropped
+
+    def check(self) -> None:
+        """Raise `WrongLibrary` when the catalog or the folder is not the one that was opened.
+
+        Raises `Unavailable` when the first or the latest row of a table cannot be read.
+        """
+        if self.identity.check() is None:
+            raise WrongLibrary("The catalog is empty: its tables are gone.")
+        with self.database.read() as session:
+            for table in Table.metadata.sorted_tables:
+                keys = list(table.primary_key)
+                session.execute(select(*keys).limit(1)).first()
+                session.execute(select(*keys).order_by(*(key.desc() for key in keys)).limit(1)).first()
 
     def sweep(self, older_than: float) -> int:
         """Remove what crashes and deletes left behind. Returns how many files and folders.

@@ -21,7 +21,7 @@ from api.service import ServiceDep
 from api.uploads import log_accepted, receive
 from indexes.audit import NewAudit
 from indexes.rows import ItemFilters
-from mm.errors import Conflict, Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
+from mm.errors import Conflict, Forbidden, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
 
 router = APIRouter(prefix="/v1/media", tags=["media"])
@@ -151,7 +151,7 @@ def retry_media(item_id: str, response: Response, service: ServiceDep, limits: L
         206: {"description": "The range that was asked for", **BYTES},
         304: {"description": "The caller has it"},
         416: {"description": "The range starts behind the end"},
-        **responses(NotFound),
+        **responses(NotFound, MissingData, Unavailable),
     },
     dependencies=[while_sending("downloads"), while_working("catalog")],
 )
@@ -166,7 +166,7 @@ def get_content(item_id: str, request: Request, service: ServiceDep) -> Response
     "/{item_id}/thumbnail",
     summary="A small picture of a moment",
     response_class=Response,
-    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError)},
+    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError, MissingData)},
 )
 async def get_thumbnail(
     item_id: str,
