@@ -36,7 +36,7 @@ QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because the
 ADMIN_BELOW = "/v1/media/import"  # reads folders of the server
 SPACE = "/v1/space"  # what is done to it is done to all items, with weights from the server's disk
 UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of it
-AUDIT = "/v1/audit"  # names and addresses of others
+OTHERS = ("/v1/audit", "/v1/sessions")  # what other callers did, and where they are signed in
 DEFAULT_PER_MINUTE = 1200
 
 
@@ -123,7 +123,7 @@ def needed(method: str, path: str) -> KeyScope | None:
     """The scope that a request needs; `None` when anyone may."""
     if path in OPEN or path.startswith(OPEN_BELOW):
         return None
-    if path.startswith((ADMIN_BELOW, AUDIT)) or (path.startswith(SPACE) and method not in SAFE_METHODS):
+    if path.startswith((ADMIN_BELOW, *OTHERS)) or (path.startswith(SPACE) and method not in SAFE_METHODS):
         return "admin"
     if path.startswith(UPLOADS) and method != "OPTIONS":
         return "write"

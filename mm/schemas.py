@@ -389,6 +389,22 @@ class Session(Model):
     expires_at: datetime | None = Field(None, description="When the browser has to sign in again; null for a key in a header.")
 
 
+class SignedIn(Model):
+    """A browser that signed in with a key."""
+
+    id: str = Field(description="Of the session; not what the cookie holds.")
+    key_id: str
+    name: str = Field(description="Name of the API key.")
+    created_at: datetime
+    expires_at: datetime
+
+
+class SignedInList(Model):
+    """The browsers that are signed in, the latest first."""
+
+    data: list[SignedIn]
+
+
 class AuditEntry(Model):
     """One change: who made it, when, and of what."""
 

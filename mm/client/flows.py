@@ -41,6 +41,8 @@ from mm.schemas import (
     SearchRequest,
     SearchResponse,
     SegmentPage,
+    SignedIn,
+    SignedInList,
     TagCount,
     TagList,
     Upload,
@@ -328,6 +330,16 @@ def wait_for_move(*, on_progress: OnProgress | None = None) -> Flow[Move]:
 def drop_space(space_id: str) -> Flow[None]:
     """Delete what the library has in a space that it is not in. Raises `NotFound`, `Conflict`."""
     read_bytes((yield from Send("DELETE", f"/v1/space/{segment(space_id)}")))
+
+
+def sessions() -> Flow[list[SignedIn]]:
+    """The browsers that are signed in, the latest first. Raises `Forbidden` for a key without the scope `admin`."""
+    return read((yield from Send("GET", "/v1/sessions")), SignedInList).data
+
+
+def end_session(session_id: str) -> Flow[None]:
+    """Sign a browser out. Raises `NotFound`, and `Forbidden` for a key without the scope `admin`."""
+    read_bytes((yield from Send("DELETE", f"/v1/sessions/{segment(session_id)}")))
 
 
 def audit(

@@ -69,6 +69,8 @@ class Verbs:
     undo_move = Verb(flows.undo_move)
     wait_for_move = Verb(flows.wait_for_move)
     drop_space = Verb(flows.drop_space)
+    sessions = Verb(flows.sessions)
+    end_session = Verb(flows.end_session)
     audit = Verb(flows.audit)
     health = Verb(flows.health)
     ready = Verb(flows.ready)

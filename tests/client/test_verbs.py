@@ -41,6 +41,8 @@ VERBS = [
     "undo_move",
     "wait_for_move",
     "drop_space",
+    "sessions",
+    "end_session",
     "audit",
     "health",
     "ready",

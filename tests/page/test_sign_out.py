@@ -43,6 +43,10 @@ def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         (cookie,) = context.cookies()
         assert (cookie["name"], cookie["value"] in secret, cookie["httpOnly"]) == ("mm_session", False, True)
+        context.set_offline(True)
+        leave.click()
+        expect(page.locator(".toast", has_text="You are still signed in")).to_be_visible()
+        context.set_offline(False)
         leave.click()
         expect(field).to_be_visible()
         assert context.cookies() == []
