@@ -10,17 +10,21 @@ from fastapi import FastAPI
 
 import mm
 from api import openapi, problems
-from api.doors import Doors
 from api.failures import Failures
 from api.guard import Guard, require_keys
 from api.headers import SecurityHeaders
 from api.key_changes import copy_key_changes
+from api.limits.connections import Connections
+from api.limits.pace import PacedBodies
+from api.limits.refusals import DelayedRefusals
+from api.limits.resources import Limits
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
 from api.proxies import TrustedProxies
 from api.routes import (
     audit,
+    docs,
     embeddings,
     health,
     jobs,
@@ -58,7 +62,9 @@ def _record_key_changes(settings: Settings, service: Service) -> None:
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
-    metrics = Metrics()
+    metrics, limits = Metrics(), Limits(settings)
+    connections = Connections(settings)
+    metrics.watch(limits, connections)
     failures = Failures()
 
     @asynccontextmanager
@@ -66,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         with ExitStack() as stack:
             try:
                 require_keys(settings)
-                app.state.doors = Doors(settings)
+                stack.callback(limits.close)
                 app.state.service = stack.enter_context(open_service(settings, metrics))
                 _record_key_changes(settings, app.state.service)
             except MMError as error:
@@ -84,7 +90,9 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page):
+    app.state.home = settings.root
+    app.state.limits, app.state.connections = limits, connections
+    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page, docs):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.state.failures = failures
@@ -92,6 +100,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(TusVersion)
     app.add_middleware(SameOrigin)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(PacedBodies, settings=settings)
+    app.add_middleware(DelayedRefusals)
     app.add_middleware(Observe, metrics=metrics)  # outside of what refuses: refusals are counted and get an id too
     app.add_middleware(TrustedProxies, trusted=settings.proxy_networks)
     problems.install(app)

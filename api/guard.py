@@ -16,6 +16,7 @@ from api.origin import SAFE_METHODS
 from api.problems import of_error
 from api.rates import Rates, network_of
 from api.revocation import Watched
+from api.routes import docs
 from api.signin import PATH as SIGN_IN
 from api.signin import SignIn
 from api.wrong_keys import WrongKeys
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mm.keys import Scope as KeyScope
     from mm.settings import Settings
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", SIGN_IN})
+OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", SIGN_IN}) | docs.PATHS
 OPEN_BELOW = "/static/"
 QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because they bring a body
 ADMIN_BELOW = "/v1/media/import"  # reads folders of the server

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 
+from api.callers import caller_of
 from api.failures import Failures
 from api.key_changes import copy_key_changes
+from api.limits.resources import LimitsDep
 from api.openapi import responses
 from api.service import Service, ServiceDep
 from indexes.audit import AuditFilters, AuditRow
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 async def list_audit(
     request: Request,
     service: ServiceDep,
+    limits: LimitsDep,
     action: Annotated[str | None, Query(max_length=32, description="Only this action, as in `item.delete`.")] = None,
     key: Annotated[
         str | None, Query(max_length=64, description="Only of this actor: the id of a key, `local`, `worker`.")
@@ -36,7 +38,8 @@ async def list_audit(
     failures = request.app.state.failures
     assert isinstance(failures, Failures)
     await failures.flush(service.store.catalog)
-    rows, following = await run_in_threadpool(_list, service, AuditFilters(action, key, since), limit, cursor)
+    filters = AuditFilters(action, key, since)
+    rows, following = await limits.catalog.run(caller_of(request.scope), _list, service, filters, limit, cursor)
     return AuditPage(entries=[_entry(row) for row in rows], next=following)
 
 

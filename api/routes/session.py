@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 
 from api.callers import caller_in, current_actor
+from api.limits.resources import while_working
 from api.openapi import responses
 from api.service import ServiceDep
 from mm.errors import NotFound, Unavailable
@@ -22,7 +23,7 @@ router = APIRouter(tags=["session"])
 
 
 @router.get("/v1/session", summary="Who sends this request", responses=responses())
-def get_session(request: Request) -> Session:
+async def get_session(request: Request) -> Session:
     """The API key by its id and name, and when a browser's session ends. `DELETE /session` ends it at once."""
     caller = caller_in(request.scope)
     if caller.key is None:
@@ -31,7 +32,12 @@ def get_session(request: Request) -> Session:
     return Session(key_id=caller.key.id, name=caller.key.name, scope=caller.key.scope, expires_at=expires_at)
 
 
-@router.get("/v1/sessions", summary="The browsers that are signed in", responses=responses(Unavailable))
+@router.get(
+    "/v1/sessions",
+    summary="The browsers that are signed in",
+    responses=responses(Unavailable),
+    dependencies=[while_working("catalog")],
+)
 def list_sessions(service: ServiceDep) -> SignedInList:
     """The latest sign-in first, without sessions that expired. Needs a key with the scope `admin`, where keys are needed."""
     keys = {key.id: key for key in KeyFile(service.settings.root).all()}
@@ -40,7 +46,11 @@ def list_sessions(service: ServiceDep) -> SignedInList:
 
 
 @router.delete(
-    "/v1/sessions/{session_id}", status_code=204, summary="Sign a browser out", responses=responses(NotFound, Unavailable)
+    "/v1/sessions/{session_id}",
+    status_code=204,
+    summary="Sign a browser out",
+    responses=responses(NotFound, Unavailable),
+    dependencies=[while_working("catalog")],
 )
 def end_session(session_id: str, service: ServiceDep) -> None:
     """What it has running ends within a second. Needs a key with the scope `admin`, where keys are needed."""

@@ -51,6 +51,7 @@ class Verbs:
     items = Verb(flows.items)
     segments = Verb(flows.segments)
     tags = Verb(flows.tags)
+    retry = Verb(flows.retry)
     delete = Verb(flows.delete)
     content = Verb(flows.content)
     thumbnail = Verb(flows.thumbnail)

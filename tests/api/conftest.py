@@ -19,6 +19,7 @@ import uvicorn
 from PIL import Image
 
 from api.app import create_app
+from api.limits.protocol import limited_protocol
 from mm.keys import KeyFile
 from mm.media.types import Span
 from mm.settings import Settings
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from api.doors import Doors
+    from api.limits.resources import Limits
     from api.service import Service
     from mm.keys import Scope
 
@@ -46,7 +47,7 @@ class Running:
     url: str
     service: Service
     client: httpx2.Client
-    doors: Doors
+    limits: Limits
 
     def upload(self, data: bytes, name: str = "a.png", *tags: str) -> httpx2.Response:
         return self.client.post("/v1/media", params={"name": name, "tag": list(tags)}, content=data)
@@ -67,8 +68,17 @@ class Running:
 def running(settings: Settings) -> Iterator[Running]:
     """Serve for as long as the block lasts."""
     app = create_app(settings)
+    http = limited_protocol(app.state.connections, settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            http=http,
+            port=0,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -80,7 +90,7 @@ def running(settings: Settings) -> Iterator[Running]:
         url = f"http://{host}:{port}"
         hooks = {"response": [documented(app.openapi())]}
         with httpx2.Client(base_url=url, timeout=60, event_hooks=hooks) as client:
-            yield Running(url, app.state.service, client, app.state.doors)
+            yield Running(url, app.state.service, client, app.state.limits)
     finally:
         server.should_exit = True
         thread.join()

@@ -80,9 +80,9 @@ def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(keyed: K
     assert keyed.running.blobs() == before
 
 
-def test_piece_of_a_revoked_key_is_refused_and_another_key_goes_on(keyed: Keyed) -> None:
+def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed) -> None:
     key_id, headers = keyed.key("write")
-    _, others = keyed.key("write")
+    _, others = keyed.key("admin")
     data = media.video(1.0, seed=902)
     path = begin(keyed, headers, len(data))
     half = len(data) // 2
