@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from sqlalchemy import select
 
-from indexes.audit import LOCAL, Actor
+from indexes.audit import LOCAL, WORKER, Actor, NewAudit
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.descriptions import Descriptions
@@ -106,7 +106,10 @@ class Store:
             return removed
         removed += self.partial.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
-        removed += sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        if emptied:
+            self.catalog.record(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+        removed += emptied
         self.describe_items()
         return removed + self.collect(older_than)
 
