@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.limits.protocol import limited_protocol
 from mm.errors import Conflict, MMError
 from mm.settings import load_settings
 
@@ -92,9 +93,11 @@ def serve(settings: Settings) -> None:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=limited_protocol(app.state.connections, settings),
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `api.proxies` reads them, and only from proxies that the settings name
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     structlog.get_logger().info("listening", host=address[0], port=address[1])

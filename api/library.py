@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from api.callers import current_actor, current_caller
 from api.observe import current_request_id
 from api.present import item_of, job_of
 from indexes.files import locked
@@ -62,7 +63,10 @@ class Library:
         return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
 
     def accept(self, arrived: Arrived, name: str, size: int, tags: Sequence[str]) -> Upload:
-        """Make the bytes written an item, unless they are one. Raises `MediaError`, `UnsupportedMedia`."""
+        """Make the bytes written an item, unless they are one.
+
+        Raises `MediaError`, `UnsupportedMedia`, and `Unauthorized` when the caller's key was revoked meanwhile.
+        """
         try:
             if size == 0:
                 raise MediaError(name, "empty", "the file has no bytes")
@@ -71,6 +75,7 @@ class Library:
             self._metrics.uploads.labels("refused").inc()
             raise
         with self._coming_and_going():
+            current_caller().require_valid()
             sha256, size = arrived.commit()
             item, job, created = self._store.catalog.add_item(
                 NewItem(
@@ -86,7 +91,8 @@ class Library:
                     has_audio=info.has_audio,
                     tags=list(tags),
                     request_id=current_request_id(),
-                )
+                ),
+                current_actor(),
             )
         self._metrics.uploads.labels("created" if created else "known").inc()
         self._ring(job.id)
@@ -104,7 +110,7 @@ class Library:
 
         Raises `NotFound`, `Conflict` for an item that is ready.
         """
-        found = self._store.catalog.retry_item(item_id, current_request_id())
+        found = self._store.catalog.retry_item(item_id, current_request_id(), current_actor())
         if found is None:
             raise NotFound(f"There is no item {item_id!r}.")
         item, job = found
@@ -117,7 +123,7 @@ class Library:
         """Delete an item, its bytes and its pictures. Raises `NotFound`."""
         with self._coming_and_going():
             sha256 = self.item(item_id).sha256
-            self._store.catalog.delete_item(item_id)
+            self._store.catalog.delete_item(item_id, current_actor())
             self._store.blobs.delete(sha256)
         self._thumbnails.forget(item_id)
 

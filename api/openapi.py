@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from api import problems
 from api.guard import needed
 from mm.errors import Forbidden, InvalidInput, MMError, StorageFull, TooMany, Unauthorized, Unavailable
-from mm.schemas import EmbeddingRequest, ImportRequest, Problem, SearchRequest
+from mm.schemas import EmbeddingRequest, ImportRequest, MoveRequest, Problem, ResumeRequest, SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 JSON = dict[str, object]
 
 REF = "#/components/schemas/{model}"
-BODIES = (SearchRequest, EmbeddingRequest, ImportRequest, Problem)  # shapes that no route's signature names
+BODIES = (
+    SearchRequest,
+    EmbeddingRequest,
+    ImportRequest,
+    MoveRequest,
+    ResumeRequest,
+    Problem,
+)  # shapes that no route's signature names
 BINARY: JSON = {"type": "string", "format": "binary"}
 WORDS: JSON = {"type": "array", "items": {"type": "string"}, "maxItems": 8}
 
@@ -49,9 +56,9 @@ def _problem(errors: list[type[MMError]]) -> JSON:
     }
 
 
-def json_body(shape: type[BaseModel], **examples: JSON) -> JSON:
+def json_body(shape: type[BaseModel], *, required: bool = True, **examples: JSON) -> JSON:
     """Body of a route that reads its JSON itself, within a limit."""
-    return {"requestBody": {"required": True, "content": {"application/json": _json_content(shape, examples)}}}
+    return {"requestBody": {"required": required, "content": {"application/json": _json_content(shape, examples)}}}
 
 
 def search_body(**examples: JSON) -> JSON:
@@ -166,6 +173,7 @@ def _document(app: FastAPI) -> JSON:
         schema = shape.model_json_schema(ref_template=REF)
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema
+    schemas["Problem"]["properties"]["type"]["enum"] = sorted(problems.TYPE_BASE + slug for slug in problems.SLUGS)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             errors: list[type[MMError]] = [Forbidden]

@@ -27,6 +27,7 @@ def item_of(row: ItemRow) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
+        unread_pictures=row.unread_pictures,
     )
 
 

@@ -6,15 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
+
+from api.limits.resources import limits_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from starlette.requests import Request
+
+    from api.limits.threads import Threads
 
 READ_BYTES = 256 << 10
 _RANGE = re.compile(r"\s*(\d{0,20})\s*-\s*(\d{0,20})\s*", re.ASCII)
@@ -82,13 +85,14 @@ def serve_file(request: Request, path: Path, etag: str, headers: dict[str, str])
     status = 200 if wanted is None else 206
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(_read(path.open("rb"), part), status_code=status, headers=headers)
+    reading = _read(limits_of(request).disk, path.open("rb"), part)
+    return StreamingResponse(reading, status_code=status, headers=headers)
 
 
-async def _read(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+async def _read(threads: Threads, file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
     with file:
-        await run_in_threadpool(file.seek, part.first)
+        await threads.run(file.seek, part.first)
         left = part.length
-        while left and (block := await run_in_threadpool(file.read, min(READ_BYTES, left))):
+        while left and (block := await threads.run(file.read, min(READ_BYTES, left))):
             left -= len(block)
             yield block

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mm.errors import MMError, Unavailable
+from mm.media.layers import LayerReport, describe
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def look(service: Service) -> list[Check]:
         service.towers.check(),
         _attempt("worker", lambda: _worker(service), "Ingest waits; uploads are accepted."),
         _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),
+        *_worker_layers(service),
         *([] if failure is None else [Check(name="move", ok=False, detail=failure, required=False)]),
     ]
 
@@ -77,6 +79,21 @@ def _worker(service: Service) -> str:
     if min(ages) > WORK_SECONDS:
         raise Unavailable(f"The last sign of a worker is {min(ages):.0f} s old")
     return "A worker works."
+
+
+def _worker_layers(service: Service) -> list[Check]:
+    """What each living worker reports of its sandbox. Empty while none has."""
+    try:
+        found, beats = service.store.catalog.layer_reports(), service.store.catalog.beats()
+    except MMError:
+        return []  # the catalog's own check says so
+    alive = {owner for owner, at in beats - service.beats_before if abs(time.time() - at) <= WORK_SECONDS}
+    reports = {owner.rsplit(":", 1)[0]: LayerReport.from_json(text) for owner, text in found.items() if owner in alive}
+    if not reports:
+        return []
+    failed = [report for report in reports.values() if report.error]
+    required = len(failed) == len(reports)  # the others go on
+    return [Check(name="worker sandbox", ok=not failed, detail=describe(reports), required=required)]
 
 
 def _broker(service: Service) -> str:

@@ -6,6 +6,7 @@ from typing import cast
 
 from sqlalchemy import and_, case, exists, func, or_, select, update
 
+from indexes.audit import LOCAL, Actor, add_audit
 from indexes.rows import JobEventRow, JobRow, RingRow
 from indexes.tables import Chunk, Job, JobEvent
 from indexes.transactions import NOT_FINAL, Rows, goes_on, job_row, lock_job, move_job
@@ -52,9 +53,13 @@ class JobRows(Rows):
             if job is not None:
                 move_job(session, job, self._now(), state=state, progress=progress, stage=stage, error=error)
 
-    def cancel_job(self, job_id: str) -> None:
-        """End the job; whoever works on it notices at the next heartbeat."""
-        self.update_job(job_id, state="cancelled", stage="cancelled")
+    def cancel_job(self, job_id: str, by: Actor = LOCAL) -> None:
+        """End the job; whoever works on it notices at the next heartbeat. Nothing happens to one that is gone or over."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is not None:
+                move_job(session, job, self._now(), state="cancelled", stage="cancelled")
+                add_audit(session, self._now(), by, "job.cancel", job.id, {"item": job.item_id})
 
     def quarantine(self, job_id: str, reason: str) -> None:
         """End the job and put its item aside, because work on it fails again and again."""

@@ -11,6 +11,7 @@ from indexes.items import ITEM_ID, tagged
 from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence
 from indexes.tables import Buried, Chunk, Evidence, Item, Job, Library, Published, Segment
 from indexes.transactions import LibraryMoved, Rows, bury, lock_job, move_job, next_seq
+from indexes.unread import note_unread
 from mm.schemas import EvidenceKind, Filters
 from mm.spaces.types import SpaceId
 
@@ -70,6 +71,7 @@ class MomentRows(Rows):
             ]
             if evidence:
                 session.execute(insert(Evidence), evidence)
+            note_unread(session, item_pk, space, [index for index, segment in enumerate(segments) if segment.unread])
             move_job(session, job, self._now(), state="done", stage="done")
             session.flush()
             session.add(Published(item_pk=item_pk, space=space, seq=next_seq(session), evidence=len(evidence)))

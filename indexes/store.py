@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from indexes.audit import LOCAL, Actor
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.engine import Database, sqlite_file
@@ -49,13 +50,13 @@ class Store:
     def close(self) -> None:
         self.database.close()
 
-    def drop_space(self, space: SpaceId) -> int:
+    def drop_space(self, space: SpaceId, by: Actor = LOCAL) -> int:
         """Delete what the library has in a space, some items at a time; shards go with the next sweep. Returns how many items.
 
         Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is being written.
         """
         dropped = 0
-        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE):
+        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE, by):
             dropped += some
         with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
@@ -97,6 +98,13 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         catalog=Catalog(database, clock),
         blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
-        partial=PartialUploads(root / "blobs" / "uploads", blobs, locks / "uploads.lock", settings.upload_seconds, clock),
+        partial=PartialUploads(
+            root / "blobs" / "uploads",
+            blobs,
+            locks / "uploads.lock",
+            settings.upload_seconds,
+            settings.upload_empty_seconds,
+            clock,
+        ),
         database=database,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Kind = Literal["image", "video", "audio"]
 ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
@@ -41,6 +41,7 @@ class Item(Model):
     status: ItemStatus
     error: str | None = Field(None, description="Why the item failed or is quarantined.")
     created_at: datetime
+    unread_pictures: int = Field(0, ge=0, description="Pictures of it whose text has not been read, so that it is not found yet.")
 
 
 class Job(Model):
@@ -343,6 +344,38 @@ class ImportResponse(Model):
 
     uploads: list[Upload]
     refused: dict[str, str] = Field(description="Path below the folder to why it was refused.")
+
+
+KeyScope = Literal["read", "write", "admin"]
+
+
+class Session(Model):
+    """Who sends a request, and until when a browser may."""
+
+    key_id: str | None = Field(None, description="Id of the API key; null where no key is needed.")
+    name: str | None = Field(None, description="Name of the API key.")
+    scope: KeyScope | None = Field(None, description="What the key may do.")
+    expires_at: datetime | None = Field(None, description="When the browser has to sign in again; null for a key in a header.")
+
+
+class AuditEntry(Model):
+    """One change: who made it, when, and of what."""
+
+    id: int = Field(description="Grows in the order of writing.")
+    at: datetime = Field(description="When the change was made.")
+    actor: str = Field(description="Id of an API key; `local`, `anonymous` or `worker` without one.")
+    address: str = Field(description="Of the client; empty for a command on the server.")
+    request_id: str | None = Field(None, description="Of the request; names it in the log.")
+    action: str = Field(description="As in `item.delete`; docs/security.md lists them.")
+    subject: str = Field(description="Id of what was changed.")
+    detail: dict[str, JsonValue] = Field(description="What else is known of the change.")
+
+
+class AuditPage(Model):
+    """One page of the audit log; `next` goes into `cursor` of the following call."""
+
+    entries: list[AuditEntry]
+    next: str | None = Field(None, description="Null on the last page.")
 
 
 class Problem(BaseModel):

@@ -1,4 +1,4 @@
-"""The Celery application of a worker: four thin tasks over the tools of the process they run in."""
+"""The Celery application of a worker: thin tasks over the tools of the process they run in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
-from workers import encode, finish, plan
+from workers import encode, finish, plan, read_text
 from workers.acknowledge import free_places_whatever_happens
-from workers.broker import ENCODE, FINISH, PING, PLAN, create_broker
+from workers.broker import ENCODE, FINISH, PING, PLAN, READ, create_broker
 from workers.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -48,10 +48,14 @@ def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bo
         with box.hearing.heard():
             finish.finish(box.open(), job_id)
 
+    def run_read() -> None:
+        with box.hearing.heard():
+            read_text.read_left_out(box.open())
+
     def run_ping() -> None:
         with box.hearing.heard():
             box.open().worked()
 
-    for name, run in ((PLAN, run_plan), (ENCODE, run_encode), (FINISH, run_finish), (PING, run_ping)):
+    for name, run in ((PLAN, run_plan), (ENCODE, run_encode), (FINISH, run_finish), (READ, run_read), (PING, run_ping)):
         app.task(name=name)(run)
     return app

@@ -13,6 +13,7 @@ QUEUE = "mm"
 PLAN = "mm.plan"
 ENCODE = "mm.encode"
 FINISH = "mm.finish"
+READ = "mm.read"
 PING = "mm.ping"
 
 FIRST, LAST = 0, 9

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from mm.errors import Unavailable
 from mm.settings import Settings
-from workers.broker import ENCODE, FINISH, FIRST, LAST, NO_BROKER, PING, PLAN, QUEUE, create_broker
+from workers.broker import ENCODE, FINISH, FIRST, LAST, NO_BROKER, PING, PLAN, QUEUE, READ, create_broker
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -48,6 +48,10 @@ class Bell:
             self.ring_finish(row.job_id, background=row.background)
         elif row.chunk_pk is not None:
             self.ring_encode(row.chunk_pk, background=row.background)
+
+    def ring_read(self, expires: float) -> None:
+        """Read text that was left out, behind all other work; forgotten after `expires` seconds."""
+        self._send(READ, expires=expires, background=True)
 
     def ping(self, expires: float) -> None:
         """Have some worker show that it really executes tasks; forgotten after `expires` seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class StoredSegment(TypedDict):
     shot: int  # counted within the chunk
     evidence: list[StoredEvidence]
     frames: list[StoredFrame]  # those of all segments are the rows of the matrix FRAMES
+    unread: NotRequired[bool]  # there, and true, where the text of a picture was not read
 
 
 def write_segments(store: ShardStore, space: SpaceId, segments: Sequence[EncodedSegment]) -> str:
@@ -53,7 +54,14 @@ def write_segments(store: ShardStore, space: SpaceId, segments: Sequence[Encoded
     for segment in segments:
         evidence = [_store(part, rows.setdefault(part.kind, [])) for part in segment.evidence]
         frames = [_store_frame(frame, rows.setdefault(FRAMES, [])) for frame in segment.frames]
-        stored.append({"start": segment.start, "end": segment.end, "shot": segment.shot, "evidence": evidence, "frames": frames})
+        one: StoredSegment = {
+            "start": segment.start,
+            "end": segment.end,
+            "shot": segment.shot,
+            "evidence": evidence,
+            "frames": frames,
+        }
+        stored.append({**one, "unread": True} if segment.unread else one)
     return store.write(space, {kind: np.stack(vectors).astype(np.float16) for kind, vectors in rows.items()}, stored)
 
 
@@ -68,7 +76,8 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
         stored: list[StoredSegment] = store.read(shard_id, space).segments
         for segment in stored:
             evidence = [NewEvidence(shard_id=shard_id, **part) for part in segment["evidence"]]
-            segments.append(NewSegment(segment["start"], segment["end"], first_shot + segment["shot"], evidence))
+            shot, unread = first_shot + segment["shot"], segment.get("unread", False)
+            segments.append(NewSegment(segment["start"], segment["end"], shot, evidence, unread=unread))
         first_shot += 1 + max((segment["shot"] for segment in stored), default=-1)
     return segments
 

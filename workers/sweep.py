@@ -39,11 +39,15 @@ class Sweeper:
         hearing: Hearing | None = None,
         on_deaf: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.time,
+        text_waits: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`on_deaf` is called when `hearing` says that the tasks of this process do not come any more; `clock` is the store's."""
+        """`text_waits` says whether a worker with nothing else to do has text to read.
+
+        `on_deaf` is called when `hearing` says that the tasks of this process do not come any more; `clock` is the store's."""
         self._hearing = hearing
         self._on_deaf = on_deaf
         self._clock = clock
+        self._text_waits = text_waits
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -77,7 +81,10 @@ class Sweeper:
             self._bell.ring(row)
         given_out = carry_on(self._store, self._bell)
         if waiting == given_out == 0:  # otherwise the work itself shows it
-            self._bell.ping(expires=self._every)
+            if self._text_waits():
+                self._bell.ring_read(expires=self._every)
+            else:
+                self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self._store.sweep(self._leftover_seconds)

@@ -25,6 +25,8 @@ async function call(path, options) {
 }
 
 export const readiness = () => fetch("/readyz").then((response) => response.json());
+export const session = () => call("/v1/session");
+export const signOut = () => call("/session", { method: "DELETE" });
 export const space = () => call("/v1/space");
 export const jobs = (limit) => call(`/v1/jobs?limit=${limit}`).then((list) => list.data);
 export const job = (id) => call(`/v1/jobs/${id}`);

@@ -97,6 +97,22 @@ def hostile(files: int, seed: int) -> None:
 
 
 @command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Of each attack, and before each.")
+@click.option("--connections", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="Of each attack.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of attack; may be given more than once.")
+def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
+    """Attack an API of its own with many connections of one key, and time an honest client beside them."""
+    from mm.bench.flood import KINDS
+    from mm.cli.bench_flood import measure
+
+    if unknown := set(kinds) - set(KINDS):
+        raise click.BadParameter(f"{unknown.pop()!r} is none of: {', '.join(KINDS)}.", param_hint="--kind")
+    report = measure([kind for kind in KINDS if not kinds or kind in kinds], connections, seconds)
+    click.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.holds else 1)
+
+
+@command.command()
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="How many to take in.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
 def photos(photos: int, seed: int) -> None:

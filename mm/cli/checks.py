@@ -14,11 +14,13 @@ from pathlib import Path
 from mm.cli.broker import broker_command
 from mm.cli.note import running
 from mm.cli.text import bytes_
+from mm.cli.unread_text import unread_text
 from mm.errors import InvalidInput, MMError
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
 
 OLDEST_PYTHON = (3, 11)
+WORKER_SANDBOX = "worker sandbox"  # the name of the check in /readyz
 LEAST_BYTES = 1 << 30  # free on the disk of the home folder
 ANSWER_SECONDS = 3
 WHEELS = {
@@ -44,7 +46,14 @@ def examine() -> list[Check]:
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
     given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), port(settings)]
-    parts = [space(settings), runtime(settings), broker(settings), database(settings)]
+    parts = [
+        *worker_sandbox(settings),
+        space(settings),
+        runtime(settings),
+        broker(settings),
+        database(settings),
+        unread_text(settings),
+    ]
     return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
 
@@ -86,6 +95,20 @@ def sandbox(settings: Settings) -> Check:
             return reader.held().sentence()
 
     return _attempt("sandbox", look)
+
+
+def worker_sandbox(settings: Settings) -> list[Check]:
+    """What holds in the workers of the service that runs on the folder, as it says itself. Empty without one."""
+    from mm.client import Client
+
+    url = running(settings.root)
+    if url is None:
+        return []
+    try:
+        with Client(url, timeout=ANSWER_SECONDS) as client:
+            return [check for check in client.ready().checks if check.name == WORKER_SANDBOX]
+    except MMError as error:
+        return [_bad(WORKER_SANDBOX, f"The service at {url} does not say what holds in its workers: {error}")]
 
 
 def check_settings(settings: Settings) -> Check:

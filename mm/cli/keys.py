@@ -25,7 +25,8 @@ def command() -> None:
     type=click.Choice(["read", "write", "admin"]),
     default="write",
     show_default=True,
-    help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server.",
+    help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server, change the space "
+    "and read the audit log.",
 )
 @options.as_json
 def add(name: str, scope: Scope, as_json: bool) -> None:
@@ -53,7 +54,7 @@ def list_keys(as_json: bool) -> None:
 @command.command()
 @click.argument("which", metavar="NAME")
 def revoke(which: str) -> None:
-    """Remove a key by its name or id; it opens nothing from now on."""
+    """Remove a key by its name or id. Its sessions and the requests that run with it end at once."""
     key = _keys().revoke(which)
     click.echo(f"The key {key.name!r} is revoked.", err=True)
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "train": ("mm.cli.train", "Make the weights and the calibration of a space anew."),
     "bench": ("mm.cli.bench", "Print the numbers of the docs."),
     "keys": ("mm.cli.keys", "Keys that let programs and people in."),
+    "audit": ("mm.cli.audit", "Who added, deleted and moved what, and changed keys."),
     "doctor": ("mm.cli.doctor", "Say in words what is wrong on this machine."),
 }
 """Module and one line of help of each command; the module's `command` is the rest."""

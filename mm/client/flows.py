@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import stat
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from mm.client.resumable import LARGE_BYTES, send_resumable
 from mm.client.steps import Body, Flow, Part, Send, Sleep, Source
 from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import (
+    AuditPage,
     EmbeddingRequest,
     EmbeddingResponse,
     Filters,
@@ -308,6 +310,25 @@ def wait_for_move(*, on_progress: OnProgress | None = None) -> Flow[Move]:
 def drop_space(space_id: str) -> Flow[None]:
     """Delete what the library has in a space that it is not in. Raises `NotFound`, `Conflict`."""
     read_bytes((yield from Send("DELETE", f"/v1/space/{segment(space_id)}")))
+
+
+def audit(
+    *,
+    action: str | None = None,
+    key: str | None = None,
+    since: datetime | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Flow[AuditPage]:
+    """One page of the audit log, the last written first. `next` of a page is the `cursor` of the one behind it.
+
+    `action` as in `item.delete`; `key` is the id of a key, `local`, `anonymous` or `worker`; a `since` without a zone is UTC.
+    Raises `Forbidden` for a key without the scope `admin`, `InvalidInput` for a cursor that no page gave.
+    """
+    params: dict[str, str | int] = {"limit": limit}
+    given = {"action": action, "key": key, "since": None if since is None else since.isoformat(), "cursor": cursor}
+    params |= {name: value for name, value in given.items() if value is not None}
+    return read((yield from Send("GET", "/v1/audit", params=params)), AuditPage)
 
 
 def health() -> Flow[Health]:

@@ -69,5 +69,6 @@ class Verbs:
     undo_move = Verb(flows.undo_move)
     wait_for_move = Verb(flows.wait_for_move)
     drop_space = Verb(flows.drop_space)
+    audit = Verb(flows.audit)
     health = Verb(flows.health)
     ready = Verb(flows.ready)

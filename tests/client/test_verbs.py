@@ -41,6 +41,7 @@ VERBS = [
     "undo_move",
     "wait_for_move",
     "drop_space",
+    "audit",
     "health",
     "ready",
     "events",
