@@ -16,32 +16,33 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
 
 
-def test_items_of_the_library_are_stepped_through(opened: Open) -> None:
+def test_items_of_the_library_are_stepped_through(opened: Open, library: Running) -> None:
     page = opened.page
+    listed = library.client.get("/v1/media", params={"offset": 0, "limit": 500, "sort": "name"}).json()["items"]
+    first, second, third = [item["name"] for item in listed[:3]]
     page.select_option("#sort", "name")
-    expect(page.locator("[data-index='0']")).to_contain_text("astronaut.png")
+    expect(page.locator("[data-index='0']")).to_contain_text(first)
     page.locator("[data-index='0'] .still").click()
     title, steps = page.locator("#player-title"), page.locator("#player .steps")
-    total = page.locator("#library-facts").inner_text().split()[0]
-    expect(steps).to_have_text(f"1 of {total}")
+    expect(steps).to_have_text(f"1 of {len(listed)}")
     expect(steps.get_by_role("button", name="Previous item (p)")).to_be_disabled()
     page.keyboard.press("n")
-    expect(title).to_have_text("beckett.wav")
-    expect(steps).to_have_text(f"2 of {total}")
+    expect(title).to_have_text(second)
+    expect(steps).to_have_text(f"2 of {len(listed)}")
     steps.get_by_role("button", name="Next item (n)").click()
-    expect(title).not_to_have_text("beckett.wav")
+    expect(title).to_have_text(third)
     page.keyboard.press("p")
-    expect(title).to_have_text("beckett.wav")
-    page.reload()
-    expect(steps).to_contain_text(f" of {total}")
+    expect(title).to_have_text(second)
+    page.reload()  # the address has the item and the order
+    expect(steps).to_have_text(f"2 of {len(listed)}")
     page.keyboard.press("p")
-    expect(title).not_to_have_text("beckett.wav")
+    expect(title).to_have_text(first)
 
 
 def test_stopped_item_says_why_and_is_processed_again(opened: Open, library: Running) -> None:
     page = opened.page
     failed = stopped_item(library.service.store, 340, "quarantined")
-    stopped_item(library.service.store, 341, "cancelled", None)
+    cancelled = stopped_item(library.service.store, 341, "cancelled", None)
     page.reload()
     cards = page.locator("#items .card")
     card = cards.filter(has_text="quarantined.png")
@@ -61,3 +62,5 @@ def test_stopped_item_says_why_and_is_processed_again(opened: Open, library: Run
     other.hover()
     page.get_by_role("button", name="Try cancelled.png again").click()
     expect(opened.card("cancelled.png")).to_be_visible(timeout=WORK_MS)
+    for item in (failed, cancelled):
+        library.client.delete(f"/v1/media/{item}").raise_for_status()

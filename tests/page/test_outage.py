@@ -28,9 +28,10 @@ NOT_READY = {
 }
 
 
-def test_outage_that_ends_loads_library_and_answer_by_itself(opened: Open) -> None:
+def test_outage_that_ends_loads_library_and_answer_by_itself(opened: Open, library: Running) -> None:
     page = opened.page
-    expect(opened.card("evening.mp4")).to_be_visible()
+    by_name = library.client.get("/v1/media", params={"offset": 0, "limit": 1, "sort": "name"}).json()["items"]
+    expect(page.locator("#items .card").first).to_be_visible()
     page.context.set_offline(True)
     page.select_option("#sort", "name")
     failure = page.locator(".library .failure")
@@ -40,7 +41,7 @@ def test_outage_that_ends_loads_library_and_answer_by_itself(opened: Open) -> No
     page.context.set_offline(False)
     expect(page.locator(".service")).to_have_attribute("data-state", "ok")
     expect(failure).to_have_count(0)
-    expect(page.locator("#items .card h3").first).to_have_text("astronaut.png")
+    expect(page.locator("#items .card h3").first).to_have_text(by_name[0]["name"])
     page.context.set_offline(True)
     page.fill("#words", "fail better")
     page.press("#words", "Enter")
@@ -75,13 +76,41 @@ def test_outage_with_changed_question_sends_nothing_until_the_button(opened: Ope
     expect(opened.hits.first).to_be_visible()
 
 
-def test_upload_cut_off_by_an_outage_goes_on_by_itself(opened: Open) -> None:
+def test_upload_cut_off_by_an_outage_goes_on_by_itself(opened: Open, library: Running) -> None:
     page = opened.page
     page.route("**/v1/uploads", lambda route: route.fulfill(status=404))
     page.route(re.compile(r"/v1/media\?name"), lambda route: route.abort("connectionreset"), times=1)
     opened.add("broken line.png", media.picture(330))
     expect(opened.card("broken line.png")).to_be_visible(timeout=WORK_MS)
     expect(page.locator(".tray")).to_have_count(0)
+    found = library.client.get("/v1/media", params={"offset": 0, "name": "broken line"}).json()["items"]
+    library.client.delete(f"/v1/media/{found[0]['id']}").raise_for_status()
+
+
+def test_job_whose_events_cannot_be_had_is_followed_until_it_is_over(opened: Open) -> None:
+    page = opened.page
+    job = {
+        "id": "job_1", "item_id": "0" * 32, "state": "running", "progress": 0.5, "stage": "encoding 1 of 2", "error": None,
+        "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z", "request_id": None,
+    }  # fmt: skip
+    looks: list[str] = []
+
+    def look(route: Route) -> None:
+        looks.append(route.request.url)
+        if len(looks) == 1:
+            route.abort("connectionrefused")
+        elif len(looks) == 2:
+            route.fulfill(json=job)
+        else:
+            route.fulfill(json={**job, "state": "failed", "error": "late.mp4: no frames (truncated)"})
+
+    page.route("**/v1/jobs?*", lambda route: route.fulfill(json={"data": [job]}))
+    page.route("**/v1/jobs/job_1/events", lambda route: route.fulfill(status=502))
+    page.route("**/v1/jobs/job_1", look)
+    page.reload()
+    expect(page.locator("#uploads li")).to_have_class("working")
+    expect(page.locator("#uploads li .error")).to_have_text("late.mp4: no frames (truncated)")
+    assert len(looks) == 3
 
 
 @pytest.mark.parametrize("width", [390, 1280])

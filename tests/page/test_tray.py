@@ -31,7 +31,7 @@ def work(page: Page) -> None:
             "id": f"job_{number}", "item_id": f"{number:032x}", "state": "running" if running else "queued",
             "progress": 0.4 if running else 0.0, "stage": "encoding 2 of 5" if running else "waiting", "error": None,
             "created_at": NOW, "updated_at": NOW, "request_id": None,
-            "position": None if running else number, "seconds_left": 90.0 if running else 90.0 + 60 * number,
+            "position": None if running else number - 1, "seconds_left": 90.0 if running else 90.0 + 60 * number,
         }  # fmt: skip
 
     def event(number: int) -> str:
@@ -67,7 +67,7 @@ def test_tray_is_a_bar_once_a_question_is_asked(library: Running, browser: Brows
         expect(page.locator("#uploads li")).to_have_count(JOBS)
         expect(opened.row("clip 0.mp4")).to_contain_text("encoding 2 of 5, 40 %, about 2 min left")
         expect(opened.row("clip 1.mp4")).to_contain_text("waiting, next in the queue, about 3 min left")
-        expect(opened.row("clip 3.mp4")).to_contain_text("waiting, number 3 in the queue, about 5 min left")
+        expect(opened.row("clip 3.mp4")).to_contain_text("waiting, 2 files before it, about 5 min left")
         expect(opened.row("clip 3.mp4").locator("progress")).to_have_count(0)
         expect(page.locator("#uploads li strong")).to_have_text([f"clip {number}.mp4" for number in range(JOBS)])
         bar = page.get_by_role("button", name=f"Adding {JOBS} files")

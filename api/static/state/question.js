@@ -95,8 +95,8 @@ function inWords(hits) {
   return possible > 0 ? `${found}, ${possible.toLocaleString("en")} less likely.` : `${found}.`;
 }
 
-/** Whether a hit reaches the calibrated floor of the space; a service that knows no bands has only such hits. */
-export const isLikely = (hit) => hit.band !== "possible";
+/** Whether a hit reaches the calibrated floor of the space. */
+export const isLikely = (hit) => hit.band === "likely";
 
 /** Hits by item, the item of the best hit first; within an item in order of time. */
 export function grouped(hits) {

@@ -1,6 +1,6 @@
 // What can be said of one file that is being added. Its states: waiting, sending, paused, working, refused, cancelled, cut.
 
-import { bytes, left, share } from "../format.js";
+import { bytes, count, left, share } from "../format.js";
 
 /** Whether a row that is over can be tried again: its file is here, or its bytes are in the library. */
 export const canRetry = (row) => isOver(row) && Boolean(row.file || row.item);
@@ -16,10 +16,10 @@ export function inWords(row) {
   return [row.stage, row.progress > 0 && share(row.progress), rest].filter(Boolean).join(", ");
 }
 
-/** The place in the queue, from 1 on, where the service knows it. */
+/** The place in the queue, where the service knows it: `position` is how many jobs come before. */
 function turn(position) {
   if (position === null) return "";
-  return position <= 1 ? "next in the queue" : `number ${position.toLocaleString("en")} in the queue`;
+  return position === 0 ? "next in the queue" : `${count(position, "file")} before it`;
 }
 
 export const isOver = (row) => row.state === "refused" || row.state === "cancelled" || row.state === "cut";

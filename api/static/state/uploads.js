@@ -18,7 +18,7 @@ const DRAW_MS = 100;
 const BUSY_SECONDS = 5; // to wait when the service is busy and does not say for how long
 const JOBS = 500;
 
-/** States of a row: waiting, sending, working, refused, cancelled, cut; one that is done leaves and is counted. */
+/** States of a row: waiting, sending, paused, working, refused, cancelled, cut; one that is done leaves and is counted. */
 const rows = new Map();
 export const uploads = createStore({ rows: [], done: 0, left: null });
 let ids = 0;
@@ -96,8 +96,11 @@ function wait(row, problem) {
 
 /** It goes on by itself when the service answers again. */
 function interrupted(row, problem) {
-  fail(row, "cut", problem);
-  retryLater(`upload ${row.id}`, () => { if (rows.get(row.id)?.state === "cut") retry(row.id); });
+  Object.assign(row, { state: "paused", stage: problem.message, left: null });
+  retryLater(`upload ${row.id}`, () => {
+    if (row.state === "paused") row.state = "waiting";
+    pump();
+  });
 }
 
 function fail(row, state, problem) {
@@ -145,7 +148,11 @@ export async function reprocess(item) {
 export async function cancel(id) {
   const row = rows.get(id);
   if (row.state === "sending") row.stop.abort();
-  else if (row.state === "waiting" || row.state === "paused") fail(row, "cancelled");
+  else if (row.state === "waiting" || row.state === "paused") {
+    settled(`upload ${id}`);
+    unfinished.forgetKey(row.key);
+    fail(row, "cancelled");
+  }
   else if (row.state === "working") {
     await service.cancel(row.job.id).catch((problem) => Object.assign(row, { stage: problem.message }));
   }
@@ -153,9 +160,8 @@ export async function cancel(id) {
 }
 
 export function retry(id) {
-  settled(`upload ${id}`);
   const row = rows.get(id);
-  if (row.item) return reprocess(row.item).catch((problem) => fail(row, row.state, problem));
+  if (row.item) return reprocess(row.item).catch((problem) => { row.error = problem.message; draw(); });
   Object.assign(row, { state: "waiting", error: null, sent: 0 });
   pump();
 }
@@ -163,7 +169,6 @@ export function retry(id) {
 export function dismiss(id) {
   const row = rows.get(id);
   if (row.state === "cut" && row.key) unfinished.forgetKey(row.key);
-  settled(`upload ${id}`);
   rows.delete(id);
   draw();
 }
@@ -192,5 +197,5 @@ export async function resume() {
 
 // Half a file is lost by leaving, unless the service can go on with it; then it is only slower.
 addEventListener("beforeunload", (event) => {
-  if ([...rows.values()].some((row) => row.state === "sending" || row.state === "waiting")) event.preventDefault();
+  if ([...rows.values()].some((row) => row.state === "sending" || row.state === "waiting" || row.state === "paused")) event.preventDefault();
 });

@@ -19,7 +19,7 @@ export function Answer() {
     <section class="answer" id="answer" aria-labelledby="answer-title" aria-busy=${String(busy)}>
       <div class="bar">
         <h2 id="answer-title">${title(answer, busy, likely)}</h2>
-        ${answer && html`<p class="faint" id="answer-facts" title=${`space ${answer.space}, least score ${percent(answer.floor)}`}>
+        ${answer && html`<p class="faint" id="answer-facts" title=${`space ${answer.space}, likely from ${percent(answer.likely_floor)} on, shown from ${percent(answer.floor)} on`}>
           ${likely.length > 0 && `in ${count(likely.length, "item")} · `}${answer.seconds.toFixed(2)} s</p>`}
       </div>
       ${problem && html`<${Failure} problem=${problem} onRetry=${ask} />`}

@@ -19,8 +19,9 @@ export function Card({ index, total, item, place }) {
 function Shown({ item, position }) {
   const leaving = isLeaving(item.id);
   const { busy, problem, retry } = useRetry(item);
-  const error = problem?.message ?? (isStopped(item) ? whyStopped(item) : null);
+  const reason = problem?.message ?? (isStopped(item) ? whyStopped(item) : null);
   const facts = [item.duration > 0 ? null : KIND[item.kind], bytes(item.size), day(item.created_at), ...item.tags.map((tag) => `#${tag}`)];
+  const words = reason ?? facts.filter(Boolean).join(" · ");
   // What stands on the picture is in the label as it stands there: who speaks to the page says what they see.
   const seen = [item.duration > 0 && clock(item.duration), STATUS[item.status]].filter(Boolean).join(" ");
   const label = `Open ${item.name}, ${KIND[item.kind]}${seen && `, ${seen}`}`;
@@ -33,7 +34,7 @@ function Shown({ item, position }) {
       </button>
       <div class="text">
         <h3 title=${item.name}>${item.name}</h3>
-        <p class=${error ? "error" : "faint"} title=${error ?? facts.filter(Boolean).join(" · ")}>${error ?? facts.filter(Boolean).join(" · ")}</p>
+        <p class=${reason && item.status !== "cancelled" ? "error" : "faint"} title=${words}>${words}</p>
       </div>
       <div class="actions">
         ${item.status === "ready" && html`<${IconButton} name="like" label=${`More like ${item.name}`} onClick=${() => moreLike(item, 0)} />`}

@@ -39,12 +39,16 @@ function Stopped({ item }) {
     </section>`;
 }
 
-/** {busy, problem, retry}: has the service process an item again. */
+const CALM = { id: null, busy: false, problem: null };
+
+/** {busy, problem, retry}: has the service process an item again. A component that shows another item later starts anew. */
 export function useRetry(item) {
-  const [{ busy, problem }, set] = useState({ busy: false, problem: null });
+  const [last, set] = useState(CALM);
+  const { busy, problem } = last.id === item.id ? last : CALM;
   const retry = async () => {
-    set({ busy: true, problem: null });
-    await uploads.reprocess(item).then(() => set({ busy: false, problem: null }), (found) => set({ busy: false, problem: found }));
+    set({ id: item.id, busy: true, problem: null });
+    const failed = await uploads.reprocess(item).catch((reason) => reason);
+    set({ id: item.id, busy: false, problem: failed ?? null });
   };
   return { busy, problem, retry };
 }
