@@ -72,10 +72,10 @@ def test_each_change_of_an_item_has_one_row(store: Store) -> None:
 
 def test_retry_of_a_stopped_item_has_one_row(store: Store) -> None:
     item, job, _ = store.catalog.add_item(new_item(1, "a"), BY)
-    store.catalog.retry_item(item.id, None, BY)  # it is in process
+    store.catalog.retry_item(item.id, None, by=BY)  # it is in process
     store.catalog.update_job(job.id, state="failed", error="broken")
-    store.catalog.retry_item(item.id, None, BY)
-    store.catalog.retry_item(item.id, None, BY)
+    store.catalog.retry_item(item.id, None, by=BY)
+    store.catalog.retry_item(item.id, None, by=BY)
     assert actions(store) == [(BY.name, "item.add", item.id), (BY.name, "item.retry", item.id)]
 
 
