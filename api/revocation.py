@@ -1,7 +1,7 @@
 """Ends a request whose key is revoked, or whose session ends, while it runs.
 
-The key or the session is checked again for every block of the request's body, before the answer to a question starts, and for every block
-of a streamed answer. What a route has changed by then stays and is answered as usual.
+The key or the session is checked again for every block of the request's body, before the answer to a question starts, and for
+every block of a streamed answer. What a route has changed by then stays and is answered as usual.
 """
 
 from __future__ import annotations
