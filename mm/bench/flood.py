@@ -49,8 +49,9 @@ class Round:
     beside: Times
     answers: Counter[str]
     """What the attacker got, by status; `closed` are connections that ended without an answer."""
-    cpu: float
-    """Of the API beside the attack, in cores."""
+    cpu_alone: float
+    cpu_beside: float
+    """Processor time of the API and of its children that ended, in cores."""
 
     def ratio(self, step: str) -> float:
         """The 99th percentile beside the attack by that of the undisturbed client."""
@@ -68,7 +69,14 @@ class Round:
         ]
         answers = ", ".join(f"{count:,} {status}" for status, count in self.answers.most_common())
         rounds = len(self.beside.seconds["search"])
-        cells = [self.kind, *steps, str(rounds), str(len(self.beside.errors)), f"{self.cpu:.2f}", answers]
+        cells = [
+            self.kind,
+            *steps,
+            str(rounds),
+            str(len(self.beside.errors)),
+            f"{self.cpu_alone:.2f} -> {self.cpu_beside:.2f}",
+            answers,
+        ]
         return "| " + " | ".join(cells) + " |"
 
 
@@ -86,7 +94,7 @@ class FloodReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         head = [f"{self.connections} connections of", *(f"{step}: p50 / p99 ms alone -> beside (ratio of p99)" for step in STEPS)]
-        head += ["rounds", "errors", "API, cores", "what the attacker got"]
+        head += ["rounds", "errors", "API, cores alone -> beside", "what the attacker got"]
         errors = [f"{one.kind}: {error}" for one in self.rounds for error in one.beside.errors[:5]]
         return [
             "| " + " | ".join(head) + " |",
@@ -107,14 +115,18 @@ def run(service: Service, kinds: Sequence[Kind], connections: int, seconds: floa
         item, job = client.add(film.read_bytes(), film.name)
         for kind in kinds:
             say(f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections")
-            alone = client.run(seconds)
+            alone, cpu_alone = _measured(service, client, seconds)
             attack = Attack(kind, service.port, service.hostile_key, connections, seconds + 2 * LEAD_SECONDS, item, job)
             with _attacked(attack) as answers:
-                before = _cpu(service.pid)
-                beside = client.run(seconds)
-                cpu = (_cpu(service.pid) - before) / seconds
-            rounds.append(Round(kind, alone, beside, answers, cpu))
+                beside, cpu_beside = _measured(service, client, seconds)
+            rounds.append(Round(kind, alone, beside, answers, cpu_alone, cpu_beside))
     return FloodReport(connections, rounds)
+
+
+def _measured(service: Service, client: HonestClient, seconds: float) -> tuple[Times, float]:
+    before, started = _cpu(service.pid), time.monotonic()
+    times = client.run(seconds)
+    return times, (_cpu(service.pid) - before) / (time.monotonic() - started)
 
 
 @contextmanager
