@@ -46,19 +46,20 @@ class Access:
             key = self.keys.find(secret.strip())
             if key is None:
                 return Caller(address), True
-            return Caller(address, key, None, partial(self._has_key, key.id)), False
+            return Caller(address, key, None, partial(self.has_key, key.id)), False
         token = session_token(request)
         session = await self._find(request, token) if token else None
         key = None if session is None else self.keys.get(session.key_id)
         if session is None or key is None:
             return Caller(address), token != ""
-        return Caller(address, key, session, partial(self._is_open, catalog_of(request), token, session)), False
+        return Caller(address, key, session, _OpenSession(self, catalog_of(request), token, session.key_id)), False
 
     async def is_valid(self, caller: Caller) -> bool:
         """`Caller.is_valid` without blocking the event loop."""
-        if caller.session is None:
-            return caller.is_valid()  # one look at the time stamp of a file
-        return await anyio.to_thread.run_sync(caller.is_valid, limiter=self._threads)
+        check = caller.is_valid
+        if isinstance(check, _OpenSession) and not check.is_remembered():
+            return await anyio.to_thread.run_sync(check, limiter=self._threads)
+        return check()  # one look at the time stamp of a file
 
     def forget(self, session_id: str) -> None:
         """A session ended here: do not believe in it for the rest of `REMEMBER_SECONDS`."""
@@ -66,16 +67,22 @@ class Access:
             self._sessions.pop(token, None)
 
     async def _find(self, request: Request, token: str) -> SessionRow | None:
-        if (session := self._remembered(token)) is not None:
+        if (session := self.remembered(token)) is not None:
             return session
-        return await anyio.to_thread.run_sync(self._look, catalog_of(request), token, limiter=self._threads)
+        return await anyio.to_thread.run_sync(self.look_up, catalog_of(request), token, limiter=self._threads)
 
-    def _remembered(self, token: str) -> SessionRow | None:
+    def has_key(self, key_id: str) -> bool:
+        """Whether a key was not revoked."""
+        return self.keys.get(key_id) is not None
+
+    def remembered(self, token: str) -> SessionRow | None:
+        """The session of a token that was looked up in the last `REMEMBER_SECONDS`."""
         session, until = self._sessions.get(token, (None, 0.0))
         now = self._clock()
         return session if session is not None and until - REMEMBER_SECONDS <= now < min(until, session.expires_at) else None
 
-    def _look(self, catalog: Catalog, token: str) -> SessionRow | None:
+    def look_up(self, catalog: Catalog, token: str) -> SessionRow | None:
+        """The session of a token, read from the catalog."""
         session = catalog.find_session(token)
         if session is None:
             self._sessions.pop(token, None)
@@ -85,11 +92,24 @@ class Access:
             self._sessions.popitem(last=False)
         return session
 
-    def _has_key(self, key_id: str) -> bool:
-        return self.keys.get(key_id) is not None
 
-    def _is_open(self, catalog: Catalog, token: str, session: SessionRow) -> bool:
-        return self._has_key(session.key_id) and (self._remembered(token) or self._look(catalog, token)) is not None
+class _OpenSession:
+    """Whether a session has not ended and its key was not revoked."""
+
+    def __init__(self, access: Access, catalog: Catalog, token: str, key_id: str) -> None:
+        self._access = access
+        self._catalog = catalog
+        self._token = token
+        self._key_id = key_id
+
+    def __call__(self) -> bool:
+        if not self._access.has_key(self._key_id):
+            return False
+        return self.is_remembered() or self._access.look_up(self._catalog, self._token) is not None
+
+    def is_remembered(self) -> bool:
+        """Whether the answer needs no look into the catalog."""
+        return self._access.remembered(self._token) is not None
 
 
 def catalog_of(request: Request) -> Catalog:

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from indexes.search import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.settings import Settings
+    from mm.spaces.types import Question
 
 FIELD_OF: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "clip"}
 WORD_OF: dict[Kind, str] = {"image": "a picture", "audio": "a sound", "video": "a video"}
+UNREAD = (
+    "Text has not been read yet in {:,} of the pictures, and is not found there; it is read when no job waits (MM_READ_TEXT)."
+)
 FRAME_PIXELS = 512  # longest side of what is decoded of a question; towers read less
 
 
@@ -84,21 +88,45 @@ def _answer(service: Service, served: Served, query: Query, media: Decoded, star
         )
     if media.sound is not None:
         give_back_memory()
-    floor = question.floor if query.request.floor is None else query.request.floor
+    floor, likely = bounds(question, query.request.floor)
     with part("search").time():
         k = query.request.k
         # One more than wanted, because the moment that is asked with is the best answer to itself.
         wanted = k if like is None else k + 1
-        found = served.searcher.search(question, wanted, query.request.filters, floor, fold=query.request.fold)
+        found = served.searcher.search(question, wanted, query.request.filters, floor, likely=likely, fold=query.request.fold)
         if like is not None:
             found = [left for hit in found if (left := like.taken_out_of(hit)) is not None][:k]
-    hits = _dress(service, found)
+    hits = _dress(service, found, question.floor)
     seconds = media.seconds + time.perf_counter() - started
     service.metrics.searches.labels("+".join(sorted(query.files)) or ("text" if text else "like"), str(bool(hits)).lower()).inc()
     service.metrics.search_seconds.observe(seconds)
     return SearchResponse(
-        hits=hits, space=str(served.space.id), floor=floor, heard=question.heard, notes=list(question.notes), seconds=seconds
+        hits=hits,
+        space=str(served.space.id),
+        floor=floor,
+        likely_floor=question.floor,
+        heard=question.heard,
+        notes=[*question.notes, *_unread_note(service, served, question)],
+        seconds=seconds,
     )
+
+
+def _unread_note(service: Service, served: Served, question: Question) -> list[str]:
+    """A sentence where the question asks for text, and text of pictures has not been read. None where reading is off."""
+    if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.probes):
+        return []
+    unread = service.store.catalog.unread_pictures(served.space.id)
+    return [UNREAD.format(unread)] if unread else []
+
+
+def bounds(question: Question, floor: float | None) -> tuple[float, float]:
+    """Least score of a hit, and the score from which one extends only over segments that reach that score too.
+
+    A `floor` that the request names holds for both bands.
+    """
+    if floor is not None:
+        return floor, 1.0
+    return min(question.floor, question.floor if question.possible is None else question.possible), question.floor
 
 
 def decode(service: Service, query: Query, cancelled: threading.Event) -> Decoded:
@@ -163,8 +191,8 @@ def _refuse_longer(file: QueryFile, info: MediaInfo, limit: float) -> None:
         )
 
 
-def _dress(service: Service, found: Sequence[SearchHit]) -> list[Hit]:
+def _dress(service: Service, found: Sequence[SearchHit], likely: float) -> list[Hit]:
     """Hits with their items; an item deleted since the search is left out."""
     ids = {one.item_id for hit in found for one in (hit, *hit.alike)}
     items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
-    return [shown for hit in found if (shown := hit_of(hit, items)) is not None]
+    return [shown for hit in found if (shown := hit_of(hit, items, likely)) is not None]

@@ -24,6 +24,7 @@ from api.origin import SameOrigin
 from api.proxies import TrustedProxies
 from api.routes import (
     audit,
+    docs,
     embeddings,
     health,
     jobs,
@@ -89,8 +90,9 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.home = settings.root
     app.state.limits, app.state.connections = limits, connections
-    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page):
+    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page, docs):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.state.failures = failures

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from indexes.sessions import SessionRow
     from mm.keys import ApiKey
 
+ENDED = "The API key was revoked, or its session ended, while the request ran. Send it again with a valid key."
 _STATE = "caller"
 
 
@@ -48,7 +49,7 @@ class Caller:
     def require_valid(self) -> None:
         """Raise `Unauthorized` if the key was revoked or the session ended while the request ran."""
         if not self.is_valid():
-            raise Unauthorized("The API key was revoked, or its session ended, while the request ran. Nothing was changed.")
+            raise Unauthorized(ENDED)
 
     def actor(self) -> Actor:
         """The sender as the audit log names it."""

@@ -16,6 +16,7 @@ from api.origin import SAFE_METHODS
 from api.problems import of_error
 from api.rates import Rates, network_of
 from api.revocation import Watched
+from api.routes import docs
 from api.signin import PATH as SIGN_IN
 from api.signin import SignIn
 from api.wrong_keys import WrongKeys
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from mm.keys import Scope as KeyScope
     from mm.settings import Settings
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", SIGN_IN})
+OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", SIGN_IN}) | docs.PATHS
 OPEN_BELOW = "/static/"
 QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because they bring a body
 ADMIN_BELOW = "/v1/media/import"  # reads folders of the server
 SPACE = "/v1/space"  # what is done to it is done to all items, with weights from the server's disk
 UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of it
-AUDIT = "/v1/audit"  # names and addresses of others
+OTHERS = ("/v1/audit", "/v1/sessions")  # what other callers did, and where they are signed in
 DEFAULT_PER_MINUTE = 1200
 
 
@@ -89,11 +90,10 @@ class Guard:
             set_caller(request.scope, caller)
             if is_wrong and scope is not None:
                 await self._refuse(request, caller)
-        if scope is None:
-            return caller
-        if self._rates is not None:
+        signs_in = path == SIGN_IN and request.method == "POST"
+        if self._rates is not None and (scope is not None or signs_in):
             self._rates.take(str(caller))
-        if self._access is not None:
+        if self._access is not None and scope is not None:
             _authorize(caller, scope)
         return caller
 
@@ -123,7 +123,7 @@ def needed(method: str, path: str) -> KeyScope | None:
     """The scope that a request needs; `None` when anyone may."""
     if path in OPEN or path.startswith(OPEN_BELOW):
         return None
-    if path.startswith((ADMIN_BELOW, AUDIT)) or (path.startswith(SPACE) and method not in SAFE_METHODS):
+    if path.startswith((ADMIN_BELOW, *OTHERS)) or (path.startswith(SPACE) and method not in SAFE_METHODS):
         return "admin"
     if path.startswith(UPLOADS) and method != "OPTIONS":
         return "write"

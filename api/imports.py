@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from api.bodies import BLOCK_BYTES
 from api.names import clean_name, clean_tags
 from mm.errors import Forbidden, InvalidInput, MMError, NotFound, Unauthorized
+from mm.paths import hide_home
 from mm.schemas import ImportResponse, Upload
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def import_folder(library: Library, root: Path | None, folder: str, tags: list[s
         except Unauthorized:  # the key was revoked meanwhile: what was imported before stays
             raise
         except MMError as error:
-            refused[str(path.relative_to(start))] = str(error)
+            refused[str(path.relative_to(start))] = hide_home(str(error), library.home)
         except OSError as error:
             refused[str(path.relative_to(start))] = f"It cannot be read: {error.strerror}."
     return ImportResponse(uploads=uploads, refused=refused)

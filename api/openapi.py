@@ -30,6 +30,7 @@ BODIES = (
     Problem,
 )  # shapes that no route's signature names
 BINARY: JSON = {"type": "string", "format": "binary"}
+WORDS: JSON = {"type": "array", "items": {"type": "string"}, "maxItems": 8}
 
 
 def responses(*errors: type[MMError]) -> dict[int | str, JSON]:
@@ -68,6 +69,13 @@ def search_body(**examples: JSON) -> JSON:
         "floor": {"type": "number"},
         "filters": {"type": "string", "description": "JSON of `Filters`."},
         "like": {"type": "string", "description": "JSON of `Like`."},
+        "also": {
+            **WORDS,
+            "description": "More words, each of which a moment must fit as well; the field may come several times.",
+        },
+        "without": {**WORDS, "description": "Words for what must be neither seen nor said; the field may come several times."},
+        "weights": {"type": "string", "description": "JSON of `Weights`."},
+        "fold": {"type": "boolean", "default": True},
         "picture": BINARY,
         "sound": BINARY,
         "clip": BINARY,
@@ -139,7 +147,7 @@ def links(parameter: str, expression: str, *operations: str) -> JSON:
     return {f"{name}_of_{parameter}": {"operationId": name, "parameters": {parameter: expression}} for name in operations}
 
 
-OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "delete_media")
+OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "retry_media", "delete_media")
 OF_JOB = ("get_job", "job_events", "cancel_job")
 OF_UPLOAD = ("head_upload", "send_piece", "end_upload")
 UPLOAD_LINKS: JSON = {

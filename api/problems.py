@@ -25,6 +25,7 @@ from mm.errors import (
     Unauthorized,
     Unavailable,
 )
+from mm.paths import hide_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ def problem(
         "type": TYPE_BASE + slug,
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": hide_home(detail, request.app.state.home),
         "instance": request.url.path,
         "request_id": request.scope.get("request_id"),
         **(extensions or {}),

@@ -14,15 +14,14 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api import sse
+from api.callers import ENDED
 from api.problems import of_error
-from mm.errors import Unauthorized
+from mm.errors import MMError, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Message, Receive, Scope, Send
-
-DETAIL = "The API key was revoked, or its session ended, while the request ran."
 
 
 class Watched:
@@ -38,20 +37,20 @@ class Watched:
         self._is_valid = is_valid
         self._only_reads = only_reads
         self._body_read = False
-        self._refused = False
         self._is_events = False
+        self._error: MMError | None = None
         self._ended = asyncio.Event()
 
     async def receive(self) -> Message:
-        """The next message. Raises `Unauthorized` for a block of a body whose sender is not allowed any more."""
+        """The next message. Raises `Unauthorized` for a block of a body whose sender is not allowed any more, `Unavailable`."""
         if self._body_read:
             return await self._disconnect()
         message = await self._receive()
         if message["type"] == "http.request":
             self._body_read = not message.get("more_body", False)
-            if not await self._is_valid():
-                self._refused = True
-                raise Unauthorized(DETAIL)
+            if not await self._may_go_on():
+                assert self._error is not None
+                raise self._error
         return message
 
     async def send(self, message: Message) -> None:
@@ -59,14 +58,22 @@ class Watched:
         if self._ended.is_set():
             return
         if message["type"] == "http.response.start":
-            if (self._only_reads or self._refused) and not await self._is_valid():
+            if self._error is not None or (self._only_reads and not await self._may_go_on()):
                 await self._refuse()
                 return
             self._is_events = Headers(raw=message.get("headers", [])).get("content-type", "").startswith(sse.MEDIA_TYPE)
-        elif message.get("more_body") and not await self._is_valid():
+        elif message.get("more_body") and not await self._may_go_on():
             await self._end()
             return
         await self._send(message)
+
+    async def _may_go_on(self) -> bool:
+        """Whether the caller is still allowed; a look that fails counts as no. Sets the error that says why not."""
+        try:
+            self._error = None if await self._is_valid() else Unauthorized(ENDED)
+        except MMError as error:
+            self._error = error
+        return self._error is None
 
     async def _disconnect(self) -> Message:
         """Wait until the client goes away or the answer is ended, which looks the same to the route."""
@@ -79,14 +86,15 @@ class Watched:
                 task.cancel()
 
     async def _refuse(self) -> None:
+        assert self._error is not None
         self._ended.set()
-        request = Request(self._scope)
-        await of_error(request, Unauthorized(DETAIL))(self._scope, self._receive, self._send)
+        await of_error(Request(self._scope), self._error)(self._scope, self._receive, self._send)
 
     async def _end(self) -> None:
         """End a streamed answer: events by a last one that says why, a file by closing the connection short of its length."""
+        assert self._error is not None
         self._ended.set()
-        structlog.get_logger().info("answer ended", reason="unauthorized", path=self._scope["path"])
+        structlog.get_logger().info("answer ended", reason=self._error.slug, path=self._scope["path"])
         if self._is_events:
-            last = sse.encode_unauthorized(DETAIL)
+            last = sse.encode_unauthorized(ENDED) if isinstance(self._error, Unauthorized) else b""
             await self._send({"type": "http.response.body", "body": last, "more_body": False})

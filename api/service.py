@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.shared import Shared
 from api.metrics import Metrics
@@ -41,6 +42,7 @@ class Service:
     bell: Bell
     query_reader: MediaReader
     """Opens the files of questions; what uploads wait for has children of its own."""
+    forecasts: Forecasts
     reader: MediaReader
     thumbnails: Thumbnails
     library: Library
@@ -82,6 +84,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             serving=serving,
             bell=bell,
             query_reader=query_reader,
+            forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             reader=reader,
             thumbnails=thumbnails,
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),

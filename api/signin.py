@@ -61,6 +61,7 @@ class SignIn:
             try:
                 await self._refuse(request, before)
             except TooMany as error:
+                request.scope["refusal"] = TooMany.slug  # for the count of refusals
                 seconds = math.ceil(error.retry_after)
                 return _page(request, TOO_MANY.format(seconds=seconds), 429, {"Retry-After": str(seconds)})
             return _page(request, UNKNOWN)

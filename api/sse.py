@@ -20,6 +20,8 @@ READS_PER_SECOND = 50.0
 """Most that the streams of one caller read the catalog: with more than ten of them, each reads less often."""
 HEARTBEAT_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
+AGAIN_SECONDS = 2.0
+"""Between two looks at whether the latest event says something else by now."""
 
 
 def encode(event: JobEvent) -> bytes:
@@ -48,15 +50,21 @@ async def stream(
 ) -> AsyncIterator[bytes]:
     """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, `pause()` when to read again.
 
+    The latest event is read and sent again when it says something else than before: its job's position changes without an event.
     A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
     noticed.
     """
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-    sent = time.monotonic()
+    sent = looked = time.monotonic()
+    latest: JobEvent | None = None
     while True:
-        for event in await read(after):
+        events = list(await read(after))
+        if not events and after and time.monotonic() - looked >= AGAIN_SECONDS:
+            events = [event for event in await read(after - 1) if event != latest]
+            looked = time.monotonic()
+        for event in events:
             yield encode(event)
-            after, sent = event.id, time.monotonic()
+            after, sent, latest = event.id, time.monotonic(), event
             if event.state in FINAL_STATES:
                 return
         if time.monotonic() - sent >= HEARTBEAT_SECONDS:

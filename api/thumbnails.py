@@ -13,6 +13,8 @@ import numpy as np
 import structlog
 from PIL import Image, ImageDraw
 
+from api.ranges import RESTORE
+from mm.errors import MissingData
 from mm.media.thumbnail import encode_webp
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 
@@ -56,8 +58,8 @@ class Thumbnails:
     def make(self, item: ItemRow, blob: Path, time: float, longest: int, cancelled: threading.Event) -> bytes:
         """WebP of `item` at `time` seconds, its longest side about `longest` px; of a video, the key frame before it.
 
-        Raises `MediaError`, with the reason `timeout` after the longest time for one picture, and `Cancelled` when the event is
-        set: the decoding child is ended then.
+        Raises `MissingData`; `MediaError`, with the reason `timeout` after the longest time for one picture; and `Cancelled` when
+        the event is set: the decoding child is ended then.
         """
         kept = self.find(item, time, longest)  # made while this request waited
         if kept is not None:
@@ -81,6 +83,8 @@ class Thumbnails:
 
     def _picture(self, item: ItemRow, blob: Path, place: _Place, cancelled: threading.Event) -> RGB:
         time, size = place.time, place.size
+        if not blob.exists():
+            raise MissingData(f"The file {blob.name} is not in the folder blobs of MM_HOME. {RESTORE}")
         if item.kind != "audio":
             return self._reader.thumbnail(
                 blob, item.name, time, longest=size, deadline_seconds=self._seconds, cancelled=cancelled

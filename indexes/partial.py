@@ -77,7 +77,8 @@ class PartialUploads:
             expires_at=self._clock() + self._empty_seconds,
         )
         with naming_disk_errors(self._folder), locked(self._lock, LOCK_SECONDS):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._blobs.files.prepare()
+            self._folder.mkdir(exist_ok=True)
             self.sweep()
             self._refuse_more(length, owner, total, of_owner)
             folder.mkdir()

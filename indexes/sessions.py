@@ -57,6 +57,12 @@ class SessionRows(Rows):
             row = session.scalar(select(Session).where(Session.sha256 == _hash(token)))
             return None if row is None or row.expires_at <= self._clock() else _session_row(row)
 
+    def list_sessions(self) -> list[SessionRow]:
+        """Those that have not expired, the latest first."""
+        query = select(Session).where(Session.expires_at > self._clock()).order_by(Session.created_at.desc(), Session.id)
+        with self._database.read() as session:
+            return [_session_row(row) for row in session.scalars(query)]
+
     def end_session(self, session_id: str, by: Actor) -> bool:
         """End a session. False if there is none."""
         with self._database.write() as session:

@@ -121,6 +121,13 @@ class Unavailable(MMError):
     title = "Unavailable"
 
 
+class WrongLibrary(Unavailable):
+    """The catalog and the folder of the library do not belong together, or one of them is not there."""
+
+    slug = "wrong-library"
+    title = "Catalog and folder do not match"
+
+
 class StorageFull(Unavailable):
     """The disk has no room for what is to be written."""
 
@@ -193,6 +200,14 @@ class Corrupt(MMError):
     title = "Corrupt data"
 
 
+class MissingData(Corrupt):
+    """A file of the library that the catalog names is not there."""
+
+    slug = "missing-data"
+    status = 410
+    title = "Missing data"
+
+
 ERRORS: dict[str, type[MMError]] = {
     error.slug: error
     for error in (
@@ -208,6 +223,7 @@ ERRORS: dict[str, type[MMError]] = {
         TooMany,
         RequestTimeout,
         Unavailable,
+        WrongLibrary,
         StorageFull,
         Cancelled,
         Gone,
@@ -216,6 +232,7 @@ ERRORS: dict[str, type[MMError]] = {
         Locked,
         ChecksumMismatch,
         Corrupt,
+        MissingData,
     )
 }
 """Errors by slug, without `MediaError`, whose fields come with the problem document."""

@@ -111,7 +111,11 @@ class Settings(BaseSettings):
     sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
     sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
     sandbox_request_seconds: float = Field(3600.0, gt=0, description="Longest time that one decoding request is waited for.")
-    sandbox_requests: int = Field(200, gt=0, description="Requests after which the decoding child is replaced.")
+    sandbox_requests: int = Field(
+        200,
+        gt=0,
+        description="Requests that a decoding child answers, and children that a fork server forks, before it is replaced.",
+    )
     sandbox_minimum: Literal["limits", "one", "both"] = Field(
         "one", description="What nothing is decoded without: the limits alone, also `one` of seccomp and Landlock, or `both`."
     )
@@ -123,20 +127,39 @@ class Settings(BaseSettings):
     segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the moment that search returns.")
     read_text: Literal["auto", "always", "off"] = Field(
         "auto",
-        description="Whether text in pictures is read; `auto` spends up to a tenth of the time of encoding on it and leaves out "
-        "the rest.",
+        description="When text in pictures is read: `auto` reads for up to a tenth of the time of encoding and reads the rest "
+        "when no job waits, `always` reads all of it while encoding, `off` reads none.",
     )
     sample_fps: float = Field(2.0, gt=0, description="Most frames a second that are encoded.")
     lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")
+    stall_seconds: float = Field(
+        900.0, gt=0, description="Time without progress after which a worker that encodes ends itself, to be started again."
+    )
     max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
-    sweep_seconds: float = Field(5.0, gt=0, description="How often lost work is looked for and rung again.")
+    sweep_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="How often lost work is looked for and dispatched again; without any work four times as long, at most 20 s.",
+    )
     leftover_seconds: float = Field(
-        24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is removed."
+        24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is moved to the trash."
+    )
+    trash_days: float = Field(30.0, ge=0, description="Days that a file which garbage collection moved to the trash is kept.")
+    sweep_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of the blobs, or of the shards, that one garbage collection moves to the trash without "
+        "`mm doctor --collect`; 10 files are always allowed.",
     )
     search: Literal["auto", "exact", "approximate"] = Field(
         "auto", description="How the index is searched; `auto` is exact until that takes long, `approximate` may miss a hit."
     )
-    refresh_seconds: float = Field(0.5, gt=0, description="How often a searcher looks for new vectors.")
+    refresh_seconds: float = Field(
+        1.0,
+        gt=0,
+        description="How often the API looks whether an SQLite catalog has changed; PostgreSQL announces its changes.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
 
     @field_validator("trusted_proxies")

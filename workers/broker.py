@@ -1,28 +1,28 @@
-"""How Celery talks to the broker: one place for what both who ring and who work must agree on."""
+"""How Celery talks to the broker: what those who dispatch and those who work must agree on."""
 
 from __future__ import annotations
 
 import socket
+from urllib.parse import urlsplit
 
 from celery import Celery
 
 from mm.errors import Unavailable
 from mm.settings import Settings
+from workers import transport
 
 QUEUE = "mm"
-PLAN = "mm.plan"
-ENCODE = "mm.encode"
-FINISH = "mm.finish"
+WORK = "mm.work"
+READ = "mm.read"
 PING = "mm.ping"
-
-FIRST, LAST = 0, 9
-"""Priorities of messages: a worker takes the smallest that waits."""
 
 NO_BROKER = "No broker is set: give MM_BROKER_URL the redis:// URL of Valkey or Redis."
 
 VISIBILITY_SECONDS = 3600
 """After this long without an acknowledgement the broker delivers again. Only a second net: the lease in the catalog notices a
 dead worker much earlier, and makes a second delivery of running work a no-op."""
+RESTORE_SECONDS = 60
+"""How often a worker looks for such messages."""
 CONNECT_SECONDS = 2.0
 """Longest wait for the broker's machine to accept a connection."""
 REPLY_SECONDS = 5.0
@@ -37,27 +37,29 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
     if not settings.broker_url:
         raise Unavailable(NO_BROKER)
     app = Celery("mm", set_as_current=False)
-    transport: dict[str, object] = {
+    options: dict[str, object] = {
         "visibility_timeout": VISIBILITY_SECONDS,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_keepalive": True,
-        # Celery's defaults look for what a dead worker held every 100 s.
-        "unacked_restore_interval": 10,
+        # What a dead worker held is looked for at this interval; it is due after VISIBILITY_SECONDS.
+        "unacked_restore_interval": RESTORE_SECONDS,
         "unacked_restore_throttle": 1,
     }
     if socket_options := _keepalive():
-        transport["socket_keepalive_options"] = socket_options
+        options["socket_keepalive_options"] = socket_options
     if not consumer:
-        transport |= {
+        options |= {
             "socket_timeout": REPLY_SECONDS,
             "max_retries": 1,
             "interval_start": 0,
             "interval_step": 0,
             "interval_max": 0,
         }
+    if consumer and urlsplit(settings.broker_url).scheme in {"redis", "rediss"}:
+        app.conf.broker_transport = transport.NAME
     app.conf.update(
         broker_url=settings.broker_url,
-        broker_transport_options=transport,
+        broker_transport_options=options,
         broker_connection_timeout=CONNECT_SECONDS,
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,

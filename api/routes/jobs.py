@@ -17,6 +17,7 @@ from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import FINAL_STATES, Job, JobEvent, JobList
 
 if TYPE_CHECKING:
+    from indexes.forecast import Forecast
     from indexes.rows import JobRow
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -27,7 +28,7 @@ EVENTS_AT_ONCE = 200
 @router.get("", summary="The latest jobs", responses=responses(), dependencies=[while_working("catalog")])
 def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> JobList:
     """Newest first."""
-    return JobList(data=[job_of(row) for row in service.store.catalog.list_jobs(limit)])
+    return JobList(data=[_job_of(service, row) for row in service.store.catalog.list_jobs(limit)])
 
 
 @router.get(
@@ -37,8 +38,8 @@ def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 
     dependencies=[while_working("catalog")],
 )
 def get_job(job_id: str, service: ServiceDep) -> Job:
-    """Its state, how far it is, and why it failed if it did."""
-    return job_of(_job(service, job_id))
+    """Its state, how far it is, what comes before it, when it may be done, and why it failed if it did."""
+    return _job_of(service, _job(service, job_id))
 
 
 @router.post(
@@ -61,7 +62,11 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     summary="Progress of a job, live",
     response_class=StreamingResponse,
     responses={
-        200: {"description": "Server-sent events named `job`, each a `JobEvent`", "content": {sse.MEDIA_TYPE: {}}},
+        200: {
+            "description": "Server-sent events named `job`, each a `JobEvent`; one named `unauthorized`, a `Problem`, ends the "
+            "stream of a key that is revoked meanwhile",
+            "content": {sse.MEDIA_TYPE: {}},
+        },
         204: {"description": "The job is over and every event was seen"},
         **responses(NotFound),
     },
@@ -76,16 +81,26 @@ async def job_events(
     after = int(last_event_id or 0)
 
     def read(behind: int) -> list[JobEvent]:
-        return [event_of(row) for row in service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)]
+        rows = service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)
+        return [*map(event_of, rows[:-1]), *(event_of(row, _forecast(service, job_id, row.state)) for row in rows[-1:])]
 
     job = await limits.events.run(_job, service, job_id)
     if job.state in FINAL_STATES and not await limits.events.run(read, after):
         return Response(status_code=204)  # tells a browser's EventSource not to come back
     caller = caller_of(request.scope)
+    # `read(n - 1)` gives event n again
     events = sse.stream(
         lambda behind: limits.events.run(read, behind), after, lambda: sse.pause_of(limits.event_streams.inside_of(caller))
     )
     return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+def _job_of(service: Service, row: JobRow) -> Job:
+    return job_of(row, _forecast(service, row.id, row.state))
+
+
+def _forecast(service: Service, job_id: str, state: str) -> Forecast | None:
+    return None if state in FINAL_STATES else service.forecasts.of(job_id)
 
 
 def _job(service: Service, job_id: str) -> JobRow:

@@ -21,7 +21,7 @@ from api.service import ServiceDep
 from api.uploads import log_accepted, receive
 from indexes.audit import NewAudit
 from indexes.rows import ItemFilters
-from mm.errors import Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
+from mm.errors import Conflict, Forbidden, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
 
 router = APIRouter(prefix="/v1/media", tags=["media"])
@@ -122,6 +122,25 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
     return item_of(service.library.item(item_id))
 
 
+@router.post(
+    "/{item_id}/retry",
+    summary="Process an item again that failed or was stopped",
+    status_code=202,
+    responses={
+        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
+        **responses(NotFound, Conflict),
+    },
+    dependencies=[while_working("catalog")],
+)
+def retry_media(item_id: str, response: Response, service: ServiceDep, limits: LimitsDep) -> Upload:
+    """A new job on the bytes that are stored. An item in process keeps its job; one that is ready is a conflict."""
+    limits.refuse_more_jobs(service.store.catalog)
+    done = service.library.retry(item_id)
+    log_accepted(done)
+    response.headers["Location"] = f"/v1/jobs/{done.job.id}"
+    return done
+
+
 @router.head("/{item_id}/content", include_in_schema=False, dependencies=[while_working("catalog")])
 @router.get(
     "/{item_id}/content",
@@ -132,7 +151,7 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
         206: {"description": "The range that was asked for", **BYTES},
         304: {"description": "The caller has it"},
         416: {"description": "The range starts behind the end"},
-        **responses(NotFound),
+        **responses(NotFound, MissingData, Unavailable),
     },
     dependencies=[while_sending("downloads"), while_working("catalog")],
 )
@@ -147,7 +166,7 @@ def get_content(item_id: str, request: Request, service: ServiceDep) -> Response
     "/{item_id}/thumbnail",
     summary="A small picture of a moment",
     response_class=Response,
-    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError)},
+    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError, MissingData)},
 )
 async def get_thumbnail(
     item_id: str,

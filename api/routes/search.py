@@ -19,7 +19,7 @@ from api.limits.resources import LimitsDep
 from api.openapi import HIT_LINKS, responses, search_body
 from api.questions import read_query
 from api.service import Service, ServiceDep
-from mm.errors import MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
+from mm.errors import Corrupt, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import SearchResponse
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
 @router.post(
     "",
     summary="Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once",
-    responses={200: HIT_LINKS, **responses(NotFound, UnsupportedMedia, MediaError, TooLarge, Unavailable)},
+    responses={200: HIT_LINKS, **responses(NotFound, MissingData, UnsupportedMedia, MediaError, TooLarge, Corrupt, Unavailable)},
     openapi_extra=search_body(
         words={"text": "a dog jumps over a fence", "k": 5},
         like={"like": {"item": "88431cd9653ccd539741b555fb0a46b6", "time": 12.5}},
         filtered={"text": "the opening of the meeting", "filters": {"kinds": ["video"], "tags": ["work"]}, "floor": 0.5},
+        composed={"text": "a dog", "also": ["snow"], "without": ["a car", "a street"], "weights": {"without": 2}},
     ),
 )
 async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> SearchResponse:

@@ -32,6 +32,7 @@ export const jobs = (limit) => call(`/v1/jobs?limit=${limit}`).then((list) => li
 export const job = (id) => call(`/v1/jobs/${id}`);
 export const item = (id, signal) => call(`/v1/media/${id}`, { signal });
 export const tags = () => call("/v1/tags").then((list) => list.data);
+export const retry = (id) => call(`/v1/media/${id}/retry`, { method: "POST" });
 export const cancel = (jobId) => call(`/v1/jobs/${jobId}/cancel`, { method: "POST" });
 /** `keepalive` lets it reach the service while the page goes away. */
 export const remove = (id, keepalive = false) => call(`/v1/media/${id}`, { method: "DELETE", keepalive });

@@ -171,6 +171,19 @@ def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], firs
 
 
 @command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, metavar="S", help="How long to measure.")
+@click.option("--items", type=click.IntRange(0), default=10, show_default=True, metavar="N", help="Pictures to add afterwards.")
+@click.option("--catalog", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@options.as_json
+def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], as_json: bool) -> None:
+    """Measure a service that nobody uses, each process by itself, and how soon an item is found that is added to it."""
+    from mm.cli.bench_idle import measure
+
+    report = measure(seconds, items, catalog)
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
+
+
+@command.command()
 @click.option("--runtime", "names", multiple=True, metavar="NAME", help="Only this one; default all that run here.")
 @click.option("--batch", default="1,8,32", show_default=True, metavar="N,N", help="Pictures at once; on a GPU 1 to 512 by twos.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="What computes.")

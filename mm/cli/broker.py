@@ -32,6 +32,7 @@ def broker_command(folder: Path, port: int) -> list[str]:
         "appendonly": "no",
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
+        "hz": "1",  # rounds a second of its housekeeping: nothing here expires by the tenth of a second
     }
     return [str(binary), *(word for name, value in options.items() for word in (f"--{name}", value))]
 

@@ -6,10 +6,12 @@ import click
 
 import mm
 from mm.cli.lazy import LazyGroup
+from mm.private import keep_private
 
 COMMANDS = {
     "serve": ("mm.cli.serve", "Start the service and its page, and stay up."),
     "add": ("mm.cli.add", "Put files and folders in."),
+    "retry": ("mm.cli.retry", "Process items again that failed or were stopped."),
     "search": ("mm.cli.search", "Ask in words, with a picture, a sound or a clip."),
     "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
     "actions": ("mm.cli.actions", "What is done in videos, scene by scene."),
@@ -33,3 +35,4 @@ def main() -> None:
     Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or using the one that runs, or
     against a service elsewhere with --url.
     """
+    keep_private()

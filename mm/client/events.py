@@ -14,11 +14,12 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each new try; any
 
 
 class Feed:
-    """Events of one job behind `after`, each once. Reads on where it was after a break, by Last-Event-ID."""
+    """Events of one job behind `after`, each as often as it says something new. Reads on after a break, by Last-Event-ID."""
 
     def __init__(self, job_id: str, after: int = 0) -> None:
         self._job_id = job_id
         self._after = after
+        self._latest: JobEvent | None = None
         self._stream: Stream | None = None
         self._over = False
         self._breaks = 0
@@ -37,12 +38,17 @@ class Feed:
                 yield from Sleep(PAUSES[self._breaks])
                 self._breaks += 1
                 continue
-            if event is not None and event.id > self._after:
-                self._after, self._breaks = event.id, 0
+            if event is not None and self._is_new(event):
+                self._after, self._latest, self._breaks = event.id, event, 0
                 self._over = event.state in FINAL_STATES
                 return event
         yield from self.close()
         return None
+
+    def _is_new(self, event: JobEvent) -> bool:
+        """An event that was seen here may come again, when its job's position or time left has changed."""
+        again = self._latest is not None and event.id == self._after and event != self._latest
+        return event.id > self._after or again
 
     def close(self) -> Flow[None]:
         """Let go of the connection, if there is one."""

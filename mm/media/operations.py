@@ -22,24 +22,20 @@ from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 if TYPE_CHECKING:
     from mm.media.decoder import Decoder
 
-FileKey = tuple[int, ...]
-REMEMBERED = 16  # files whose facts are kept: one film is asked for many times in a row
-
 
 class FactsCache:
-    """Facts of the files that were asked for last, until their bytes change."""
+    """Facts of the file that was asked for last, until its bytes change: one film is asked for many times in a row."""
 
     def __init__(self) -> None:
-        self._facts: dict[FileKey, Facts] = {}
+        self._key: tuple[int, ...] = ()
+        self._facts: Facts | None = None
 
     def of(self, file: BinaryIO, find: Callable[[], Facts]) -> Facts:
         status = os.fstat(file.fileno())
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        facts = self._facts.pop(key, None) or find()
-        self._facts[key] = facts
-        while len(self._facts) > REMEMBERED:
-            del self._facts[next(iter(self._facts))]
-        return facts
+        if self._facts is None or key != self._key:
+            self._facts, self._key = find(), key
+        return self._facts
 
 
 @dataclass

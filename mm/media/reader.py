@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from math import isfinite
 from pathlib import Path
@@ -16,11 +13,13 @@ import numpy as np
 
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
 from mm.media.deadline import NO_DEADLINE, Deadline
-from mm.media.process import ChildDied, DecodingChild
+from mm.media.pool import CLOSED, ChildPool
+from mm.media.process import ChildDied
 from mm.media.sandbox import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
     from types import TracebackType
 
@@ -29,34 +28,23 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 DecoderChoice = Literal["auto", "pyav", "decord"]
-MAX_CHILDREN = 3
-"""Requests that run side by side; more of them wait."""
-KEPT_CHILDREN = 2
-"""Children that wait for the next request: one for pictures, one for sound."""
 RATES = range(1000, 192_001)
 LATEST = 1e9  # seconds; beyond, nothing is asked for in earnest
-CLOSED = "The media reader is closed."
 
 
 class MediaReader:
     """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several threads.
 
-    Each request takes one of up to `MAX_CHILDREN` child processes; they are started when needed, and a few are kept.
+    Each request takes one of up to `MAX_CHILDREN` child processes. A child belongs to one file: it is forked for it, may answer
+    several requests about it, and is never given the bytes of another.
     Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia` or
     `TooLarge`, `NotFound` when there is no such file, `Forbidden` when it may not be read, `InvalidInput` for arguments that make
     no sense, and `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
     """
 
     def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto", sandbox: Sandbox | None = None) -> None:
-        self._limits, self._decoder, self._sandbox = limits or Limits(), decoder, sandbox or Sandbox()
-        self._held: Held | None = None
-        self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
-        self._lock = threading.Lock()
-        self._idle: list[DecodingChild] = []
-        self._busy: set[DecodingChild] = set()
-        self._closed = False
-        # Linux kills a child when the *thread* that started it ends, so one thread that stays starts them all.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
+        self._limits = limits or Limits()
+        self._pool = ChildPool(self._limits, decoder, sandbox or Sandbox())
 
     @classmethod
     def from_settings(cls, settings: Settings) -> MediaReader:
@@ -79,22 +67,11 @@ class MediaReader:
 
     def close(self) -> None:
         """End all children. What is being read in other threads fails."""
-        with self._lock:
-            self._closed = True
-            idle, busy = self._idle, list(self._busy)
-            self._idle = []
-        for child in busy:
-            child.end()  # its pipes are closed by the thread that reads from them
-        for child in idle:
-            child.kill()
-        self._starter.shutdown()
+        self._pool.close()
 
     def held(self) -> Held:
         """What its children are held by, told by the first one that was started. Raises `Unavailable` when none starts."""
-        if self._held is None:
-            self._give_back(self._take("", NO_DEADLINE))
-        assert self._held is not None
-        return self._held
+        return self._pool.held()
 
     def probe(self, path: Path, name: str) -> MediaInfo:
         """What a file is. Its content decides, not its name; a picture is decoded as a whole, of all else the first frame."""
@@ -205,59 +182,18 @@ class MediaReader:
         """Answers of a child that is ours for as long as the block lasts; one that is left in mid-answer is ended."""
         file = _open(path, name)
         try:
-            child = self._take(name, deadline)
+            lease = self._pool.take(file, name, deadline)
             try:
-                with closing(child.ask(do, file, name, arguments, deadline)) as answers:
+                with closing(lease.child.ask(do, file, name, arguments, deadline)) as answers:
                     yield answers
             except MediaError as error:
-                if self._closed:
+                if self._pool.closed:
                     raise Unavailable(CLOSED) from error
                 raise
             finally:
-                self._give_back(child)
+                self._pool.give_back(lease)
         finally:
             os.close(file)
-
-    def _take(self, name: str, deadline: Deadline) -> DecodingChild:
-        self._wait_for_slot(name, deadline)
-        try:
-            with self._lock:
-                if self._closed:
-                    raise Unavailable(CLOSED)
-                child = self._idle.pop() if self._idle else None
-            if child is not None and not child.alive:
-                child.kill()
-                child = None
-            if child is None:
-                child = self._starter.submit(DecodingChild, self._limits, self._decoder, self._sandbox).result()
-                self._held = child.held
-            with self._lock:
-                self._busy.add(child)
-            return child
-        except BaseException:
-            self._slots.release()
-            raise
-
-    def _wait_for_slot(self, name: str, deadline: Deadline) -> None:
-        end = time.monotonic() + self._limits.silent_seconds
-        while True:
-            deadline.check(name)
-            left = end - time.monotonic()
-            if left <= 0:
-                raise Unavailable(f"All {MAX_CHILDREN} decoding children stay busy: try again later.")
-            if self._slots.acquire(timeout=deadline.wait(left)):
-                return
-
-    def _give_back(self, child: DecodingChild) -> None:
-        with self._lock:
-            self._busy.discard(child)
-            room = len(self._idle) < KEPT_CHILDREN and not self._closed
-            keep = room and child.idle and child.alive and not child.spent
-            if keep:
-                self._idle.append(child)
-        if not keep:
-            child.kill()
-        self._slots.release()
 
 
 @contextmanager

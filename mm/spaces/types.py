@@ -63,7 +63,9 @@ class Question:
     probes: tuple[Probe, ...]
     space: SpaceId
     floor: float
-    """Least probability of a hit, all evidence together; below it nothing matches."""
+    """Calibrated probability from which a hit is likely, all evidence together."""
+    possible: float | None = None
+    """Probability from which a hit is possible; below it nothing matches. None where only likely hits are returned."""
     heard: str | None = None
     """The words heard in a sound that was asked with."""
     alike: float | None = None

@@ -148,6 +148,8 @@ def test_the_contract_has_its_routes() -> None:
         "/v1/space/move/undo",
         "/v1/space/{space_id}",
         "/v1/session",
+        "/v1/sessions",
+        "/v1/sessions/{session_id}",
         "/v1/audit",
         "/healthz",
         "/readyz",

@@ -133,6 +133,8 @@ def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path
             assert (answer.status_code, int(answer.headers["retry-after"]) >= 1) == (429, True)
         assert service.client.get("/v1/media", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
         assert service.client.post("/session", data={"key": secret}).status_code == 303
+        metrics = service.client.get("/metrics", headers={"Authorization": f"Bearer {secret}"}).text
+        assert 'mm_refusals_total{reason="too-many"} 13.0' in metrics
 
 
 @pytest.mark.usefixtures("_no_refill")

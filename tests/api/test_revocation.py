@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -11,21 +12,34 @@ from sqlalchemy import text
 
 import mm
 from api import sse
-from mm.errors import Unauthorized
+from mm.errors import Unauthorized, Unavailable
+from mm.keys import KeyFile
 from tests.api import media
 from tests.api.conftest import Keyed, assert_problem
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BLOCK = bytes(1 << 20)
 
 
-def interrupted(blocks: list[bytes], act: Callable[[], object]) -> Iterator[bytes]:
-    """A body; `act` is called behind its first block."""
+def revoking(keyed: Keyed, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
+    """A body whose key is revoked behind its first block, once the service works on the request."""
+
+    def stored() -> dict[Path, int]:
+        sizes = {}
+        for path in keyed.running.blobs():
+            with suppress(FileNotFoundError):  # a temporary file that has become another meanwhile
+                sizes[path] = path.stat().st_size
+        return sizes
+
+    before = stored()
     yield blocks[0]
-    act()
+    wait_for(lambda: stored() != before, "the service takes the request in")
+    keyed.keys.revoke(key_id)
     yield from blocks[1:]
 
 
@@ -43,7 +57,7 @@ def piece(headers: dict[str, str], offset: int) -> dict[str, str]:
 def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: Keyed) -> None:
     key_id, headers = keyed.key("write")
     before, items = keyed.running.blobs(), keyed.running.service.store.catalog.counts().items
-    body = interrupted([BLOCK, BLOCK, BLOCK], lambda: keyed.keys.revoke(key_id))
+    body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
     answer = keyed.running.client.post("/v1/media?name=a.png", content=body, headers=headers)
     assert_problem(answer, 401, "unauthorized")
     assert keyed.running.blobs() == before
@@ -75,9 +89,7 @@ def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed
     kept = keyed.running.client.patch(path, content=data[:half], headers=piece(headers, 0))
     assert kept.headers["upload-offset"] == str(half)
     rest = [data[half : half + 10], data[half + 10 :]]
-    answer = keyed.running.client.patch(
-        path, content=interrupted(rest, lambda: keyed.keys.revoke(key_id)), headers=piece(headers, half)
-    )
+    answer = keyed.running.client.patch(path, content=revoking(keyed, key_id, rest), headers=piece(headers, half))
     assert_problem(answer, 401, "unauthorized")
     offset = int(keyed.running.client.head(path, headers={**TUS, **others}).headers["upload-offset"])
     assert half <= offset <= half + 10
@@ -88,7 +100,7 @@ def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed
 def test_upload_that_begins_with_bytes_is_removed_with_its_key(keyed: Keyed) -> None:
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
-    body = interrupted([BLOCK, BLOCK], lambda: keyed.keys.revoke(key_id))
+    body = revoking(keyed, key_id, [BLOCK, BLOCK])
     whole = {**piece(headers, 0), "Upload-Length": str(2 << 20)}
     assert_problem(keyed.running.client.post("/v1/uploads", content=body, headers=whole), 401, "unauthorized")
     assert keyed.running.blobs() == before
@@ -242,3 +254,23 @@ def test_change_that_was_made_is_answered_although_the_key_was_revoked_meanwhile
     monkeypatch.setattr(library, "remove", remove_and_revoke)
     assert keyed.running.client.delete(f"/v1/media/{item['id']}", headers=headers).status_code == 204
     assert keyed.running.client.get("/v1/media", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/JOB/events"])
+def test_request_whose_caller_cannot_be_looked_up_any_more_fails_closed(
+    keyed: Keyed, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    path = path.replace("JOB", followed(keyed, 909))
+    _, headers = keyed.key("read")
+
+    def away(self: KeyFile, key_id: str) -> None:
+        raise Unavailable("The keys cannot be read.")
+
+    if not path.endswith("/events"):
+        monkeypatch.setattr(KeyFile, "get", away)
+        assert_problem(keyed.running.client.get(path, headers=headers), 503, "unavailable")
+        return
+    with keyed.running.client.stream("GET", path, headers=headers) as answer:
+        events = events_until_end(answer.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
+    assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may connect again

@@ -96,6 +96,26 @@ def test_nothing_matches_is_an_answer(api: Running, library: dict[str, str]) -> 
     assert answer["floor"] == 1.0
 
 
+def test_hits_below_the_calibrated_floor_follow_the_likely_ones_as_possible(api: Running, library: dict[str, str]) -> None:
+    calibration = api.service.space.calibration
+    assert calibration.possible is not None
+    for text in ("apple", "a recipe for apple cake", "coloured blocks", "integral of x squared"):
+        everything: Any = ask(api, text=text, floor=0, k=100)
+        answer: Any = ask(api, text=text, k=100)
+        assert (answer["floor"], answer["likely_floor"]) == (calibration.possible, calibration.floor)
+        assert (everything["floor"], everything["likely_floor"]) == (0, calibration.floor)
+        for hit in (*everything["hits"], *answer["hits"]):
+            assert hit["band"] == ("likely" if hit["score"] >= calibration.floor else "possible")
+        expected = [hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible]
+        assert [hit["score"] for hit in answer["hits"]] == expected
+
+
+def test_one_word_finds_a_less_likely_moment(api: Running, library: dict[str, str]) -> None:
+    answer: Any = ask(api, text="cooking")
+    assert {(hit["item"]["id"], hit["band"]) for hit in answer["hits"]} == {(library["talk"], "possible")}
+    assert ask(api, text="cooking", floor=answer["likely_floor"])["hits"] == []
+
+
 def test_filters_hold(api: Running, library: dict[str, str]) -> None:
     def items(**filters: object) -> set[str]:
         hits = ask(api, text="apple cake", floor=0.0, k=100, filters=filters)["hits"]
@@ -237,3 +257,17 @@ def test_more_like_a_picture_finds_its_near_duplicate(api: Running, library: dic
     answer = ask(api, like={"item": library["picture"], "time": 0}, k=1)
     (hit,) = answer["hits"]  # type: ignore[misc]
     assert (hit["item"]["id"], hit["alike"]) == (copy, [])
+
+
+def test_text_that_was_not_read_is_said_in_the_item_and_beside_answers_to_words(api: Running, library: dict[str, str]) -> None:
+    frame = api.service.space.image.embed([np.full((96, 128, 3), 60, np.uint8)])[0]
+    segment = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, frame)], unread=True)
+    item = add_searchable(api, media.picture(77), "unread.png", "unread", [segment])
+    assert api.client.get(f"/v1/media/{item}").json()["unread_pictures"] == 1
+    assert api.client.get(f"/v1/media/{library['talk']}").json()["unread_pictures"] == 0
+    (note,) = [note for note in ask(api, text="a sign")["notes"] if "has not been read" in note]  # type: ignore[attr-defined]
+    assert "in 1 of the pictures" in note
+    by_picture = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}).json()
+    assert by_picture["notes"] == []
+    assert api.client.delete(f"/v1/media/{item}").status_code == 204
+    assert ask(api, text="a sign")["notes"] == []

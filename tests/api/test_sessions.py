@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import httpx2
+from click.testing import CliRunner
 
+import mm
 from indexes import open_store
 from indexes.audit import LOCAL, AuditFilters
+from mm.cli.main import main
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api.conftest import Keyed, Running, running
 from tests.graphs import with_graphs
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 COOKIE = "mm_session"
 OVER_TLS = "__Host-mm_session"
@@ -108,10 +113,8 @@ def test_session_that_another_process_ended_is_refused(keyed: Keyed) -> None:
         assert session is not None
         assert browser.get("/v1/media").status_code == 200
         assert other.catalog.end_session(session.id, LOCAL)
-        end = time.monotonic() + 60
-        while browser.get("/v1/media").status_code == 200 and time.monotonic() < end:  # within `REMEMBER_SECONDS`
-            time.sleep(0.05)
-        assert browser.get("/v1/media").status_code == 401
+        # within `REMEMBER_SECONDS`
+        wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused", 60)
 
 
 def test_session_expires(tmp_path: Path, graphs: Path) -> None:
@@ -149,3 +152,21 @@ def test_service_without_keys_has_no_sessions(api: Running) -> None:
     assert client.get("/session").status_code == 404
     assert client.get("/v1/session").json() == {"key_id": None, "name": None, "scope": None, "expires_at": None}
     assert client.get("/", headers={"Cookie": "mm_session=x"}).status_code == 200
+
+
+def test_admin_lists_sessions_and_ends_one(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, admin = keyed.key("admin")
+    monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
+    with keyed.browser("write") as (browser, key_id), keyed.browser("read") as (other, _):
+        for client in (browser, other):
+            assert client.get("/v1/sessions").status_code == 403
+        with mm.Client(keyed.url) as client:
+            (mine,) = [one for one in client.sessions() if one.key_id == key_id]
+            assert mine.expires_at > mine.created_at
+            assert browser.cookies[COOKIE] not in str(client.sessions())
+        listed = CliRunner().invoke(main, ["keys", "sessions", "--url", keyed.url])
+        assert f"{mine.id}\t{mine.name}\t" in listed.stdout
+        assert CliRunner().invoke(main, ["keys", "end-session", mine.id, "--url", keyed.url]).exit_code == 0
+        assert CliRunner().invoke(main, ["keys", "end-session", mine.id, "--url", keyed.url]).exit_code == 1
+        wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused", 60)
+        assert other.get("/v1/media").status_code == 200

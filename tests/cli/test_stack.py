@@ -81,6 +81,14 @@ def test_what_dies_is_started_again_at_the_same_address(settings: Settings, name
     assert lines[5] == f"starting the {name} again"
 
 
+def test_a_stack_at_rest_waits_for_events_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stack(settings) as stack:
+        stack.wait_ready()
+        monkeypatch.setattr(Stack, "_watch", lambda self: pytest.fail("it looked without an event"))
+        time.sleep(5 * module.POLL_SECONDS)
+        assert not stack.wait_ended(0)
+
+
 def test_a_part_that_cannot_start_ends_it_with_its_words(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "worker-dies").write_text("The worker lacks a lung.")
     sentence = r"The worker stopped at its start: The worker lacks a lung\. See .*worker\.log"

@@ -65,6 +65,15 @@ def test_each_change_of_an_item_has_one_row(store: Store) -> None:
     assert (newest.address, newest.request_id, newest.detail["name"]) == (BY.address, BY.request_id, "1.png")
 
 
+def test_retry_of_a_stopped_item_has_one_row(store: Store) -> None:
+    item, job, _ = store.catalog.add_item(new_item(1, "a"), BY)
+    store.catalog.retry_item(item.id, None, BY)  # it is in process
+    store.catalog.update_job(job.id, state="failed", error="broken")
+    store.catalog.retry_item(item.id, None, BY)
+    store.catalog.retry_item(item.id, None, BY)
+    assert actions(store) == [(BY.name, "item.add", item.id), (BY.name, "item.retry", item.id)]
+
+
 def test_each_change_of_the_space_has_one_row(store: Store) -> None:
     here, there = NamedSpace("lite", SpaceId("lite", 1)), NamedSpace("other", SpaceId("other", 1))
     store.catalog.start_move(here, there, BY)

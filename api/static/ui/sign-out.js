@@ -1,6 +1,7 @@
 // The button that ends the browser's session. A service without keys has no sessions, and no button.
 
 import * as service from "../service.js";
+import { toast } from "../state/say.js";
 import { createStore } from "../store.js";
 import { html } from "../vendor/preact.js";
 import { IconButton } from "./icon.js";
@@ -16,6 +17,10 @@ export function SignOut() {
 }
 
 async function leave() {
-  await service.signOut();
-  location.replace("/");
+  try {
+    await service.signOut();
+    location.replace("/");
+  } catch (error) {
+    toast(`You are still signed in. ${error.message}`);
+  }
 }
