@@ -26,6 +26,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 TARGET = 3.0
 """Most that the 99th percentile beside an attack may be, in those of the undisturbed client."""
 FILM_SECONDS, FILM_FPS = 300.0, 5
+TURNS = 4
+"""In which the two are measured, because other load on the machine comes and goes."""
 LEAD_SECONDS = 2.0
 """Of an attack before the honest client begins, and behind its end: a warm start, and no early end."""
 
@@ -52,6 +54,17 @@ class Round:
     cpu_alone: float
     cpu_beside: float
     """Processor time of the API and of its children that ended, in cores."""
+
+    def plus(self, other: Round) -> Round:
+        """Both together."""
+        return Round(
+            self.kind,
+            self.alone.plus(other.alone),
+            self.beside.plus(other.beside),
+            self.answers + other.answers,
+            self.cpu_alone + other.cpu_alone,
+            self.cpu_beside + other.cpu_beside,
+        )
 
     def ratio(self, step: str) -> float:
         """The 99th percentile beside the attack by that of the undisturbed client."""
@@ -114,12 +127,16 @@ def run(service: Service, kinds: Sequence[Kind], connections: int, seconds: floa
         write_film(film, seconds=FILM_SECONDS, fps=FILM_FPS, key_frame_every=round(FILM_SECONDS * FILM_FPS) + 1)
         item, job = client.add(film.read_bytes(), film.name)
         for kind in kinds:
-            say(f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections")
-            alone, cpu_alone = _measured(service, client, seconds)
-            attack = Attack(kind, service.port, service.hostile_key, connections, seconds + 2 * LEAD_SECONDS, item, job)
-            with _attacked(attack) as answers:
-                beside, cpu_beside = _measured(service, client, seconds)
-            rounds.append(Round(kind, alone, beside, answers, cpu_alone, cpu_beside))
+            say(f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {TURNS} turns")
+            turn = seconds / TURNS
+            attack = Attack(kind, service.port, service.hostile_key, connections, turn + 2 * LEAD_SECONDS, item, job)
+            total = Round(kind, Times(), Times(), Counter(), 0.0, 0.0)
+            for _ in range(TURNS):
+                alone, cpu_alone = _measured(service, client, turn)
+                with _attacked(attack) as answers:
+                    beside, cpu_beside = _measured(service, client, turn)
+                total = total.plus(Round(kind, alone, beside, answers, cpu_alone / TURNS, cpu_beside / TURNS))
+            rounds.append(total)
     return FloodReport(connections, rounds)
 
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 def test_flood_times_an_honest_client_beside_each_attack(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flood, "FILM_SECONDS", 2.0)
     monkeypatch.setattr(flood, "LEAD_SECONDS", 0.5)
+    monkeypatch.setattr(flood, "TURNS", 2)
     home = with_graphs(tmp_path, graphs)
     honest, hostile = (KeyFile(home).add(name, "write")[1] for name in ("honest", "hostile"))
     with running(Settings(home=home, keys="on")) as service:
         port = int(service.url.rpartition(":")[2])
         under_test = flood.Service(port, os.getpid(), honest, hostile)
-        report = flood.run(under_test, ["searches", "idle heads"], 8, 1.0, lambda line: None)
+        report = flood.run(under_test, ["searches", "idle heads"], 8, 2.0, lambda line: None)
     assert [one.kind for one in report.rounds] == ["searches", "idle heads"]
     for one in report.rounds:
         assert not one.alone.errors
