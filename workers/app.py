@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
 from workers.acknowledge import free_places_whatever_happens
-from workers.broker import PING, WORK, create_broker
+from workers.broker import create_broker
+from workers.messages import PING, WORK
 from workers.tools import Toolbox
 from workers.turn import take_turn
 
