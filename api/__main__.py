@@ -11,8 +11,10 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.limits.protocol import limited_protocol
 from api.server import Server
 from mm.errors import Conflict, MMError
+from mm.private import keep_private
 from mm.settings import load_settings
 
 if TYPE_CHECKING:
@@ -60,9 +62,11 @@ def serve(settings: Settings) -> None:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=limited_protocol(app.state.connections, settings),
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `api.proxies` reads them, and only from proxies that the settings name
         date_header=False,  # `Server` gives it
         timeout_graceful_shutdown=STOP_SECONDS,
     )
@@ -78,6 +82,7 @@ def serve(settings: Settings) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         serve(load_settings())
     except MMError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mm.schemas import FINAL_STATES, Evidence, Hit, Item, Job, JobEvent, Moment
+from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ def item_of(row: ItemRow) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
+        unread_pictures=row.unread_pictures,
     )
 
 
@@ -60,10 +61,13 @@ def event_of(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
     )
 
 
-def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None]) -> Hit | None:
-    """A hit with the items that it names; None when all of these are gone."""
+def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
+    """A hit with the items that it names; None when all of these are gone. From the score `likely` on it is likely."""
     moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
-    return Hit(**dict(moments[0]), duplicates=len(moments) - 1, alike=moments[1:]) if moments else None
+    if not moments:
+        return None
+    band: Band = "likely" if hit.score >= likely else "possible"
+    return Hit(**dict(moments[0]), band=band, duplicates=len(moments) - 1, alike=moments[1:])
 
 
 def _moment(hit: SearchHit, item: ItemRow) -> Moment:

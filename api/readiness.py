@@ -6,7 +6,10 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from indexes.garbage import read_report
 from mm.errors import MMError, Unavailable
+from mm.media.layers import LayerReport, describe
+from mm.paths import hide_home
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ FREE_BYTES = 64 << 20
 def look(service: Service) -> list[Check]:
     """All checks, the cheapest first. None raises."""
     failure = service.serving.failure
-    return [
+    checks = [
         _attempt("catalog", lambda: _catalog(service), "Uploads and searches fail."),
         _attempt("blobs", lambda: _blobs(service), "Uploads fail."),
         _attempt("index", lambda: _index(service), "Searches miss what is new."),
@@ -35,8 +38,11 @@ def look(service: Service) -> list[Check]:
         service.towers.check(),
         _attempt("worker", lambda: _worker(service), "Ingest waits."),
         _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),
+        *_worker_layers(service),
+        _garbage(service),
         *([] if failure is None else [Check(name="move", ok=False, detail=failure, required=False)]),
     ]
+    return [check.model_copy(update={"detail": hide_home(check.detail, service.settings.root)}) for check in checks]
 
 
 def _attempt(name: str, check: Callable[[], str], hit: str) -> Check:
@@ -48,8 +54,15 @@ def _attempt(name: str, check: Callable[[], str], hit: str) -> Check:
 
 
 def _catalog(service: Service) -> str:
-    service.store.catalog.list_jobs(1)
-    return "The catalog answers."
+    service.store.check()
+    return "The catalog answers and belongs to the folder."
+
+
+def _garbage(service: Service) -> Check:
+    """For information: garbage is collected, or left to a person."""
+    report = read_report(service.settings.root)
+    refused = [] if report is None else report.refused
+    return Check(name="garbage", ok=not refused, detail=" ".join(refused) or "No file is left to a person.", required=False)
 
 
 def _blobs(service: Service) -> str:
@@ -79,6 +92,21 @@ def _worker(service: Service) -> str:
     if min(ages) > WORK_SECONDS:
         raise Unavailable(f"No worker for {min(ages):.0f} s")
     return "A worker works."
+
+
+def _worker_layers(service: Service) -> list[Check]:
+    """What each living worker reports of its sandbox. Empty while none has."""
+    try:
+        found, beats = service.store.catalog.layer_reports(), service.store.catalog.beats()
+    except MMError:
+        return []  # the catalog's own check says so
+    alive = {owner for owner, at in beats - service.beats_before if abs(time.time() - at) <= WORK_SECONDS}
+    reports = {owner.rsplit(":", 1)[0]: LayerReport.from_json(text) for owner, text in found.items() if owner in alive}
+    if not reports:
+        return []
+    failed = [report for report in reports.values() if report.error]
+    required = len(failed) == len(reports)  # the others go on
+    return [Check(name="worker sandbox", ok=not failed, detail=describe(reports), required=required)]
 
 
 def _broker(service: Service) -> str:

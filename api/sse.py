@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING
 
+from api.problems import TYPE_BASE
+from mm.errors import Unauthorized
 from mm.schemas import FINAL_STATES, JobEvent
 
 if TYPE_CHECKING:
@@ -22,6 +25,17 @@ AGAIN_SECONDS = 2.0
 def encode(event: JobEvent) -> bytes:
     """One event on the wire. JSON has no raw line break, so one data line is enough."""
     return f"id: {event.id}\nevent: job\ndata: {event.model_dump_json()}\n\n".encode()
+
+
+def encode_unauthorized(detail: str) -> bytes:
+    """The last event of a stream whose caller is not allowed any more; a client that connects again gets a 401."""
+    document = {
+        "type": TYPE_BASE + Unauthorized.slug,
+        "title": Unauthorized.title,
+        "status": Unauthorized.status,
+        "detail": detail,
+    }
+    return f"event: {Unauthorized.slug}\ndata: {json.dumps(document)}\n\n".encode()
 
 
 async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int) -> AsyncIterator[bytes]:

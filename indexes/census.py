@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexes.brute import search_brute
+from indexes.garbage import REPORT
+from indexes.identity import MARKER
 from indexes.manifest import read_manifest
 from indexes.store import Store, open_store
 from indexes.tables import Chunk, Evidence, Item, Job, Published, Segment
 from mm.bench.crash.census import Census, SeenChunk, SeenJob, SeenMoment
 from mm.errors import Corrupt, Unavailable
+from mm.private import keep_private
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
@@ -98,6 +101,8 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
     """Whether nothing points to a file. Bytes, vectors and pictures bear the name of what they belong to."""
     path = root / name
     first, *_ = name.split("/")
+    if path.name == MARKER or "trash" in path.parts[-3:] or name == REPORT:
+        return False
     if path.suffix == ".part" or name.startswith("cache/questions"):
         return True
     if first in {"blobs", "shards"}:
@@ -114,6 +119,7 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
 
 
 def main(texts: list[str]) -> None:
+    keep_private()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
     questions = {text: ask(space, text=text) for text in texts}

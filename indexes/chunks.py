@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, exists, select, update
 
 from indexes.rows import ChunkRow
 from indexes.tables import Chunk, Job
-from indexes.transactions import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job
+from indexes.transactions import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job, release, shards_of_jobs
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ChunkRows(Rows):
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
+                release(session, shards_of_jobs(session, Job.pk == job.pk))
                 session.execute(delete(Chunk).where(Chunk.job_pk == job.pk))
                 job.due_at = 0.0
                 move_job(session, job, self._now(), state="queued", stage=WAITING)

@@ -23,10 +23,16 @@ BUSY_SECONDS = 15.0
 """Longest wait for a lock of another writer, for a free connection, and for PostgreSQL to accept one."""
 CONNECTIONS = 32
 """Most at once from one process."""
+REPAIR = "Restore it from a backup, or make a new one from the files by `mm doctor --rebuild`."
+"""What to do with a catalog that is damaged."""
 KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 """Options of PostgreSQL with which the kernel notices a dead server in half a minute, also for a connection that only waits."""
 WRITES = "mm_writes"
 """Execution option of transactions that write."""
+
+
+class DamagedCatalog(Unavailable):
+    """The catalog is there and is no catalog, or not a whole one."""
 
 
 class Database:
@@ -34,6 +40,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Opens nothing yet. Raises `InvalidInput` for a URL that is neither SQLite in a file nor PostgreSQL."""
+        self.url = url
         self._engine = _create_engine(_parse(url))
         self._reading, self._writing = self._engine, self._engine.execution_options(**{WRITES: True})
         if self.dialect == "postgresql":  # as a read transaction of SQLite is: all of it sees one state
@@ -81,10 +88,14 @@ def naming_errors() -> Iterator[None]:
         raise InvalidInput(f"A value cannot be stored: {_first_line(error)}.") from error
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
         raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged file in its own error
+        raise DamagedCatalog(f"The catalog cannot be read: it is damaged. {REPAIR}") from error
     except sqlalchemy.exc.DBAPIError as error:
         # SQLite says so when the file is damaged; the subclasses are about statements, and bugs of ours.
-        if error.connection_invalidated or type(error) is sqlalchemy.exc.DatabaseError:
-            raise Unavailable(f"The catalog cannot be read: {_first_line(error)}.") from error
+        if type(error) is sqlalchemy.exc.DatabaseError:
+            raise DamagedCatalog(f"The catalog cannot be read: {_first_line(error)}. {REPAIR}") from error
+        if error.connection_invalidated:
+            raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
         raise
 
 

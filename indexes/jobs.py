@@ -6,6 +6,7 @@ from typing import cast
 
 from sqlalchemy import func, select, update
 
+from indexes.audit import LOCAL, Actor, add_audit
 from indexes.rows import JobEventRow, JobRow
 from indexes.tables import Chunk, Job, JobEvent
 from indexes.transactions import NOT_FINAL, Rows, job_row, lock_job, move_job
@@ -58,9 +59,13 @@ class JobRows(Rows):
                 if retry_in is not None:
                     job.due_at = self._clock() + retry_in
 
-    def cancel_job(self, job_id: str) -> None:
-        """End the job; whoever works on it notices at the next heartbeat."""
-        self.update_job(job_id, state="cancelled", stage="cancelled")
+    def cancel_job(self, job_id: str, by: Actor = LOCAL) -> None:
+        """End the job; whoever works on it notices at the next heartbeat. Nothing happens to one that is gone or over."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is not None:
+                move_job(session, job, self._now(), state="cancelled", stage="cancelled")
+                add_audit(session, self._now(), by, "job.cancel", job.id, {"item": job.item_id})
 
     def quarantine(self, job_id: str, reason: str) -> None:
         """End the job and put its item aside, because work on it fails again and again."""

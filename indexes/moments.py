@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, select
 
 from indexes.chunks import finish_held
 from indexes.items import ITEM_ID, tagged
 from indexes.rows import Changes, FoundEvidence, HeldChunk, NewSegment, Publication, StoredEvidence
 from indexes.tables import Buried, Chunk, Evidence, Item, Job, Library, Published, Segment
-from indexes.transactions import LibraryMoved, Rows, bury, lock_job, move_job, next_seq
+from indexes.transactions import (
+    LibraryMoved,
+    Rows,
+    bury,
+    lock_job,
+    move_job,
+    next_revision,
+    next_seq,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
+from indexes.unread import note_unread
 from mm.schemas import EvidenceKind, Filters
 from mm.spaces.types import SpaceId
 
@@ -41,7 +53,9 @@ class MomentRows(Rows):
                 return False
             item_pk = job.item_pk
             bury(session, item_pk, space)
-            session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
+            replaced = and_(Segment.item_pk == item_pk, Segment.space == space)
+            shards = shards_of_segments(session, replaced)
+            session.execute(delete(Segment).where(replaced))
             rows = [
                 {
                     "item_pk": item_pk,
@@ -74,14 +88,18 @@ class MomentRows(Rows):
             ]
             if evidence:
                 session.execute(insert(Evidence), evidence)
+            note_unread(session, item_pk, space, [index for index, segment in enumerate(segments) if segment.unread])
             move_job(session, job, self._now(), state="done", stage="done")
             session.flush()
             session.add(Published(item_pk=item_pk, space=space, seq=next_seq(session), evidence=len(evidence)))
             if job.move_pk is not None:
                 session.flush()
+                shards |= shards_of_jobs(session, Job.pk == job.pk)
                 session.execute(delete(Job).where(Job.pk == job.pk))
             elif (moved_to := session.scalar(select(Library.space))) not in {None, space}:
                 raise LibraryMoved(f"The library was moved to {moved_to} while the item was encoded for {space}.")
+            next_revision(session)
+            release(session, shards)
             return True
 
     def identity(self) -> str:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, String, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMES = {
@@ -56,6 +69,8 @@ class Library(Table):
     """What MM_SPACE calls the space that the library was moved to; null for a library that never was."""
     space: Mapped[str | None] = mapped_column(String(64))
     """Its id."""
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Grows with every item that is added, becomes searchable or is deleted: tells an older copy of this catalog."""
 
 
 class Item(Table):
@@ -218,6 +233,24 @@ class Evidence(Table):
     row: Mapped[int]
 
 
+class UnreadText(Table):
+    """Pictures of an item, searchable in a space, whose text was not read while it was encoded."""
+
+    __tablename__ = "unread_text"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    segments: Mapped[str]
+    """A JSON list of the indexes of their segments."""
+    pictures: Mapped[int]
+    """How many these are."""
+    attempts: Mapped[int]
+    """Leases since text was last added."""
+    owner: Mapped[str | None]
+    leased_until: Mapped[float] = mapped_column(Double)
+    """Seconds of `time.time()`; 0 without a lease."""
+    error: Mapped[str | None]
+
+
 class Published(Table):
     """What readers are to load: an item in a space, since when."""
 
@@ -239,10 +272,26 @@ class Buried(Table):
     published: Mapped[int] = mapped_column(BigInteger)
 
 
+class Released(Table):
+    """SHA-256 of files that lost their row by a command: they are deleted for good, not moved to the trash."""
+
+    __tablename__ = "released"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class Worker(Table):
     __tablename__ = "workers"
     owner: Mapped[str] = mapped_column(primary_key=True)
     beat_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class WorkerLayers(Table):
+    """The layers of the sandbox that hold in a worker, as JSON: `mm.media.layers.LayerReport`."""
+
+    __tablename__ = "worker_layers"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    report: Mapped[str]
+    reported_at: Mapped[float] = mapped_column(Double)
 
 
 class Tally(Table):
@@ -253,3 +302,35 @@ class Tally(Table):
     bucket: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     count: Mapped[int] = mapped_column(BigInteger)
     total: Mapped[float] = mapped_column(Double)
+
+
+class Audit(Table):
+    """Who changed what. Triggers of the database refuse UPDATE and DELETE; see `indexes.audit`."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "actor", "id"), Index(None, "action", "id"), NEVER_AGAIN)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Utc, index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    """Id of an API key, or `local`, `anonymous`, `worker`."""
+    address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[str] = mapped_column(Text)
+    """JSON object."""
+    source: Mapped[str | None] = mapped_column(String(32), unique=True)
+    """Id of the record that it was copied from, so that copying it again does nothing."""
+
+
+class Session(Table):
+    """A browser that signed in with an API key."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of the random token in the cookie; the token is not stored."""
+    key_id: Mapped[str] = mapped_column(String(12), index=True)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[float] = mapped_column(Double, index=True)
+    """Seconds of `time.time()`."""

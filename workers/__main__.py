@@ -16,11 +16,13 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
+from mm.private import keep_private
 from mm.settings import load_settings
 from workers.app import create_app
 from workers.logs import configure_logs
 from workers.spaces import moves_to_larger, of_library
 from workers.tools import Toolbox
+from workers.wakeup import WakeOnSignal, leave_signals
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -44,6 +46,7 @@ def work(settings: Settings) -> int:
     toolbox = Toolbox(settings, lambda reason: end_worker(main, reason))
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
+    app.steps["worker"].add(WakeOnSignal)
     connect_signals(toolbox)
     worker = app.Worker(
         hostname=f"mm-{os.getpid()}@{socket.gethostname()}",
@@ -78,6 +81,7 @@ def connect_signals(toolbox: Toolbox) -> None:
         """Being connected is enough: Celery then leaves the logs as they are."""
 
     def child_starts(**_: object) -> None:
+        leave_signals()
         toolbox.start()
 
     def child_ends(**_: object) -> None:
@@ -97,6 +101,7 @@ def connect_signals(toolbox: Toolbox) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         return work(load_settings())
     except MMError as error:

@@ -1,4 +1,4 @@
-"""The Celery application of a worker: two thin tasks over the tools of the process they run in."""
+"""The Celery application of a worker: thin tasks over the tools of the process they run in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
+from workers import read_text
 from workers.acknowledge import free_places_whatever_happens
 from workers.broker import create_broker
-from workers.messages import PING, WORK
+from workers.messages import PING, READ, WORK
 from workers.tools import Toolbox
 from workers.turn import take_turn
 
@@ -41,10 +42,14 @@ def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bo
         with box.hearing.heard():
             take_turn(box.open())
 
+    def run_read() -> None:
+        with box.hearing.heard():
+            read_text.read_left_out(box.open())
+
     def run_ping() -> None:
         with box.hearing.heard():
             box.open().worked()
 
-    for name, run in ((WORK, run_work), (PING, run_ping)):
+    for name, run in ((WORK, run_work), (READ, run_read), (PING, run_ping)):
         app.task(name=name)(run)
     return app

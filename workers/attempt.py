@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, TypeGuard
 import structlog
 
 from mm.errors import Corrupt, InvalidInput, MediaError, MMError, SpaceMismatch, TooLarge, Unavailable, UnsupportedMedia
+from mm.paths import hide_home
 from workers.lease import Interrupted
 from workers.ring import left_to_the_sweeper
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexes.catalog import Catalog
     from indexes.rows import ChunkRow, JobRow
     from mm.settings import Settings
@@ -39,6 +42,7 @@ class JobAttempt:
 
     def __init__(self, tools: Tools, job_id: str, stage: str) -> None:
         self._catalog = tools.store.catalog
+        self._home = tools.settings.root
         self._most = tools.settings.max_attempts
         self._seconds = tools.settings.lease_seconds
         self._retry = retry_seconds(tools.settings)
@@ -64,11 +68,11 @@ class JobAttempt:
         if error is None:
             return False
         if is_hopeless(error):
-            fail_job(self._catalog, self._job_id, error)
+            fail_job(self._catalog, self._job_id, in_words(error, self._home))
             return True
         with suppress(Unavailable):  # then the next attempt waits as if this worker had been lost
             if self._started >= self._most:
-                self._give_up(in_words(error))
+                self._give_up(in_words(error, self._home))
             else:
                 self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry)
         return False  # Celery logs it; the sweeper dispatches again
@@ -101,9 +105,9 @@ class ChunkAttempt:
                     self._tools.bell.dispatch()
             return True
         if is_hopeless(error):
-            fail_job(catalog, chunk.job_id, error)
+            fail_job(catalog, chunk.job_id, in_words(error, self._tools.settings.root))
             return True
-        reason = in_words(error)
+        reason = in_words(error, self._tools.settings.root)
         catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
         if chunk.attempts >= self._tools.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
@@ -122,9 +126,9 @@ def is_hopeless(error: BaseException) -> TypeGuard[MMError]:
     return isinstance(error, HOPELESS)
 
 
-def in_words(error: BaseException) -> str:
-    """Our errors are sentences; of others, the kind says more than the text."""
-    return str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}"
+def in_words(error: BaseException, home: Path) -> str:
+    """Our errors are sentences; of others, the kind says more than the text. Names no path of the home folder."""
+    return hide_home(str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}", home)
 
 
 def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: str) -> None:
@@ -134,7 +138,7 @@ def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: s
     catalog.quarantine(chunk.job_id, f"{part} was given up after {attempts} attempts. Last: {reason}")
 
 
-def fail_job(catalog: Catalog, job_id: str, error: MMError) -> None:
-    """End the job with the error's own sentence."""
-    structlog.get_logger().warning("job failed", job=job_id, detail=str(error))
-    catalog.update_job(job_id, state="failed", error=str(error))
+def fail_job(catalog: Catalog, job_id: str, reason: str) -> None:
+    """End the job with a sentence that says why."""
+    structlog.get_logger().warning("job failed", job=job_id, detail=reason)
+    catalog.update_job(job_id, state="failed", error=reason)

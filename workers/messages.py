@@ -17,8 +17,9 @@ from redis.exceptions import OutOfMemoryError
 
 QUEUE = "mm"
 WORK = "mm.work"
+READ = "mm.read"
 PING = "mm.ping"
-TASKS = (WORK, PING)
+TASKS = (WORK, READ, PING)
 
 SHOWN = 200
 """Characters of a reason that are logged."""

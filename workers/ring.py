@@ -13,7 +13,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from mm.errors import Unavailable
 from mm.settings import Settings
 from workers.broker import NO_BROKER, create_broker
-from workers.messages import PING, QUEUE, WORK
+from workers.messages import PING, QUEUE, READ, WORK
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -34,6 +34,10 @@ class Bell:
         """Have workers take `count` turns. A message may be lost or come twice without harm."""
         for _ in range(count):
             self._send(WORK)
+
+    def dispatch_reading(self, expires: float) -> None:
+        """Have a worker read text that was left out; forgotten after `expires` seconds."""
+        self._send(READ, expires=expires)
 
     def ping(self, expires: float) -> None:
         """Have some worker show that it really executes tasks; forgotten after `expires` seconds."""

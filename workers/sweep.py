@@ -44,15 +44,17 @@ class Sweeper:
         clock: Callable[[], float] = time.time,
         *,
         beat: Callable[[], None] = lambda: None,
+        text_waits: Callable[[], bool] = lambda: False,
     ) -> None:
         """`beat` notes in the catalog that this process lives; it is called at each sweep while a task runs. `on_deaf` is called
         with the reason when `hearing` says that no messages come to this process any more, or that its task is stalled; `clock`
-        is the store's.
+        is the store's. `text_waits` says whether a worker with nothing else to do has text to read.
         """
         self._hearing = hearing
         self._on_deaf = on_deaf
         self._clock = clock
         self._beat = beat
+        self._text_waits = text_waits
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -85,13 +87,21 @@ class Sweeper:
         open_jobs = self._store.catalog.has_open_jobs()
         lost = self._dispatch_lost(waiting) if open_jobs else 0
         given_out = carry_on(self._store, self._bell)
+        text_waits = False
         if waiting == lost == given_out == 0:  # otherwise the work itself shows it
-            self._bell.ping(expires=self._every)
+            if text_waits := self._text_waits():
+                self._bell.dispatch_reading(expires=self._every)
+            else:
+                self._bell.ping(expires=self._every)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
-            self._store.sweep(self._leftover_seconds)
-        self.quiet = waiting == given_out == 0 and not open_jobs
+            self.collect_garbage()
+        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits
         return lost + given_out
+
+    def collect_garbage(self) -> int:
+        """Remove what crashes and deletes left behind. Returns how many files and folders."""
+        return self._store.sweep(self._leftover_seconds)
 
     def _dispatch_lost(self, waiting: int) -> int:
         """Send messages for work that is due and for which none waits. Returns how many."""

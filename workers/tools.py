@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,9 @@ from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.reading import ReadingTime
+from workers import read_text
 from workers.hearing import Hearing
+from workers.layers import LayerReporter
 from workers.ring import Bell
 from workers.spaces import Spaces
 from workers.stop import StopFlag
@@ -87,7 +90,18 @@ class Toolbox:
                 with ExitStack() as stack:
                     tools = self._open(stack)
                     self.hearing.begin()
-                    sweeper = Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf, beat=tools.worked)
+                    stack.enter_context(
+                        LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
+                    )
+                    sweeper = Sweeper(
+                        tools.store,
+                        tools.bell,
+                        self.settings,
+                        self.hearing,
+                        self._on_deaf,
+                        beat=tools.worked,
+                        text_waits=partial(read_text.text_waits, tools),
+                    )
                     stack.enter_context(sweeper)
                     self._stack = stack.pop_all()
                 self._tools = tools

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = f"{__name__}:Transport"
 """For Celery's `broker_transport`."""
-BLOCK_SECONDS = 20
+BLOCK_SECONDS = 30
 """Of one BRPOP. A connection that gives no reply for 25 s longer (kombu's `health_check_interval`) is made anew."""
 
 

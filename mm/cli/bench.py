@@ -97,6 +97,22 @@ def hostile(files: int, seed: int) -> None:
 
 
 @command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Of each attack, and before each.")
+@click.option("--connections", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="Of each attack.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of attack; may be given more than once.")
+def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
+    """Attack an API of its own with many connections of one key, and time an honest client beside them."""
+    from mm.bench.flood import KINDS
+    from mm.cli.bench_flood import measure
+
+    if unknown := set(kinds) - set(KINDS):
+        raise click.BadParameter(f"{unknown.pop()!r} is none of: {', '.join(KINDS)}.", param_hint="--kind")
+    report = measure([kind for kind in KINDS if not kinds or kind in kinds], connections, seconds)
+    click.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.holds else 1)
+
+
+@command.command()
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="How many to take in.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
 @click.option("--service", is_flag=True, help="Send them to a service of its own, and time each until it can be searched.")
@@ -162,6 +178,19 @@ def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], firs
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.kept else 1)
+
+
+@command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, metavar="S", help="How long to measure.")
+@click.option("--items", type=click.IntRange(0), default=10, show_default=True, metavar="N", help="Pictures to add afterwards.")
+@click.option("--catalog", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@options.as_json
+def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], as_json: bool) -> None:
+    """Measure a service that nobody uses, each process by itself, and how soon an item is found that is added to it."""
+    from mm.cli.bench_idle import measure
+
+    report = measure(seconds, items, catalog)
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
 
 
 @command.command()

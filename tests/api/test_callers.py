@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,8 +17,11 @@ from api.callers import caller_of, current_caller, key_id_of
 from api.guard import Guard
 from mm.keys import KeyFile
 from mm.settings import Settings
+from tests.api.conftest import Keyed
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping
     from pathlib import Path
 
     from starlette.types import Message, Receive, Scope, Send
@@ -65,3 +69,41 @@ def test_caller_outside_of_the_authentication_is_the_network() -> None:
     assert caller_of({"type": "http", "client": ("10.0.0.9", 1)}) == "address 10.0.0.9"
     assert key_id_of({"type": "http"}) is None
     assert str(current_caller()) == "address "
+
+
+@pytest.fixture
+def lines() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What the service logs, with what is bound to each request."""
+    capture = structlog.testing.LogCapture()
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
+    yield capture.entries
+    structlog.reset_defaults()
+
+
+def test_log_lines_name_the_key_and_never_hold_it(keyed: Keyed, lines: list[MutableMapping[str, Any]]) -> None:
+    key_id, headers = keyed.key("read")
+    secret = headers["Authorization"].removeprefix("Bearer ")
+    for request_id, sent in (("logged-1", headers), ("logged-2", {"Authorization": f"Bearer {secret}x"})):
+        keyed.running.client.get("/v1/media", headers={"X-Request-ID": request_id, **sent})
+    wait_for(lambda: {"logged-1", "logged-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
+    assert {(line["request_id"], line.get("key")) for line in lines} == {("logged-1", key_id), ("logged-2", None)}
+    assert secret.rpartition("_")[2] not in str(lines)
+
+
+def test_pipelined_request_does_not_inherit_the_key_of_the_one_before(
+    keyed: Keyed, lines: list[MutableMapping[str, Any]]
+) -> None:
+    key_id, headers = keyed.key("read")
+    host, port = keyed.url.removeprefix("http://").split(":")
+
+    def raw(request_id: str, more: str = "") -> bytes:
+        return f"GET /v1/media HTTP/1.1\r\nHost: {host}\r\nX-Request-ID: {request_id}\r\n{more}\r\n".encode()
+
+    first = raw("pipelined-1", f"Authorization: {headers['Authorization']}\r\n")
+    second = raw("pipelined-2", "Sec-Fetch-Site: same-origin\r\nConnection: close\r\n")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(first + second)
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert (answer.count(b"HTTP/1.1 200"), answer.count(b"HTTP/1.1 401")) == (1, 1)
+    wait_for(lambda: {"pipelined-1", "pipelined-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
+    assert {(line["request_id"], line.get("key")) for line in lines} == {("pipelined-1", key_id), ("pipelined-2", None)}

@@ -148,6 +148,31 @@ def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: Running) -> N
     assert again.json()["job"]["id"] != job_id
 
 
+@pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
+def test_retry_of_a_stopped_item_queues_a_new_job(api: Running, end: JobState) -> None:
+    upload = api.upload(media.picture(160 + len(end)), f"{end}.png").json()
+    item, first = upload["item"]["id"], upload["job"]["id"]
+    work(api, first, end)
+    assert api.client.get(f"/v1/media/{item}").json()["status"] == end
+    answer = api.client.post(f"/v1/media/{item}/retry")
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job']['id']}"
+    assert (answer.json()["item"]["status"], answer.json()["item"]["error"]) == ("processing", None)
+    assert (answer.json()["job"]["state"], answer.json()["created"]) == ("queued", False)
+    assert answer.json()["job"]["id"] != first
+    assert answer.json()["job"]["request_id"] == answer.headers["x-request-id"]
+    assert api.client.get(f"/v1/jobs/{first}").json()["state"] == end
+    repeated = api.client.post(f"/v1/media/{item}/retry").json()
+    assert repeated["job"]["id"] == answer.json()["job"]["id"]
+
+
+def test_retry_of_a_ready_or_unknown_item_is_refused(api: Running, library: dict[str, str]) -> None:
+    problem = assert_problem(api.client.post(f"/v1/media/{library['talk']}/retry"), 409, "conflict")
+    assert "talk.mp4 is ready" in problem["detail"]
+    for unknown in ("0" * 32, "nonsense"):
+        assert_problem(api.client.post(f"/v1/media/{unknown}/retry"), 404, "not-found")
+
+
 def test_latest_jobs_come_first(api: Running) -> None:
     ids = [new_job(api, seed) for seed in (115, 116, 117)]
     listed = api.client.get("/v1/jobs", params={"limit": 3}).json()["data"]

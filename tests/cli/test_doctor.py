@@ -91,6 +91,14 @@ def test_a_port_that_our_own_service_has(settings: Settings, monkeypatch: pytest
     assert checks.port(settings).ok
 
 
+def test_a_service_that_does_not_say_what_holds_in_its_workers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.worker_sandbox(settings) == [], "no service runs on the folder"
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setattr(checks, "running", lambda home: url)
+    (check,) = checks.worker_sandbox(settings)
+    assert_bad(check, "workers", url)
+
+
 def test_a_space_without_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str, settings: Settings) -> None:
         raise Unavailable("The space lite@1 lacks image.safetensors.")

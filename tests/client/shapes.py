@@ -49,4 +49,4 @@ def problem(slug: str, status: int, detail: str, **extra: object) -> dict[str, A
 
 
 def answer(**changes: object) -> dict[str, Any]:
-    return {"hits": [], "space": "lite@1", "floor": 0.3, "seconds": 0.01, **changes}
+    return {"hits": [], "space": "lite@1", "floor": 0.02, "likely_floor": 0.3, "seconds": 0.01, **changes}

@@ -23,6 +23,7 @@ VERBS = [
     "items",
     "segments",
     "tags",
+    "retry",
     "delete",
     "content",
     "thumbnail",
@@ -40,6 +41,9 @@ VERBS = [
     "undo_move",
     "wait_for_move",
     "drop_space",
+    "sessions",
+    "end_session",
+    "audit",
     "health",
     "ready",
     "events",
@@ -189,6 +193,16 @@ def test_lists_and_small_verbs(script: Script, face: Face) -> None:
     assert face.call(script.url, "import_folder", "f", tags=["t"]).refused == {"a": "why"}
     script.on("/healthz", replying(200, {"status": "alive", "version": "1"}))
     assert face.call(script.url, "health").version == "1"
+
+
+def test_retry_posts_to_the_item_and_gives_its_new_job(script: Script, face: Face) -> None:
+    script.on(f"/v1/media/{'i' * 32}/retry", replying(202, shapes.upload(created=False)))
+    assert face.call(script.url, "retry", "i" * 32).job.id == "j1"
+    assert (script.seen[-1].method, script.seen[-1].body) == ("POST", b"")
+    script.on("/v1/jobs/j1/events", streaming(shapes.event(1, "failed")))
+    script.on("/v1/jobs/j1", replying(200, shapes.job(state="failed", error="no frames")))
+    with pytest.raises(Conflict, match="failed: no frames"):
+        face.call(script.url, "retry", "i" * 32, wait=True)
 
 
 def test_the_library_is_looked_through(script: Script, face: Face) -> None:

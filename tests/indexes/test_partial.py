@@ -59,7 +59,7 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
     crash_before, crashed = 0, True
     with open_store(Settings(home=tmp_path)) as store:
         while crashed:
-            upload_id = store.partial.create(len(WHOLE), "a", [], "", 10).id
+            upload_id = store.partial.create(len(WHOLE), "a", [], "", "", total=10, of_owner=10).id
             promised: list[int] = []
             with pytest.MonkeyPatch.context() as patch:
                 Steps(patch, crash_before)
@@ -79,12 +79,12 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
 
 def test_a_crash_while_one_is_made_leaves_nothing_that_counts(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        store.partial.create(1, "first", [], "", 10)
+        store.partial.create(1, "first", [], "", "", total=10, of_owner=10)
         for crash_before in range(4):
             with pytest.MonkeyPatch.context() as patch:
                 Steps(patch, crash_before)
                 with pytest.raises(Crash):
-                    store.partial.create(5, "a", [], "", 10)
+                    store.partial.create(5, "a", [], "", "", total=10, of_owner=10)
         folder = tmp_path / "blobs" / "uploads"
         made = list(folder.iterdir())
         assert store.partial.sweep() == 0, "somebody may be making them just now"
@@ -96,7 +96,7 @@ def test_a_crash_while_one_is_made_leaves_nothing_that_counts(tmp_path: Path) ->
 
 def test_bytes_are_flushed_before_they_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(3, "a", [], "", 10).id
+        upload_id = store.partial.create(3, "a", [], "", "", total=10, of_owner=10).id
         flushed: list[str] = []
         fsync = os.fsync
 
@@ -115,7 +115,7 @@ def test_bytes_are_flushed_before_they_count(tmp_path: Path, monkeypatch: pytest
 
 def test_one_has_it_at_a_time_and_is_told_that_another_wants_it(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(3, "a", [], "", 10).id
+        upload_id = store.partial.create(3, "a", [], "", "", total=10, of_owner=10).id
         with store.partial.open(upload_id) as upload:
             with pytest.raises(Locked):
                 store.partial.open(upload_id)
@@ -132,7 +132,7 @@ def test_one_has_it_at_a_time_and_is_told_that_another_wants_it(tmp_path: Path) 
 def test_an_upload_in_use_is_not_swept(tmp_path: Path) -> None:
     now = [1000.0]
     with open_store(Settings(home=tmp_path, upload_seconds=10.0), clock=lambda: now[0]) as store:
-        upload_id = store.partial.create(3, "a", [], "", 10).id
+        upload_id = store.partial.create(3, "a", [], "", "", total=10, of_owner=10).id
         with store.partial.open(upload_id) as upload:
             now[0] += 20
             assert store.partial.sweep() == 0
@@ -147,7 +147,7 @@ def test_an_upload_in_use_is_not_swept(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_and_what_counted_still_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(6, "a", [], "", 10).id
+        upload_id = store.partial.create(6, "a", [], "", "", total=10, of_owner=10).id
         with store.partial.open(upload_id) as upload:
             upload.write(b"abc")
             upload.checkpoint()

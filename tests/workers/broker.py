@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ class Broker:
         if self._server is not None:
             self._server.stop()
             self._server = None
+
+    def tasks(self) -> list[str]:
+        """Names of the tasks that no worker has taken."""
+        assert self._server is not None
+        with self._server.client() as client:
+            messages = [message for key in client.keys("mm*") for message in client.lrange(key, 0, -1)]
+        return [json.loads(message)["headers"]["task"] for message in messages]
 
     def empty(self) -> None:
         """Lose every message."""
