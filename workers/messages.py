@@ -26,12 +26,11 @@ SHOWN = 200
 _BODY = base64.b64encode(json.dumps([[], {}, {}]).encode()).decode()  # no arguments
 
 
-class Message(TypedDict):
-    """As kombu hands it to Celery."""
-
-    body: str
-    headers: dict[str, object]
-    properties: dict[str, object]
+Message = TypedDict(
+    "Message",
+    {"body": str, "headers": dict[str, object], "properties": dict[str, object], "content-type": str, "content-encoding": str},
+)
+"""As kombu hands it to Celery."""
 
 
 def cleaned(message: object) -> Message:
@@ -49,18 +48,25 @@ def cleaned(message: object) -> Message:
         raise ValueError("its id or its end is no text")
     if expires is not None and datetime.fromisoformat(expires).tzinfo is None:
         raise ValueError("its end is in no time zone")
-    number = str(uuid.UUID(task_id))
-    again: dict[str, object] = {"lang": "py", "task": task, "id": number, "root_id": number, "expires": expires, "retries": 0}
-    properties: dict[str, object] = {
-        "correlation_id": number,
-        "delivery_tag": str(uuid.uuid4()),
-        "delivery_info": {"exchange": "", "routing_key": QUEUE},
-        "delivery_mode": 2,
-        "priority": 0,
-        "body_encoding": "base64",
+    return _message(str(task), str(uuid.UUID(task_id)), expires)
+
+
+def _message(task: str, task_id: str, expires: str | None) -> Message:
+    headers: dict[str, object] = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "expires": expires}
+    return {
+        "body": _BODY,
+        "headers": {**headers, "retries": 0, "timelimit": [None, None]},
+        "properties": {
+            "correlation_id": task_id,
+            "delivery_tag": str(uuid.uuid4()),
+            "delivery_info": {"exchange": "", "routing_key": QUEUE},
+            "delivery_mode": 2,
+            "priority": 0,
+            "body_encoding": "base64",
+        },
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
     }
-    content = {"content-encoding": "utf-8", "content-type": "application/json"}
-    return {"body": _BODY, "headers": {**again, "timelimit": [None, None]}, "properties": properties, **content}  # type: ignore[typeddict-item]
 
 
 class Channel(redis.Channel):  # type: ignore[misc]
