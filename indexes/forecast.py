@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import func, select
 
@@ -141,21 +141,18 @@ def _open_jobs(session: Session, longest: float) -> list[OpenJob]:
     for pk, start, end, owner in session.execute(undone.where(*mine, Chunk.done.is_(False)).order_by(Chunk.index)).tuples():
         spans.setdefault(pk, []).append((end - start, owner is not None))
     planned = set(session.scalars(select(Chunk.job_pk).join(Job, Job.pk == Chunk.job_pk).where(*mine).distinct()))
-    rows = select(Job, Item.kind, Item.duration).join(Item, Item.pk == Job.item_pk).where(*mine)
-    return [
-        _open_job(job, kind, duration, spans.get(job.pk, []) if job.pk in planned else _planned(duration, longest))  # type: ignore[arg-type]
-        for job, kind, duration in session.execute(rows.order_by(Job.turn_at, Job.pk)).tuples()
-    ]
+    columns = (Job.pk, Job.id, Job.key_id, Job.lane, Job.state, Job.progress, Item.kind, Item.duration)
+    rows = select(*columns).join(Item, Item.pk == Job.item_pk).where(*mine).order_by(Job.turn_at, Job.pk)
+    jobs = []
+    for pk, job_id, key_id, lane, state, progress, kind, duration in session.execute(rows).tuples():
+        chunks = spans.get(pk, []) if pk in planned else _planned(duration, longest)
+        turns, held = [length for length, held in chunks if not held], [length for length, held in chunks if held]
+        left = min(max(duration * (1.0 - progress) - sum(turns), 0.0), sum(held)) if held else None
+        jobs.append(OpenJob(job_id, (key_id, lane), cast(Kind, kind), state == "running", turns, left))
+    return jobs
 
 
 def _planned(duration: float, longest: float) -> list[tuple[float, bool]]:
     """Chunks as they will be cut, about."""
     edges = [*(longest * number for number in range(int(duration / longest) + 1)), duration]
     return [(end - start, False) for start, end in pairwise(edges) if end > start] or [(duration, False)]
-
-
-def _open_job(job: Job, kind: Kind, duration: float, chunks: Sequence[tuple[float, bool]]) -> OpenJob:
-    turns = [length for length, held in chunks if not held]
-    held = [length for length, held in chunks if held]
-    left = min(max(duration * (1.0 - job.progress) - sum(turns), 0.0), sum(held)) if held else None
-    return OpenJob(job.id, (job.key_id, job.lane), kind, job.state == "running", turns, left)

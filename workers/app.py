@@ -8,7 +8,8 @@ from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
 from workers import read_text
 from workers.acknowledge import free_places_whatever_happens
-from workers.broker import PING, READ, WORK, create_broker
+from workers.broker import create_broker
+from workers.messages import PING, READ, WORK
 from workers.tools import Toolbox
 from workers.turn import take_turn
 

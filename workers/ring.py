@@ -12,7 +12,8 @@ from redis.exceptions import OutOfMemoryError, RedisError
 
 from mm.errors import Unavailable
 from mm.settings import Settings
-from workers.broker import NO_BROKER, PING, QUEUE, READ, WORK, create_broker
+from workers.broker import NO_BROKER, create_broker
+from workers.messages import PING, QUEUE, READ, WORK
 
 if TYPE_CHECKING:
     from celery import Celery

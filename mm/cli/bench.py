@@ -115,11 +115,21 @@ def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
 @command.command()
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="How many to take in.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
-def photos(photos: int, seed: int) -> None:
+@click.option("--service", is_flag=True, help="Send them to a service of its own, and time each until it can be searched.")
+@click.option("--film", default=0.0, show_default=True, metavar="S", help="With --service: send a film of S seconds before them.")
+@click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: send N clips of 2 s before them.")
+def photos(photos: int, seed: int, service: bool, film: float, clips: int) -> None:
     """Take in JPEGs of 12 megapixels, beside decoding them at full size and nothing else."""
     import structlog
 
     from mm.bench.photos import run
+    from mm.cli.bench_batch import measure
+
+    if service:
+        click.echo("\n".join(measure(photos, seed, film=film, clips=clips).lines()))
+        return
+    if film or clips:
+        raise click.UsageError("--film and --clips are sent to a service: add --service.")
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a line a photo is no table
     click.echo("\n".join(run(photos, seed).lines()))

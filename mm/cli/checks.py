@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mm.cli.broker import broker_command
+from mm.cli.broker import broker_binary
 from mm.cli.note import running
 from mm.cli.text import bytes_
 from mm.cli.unread_text import unread_text
@@ -195,8 +195,7 @@ def broker(settings: Settings) -> Check:
     if not settings.broker_url:
 
         def embedded() -> str:
-            with tempfile.TemporaryDirectory() as folder:
-                program = broker_command(Path(folder), 0)[0]
+            program = broker_binary()
             if not os.access(program, os.X_OK):
                 raise InvalidInput(f"The embedded broker {program} may not be run; set MM_BROKER_URL.")
             return "The embedded broker is used."
@@ -209,7 +208,9 @@ def broker(settings: Settings) -> Check:
             settings.broker_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
         ) as client:
             client.ping()
-    except (redis.RedisError, ValueError, OSError) as error:
+    except ValueError:  # says what it cannot read, which may be the password
+        return _bad("broker", "MM_BROKER_URL is no redis:// URL; in a password, write # as %23, / as %2F, ? as %3F, @ as %40.")
+    except (redis.RedisError, OSError) as error:
         return _bad("broker", f"The broker of MM_BROKER_URL does not answer: {_line(error)}. Ingest waits for it.")
     return _good("broker", "The broker of MM_BROKER_URL answers.")
 

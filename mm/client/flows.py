@@ -197,20 +197,20 @@ def wait_for(job_id: str, *, on_progress: OnProgress | None = None) -> Flow[Job]
     try:
         while (event := (yield from feed.next())) is not None:
             if on_progress is not None:
-                on_progress(event.progress, in_words(event))
+                on_progress(event.progress, describe_event(event))
     finally:
         yield from feed.close()
     return (yield from job(job_id))
 
 
-def in_words(event: JobEvent) -> str:
+def describe_event(event: JobEvent) -> str:
     """The stage of a job, how many come before it, and how long it may take."""
-    told = [event.stage]
+    parts = [event.stage]
     if event.position is not None:
-        told.append(f"{event.position} before it")
+        parts.append(f"{event.position} before it")
     if event.seconds_left is not None:
-        told.append(f"about {_duration(event.seconds_left)} left")
-    return ", ".join(told)
+        parts.append(f"about {_duration(event.seconds_left)} left")
+    return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

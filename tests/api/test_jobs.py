@@ -80,6 +80,7 @@ def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: R
 def fresh(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work out each forecast anew, and look at once for what a stream is to say again."""
     monkeypatch.setattr(forecasts, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(forecasts, "SHARE", 0)
     monkeypatch.setattr(sse, "AGAIN_SECONDS", 0.0)
 
 

@@ -117,6 +117,15 @@ def test_a_broker_that_does_not_answer(settings: Settings, url: str) -> None:
     assert_bad(checks.broker(set_), "MM_BROKER_URL")
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://:s3cret@127.0.0.1:{port}/0", "redis://:s3#cret@127.0.0.1:{port}/0", "redis://:x@h:s3cret/0"]
+)
+def test_a_broker_that_does_not_answer_keeps_its_password(settings: Settings, url: str) -> None:
+    check = checks.broker(settings.model_copy(update={"broker_url": url.format(port=free_port())}))
+    assert not check.ok
+    assert "s3" not in check.detail
+
+
 def test_no_embedded_broker_for_this_machine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "pdp11")
     assert_bad(checks.broker(settings), "MM_BROKER_URL")

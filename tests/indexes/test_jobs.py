@@ -1,4 +1,4 @@
-"""Jobs: every change is an event, an end is an end, and what was lost is rung once."""
+"""Jobs: every change is an event, an end is an end, in order."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mm.errors import Unavailable
+from mm.errors import InvalidInput, Unavailable
 from mm.runtimes import usable_cores
 from mm.settings import Settings
 from tests.workers.broker import Broker
@@ -88,6 +88,34 @@ def test_a_broker_that_takes_the_call_and_says_nothing_is_unavailable(monkeypatc
         with pytest.raises(Unavailable, match="does not answer"):
             bell.waiting()
         bell.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3#cret@host:6379/0",
+        "redis://:x@host:s3cret/0",
+        "redis://:s3cret@[::1",
+        "amqp://s3cret@host",
+        "s3cret",
+        "redis://",
+    ],
+)
+def test_a_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(InvalidInput, match="MM_BROKER_URL is no redis://") as error:
+        Bell(Settings(broker_url=url))
+    assert "s3" not in str(error.value)
+
+
+def test_a_broker_that_is_full_is_unavailable_and_says_why(broker: Broker) -> None:
+    bell = Bell(Settings(broker_url=broker.url))
+    bell.dispatch()
+    with broker.client() as client:
+        client.config_set("maxmemory", "1")
+    with pytest.raises(Unavailable, match="no memory left"):
+        bell.dispatch()
+    assert bell.waiting() == 1
+    bell.close()
 
 
 def test_an_address_that_is_none_is_unavailable(tmp_path: Path) -> None:

@@ -165,12 +165,12 @@ def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
     home: Home, encoding: tuple[Tools, str, Future[None]], tools: Tools
 ) -> None:
     stopping, job_id, running = encoding
-    rung = stopping.bell.waiting()
+    sent = stopping.bell.waiting()
     stopping.stop.raise_()
     running.result()
     chunk = home.chunk(job_id)
     assert (chunk.done, chunk.attempts, chunk.error) == (False, 0, None)
-    assert tools.bell.waiting() == rung + 1
+    assert tools.bell.waiting() == sent + 1
     assert home.store.catalog.lease_chunk(chunk.pk, tools.owner, LEASE_SECONDS) is not None, "at once, without waiting"
 
 
