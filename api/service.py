@@ -17,6 +17,7 @@ from api.serving import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
 from mm.media import MediaReader
+from mm.media.budget import MemoryBudget
 from mm.settings import Settings
 from workers.ring import Bell
 
@@ -67,9 +68,10 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         serving = stack.enter_context(Serving(store, settings))
-        reader = stack.enter_context(MediaReader.from_settings(settings))
+        memory = MemoryBudget(settings.sandbox_total_memory)
+        reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         # A child of its own, so that a page of thumbnails does not keep an upload or a question waiting.
-        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings))
+        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader)
         bell = Bell(settings)
         yield Service(
