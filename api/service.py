@@ -18,6 +18,7 @@ from api.serving import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
 from mm.media import MediaReader
+from mm.media.budget import MemoryBudget
 from mm.settings import Settings
 from workers.ring import Bell
 
@@ -70,10 +71,11 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         serving = stack.enter_context(Serving(store, settings))
-        reader = stack.enter_context(MediaReader.from_settings(settings))
+        memory = MemoryBudget(settings.sandbox_total_memory)
+        reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         # Children of their own: neither a page of thumbnails nor a question keeps an upload waiting.
-        query_reader = stack.enter_context(MediaReader.from_settings(settings))
-        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings))
+        query_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
+        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         bell = Bell(settings)
         readiness = stack.enter_context(closing(Shared(lambda: look(service))))

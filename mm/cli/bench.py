@@ -89,8 +89,12 @@ def folder(folder: Path) -> None:
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the damage is drawn from.")
 def hostile(files: int, seed: int) -> None:
     """Read damaged files and handmade bombs, and count what comes back."""
+    from mm.bench import hostile_sizes
     from mm.bench.hostile import attack
+    from mm.media.types import Limits
 
+    for line in hostile_sizes.run(Limits()):
+        click.echo(line)
     report = attack(files, seed)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.harmless else 1)
