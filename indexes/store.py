@@ -82,6 +82,7 @@ class Store:
         """
         if self.identity.check() is None:
             raise WrongLibrary("The catalog is empty: its tables are gone.")
+        self.database.check_writable()
         with self.database.read() as session:
             for table in Table.metadata.sorted_tables:
                 keys = list(table.primary_key)
