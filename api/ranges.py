@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from api.limits.resources import limits_of
 from mm.errors import MissingData, Unavailable
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
+
+    from api.limits.threads import Threads
 
 READ_BYTES = 256 << 10
 RESTORE = "Restore it from a backup, or send the file again."
@@ -106,13 +108,14 @@ def _answer(request: Request, file: BinaryIO, etag: str, headers: dict[str, str]
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(_read(file, part), status_code=status, headers=headers)
+    reading = _read(limits_of(request).disk, file, part)
+    return StreamingResponse(reading, status_code=status, headers=headers)
 
 
-async def _read(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+async def _read(threads: Threads, file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
     with file:
-        await run_in_threadpool(file.seek, part.first)
+        await threads.run(file.seek, part.first)
         left = part.length
-        while left and (block := await run_in_threadpool(file.read, min(READ_BYTES, left))):
+        while left and (block := await threads.run(file.read, min(READ_BYTES, left))):
             left -= len(block)
             yield block

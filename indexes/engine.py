@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -26,6 +26,8 @@ CONNECTIONS = 32
 """Most at once from one process."""
 REPAIR = "Restore it from a backup, or make a new one from the files by `mm doctor --rebuild`."
 """What to do with a catalog that is damaged."""
+KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""Options of PostgreSQL with which the kernel notices a dead server in half a minute, also for a connection that only waits."""
 WRITES = "mm_writes"
 """Execution option of transactions that write."""
 
@@ -66,6 +68,13 @@ class Database:
         """The same without a session, for migrations."""
         with naming_errors(), self._writing.begin() as connection:
             yield connection
+
+    @contextmanager
+    def unpooled(self) -> Iterator[sqlite3.Connection | psycopg.Connection]:
+        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`."""
+        with naming_errors(), self._engine.connect() as connection:
+            connection.detach()
+            yield cast("sqlite3.Connection | psycopg.Connection", connection.connection.dbapi_connection)
 
     def check_writable(self) -> None:
         """Raise `Unavailable` when the database can only be read; SQLite says so as late as at the first change."""
@@ -123,7 +132,7 @@ def _parse(address: str) -> URL:
 def _create_engine(url: URL) -> Engine:
     pool = {"pool_size": CONNECTIONS // 4, "max_overflow": CONNECTIONS - CONNECTIONS // 4, "pool_timeout": BUSY_SECONDS}
     if url.get_backend_name() == "postgresql":
-        connect = {"connect_timeout": int(BUSY_SECONDS)}
+        connect = {"connect_timeout": int(BUSY_SECONDS), **KEEPALIVE}
         engine = create_engine(url, connect_args=connect, pool_pre_ping=True, pool_recycle=3600, **pool)
         event.listen(engine, "connect", _set_up_postgresql)
         return engine

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import inspect, select, text
 
 from indexes.engine import REPAIR, DamagedCatalog, sqlite_file
+from indexes.file_watch import FileWatch
 from indexes.files import locked, naming_disk_errors, write_whole
 from indexes.tables import Item, Library
-from indexes.watch import FileWatch
 from mm.errors import WrongLibrary
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ def new_item(
     info: MediaInfo,
     *,
     request_id: str | None = None,
+    key_id: str | None = None,
     created_at: datetime | None = None,
 ) -> NewItem:
     """The row of a file of `size` bytes."""
@@ -37,5 +38,6 @@ def new_item(
         has_audio=info.has_audio,
         tags=list(tags),
         request_id=request_id,
+        key_id=key_id,
         created_at=created_at,
     )

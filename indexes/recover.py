@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from indexes.addressed import AddressedFiles
 from indexes.aside import put_aside
+from indexes.audit import LOCAL, NewAudit
 from indexes.blobs import BlobStore
 from indexes.descriptions import Descriptions
 from indexes.engine import DamagedCatalog, Database, sqlite_file
@@ -63,9 +64,12 @@ def adopt(settings: Settings, say: Say) -> Recovery:
     try:
         identity = LibraryIdentity(settings.root, database)
         identity.adopt()
-        return Recovery(action="adopt", lost=identity.lost_blobs())
+        lost = identity.lost_blobs()
     finally:
         database.close()
+    with open_store(settings) as store:  # brings the tables up to date, without which there may be no audit log
+        store.catalog.record(LOCAL, NewAudit(action="library.adopt", detail={"lost": lost}))
+    return Recovery(action="adopt", lost=lost)
 
 
 def rebuild(settings: Settings, say: Say) -> Recovery:
@@ -82,6 +86,7 @@ def rebuild(settings: Settings, say: Say) -> Recovery:
         database.close()
     with open_store(settings) as store:
         result = add_items(store, leftovers_too=not described, say=say)
+        store.catalog.record(LOCAL, NewAudit(action="library.rebuild", detail={"items": result.items, "skipped": result.skipped}))
     return result.model_copy(update={"aside": None if aside is None else str(aside)})
 
 
@@ -104,8 +109,8 @@ def empty(settings: Settings, say: Say) -> Recovery:
             trashed += AddressedFiles(settings.root / name, settings.root / "locks" / f"{name}.lock").throw_away_all()
             (settings.root / name / MARKER).unlink(missing_ok=True)
         (settings.root / MARKER).unlink(missing_ok=True)
-    with open_store(settings):
-        pass
+    with open_store(settings) as store:
+        store.catalog.record(LOCAL, NewAudit(action="library.empty", detail={"files": trashed}))
     return Recovery(action="empty", trashed=trashed, aside=None if aside is None else str(aside))
 
 

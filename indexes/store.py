@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from sqlalchemy import select
 
+from indexes.audit import LOCAL, WORKER, Actor, NewAudit
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.descriptions import Descriptions
@@ -23,6 +24,7 @@ from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
 from indexes.tables import Table
+from indexes.watch import CatalogWatch
 from mm.errors import WrongLibrary
 from mm.private import make_private
 
@@ -50,6 +52,7 @@ class Store:
     descriptions: Descriptions
     identity: LibraryIdentity
     database: Database
+    watch: CatalogWatch
 
     def __enter__(self) -> Self:
         return self
@@ -60,13 +63,13 @@ class Store:
     def close(self) -> None:
         self.database.close()
 
-    def drop_space(self, space: SpaceId) -> int:
+    def drop_space(self, space: SpaceId, by: Actor = LOCAL) -> int:
         """Delete what the library has in a space, some items at a time; shards go with the next sweep. Returns how many items.
 
         Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is being written.
         """
         dropped = 0
-        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE):
+        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE, by):
             dropped += some
         with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
@@ -104,7 +107,10 @@ class Store:
             return removed
         removed += self.partial.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
-        removed += sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        if emptied:
+            self.catalog.record(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+        removed += emptied
         self.describe_items()
         return removed + self.collect(older_than)
 
@@ -159,8 +165,16 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         catalog=Catalog(database, clock),
         blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
-        partial=PartialUploads(root / "blobs" / "uploads", blobs, locks / "uploads.lock", settings.upload_seconds, clock),
+        partial=PartialUploads(
+            root / "blobs" / "uploads",
+            blobs,
+            locks / "uploads.lock",
+            settings.upload_seconds,
+            settings.upload_empty_seconds,
+            clock,
+        ),
         descriptions=Descriptions(blobs),
         identity=identity,
         database=database,
+        watch=CatalogWatch(database, settings.refresh_seconds),
     )

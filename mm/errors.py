@@ -136,6 +136,22 @@ class StorageFull(Unavailable):
     title = "Storage full"
 
 
+class Cancelled(MMError):
+    """The caller no longer wants the answer and said so."""
+
+    slug = "cancelled"
+    status = 499
+    title = "Cancelled"
+
+
+class RequestTimeout(MMError):
+    """The body of a request stopped, or came more slowly than is waited for; the message names the setting."""
+
+    slug = "request-timeout"
+    status = 408
+    title = "Request timeout"
+
+
 class Gone(MMError):
     """An upload that expired, or whose bytes are no longer there; it has to begin anew."""
 
@@ -205,9 +221,11 @@ ERRORS: dict[str, type[MMError]] = {
         Conflict,
         SpaceMismatch,
         TooMany,
+        RequestTimeout,
         Unavailable,
         WrongLibrary,
         StorageFull,
+        Cancelled,
         Gone,
         UnsupportedVersion,
         WrongContentType,

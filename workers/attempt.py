@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from indexes.catalog import Catalog
     from indexes.rows import ChunkRow, JobRow
+    from mm.settings import Settings
     from workers.tools import Tools
 
 HOPELESS = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
@@ -26,6 +27,8 @@ HOPELESS = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch,
 MAYBE_THE_MACHINE = frozenset({"timeout", "out-of-memory", "crashed"})
 """Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
 WAITING = "waiting for the next attempt"
+RETRY_SWEEPS = 3
+"""Sweeps from a failed attempt to the next."""
 MOST_EVENTS = 100_000
 
 
@@ -42,6 +45,7 @@ class JobAttempt:
         self._home = tools.settings.root
         self._most = tools.settings.max_attempts
         self._seconds = tools.settings.lease_seconds
+        self._retry = retry_seconds(tools.settings)
         self._job_id = job_id
         self._stage = stage
         self._started = 0
@@ -70,8 +74,8 @@ class JobAttempt:
             if self._started >= self._most:
                 self._give_up(in_words(error, self._home))
             else:
-                self._catalog.update_job(self._job_id, stage=WAITING)
-        return False  # Celery logs it; the sweeper rings again
+                self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry)
+        return False  # Celery logs it; the sweeper dispatches again
 
     def _give_up(self, reason: str) -> None:
         detail = f"{self._stage.capitalize()} was given up after {self._started} attempts. Last: {reason}"
@@ -81,9 +85,8 @@ class JobAttempt:
 class ChunkAttempt:
     """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job after the last attempt."""
 
-    def __init__(self, tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
+    def __init__(self, tools: Tools, chunk: ChunkRow) -> None:
         self._tools = tools
-        self._job = job
         self._chunk = chunk
 
     def __enter__(self) -> None:
@@ -99,16 +102,21 @@ class ChunkAttempt:
             catalog.release_chunk(chunk.pk, self._tools.owner, None)
             if error.worker_stops:
                 with left_to_the_sweeper():
-                    self._tools.bell.ring_encode(chunk.pk, background=self._job.background)
+                    self._tools.bell.dispatch()
             return True
         if is_hopeless(error):
             fail_job(catalog, chunk.job_id, in_words(error, self._tools.settings.root))
             return True
         reason = in_words(error, self._tools.settings.root)
-        catalog.release_chunk(chunk.pk, self._tools.owner, reason)
+        catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
         if chunk.attempts >= self._tools.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
-        return False  # Celery logs it; the sweeper rings again
+        return False  # Celery logs it; the sweeper dispatches again
+
+
+def retry_seconds(settings: Settings) -> float:
+    """Seconds from a failed attempt to the next."""
+    return RETRY_SWEEPS * settings.sweep_seconds
 
 
 def is_hopeless(error: BaseException) -> TypeGuard[MMError]:

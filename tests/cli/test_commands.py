@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from indexes import open_store
 from mm.schemas import EmbeddingResponse, SearchResponse
+from mm.settings import Settings
 from tests.api import media
 from tests.cli.conftest import Served, Shell, mm_command
+from tests.stopped import stopped_item
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -84,10 +87,11 @@ def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> Non
     while not (shown := shell(*question)).stdout:  # readers see what is new a little later
         assert shown.exit_code == 0
         assert time.monotonic() < end
-    score, name, when, why, item = shown.stdout.rstrip("\n").split("\t")
+    score, name, when, why, item, band = shown.stdout.rstrip("\n").split("\t")
     assert (name, when) == ("blocks.png", "")
     assert 0 <= float(score) <= 1
     assert why.startswith("picture")
+    assert band == "likely"
     answer = SearchResponse.model_validate_json(shell(*question, "--item", item, "--json").stdout)
     assert [hit.item.id for hit in answer.hits] == [item]
 
@@ -133,6 +137,24 @@ def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
     again = shell("bench", "moments", "--video", video, "--timeline", timeline)
     assert again.exit_code == 1
     assert "in the library already" in again.stderr
+
+
+def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell: Shell) -> None:
+    store = open_store(Settings(home=served.home))
+    failed, quarantined = stopped_item(store, 21, "failed"), stopped_item(store, 22, "quarantined")
+    cancelled = stopped_item(store, 23, "cancelled", None)
+    done = shell("retry", failed, "0" * 32)
+    assert done.exit_code == 1
+    assert done.stdout.split()[:3] == ["ready", failed, "failed.png"]
+    assert done.stderr.startswith(f"refused  {'0' * 32}: There is no item")
+    rest = shell("retry", "--all", "--json")
+    assert rest.exit_code == 0, rest.stderr
+    assert [json.loads(line)["item"]["id"] for line in rest.stdout.splitlines()] == [quarantined]
+    again = shell("retry", failed, "--json")
+    assert again.exit_code == 1
+    assert json.loads(again.stdout)["problem"]["type"] == "conflict"
+    assert shell("retry", cancelled).exit_code == 0
+    assert shell("retry").exit_code == 2
 
 
 def test_a_service_elsewhere(served: Served, shell: Shell) -> None:
