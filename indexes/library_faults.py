@@ -27,6 +27,7 @@ from sqlalchemy import func, select
 
 from indexes.library_harm import FAULTS, Fault, Material, Way, read_only
 from indexes.recover import ACTIONS
+from indexes.rows import NewItem
 from indexes.stderr_logs import log_to_stderr
 from indexes.store import Store, open_store
 from indexes.tables import Evidence, Item, Segment
@@ -206,8 +207,6 @@ class Point:
 def make_other(folder: Path) -> Path:
     """The catalog of a library of one item."""
     with open_store(Settings(home=folder)) as store:
-        from indexes.rows import NewItem
-
         store.catalog.add_item(
             NewItem(
                 sha256="0" * 64, name="somebody else's", kind="image", content_type="image/png", size=1, duration=0.0, width=1,
