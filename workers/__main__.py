@@ -17,6 +17,7 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from indexes import open_store
 from mm.errors import MMError
 from mm.settings import load_settings
+from mm.spaces import runtime_name
 from workers.app import create_app
 from workers.logs import configure_logs
 from workers.spaces import moves_to_larger, of_library
@@ -41,7 +42,8 @@ def work(settings: Settings) -> int:
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
-    toolbox = Toolbox(settings, lambda: end_worker(main))
+    runtime = runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
+    toolbox = Toolbox(settings, lambda: end_worker(main), runtime=runtime)
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     connect_signals(toolbox)

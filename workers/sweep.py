@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from indexes import Store
     from mm.settings import Settings
     from workers.hearing import Hearing
+    from workers.measure import Measuring
     from workers.ring import Bell
 
 SILENT_SWEEPS = 3
@@ -40,14 +41,17 @@ class Sweeper:
         on_deaf: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.time,
         text_waits: Callable[[], bool] = lambda: False,
+        measuring: Measuring | None = None,
     ) -> None:
-        """`text_waits` says whether a worker with nothing else to do has text to read.
+        """`text_waits` says whether a worker with nothing else to do has text to read; `measuring` compares runtimes when it has
+        neither.
 
         `on_deaf` is called when `hearing` says that the tasks of this process do not come any more; `clock` is the store's."""
         self._hearing = hearing
         self._on_deaf = on_deaf
         self._clock = clock
         self._text_waits = text_waits
+        self._measuring = measuring
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -80,11 +84,13 @@ class Sweeper:
         for row in rows:
             self._bell.ring(row)
         given_out = carry_on(self._store, self._bell)
-        if waiting == given_out == 0:  # otherwise the work itself shows it
-            if self._text_waits():
-                self._bell.ring_read(expires=self._every)
-            else:
-                self._bell.ping(expires=self._every)
+        reading = waiting == given_out == 0 and self._text_waits()
+        if reading:
+            self._bell.ring_read(expires=self._every)
+        elif waiting == given_out == 0:  # otherwise the work itself shows it
+            self._bell.ping(expires=self._every)
+        if self._measuring is not None:
+            self._measuring.step(idle=not reading and not self._store.catalog.work_waits())
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self._store.sweep(self._leftover_seconds)

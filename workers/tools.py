@@ -21,6 +21,7 @@ from mm.settings import Settings
 from mm.spaces.reading import ReadingTime
 from workers import read_text
 from workers.hearing import Hearing
+from workers.measure import Measuring
 from workers.ring import Bell
 from workers.spaces import Spaces
 from workers.stop import StopFlag
@@ -56,9 +57,12 @@ def new_owner() -> str:
 class Toolbox:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
 
-    def __init__(self, settings: Settings, on_deaf: Callable[[], None] | None = None) -> None:
-        """`on_deaf` is called, from another thread, when tasks wait and none comes any more."""
+    def __init__(self, settings: Settings, on_deaf: Callable[[], None] | None = None, *, runtime: str | None = None) -> None:
+        """`on_deaf` is called, from another thread, when tasks wait and none comes any more. `runtime` is what all processes of
+        this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
+        """
         self.settings = settings
+        self._runtime = runtime
         self.hearing = Hearing(settings.sweep_seconds)
         self._on_deaf = on_deaf
         self.stop = StopFlag()
@@ -86,8 +90,17 @@ class Toolbox:
                 with ExitStack() as stack:
                     tools = self._open(stack)
                     self.hearing.begin()
+                    measuring = stack.enter_context(Measuring(self.settings))
                     text_waits = partial(read_text.text_waits, tools)
-                    sweeper = Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf, text_waits=text_waits)
+                    sweeper = Sweeper(
+                        tools.store,
+                        tools.bell,
+                        self.settings,
+                        self.hearing,
+                        self._on_deaf,
+                        text_waits=text_waits,
+                        measuring=measuring,
+                    )
                     stack.enter_context(sweeper)
                     self._stack = stack.pop_all()
                 self._tools = tools
@@ -108,7 +121,8 @@ class Toolbox:
 
     def _open(self, stack: ExitStack) -> Tools:
         store = stack.enter_context(open_store(self.settings))
-        spaces = Spaces(self.settings, store.catalog)
+        encodes = self.settings if self._runtime is None else self.settings.model_copy(update={"runtime": self._runtime})
+        spaces = Spaces(encodes, store.catalog)
         spaces.current()  # a space that is not to be had is told now, not by the first task
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         bell = Bell(self.settings)
