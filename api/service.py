@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from api.scratch import scratch_folder
 from api.serving import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
+from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from workers.ring import Bell
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 ENCODERS = min(4, os.cpu_count() or 1)  # questions that are encoded at once; more only take turns on the same cores
+
+
+SIGN_SECONDS = 60.0
+"""How long a worker that is not there yet may take to give the first sign of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader)
         bell = Bell(settings)
+        beats_before = store.catalog.beats()
+        threading.Thread(target=_ask_for_sign, args=(bell,), name="ping", daemon=True).start()
         yield Service(
             settings=settings,
             metrics=metrics,
@@ -83,8 +91,14 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
             encoders=anyio.CapacityLimiter(ENCODERS),
             scratch=stack.enter_context(scratch_folder(settings.root)),
-            beats_before=store.catalog.beats(),
+            beats_before=beats_before,
         )
+
+
+def _ask_for_sign(bell: Bell) -> None:
+    """Have a worker write a sign of work now: one that started earlier may not do so by itself for a while."""
+    with suppress(Unavailable):
+        bell.ping(SIGN_SECONDS)
 
 
 def get_service(request: Request) -> Service:
