@@ -12,7 +12,7 @@ from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.engine import Database, sqlite_file
 from indexes.files import locked, naming_disk_errors
-from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
+from indexes.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
@@ -26,6 +26,8 @@ DROPPED_AT_ONCE = 200
 """Items that one transaction withdraws from a space: others write in between."""
 LOCK_SECONDS = 60.0
 """Longest wait for who writes an index that is to be deleted."""
+GRAPH_SECONDS = 30 * 24 * 3600.0
+"""Time without use after which the graph of a tower is removed."""
 SHARD_SECONDS = 3600.0
 """Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item are gone after it."""
 
@@ -65,10 +67,12 @@ class Store:
 
     def sweep(self, older_than: float) -> int:
         """Remove what crashes and deletes left behind: temporary files, blobs and pictures without an item and parts of an index
-        that nobody has touched for `older_than` seconds, shards that no row refers to, expired uploads. Returns how many in all.
+        that nobody has touched for `older_than` seconds, shards that no row refers to, expired uploads, unused graphs.
+        Returns how many in all.
         """
         root = self.settings.root
         removed = sweep_temporary(root, older_than) + sweep_index(root, older_than) + self.partial.sweep()
+        removed += sweep_graphs(root, max(older_than, GRAPH_SECONDS))
         removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
         removed += self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += self.blobs.sweep_orphans(self.catalog.unknown_blobs, older_than)
