@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import socket
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 
 from api.app import create_app
+from api.limits.open_files import allow_open_files
+from api.limits.protocol import limited_protocol
+from api.server import Server
 from mm.errors import Conflict, MMError
+from mm.private import keep_private
 from mm.settings import load_settings
 
 if TYPE_CHECKING:
     from mm.settings import Settings
 
 STOP_SECONDS = 3  # given to open responses at the end; a client that follows a job would hold on for ever
-
-
-class Server(uvicorn.Server):
-    """Tells where it listens once it answers: `run/api.json` in the home folder, there for as long as it runs."""
-
-    def __init__(self, config: uvicorn.Config, note: Path, address: tuple[str, int]) -> None:
-        super().__init__(config)
-        self._note = note
-        self._address = address
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            write_note(self._note, self._address)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._note.unlink(missing_ok=True)
-        await super().shutdown(sockets)
-
-
-def write_note(path: Path, address: tuple[str, int]) -> None:
-    """Write process id, host and port, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w") as file:
-        json.dump({"pid": os.getpid(), "host": address[0], "port": address[1]}, file)
-        file.flush()
-        os.fsync(handle)
-    Path(name).replace(path)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -90,11 +61,20 @@ def serve(settings: Settings) -> None:
     listener = bind(settings.host, settings.port)
     address = listener.getsockname()[:2]
     app = create_app(settings)
+    connections = app.state.connections
+    connections.total = allow_open_files(settings.max_connections)
+    if connections.total < settings.max_connections:
+        structlog.get_logger().warning(
+            "fewer connections than MM_MAX_CONNECTIONS: raise the limit on open files (ulimit -Hn)", connections=connections.total
+        )
     config = uvicorn.Config(
         app,
+        http=limited_protocol(connections, settings),
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `api.proxies` reads them, and only from proxies that the settings name
+        date_header=False,  # `Server` gives it
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     structlog.get_logger().info("listening", host=address[0], port=address[1])
@@ -109,6 +89,7 @@ def serve(settings: Settings) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         serve(load_settings())
     except MMError as error:

@@ -39,7 +39,7 @@ class Served:
     @property
     def is_ready(self) -> bool:
         """Whether a question would be answered at once."""
-        return self.towers.check().ok and self.searcher.refreshed_at is not None
+        return self.towers.check().ok and self.searcher.is_ready
 
     def close(self) -> None:
         self._stack.close()
@@ -59,15 +59,20 @@ class Serving:
         self.failure: str | None = None
         """Why the space that the library moves or has moved to cannot be used here."""
         self._stopped = threading.Event()
+        self._committed = threading.Event()
+        self._stack = ExitStack()
         self._thread = threading.Thread(target=self._follow, name="serving", daemon=True)
 
     def __enter__(self) -> Self:
+        self._committed = self._stack.enter_context(self._store.watch.subscribe())
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
+        self._committed.set()
         self._thread.join()
+        self._stack.close()
         for served in [self._current, *([self._next] if self._next else []), *self._retired]:
             served.close()
 
@@ -96,8 +101,8 @@ class Serving:
     def follow(self) -> None:
         """Make ready what will be wanted, take it over when it is wanted, and close what is not used any more."""
         wanted = self._wanted()
-        if self._next is not None and self._next.name != wanted:
-            with self._lock:
+        with self._lock:
+            if self._next is not None and self._next.name != wanted:
                 self._retired.append(self._next)
                 self._next = None
         self._complain(None if wanted is None else self._prepare(wanted))
@@ -110,11 +115,20 @@ class Serving:
 
     def _prepare(self, name: str) -> str | None:
         """Have a space ready beside the one that answers. Returns why it cannot be had."""
-        try:
-            self._next = self._next or self._open(name)
-        except (MMError, OSError) as error:
-            return str(error)
-        return self._next.towers.failure
+        with self._lock:
+            # A request may have taken the space over since `name` was read. While `_next` is None nothing can be taken over,
+            # so the answer holds until `_open` returns.
+            if self._current.name == name:
+                return None
+            prepared = self._next
+        if prepared is None:
+            try:
+                prepared = self._open(name)
+            except (MMError, OSError) as error:
+                return str(error)
+            with self._lock:
+                self._next = prepared
+        return prepared.towers.failure
 
     def _complain(self, reason: str | None) -> None:
         before = self.failure
@@ -142,9 +156,10 @@ class Serving:
 
     def _wanted(self) -> str | None:
         """The space that is to be made ready: where the library is, or where a running move leads."""
+        # The move is read first: one that ends between the two reads has put the library into its target by the second.
+        move = self._store.catalog.latest_move()
         if (name := self._name()) != self._current.name:
             return name
-        move = self._store.catalog.latest_move()
         return move.target.name if move is not None and move.state == "running" else None
 
     def _open(self, name: str) -> Served:
@@ -155,8 +170,16 @@ class Serving:
             return Served(name, space, searcher, towers, stack.pop_all())
 
     def _follow(self) -> None:
-        while not self._stopped.wait(self._settings.refresh_seconds):
+        watch = self._store.watch
+        settled = False
+        while True:
+            # What is loaded, in use or failed changes without a commit.
+            watch.wait(self._committed, None if settled else self._settings.refresh_seconds)
+            if self._stopped.is_set():
+                return
             try:
                 self.follow()
+                settled = self._next is None and not self._retired and self.failure is None
             except MMError as error:
+                settled = False
                 structlog.get_logger().warning("the library's space is not followed", detail=str(error))

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -23,8 +23,16 @@ BUSY_SECONDS = 15.0
 """Longest wait for a lock of another writer, for a free connection, and for PostgreSQL to accept one."""
 CONNECTIONS = 32
 """Most at once from one process."""
+REPAIR = "Restore it from a backup, or make a new one from the files by `mm doctor --rebuild`."
+"""What to do with a catalog that is damaged."""
+KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""Options of PostgreSQL with which the kernel notices a dead server in half a minute, also for a connection that only waits."""
 WRITES = "mm_writes"
 """Execution option of transactions that write."""
+
+
+class DamagedCatalog(Unavailable):
+    """The catalog is there and is no catalog, or not a whole one."""
 
 
 class Database:
@@ -32,6 +40,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Opens nothing yet. Raises `InvalidInput` for a URL that is neither SQLite in a file nor PostgreSQL."""
+        self.url = url
         self._engine = _create_engine(_parse(url))
         self._reading, self._writing = self._engine, self._engine.execution_options(**{WRITES: True})
         if self.dialect == "postgresql":  # as a read transaction of SQLite is: all of it sees one state
@@ -59,6 +68,13 @@ class Database:
         with naming_errors(), self._writing.begin() as connection:
             yield connection
 
+    @contextmanager
+    def unpooled(self) -> Iterator[sqlite3.Connection | psycopg.Connection]:
+        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`."""
+        with naming_errors(), self._engine.connect() as connection:
+            connection.detach()
+            yield cast("sqlite3.Connection | psycopg.Connection", connection.connection.dbapi_connection)
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -72,10 +88,14 @@ def naming_errors() -> Iterator[None]:
         raise InvalidInput(f"A value cannot be stored: {_first_line(error)}.") from error
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
         raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged file in its own error
+        raise DamagedCatalog(f"The catalog cannot be read: it is damaged. {REPAIR}") from error
     except sqlalchemy.exc.DBAPIError as error:
         # SQLite says so when the file is damaged; the subclasses are about statements, and bugs of ours.
-        if error.connection_invalidated or type(error) is sqlalchemy.exc.DatabaseError:
-            raise Unavailable(f"The catalog cannot be read: {_first_line(error)}.") from error
+        if type(error) is sqlalchemy.exc.DatabaseError:
+            raise DamagedCatalog(f"The catalog cannot be read: {_first_line(error)}. {REPAIR}") from error
+        if error.connection_invalidated:
+            raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
         raise
 
 
@@ -100,7 +120,7 @@ def _parse(text: str) -> URL:
 def _create_engine(url: URL) -> Engine:
     pool = {"pool_size": CONNECTIONS // 4, "max_overflow": CONNECTIONS - CONNECTIONS // 4, "pool_timeout": BUSY_SECONDS}
     if url.get_backend_name() == "postgresql":
-        connect = {"connect_timeout": int(BUSY_SECONDS)}
+        connect = {"connect_timeout": int(BUSY_SECONDS), **KEEPALIVE}
         engine = create_engine(url, connect_args=connect, pool_pre_ping=True, pool_recycle=3600, **pool)
         event.listen(engine, "connect", _set_up_postgresql)
         return engine

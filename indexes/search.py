@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -89,7 +89,8 @@ class Searcher:
     def __init__(self, store: Store, space_id: SpaceId, settings: Settings) -> None:
         self._catalog = store.catalog
         self._space = space_id
-        self._every = settings.refresh_seconds
+        self._watch = store.watch
+        self._retry_seconds = settings.refresh_seconds
         self._way = settings.search
         self._index = Index(store, space_id)
         self._manifest: Manifest | None = None
@@ -99,16 +100,19 @@ class Searcher:
         self._ready = threading.Event()
         self._complaints: dict[str, str] = {}
         self._stopped = threading.Event()
+        self._stack = ExitStack()
         self._pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="scan")  # FAISS works on one core a call
         self._changed = threading.Event()
+        self._committed = threading.Event()
         self._threads = [
             threading.Thread(target=self._follow, name="searcher", daemon=True),
             threading.Thread(target=self._merge, name="merger", daemon=True),
         ]
-        self.refreshed_at: float | None = None
-        """When the index was last seen to be up to date, in seconds of `time.time()`."""
+        self._due_at: float | None = None
+        """Since when there may be something that the snapshot lacks, in seconds of `time.monotonic()`."""
 
     def __enter__(self) -> Self:
+        self._committed = self._stack.enter_context(self._watch.subscribe())
         for thread in self._threads:
             thread.start()
         return self
@@ -116,10 +120,24 @@ class Searcher:
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
         self._changed.set()
+        self._committed.set()
         for thread in self._threads:
             thread.join()
+        self._stack.close()
         self._pool.shutdown()
         self.snapshot = EMPTY
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the index was up to date once, so that a question is answered at once."""
+        return self._ready.is_set()
+
+    def seconds_behind(self) -> float:
+        """How long the index has been due to be brought up to date. Raises `Unavailable` when the catalog does not answer."""
+        if self._due_at is None and self.snapshot.upto < self._catalog.head():
+            self._due_at = time.monotonic()
+        due_at = self._due_at
+        return 0.0 if due_at is None else time.monotonic() - due_at
 
     def refresh(self, seconds: float = WAIT_SECONDS) -> None:
         """Look for what is new or gone, now. Searches that start after it see all that was committed before it.
@@ -135,7 +153,7 @@ class Searcher:
                     if attempt == ATTEMPTS - 1:
                         raise
                     self._index.repair(seconds)
-            self.refreshed_at = time.time()
+            self._due_at = None
             self._ready.set()
 
     def tidy(self, seconds: float = WAIT_SECONDS) -> None:
@@ -203,7 +221,7 @@ class Searcher:
     def _catch_up(self) -> None:
         """Who waited for an item and then asks must find it. The thread sees to what cannot be had at once, and says so."""
         if self.snapshot.upto < self._catalog.head():
-            with contextlib.suppress(Unavailable, Corrupt):
+            with suppress(Unavailable, Corrupt):
                 self.refresh(BUSY_SECONDS)
 
     def _look(self, seconds: float) -> None:
@@ -229,7 +247,14 @@ class Searcher:
             self.snapshot = Snapshot(manifest.upto, parts, np.asarray(sorted(manifest.dead), dtype=np.int64))
 
     def _follow(self) -> None:
-        self._repeat(lambda: self.refresh(BUSY_SECONDS), BEHIND, lambda: self._stopped.wait(self._every))
+        def wait() -> None:
+            self._watch.wait(self._committed, self._retry_seconds if self._complaints[BEHIND] else None)
+
+        def work() -> None:
+            self._due_at = self._due_at or time.monotonic()
+            self.refresh(BUSY_SECONDS)
+
+        self._repeat(work, BEHIND, wait)
 
     def _merge(self) -> None:
         def wait() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Kind = Literal["image", "video", "audio"]
 ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
@@ -56,6 +56,14 @@ class Job(Model):
     created_at: datetime
     updated_at: datetime
     request_id: str | None = Field(None, description="Of the request that brought the file; names it in all logs.")
+    position: int | None = Field(
+        None,
+        ge=0,
+        description="Jobs that come before it while it waits; null once it runs or is over, and in the answer to an upload.",
+    )
+    seconds_left: float | None = Field(
+        None, ge=0, description="Seconds until it is done, from speeds measured lately; null when unknown, or over."
+    )
 
 
 class JobList(Model):
@@ -65,7 +73,10 @@ class JobList(Model):
 
 
 class JobEvent(Model):
-    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from."""
+    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from.
+
+    The latest step is sent again, under its id, when `position` or `seconds_left` has changed.
+    """
 
     id: int
     job_id: str
@@ -73,6 +84,8 @@ class JobEvent(Model):
     progress: float
     stage: str
     error: str | None = None
+    position: int | None = Field(None, ge=0, description="As that of a job; only in the latest step.")
+    seconds_left: float | None = Field(None, ge=0, description="As that of a job; only in the latest step.")
 
 
 class Upload(Model):
@@ -325,6 +338,24 @@ class Health(Model):
     version: str
 
 
+class Recovery(Model):
+    """What `mm doctor` did to a library whose catalog and folder did not match."""
+
+    action: Literal["adopt", "rebuild", "empty", "collect"]
+    items: int = 0
+    """Added to the catalog."""
+    skipped: int = 0
+    """Files that are left over from uploads that never ended."""
+    refused: dict[str, str] = {}
+    """Files that could not be added, by SHA-256, and why."""
+    lost: int = 0
+    """Items of the catalog whose file is not there."""
+    trashed: int = 0
+    """Files that were moved to the trash."""
+    aside: str | None = None
+    """Where the catalog is that was in use before."""
+
+
 class Readiness(Model):
     """Whether everything that is needed works, looked at one by one."""
 
@@ -344,6 +375,54 @@ class ImportResponse(Model):
 
     uploads: list[Upload]
     refused: dict[str, str] = Field(description="Path below the folder to why it was refused.")
+
+
+KeyScope = Literal["read", "write", "admin"]
+
+
+class Session(Model):
+    """Who sends a request, and until when a browser may."""
+
+    key_id: str | None = Field(None, description="Id of the API key; null where no key is needed.")
+    name: str | None = Field(None, description="Name of the API key.")
+    scope: KeyScope | None = Field(None, description="What the key may do.")
+    expires_at: datetime | None = Field(None, description="When the browser has to sign in again; null for a key in a header.")
+
+
+class SignedIn(Model):
+    """A browser that signed in with a key."""
+
+    id: str = Field(description="Of the session; not what the cookie holds.")
+    key_id: str
+    name: str = Field(description="Name of the API key.")
+    created_at: datetime
+    expires_at: datetime
+
+
+class SignedInList(Model):
+    """The browsers that are signed in, the latest first."""
+
+    data: list[SignedIn]
+
+
+class AuditEntry(Model):
+    """One change: who made it, when, and of what."""
+
+    id: int = Field(description="Grows in the order of writing.")
+    at: datetime = Field(description="When the change was made.")
+    actor: str = Field(description="Id of an API key; `local`, `anonymous` or `worker` without one.")
+    address: str = Field(description="Of the client; empty for a command on the server.")
+    request_id: str | None = Field(None, description="Of the request; names it in the log.")
+    action: str = Field(description="As in `item.delete`; docs/security.md lists them.")
+    subject: str = Field(description="Id of what was changed.")
+    detail: dict[str, JsonValue] = Field(description="What else is known of the change.")
+
+
+class AuditPage(Model):
+    """One page of the audit log; `next` goes into `cursor` of the following call."""
+
+    entries: list[AuditEntry]
+    next: str | None = Field(None, description="Null on the last page.")
 
 
 class Problem(BaseModel):

@@ -65,7 +65,7 @@ def _read_item(tools: Tools, space: Space, unread: UnreadText) -> None:
     except Exception as error:  # noqa: BLE001 - what was read before it is kept, and the attempt is counted
         failure = error
     found = store_text(tools.store.shards, space, read)
-    detail = None if failure is None else in_words(failure)
+    detail = None if failure is None else in_words(failure, tools.settings.root)
     kept = catalog.add_text(unread, tools.owner, found, detail)
     pieces = sum(map(len, found.values()))
     structlog.get_logger().info("text read", pictures=len(read), pieces=pieces, kept=kept)

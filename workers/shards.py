@@ -85,7 +85,8 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
 def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> Frames | None:
     """The frames of consecutive shards, None where there are none: of sounds, and of shards that an earlier version wrote.
 
-    Raises `Corrupt`, `SpaceMismatch`.
+    The first frame of a shard has the start of the shard as its cut time, as its chunk was encoded without the frames before it,
+    and these may be seconds away where a picture stands still. Raises `Corrupt`, `SpaceMismatch`.
     """
     told: list[StoredFrame] = []
     vectors: list[npt.NDArray[np.float32]] = []
@@ -93,12 +94,19 @@ def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> 
         shard = store.read(shard_id, space)
         if FRAMES in shard.vectors:
             vectors.append(shard.vectors[FRAMES].astype(np.float32))
-            told += [frame for segment in shard.segments for frame in segment["frames"]]
+            told += _frames(shard.segments)
     if not told:
         return None
     cut_times = np.array([np.nan if frame["cut_time"] is None else frame["cut_time"] for frame in told])
     times, motion = np.array([frame["time"] for frame in told]), np.array([frame["motion"] for frame in told], np.float32)
     return Frames(times, np.concatenate(vectors), motion, cut_times)
+
+
+def _frames(segments: Sequence[StoredSegment]) -> list[StoredFrame]:
+    """The frames of a shard; the first has the start of the shard as its cut time, where it has none of its own."""
+    first, *rest = (frame for segment in segments for frame in segment["frames"])
+    cut_time = segments[0]["start"] if first["cut_time"] is None else first["cut_time"]
+    return [{"time": first["time"], "cut_time": cut_time, "motion": first["motion"]}, *rest]
 
 
 def _store_frame(frame: EncodedFrame, rows: list[npt.NDArray[np.float32]]) -> StoredFrame:

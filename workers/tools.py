@@ -21,6 +21,7 @@ from mm.settings import Settings
 from mm.spaces.reading import ReadingTime
 from workers import read_text
 from workers.hearing import Hearing
+from workers.layers import LayerReporter
 from workers.measure import Measuring
 from workers.ring import Bell
 from workers.spaces import Spaces
@@ -44,6 +45,9 @@ class Tools:
     reading: ReadingTime = field(default_factory=ReadingTime)
     """The time left to read text, over all chunks of this process."""
 
+    progressed: Callable[[], None] = lambda: None
+    """Called whenever the work that runs has come further."""
+
     def worked(self) -> None:
         """Note in the catalog that this process has really executed something just now."""
         self.store.catalog.beat(self.owner, time.time())
@@ -57,13 +61,13 @@ def new_owner() -> str:
 class Toolbox:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
 
-    def __init__(self, settings: Settings, on_deaf: Callable[[], None] | None = None, *, runtime: str | None = None) -> None:
-        """`on_deaf` is called, from another thread, when tasks wait and none comes any more. `runtime` is what all processes of
-        this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
+    def __init__(self, settings: Settings, on_deaf: Callable[[str], None] | None = None, *, runtime: str | None = None) -> None:
+        """`on_deaf` is called with the reason, from another thread, when this process must be started anew. `runtime` is what all
+        processes of this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
         """
         self.settings = settings
         self._runtime = runtime
-        self.hearing = Hearing(settings.sweep_seconds)
+        self.hearing = Hearing(settings.sweep_seconds, stall_seconds=settings.stall_seconds)
         self._on_deaf = on_deaf
         self.stop = StopFlag()
         self._stack = ExitStack()
@@ -90,15 +94,18 @@ class Toolbox:
                 with ExitStack() as stack:
                     tools = self._open(stack)
                     self.hearing.begin()
+                    stack.enter_context(
+                        LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
+                    )
                     measuring = stack.enter_context(Measuring(self.settings))
-                    text_waits = partial(read_text.text_waits, tools)
                     sweeper = Sweeper(
                         tools.store,
                         tools.bell,
                         self.settings,
                         self.hearing,
                         self._on_deaf,
-                        text_waits=text_waits,
+                        beat=tools.worked,
+                        text_waits=partial(read_text.text_waits, tools),
                         measuring=measuring,
                     )
                     stack.enter_context(sweeper)
@@ -127,4 +134,6 @@ class Toolbox:
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         bell = Bell(self.settings)
         stack.callback(bell.close)
-        return Tools(self.settings, store, spaces, reader, bell, self.stop, new_owner(), ReadingTime(self.settings.read_text))
+        reading = ReadingTime(self.settings.read_text)
+        owner, progressed = new_owner(), self.hearing.progressed
+        return Tools(self.settings, store, spaces, reader, bell, self.stop, owner, reading, progressed)

@@ -97,13 +97,39 @@ def hostile(files: int, seed: int) -> None:
 
 
 @command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Of each attack, and before each.")
+@click.option("--connections", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="Of each attack.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of attack; may be given more than once.")
+def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
+    """Attack an API of its own with many connections of one key, and time an honest client beside them."""
+    from mm.bench.flood import KINDS
+    from mm.cli.bench_flood import measure
+
+    if unknown := set(kinds) - set(KINDS):
+        raise click.BadParameter(f"{unknown.pop()!r} is none of: {', '.join(KINDS)}.", param_hint="--kind")
+    report = measure([kind for kind in KINDS if not kinds or kind in kinds], connections, seconds)
+    click.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.holds else 1)
+
+
+@command.command()
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="How many to take in.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
-def photos(photos: int, seed: int) -> None:
+@click.option("--service", is_flag=True, help="Send them to a service of its own, and time each until it can be searched.")
+@click.option("--film", default=0.0, show_default=True, metavar="S", help="With --service: send a film of S seconds before them.")
+@click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: send N clips of 2 s before them.")
+def photos(photos: int, seed: int, service: bool, film: float, clips: int) -> None:
     """Take in JPEGs of 12 megapixels, beside decoding them at full size and nothing else."""
     import structlog
 
     from mm.bench.photos import run
+    from mm.cli.bench_batch import measure
+
+    if service:
+        click.echo("\n".join(measure(photos, seed, film=film, clips=clips).lines()))
+        return
+    if film or clips:
+        raise click.UsageError("--film and --clips are sent to a service: add --service.")
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a line a photo is no table
     click.echo("\n".join(run(photos, seed).lines()))
@@ -152,6 +178,19 @@ def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], firs
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.kept else 1)
+
+
+@command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, metavar="S", help="How long to measure.")
+@click.option("--items", type=click.IntRange(0), default=10, show_default=True, metavar="N", help="Pictures to add afterwards.")
+@click.option("--catalog", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@options.as_json
+def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], as_json: bool) -> None:
+    """Measure a service that nobody uses, each process by itself, and how soon an item is found that is added to it."""
+    from mm.cli.bench_idle import measure
+
+    report = measure(seconds, items, catalog)
+    click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
 
 
 @command.command()

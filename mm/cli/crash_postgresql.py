@@ -46,9 +46,14 @@ class Postgresql:
     def __exit__(self, *error: object) -> None:
         self._server.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """Of the server, which all its other processes belong to."""
+        return int(self._server.get_pid())
+
     def kill(self) -> None:
         """SIGKILL to the server, whose other processes then end by themselves; it is started again as soon as they have."""
-        server = psutil.Process(self._server.get_pid())
+        server = psutil.Process(self.pid)
         backends = server.children(recursive=True)
         server.kill()
         end = time.monotonic() + START_SECONDS

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 
 import click
@@ -17,7 +18,25 @@ from mm.cli.stack import Stack
 from mm.errors import MMError
 from mm.settings import Settings
 
-POLL_SECONDS = 0.2
+
+class Stop:
+    """A request to stop. `request` may be called from a signal handler, where a `threading.Event` could block for ever."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def request(self) -> None:
+        self.requested = True
+        self.wake()
+
+    def wake(self) -> None:
+        """End a `wait`."""
+        self._wake.put(None)
+
+    def wait(self) -> None:
+        """Block until `request` or `wake` is called, without a timer. Signal handlers run meanwhile."""
+        self._wake.get()
 
 
 def keep_up(settings: Settings, *, as_json: bool) -> None:
@@ -30,18 +49,25 @@ def keep_up(settings: Settings, *, as_json: bool) -> None:
             with Stack(settings, say) as stack:
                 _serve(stack, stop, as_json=as_json)
         except MMError:
-            if not stop.is_set():
+            if not stop.requested:
                 raise
     say("stopped")
 
 
-def _serve(stack: Stack, stop: threading.Event, *, as_json: bool) -> None:
+def _serve(stack: Stack, stop: Stop, *, as_json: bool) -> None:
     threading.Thread(target=_announce, args=(stack, as_json), daemon=True).start()
-    while not stop.wait(POLL_SECONDS):
-        if stack.wait_ended(0):
-            assert stack.failure is not None
-            raise stack.failure
-    say("stopping")
+    threading.Thread(target=_wake_at_end, args=(stack, stop), daemon=True).start()
+    stop.wait()
+    if stop.requested:
+        say("stopping")
+    else:
+        assert stack.failure is not None
+        raise stack.failure
+
+
+def _wake_at_end(stack: Stack, stop: Stop) -> None:
+    stack.wait_ended()
+    stop.wake()
 
 
 def _announce(stack: Stack, as_json: bool) -> None:
@@ -58,14 +84,14 @@ def _announce(stack: Stack, as_json: bool) -> None:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Set by the first Ctrl+C or SIGTERM; the next one interrupts."""
-    stop = threading.Event()
+def _stop_signals() -> Iterator[Stop]:
+    """A stop that the first Ctrl+C or SIGTERM requests; the next one interrupts."""
+    stop = Stop()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        if stop.requested:
             raise KeyboardInterrupt
-        stop.set()
+        stop.request()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -8,24 +8,35 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LEASH = Path(__file__).with_name("leash.py")
 LOG_BYTES = 10 << 20  # size at which a log is put aside before a start
 TAIL_BYTES = 8 << 10
-POLL_SECONDS = 0.02
+HURRY_SECONDS = 0.1  # how often a stop looks whether it is to be cut short
 
 
 class Process:
     """Started anew as often as needed, with the same command, environment and log."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        on_end: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`on_end` is called from another thread when the process has ended."""
         self.name = name
         self.command = list(command)
         self.environment = dict(environment)
         self.log = log
+        self._on_end = on_end
         self._popen: subprocess.Popen[bytes] | None = None
+        self._ended = threading.Event()
         self._log_start = 0
 
     @property
@@ -48,6 +59,9 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
+        self._ended = threading.Event()
+        waiting = threading.Thread(target=self._wait, args=(self._popen.pid, self._ended), name=f"wait-{self.name}", daemon=True)
+        waiting.start()
 
     def ended(self) -> int | None:
         """Exit status once it has ended by itself, negative for a signal; what it left running is killed."""
@@ -59,11 +73,11 @@ class Process:
         """SIGTERM, then after `seconds`, or when `hurry` is set, SIGKILL to all of its group."""
         if self._popen is None:
             return
-        pid = self._popen.pid
-        os.kill(pid, signal.SIGTERM)
+        os.kill(self._popen.pid, signal.SIGTERM)
         end = time.monotonic() + seconds
-        while not self._has_ended(pid) and time.monotonic() < end and not hurry.wait(POLL_SECONDS):
-            pass
+        while not self._ended.wait(max(0.0, min(HURRY_SECONDS, end - time.monotonic()))):
+            if hurry.is_set() or time.monotonic() >= end:
+                break
         self._reap(self._popen)
 
     def last_words(self) -> str:
@@ -81,6 +95,13 @@ class Process:
     def _has_ended(pid: int) -> bool:
         """Without reaping it: its group's number stays taken until all of the group is killed."""
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _wait(self, pid: int, ended: threading.Event) -> None:
+        """Block until the process has ended, without reaping it."""
+        with suppress(ChildProcessError):  # reaped meanwhile
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        ended.set()
+        self._on_end()
 
     def _reap(self, popen: subprocess.Popen[bytes]) -> int:
         os.killpg(popen.pid, signal.SIGKILL)

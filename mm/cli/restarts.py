@@ -30,6 +30,10 @@ class Restarts:
         """Parts whose pause is over."""
         return [name for name, at in self._due.items() if at <= now]
 
+    def seconds_left(self, now: float) -> float | None:
+        """Seconds until the next start is due, None when none is."""
+        return max(0.0, min(self._due.values()) - now) if self._due else None
+
     def started(self, name: str, now: float) -> None:
         """Note that the part was started again."""
         del self._due[name]

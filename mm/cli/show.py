@@ -81,7 +81,7 @@ def _hit(hit: Hit) -> Row:
     return (
         score(hit.score),
         clean(hit.item.name),
-        span(hit.start, hit.end),
+        span(hit.start, hit.end, hit.item.duration),
         why,
         hit.item.id,
         "likely" if hit.band == "likely" else "less likely",

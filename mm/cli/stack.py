@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import mm
-from mm.cli.broker import answers, broker_command, broker_url, free_port
+from mm.cli.broker import EmbeddedBroker, free_port
 from mm.cli.locks import HomeLock, lock_home
 from mm.cli.note import note_path, read_note
 from mm.cli.process import Process
@@ -24,9 +24,11 @@ from mm.settings import Settings
 Say = Callable[[str], None]
 """Hears what happens, one line at a time."""
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # between two looks at a part that starts
+LOOK_SECONDS = (0.1, 1.0)  # between two looks at the readiness: the first pause and the longest
 START_SECONDS = 120.0  # longest start: the first one builds the graphs of the towers
-STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 5.0}  # given to each part before it is killed, in this order
+# Given to each part before it is killed, in this order. The broker keeps nothing, and would notice a signal only within a second.
+STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 0.0}
 PROBE_SECONDS = 5.0
 
 
@@ -58,6 +60,8 @@ class Stack:
         self._failure: MMError | None = None
         self._unready = "the service has not answered yet"
         self._waiting_for: set[str] = set()
+        self._wake = threading.Event()
+        """Set by each event that the thread of the stack has to act on: a part ended, or the stack is to stop."""
         self._alive = threading.Event()
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -79,6 +83,7 @@ class Stack:
 
     def __exit__(self, *error: object) -> None:
         self._stopping.set()
+        self._wake.set()
         try:
             self._thread.join()
         except BaseException:  # a second Ctrl+C: no more patience
@@ -102,8 +107,8 @@ class Stack:
         """Return when media can be taken in and asked for. Raises `Unavailable` with what is missing."""
         self._wait(self._ready)
 
-    def wait_ended(self, seconds: float) -> bool:
-        """Whether the stack gave up within that time."""
+    def wait_ended(self, seconds: float | None = None) -> bool:
+        """Whether the stack gave up within that time, None for as long as it takes."""
         return self._ended.wait(seconds)
 
     def _wait(self, event: threading.Event) -> None:
@@ -119,10 +124,12 @@ class Stack:
     def _run(self) -> None:
         try:
             self._start()
-            while not self._stopping.wait(POLL_SECONDS):
-                self._watch()
-                if not self._ready.is_set():
-                    self._look()
+            self._await_readiness()
+            while not self._stopping.is_set():
+                self._wake.wait(self._restarts.seconds_left(time.monotonic()))
+                self._wake.clear()
+                if not self._stopping.is_set():
+                    self._watch()
         except MMError as error:
             self._failure = error
         except OSError as error:
@@ -130,6 +137,17 @@ class Stack:
         finally:
             self._stop()
             self._ended.set()
+
+    def _await_readiness(self) -> None:
+        """Ask the service until it is ready: often at first, then less often, because each answer takes work from the start."""
+        pause, longest = LOOK_SECONDS
+        while not self._stopping.is_set() and not self._ready.is_set():
+            self._look()
+            if not self._ready.is_set():
+                self._wake.wait(pause)
+                self._wake.clear()
+                self._watch()
+                pause = min(2 * pause, longest)
 
     def _start(self) -> None:
         broker = self.settings.broker_url or self._start_broker()
@@ -146,14 +164,14 @@ class Stack:
         self._add("worker", _python("workers"), environment(settings))
 
     def _start_broker(self) -> str:
-        port = free_port()
-        self._add("broker", broker_command(self.settings.root / "broker", port), dict(os.environ))
-        self._until(lambda: answers(port), "broker")
-        return broker_url(port)
+        broker = EmbeddedBroker(self.settings.root / "broker", free_port())
+        self._add("broker", broker.command(), dict(os.environ))
+        self._until(broker.answers, "broker")
+        return broker.url
 
     def _add(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         self._say(f"starting the {name}")
-        part = Process(name, command, environment, self.settings.root / "log" / f"{name.lower()}.log")
+        part = Process(name, command, environment, self.settings.root / "log" / f"{name.lower()}.log", self._wake.set)
         self._parts[name] = part
         part.start()
 

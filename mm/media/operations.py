@@ -12,6 +12,7 @@ from mm.errors import MediaError
 from mm.media import sound
 from mm.media.av_file import AvFile, seconds
 from mm.media.choose import open_decoder
+from mm.media.key_frame import key_picture
 from mm.media.passing import lateness
 from mm.media.probe import Facts, find_facts
 from mm.media.sampling import sample
@@ -21,24 +22,20 @@ from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 if TYPE_CHECKING:
     from mm.media.decoder import Decoder
 
-FileKey = tuple[int, ...]
-REMEMBERED = 16  # files whose facts are kept: one film is asked for many times in a row
-
 
 class FactsCache:
-    """Facts of the files that were asked for last, until their bytes change."""
+    """Facts of the file that was asked for last, until its bytes change: one film is asked for many times in a row."""
 
     def __init__(self) -> None:
-        self._facts: dict[FileKey, Facts] = {}
+        self._key: tuple[int, ...] = ()
+        self._facts: Facts | None = None
 
     def of(self, file: BinaryIO, find: Callable[[], Facts]) -> Facts:
         status = os.fstat(file.fileno())
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        facts = self._facts.pop(key, None) or find()
-        self._facts[key] = facts
-        while len(self._facts) > REMEMBERED:
-            del self._facts[next(iter(self._facts))]
-        return facts
+        if self._facts is None or key != self._key:
+            self._facts, self._key = find(), key
+        return self._facts
 
 
 @dataclass
@@ -81,6 +78,12 @@ class Opened:
                 chosen = frame
             assert chosen is not None
             return chosen.rgb(longest)
+
+    def thumbnail(self, time: float, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return self.image(longest)
+        with self._film() as media:
+            return key_picture(media, self.facts.origin, time, longest)
 
     def keyframes(self) -> list[float]:
         if self.facts.info.kind == "image":

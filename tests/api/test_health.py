@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api import readiness
 from api.readiness import WORK_SECONDS
+from indexes.files import locked
+from indexes.transactions import next_seq
+from mm.media.layers import LayerReport
+from mm.media.sandbox import LAYERS
 from mm.media.types import Span
 from mm.settings import Settings
 from tests.api import media
@@ -69,6 +74,36 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -
         assert worker_ok()
 
 
+def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, graphs: Path) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
+        catalog = api.service.store.catalog
+
+        def check() -> dict[str, object] | None:
+            checks = api.client.get("/readyz").json()["checks"]
+            return next((check for check in checks if check["name"] == "worker sandbox"), None)
+
+        weak = LayerReport(("limits", "seccomp"), {"no network": "Operation not permitted"})
+        catalog.report_layers("host:1:ab", time.time(), LayerReport(LAYERS).to_json())
+        catalog.report_layers("host:2:cd", time.time(), weak.to_json())
+        catalog.report_layers("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
+        catalog.beat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
+        assert check() is None, "nobody works"
+        catalog.beat("host:1:ab", time.time())
+        catalog.beat("host:2:cd", time.time())
+        found = check()
+        assert found is not None
+        assert found["ok"]
+        assert 'The layer "no network" is missing in 1 of 2 (host:2: Operation not permitted).' in str(found["detail"])
+        catalog.report_layers("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
+        found = check()
+        assert found is not None
+        assert (found["ok"], found["required"]) == (False, False), "the other worker goes on"
+        catalog.report_layers("host:1:ab", time.time(), "not JSON")
+        found = check()
+        assert found is not None
+        assert (found["ok"], found["required"]) == (False, True)
+
+
 def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
     with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
         api.uploaded(media.picture(202))
@@ -81,17 +116,21 @@ def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
         (tmp_path / "away").rename(blobs)
 
 
-def test_an_index_that_no_longer_follows_is_noticed(tmp_path: Path, graphs: Path) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs), refresh_seconds=1000.0)) as api:
+def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
 
         def index() -> dict[str, object]:
             checks = api.client.get("/readyz").json()["checks"]
             return next(check for check in checks if check["name"] == "index")
 
-        wait_for(lambda: index()["ok"] is True, "the index was looked at once")
-        api.service.searcher.refreshed_at = time.time() - 5000.0
-        assert index()["ok"] is False
-        assert "what is new" in str(index()["detail"])
+        wait_for(lambda: index()["ok"] is True, "the index was read")
+        monkeypatch.setattr(readiness, "STALE_SECONDS", 0.0)
+        with locked(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
+            with api.service.store.database.write() as session:
+                next_seq(session)
+            wait_for(lambda: index()["ok"] is False, "nobody can write the index")
+            assert "what is new" in str(index()["detail"])
+        wait_for(lambda: index()["ok"] is True, "it follows again")
 
 
 def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:

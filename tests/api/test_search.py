@@ -195,6 +195,21 @@ def test_bad_files_of_a_question_are_refused(api: Running) -> None:
     assert_problem(search("/v1/search", files=[("text", (None, "x")), ("text", (None, "y"))]), 400, "invalid-input")
 
 
+@pytest.mark.parametrize("field", ["filters", "like", "weights"])
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 10_000, "9" * 5000, "-" + "9" * 400, "1e999", "NaN", "{", "\x00"])
+def test_search_form_with_json_that_nests_or_counts_too_far_is_refused(api: Running, field: str, value: str) -> None:
+    answer = api.client.post("/v1/search", files={field: (None, value), "text": (None, "x")})
+    assert field in assert_problem(answer, 400, "invalid-input")["detail"]
+
+
+def test_search_with_json_that_nests_or_counts_too_far_is_refused(api: Running) -> None:
+    for body in ("[" * 100_000, '{"k": ' + "9" * 5000 + "}", '{"like": {"item": "a", "time": ' + "9" * 5000 + "}}"):
+        answer = api.client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+        assert_problem(answer, 400, "invalid-input")
+    form = {"k": (None, "9" * 5000), "text": (None, "x")}
+    assert_problem(api.client.post("/v1/search", files=form), 400, "invalid-input")
+
+
 def test_a_long_clip_is_refused(api: Running) -> None:
     answer = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(70.0, fps=2))})
     assert "MM_QUERY_SECONDS" in assert_problem(answer, 413, "too-large")["detail"]

@@ -17,10 +17,13 @@ def test_pauses_grow_for_what_keeps_dying(lives: list[int]) -> None:
         now += life
         pauses.append(restarts.died("part", now))
         assert not restarts.due(now)
+        assert restarts.seconds_left(now) == pauses[-1]
         now += pauses[-1]
+        assert restarts.seconds_left(now + 1.0) == 0.0
         assert restarts.due(now) == ["part"]
         restarts.started("part", now)
         assert restarts.due(now + 1e9) == []
+        assert restarts.seconds_left(now) is None
     assert pauses[0] == FIRST_SECONDS
     assert all(later == min(earlier * 2, LONGEST_SECONDS) for earlier, later in pairwise(pauses))
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mm.cli.show import show_answer
+from mm.cli.text import span
 from mm.schemas import Band, Hit, Item, SearchResponse
 
 ITEM = Item(
@@ -73,3 +74,16 @@ def test_show_answer_without_a_likely_moment_says_so_and_counts(capsys: pytest.C
 
 def test_show_answer_without_hits_says_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, everything=False) == ([], "Nothing matches.\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "duration", "text"),
+    [
+        (150.0, 165.9, 170.0, "2:30-2:45"),
+        (150.0, 165.9, 10_800.0, "0:02:30-0:02:45"),
+        (9_000.0, 9_900.0, 10_800.0, "2:30:00-2:45:00"),
+        (0.0, 0.0, 0.0, ""),
+    ],
+)
+def test_span_of_something_long_has_hours(start: float, end: float, duration: float, text: str) -> None:
+    assert span(start, end, duration) == text

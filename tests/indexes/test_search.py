@@ -243,7 +243,7 @@ def test_a_running_searcher_finds_what_is_new_by_itself(store: Store) -> None:
         while searcher.snapshot.upto < store.catalog.head() and time.monotonic() < end:
             time.sleep(0.02)
         assert searcher.snapshot.upto == store.catalog.head()
-        assert searcher.refreshed_at is not None
+        assert searcher.is_ready
 
 
 def test_a_question_sees_what_was_committed_before_it(store: Store, searcher: Searcher) -> None:

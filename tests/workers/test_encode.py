@@ -130,7 +130,7 @@ def test_cancelled_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[
     assert (job.state, job.error) == ("cancelled", None)
     assert not any(chunk.done for chunk in home.store.catalog.chunks(job_id))
     assert home.store.catalog.counts().segments == 0
-    assert home.store.catalog.jobs_to_ring(2e10, 0.0) == []
+    assert home.store.catalog.due(0.0) == 0
 
 
 def test_deleted_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[None]]) -> None:
@@ -144,7 +144,7 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[No
     assert home.store.catalog.chunks(job_id) == []
     assert home.store.catalog.counts().segments == 0
     finish(tools, job_id)
-    assert home.store.catalog.jobs_to_ring(2e10, 0.0) == []
+    assert home.store.catalog.due(0.0) == 0
 
 
 def test_deleted_before_the_bytes_were_opened(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,19 +162,19 @@ def test_deleted_before_the_bytes_were_opened(home: Home, tools: Tools, monkeypa
     monkeypatch.setattr(tools.reader, "probe", delete_and_probe)
     encode(tools, pk)
     assert home.store.catalog.chunks(job_id) == []
-    assert home.store.catalog.jobs_to_ring(2e10, 0.0) == []
+    assert home.store.catalog.due(0.0) == 0
 
 
 def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
     home: Home, encoding: tuple[Tools, str, Future[None]], tools: Tools
 ) -> None:
     stopping, job_id, running = encoding
-    rung = stopping.bell.waiting()
+    sent = stopping.bell.waiting()
     stopping.stop.raise_()
     running.result()
     chunk = home.chunk(job_id)
     assert (chunk.done, chunk.attempts, chunk.error) == (False, 0, None)
-    assert tools.bell.waiting() == rung + 1
+    assert tools.bell.waiting() == sent + 1
     assert home.store.catalog.lease_chunk(chunk.pk, tools.owner, LEASE_SECONDS) is not None, "at once, without waiting"
 
 
@@ -186,7 +186,7 @@ def test_a_lease_that_went_to_another_ends_the_work(home: Home, tools: Tools) ->
     assert catalog.lease_chunk(pk, "other", LEASE_SECONDS) is None
     expire_lease()
     assert catalog.lease_chunk(pk, "other", 60.0) is not None
-    with Lease(catalog, pk, "stalled", LEASE_SECONDS, tools.stop) as lease:
+    with Lease(catalog, [pk], "stalled", LEASE_SECONDS, tools.stop) as lease:
         wait_for(lambda: interrupted(lease), "the lease is missed")
     assert not catalog.finish_chunk(pk, "stalled", "0" * 64)
     catalog.release_chunk(pk, "stalled", "too late")
@@ -206,7 +206,7 @@ def test_a_lease_lasts_while_its_holder_lives(home: Home, tools: Tools) -> None:
     plan(tools, job_id)
     pk = home.chunk(job_id).pk
     assert home.store.catalog.lease_chunk(pk, "slow", LEASE_SECONDS) is not None
-    with Lease(home.store.catalog, pk, "slow", LEASE_SECONDS, tools.stop) as lease:
+    with Lease(home.store.catalog, [pk], "slow", LEASE_SECONDS, tools.stop) as lease:
         expire_lease()
         lease.check()
         encode(tools, pk)

@@ -218,7 +218,7 @@ def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: H
     assert home.store.catalog.unread_pictures(space.id) == 2
     job_id = home.add(sign("Platform Timbuktu"), "IMG_3.png")
     bell = Bell(home.settings)
-    bell.ring_plan(job_id)
+    bell.dispatch()
     bell.close()
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
         wait_for(lambda: home.job(job_id).final, "the upload is encoded", 120)

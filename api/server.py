@@ -1,0 +1,86 @@
+"""uvicorn's server without its ten wake-ups a second, and with a file that says where it listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.server import ServerState
+
+if TYPE_CHECKING:
+    import socket
+    from types import FrameType
+
+Headers = list[tuple[bytes, bytes]]
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class DatedState(ServerState):
+    """Gives each response the time of its second; uvicorn renews that header from a loop instead."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._headers: Headers = []
+        super().__init__()
+
+    @property
+    def default_headers(self) -> Headers:
+        if (second := int(time.time())) != self._second:
+            self._headers = [(b"date", formatdate(second, usegmt=True).encode())]
+            self._second = second
+        return self._headers
+
+    @default_headers.setter
+    def default_headers(self, headers: Headers) -> None:
+        pass
+
+
+class Server(uvicorn.Server):
+    """Waits for a signal without a timer. Writes `run/api.json` in the home folder when it answers, and removes it at the end."""
+
+    def __init__(self, config: uvicorn.Config, note: Path, address: tuple[str, int]) -> None:
+        super().__init__(config)
+        self.server_state = DatedState()
+        self._note = note
+        self._address = address
+        self._exit = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            write_note(self._note, self._address)
+
+    async def main_loop(self) -> None:
+        """Return when a signal has asked for the end. Handlers of the loop wake it; those of `signal` alone do not."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        if not self.should_exit:  # one came before
+            await self._exit.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._exit.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._note.unlink(missing_ok=True)
+        await super().shutdown(sockets)
+
+
+def write_note(path: Path, address: tuple[str, int]) -> None:
+    """Write process id, host and port, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w") as file:
+        json.dump({"pid": os.getpid(), "host": address[0], "port": address[1]}, file)
+        file.flush()
+        os.fsync(handle)
+    Path(name).replace(path)
