@@ -184,6 +184,7 @@ class LibraryIdentity:
         with locked(self._lock, LOCK_SECONDS):
             catalog = self.check(structure=True)
             migrate()
+            self._database.check_writable()
             self._write(described=catalog is None or not catalog.has_items)
             self._watch.begin()
 

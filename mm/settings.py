@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     query_seconds: float = Field(60.0, gt=0, description="Longest sound or clip in a question, in seconds.")
     max_hits: int = Field(1000, gt=0, description="Largest number of hits one search may ask for.")
     media_pixels: int = Field(120_000_000, gt=0, description="Largest picture or frame, in pixels.")
+    media_gif_pixels: int = Field(2_000_000_000, gt=0, description="Most pixels that all frames of a GIF have together.")
     media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or sound, in seconds.")
     import_root: Path | None = Field(None, description="Folder below which the server may import files; unset forbids it.")
 
@@ -110,7 +111,13 @@ class Settings(BaseSettings):
         24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed."
     )
 
-    sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
+    sandbox_memory: int = Field(2 << 30, gt=0, description="Most memory of one decoding child beyond its own code, in bytes.")
+    sandbox_total_memory: int | None = Field(
+        None,
+        ge=256 << 20,
+        description="Memory of all decoding children of one process together, in bytes. "
+        "By default half of what the machine or the container has.",
+    )
     sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
     sandbox_request_seconds: float = Field(3600.0, gt=0, description="Longest time that one decoding request is waited for.")
     sandbox_requests: int = Field(

@@ -50,8 +50,8 @@ class Sweeper:
     ) -> None:
         """`beat` notes in the catalog that this process lives; it is called at each sweep while a task runs. `on_deaf` is called
         with the reason when `hearing` says that no messages come to this process any more, or that its task is stalled; `clock`
-        is the store's. `text_waits` says whether a worker with nothing else to do has text to read; `measuring` compares runtimes
-        when it has neither.
+        is the store's. `text_waits` says whether a worker with nothing else to do has text to read; `measuring` compares
+        runtimes when it has neither.
         """
         self._hearing = hearing
         self._on_deaf = on_deaf

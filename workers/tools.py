@@ -62,8 +62,8 @@ class Toolbox:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
 
     def __init__(self, settings: Settings, on_deaf: Callable[[str], None] | None = None, *, runtime: str | None = None) -> None:
-        """`on_deaf` is called with the reason, from another thread, when this process must be started anew. `runtime` is what all
-        processes of this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
+        """`on_deaf` is called with the reason, from another thread, when this process must be started anew. `runtime` is what
+        all processes of this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
         """
         self.settings = settings
         self._runtime = runtime

@@ -242,7 +242,7 @@ def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_i
 ) -> None:
     job_id = home.add(media.picture(1, (7000, 7000)), "poster.png")
     plan(tools, job_id)
-    with tools_of(home, space, sandbox_memory=48 << 20) as tight:
+    with tools_of(home, space, sandbox_memory=187 << 20) as tight:
         pk = home.chunk(job_id).pk
         for attempt in range(1, 1 + home.settings.max_attempts):
             assert home.state(job_id) == "running"
