@@ -98,7 +98,7 @@ class Sweeper:
             else:
                 self._bell.ping(expires=self._every)
         if self._measuring is not None:
-            self._measuring.step(idle=not text_waits and not self._store.catalog.work_waits())
+            self._measuring.step(idle=not open_jobs and not text_waits)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self.collect_garbage()
