@@ -5,44 +5,81 @@ from __future__ import annotations
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+import structlog
 from fastapi import FastAPI
 
 import mm
 from api import openapi, problems
-from api.doors import Doors
+from api.failures import Failures
 from api.guard import Guard, require_keys
 from api.headers import SecurityHeaders
+from api.key_changes import copy_key_changes
+from api.limits.connections import Connections
+from api.limits.pace import PacedBodies
+from api.limits.refusals import DelayedRefusals
+from api.limits.resources import Limits
 from api.metrics import Metrics
 from api.observe import Observe
 from api.origin import SameOrigin
-from api.routes import embeddings, health, jobs, media, models, page, search, segments, space, tags, uploads
+from api.proxies import TrustedProxies
+from api.routes import (
+    audit,
+    docs,
+    embeddings,
+    health,
+    jobs,
+    media,
+    models,
+    page,
+    search,
+    segments,
+    session,
+    space,
+    tags,
+    uploads,
+)
 from api.service import open_service
 from api.tus import TusVersion
 from mm.errors import MMError
+from mm.keys import KeyFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from api.service import Service
     from mm.settings import Settings
 
 SUMMARY = "Put media in, ask in words, with a picture, a sound or a clip, and get the moments back."
 
 
+def _record_key_changes(settings: Settings, service: Service) -> None:
+    """At the start. What cannot be recorded now stays in the key file and is recorded before the audit log is read."""
+    try:
+        copy_key_changes(KeyFile(settings.root), service.store.catalog)
+    except MMError as error:
+        structlog.get_logger().warning("changes of keys not recorded", detail=str(error))
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
-    metrics = Metrics()
+    metrics, limits = Metrics(), Limits(settings)
+    connections = Connections(settings)
+    metrics.watch(limits, connections)
+    failures = Failures()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             try:
                 require_keys(settings)
-                app.state.doors = Doors(settings)
+                stack.callback(limits.close)
                 app.state.service = stack.enter_context(open_service(settings, metrics))
+                _record_key_changes(settings, app.state.service)
             except MMError as error:
                 app.state.failure = error  # the server itself only says that the start failed
                 raise
             yield
+            await failures.flush(app.state.service.store.catalog)
 
     app = FastAPI(
         title="mm",
@@ -53,14 +90,20 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, health, page):
+    app.state.home = settings.root
+    app.state.limits, app.state.connections = limits, connections
+    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page, docs):
         app.include_router(routes.router)
     app.mount("/static", page.files)
-    app.add_middleware(Guard, settings=settings)
+    app.state.failures = failures
+    app.add_middleware(Guard, settings=settings, failures=failures)
     app.add_middleware(TusVersion)
     app.add_middleware(SameOrigin)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Observe, metrics=metrics)  # added last, so outermost: refusals are counted and get an id too
+    app.add_middleware(PacedBodies, settings=settings)
+    app.add_middleware(DelayedRefusals)
+    app.add_middleware(Observe, metrics=metrics)  # outside of what refuses: refusals are counted and get an id too
+    app.add_middleware(TrustedProxies, trusted=settings.proxy_networks)
     problems.install(app)
     openapi.install(app)
     return app

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.concurrency import run_in_threadpool
 
 from api.bodies import blocks
 from mm.errors import InvalidInput, TooLarge
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
+
+    from api.limits.threads import Threads
 
 MAX_PARTS = 1000
 MEDIA_TYPE = "multipart/form-data"
@@ -45,9 +46,9 @@ def is_form(request: Request) -> bool:
 
 
 async def read_form(
-    request: Request, open_file: Callable[[PartHead], Sink], field_bytes: int, setting: str | None = None
+    request: Request, threads: Threads, open_file: Callable[[PartHead], Sink], field_bytes: int, setting: str | None = None
 ) -> Fields:
-    """Read the form; `open_file` is asked once a file, in a thread, where the sink is written to as well.
+    """Read the form; `open_file` is called once a file, in one of `threads`, where the sink is written to as well.
 
     `field_bytes` bounds all text fields together, `setting` is what it comes from. Raises `InvalidInput`, `TooLarge`,
     `ClientDisconnect`, and what the sink raises.
@@ -56,7 +57,7 @@ async def read_form(
     too_long = f"The form's text fields are longer than {field_bytes:,} bytes{f' (MM_{setting.upper()})' if setting else ''}."
     parser = _Parser(options.get(b"boundary", b""), open_file, field_bytes, too_long)
     async for block in blocks(request):
-        await run_in_threadpool(parser.feed, block)
+        await threads.run(parser.feed, block)
     return parser.finish()
 
 

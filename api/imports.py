@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from api.bodies import BLOCK_BYTES
 from api.names import clean_name, clean_tags
-from mm.errors import Forbidden, InvalidInput, MMError, NotFound
+from mm.errors import Forbidden, InvalidInput, MMError, NotFound, Unauthorized
+from mm.paths import hide_home
 from mm.schemas import ImportResponse, Upload
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ MAX_FILES = 10_000
 def import_folder(library: Library, root: Path | None, folder: str, tags: list[str]) -> ImportResponse:
     """Import every regular file below `folder`, a path below `root`; links are refused, not followed.
 
-    Raises `Forbidden` outside `root`, `NotFound`, `InvalidInput` for more than `MAX_FILES` files.
+    Raises `Forbidden` outside `root`, `NotFound`, `InvalidInput` for more than `MAX_FILES` files, `Unauthorized` when the
+    caller's key was revoked meanwhile.
     """
     start = _resolve(root, folder)
     tags = clean_tags(tags)
@@ -36,8 +38,10 @@ def import_folder(library: Library, root: Path | None, folder: str, tags: list[s
     for path in paths:
         try:
             uploads.append(_import_file(library, path, tags))
+        except Unauthorized:  # the key was revoked meanwhile: what was imported before stays
+            raise
         except MMError as error:
-            refused[str(path.relative_to(start))] = str(error)
+            refused[str(path.relative_to(start))] = hide_home(str(error), library.home)
         except OSError as error:
             refused[str(path.relative_to(start))] = f"It cannot be read: {error.strerror}."
     return ImportResponse(uploads=uploads, refused=refused)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from api.callers import current_actor, current_caller
 from api.observe import current_request_id
 from api.present import item_of, job_of
+from indexes.descriptions import Description
 from indexes.files import locked
-from indexes.rows import NewItem
-from mm.errors import MediaError, MMError, NotFound, TooLarge, Unavailable
+from indexes.probed import new_item
+from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
 
 if TYPE_CHECKING:
@@ -57,12 +60,20 @@ class Library:
         self._upload_bytes = upload_bytes
         self._lock = store.settings.root / "locks" / "library.lock"
 
+    @property
+    def home(self) -> Path:
+        """The folder of the library."""
+        return self._store.settings.root
+
     def incoming(self) -> Incoming:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing behind."""
         return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
 
     def accept(self, arrived: Arrived, name: str, size: int, tags: Sequence[str]) -> Upload:
-        """Make the bytes written an item, unless they are one. Raises `MediaError`, `UnsupportedMedia`."""
+        """Make the bytes written an item, unless they are one.
+
+        Raises `MediaError`, `UnsupportedMedia`, and `Unauthorized` when the caller's key was revoked meanwhile.
+        """
         try:
             if size == 0:
                 raise MediaError(name, "empty", "the file has no bytes")
@@ -70,24 +81,19 @@ class Library:
         except MMError:
             self._metrics.uploads.labels("refused").inc()
             raise
-        with self._coming_and_going():
+        now, descriptions = datetime.now(UTC), self._store.descriptions
+        described = descriptions.prepared(Description(name=name, tags=sorted(set(tags)), created_at=now))
+        with described as describe, self._coming_and_going():
+            current_caller().require_valid()
             sha256, size = arrived.commit()
-            item, job, created = self._store.catalog.add_item(
-                NewItem(
-                    sha256=sha256,
-                    name=name,
-                    kind=info.kind,
-                    content_type=info.content_type,
-                    size=size,
-                    duration=info.duration,
-                    width=info.width,
-                    height=info.height,
-                    fps=info.fps,
-                    has_audio=info.has_audio,
-                    tags=list(tags),
-                    request_id=current_request_id(),
-                )
+            new = new_item(
+                sha256, size, name, tags, info, request_id=current_request_id(), key_id=current_caller().key_id, created_at=now
             )
+            item, job, created = self._store.catalog.add_item(new, current_actor())
+            if created:
+                describe(sha256)
+            else:
+                descriptions.write(item)
         self._metrics.uploads.labels("created" if created else "known").inc()
         self._ring(job.id)
         return Upload(item=item_of(item), job=job_of(job), created=created)
@@ -99,11 +105,25 @@ class Library:
             raise NotFound(f"There is no item {item_id!r}.")
         return row
 
+    def retry(self, item_id: str) -> Upload:
+        """Process an item again that failed, is quarantined or was cancelled; one in process goes on with the job it has.
+
+        Raises `NotFound`, `Conflict` for an item that is ready.
+        """
+        found = self._store.catalog.retry_item(item_id, current_request_id(), current_caller().key_id, current_actor())
+        if found is None:
+            raise NotFound(f"There is no item {item_id!r}.")
+        item, job = found
+        if item.status == "ready":
+            raise Conflict(f"{item.name} is ready; only an item that failed, is quarantined or was cancelled can be retried.")
+        self._ring(job.id)
+        return Upload(item=item_of(item), job=job_of(job), created=False)
+
     def remove(self, item_id: str) -> None:
         """Delete an item, its bytes and its pictures. Raises `NotFound`."""
         with self._coming_and_going():
             sha256 = self.item(item_id).sha256
-            self._store.catalog.delete_item(item_id)
+            self._store.catalog.delete_item(item_id, current_actor())
             self._store.blobs.delete(sha256)
         self._thumbnails.forget(item_id)
 
@@ -116,9 +136,9 @@ class Library:
 
     def _ring(self, job_id: str) -> None:
         try:
-            self._bell.ring_plan(job_id)
+            self._bell.dispatch()
         except Unavailable as error:
-            structlog.get_logger().warning("the broker is away; the sweeper will ring", job_id=job_id, detail=str(error))
+            structlog.get_logger().warning("not dispatched, the sweeper will", job_id=job_id, detail=str(error))
 
 
 class Incoming:

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from api.limits.limiter import CALLER, TIMEOUT, TOTAL
 from indexes.rows import Tally
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from api.limits.connections import Connections
+    from api.limits.resources import Limits
     from indexes.rows import Queue
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -61,6 +64,10 @@ class Metrics:
         self._chunks = Gauge("mm_chunks", "Parts of items that wait or are worked on.", ["state"], registry=self.registry)
         self._oldest = Gauge("mm_oldest_job_seconds", "Age of the oldest job that nobody began.", registry=self.registry)
 
+    def watch(self, limits: Limits, connections: Connections) -> None:
+        """Show what the limiters and connections of this process hold."""
+        self.registry.register(_Limits(limits, connections))
+
     def render(self, library: Mapping[str, int], jobs: Mapping[str, int], queue: Queue, work: Mapping[str, Tally]) -> bytes:
         """The exposition, with the gauges set to what holds now, and what the workers added up."""
         self._chunks.labels("waiting").set(queue.waiting_chunks)
@@ -71,6 +78,31 @@ class Metrics:
         for state, count in jobs.items():
             self._jobs.labels(state).set(count)
         return generate_latest(self.registry) + generate_latest(_Work(work))
+
+
+class _Limits:
+    """What is in use of each limited resource."""
+
+    def __init__(self, limits: Limits, connections: Connections) -> None:
+        self._limits = limits
+        self._connections = connections
+
+    def collect(self) -> Iterator[Metric]:
+        used = GaugeMetricFamily("mm_limit_used", "Places in use of a limited resource.", labels=["resource"])
+        places = GaugeMetricFamily("mm_limit_places", "Places of a limited resource.", labels=["resource"])
+        waiting = GaugeMetricFamily("mm_limit_waiting", "Requests that wait for a place.", labels=["resource"])
+        refused = CounterMetricFamily("mm_limit_refused", "Requests refused for want of a place.", labels=["resource", "reason"])
+        for name, limiter in self._limits.all.items():
+            used.add_metric([name], limiter.inside)
+            places.add_metric([name], limiter.places.total)
+            waiting.add_metric([name], limiter.waiting)
+            for reason in (TOTAL, CALLER, TIMEOUT):
+                refused.add_metric([name, reason], limiter.refused[reason])
+        used.add_metric(["connections"], self._connections.open)
+        places.add_metric(["connections"], self._connections.total)
+        waiting.add_metric(["connections"], self._connections.waiting)
+        refused.add_metric(["connections", TOTAL], self._connections.closed)
+        yield from (used, places, waiting, refused)
 
 
 class _Work:

@@ -41,7 +41,7 @@ class Asked:
 
 
 def find_moment(service: Service, space: Space, like: Like) -> Asked:
-    """Raises `NotFound` when there is no such item, or nothing of it can be asked with; `Corrupt`."""
+    """Raises `NotFound` when there is no such item, or nothing of it can be asked with; `MissingData`, `Corrupt`."""
     item = service.library.item(like.item)
     segment = service.store.catalog.segment_at(item.id, space.id, like.time)
     if segment is None:

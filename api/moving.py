@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api.callers import current_actor
 from indexes.moves import OPEN
 from indexes.rows import NamedSpace
 from mm.errors import Conflict, NotFound, Unavailable
@@ -42,17 +43,17 @@ def start(service: Service, to: str) -> Move:
         target = load_space(to, service.settings, keep_speech=False, gpu=False)
     except Unavailable as error:
         raise NotFound(str(error)) from error
-    return _told(service, service.store.catalog.start_move(_here(service), NamedSpace(to, target.id)))
+    return _told(service, service.store.catalog.start_move(_here(service), NamedSpace(to, target.id), current_actor()))
 
 
 def stop(service: Service) -> Move:
     """Raises `Conflict`."""
-    return _told(service, service.store.catalog.stop_move())
+    return _told(service, service.store.catalog.stop_move(current_actor()))
 
 
 def resume(service: Service, *, leave_out: bool) -> Move:
     """Raises `Conflict`."""
-    return _told(service, service.store.catalog.resume_move(leave_out=leave_out))
+    return _told(service, service.store.catalog.resume_move(leave_out=leave_out, by=current_actor()))
 
 
 def undo(service: Service) -> Move:
@@ -60,10 +61,10 @@ def undo(service: Service) -> Move:
     catalog = service.store.catalog
     move = catalog.latest_move()
     if move is None or move.state != "done":
-        return _told(service, catalog.undo_move())
+        return _told(service, catalog.undo_move(current_actor()))
     if not catalog.spaces_held().get(move.source.id):
         raise Conflict(f"Nothing is left in {move.source.id}: moving to {move.source.name} encodes everything again.")
-    return _told(service, catalog.start_move(move.target, move.source))
+    return _told(service, catalog.start_move(move.target, move.source, current_actor(), action="space.undo"))
 
 
 def drop(service: Service, space: str) -> None:
@@ -71,7 +72,7 @@ def drop(service: Service, space: str) -> None:
     space_id = SpaceId.parse(space)
     if space_id == _here(service).id:
         raise Conflict(f"The library is in {space_id}: it would not be found any more.")
-    if not service.store.drop_space(space_id):
+    if not service.store.drop_space(space_id, current_actor()):
         raise NotFound(f"The library has nothing in {space_id}.")
 
 

@@ -41,6 +41,8 @@ class Observe:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
         scope["request_id"] = request_id
+        # A request that was pipelined behind another inherits what that one bound.
+        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 500  # stays so when an exception passes through
         started = time.perf_counter()

@@ -5,24 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi.openapi.utils import get_openapi
+from starlette.responses import JSONResponse, Response
 
 from api import problems
 from api.guard import needed
 from mm.errors import Forbidden, InvalidInput, MMError, StorageFull, TooMany, Unauthorized, Unavailable
-from mm.schemas import EmbeddingRequest, ImportRequest, Problem, SearchRequest
+from mm.schemas import EmbeddingRequest, ImportRequest, MoveRequest, Problem, ResumeRequest, SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI
     from pydantic import BaseModel
+    from starlette.requests import Request
 
 
 JSON = dict[str, object]
 
 REF = "#/components/schemas/{model}"
-BODIES = (SearchRequest, EmbeddingRequest, ImportRequest, Problem)  # shapes that no route's signature names
+BODIES = (
+    SearchRequest,
+    EmbeddingRequest,
+    ImportRequest,
+    MoveRequest,
+    ResumeRequest,
+    Problem,
+)  # shapes that no route's signature names
 BINARY: JSON = {"type": "string", "format": "binary"}
+WORDS: JSON = {"type": "array", "items": {"type": "string"}, "maxItems": 8}
 
 
 def responses(*errors: type[MMError]) -> dict[int | str, JSON]:
@@ -48,9 +58,9 @@ def _problem(errors: list[type[MMError]]) -> JSON:
     }
 
 
-def json_body(shape: type[BaseModel], **examples: JSON) -> JSON:
+def json_body(shape: type[BaseModel], *, required: bool = True, **examples: JSON) -> JSON:
     """Body of a route that reads its JSON itself, within a limit."""
-    return {"requestBody": {"required": True, "content": {"application/json": _json_content(shape, examples)}}}
+    return {"requestBody": {"required": required, "content": {"application/json": _json_content(shape, examples)}}}
 
 
 def search_body(**examples: JSON) -> JSON:
@@ -61,6 +71,13 @@ def search_body(**examples: JSON) -> JSON:
         "floor": {"type": "number"},
         "filters": {"type": "string", "description": "JSON of `Filters`."},
         "like": {"type": "string", "description": "JSON of `Like`."},
+        "also": {
+            **WORDS,
+            "description": "More words, each of which a moment must fit as well; the field may come several times.",
+        },
+        "without": {**WORDS, "description": "Words for what must be neither seen nor said; the field may come several times."},
+        "weights": {"type": "string", "description": "JSON of `Weights`."},
+        "fold": {"type": "boolean", "default": True},
         "picture": BINARY,
         "sound": BINARY,
         "clip": BINARY,
@@ -125,6 +142,17 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+    written: list[bytes] = []
+
+    async def document(request: Request) -> Response:
+        if not written:
+            written.append(bytes(JSONResponse(openapi()).body))
+        return Response(written[0], media_type="application/json")
+
+    # In place of FastAPI's own route, which writes the whole document again for each request.
+    assert app.openapi_url is not None
+    app.router.routes = [route for route in app.router.routes if getattr(route, "path", None) != app.openapi_url]
+    app.add_route(app.openapi_url, document, include_in_schema=False)
 
 
 def links(parameter: str, expression: str, *operations: str) -> JSON:
@@ -132,7 +160,7 @@ def links(parameter: str, expression: str, *operations: str) -> JSON:
     return {f"{name}_of_{parameter}": {"operationId": name, "parameters": {parameter: expression}} for name in operations}
 
 
-OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "delete_media")
+OF_ITEM = ("get_media", "get_content", "get_thumbnail", "list_segments", "retry_media", "delete_media")
 OF_JOB = ("get_job", "job_events", "cancel_job")
 OF_UPLOAD = ("head_upload", "send_piece", "end_upload")
 UPLOAD_LINKS: JSON = {
@@ -158,6 +186,7 @@ def _document(app: FastAPI) -> JSON:
         schema = shape.model_json_schema(ref_template=REF)
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema
+    schemas["Problem"]["properties"]["type"]["enum"] = sorted(problems.TYPE_BASE + slug for slug in problems.SLUGS)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             errors: list[type[MMError]] = [Forbidden]

@@ -7,18 +7,18 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from api.bodies import BLOCK_BYTES
+from api.bodies import BLOCK_BYTES, declared_length
 from api.uploads import log_accepted
-from mm.errors import Locked, MMError, TooLarge
+from mm.errors import Locked, MMError, RequestTimeout, TooLarge, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
 
+    from api.limits.threads import Threads
     from api.service import Service
     from api.tus import Checksum
     from indexes.partial_open import OpenUpload
@@ -28,8 +28,6 @@ LOCK_SECONDS = 5.0
 RETRY_SECONDS = 0.05
 POLL_SECONDS = 0.2
 """How often one who reads looks whether another waits."""
-SILENT_SECONDS = 60.0
-"""A caller that sent nothing for so long is gone; what it sent stays."""
 
 
 class Yielded(Exception):
@@ -37,48 +35,48 @@ class Yielded(Exception):
 
 
 @asynccontextmanager
-async def held(service: Service, upload_id: str) -> AsyncIterator[OpenUpload]:
+async def held(service: Service, threads: Threads, upload_id: str) -> AsyncIterator[OpenUpload]:
     """The upload, for this request alone: whoever has it is asked to let go, because its caller is most likely gone.
 
     Raises `Locked`, `NotFound`, `Gone`.
     """
-    upload = await _take(service, upload_id)
+    upload = await _take(service, threads, upload_id)
     try:
         yield upload
     finally:
         upload.close()
 
 
-async def _take(service: Service, upload_id: str) -> OpenUpload:
+async def _take(service: Service, threads: Threads, upload_id: str) -> OpenUpload:
     end = time.monotonic() + LOCK_SECONDS
     while True:
         try:
-            return await run_in_threadpool(service.store.partial.open, upload_id)
+            return await threads.run(service.store.partial.open, upload_id)
         except Locked:
             if time.monotonic() >= end:
                 raise
-        await run_in_threadpool(service.store.partial.ask_for, upload_id)
+        await threads.run(service.store.partial.ask_for, upload_id)
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def receive(request: Request, service: Service, upload: OpenUpload, checksum: Checksum | None) -> None:
+async def receive(request: Request, service: Service, threads: Threads, upload: OpenUpload, checksum: Checksum | None) -> None:
     """Append the body. With a checksum all of it counts or nothing, otherwise what arrived, even if the line breaks.
 
     Raises `TooLarge` beyond the upload's length, `ChecksumMismatch`, `Locked` when another request took the upload over,
-    `ClientDisconnect`, `Unavailable`.
+    `ClientDisconnect`, `RequestTimeout`, `Unavailable`.
     """
-    length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length) > upload.left:
-        raise TooLarge(f"The piece has {int(length):,} bytes; the upload lacks {upload.left:,}.")
+    length = declared_length(request)
+    if length is not None and length > upload.left:
+        raise TooLarge(f"The piece has {length:,} bytes; the upload lacks {upload.left:,}.")
     try:
         async for block in arriving(request, upload.is_wanted):
-            await run_in_threadpool(_write, service, upload, block, checksum)
+            await threads.run(_write, service, upload, block, checksum)
         if checksum is not None:
             checksum.verify()
-        await run_in_threadpool(upload.checkpoint)
-    except (ClientDisconnect, Yielded, asyncio.CancelledError) as error:
+        await threads.run(upload.checkpoint)
+    except (ClientDisconnect, RequestTimeout, Yielded, asyncio.CancelledError) as error:
         if checksum is None:
-            await run_in_threadpool(upload.checkpoint)
+            await threads.run(upload.checkpoint)
         if isinstance(error, Yielded):
             raise Locked(f"Another request took over the upload {upload.info.id}.") from None
         raise
@@ -98,11 +96,11 @@ def _write(service: Service, upload: OpenUpload, block: bytes, checksum: Checksu
 async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterator[bytes]:
     """The body in blocks of about `BLOCK_BYTES`, smaller ones on a slow line: what came is not held back.
 
-    Raises `ClientDisconnect` behind what came before it, `Yielded` as soon as `wanted` is true.
+    Raises `ClientDisconnect` and `RequestTimeout` behind what came before them, `Yielded` as soon as `wanted` is true.
     """
     stream = aiter(request.stream())
     block = bytearray()
-    heard = looked = time.monotonic()
+    looked = time.monotonic()
     coming = asyncio.ensure_future(anext(stream, None))
     try:
         while True:
@@ -116,10 +114,7 @@ async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterato
                 if block:
                     yield bytes(block)
                     block.clear()
-                if now - heard >= SILENT_SECONDS:
-                    raise ClientDisconnect
                 continue
-            heard = now
             piece = coming.result()
             if piece is None:
                 break
@@ -128,7 +123,7 @@ async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterato
                 yield bytes(block)
                 block.clear()
             coming = asyncio.ensure_future(anext(stream, None))
-    except (ClientDisconnect, Yielded):
+    except (ClientDisconnect, RequestTimeout, Yielded):
         if block:
             yield bytes(block)
         raise
@@ -141,7 +136,7 @@ async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterato
 def take_in(service: Service, upload: OpenUpload) -> None:
     """Make the file an item, as `POST /v1/media` does; it may be asked for again when the service failed in the middle.
 
-    A refusal of the file ends the upload. Raises what `Library.accept` does.
+    A refusal of the file ends the upload; a key that was revoked does not, another may go on. Raises what `Library.accept` does.
     """
     if upload.info.is_taken:
         return
@@ -150,7 +145,7 @@ def take_in(service: Service, upload: OpenUpload) -> None:
     try:
         done = service.library.accept(upload, info.name, info.length, info.tags)
     except MMError as error:
-        if error.status < 500:
+        if error.status < 500 and not isinstance(error, Unauthorized):
             upload.remove()
         raise
     upload.taken(done.item.id, done.job.id, created=done.created)

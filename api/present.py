@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mm.schemas import Evidence, Hit, Item, Job, JobEvent, Moment
+from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from indexes.forecast import Forecast
     from indexes.rows import ItemRow, JobEventRow, JobRow
     from indexes.search import SearchHit
 
@@ -27,10 +28,11 @@ def item_of(row: ItemRow) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
+        unread_pictures=row.unread_pictures,
     )
 
 
-def job_of(row: JobRow) -> Job:
+def job_of(row: JobRow, forecast: Forecast | None = None) -> Job:
     return Job(
         id=row.id,
         item_id=row.item_id,
@@ -41,17 +43,31 @@ def job_of(row: JobRow) -> Job:
         created_at=row.created_at,
         updated_at=row.updated_at,
         request_id=row.request_id,
+        position=None if forecast is None or row.state != "queued" else forecast.position,
+        seconds_left=None if forecast is None or row.final else forecast.seconds_left,
     )
 
 
-def event_of(row: JobEventRow) -> JobEvent:
-    return JobEvent(id=row.id, job_id=row.job_id, state=row.state, progress=row.progress, stage=row.stage, error=row.error)
+def event_of(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
+    return JobEvent(
+        id=row.id,
+        job_id=row.job_id,
+        state=row.state,
+        progress=row.progress,
+        stage=row.stage,
+        error=row.error,
+        position=None if forecast is None or row.state != "queued" else forecast.position,
+        seconds_left=None if forecast is None or row.state in FINAL_STATES else forecast.seconds_left,
+    )
 
 
-def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None]) -> Hit | None:
-    """A hit with the items that it names; None when all of these are gone."""
+def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
+    """A hit with the items that it names; None when all of these are gone. From the score `likely` on it is likely."""
     moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
-    return Hit(**dict(moments[0]), duplicates=len(moments) - 1, alike=moments[1:]) if moments else None
+    if not moments:
+        return None
+    band: Band = "likely" if hit.score >= likely else "possible"
+    return Hit(**dict(moments[0]), band=band, duplicates=len(moments) - 1, alike=moments[1:])
 
 
 def _moment(hit: SearchHit, item: ItemRow) -> Moment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import math
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,19 @@ from starlette.requests import ClientDisconnect
 
 from api.headers import SECURITY_HEADERS
 from indexes.files import FULL
-from mm.errors import InvalidInput, MediaError, MMError, NotFound, StorageFull, TooMany, Unauthorized, Unavailable
+from mm.errors import (
+    ERRORS,
+    InvalidInput,
+    MediaError,
+    MMError,
+    NotFound,
+    RequestTimeout,
+    StorageFull,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+)
+from mm.paths import hide_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +36,14 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/problems/"
-TITLES = {405: "Method not allowed", 416: "Range not satisfiable"}  # Python's own change from release to release
+FRAMEWORK = {
+    400: ("bad-request", "Bad request"),
+    405: ("method-not-allowed", "Method not allowed"),
+    416: ("range-not-satisfiable", "Range not satisfiable"),
+}
+"""Slug and title of the errors that the framework raises, by status; any other counts as 400."""
+SLUGS = frozenset({*ERRORS, MediaError.slug, *(slug for slug, _ in FRAMEWORK.values())})
+"""Every slug that an answer can have."""
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it; it keeps a cut-off upload apart from a failure in logs and metrics
 
 
@@ -45,7 +63,7 @@ def problem(
         "type": TYPE_BASE + slug,
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": hide_home(detail, request.app.state.home),
         "instance": request.url.path,
         "request_id": request.scope.get("request_id"),
         **(extensions or {}),
@@ -68,6 +86,8 @@ def of_error(request: Request, error: MMError) -> Response:
         structlog.get_logger().error("request failed", slug=error.slug, detail=str(error), exc_info=error)
     extensions = {"name": error.name, "reason": error.reason} if isinstance(error, MediaError) else {}
     headers = {}
+    if isinstance(error, RequestTimeout):  # the rest of the body may never come
+        headers["Connection"] = "close"
     if isinstance(error, TooMany | Unavailable):
         wait = error.retry_after if isinstance(error, TooMany) else 1.0
         headers["Retry-After"] = str(math.ceil(wait))
@@ -99,10 +119,10 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == NotFound.status:
         return of_error(request, NotFound(f"There is nothing at {request.url.path}."))
-    title = TITLES.get(error.status_code) or http.HTTPStatus(error.status_code).phrase
+    status = error.status_code if error.status_code in FRAMEWORK else 400
+    slug, title = FRAMEWORK[status]
     detail = f"{request.url.path} does not take {request.method}." if error.status_code == 405 else str(error.detail)
-    slug = title.lower().replace(" ", "-")
-    return problem(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=error.headers)
+    return problem(request, slug=slug, title=title, status=status, detail=detail, headers=error.headers)
 
 
 async def _gone(request: Request, error: Exception) -> Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from api.bodies import read_json, refuse_longer
 from api.forms import is_form, read_form
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from api.forms import Fields, PartHead
+    from api.limits.threads import Threads
     from mm.settings import Settings
 
 FILE_FIELDS = ("picture", "sound", "clip", "file")
@@ -44,14 +45,14 @@ class Query:
     files: dict[str, QueryFile] = field(default_factory=dict)  # by form field
 
 
-async def read_query(request: Request, scratch: Path, settings: Settings) -> Query:
-    """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`."""
+async def read_query(request: Request, threads: Threads, scratch: Path, settings: Settings) -> Query:
+    """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`, `TooMany`, `RequestTimeout`."""
     text_bytes = JSON_BYTES + CHAR_BYTES * settings.query_chars
     if not is_form(request):
         return Query(await read_json(request, SearchRequest, text_bytes, "query_chars"))
     refuse_longer(request, settings.query_bytes + text_bytes, "query_bytes")
     with _Files(scratch, settings.query_bytes) as files:
-        fields = await read_form(request, files.open, text_bytes, "query_chars")
+        fields = await read_form(request, threads, files.open, text_bytes, "query_chars")
     return Query(_search_request(fields), files.found)
 
 
@@ -103,9 +104,16 @@ def _search_request(fields: Fields) -> SearchRequest:
             values[name] = given[0]
     try:
         for name in {"filters", "like", "weights"} & values.keys():
-            values[name] = json.loads(fields[name][0])
+            values[name] = _json(name, fields[name][0])
         return SearchRequest.model_validate(values)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"The field {name!r} is not JSON: {error}.") from error
     except ValidationError as error:
         raise InvalidInput(sentence(error.errors())) from error
+
+
+def _json(name: str, text: str) -> object:
+    """Raises `InvalidInput` also for what nests too deeply and for numbers with too many digits."""
+    try:
+        value: object = from_json(text)
+    except ValueError as error:
+        raise InvalidInput(f"The field {name!r} is not JSON: {error}.") from error
+    return value

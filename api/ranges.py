@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
+
+from api.limits.resources import limits_of
+from mm.errors import MissingData, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from api.limits.threads import Threads
+
 READ_BYTES = 256 << 10
+RESTORE = "Restore it from a backup, or send the file again."
 _RANGE = re.compile(r"\s*(\d{0,20})\s*-\s*(\d{0,20})\s*", re.ASCII)
 
 
@@ -66,12 +72,31 @@ def serve_file(request: Request, path: Path, etag: str, headers: dict[str, str])
     """Answer GET or HEAD with the file, a range of it, or 304 when the caller has it.
 
     `etag` is strong: the name of immutable bytes. Opens the file before it answers, so a file deleted meanwhile is
-    still sent whole.
+    still sent whole. Raises `MissingData`, `Unavailable` when it cannot be read.
     """
-    size = path.stat().st_size
+    file = _open(path)
+    try:
+        return _answer(request, file, etag, headers)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise MissingData(f"The file {path.name} is not in the folder blobs of MM_HOME. {RESTORE}") from error
+    except OSError as error:
+        raise Unavailable(f"The file {path.name} cannot be read: {error.strerror}.") from error
+
+
+def _answer(request: Request, file: BinaryIO, etag: str, headers: dict[str, str]) -> Response:
+    size = os.fstat(file.fileno()).st_size
     quoted = f'"{etag}"'
     headers = {"ETag": quoted, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=31536000, immutable", **headers}
     if quoted in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+        file.close()
         return Response(status_code=304, headers=headers)
     fresh = request.headers.get("if-range", quoted) == quoted
     wanted = parse_range(request.headers.get("range"), size) if fresh else None
@@ -81,14 +106,16 @@ def serve_file(request: Request, path: Path, etag: str, headers: dict[str, str])
         headers["Content-Range"] = f"bytes {part.first}-{part.last}/{size}"
     status = 200 if wanted is None else 206
     if request.method == "HEAD":
+        file.close()
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(_read(path.open("rb"), part), status_code=status, headers=headers)
+    reading = _read(limits_of(request).disk, file, part)
+    return StreamingResponse(reading, status_code=status, headers=headers)
 
 
-async def _read(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+async def _read(threads: Threads, file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
     with file:
-        await run_in_threadpool(file.seek, part.first)
+        await threads.run(file.seek, part.first)
         left = part.length
-        while left and (block := await run_in_threadpool(file.read, min(READ_BYTES, left))):
+        while left and (block := await threads.run(file.read, min(READ_BYTES, left))):
             left -= len(block)
             yield block

@@ -39,9 +39,11 @@ class Rates:
 
 
 def network_of(address: str) -> str:
-    """What counts as one caller: an IPv4 address, or the /64 that one IPv6 host has to itself."""
+    """What counts as one caller: an IPv4 address, also written as IPv6, or the /64 that one IPv6 host has to itself."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:  # a socket of both kinds
+        return str(parsed.ipv4_mapped)
     return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
 from fastapi import Depends, Request
 
+from api.forecasts import Forecasts
 from api.library import Library
+from api.limits.shared import Shared
 from api.metrics import Metrics
+from api.readiness import look
 from api.scratch import scratch_folder
 from api.serving import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
 from mm.errors import Unavailable
 from mm.media import MediaReader
+from mm.media.budget import MemoryBudget
 from mm.settings import Settings
 from workers.ring import Bell
 
@@ -28,9 +30,8 @@ if TYPE_CHECKING:
 
     from api.towers import Towers
     from indexes.search import Searcher
+    from mm.schemas import Check
     from mm.spaces import Space
-
-ENCODERS = min(4, os.cpu_count() or 1)  # questions that are encoded at once; more only take turns on the same cores
 
 
 SIGN_SECONDS = 60.0
@@ -46,10 +47,13 @@ class Service:
     store: Store
     serving: Serving
     bell: Bell
+    query_reader: MediaReader
+    """Opens the files of questions; what uploads wait for has children of its own."""
+    forecasts: Forecasts
     reader: MediaReader
     thumbnails: Thumbnails
     library: Library
-    encoders: anyio.CapacityLimiter
+    readiness: Shared[list[Check]]
     scratch: Path  # for files of questions
     beats_before: frozenset[tuple[str, float]]  # signs of life of workers that are older than the service
 
@@ -73,26 +77,32 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         serving = stack.enter_context(Serving(store, settings))
-        reader = stack.enter_context(MediaReader.from_settings(settings))
-        # A child of its own, so that a page of thumbnails does not keep an upload or a question waiting.
-        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings))
-        thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader)
+        memory = MemoryBudget(settings.sandbox_total_memory)
+        reader = stack.enter_context(MediaReader.from_settings(settings, memory))
+        # Children of their own: neither a page of thumbnails nor a question keeps an upload waiting.
+        query_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
+        thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
+        thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         bell = Bell(settings)
         beats_before = store.catalog.beats()
         threading.Thread(target=_ask_for_sign, args=(bell,), name="ping", daemon=True).start()
-        yield Service(
+        readiness = stack.enter_context(closing(Shared(lambda: look(service))))
+        service = Service(
             settings=settings,
             metrics=metrics,
             store=store,
             serving=serving,
             bell=bell,
+            query_reader=query_reader,
+            forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             reader=reader,
             thumbnails=thumbnails,
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
-            encoders=anyio.CapacityLimiter(ENCODERS),
             scratch=stack.enter_context(scratch_folder(settings.root)),
             beats_before=beats_before,
+            readiness=readiness,
         )
+        yield service
 
 
 def _ask_for_sign(bell: Bell) -> None:
@@ -101,7 +111,7 @@ def _ask_for_sign(bell: Bell) -> None:
         bell.ping(SIGN_SECONDS)
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """The running service of the application that got the request."""
     service = request.app.state.service
     assert isinstance(service, Service)

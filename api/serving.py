@@ -101,8 +101,8 @@ class Serving:
     def follow(self) -> None:
         """Make ready what will be wanted, take it over when it is wanted, and close what is not used any more."""
         wanted = self._wanted()
-        if self._next is not None and self._next.name != wanted:
-            with self._lock:
+        with self._lock:
+            if self._next is not None and self._next.name != wanted:
                 self._retired.append(self._next)
                 self._next = None
         self._complain(None if wanted is None else self._prepare(wanted))
@@ -115,11 +115,20 @@ class Serving:
 
     def _prepare(self, name: str) -> str | None:
         """Have a space ready beside the one that answers. Returns why it cannot be had."""
-        try:
-            self._next = self._next or self._open(name)
-        except (MMError, OSError) as error:
-            return str(error)
-        return self._next.towers.failure
+        with self._lock:
+            # A request may have taken the space over since `name` was read. While `_next` is None nothing can be taken over,
+            # so the answer holds until `_open` returns.
+            if self._current.name == name:
+                return None
+            prepared = self._next
+        if prepared is None:
+            try:
+                prepared = self._open(name)
+            except (MMError, OSError) as error:
+                return str(error)
+            with self._lock:
+                self._next = prepared
+        return prepared.towers.failure
 
     def _complain(self, reason: str | None) -> None:
         before = self.failure
@@ -148,9 +157,10 @@ class Serving:
 
     def _wanted(self) -> str | None:
         """The space that is to be made ready: where the library is, or where a running move leads."""
+        # The move is read first: one that ends between the two reads has put the library into its target by the second.
+        move = self._store.catalog.latest_move()
         if (name := self._name()) != self._current.name:
             return name
-        move = self._store.catalog.latest_move()
         return move.target.name if move is not None and move.state == "running" else None
 
     def _open(self, name: str) -> Served:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,14 @@ import numpy as np
 import structlog
 from PIL import Image, ImageDraw
 
+from api.ranges import RESTORE
+from mm.errors import MissingData
 from mm.media.thumbnail import encode_webp
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 
 if TYPE_CHECKING:
+    import threading
+
     from indexes.rows import ItemRow
     from mm.media import MediaReader
 
@@ -25,22 +30,43 @@ WAVEFORM_SECONDS = 30.0  # of a sound are drawn, from the asked moment on
 BACKGROUND, BAR = (24, 32, 44), (96, 190, 255)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one picture is kept, and what it shows."""
+
+    path: Path
+    time: float
+    size: int
+
+
 class Thumbnails:
     """Thumbnails of stored items, kept under `folder`. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, reader: MediaReader) -> None:
+    def __init__(self, folder: Path, reader: MediaReader, seconds: float) -> None:
+        """`seconds` is how long one picture may take."""
         self._folder = folder
         self._reader = reader
+        self._seconds = seconds
 
-    def get(self, item: ItemRow, blob: Path, time: float, longest: int) -> bytes:
-        """WebP of `item` at `time` seconds, its longest side about `longest` px. Raises `MediaError`."""
-        size = next((size for size in SIZES if size >= longest), SIZES[-1])
-        time = min(max(time, 0.0), item.duration)
-        path = self._of(item.id) / f"{round(time * 1000)}-{size}.webp"
-        if path.exists():
-            return path.read_bytes()
-        picture = encode_webp(self._picture(item, blob, time, size), longest=size)
-        self._keep(path, picture)
+    def find(self, item: ItemRow, time: float, longest: int) -> bytes | None:
+        """The picture that `make` gives, where it is kept; decodes nothing."""
+        try:
+            return self._place(item, time, longest).path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def make(self, item: ItemRow, blob: Path, time: float, longest: int, cancelled: threading.Event) -> bytes:
+        """WebP of `item` at `time` seconds, its longest side about `longest` px; of a video, the key frame before it.
+
+        Raises `MissingData`; `MediaError`, with the reason `timeout` after the longest time for one picture; and `Cancelled` when
+        the event is set: the decoding child is ended then.
+        """
+        kept = self.find(item, time, longest)  # made while this request waited
+        if kept is not None:
+            return kept
+        place = self._place(item, time, longest)
+        picture = encode_webp(self._picture(item, blob, place, cancelled), longest=place.size)
+        self._keep(place.path, picture)
         return picture
 
     def forget(self, item_id: str) -> None:
@@ -50,11 +76,19 @@ class Thumbnails:
     def _of(self, item_id: str) -> Path:
         return self._folder / item_id[:2] / item_id
 
-    def _picture(self, item: ItemRow, blob: Path, time: float, size: int) -> RGB:
-        if item.kind == "image":
-            return self._reader.image(blob, item.name, longest=size)
-        if item.kind == "video":
-            return self._reader.frame_at(blob, item.name, time, longest=size)
+    def _place(self, item: ItemRow, time: float, longest: int) -> _Place:
+        size = next((size for size in SIZES if size >= longest), SIZES[-1])
+        time = min(max(time, 0.0), item.duration)
+        return _Place(self._of(item.id) / f"{round(time * 1000)}-{size}.webp", time, size)
+
+    def _picture(self, item: ItemRow, blob: Path, place: _Place, cancelled: threading.Event) -> RGB:
+        time, size = place.time, place.size
+        if not blob.exists():
+            raise MissingData(f"The file {blob.name} is not in the folder blobs of MM_HOME. {RESTORE}")
+        if item.kind != "audio":
+            return self._reader.thumbnail(
+                blob, item.name, time, longest=size, deadline_seconds=self._seconds, cancelled=cancelled
+            )
         span = Span(time, max(min(time + WAVEFORM_SECONDS, item.duration), time + 0.1))
         return draw_waveform(self._reader.waveform(blob, item.name, span, rate=SPEECH_RATE), size)
 

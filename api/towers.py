@@ -5,6 +5,7 @@ Speech is loaded by a question that brings a sound, and for no longer: few do, a
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,14 @@ class Towers:
             self._loaded.result()
         except (MMError, OSError) as error:
             raise Unavailable(f"The space {self._space.id} cannot be loaded: {error}") from error
+
+    async def loaded(self) -> None:
+        """The same as `wait` on an event loop, without a thread."""
+        loading = asyncio.wrap_future(self._loaded)
+        await asyncio.wait({loading})
+        if not loading.cancelled():
+            loading.exception()  # `wait` raises it
+        self.wait()
 
     @property
     def failure(self) -> str | None:

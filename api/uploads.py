@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
-from starlette.concurrency import run_in_threadpool
 
 from api.bodies import blocks, refuse_longer
 from api.forms import is_form, read_form
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from api.forms import Fields, PartHead
     from api.library import Incoming
+    from api.limits.threads import Threads
     from mm.schemas import Upload
 
 FIELD_BYTES = 64 << 10  # name and tags of a form, and its boundaries
@@ -36,18 +36,18 @@ def log_accepted(done: Upload) -> None:
     structlog.get_logger().info("accepted", job_id=done.job.id, item_id=done.item.id, created=done.created)
 
 
-async def receive(request: Request, incoming: Incoming, limit: int) -> Label:
+async def receive(request: Request, threads: Threads, incoming: Incoming, limit: int) -> Label:
     """Read the body into `incoming`. Raises `InvalidInput`, `TooLarge`; `ClientDisconnect` when it is cut off."""
     refuse_longer(request, limit + FIELD_BYTES, "upload_bytes")
     if is_form(request):
-        return await _receive_form(request, incoming)
+        return await _receive_form(request, threads, incoming)
     async for block in blocks(request):
-        await run_in_threadpool(incoming.write, block)
+        await threads.run(incoming.write, block)
     query = request.query_params
     return Label(clean_name(query.get("name", "")), clean_tags(query.getlist("tag")))
 
 
-async def _receive_form(request: Request, incoming: Incoming) -> Label:
+async def _receive_form(request: Request, threads: Threads, incoming: Incoming) -> Label:
     heads: list[PartHead] = []
 
     def open_file(head: PartHead) -> Incoming:
@@ -56,7 +56,7 @@ async def _receive_form(request: Request, incoming: Incoming) -> Label:
         heads.append(head)
         return incoming
 
-    fields = await read_form(request, open_file, FIELD_BYTES)
+    fields = await read_form(request, threads, open_file, FIELD_BYTES)
     if not heads:
         raise InvalidInput("The form has no file; send it in the field `file`, with a file name.")
     return _label(fields, heads[0])

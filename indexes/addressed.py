@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from indexes.files import TEMPORARY, locked, move_into_place, naming_disk_errors, remove_older, sync_folder
+from indexes.identity import MARKER
+from mm.errors import WrongLibrary
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LOCK_SECONDS = 60.0
@@ -18,13 +23,15 @@ BATCH = 500
 class AddressedFiles:
     """Safe to use from any number of threads and processes.
 
-    Files that nothing refers to are swept after a while. Whoever stores the same bytes again in that moment must not lose them:
-    storing renews the age of the file, and the lock parts that from the sweep's last look at it.
+    Files that nothing refers to are collected after a while. Whoever stores the same bytes again in that moment must not lose
+    them: storing renews the age of the file, and the lock separates that from the collector's last look at it.
     """
 
     def __init__(self, folder: Path, lock: Path, suffix: str = "") -> None:
         self.folder = folder
         self.incoming = folder / "incoming"
+        self.trash = folder / "trash"
+        """Of what garbage collection took: `YYYY-MM-DD/<name>`. In the same file system, which is why it is here."""
         self._lock = lock
         self._suffix = suffix
 
@@ -33,6 +40,16 @@ class AddressedFiles:
         if not DIGEST.fullmatch(digest):
             raise ValueError(f"{digest[:80]!r} is no SHA-256")
         return self.folder / digest[:2] / f"{digest}{self._suffix}"
+
+    def companion(self, digest: str) -> Path:
+        """Where a description of the file is kept, if it has one; it goes with the file."""
+        return self.path(digest).with_suffix(".json")
+
+    def prepare(self) -> None:
+        """Make the folder for new files. Raises `WrongLibrary` when the folder has no marker: it is not mounted."""
+        if not (self.folder / MARKER).exists():
+            raise WrongLibrary(f"The folder {self.folder} is not the library's: it has no {MARKER}. Is it mounted?")
+        self.incoming.mkdir(exist_ok=True)
 
     def keep(self, temporary: Path, digest: str) -> None:
         """Move a temporary file, which must be safely on disk, to its name. What is there in the right size stays."""
@@ -47,9 +64,10 @@ class AddressedFiles:
             move_into_place(temporary, path)
 
     def delete(self, digest: str) -> None:
-        """Remove the file, if it is there."""
+        """Remove the file and its companion, if they are there."""
         path = self.path(digest)
         with naming_disk_errors(self.folder):
+            self.companion(digest).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             if path.parent.exists():
                 sync_folder(path.parent)
@@ -58,16 +76,8 @@ class AddressedFiles:
         """Remove temporary files that nobody has written to for so many seconds. Returns how many."""
         return remove_older(self.incoming.glob(f"*{TEMPORARY}"), older_than)
 
-    def sweep_orphans(self, unknown: Callable[[Sequence[str]], set[str]], older_than: float) -> int:
-        """Remove files older than `older_than` seconds that `unknown`, asked for some names, returns. Returns how many."""
-        removed = 0
-        for names in self._batches():
-            orphans = unknown(names)
-            with locked(self._lock, LOCK_SECONDS):
-                removed += remove_older(iter([self.path(name) for name in names if name in orphans]), older_than)
-        return removed
-
-    def _batches(self) -> Iterator[list[str]]:
+    def names(self) -> Iterator[list[str]]:
+        """Names of all files, some at a time."""
         names: list[str] = []
         for path in self.folder.glob(f"??/*{self._suffix}"):
             name = path.name.removesuffix(self._suffix)
@@ -78,3 +88,68 @@ class AddressedFiles:
                 names = []
         if names:
             yield names
+
+    def older(self, names: Iterable[str], seconds: float) -> list[str]:
+        """Those whose files nobody has stored for so long."""
+        limit = time.time() - seconds
+        return [name for name in names if _stored_before(self.path(name), limit)]
+
+    def remove(self, names: Iterable[str], older_than: float) -> int:
+        """Delete files that are at least so old. Returns how many."""
+        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
+            old = self.older(names, older_than)
+            for name in old:
+                self.companion(name).unlink(missing_ok=True)
+                self.path(name).unlink(missing_ok=True)
+            return len(old)
+
+    def throw_away(self, names: Iterable[str], older_than: float) -> int:
+        """Move files that are at least so old to the trash of today. Returns how many."""
+        moved = 0
+        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
+            for name in self.older(names, older_than):
+                today = self._today()
+                for path in (self.companion(name), self.path(name)):
+                    if path.exists():
+                        path.replace(today / path.name)
+                moved += 1
+        return moved
+
+    def throw_away_all(self) -> int:
+        """Move every file to the trash of today. Returns how many, without descriptions."""
+        moved = 0
+        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
+            for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+                path.replace(self._today() / path.name)
+                moved += path.suffix != ".json"
+        return moved
+
+    def _today(self) -> Path:
+        today = self.trash / datetime.now(UTC).date().isoformat()
+        today.mkdir(parents=True, exist_ok=True)
+        return today
+
+    def empty_trash(self, days: float) -> int:
+        """Delete what has been in the trash for more than so many days. Returns how many files."""
+        removed = 0
+        for folder in self.trash.glob("*"):
+            thrown = _date(folder.name)
+            if thrown is not None and (datetime.now(UTC).date() - thrown).days > days:
+                removed += sum(1 for _ in folder.iterdir())
+                shutil.rmtree(folder, ignore_errors=True)
+        return removed
+
+
+def _stored_before(path: Path, limit: float) -> bool:
+    """Whether a file is there and was last stored before `limit`."""
+    try:
+        return path.stat().st_mtime <= limit
+    except FileNotFoundError:
+        return False
+
+
+def _date(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name)
+    except ValueError:
+        return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -32,16 +31,17 @@ class BlobStore:
         self._files.keep(temporary, sha256)
 
     def delete(self, sha256: str) -> None:
-        """Remove a blob, if it is there."""
+        """Remove a blob and its description, if they are there."""
         self._files.delete(sha256)
 
     def sweep(self, older_than_seconds: float) -> int:
         """Remove what uploads that ended with their process left behind. Returns how many files."""
         return self._files.sweep(older_than_seconds)
 
-    def sweep_orphans(self, unknown: Callable[[Sequence[str]], set[str]], older_than_seconds: float) -> int:
-        """Remove blobs of that age that `unknown`, asked for some of their names, returns. Returns how many."""
-        return self._files.sweep_orphans(unknown, older_than_seconds)
+    @property
+    def files(self) -> AddressedFiles:
+        """The folder, for garbage collection."""
+        return self._files
 
 
 class BlobWriter:
@@ -59,7 +59,7 @@ class BlobWriter:
 
     def __enter__(self) -> Self:
         with naming_disk_errors(self._files.folder):
-            self._files.incoming.mkdir(parents=True, exist_ok=True)
+            self._files.prepare()
             # Without a buffer: what was written can be read by its path at once.
             self._file: io.FileIO = io.FileIO(self.path, "xb")
         return self

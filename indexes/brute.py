@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def search_brute(
-    store: Store, question: Question, k: int, filters: Filters, floor: float, *, fold: bool = True
+    store: Store, question: Question, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
 ) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
-    every = every_moment(store, question, filters, floor)
+    every = every_moment(store, question, filters, floor, likely)
     if not fold or question.alike is None:
         return every[:k]
     looks = _looks(store, question)
@@ -49,7 +49,9 @@ def search_brute(
         count *= DEPTH
 
 
-def every_moment(store: Store, question: Question, filters: Filters, floor: float) -> list[SearchHit]:
+def every_moment(
+    store: Store, question: Question, filters: Filters, floor: float, likely: float | None = None
+) -> list[SearchHit]:
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
@@ -68,7 +70,7 @@ def every_moment(store: Store, question: Question, filters: Filters, floor: floa
             hit = _score(shown, vectors, item.id, pieces, question)
             if hit is not None and hit.score >= floor:
                 scored.append((pieces[0], hit))
-        hits += _moments(scored)
+        hits += _moments(scored, likely)
     return sorted(hits, key=lambda hit: -hit.score)
 
 
@@ -163,7 +165,7 @@ def _score(
     return SearchHit(item_id, start, end, start, end, score, evidence, shown[pieces[0].pk].scene)
 
 
-def _moments(scored: Sequence[Scored]) -> list[SearchHit]:
+def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     """The moments of one item, of whose segments those that reach the floor are given in order of time."""
     left = dict(enumerate(scored))
     moments: list[SearchHit] = []
@@ -171,10 +173,11 @@ def _moments(scored: Sequence[Scored]) -> list[SearchHit]:
         if best not in left:
             continue
         least = ACROSS * strength_of(scored[best][1].score)
+        bound = likely if likely is not None and scored[best][1].score >= likely else 0.0
         first = last = best
-        while last + 1 in left and _goes_on(scored[last][0], scored[last + 1][0], scored[last + 1][1], least):
+        while last + 1 in left and _goes_on(scored[last][0], scored[last + 1][0], scored[last + 1][1], least, bound):
             last += 1
-        while first - 1 in left and _goes_on(scored[first - 1][0], scored[first][0], scored[first - 1][1], least):
+        while first - 1 in left and _goes_on(scored[first - 1][0], scored[first][0], scored[first - 1][1], least, bound):
             first -= 1
         for number in range(first, last + 1):
             del left[number]
@@ -182,10 +185,10 @@ def _moments(scored: Sequence[Scored]) -> list[SearchHit]:
     return moments
 
 
-def _goes_on(before: StoredEvidence, after: StoredEvidence, other: SearchHit, least: float) -> bool:
+def _goes_on(before: StoredEvidence, after: StoredEvidence, other: SearchHit, least: float, bound: float) -> bool:
     """Whether a moment goes on from one of two neighbours to the `other`."""
     touches = after.segment_start - before.segment_end <= TOUCH_SECONDS
-    return touches and (before.shot == after.shot or strength_of(other.score) >= least)
+    return touches and other.score >= bound and (before.shot == after.shot or strength_of(other.score) >= least)
 
 
 def _aware(time: datetime) -> datetime:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from functools import cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from indexes.brute import search_brute
+from indexes.garbage import REPORT
+from indexes.identity import MARKER
 from indexes.manifest import read_manifest
 from indexes.store import Store, open_store
 from indexes.tables import Chunk, Evidence, Item, Job, Published, Segment
 from mm.bench.crash.census import Census, SeenChunk, SeenJob, SeenMoment
 from mm.errors import Corrupt, Unavailable
+from mm.private import keep_private
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
@@ -56,6 +60,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
             .order_by(Segment.item_pk, Segment.index, Segment.pk, Evidence.pk)
         ).tuples()
         moments: dict[str, list[str]] = {}
+        digest = cache(partial(_vector_digest, store, space))
         shards = set(session.scalars(select(Chunk.shard_id).where(Chunk.shard_id.is_not(None))))
         for segment, pieces in groupby(rows, lambda row: row[0]):
             said = []
@@ -63,7 +68,8 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
                 if piece is None:
                     continue
                 shards.add(piece.shard_id)
-                said.append(f"{piece.kind} {piece.start:.3f}-{piece.end:.3f} {piece.text!r} {piece.shard_id}:{piece.row}")
+                vector = digest(piece.shard_id, piece.kind, piece.row)
+                said.append(f"{piece.kind} {piece.start:.3f}-{piece.end:.3f} {piece.text!r} {vector}")
             head = f"{segment.start:.3f}-{segment.end:.3f} shot {segment.shot} scene {segment.scene}"
             moments.setdefault(item_of[segment.item_pk], []).append("; ".join([head, *said]))
         published = {item_of[pk] for pk in session.scalars(select(Published.item_pk))}
@@ -87,6 +93,14 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
     return Census(jobs=jobs, items=status, chunks=chunks, moments=moments, damaged=damaged, orphans=orphans, answers=answers)
 
 
+def _vector_digest(store: Store, space: SpaceId, shard_id: str, kind: str, row: int) -> str:
+    """Of one vector: a shard's own id also tells which text was left out for want of time."""
+    try:
+        return hashlib.sha256(store.shards.read(shard_id, space).vectors[kind][row].tobytes()).hexdigest()[:16]
+    except (Corrupt, LookupError):
+        return "no vector"
+
+
 def _files(root: Path) -> Iterator[str]:
     for folder in ("blobs", "shards", "index", "run", "cache/thumbnails", "cache/questions"):
         for path in (root / folder).rglob("*"):
@@ -98,6 +112,8 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
     """Whether nothing points to a file. Bytes, vectors and pictures bear the name of what they belong to."""
     path = root / name
     first, *_ = name.split("/")
+    if path.name == MARKER or "trash" in path.parts[-3:] or name == REPORT:
+        return False
     if path.suffix == ".part" or name.startswith("cache/questions"):
         return True
     if first in {"blobs", "shards"}:
@@ -114,6 +130,7 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
 
 
 def main(texts: list[str]) -> None:
+    keep_private()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
     questions = {text: ask(space, text=text) for text in texts}

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, exists, select, update
 
 from indexes.rows import ChunkRow
 from indexes.tables import Chunk, Job
-from indexes.transactions import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job
+from indexes.transactions import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job, release, shards_of_jobs
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -32,10 +32,9 @@ class ChunkRows(Rows):
             job = lock_job(session, job_id)
             if job is None:
                 return []
-            if planned := _chunk_rows(session, job_id):
+            if planned := chunk_rows(session, job_id):
                 return planned
             now = self._clock()
-            job.moved_at = now
             session.add_all(
                 Chunk(
                     job_pk=job.pk,
@@ -47,25 +46,27 @@ class ChunkRows(Rows):
                     done=False,
                     leased_until=0.0,
                     moved_at=now,
-                    rung_at=0.0,
+                    due_at=0.0,
                 )
                 for index, span in enumerate(spans)
             )
             session.flush()
-            return _chunk_rows(session, job_id)
+            return chunk_rows(session, job_id)
 
     def replan_job(self, job_id: str) -> None:
         """Forget the chunks of a job that is not over, as if it had just come; who works on one loses the lease."""
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
+                release(session, shards_of_jobs(session, Job.pk == job.pk))
                 session.execute(delete(Chunk).where(Chunk.job_pk == job.pk))
+                job.due_at = 0.0
                 move_job(session, job, self._now(), state="queued", stage=WAITING)
 
     def chunks(self, job_id: str) -> list[ChunkRow]:
         """The chunks of a job in order; [] if it is gone or not planned."""
         with self._database.read() as session:
-            return _chunk_rows(session, job_id)
+            return chunk_rows(session, job_id)
 
     def lease_chunk(self, pk: int, owner: str, seconds: float) -> ChunkRow | None:
         """The right to work on a chunk for so long, and one attempt counted.
@@ -85,28 +86,49 @@ class ChunkRows(Rows):
             if leased is None:
                 return None
             chunk, job_id = session.execute(select(Chunk, Job.id).join(Job, Job.pk == Chunk.job_pk).where(Chunk.pk == pk)).one()
-            return _chunk_row(chunk, job_id)
+            return chunk_row(chunk, job_id)
 
     def heartbeat(self, pk: int, owner: str, seconds: float) -> bool:
         """Prolong a lease. False if it is lost, or the job is over or rests with its move."""
         now = self._clock()
         return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_goes_on())
 
-    def release_chunk(self, pk: int, owner: str, error: str | None) -> None:
-        """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if it had not begun."""
-        values = {"attempts": Chunk.attempts - 1} if error is None else {"error": error}
-        self._change(pk, owner, {**values, "owner": None, "leased_until": 0.0, "moved_at": self._clock()})
+    def release_chunk(self, pk: int, owner: str, error: str | None, *, retry_in: float = 0.0) -> None:
+        """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if it had not begun.
+
+        After an error nobody takes the chunk for `retry_in` seconds.
+        """
+        now = self._clock()
+        values = {"attempts": Chunk.attempts - 1} if error is None else {"error": error, "due_at": now + retry_in}
+        self._change(pk, owner, {**values, "owner": None, "leased_until": 0.0, "moved_at": now})
 
     def finish_chunk(self, pk: int, owner: str, shard_id: str) -> bool:
         """Mark a chunk as done. False if the lease is lost or the job is over."""
-        values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0}
-        return self._change(pk, owner, {**values, "moved_at": self._clock()}, _job_is_open())
+        with self._database.write() as session:
+            return finish_held(session, pk, owner, shard_id, self._clock())
 
     def _change(self, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
         """Change a chunk that `owner` works on. False if it is not, or the conditions do not hold."""
-        held = (Chunk.pk == pk, Chunk.owner == owner, Chunk.done.is_(False), *conditions)
         with self._database.write() as session:
-            return session.execute(update(Chunk).where(*held).values(**values).returning(Chunk.pk)).first() is not None
+            return _change_held(session, pk, owner, values, *conditions)
+
+
+def finish_held(session: Session, pk: int, owner: str, shard_id: str, now: float) -> bool:
+    """Mark a chunk as done, as a part of a transaction. False if the lease is lost or the job is over."""
+    values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0, "moved_at": now}
+    return _change_held(session, pk, owner, values, _job_is_open())
+
+
+def lease(session: Session, chunk: Chunk, job_id: str, owner: str, now: float, seconds: float) -> ChunkRow:
+    """Lease a locked chunk, and count an attempt."""
+    chunk.owner, chunk.leased_until, chunk.attempts, chunk.moved_at = owner, now + seconds, chunk.attempts + 1, now
+    session.flush()
+    return chunk_row(chunk, job_id)
+
+
+def _change_held(session: Session, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
+    held = (Chunk.pk == pk, Chunk.owner == owner, Chunk.done.is_(False), *conditions)
+    return session.execute(update(Chunk).where(*held).values(**values).returning(Chunk.pk)).first() is not None
 
 
 def _job_is_open() -> ColumnElement[bool]:
@@ -117,12 +139,12 @@ def _job_goes_on() -> ColumnElement[bool]:
     return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL), goes_on())
 
 
-def _chunk_rows(session: Session, job_id: str) -> list[ChunkRow]:
+def chunk_rows(session: Session, job_id: str) -> list[ChunkRow]:
     query = select(Chunk).join(Job, Job.pk == Chunk.job_pk).where(Job.id == job_id).order_by(Chunk.index)
-    return [_chunk_row(chunk, job_id) for chunk in session.scalars(query)]
+    return [chunk_row(chunk, job_id) for chunk in session.scalars(query)]
 
 
-def _chunk_row(chunk: Chunk, job_id: str) -> ChunkRow:
+def chunk_row(chunk: Chunk, job_id: str) -> ChunkRow:
     return ChunkRow(
         pk=chunk.pk,
         job_id=job_id,

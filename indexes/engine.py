@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import sqlalchemy.exc
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 from mm.errors import InvalidInput, Unavailable
@@ -23,10 +24,16 @@ BUSY_SECONDS = 15.0
 """Longest wait for a lock of another writer, for a free connection, and for PostgreSQL to accept one."""
 CONNECTIONS = 32
 """Most at once from one process."""
+REPAIR = "Restore it from a backup, or make a new one from the files by `mm doctor --rebuild`."
+"""What to do with a catalog that is damaged."""
 KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 """Options of PostgreSQL with which the kernel notices a dead server in half a minute, also for a connection that only waits."""
 WRITES = "mm_writes"
 """Execution option of transactions that write."""
+
+
+class DamagedCatalog(Unavailable):
+    """The catalog is there and is no catalog, or not a whole one."""
 
 
 class Database:
@@ -34,6 +41,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Opens nothing yet. Raises `InvalidInput` for a URL that is neither SQLite in a file nor PostgreSQL."""
+        self.url = url
         self._engine = _create_engine(_parse(url))
         self._reading, self._writing = self._engine, self._engine.execution_options(**{WRITES: True})
         if self.dialect == "postgresql":  # as a read transaction of SQLite is: all of it sees one state
@@ -72,6 +80,17 @@ class Database:
             connection.detach()
             yield cast("sqlite3.Connection | psycopg.Connection", connection.connection.dbapi_connection)
 
+    def check_writable(self) -> None:
+        """Raise `Unavailable` when the database can only be read; SQLite says so as late as at the first change."""
+        path = sqlite_file(self.url)
+        if path is not None:
+            if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                raise Unavailable(f"The catalog {path} is read-only: check its permissions and its mount.")
+            return
+        with self.read() as session:
+            if session.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+                raise Unavailable("The database of MM_DATABASE_URL is read-only: it is a standby, or its role may not write.")
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -85,10 +104,14 @@ def naming_errors() -> Iterator[None]:
         raise InvalidInput(f"A value cannot be stored: {_first_line(error)}.") from error
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
         raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged file in its own error
+        raise DamagedCatalog(f"The catalog cannot be read: it is damaged. {REPAIR}") from error
     except sqlalchemy.exc.DBAPIError as error:
         # SQLite says so when the file is damaged; the subclasses are about statements, and bugs of ours.
-        if error.connection_invalidated or type(error) is sqlalchemy.exc.DatabaseError:
-            raise Unavailable(f"The catalog cannot be read: {_first_line(error)}.") from error
+        if type(error) is sqlalchemy.exc.DatabaseError:
+            raise DamagedCatalog(f"The catalog cannot be read: {_first_line(error)}. {REPAIR}") from error
+        if error.connection_invalidated:
+            raise Unavailable(f"The catalog does not answer: {_first_line(error)}.") from error
         raise
 
 
@@ -97,9 +120,9 @@ def _first_line(error: Exception) -> str:
     return str(cause).strip().split("\n")[0].rstrip(".")
 
 
-def _parse(text: str) -> URL:
+def _parse(address: str) -> URL:
     try:
-        url = make_url(text)
+        url = make_url(address)
     except sqlalchemy.exc.ArgumentError as error:
         raise InvalidInput("MM_DATABASE_URL is no SQLAlchemy URL, as in postgresql://user@host/name.") from error
     backend = url.get_backend_name()

@@ -35,19 +35,32 @@ def temporary_beside(folder: Path) -> Path:
     return folder / f"{secrets.token_hex(8)}{TEMPORARY}"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises `Unavailable`."""
+def write_whole(path: Path, data: bytes, incoming: Path | None = None) -> None:
+    """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises `Unavailable`.
+
+    `incoming` is the folder for the temporary file, in the same file system; by default that of `path`.
+    """
     with naming_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(path.parent)
+        temporary = temporary_beside(incoming or path.parent)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_flushed(temporary, data)
             move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_flushed(path: Path, data: bytes) -> None:
+    """Write a new file and flush it to the disk; one that fails is removed."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def move_into_place(temporary: Path, path: Path) -> None:

@@ -9,9 +9,24 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
+from indexes.audit import LOCAL, Actor, AuditDetail, add_audit
+from indexes.pages import before, parse_before
 from indexes.rows import Counts, ItemFilters, ItemRow, JobRow, NewItem
-from indexes.tables import Chunk, Evidence, Item, Job, Segment, Tag
-from indexes.transactions import NOT_FINAL, Rows, bury, insert_job, job_row, move_job
+from indexes.tables import Chunk, Evidence, Item, Job, Released, Segment, Tag
+from indexes.transactions import (
+    NOT_FINAL,
+    RELEASED_AT_ONCE,
+    Rows,
+    bury,
+    insert_job,
+    job_row,
+    move_job,
+    next_revision,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
+from indexes.unread import unread_by_item
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -22,29 +37,50 @@ ITEM_ID = re.compile(r"[0-9a-f]{32}")
 ID_DIGITS = 32
 MAX_TAGS = 1000
 """Most tags a filter may name; databases limit the length of a statement."""
-_CURSOR = re.compile(r"before-([1-9][0-9]{0,17})")
 
 
 class ItemRows(Rows):
-    def add_item(self, new: NewItem) -> tuple[ItemRow, JobRow, bool]:
+    def add_item(self, new: NewItem, by: Actor = LOCAL) -> tuple[ItemRow, JobRow, bool]:
         """The item of these bytes, its latest job, and whether it is new.
 
         Bytes that are an item already only bring their tags along; if that item failed or was cancelled, it gets a new job.
+        What changed is recorded for `by` in the audit log.
         """
         with self._database.write() as session:
             item = self._lock_item(session, new.sha256)
             created = False
             if item is None:
                 item, created = self._insert_item(session, new)
-            _add_tags(session, item.pk, new.tags)
-            job = session.scalar(
-                select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1)
-            )
-            if job is None or item.status not in {"processing", "ready"}:
-                item.status, item.error = "processing", None
-                job = insert_job(session, item, self._now(), request_id=new.request_id)
+            added_tags = _add_tags(session, item.pk, new.tags)
+            job, begun = self._job_of(session, item, new.request_id, new.key_id)
+            detail: AuditDetail = {"name": new.name, "job": job.id, "tags": added_tags}
+            retried = begun and not created
+            for action, happened in (("item.add", created), ("item.retry", retried), ("item.tag", added_tags and not created)):
+                if happened:
+                    add_audit(session, self._now(), by, action, item.id, detail)
             session.flush()
+            next_revision(session)
             return item_rows(session, [item])[0], job_row(job), created
+
+    def retry_item(
+        self, item_id: str, request_id: str | None, key_id: str | None = None, by: Actor = LOCAL
+    ) -> tuple[ItemRow, JobRow] | None:
+        """The item and its latest job; a new job if the item failed, is quarantined or was cancelled.
+
+        A new job is recorded for `by` in the audit log. None if there is no such item.
+        """
+        if not ITEM_ID.fullmatch(item_id):
+            return None
+        with self._database.write() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
+            if item is None:
+                return None
+            job, begun = self._job_of(session, item, request_id, key_id)
+            if begun:
+                add_audit(session, self._now(), by, "item.retry", item.id, {"name": item.name, "job": job.id})
+                session.flush()
+                next_revision(session)
+            return item_rows(session, [item])[0], job_row(job)
 
     def get_item(self, item_id: str) -> ItemRow | None:
         """The item, or None."""
@@ -67,10 +103,7 @@ class ItemRows(Rows):
         """
         query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
         if cursor is not None:
-            found = _CURSOR.fullmatch(cursor)
-            if found is None:
-                raise InvalidInput("The cursor was not given by a page of this list.")
-            query = query.where(Item.pk < int(found[1]))
+            query = query.where(Item.pk < parse_before(cursor))
         if filters.kinds:
             query = query.where(Item.kind.in_(filters.kinds))
         if filters.status is not None:
@@ -80,12 +113,14 @@ class ItemRows(Rows):
         with self._database.read() as session:
             items = session.scalars(query).all()
             rows = item_rows(session, items[:limit])
-            return rows, f"before-{items[limit - 1].pk}" if len(items) > limit else None
+            return rows, before(items[limit - 1].pk) if len(items) > limit else None
 
-    def delete_item(self, item_id: str) -> bool:
-        """Remove an item with its moments and end its job; readers are told. False if there is none.
+    def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
+        """Remove an item with its moments and end its job; readers are told, and the audit log says who did it. False if there is
+        none.
 
         Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are swept when no other item has them.
+        Both are released: garbage collection deletes for good what is left of them.
         """
         with self._database.write() as session:
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
@@ -95,9 +130,14 @@ class ItemRows(Rows):
             for job in jobs:
                 if job.state in NOT_FINAL:
                     move_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
+            shards = shards_of_segments(session, Segment.item_pk == item.pk) | shards_of_jobs(session, Job.item_pk == item.pk)
             session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
             bury(session, item.pk)
             session.execute(delete(Item).where(Item.pk == item.pk))
+            detail: AuditDetail = {"name": item.name, "sha256": item.sha256, "size": item.size, "status": item.status}
+            add_audit(session, self._now(), by, "item.delete", item.id, detail)
+            next_revision(session)
+            release(session, [item.sha256, *shards])
             return True
 
     def counts(self) -> Counts:
@@ -118,10 +158,36 @@ class ItemRows(Rows):
         with self._database.read() as session:
             return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
 
+    def released(self, digests: Sequence[str]) -> set[str]:
+        """Those of some files that lost their row by a command."""
+        with self._database.read() as session:
+            return set(session.scalars(select(Released.digest).where(Released.digest.in_(digests))))
+
+    def forget_released(self, digests: Sequence[str]) -> None:
+        """Forget files that are deleted, or that have a row again."""
+        with self._database.write() as session:
+            for start in range(0, len(digests), RELEASED_AT_ONCE):
+                some = digests[start : start + RELEASED_AT_ONCE]
+                session.execute(delete(Released).where(Released.digest.in_(some)))
+
+    def items_of_blobs(self, sha256s: Sequence[str]) -> list[ItemRow]:
+        """The items that have these bytes."""
+        with self._database.read() as session:
+            return item_rows(session, session.scalars(select(Item).where(Item.sha256.in_(sha256s))).all())
+
     def unknown_items(self, ids: Sequence[str]) -> set[str]:
         """Those that are no item."""
         with self._database.read() as session:
             return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
+
+    def _job_of(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
+        """The latest job of a locked item, and whether it is new: where there is none, or the item is neither processing nor
+        ready."""
+        job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
+        if job is None or item.status not in {"processing", "ready"}:
+            item.status, item.error = "processing", None
+            return insert_job(session, item, self._now(), request_id=request_id, key_id=key_id), True
+        return job, False
 
     def _lock_item(self, session: Session, sha256: str) -> Item | None:
         return session.scalar(select(Item).where(Item.sha256 == sha256).with_for_update())
@@ -141,7 +207,7 @@ class ItemRows(Rows):
             has_audio=new.has_audio,
             status="processing",
             error=None,
-            created_at=self._now(),
+            created_at=new.created_at or self._now(),
         )
         try:
             with session.begin_nested():
@@ -167,6 +233,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     tags: dict[int, list[str]] = {item.pk: [] for item in items}
     for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
         tags[item_pk].append(tag)
+    unread = unread_by_item(session, list(tags))
     return [
         ItemRow(
             id=item.id,
@@ -184,11 +251,15 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             status=cast(ItemStatus, item.status),
             error=item.error,
             created_at=item.created_at,
+            unread_pictures=unread.get(item.pk, 0),
         )
         for item in items
     ]
 
 
-def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> None:
+def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> list[str]:
+    """The tags that the item did not have."""
     known = set(session.scalars(select(Tag.tag).where(Tag.item_pk == item_pk)))
-    session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in sorted(set(tags) - known)])
+    added = sorted(set(tags) - known)
+    session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in added])
+    return added

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +28,13 @@ class Moment:
     last: int
 
 
-def grow(part: Part, segments: Keys, strength: Floats, k: int, floor: float) -> list[Moment]:
+def grow(part: Part, segments: Keys, strength: Floats, k: int, floor: float, likely: float = math.inf) -> list[Moment]:
     """The `k` strongest moments with at least the strength `floor`, strongest first.
 
     The strongest segment that is in no moment yet begins the next one. It goes on to both sides over touching segments that reach
     the floor: within a shot over all of them, across a cut where the segment behind it has at least `ACROSS` of the strength that
-    the moment began with. `segments` are sorted; those that are not given end a moment.
+    the moment began with. A moment whose best segment has at least the strength `likely` extends only over segments that have it
+    too: less likely ones do not make it longer. `segments` are sorted; those that are not given end a moment.
     """
     reached = np.flatnonzero(strength >= floor)
     own, strength = segments[reached], strength[reached]
@@ -48,9 +50,14 @@ def grow(part: Part, segments: Keys, strength: Floats, k: int, floor: float) -> 
             continue
         first = last = int(best)
         least = ACROSS * strength[best]
-        while next_to[last + 1] and not taken[last + 1] and (in_shot[last + 1] or strength[last + 1] >= least):
+        bound = likely if strength[best] >= likely else floor
+        while (
+            next_to[last + 1]
+            and not taken[last + 1]
+            and strength[last + 1] >= (bound if in_shot[last + 1] else max(bound, least))
+        ):
             last += 1
-        while next_to[first] and not taken[first - 1] and (in_shot[first] or strength[first - 1] >= least):
+        while next_to[first] and not taken[first - 1] and strength[first - 1] >= (bound if in_shot[first] else max(bound, least)):
             first -= 1
         taken[first : last + 1] = True
         moments.append(Moment(part, int(own[best]), float(strength[best]), int(own[first]), int(own[last])))

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, select
 
+from indexes.chunks import finish_held
 from indexes.items import ITEM_ID, tagged
-from indexes.rows import Changes, FoundEvidence, NewSegment, Publication, StoredEvidence
+from indexes.rows import Changes, FoundEvidence, HeldChunk, NewSegment, Publication, StoredEvidence
 from indexes.tables import Buried, Chunk, Evidence, Item, Job, Library, Published, Segment
-from indexes.transactions import LibraryMoved, Rows, bury, lock_job, move_job, next_seq
+from indexes.transactions import (
+    LibraryMoved,
+    Rows,
+    bury,
+    lock_job,
+    move_job,
+    next_revision,
+    next_seq,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
+from indexes.unread import note_unread
 from mm.schemas import EvidenceKind, Filters
 from mm.spaces.types import SpaceId
 
@@ -21,12 +34,13 @@ BATCH = 1000
 
 
 class MomentRows(Rows):
-    def commit_item(self, job_id: str, segments: Sequence[NewSegment]) -> bool:
-        """Make the item of a job searchable and end the job, in one transaction.
+    def commit_item(self, job_id: str, segments: Sequence[NewSegment], last: HeldChunk | None = None) -> bool:
+        """Make the item of a job searchable and end the job, in one transaction; `last` is a chunk that is done with it.
 
         The space is the one the job was planned for; what the item had in it is replaced. The job of a move is deleted, so that
-        a large library leaves none behind. False, and nothing is changed, if the job is gone, over or not planned.
-        Raises `LibraryMoved`, and nothing is changed, when it is the job of an upload and the library has moved since.
+        a large library leaves none behind. False, and nothing is changed, if the job is gone, over or not planned, or the lease
+        on `last` is lost. Raises `LibraryMoved`, and nothing is changed, when it is the job of an upload and the library has
+        moved since.
         """
         with self._database.write() as session:
             job = lock_job(session, job_id)
@@ -35,9 +49,13 @@ class MomentRows(Rows):
             space = session.scalar(select(Chunk.space).where(Chunk.job_pk == job.pk).limit(1))
             if space is None:
                 return False
+            if last is not None and not finish_held(session, last.pk, last.owner, last.shard_id, self._clock()):
+                return False
             item_pk = job.item_pk
             bury(session, item_pk, space)
-            session.execute(delete(Segment).where(Segment.item_pk == item_pk, Segment.space == space))
+            replaced = and_(Segment.item_pk == item_pk, Segment.space == space)
+            shards = shards_of_segments(session, replaced)
+            session.execute(delete(Segment).where(replaced))
             rows = [
                 {
                     "item_pk": item_pk,
@@ -70,14 +88,18 @@ class MomentRows(Rows):
             ]
             if evidence:
                 session.execute(insert(Evidence), evidence)
+            note_unread(session, item_pk, space, [index for index, segment in enumerate(segments) if segment.unread])
             move_job(session, job, self._now(), state="done", stage="done")
             session.flush()
             session.add(Published(item_pk=item_pk, space=space, seq=next_seq(session), evidence=len(evidence)))
             if job.move_pk is not None:
                 session.flush()
+                shards |= shards_of_jobs(session, Job.pk == job.pk)
                 session.execute(delete(Job).where(Job.pk == job.pk))
             elif (moved_to := session.scalar(select(Library.space))) not in {None, space}:
                 raise LibraryMoved(f"The library was moved to {moved_to} while the item was encoded for {space}.")
+            next_revision(session)
+            release(session, shards)
             return True
 
     def identity(self) -> str:

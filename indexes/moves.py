@@ -11,9 +11,22 @@ from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 
+from indexes.audit import LOCAL, WORKER, Actor, AuditDetail, add_audit
 from indexes.rows import JobRow, MoveCounts, MoveRow, NamedSpace
-from indexes.tables import Chunk, Item, Job, Library, Move, Published, Segment
-from indexes.transactions import NOT_FINAL, Rows, announce, bury, insert_job, job_row, lock_job, move_job
+from indexes.tables import Chunk, Item, Job, Library, Move, Published, Segment, UnreadText
+from indexes.transactions import (
+    NOT_FINAL,
+    Rows,
+    announce,
+    bury,
+    insert_job,
+    job_row,
+    lock_job,
+    move_job,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES, MoveState
 from mm.spaces.types import SpaceId
@@ -55,7 +68,7 @@ class MoveRows(Rows):
             counts = session.execute(select(Published.space, func.count()).group_by(Published.space)).tuples().all()
             return {SpaceId.parse(space): count for space, count in sorted(counts)}
 
-    def start_move(self, source: NamedSpace, target: NamedSpace) -> MoveRow:
+    def start_move(self, source: NamedSpace, target: NamedSpace, by: Actor = LOCAL, *, action: str = "space.move") -> MoveRow:
         """Begin to encode everything for `target`. Raises `Conflict` while another move is not over, or when it leads nowhere."""
         with self._database.write() as session:
             session.execute(select(Library.pk).with_for_update())  # two who begin at once
@@ -71,10 +84,11 @@ class MoveRows(Rows):
             )  # fmt: skip
             session.add(move)
             session.flush()
+            self._audit(session, by, action, move)
             announce(session)
             return _move_row(move)
 
-    def stop_move(self) -> MoveRow:
+    def stop_move(self, by: Actor = LOCAL) -> MoveRow:
         """Let a move rest: nothing of it is begun, and leases on its chunks are not prolonged; chunks that are done stay so.
 
         Raises `Conflict` unless a move runs.
@@ -82,19 +96,21 @@ class MoveRows(Rows):
         with self._database.write() as session:
             move = _lock(session, "running")
             self._turn(session, move, "stopped")
+            self._audit(session, by, "space.stop", move)
             return _move_row(move)
 
-    def resume_move(self, *, leave_out: bool) -> MoveRow:
+    def resume_move(self, *, leave_out: bool, by: Actor = LOCAL) -> MoveRow:
         """Go on, with another try for items that failed, or without them. Raises `Conflict` unless a move is stopped."""
         with self._database.write() as session:
             move = _lock(session, "stopped")
             move.leave_out, move.cursor = leave_out, 0
             if not leave_out:
-                session.execute(delete(Job).where(Job.move_pk == move.pk, Job.state.in_(FAILED)))
+                _delete_jobs(session, and_(Job.move_pk == move.pk, Job.state.in_(FAILED)))
             self._turn(session, move, "running")
+            self._audit(session, by, "space.resume", move)
             return _move_row(move)
 
-    def undo_move(self) -> MoveRow:
+    def undo_move(self, by: Actor = LOCAL) -> MoveRow:
         """End a move that is not over; the library stays where it is. What was encoded is kept, for another try or to be dropped.
 
         Raises `Conflict` unless a move runs or is stopped.
@@ -107,8 +123,9 @@ class MoveRows(Rows):
                 if job is not None:
                     move_job(session, job, self._now(), state="cancelled", stage="the move was undone")
             self._turn(session, move, "undone")
+            self._audit(session, by, "space.undo", move)
             session.flush()
-            session.execute(delete(Job).where(Job.move_pk == move.pk))
+            _delete_jobs(session, Job.move_pk == move.pk)
             return _move_row(move)
 
     def feed_move(self, most: int) -> list[JobRow]:
@@ -150,13 +167,15 @@ class MoveRows(Rows):
                 self._turn(
                     session, move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}"
                 )
+                self._audit(session, WORKER, "space.stop", move)
                 return True
             self._turn(session, move, "done")
+            self._audit(session, WORKER, "space.done", move)
             session.execute(update(Library).values(space_name=move.target_name, space=move.target))
-            session.execute(delete(Job).where(Job.move_pk == move.pk))
+            _delete_jobs(session, Job.move_pk == move.pk)
             return True
 
-    def drop_space(self, space: SpaceId, limit: int) -> int:
+    def drop_space(self, space: SpaceId, limit: int, by: Actor = LOCAL) -> int:
         """Withdraw up to `limit` items from a space in which the library is not, with their moments. Returns how many it were.
 
         Raises `Conflict` for the space that a move leads to or that the library is in, as far as the catalog says so.
@@ -170,12 +189,22 @@ class MoveRows(Rows):
             here = select(Published.item_pk).where(Published.space == str(space)).order_by(Published.item_pk).limit(limit)
             pks = session.scalars(here).all()
             session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
-            session.execute(delete(Segment).where(Segment.item_pk.in_(pks), Segment.space == str(space)))
+            session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
+            dropped = and_(Segment.item_pk.in_(pks), Segment.space == str(space))
             over = select(Job.pk).where(Job.item_pk.in_(pks), Job.state.in_(FINAL_STATES))
+            shards = shards_of_segments(session, dropped) | shards_of_jobs(session, Job.pk.in_(over))
+            session.execute(delete(Segment).where(dropped))
             session.execute(delete(Chunk).where(Chunk.job_pk.in_(over), Chunk.space == str(space)))
             for pk in pks:
                 bury(session, pk, str(space))
+            if pks:
+                add_audit(session, self._now(), by, "space.drop", str(space), {"items": len(pks)})
+            release(session, shards)
             return len(pks)
+
+    def _audit(self, session: Session, by: Actor, action: str, move: Move) -> None:
+        detail: AuditDetail = {"source": move.source, "name": move.target_name, "leave_out": move.leave_out}
+        add_audit(session, self._now(), by, action, move.target, detail)
 
     def _turn(self, session: Session, move: Move, state: MoveState, error: str | None = None) -> None:
         move.state, move.error, move.updated_at = state, error, self._now()
@@ -194,6 +223,13 @@ def _lock(session: Session, *states: MoveState) -> Move:
     if move.state not in states:
         raise Conflict(f"The move to {move.target_name} is {move.state}; this needs one that is {' or '.join(states)}.")
     return move
+
+
+def _delete_jobs(session: Session, which: ColumnElement[bool]) -> None:
+    """Delete jobs with their chunks; shards that only these refer to are released."""
+    shards = shards_of_jobs(session, which)
+    session.execute(delete(Job).where(which))
+    release(session, shards)
 
 
 def _left(move: Move) -> ColumnElement[bool]:

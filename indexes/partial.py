@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from indexes.blobs import BlobStore
 
 LOCK_SECONDS = 60.0
+FULL_SECONDS = 10.0
+"""After which it is worth asking again whether there is room for another upload."""
 FREE_BYTES = 64 << 20
 """Room that is promised to no upload."""
 HALF_MADE_SECONDS = 3600.0
@@ -39,29 +41,46 @@ class PartialUploads:
     """Safe to use from any number of threads and processes of one machine."""
 
     def __init__(
-        self, folder: Path, blobs: BlobStore, lock: Path, seconds: float, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        blobs: BlobStore,
+        lock: Path,
+        seconds: float,
+        empty_seconds: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`seconds` is how long an upload stays without new bytes."""
+        """`seconds` is how long an upload stays without new bytes, `empty_seconds` while no byte of it has come."""
         self._folder = folder
         self._blobs = blobs
         self._lock = lock
         self._seconds = seconds
+        self._empty_seconds = min(empty_seconds, seconds)
         self._clock = clock
 
-    def create(self, length: int, name: str, tags: Sequence[str], metadata: str, most: int) -> PartialUpload:
+    def create(
+        self, length: int, name: str, tags: Sequence[str], metadata: str, owner: str, *, total: int, of_owner: int
+    ) -> PartialUpload:
         """A new upload of `length` bytes, of which none is there.
 
-        Raises `TooMany` when `most` are unfinished, `StorageFull` when what they reserve leaves no room, `Unavailable`.
+        Raises `TooMany` when `total` are unfinished, or `of_owner` of the same owner, `StorageFull` when what they reserve leaves
+        no room, `Unavailable`.
         """
         upload_id = secrets.token_hex(16)
         folder = self._folder / upload_id
         info = PartialUpload(
-            id=upload_id, length=length, name=name, tags=list(tags), metadata=metadata, expires_at=self._clock() + self._seconds
+            id=upload_id,
+            length=length,
+            name=name,
+            tags=list(tags),
+            metadata=metadata,
+            owner=owner,
+            expires_at=self._clock() + self._empty_seconds,
         )
         with naming_disk_errors(self._folder), locked(self._lock, LOCK_SECONDS):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._blobs.files.prepare()
+            self._folder.mkdir(exist_ok=True)
             self.sweep()
-            self._refuse_more(length, most)
+            self._refuse_more(length, owner, total, of_owner)
             folder.mkdir()
             for file in (DATA, LOCK):
                 (folder / file).touch()
@@ -125,10 +144,18 @@ class PartialUploads:
                 removed += 1
         return removed
 
-    def _refuse_more(self, length: int, most: int) -> None:
+    def _refuse_more(self, length: int, owner: str, total: int, of_owner: int) -> None:
         unfinished = [info for folder in self._folders() if (folder / DATA).exists() and (info := self._read(folder)) is not None]
-        if len(unfinished) >= most:
-            raise TooMany(f"{most} uploads are unfinished already (MM_MAX_PARTIAL_UPLOADS); end some, or try again later.", 10.0)
+        if sum(info.owner == owner for info in unfinished) >= of_owner:
+            raise TooMany(
+                f"This key or address has {of_owner} unfinished uploads, the most that one may have "
+                "(MM_MAX_PARTIAL_UPLOADS_PER_KEY); end some, or try again later.",
+                FULL_SECONDS,
+            )
+        if len(unfinished) >= total:
+            raise TooMany(
+                f"{total} uploads are unfinished already (MM_MAX_PARTIAL_UPLOADS); end some, or try again later.", FULL_SECONDS
+            )
         reserved = sum(info.length - info.offset for info in unfinished)
         free = shutil.disk_usage(self._folder).free - FREE_BYTES
         if reserved + length > free:

@@ -22,6 +22,7 @@ class PartialUpload(BaseModel):
     name: str
     tags: list[str]
     metadata: str = Field(description="As the caller sent it.")
+    owner: str = Field("", description="Who began it: `key ID` or `address NETWORK`; empty when that is not known.")
     expires_at: float = Field(description="Seconds of `time.time()`.")
     sha256: str | None = Field(None, description="Of the whole file, once it is there.")
     item_id: str | None = Field(None, description="The item that it became.")

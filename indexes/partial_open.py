@@ -95,11 +95,12 @@ class OpenUpload:
         return grown >= CHECKPOINT_BYTES or (grown > 0 and time.monotonic() >= self._checkpoint_at)
 
     def checkpoint(self) -> None:
-        """Make what was written count: flush it, then write down how far it is."""
+        """Make what was written count: flush it, then write down how far it is. Without any byte it stays no longer for it."""
         if self._file is not None:
             with naming_disk_errors(self._folder):
                 os.fsync(self._file.fileno())
-        self._save(offset=self._written, expires_at=self._clock() + self._seconds)
+        expires_at = self._clock() + self._seconds if self._written else self.info.expires_at
+        self._save(offset=self._written, expires_at=expires_at)
         self._checkpoint_at = time.monotonic() + CHECKPOINT_SECONDS
 
     def discard(self) -> None:

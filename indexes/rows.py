@@ -28,6 +28,10 @@ class NewItem:
     tags: Sequence[str] = ()
     request_id: str | None = None
     """Of the request that brought it, for the logs of the work on it."""
+    created_at: datetime | None = None
+    """When it was uploaded; None is now."""
+    key_id: str | None = None
+    """API key that sent it; None where no key is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class ItemRow:
     status: ItemStatus
     error: str | None
     created_at: datetime
+    unread_pictures: int = 0
+    """Pictures of it whose text was not read, in the space of the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +136,34 @@ class ChunkRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RingRow:
-    """A bell that was lost: `plan` and `finish` are about the job, `encode` about the chunk."""
+class HeldChunk:
+    """A chunk that `owner` has leased and encoded."""
 
-    what: Literal["plan", "encode", "finish"]
-    job_id: str
-    chunk_pk: int | None = None
-    background: bool = False
-    """Whether it may wait for the work on uploads."""
+    pk: int
+    owner: str
+    shard_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The next piece of work of one worker.
+
+    `plan`: cut the job's item into chunks and begin with the first. `pictures`: encode the items of all these jobs together.
+    `encode`: the chunk, which is leased. `finish`: all chunks are done, and whoever did the last one did not finish the job.
+    """
+
+    what: Literal["plan", "pictures", "encode", "finish"]
+    job_ids: Sequence[str]
+    chunk: ChunkRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BegunPicture:
+    """A picture that is leased."""
+
+    job: JobRow
+    item: ItemRow
+    chunk: ChunkRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +188,31 @@ class NewSegment:
     evidence: Sequence[NewEvidence]
     scene: tuple[float, float] | None = None
     """Start and end of the scene that it lies in; None where nothing tells of scenes."""
+    unread: bool = False
+    """Whether a picture of it is worth reading, and its text was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadSegment:
+    """A segment of a searchable item of which a picture is to be read. A photo has one, of no length."""
+
+    index: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadText:
+    """What is left to read of one item, leased."""
+
+    item_pk: int
+    item_id: str
+    sha256: str
+    name: str
+    is_picture: bool
+    """Whether the item is a picture and not a video."""
+    space: SpaceId
+    segments: Sequence[UnreadSegment]
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,12 +168,22 @@ class Searcher:
             with self._refreshing:
                 self._swap()
 
-    def search(self, question: Question, k: int, filters: Filters, floor: float, *, fold: bool = True) -> list[SearchHit]:
+    def search(
+        self,
+        question: Question,
+        k: int,
+        filters: Filters,
+        floor: float,
+        *,
+        likely: float | None = None,
+        fold: bool = True,
+    ) -> list[SearchHit]:
         """The `k` best moments with a probability of at least `floor`, best first, out of the items that pass the filters.
 
         Touching segments that answer together are one hit (`indexes.moment`), and so are near-duplicates (`indexes.folding`)
-        where the question's space knows them and `fold` is not off. The same as scoring everything, unless the settings or the
-        size of the library make it approximate: then a hit may be missing; what is said of others is true.
+        where the question's space knows them and `fold` is not off. A hit with a probability of at least `likely` extends only
+        over segments that reach `likely` too; None means that `floor` holds for all. The same as scoring everything, unless the
+        settings or the size of the library make it approximate: then a hit may be missing; what is said of others is true.
         Raises `SpaceMismatch` for a question of another space, `InvalidInput`, `Unavailable`.
         """
         _check(question, self._space, k, floor)
@@ -187,7 +197,15 @@ class Searcher:
 
         def best(count: int) -> list[Moment]:
             return best_moments(
-                snapshot, question.probes, keys, count, strength_of(floor), self._pool.map, doubt, question.against
+                snapshot,
+                question.probes,
+                keys,
+                count,
+                strength_of(floor),
+                self._pool.map,
+                doubt,
+                question.against,
+                math.inf if likely is None else strength_of(likely),
             )
 
         if fold and question.alike is not None:

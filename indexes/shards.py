@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from safetensors.numpy import load, save
 
 from indexes.addressed import AddressedFiles
 from indexes.files import naming_disk_errors, temporary_beside
-from mm.errors import Corrupt, InvalidInput, SpaceMismatch
+from mm.errors import Corrupt, InvalidInput, MissingData, SpaceMismatch
 from mm.spaces.types import SpaceId
 
 FORMAT = 1
 KEY = "mm"
 """The only entry of the metadata: safetensors writes several in no fixed order, and the id must not depend on it."""
 
+RESTORE = "Restore it from a backup, or delete the item and send its file again."
 Half = npt.NDArray[np.float16]
 """Shape (N, dim)."""
 
@@ -60,7 +61,7 @@ class ShardStore:
         data = save({kind: np.ascontiguousarray(vectors[kind]) for kind in sorted(vectors)}, {KEY: meta})
         shard_id = hashlib.sha256(data).hexdigest()
         with naming_disk_errors(self._files.folder):
-            self._files.incoming.mkdir(parents=True, exist_ok=True)
+            self._files.prepare()
             temporary = temporary_beside(self._files.incoming)
             try:
                 with temporary.open("xb") as file:
@@ -75,12 +76,16 @@ class ShardStore:
     def read(self, shard_id: str, space: SpaceId) -> Shard:
         """A shard of that space.
 
-        Raises `Corrupt` when it is missing or not what was written, `SpaceMismatch` when it is of another space or version.
+        Raises `MissingData`, `Corrupt` when it is not what was written, `SpaceMismatch` when it is of another space or version.
         """
         try:
             data = self.path(shard_id).read_bytes()
-        except (OSError, ValueError) as error:
-            raise Corrupt(f"The vectors in shard {shard_id[:64]} cannot be read: {error}.") from error
+        except FileNotFoundError as error:
+            raise MissingData(f"The shard {shard_id} is not in the folder shards of MM_HOME. {RESTORE}") from error
+        except ValueError as error:
+            raise Corrupt(f"{shard_id[:64]!r} is no name of a shard.") from error
+        except OSError as error:
+            raise Corrupt(f"The vectors in shard {shard_id} cannot be read: {error.strerror}.") from error
         if hashlib.sha256(data).hexdigest() != shard_id:
             raise Corrupt(f"The vectors in shard {shard_id} are not those that were written: the checksum differs.")
         meta = _metadata(data)
@@ -100,9 +105,10 @@ class ShardStore:
         """Remove what writers that ended with their process left behind. Returns how many files."""
         return self._files.sweep(older_than_seconds)
 
-    def sweep_orphans(self, unknown: Callable[[Sequence[str]], set[str]], older_than_seconds: float) -> int:
-        """Remove shards of that age that `unknown`, asked for some of their names, returns. Returns how many."""
-        return self._files.sweep_orphans(unknown, older_than_seconds)
+    @property
+    def files(self) -> AddressedFiles:
+        """The folder, for garbage collection."""
+        return self._files
 
 
 def _metadata(data: bytes) -> dict[str, Any]:

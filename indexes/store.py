@@ -8,15 +8,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import structlog
+from sqlalchemy import select
+
+from indexes.audit import LOCAL, WORKER, Actor, NewAudit
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
+from indexes.descriptions import Descriptions
 from indexes.engine import Database, sqlite_file
 from indexes.files import locked, naming_disk_errors
+from indexes.garbage import Collector, Source, write_report
+from indexes.identity import LibraryIdentity
 from indexes.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
+from indexes.tables import Table
 from indexes.watch import CatalogWatch
+from mm.errors import WrongLibrary
+from mm.private import make_private
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -41,6 +51,8 @@ class Store:
     blobs: BlobStore
     shards: ShardStore
     partial: PartialUploads
+    descriptions: Descriptions
+    identity: LibraryIdentity
     database: Database
     watch: CatalogWatch
 
@@ -53,47 +65,100 @@ class Store:
     def close(self) -> None:
         self.database.close()
 
-    def drop_space(self, space: SpaceId) -> int:
+    def drop_space(self, space: SpaceId, by: Actor = LOCAL) -> int:
         """Delete what the library has in a space, some items at a time; shards go with the next sweep. Returns how many items.
 
         Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is being written.
         """
         dropped = 0
-        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE):
+        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE, by):
             dropped += some
         with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
         return dropped
 
+    def check(self) -> None:
+        """Raise `WrongLibrary` when the catalog or the folder is not the one that was opened.
+
+        Raises `Unavailable` when the first or the latest row of a table cannot be read.
+        """
+        if self.identity.check() is None:
+            raise WrongLibrary("The catalog is empty: its tables are gone.")
+        self.database.check_writable()
+        with self.database.read() as session:
+            for table in Table.metadata.sorted_tables:
+                keys = list(table.primary_key)
+                session.execute(select(*keys).limit(1)).first()
+                session.execute(select(*keys).order_by(*(key.desc() for key in keys)).limit(1)).first()
+
     def sweep(self, older_than: float) -> int:
-        """Remove what crashes and deletes left behind: temporary files, blobs and pictures without an item and parts of an index
-        that nobody has touched for `older_than` seconds, shards that no row refers to, expired uploads, unused graphs.
-        Returns how many in all.
+        """Remove what crashes and deletes left behind. Returns how many files and folders.
+
+        These are temporary files, pictures without an item and parts of an index that nobody has
+        touched for `older_than` seconds, expired uploads, unused graphs, and blobs and shards as
+        `indexes.garbage` says. Nothing of the library is touched while the catalog and the folder
+        do not belong together.
         """
         root = self.settings.root
-        removed = sweep_temporary(root, older_than) + sweep_index(root, older_than) + self.partial.sweep()
+        removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
         removed += sweep_graphs(root, max(older_than, GRAPH_SECONDS))
+        try:
+            self.identity.record()
+        except WrongLibrary as error:
+            structlog.get_logger().error("garbage collection refused", detail=str(error))
+            write_report(root, [str(error)])
+            return removed
+        removed += self.partial.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
-        removed += self.blobs.sweep(older_than) + self.shards.sweep(older_than)
-        removed += self.blobs.sweep_orphans(self.catalog.unknown_blobs, older_than)
-        return removed + self.shards.sweep_orphans(self.catalog.unknown_shards, min(older_than, SHARD_SECONDS))
+        emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        if emptied:
+            self.catalog.record(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+        removed += emptied
+        self.describe_items()
+        return removed + self.collect(older_than)
+
+    def collect(self, older_than: float, *, commanded: bool = False) -> int:
+        """Collect blobs and shards without a row that nobody has stored for `older_than` seconds. Returns how many.
+
+        `commanded` is for a person who has read the report: it lifts the share, and takes what lost items left too.
+        """
+        collector = Collector(self.catalog, self.settings.sweep_share, commanded=commanded)
+        blobs = Source("blobs", self.blobs.files, self.catalog.unknown_blobs, self.descriptions.exists, older_than)
+        shard_age = min(older_than, SHARD_SECONDS)
+        shards = Source("shards", self.shards.files, self.catalog.unknown_shards, lambda _: False, shard_age)
+        removed = collector.collect(blobs) + collector.collect(shards)
+        write_report(self.settings.root, collector.refused)
+        return removed
+
+    def describe_items(self) -> int:
+        """Write the descriptions that items lack, as those of an earlier version do. Returns how many."""
+        written = 0
+        for names in self.blobs.files.names():
+            for item in self.catalog.items_of_blobs(self.descriptions.missing(names)):
+                self.descriptions.write(item)
+                written += 1
+        if not self.identity.described():
+            self.identity.record(described=True)
+        return written
 
 
 def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
     """Open the library below `settings.root`, making what is missing and bringing its tables up to date.
 
-    Any number of processes may do so at once. Raises `Unavailable` when the folder cannot be written or the database does not
-    answer, `InvalidInput` for a bad database URL.
+    Any number of processes may do so at once. Raises `WrongLibrary` when the catalog and the folder do not belong together,
+    `Unavailable` when the folder cannot be written or the database does not answer, `InvalidInput` for a bad database URL.
     """
     root = settings.root
     with naming_disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
+        if still_open := make_private(root):
+            structlog.get_logger().warning("files of the library can be read by others", example=str(still_open[0]))
         if path := sqlite_file(settings.catalog_url):
             path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(settings.catalog_url)
     locks = root / "locks"
+    identity = LibraryIdentity(root, database)
     try:
-        migrate(database, locks / "catalog.lock")
+        identity.open(lambda: migrate(database, locks / "catalog.lock"))
     except BaseException:
         database.close()
         raise
@@ -103,7 +168,16 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         catalog=Catalog(database, clock),
         blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
-        partial=PartialUploads(root / "blobs" / "uploads", blobs, locks / "uploads.lock", settings.upload_seconds, clock),
+        partial=PartialUploads(
+            root / "blobs" / "uploads",
+            blobs,
+            locks / "uploads.lock",
+            settings.upload_seconds,
+            settings.upload_empty_seconds,
+            clock,
+        ),
+        descriptions=Descriptions(blobs),
+        identity=identity,
         database=database,
         watch=CatalogWatch(database, settings.refresh_seconds),
     )

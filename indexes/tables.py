@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, String, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMES = {
@@ -56,6 +69,8 @@ class Library(Table):
     """What MM_SPACE calls the space that the library was moved to; null for a library that never was."""
     space: Mapped[str | None] = mapped_column(String(64))
     """Its id."""
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Grows with every item that is added, becomes searchable or is deleted: tells an older copy of this catalog."""
 
 
 class Item(Table):
@@ -86,7 +101,7 @@ class Tag(Table):
 
 class Job(Table):
     __tablename__ = "jobs"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (Index(None, "state", "move_pk", "key_id", "lane", "turn_at", "pk"), NEVER_AGAIN)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     item_pk: Mapped[int | None] = mapped_column(ForeignKey("items.pk", ondelete="SET NULL"), index=True)
@@ -97,13 +112,18 @@ class Job(Table):
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Utc)
     updated_at: Mapped[datetime] = mapped_column(Utc)
-    moved_at: Mapped[float] = mapped_column(Double)
-    """Seconds of `time.time()`, as are all of the following."""
-    rung_at: Mapped[float] = mapped_column(Double)
+    turn_at: Mapped[float] = mapped_column(Double)
+    """When a worker last took it up, or when it came; seconds of `time.time()`, as is the following."""
+    due_at: Mapped[float] = mapped_column(Double, server_default="0")
+    """No worker plans or finishes it before this time."""
     request_id: Mapped[str | None] = mapped_column(String(64))
     """Of the request that brought it: what the API's log says of it and the workers' go together by this."""
     move_pk: Mapped[int | None] = mapped_column(Key, index=True)
     """The move that it is a part of; null for the work on an upload."""
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    """API key that sent it; null where no key is needed."""
+    lane: Mapped[int] = mapped_column(Integer, server_default="1")
+    """0 for a short item, 1 for a long one; see `indexes.turns`."""
 
 
 class Move(Table):
@@ -154,7 +174,31 @@ class Chunk(Table):
     owner: Mapped[str | None]
     leased_until: Mapped[float] = mapped_column(Double)
     moved_at: Mapped[float] = mapped_column(Double)
-    rung_at: Mapped[float] = mapped_column(Double)
+    """Last lease, heartbeat or end of it."""
+    due_at: Mapped[float] = mapped_column(Double)
+    """No worker takes it before this time."""
+
+
+class Share(Table):
+    """Work that the items of one lane of one key have got; see `indexes.turns`."""
+
+    __tablename__ = "shares"
+    key_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Empty where no key is needed."""
+    lane: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    begun: Mapped[float] = mapped_column(Double)
+    """Virtual time at which its latest turn began."""
+    used: Mapped[float] = mapped_column(Double)
+    """Virtual time at which its latest turn ended."""
+
+
+class Speed(Table):
+    """How fast items of a kind were encoded lately."""
+
+    __tablename__ = "speeds"
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    seconds: Mapped[float] = mapped_column(Double)
+    """Of work for one picture, or for one second of a video or sound."""
 
 
 class Segment(Table):
@@ -189,6 +233,24 @@ class Evidence(Table):
     row: Mapped[int]
 
 
+class UnreadText(Table):
+    """Pictures of an item, searchable in a space, whose text was not read while it was encoded."""
+
+    __tablename__ = "unread_text"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    segments: Mapped[str]
+    """A JSON list of the indexes of their segments."""
+    pictures: Mapped[int]
+    """How many these are."""
+    attempts: Mapped[int]
+    """Leases since text was last added."""
+    owner: Mapped[str | None]
+    leased_until: Mapped[float] = mapped_column(Double)
+    """Seconds of `time.time()`; 0 without a lease."""
+    error: Mapped[str | None]
+
+
 class Published(Table):
     """What readers are to load: an item in a space, since when."""
 
@@ -210,10 +272,26 @@ class Buried(Table):
     published: Mapped[int] = mapped_column(BigInteger)
 
 
+class Released(Table):
+    """SHA-256 of files that lost their row by a command: they are deleted for good, not moved to the trash."""
+
+    __tablename__ = "released"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class Worker(Table):
     __tablename__ = "workers"
     owner: Mapped[str] = mapped_column(primary_key=True)
     beat_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class WorkerLayers(Table):
+    """The layers of the sandbox that hold in a worker, as JSON: `mm.media.layers.LayerReport`."""
+
+    __tablename__ = "worker_layers"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    report: Mapped[str]
+    reported_at: Mapped[float] = mapped_column(Double)
 
 
 class Tally(Table):
@@ -224,3 +302,35 @@ class Tally(Table):
     bucket: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     count: Mapped[int] = mapped_column(BigInteger)
     total: Mapped[float] = mapped_column(Double)
+
+
+class Audit(Table):
+    """Who changed what. Triggers of the database refuse UPDATE and DELETE; see `indexes.audit`."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "actor", "id"), Index(None, "action", "id"), NEVER_AGAIN)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Utc, index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    """Id of an API key, or `local`, `anonymous`, `worker`."""
+    address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[str] = mapped_column(Text)
+    """JSON object."""
+    source: Mapped[str | None] = mapped_column(String(32), unique=True)
+    """Id of the record that it was copied from, so that copying it again does nothing."""
+
+
+class Session(Table):
+    """A browser that signed in with an API key."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of the random token in the cookie; the token is not stored."""
+    key_id: Mapped[str] = mapped_column(String(12), index=True)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[float] = mapped_column(Double, index=True)
+    """Seconds of `time.time()`."""

@@ -15,19 +15,24 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from indexes.rows import Queue, Tally
-from indexes.tables import Chunk, Job
+from indexes.tables import Chunk, Job, Speed
 from indexes.tables import Tally as TallyTable
 from indexes.transactions import NOT_FINAL, Rows
+from mm.schemas import Kind
 
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, math.inf)
 """Upper ends of the buckets, in seconds. The rows know them by their place: other bounds need other names."""
 
 
+NEWEST = 0.2
+"""Weight of the newest value in the mean of a kind's speed."""
+
+
 class TallyRows(Rows):
-    def tally(self, values: Mapping[str, float]) -> None:
-        """Add one value to each of the tallies named."""
+    def tally(self, *steps: Mapping[str, float]) -> None:
+        """Add one value to each of the tallies named, for each step."""
         with self._database.write() as session:
-            for name, value in sorted(values.items()):
+            for name, value in sorted(pair for values in steps for pair in values.items()):
                 bucket = bisect_left(BOUNDS, value)
                 row = (TallyTable.name == name, TallyTable.bucket == bucket)
                 added = (
@@ -43,6 +48,19 @@ class TallyRows(Rows):
                         session.add(TallyTable(name=name, bucket=bucket, count=1, total=value))
                 except IntegrityError:  # two first values at once, on a database that lets two write
                     session.execute(added)
+
+    def note_speed(self, kind: Kind, seconds: float) -> None:
+        """Take a measured time of work, for one picture or for one second of a video or sound, into the mean of its kind."""
+        old = update(Speed).where(Speed.kind == kind).returning(Speed.kind)
+        with self._database.write() as session:
+            newer = old.values(seconds=Speed.seconds * (1 - NEWEST) + seconds * NEWEST)
+            if session.execute(newer).first() is not None:
+                return
+            try:
+                with session.begin_nested():
+                    session.add(Speed(kind=kind, seconds=seconds))
+            except IntegrityError:  # two first values at once, on a database that lets two write
+                session.execute(newer)
 
     def tallies(self) -> dict[str, Tally]:
         """Every tally that has a value, by name."""

@@ -8,6 +8,7 @@ it either, nothing better is left. Where the kinds are sure of what they say, th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,13 +48,14 @@ def best_moments(
     spread: Spread = map,
     doubt: float | None = None,
     against: Sequence[Probe] = (),
+    likely: float = math.inf,
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    A moment is a segment with all that `indexes.moment.grow` adds to it. `chosen`: sorted keys of the items to look at, None for
-    all. `against` are looks at what must not be there (`mm.spaces.types.Question`). `doubt` is None for the exact answer, or how
-    many standard deviations an estimate may be wrong by before a piece is missed. Raises `SpaceMismatch` for probes of another
-    dimension.
+    A moment is a segment with all that `indexes.moment.grow` adds to it; `likely` is as there. `chosen`: sorted keys of the
+    items to look at, None for all. `against` are looks at what must not be there (`mm.spaces.types.Question`). `doubt` is None
+    for the exact answer, or how many standard deviations an estimate may be wrong by before a piece is missed. Raises
+    `SpaceMismatch` for probes of another dimension.
     """
     scans = [
         Scan(part, own, items, doubt, [probe for probe in against if probe.kind in part.kinds])
@@ -74,7 +76,8 @@ def best_moments(
         for scan in scans:
             scan.look(sure, floor)
         moments = sorted(
-            (moment for scan in scans for moment in scan.moments(k, floor)), key=lambda moment: (-moment.strength, moment.segment)
+            (moment for scan in scans for moment in scan.moments(k, floor, likely)),
+            key=lambda moment: (-moment.strength, moment.segment),
         )[:k]
         if sure <= floor or (len(moments) == k and moments[-1].strength >= sure):
             return moments
@@ -146,9 +149,9 @@ class Scan:
             edge = edge[(strength >= floor) & ((strength >= ACROSS * sure) | np.isin(edge, in_shot))]
             around = np.sort(np.concatenate([around, edge]))
 
-    def moments(self, k: int, floor: float) -> list[Moment]:
+    def moments(self, k: int, floor: float, likely: float) -> list[Moment]:
         """The `k` strongest moments with at least the strength `floor` out of the segments looked at."""
-        return grow(self.part, self._known, self._strength, k, floor)
+        return grow(self.part, self._known, self._strength, k, floor, likely)
 
     def _look_at(self, segments: npt.NDArray[np.integer]) -> None:
         """Find out the strengths of segments, which are sorted."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from indexes.rows import JobRow
-from indexes.tables import Buried, Item, Job, JobEvent, Library, Move, Published
+from indexes.tables import Buried, Chunk, Evidence, Item, Job, JobEvent, Library, Move, Published, Released, Segment
 from mm.errors import SpaceMismatch
 from mm.schemas import FINAL_STATES, ItemStatus, JobState
 
@@ -31,9 +32,13 @@ STATUS_OF: dict[JobState, ItemStatus] = {
 """What becomes of an item with its job."""
 WAITING = "waiting"
 """Stage of a job that nobody began."""
+RELEASED_AT_ONCE = 1000
+"""Rows in one statement; databases limit them."""
 CHANNEL = "mm_catalog"
 """Of PostgreSQL's notifications."""
 NOT_FINAL: tuple[JobState, ...] = ("queued", "running")
+SHORT_SECONDS = 30.0
+"""Longest item that counts as short; migration 0007 has it too."""
 
 
 class LibraryMoved(SpaceMismatch):
@@ -84,11 +89,18 @@ def move_job(
     if error is not None:
         job.error = error
     job.updated_at = now
-    job.moved_at = now.timestamp()
     note_event(session, job)
 
 
-def insert_job(session: Session, item: Item, now: datetime, *, request_id: str | None = None, move_pk: int | None = None) -> Job:
+def insert_job(
+    session: Session,
+    item: Item,
+    now: datetime,
+    *,
+    request_id: str | None = None,
+    key_id: str | None = None,
+    move_pk: int | None = None,
+) -> Job:
     """A new job on an item, waiting; of a move, if one is given."""
     job = Job(
         id=f"job_{secrets.token_hex(12)}",
@@ -100,14 +112,21 @@ def insert_job(session: Session, item: Item, now: datetime, *, request_id: str |
         error=None,
         created_at=now,
         updated_at=now,
-        moved_at=now.timestamp(),
-        rung_at=0.0,
+        turn_at=now.timestamp(),
+        due_at=0.0,
         request_id=request_id,
+        key_id=key_id,
+        lane=lane_of(item.duration),
         move_pk=move_pk,
     )
     session.add(job)
     note_event(session, job)
     return job
+
+
+def lane_of(duration: float) -> int:
+    """0 for an item of at most `SHORT_SECONDS`, pictures included, 1 for a longer one."""
+    return int(duration > SHORT_SECONDS)
 
 
 def note_event(session: Session, job: Job) -> None:
@@ -132,6 +151,34 @@ def next_seq(session: Session) -> int:
     announce(session)
     session.execute(update(Library).values(head=Library.head + 1))
     return session.execute(select(Library.head)).scalar_one()
+
+
+def next_revision(session: Session) -> None:
+    """Note that the library changed. The last statement of a transaction that locks other rows."""
+    session.execute(update(Library).values(revision=Library.revision + 1))
+
+
+def release(session: Session, digests: Iterable[str | None]) -> None:
+    """Note files that lost their row by a command, so that they are deleted for good when no other row refers to them.
+
+    Comes after `next_revision` or `next_seq` in a transaction that has one: the rows are locked last.
+    """
+    rows = [{"digest": digest} for digest in sorted({digest for digest in digests if digest is not None})]
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    for start in range(0, len(rows), RELEASED_AT_ONCE):
+        insertion = dialect.insert(Released).values(rows[start : start + RELEASED_AT_ONCE])
+        session.execute(insertion.on_conflict_do_nothing())
+
+
+def shards_of_segments(session: Session, which: ColumnElement[bool]) -> set[str]:
+    """Shards that the evidence of some segments refers to."""
+    return set(session.scalars(select(Evidence.shard_id).join(Segment, Segment.pk == Evidence.segment_pk).where(which)))
+
+
+def shards_of_jobs(session: Session, which: ColumnElement[bool]) -> set[str]:
+    """Shards that the chunks of some jobs refer to."""
+    written = select(Chunk.shard_id).join(Job, Job.pk == Chunk.job_pk).where(which, Chunk.shard_id.is_not(None))
+    return {shard_id for shard_id in session.scalars(written) if shard_id is not None}
 
 
 def bury(session: Session, item_pk: int, space: str | None = None) -> None:

@@ -121,12 +121,35 @@ class Unavailable(MMError):
     title = "Unavailable"
 
 
+class WrongLibrary(Unavailable):
+    """The catalog and the folder of the library do not belong together, or one of them is not there."""
+
+    slug = "wrong-library"
+    title = "Catalog and folder do not match"
+
+
 class StorageFull(Unavailable):
     """The disk has no room for what is to be written."""
 
     slug = "storage-full"
     status = 507
     title = "Storage full"
+
+
+class Cancelled(MMError):
+    """The caller no longer wants the answer and said so."""
+
+    slug = "cancelled"
+    status = 499
+    title = "Cancelled"
+
+
+class RequestTimeout(MMError):
+    """The body of a request stopped, or came more slowly than is waited for; the message names the setting."""
+
+    slug = "request-timeout"
+    status = 408
+    title = "Request timeout"
 
 
 class Gone(MMError):
@@ -177,6 +200,14 @@ class Corrupt(MMError):
     title = "Corrupt data"
 
 
+class MissingData(Corrupt):
+    """A file of the library that the catalog names is not there."""
+
+    slug = "missing-data"
+    status = 410
+    title = "Missing data"
+
+
 ERRORS: dict[str, type[MMError]] = {
     error.slug: error
     for error in (
@@ -190,14 +221,18 @@ ERRORS: dict[str, type[MMError]] = {
         Conflict,
         SpaceMismatch,
         TooMany,
+        RequestTimeout,
         Unavailable,
+        WrongLibrary,
         StorageFull,
+        Cancelled,
         Gone,
         UnsupportedVersion,
         WrongContentType,
         Locked,
         ChecksumMismatch,
         Corrupt,
+        MissingData,
     )
 }
 """Errors by slug, without `MediaError`, whose fields come with the problem document."""

@@ -6,12 +6,13 @@ protect words that people choose.
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -50,10 +51,25 @@ class ApiKey(BaseModel):
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 
+class KeyChange(BaseModel):
+    """A key that was added or revoked, until the service has copied the change into the audit log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern="^[0-9a-f]{32}$", description="Random; a change is copied once.")
+    at: datetime
+    action: Literal["key.add", "key.revoke"]
+    key_id: str
+    name: str
+    scope: Scope
+    user: str = Field(description="Name of the user of the operating system who gave the command.")
+
+
 class _Content(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     keys: list[ApiKey] = []
+    changes: list[KeyChange] = []
 
 
 _Stamp = tuple[int, int, int]
@@ -64,7 +80,7 @@ class KeyFile:
 
     def __init__(self, home: Path) -> None:
         self.path = home / FILE
-        self._read: tuple[_Stamp | None, dict[str, ApiKey]] = (None, {})
+        self._read: tuple[_Stamp | None, _Content, dict[str, ApiKey]] = (None, _Content(), {})
 
     def all(self) -> list[ApiKey]:
         """Every key, oldest first. Raises `Corrupt`, `Unavailable`."""
@@ -77,6 +93,10 @@ class KeyFile:
         same = hmac.compare_digest(_hash(secret), _NOBODY if key is None else key.sha256)
         return key if same else None
 
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key of that id; `None` for one that is not known, or no longer."""
+        return self._keys().get(key_id)
+
     def add(self, name: str, scope: Scope) -> tuple[ApiKey, str]:
         """Make a key. Returns what is kept of it, and the key itself, which nobody can read again.
 
@@ -88,10 +108,10 @@ class KeyFile:
         secret = f"{PREFIX}_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
         made = ApiKey(id=key_id, name=name, scope=scope, sha256=_hash(secret), created_at=datetime.now(UTC))
 
-        def with_it(keys: list[ApiKey]) -> list[ApiKey]:
-            if any(key.name == name for key in keys):
+        def with_it(content: _Content) -> _Content:
+            if any(key.name == name for key in content.keys):
                 raise Conflict(f"There is a key named {name!r}; revoke it first, or choose another name.")
-            return [*keys, made]
+            return _Content(keys=[*content.keys, made], changes=[*content.changes, _change_of("key.add", made)])
 
         self._change(with_it)
         return made, secret
@@ -100,24 +120,38 @@ class KeyFile:
         """Remove the key of that name or id. Raises `NotFound`."""
         gone: list[ApiKey] = []
 
-        def without_it(keys: list[ApiKey]) -> list[ApiKey]:
-            gone.extend(key for key in keys if which in (key.id, key.name))
+        def without_it(content: _Content) -> _Content:
+            gone.extend(key for key in content.keys if which in (key.id, key.name))
             if not gone:
                 raise NotFound(f"There is no key {which!r}.")
-            return [key for key in keys if key not in gone]
+            changes = [*content.changes, *(_change_of("key.revoke", key) for key in gone)]
+            return _Content(keys=[key for key in content.keys if key not in gone], changes=changes)
 
         self._change(without_it)
         return gone[0]
+
+    def changes(self) -> list[KeyChange]:
+        """Additions and revocations that are not in the audit log yet, oldest first. Raises `Corrupt`, `Unavailable`."""
+        self._keys()
+        return list(self._read[1].changes)
+
+    def forget_changes(self, ids: Collection[str]) -> None:
+        """Remove changes that are in the audit log."""
+        self._change(
+            lambda content: _Content(keys=content.keys, changes=[change for change in content.changes if change.id not in ids])
+        )
 
     def _keys(self) -> dict[str, ApiKey]:
         try:
             status = self.path.stat()
             stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
-            before, keys = self._read
+            before, _, keys = self._read
             if stamp != before:
-                keys = {key.id: key for key in _Content.model_validate_json(self.path.read_bytes()).keys}
-                self._read = (stamp, keys)
+                content = _Content.model_validate_json(self.path.read_bytes())
+                keys = {key.id: key for key in content.keys}
+                self._read = (stamp, content, keys)
         except FileNotFoundError:
+            self._read = (None, _Content(), {})
             return {}
         except OSError as error:
             raise Unavailable(f"The keys cannot be read from {self.path}: {error.strerror}.") from error
@@ -125,16 +159,29 @@ class KeyFile:
             raise Corrupt(f"{self.path} is no file of keys.") from error
         return keys
 
-    def _change(self, change: Callable[[list[ApiKey]], list[ApiKey]]) -> None:
+    def _change(self, change: Callable[[_Content], _Content]) -> None:
         """Replace the file, whole or not at all, while nobody else does."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS):
-                _replace(self.path, _Content(keys=change(self.all())).model_dump_json(indent=1).encode())
+                self._keys()
+                content = change(self._read[1])
+                # Without the list of changes when it is empty: versions that know none can read the file then.
+                _replace(self.path, content.model_dump_json(indent=1, exclude_defaults=True).encode())
         except Timeout as error:
             raise Unavailable(f"Another command has been changing {self.path} for {LOCK_SECONDS:.0f} s.") from error
         except OSError as error:
             raise Unavailable(f"The keys cannot be written to {self.path}: {error.strerror}.") from error
+
+
+def _change_of(action: Literal["key.add", "key.revoke"], key: ApiKey) -> KeyChange:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        user = str(os.getuid())
+    return KeyChange(
+        id=secrets.token_hex(16), at=datetime.now(UTC), action=action, key_id=key.id, name=key.name, scope=key.scope, user=user
+    )
 
 
 def _hash(secret: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Kind = Literal["image", "video", "audio"]
 ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
+Band = Literal["likely", "possible"]
+"""How sure an answer is: at or above the calibrated floor of the space, or ranked on below it."""
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
@@ -39,6 +41,7 @@ class Item(Model):
     status: ItemStatus
     error: str | None = Field(None, description="Why the item failed or is quarantined.")
     created_at: datetime
+    unread_pictures: int = Field(0, ge=0, description="Pictures of it whose text has not been read, so that it is not found yet.")
 
 
 class Job(Model):
@@ -53,6 +56,14 @@ class Job(Model):
     created_at: datetime
     updated_at: datetime
     request_id: str | None = Field(None, description="Of the request that brought the file; names it in all logs.")
+    position: int | None = Field(
+        None,
+        ge=0,
+        description="Jobs that come before it while it waits; null once it runs or is over, and in the answer to an upload.",
+    )
+    seconds_left: float | None = Field(
+        None, ge=0, description="Seconds until it is done, from speeds measured lately; null when unknown, or over."
+    )
 
 
 class JobList(Model):
@@ -62,7 +73,10 @@ class JobList(Model):
 
 
 class JobEvent(Model):
-    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from."""
+    """One step of a job, as sent over server-sent events; `id` is what Last-Event-ID resumes from.
+
+    The latest step is sent again, under its id, when `position` or `seconds_left` has changed.
+    """
 
     id: int
     job_id: str
@@ -70,6 +84,8 @@ class JobEvent(Model):
     progress: float
     stage: str
     error: str | None = None
+    position: int | None = Field(None, ge=0, description="As that of a job; only in the latest step.")
+    seconds_left: float | None = Field(None, ge=0, description="As that of a job; only in the latest step.")
 
 
 class Upload(Model):
@@ -159,6 +175,9 @@ class Moment(Model):
 class Hit(Moment):
     """One answer, and the moments of other items that show the same."""
 
+    band: Band = Field(
+        description="`likely` at or above the calibrated floor of the space, `possible` below it. Likely hits come first."
+    )
     duplicates: int = Field(0, ge=0, description="How many near-duplicates were folded into this hit.")
     alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
 
@@ -199,18 +218,21 @@ class SearchRequest(Model):
     without: list[str] = Field([], max_length=8, description="Words for what must be neither seen nor said in a moment.")
     weights: Weights = Weights()
     like: Like | None = Field(None, description="More like this moment; the moment itself is left out of the answer.")
-    k: int = Field(10, description="Most hits to return.")
+    k: int = Field(10, description="Most hits to return, likely and possible together.")
     filters: Filters = Filters()
-    floor: float | None = Field(None, ge=0, le=1, description="Least score of a hit; unset uses the space's own.")
+    floor: float | None = Field(
+        None, ge=0, le=1, description="Least score of a hit; unset uses the space's own bound of possible hits."
+    )
     fold: bool = Field(True, description="Whether moments of other items that show the same are folded into one hit.")
 
 
 class SearchResponse(Model):
-    """The answer. No hits means that nothing in the library matches."""
+    """The answer, best hit first. No hits means that nothing in the library matches."""
 
     hits: list[Hit]
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
-    floor: float
+    floor: float = Field(description="Least score that a hit of this answer may have.")
+    likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated floor of the space.")
     heard: str | None = Field(None, description="The words heard in a sound or clip that was asked with.")
     notes: list[str] = Field(default=[], description="What the answer could not take into account.")
     seconds: float
@@ -316,6 +338,24 @@ class Health(Model):
     version: str
 
 
+class Recovery(Model):
+    """What `mm doctor` did to a library whose catalog and folder did not match."""
+
+    action: Literal["adopt", "rebuild", "empty", "collect"]
+    items: int = 0
+    """Added to the catalog."""
+    skipped: int = 0
+    """Files that are left over from uploads that never ended."""
+    refused: dict[str, str] = {}
+    """Files that could not be added, by SHA-256, and why."""
+    lost: int = 0
+    """Items of the catalog whose file is not there."""
+    trashed: int = 0
+    """Files that were moved to the trash."""
+    aside: str | None = None
+    """Where the catalog is that was in use before."""
+
+
 class Readiness(Model):
     """Whether everything that is needed works, looked at one by one."""
 
@@ -335,6 +375,54 @@ class ImportResponse(Model):
 
     uploads: list[Upload]
     refused: dict[str, str] = Field(description="Path below the folder to why it was refused.")
+
+
+KeyScope = Literal["read", "write", "admin"]
+
+
+class Session(Model):
+    """Who sends a request, and until when a browser may."""
+
+    key_id: str | None = Field(None, description="Id of the API key; null where no key is needed.")
+    name: str | None = Field(None, description="Name of the API key.")
+    scope: KeyScope | None = Field(None, description="What the key may do.")
+    expires_at: datetime | None = Field(None, description="When the browser has to sign in again; null for a key in a header.")
+
+
+class SignedIn(Model):
+    """A browser that signed in with a key."""
+
+    id: str = Field(description="Of the session; not what the cookie holds.")
+    key_id: str
+    name: str = Field(description="Name of the API key.")
+    created_at: datetime
+    expires_at: datetime
+
+
+class SignedInList(Model):
+    """The browsers that are signed in, the latest first."""
+
+    data: list[SignedIn]
+
+
+class AuditEntry(Model):
+    """One change: who made it, when, and of what."""
+
+    id: int = Field(description="Grows in the order of writing.")
+    at: datetime = Field(description="When the change was made.")
+    actor: str = Field(description="Id of an API key; `local`, `anonymous` or `worker` without one.")
+    address: str = Field(description="Of the client; empty for a command on the server.")
+    request_id: str | None = Field(None, description="Of the request; names it in the log.")
+    action: str = Field(description="As in `item.delete`; docs/security.md lists them.")
+    subject: str = Field(description="Id of what was changed.")
+    detail: dict[str, JsonValue] = Field(description="What else is known of the change.")
+
+
+class AuditPage(Model):
+    """One page of the audit log; `next` goes into `cursor` of the following call."""
+
+    entries: list[AuditEntry]
+    next: str | None = Field(None, description="Null on the last page.")
 
 
 class Problem(BaseModel):

@@ -40,7 +40,18 @@ def hit(start: float, end: float) -> Hit:
         status="ready",
         created_at=datetime.now(UTC),
     )
-    return Hit(item=item, start=start, end=end, best_start=start, best_end=end, score=1, evidence=[], thumbnail="", media="")
+    return Hit(
+        item=item,
+        start=start,
+        end=end,
+        best_start=start,
+        best_end=end,
+        score=1,
+        band="likely",
+        evidence=[],
+        thumbnail="",
+        media="",
+    )
 
 
 def picture_at(path: Path, time: float) -> npt.NDArray[np.float64]:

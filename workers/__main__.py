@@ -16,7 +16,9 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
+from mm.private import keep_private
 from mm.settings import load_settings
+from mm.spaces import runtime_name
 from workers.app import create_app
 from workers.logs import configure_logs
 from workers.spaces import moves_to_larger, of_library
@@ -42,7 +44,8 @@ def work(settings: Settings) -> int:
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
-    toolbox = Toolbox(settings, lambda: end_worker(main))
+    runtime = runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
+    toolbox = Toolbox(settings, lambda reason: end_worker(main, reason), runtime=runtime)
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     app.steps["worker"].add(WakeOnSignal)
@@ -58,13 +61,13 @@ def work(settings: Settings) -> int:
     return int(worker.exitcode or 0)
 
 
-def end_worker(main: int) -> None:
+def end_worker(main: int, reason: str) -> None:
     """End this working process and process `main`, which should bring its tasks, for whoever keeps workers up to start them anew.
 
-    A lost connection to the broker can leave a worker that lives and takes nothing; it does not get well by itself. Nothing runs
-    here at this moment, so nothing is lost.
+    A lost connection to the broker can leave a worker that lives and takes nothing, and a task may stall; neither gets well by
+    itself. The lease on what a stalled task encodes runs out, and its attempt counts.
     """
-    structlog.get_logger().error("ended: work waits, and none of it comes to this worker any more")
+    structlog.get_logger().error(f"ended: {reason}")
     if os.getppid() == main:
         os.kill(main, signal.SIGTERM)  # the first process of a container cannot be killed from inside, but it can be asked
         time.sleep(ASKED_SECONDS)  # if it obeys, this process ends with it
@@ -100,6 +103,7 @@ def connect_signals(toolbox: Toolbox) -> None:
 
 
 def main() -> int:
+    keep_private()
     try:
         return work(load_settings())
     except MMError as error:

@@ -8,7 +8,9 @@ is free whatever becomes of the acknowledgement: a message that comes twice does
 
 from __future__ import annotations
 
+import structlog
 from kombu.transport import redis, virtual
+from redis.exceptions import OutOfMemoryError
 
 
 class QoS(redis.QoS):  # type: ignore[misc]
@@ -27,6 +29,13 @@ class QoS(redis.QoS):  # type: ignore[misc]
         except Exception:
             virtual.QoS.ack(self, delivery_tag)
             raise
+
+    def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
+        """Sends again what a dead worker had taken. Where the broker is full or holds what is no message, the sweeper does."""
+        try:
+            super().restore_visible(start, num, interval)
+        except (OutOfMemoryError, ValueError, TypeError, LookupError) as error:
+            structlog.get_logger().warning("messages of dead workers are not sent again", reason=type(error).__name__)
 
 
 def free_places_whatever_happens() -> None:

@@ -1,4 +1,4 @@
-"""The Celery application of a worker: four thin tasks over the tools of the process they run in."""
+"""The Celery application of a worker: thin tasks over the tools of the process they run in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
-from workers import encode, finish, plan
+from workers import read_text
 from workers.acknowledge import free_places_whatever_happens
-from workers.broker import ENCODE, FINISH, PING, PLAN, create_broker
+from workers.broker import create_broker
+from workers.messages import PING, READ, WORK
 from workers.tools import Toolbox
+from workers.turn import take_turn
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -36,22 +38,18 @@ def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bo
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
     box = toolbox or Toolbox(settings)
 
-    def run_plan(job_id: str) -> None:
+    def run_work() -> None:
         with box.hearing.heard():
-            plan.plan(box.open(), job_id)
+            take_turn(box.open())
 
-    def run_encode(chunk_pk: int) -> None:
+    def run_read() -> None:
         with box.hearing.heard():
-            encode.encode(box.open(), chunk_pk)
-
-    def run_finish(job_id: str) -> None:
-        with box.hearing.heard():
-            finish.finish(box.open(), job_id)
+            read_text.read_left_out(box.open())
 
     def run_ping() -> None:
         with box.hearing.heard():
             box.open().worked()
 
-    for name, run in ((PLAN, run_plan), (ENCODE, run_encode), (FINISH, run_finish), (PING, run_ping)):
+    for name, run in ((WORK, run_work), (READ, run_read), (PING, run_ping)):
         app.task(name=name)(run)
     return app

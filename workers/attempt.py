@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, TypeGuard
 import structlog
 
 from mm.errors import Corrupt, InvalidInput, MediaError, MMError, SpaceMismatch, TooLarge, Unavailable, UnsupportedMedia
+from mm.paths import hide_home
 from workers.lease import Interrupted
 from workers.ring import left_to_the_sweeper
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexes.catalog import Catalog
     from indexes.rows import ChunkRow, JobRow
+    from mm.settings import Settings
     from workers.tools import Tools
 
 HOPELESS = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
@@ -23,6 +27,8 @@ HOPELESS = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch,
 MAYBE_THE_MACHINE = frozenset({"timeout", "out-of-memory", "crashed"})
 """Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
 WAITING = "waiting for the next attempt"
+RETRY_SWEEPS = 3
+"""Sweeps from a failed attempt to the next."""
 MOST_EVENTS = 100_000
 
 
@@ -36,8 +42,10 @@ class JobAttempt:
 
     def __init__(self, tools: Tools, job_id: str, stage: str) -> None:
         self._catalog = tools.store.catalog
+        self._home = tools.settings.root
         self._most = tools.settings.max_attempts
         self._seconds = tools.settings.lease_seconds
+        self._retry = retry_seconds(tools.settings)
         self._job_id = job_id
         self._stage = stage
         self._started = 0
@@ -60,14 +68,14 @@ class JobAttempt:
         if error is None:
             return False
         if is_hopeless(error):
-            fail_job(self._catalog, self._job_id, error)
+            fail_job(self._catalog, self._job_id, in_words(error, self._home))
             return True
         with suppress(Unavailable):  # then the next attempt waits as if this worker had been lost
             if self._started >= self._most:
-                self._give_up(in_words(error))
+                self._give_up(in_words(error, self._home))
             else:
-                self._catalog.update_job(self._job_id, stage=WAITING)
-        return False  # Celery logs it; the sweeper rings again
+                self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry)
+        return False  # Celery logs it; the sweeper dispatches again
 
     def _give_up(self, reason: str) -> None:
         detail = f"{self._stage.capitalize()} was given up after {self._started} attempts. Last: {reason}"
@@ -77,9 +85,8 @@ class JobAttempt:
 class ChunkAttempt:
     """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job after the last attempt."""
 
-    def __init__(self, tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
+    def __init__(self, tools: Tools, chunk: ChunkRow) -> None:
         self._tools = tools
-        self._job = job
         self._chunk = chunk
 
     def __enter__(self) -> None:
@@ -95,16 +102,21 @@ class ChunkAttempt:
             catalog.release_chunk(chunk.pk, self._tools.owner, None)
             if error.worker_stops:
                 with left_to_the_sweeper():
-                    self._tools.bell.ring_encode(chunk.pk, background=self._job.background)
+                    self._tools.bell.dispatch()
             return True
         if is_hopeless(error):
-            fail_job(catalog, chunk.job_id, error)
+            fail_job(catalog, chunk.job_id, in_words(error, self._tools.settings.root))
             return True
-        reason = in_words(error)
-        catalog.release_chunk(chunk.pk, self._tools.owner, reason)
+        reason = in_words(error, self._tools.settings.root)
+        catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
         if chunk.attempts >= self._tools.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
-        return False  # Celery logs it; the sweeper rings again
+        return False  # Celery logs it; the sweeper dispatches again
+
+
+def retry_seconds(settings: Settings) -> float:
+    """Seconds from a failed attempt to the next."""
+    return RETRY_SWEEPS * settings.sweep_seconds
 
 
 def is_hopeless(error: BaseException) -> TypeGuard[MMError]:
@@ -114,9 +126,9 @@ def is_hopeless(error: BaseException) -> TypeGuard[MMError]:
     return isinstance(error, HOPELESS)
 
 
-def in_words(error: BaseException) -> str:
-    """Our errors are sentences; of others, the kind says more than the text."""
-    return str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}"
+def in_words(error: BaseException, home: Path) -> str:
+    """Our errors are sentences; of others, the kind says more than the text. Names no path of the home folder."""
+    return hide_home(str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}", home)
 
 
 def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: str) -> None:
@@ -126,7 +138,7 @@ def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: s
     catalog.quarantine(chunk.job_id, f"{part} was given up after {attempts} attempts. Last: {reason}")
 
 
-def fail_job(catalog: Catalog, job_id: str, error: MMError) -> None:
-    """End the job with the error's own sentence."""
-    structlog.get_logger().warning("job failed", job=job_id, detail=str(error))
-    catalog.update_job(job_id, state="failed", error=str(error))
+def fail_job(catalog: Catalog, job_id: str, reason: str) -> None:
+    """End the job with a sentence that says why."""
+    structlog.get_logger().warning("job failed", job=job_id, detail=reason)
+    catalog.update_job(job_id, state="failed", error=reason)

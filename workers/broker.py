@@ -1,4 +1,4 @@
-"""How Celery talks to the broker: one place for what both who ring and who work must agree on."""
+"""How Celery talks to the broker: what those who dispatch and those who work must agree on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 
-from mm.errors import Unavailable
+from mm.errors import InvalidInput, Unavailable
 from mm.settings import Settings
 from workers import transport
+from workers.messages import QUEUE
 
-QUEUE = "mm"
-PLAN = "mm.plan"
-ENCODE = "mm.encode"
-FINISH = "mm.finish"
-PING = "mm.ping"
-
-FIRST, LAST = 0, 9
-"""Priorities of messages: a worker takes the smallest that waits."""
-
+BAD_URL = (
+    "MM_BROKER_URL is no redis:// or rediss:// URL, as in redis://:PASSWORD@HOST:6379/0; "
+    "in a password, write # as %23, / as %2F, ? as %3F, @ as %40."
+)
 NO_BROKER = "No broker is set: give MM_BROKER_URL the redis:// URL of Valkey or Redis."
 
 VISIBILITY_SECONDS = 3600
@@ -36,10 +32,12 @@ REPLY_SECONDS = 5.0
 def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
     """A Celery application without tasks. A `consumer` reconnects for ever; others give up after one try.
 
-    Raises `Unavailable` if no broker is set.
+    Raises `Unavailable` if no broker is set, `InvalidInput` for a URL that is none; neither says what the URL holds.
     """
     if not settings.broker_url:
         raise Unavailable(NO_BROKER)
+    if not is_broker_url(settings.broker_url):
+        raise InvalidInput(BAD_URL)
     app = Celery("mm", set_as_current=False)
     options: dict[str, object] = {
         "visibility_timeout": VISIBILITY_SECONDS,
@@ -59,7 +57,7 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
             "interval_step": 0,
             "interval_max": 0,
         }
-    if consumer and urlsplit(settings.broker_url).scheme in {"redis", "rediss"}:
+    if consumer:
         app.conf.broker_transport = transport.NAME
     app.conf.update(
         broker_url=settings.broker_url,
@@ -89,6 +87,15 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
         worker_log_color=False,
     )
     return app
+
+
+def is_broker_url(url: str) -> bool:
+    """Whether it can be read, and is of a sort that workers know how to use."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def _keepalive() -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Encode one chunk: lease, decode and embed, write the shard, mark it done."""
+"""Encode one chunk: lease, decode and embed, write the shard, mark it done; whoever does the last chunk finishes the item."""
 
 from __future__ import annotations
 
@@ -13,64 +13,75 @@ from mm.errors import NotFound, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode import encode_chunk
 from workers.attempt import ChunkAttempt, quarantine_chunk
+from workers.finish import finish
 from workers.lease import Interrupted, Lease
 from workers.logs import about
 from workers.plan import plan_anew
 from workers.progress import ChunkProgress
-from workers.ring import left_to_the_sweeper
 from workers.shards import write_segments
 from workers.timed import TimedReader
 
 if TYPE_CHECKING:
-    from indexes.rows import ChunkRow
+    from indexes.rows import ChunkRow, ItemRow, JobRow
     from workers.tools import Tools
 
 
 def encode(tools: Tools, chunk_pk: int) -> None:
     """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls leave one result."""
+    chunk = tools.store.catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
+    if chunk is not None:
+        encode_leased(tools, chunk)
+
+
+def encode_leased(tools: Tools, chunk: ChunkRow) -> None:
+    """Do a chunk that this process has leased, and finish its item if no other chunk is left."""
     catalog = tools.store.catalog
-    chunk = catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
-    if chunk is None:
-        return
     if chunk.attempts > tools.settings.max_attempts:  # those before ended with their process
         quarantine_chunk(catalog, chunk, tools.settings.max_attempts, chunk.error or "the worker was lost")
         return
     job = catalog.get_job(chunk.job_id)
     if job is None:
         return
-    with about(job), ChunkAttempt(tools, job, chunk):
-        timed = TimedReader(tools.reader)
-        started = time.monotonic()
-        waited = max(0.0, time.time() - job.created_at.timestamp())
+    done = False
+    with about(job), ChunkAttempt(tools, chunk):
         try:
-            _encode_leased(tools, chunk, timed)
+            _encode(tools, job, chunk)
+            done = True
         except LibraryMoved:
             plan_anew(tools, job)
-            return
-        seconds = time.monotonic() - started
-        tools.worked()
-        structlog.get_logger().info(
-            "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
-        )
-        if all(other.done for other in catalog.chunks(chunk.job_id)):
-            with left_to_the_sweeper():
-                tools.bell.ring_finish(chunk.job_id, background=job.background)
-        tallies = {"encode": seconds, "decode": timed.seconds, "media": chunk.end - chunk.start}
-        if chunk.index == 0 and chunk.attempts == 1 and not job.background:
-            tallies["queue"] = waited
-        with suppress(Unavailable):  # a number, not the work
-            catalog.tally(tallies)
+    if done:
+        _go_on(tools, job)
 
 
-def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
+def _encode(tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
+    timed = TimedReader(tools.reader)
+    started = time.monotonic()
+    waited = max(0.0, time.time() - job.created_at.timestamp())
+    item = _encode_held(tools, chunk, timed)
+    seconds = time.monotonic() - started
+    tools.worked()
+    structlog.get_logger().info(
+        "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
+    )
+    length = chunk.end - chunk.start
+    tallies = {"encode": seconds, "decode": timed.seconds, "media": length}
+    if chunk.index == 0 and chunk.attempts == 1 and not job.background:
+        tallies["queue"] = waited
+    with suppress(Unavailable):  # a number, not the work
+        catalog = tools.store.catalog
+        catalog.tally(tallies)
+        catalog.note_speed(item.kind, seconds / (length or 1.0))
+
+
+def _encode_held(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
     catalog, settings = tools.store.catalog, tools.settings
     space = tools.spaces.of(chunk.space)
     item = catalog.item_of_job(chunk.job_id)
     if item is None:
         raise Interrupted("item deleted")
     path = tools.store.blobs.path(item.sha256)
-    with Lease(catalog, chunk.pk, tools.owner, settings.lease_seconds, tools.stop) as lease:
-        progress = ChunkProgress(catalog, chunk, lease.check, tools.worked)
+    with Lease(catalog, [chunk.pk], tools.owner, settings.lease_seconds, tools.stop) as lease:
+        progress = ChunkProgress(catalog, chunk, lease.check, tools.progressed)
         progress(0.0)
         span = Span(chunk.start, chunk.end)
         try:
@@ -83,3 +94,14 @@ def _encode_leased(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> None:
         shard_id = write_segments(tools.store.shards, space.id, segments)
         if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
             raise Interrupted("lease lost")
+    return item
+
+
+def _go_on(tools: Tools, job: JobRow) -> None:
+    """Finish the item at once, however much other work waits, or say that its next chunk waits for its turn."""
+    chunks = tools.store.catalog.chunks(job.id)
+    left = sum(not chunk.done for chunk in chunks)
+    if not left:
+        finish(tools, job.id)
+    elif not any(chunk.owner for chunk in chunks):
+        tools.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - left} of {len(chunks)} encoded")

@@ -15,7 +15,7 @@ from mm.errors import MMError, Unavailable
 from mm.settings import Settings, load_settings
 
 SILENT_SECONDS = 60.0
-"""A worker without work answers the sweeper's ping every 20 s (`workers.pace`), one with work reports every second of it."""
+"""A worker without work answers the sweeper's ping every 20 s (`workers.pace`), one with work gives a sign at each sweep."""
 
 
 def check(settings: Settings, host: str) -> None:

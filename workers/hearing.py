@@ -1,7 +1,8 @@
-"""Does a worker still hear its bells? One that lost the broker for a moment may live on and take nothing any more."""
+"""Whether a worker still works: one that lost the broker may take no messages any more, and a task may stall."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +18,17 @@ DEAF_SECONDS = 10.0
 class Hearing:
     """Shared by the tasks of a process and its sweeper."""
 
-    def __init__(self, sweep_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, sweep_seconds: float, clock: Callable[[], float] = time.monotonic, *, stall_seconds: float = math.inf
+    ) -> None:
+        """A task that makes no progress for `stall_seconds` is stalled."""
+        self._stall_seconds = stall_seconds
         self._seconds = max(DEAF_SWEEPS * sweep_seconds, DEAF_SECONDS)
         self._clock = clock
         self._lock = threading.Lock()
         self._running = 0
         self._well_at = clock()
+        self._progress_at = clock()
 
     def begin(self) -> None:
         """Count from now on: the process that works is born long after this was made."""
@@ -34,12 +40,29 @@ class Hearing:
         """Around a task that runs."""
         with self._lock:
             self._running += 1
+            self._progress_at = self._clock()
         try:
             yield
         finally:
             with self._lock:
                 self._running -= 1
                 self._well_at = self._clock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs."""
+        with self._lock:
+            return self._running > 0
+
+    def progressed(self) -> None:
+        """Called by a task whenever it has come further."""
+        with self._lock:
+            self._progress_at = self._clock()
+
+    def is_stalled(self) -> bool:
+        """Whether a task runs and has made no progress for too long."""
+        with self._lock:
+            return self._running > 0 and self._clock() - self._progress_at > self._stall_seconds
 
     def is_deaf(self, waiting: int | None) -> bool:
         """At each sweep, with the number of messages that nobody has taken, None while the broker does not answer."""

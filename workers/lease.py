@@ -1,4 +1,4 @@
-"""The right to work on one chunk: held by a heartbeat, lost by silence, given back on the way out."""
+"""The right to work on chunks: held by heartbeats, lost without them, given back on the way out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import structlog
 from mm.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indexes.catalog import Catalog
     from workers.stop import StopFlag
 
@@ -30,17 +32,17 @@ class Interrupted(Exception):
 
 
 class Lease:
-    """Keeps the lease on a chunk alive from a thread of its own. Work goes into a `with` block and calls `check` now and then."""
+    """Renews the leases on chunks from a thread of its own. Work goes into a `with` block and calls `check` now and then."""
 
-    def __init__(self, catalog: Catalog, chunk_pk: int, owner: str, seconds: float, stop: StopFlag) -> None:
+    def __init__(self, catalog: Catalog, chunk_pks: Sequence[int], owner: str, seconds: float, stop: StopFlag) -> None:
         self._catalog = catalog
-        self._chunk_pk = chunk_pk
+        self._held = set(chunk_pks)
         self._owner = owner
         self._seconds = seconds
         self._stop = stop
         self._done = threading.Event()
         self._interrupted: str | None = None
-        self._thread = threading.Thread(target=self._hold, name=f"lease-{chunk_pk}", daemon=True)
+        self._thread = threading.Thread(target=self._hold, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -51,7 +53,7 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise `Interrupted` when the lease is gone, the job was cancelled or the worker is to stop."""
+        """Raise `Interrupted` when all leases are gone, all jobs were cancelled or the worker is to stop."""
         if self._stop.is_raised():
             raise Interrupted("the worker stops", worker_stops=True)
         if self._interrupted is not None:
@@ -61,10 +63,10 @@ class Lease:
         interval = min(self._seconds / BEATS, LONGEST_BEAT)
         while not self._done.wait(interval):
             try:
-                held = self._catalog.heartbeat(self._chunk_pk, self._owner, self._seconds)
+                self._held = {pk for pk in self._held if self._catalog.heartbeat(pk, self._owner, self._seconds)}
             except Unavailable as error:  # the lease outlasts a few missed beats
-                structlog.get_logger().warning("heartbeat missed", chunk=self._chunk_pk, detail=str(error))
+                structlog.get_logger().warning("heartbeat missed", chunks=sorted(self._held), detail=str(error))
                 continue
-            if not held:
+            if not self._held:
                 self._interrupted = "lease lost or job cancelled"
                 return

@@ -24,8 +24,7 @@ def carry_on(store: Store, bell: Bell) -> int:
         return 0
     jobs = catalog.feed_move(WINDOW)
     with left_to_the_sweeper():
-        for job in jobs:
-            bell.ring_plan(job.id, background=True)
+        bell.dispatch(len(jobs))
     if not jobs and catalog.end_move():
         ended = catalog.latest_move()
         structlog.get_logger().info("the move ended", space=str(move.target.id), state=ended.state if ended else "gone")

@@ -1,4 +1,4 @@
-"""Cut an item into chunks that can be encoded apart from each other, and ring for each."""
+"""Cut an item into chunks that can be encoded apart from each other, and dispatch them."""
 
 from __future__ import annotations
 
@@ -15,36 +15,33 @@ from workers.logs import about
 from workers.ring import left_to_the_sweeper
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from indexes.rows import ChunkRow, JobRow
     from workers.tools import Tools
 
 STAGE = "looking at the file"
 
 
-def plan(tools: Tools, job_id: str) -> None:
-    """Write the chunks of a job, once, and ring for those that are still to do."""
+def plan(tools: Tools, job_id: str) -> list[ChunkRow]:
+    """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all others are dispatched."""
     catalog = tools.store.catalog
     if chunks := catalog.chunks(job_id):
-        planned = catalog.get_job(job_id)
-        if planned is not None:
-            ring_for(tools, planned, chunks)
-        return
+        return chunks
     with JobAttempt(tools, job_id, STAGE) as job:
         if job is None:
-            return
+            return []
         item = catalog.get_item(job.item_id)
         if item is None:
-            return
+            return []
         with about(job):
             path = tools.store.blobs.path(item.sha256)
             info = tools.reader.probe(path, item.name)
             spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
             chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.move_pk), spans)
             tools.worked()
-            ring_for(tools, job, chunks)
+            with left_to_the_sweeper():
+                tools.bell.dispatch(len(chunks) - 1)
             structlog.get_logger().info("job planned", item=item.id, chunks=len(chunks))
+    return chunks
 
 
 def plan_anew(tools: Tools, job: JobRow) -> None:
@@ -52,15 +49,7 @@ def plan_anew(tools: Tools, job: JobRow) -> None:
     structlog.get_logger().info("begun anew: the library has moved")
     tools.store.catalog.replan_job(job.id)
     with left_to_the_sweeper():
-        tools.bell.ring_plan(job.id, background=job.background)
-
-
-def ring_for(tools: Tools, job: JobRow, chunks: Sequence[ChunkRow]) -> None:
-    """Ring for the chunks that are not done; one that is being worked on does not mind."""
-    with left_to_the_sweeper():
-        for chunk in chunks:
-            if not chunk.done:
-                tools.bell.ring_encode(chunk.pk, background=job.background)
+        tools.bell.dispatch()
 
 
 def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:

@@ -34,21 +34,24 @@ def done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, f
 class ChunkProgress:
     """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now and then."""
 
-    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], worked: Callable[[], None]) -> None:
+    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], progressed: Callable[[], None]) -> None:
         self._catalog = catalog
         self._chunk = chunk
         self._check = check
-        self._worked = worked
+        self._progressed = progressed
+        self._farthest = float("-inf")
         self._reported = float("-inf")
 
     def __call__(self, fraction: float) -> None:
         """Raises `Interrupted` where the work must end."""
         self._check()
+        if fraction > self._farthest:
+            self._farthest = fraction
+            self._progressed()
         now = time.monotonic()
         if now - self._reported < REPORT_SECONDS:
             return
         self._reported = now
-        self._worked()
         chunks = self._catalog.chunks(self._chunk.job_id)
         if all(chunk.pk != self._chunk.pk for chunk in chunks):
             raise Interrupted("the item was deleted")

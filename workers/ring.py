@@ -1,4 +1,4 @@
-"""The bell: tells workers that there is work. It carries ids only, may get lost, and may ring twice; the catalog is the truth."""
+"""The dispatcher: tells workers that there is work. A message names no work; the catalog says what is next."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 from kombu.exceptions import OperationalError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from mm.errors import Unavailable
 from mm.settings import Settings
-from workers.broker import ENCODE, FINISH, FIRST, LAST, NO_BROKER, PING, PLAN, QUEUE, create_broker
+from workers.broker import NO_BROKER, create_broker
+from workers.messages import PING, QUEUE, READ, WORK
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from indexes.rows import RingRow
+FULL = "The broker has no memory left for messages; work goes on when workers have taken some (maxmemory of Valkey)."
 
 
 class Bell:
-    """Rings for jobs and chunks. Every method raises `Unavailable` within seconds when the broker does not answer.
+    """Sends messages to workers. Every method raises `Unavailable` within seconds when the broker does not take them.
 
     Safe to share between threads, not across a fork.
     """
@@ -28,26 +30,14 @@ class Bell:
     def __init__(self, settings: Settings) -> None:
         self._app: Celery | None = create_broker(settings) if settings.broker_url else None
 
-    def ring_plan(self, job_id: str, *, background: bool = False) -> None:
-        """Cut the job's item into chunks. What is in the `background` is heard when nothing else waits."""
-        self._send(PLAN, job_id, background=background)
+    def dispatch(self, count: int = 1) -> None:
+        """Have workers take `count` turns. A message may be lost or come twice without harm."""
+        for _ in range(count):
+            self._send(WORK)
 
-    def ring_encode(self, chunk_pk: int, *, background: bool = False) -> None:
-        """Encode one chunk."""
-        self._send(ENCODE, chunk_pk, background=background)
-
-    def ring_finish(self, job_id: str, *, background: bool = False) -> None:
-        """Make the item searchable, all of its chunks being done."""
-        self._send(FINISH, job_id, background=background)
-
-    def ring(self, row: RingRow) -> None:
-        """Ring for what the catalog says was lost."""
-        if row.what == "plan":
-            self.ring_plan(row.job_id, background=row.background)
-        elif row.what == "finish":
-            self.ring_finish(row.job_id, background=row.background)
-        elif row.chunk_pk is not None:
-            self.ring_encode(row.chunk_pk, background=row.background)
+    def dispatch_reading(self, expires: float) -> None:
+        """Have a worker read text that was left out; forgotten after `expires` seconds."""
+        self._send(READ, expires=expires)
 
     def ping(self, expires: float) -> None:
         """Have some worker show that it really executes tasks; forgotten after `expires` seconds."""
@@ -63,9 +53,9 @@ class Bell:
         if self._app is not None:
             self._app.close()
 
-    def _send(self, task: str, *args: str | int, expires: float | None = None, background: bool = False) -> None:
+    def _send(self, task: str, *, expires: float | None = None) -> None:
         with self._connected() as app:
-            app.send_task(task, args=args, expires=expires, retry=False, priority=LAST if background else FIRST)
+            app.send_task(task, expires=expires, retry=False)
 
     @contextmanager
     def _connected(self) -> Iterator[Celery]:
@@ -73,14 +63,18 @@ class Bell:
             raise Unavailable(NO_BROKER)
         try:
             yield self._app
-        except (OperationalError, OSError) as error:
+        except OutOfMemoryError as error:
+            raise Unavailable(FULL) from error
+        except (OperationalError, OSError, RedisError) as error:
+            if isinstance(error.__cause__, OutOfMemoryError):
+                raise Unavailable(FULL) from error
             raise Unavailable(f"The broker does not answer: {str(error).rstrip('.')}.") from error
 
 
 @contextmanager
 def left_to_the_sweeper() -> Iterator[None]:
-    """Around bells that may fail: what could not be rung for now is found in the catalog later."""
+    """Around messages that may fail: the sweeper sends those that could not be sent."""
     try:
         yield
     except Unavailable as error:
-        structlog.get_logger().warning("not rung, the sweeper will", detail=str(error))
+        structlog.get_logger().warning("not dispatched, the sweeper will", detail=str(error))

@@ -68,7 +68,8 @@ def _divided(
         for number, (start, end) in enumerate(pairwise([segment.start, *inside, segment.end])):
             evidence = [piece for piece in segment.evidence if piece.kind != "picture" and _part_of(piece, inside) == number]
             seen[len(parts)] = _picture(frames, start, end)
-            parts.append(replace(segment, start=start, end=end, evidence=evidence))
+            middle = bisect_right(inside, (segment.start + segment.end) / 2) == number
+            parts.append(replace(segment, start=start, end=end, evidence=evidence, unread=segment.unread and middle))
     if not seen:
         return parts
     pictures = [EncodedEvidence("picture", parts[at].start, parts[at].end, None, vector) for at, vector in seen.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class StoredSegment(TypedDict):
     shot: int  # counted within the chunk
     evidence: list[StoredEvidence]
     frames: list[StoredFrame]  # those of all segments are the rows of the matrix FRAMES
+    unread: NotRequired[bool]  # there, and true, where the text of a picture was not read
 
 
 def write_segments(store: ShardStore, space: SpaceId, segments: Sequence[EncodedSegment]) -> str:
@@ -53,7 +54,14 @@ def write_segments(store: ShardStore, space: SpaceId, segments: Sequence[Encoded
     for segment in segments:
         evidence = [_store(part, rows.setdefault(part.kind, [])) for part in segment.evidence]
         frames = [_store_frame(frame, rows.setdefault(FRAMES, [])) for frame in segment.frames]
-        stored.append({"start": segment.start, "end": segment.end, "shot": segment.shot, "evidence": evidence, "frames": frames})
+        one: StoredSegment = {
+            "start": segment.start,
+            "end": segment.end,
+            "shot": segment.shot,
+            "evidence": evidence,
+            "frames": frames,
+        }
+        stored.append({**one, "unread": True} if segment.unread else one)
     return store.write(space, {kind: np.stack(vectors).astype(np.float16) for kind, vectors in rows.items()}, stored)
 
 
@@ -68,7 +76,8 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
         stored: list[StoredSegment] = store.read(shard_id, space).segments
         for segment in stored:
             evidence = [NewEvidence(shard_id=shard_id, **part) for part in segment["evidence"]]
-            segments.append(NewSegment(segment["start"], segment["end"], first_shot + segment["shot"], evidence))
+            shot, unread = first_shot + segment["shot"], segment.get("unread", False)
+            segments.append(NewSegment(segment["start"], segment["end"], shot, evidence, unread=unread))
         first_shot += 1 + max((segment["shot"] for segment in stored), default=-1)
     return segments
 
@@ -76,7 +85,8 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
 def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> Frames | None:
     """The frames of consecutive shards, None where there are none: of sounds, and of shards that an earlier version wrote.
 
-    Raises `Corrupt`, `SpaceMismatch`.
+    The first frame of a shard has the start of the shard as its cut time, as its chunk was encoded without the frames before it,
+    and these may be seconds away where a picture stands still. Raises `Corrupt`, `SpaceMismatch`.
     """
     told: list[StoredFrame] = []
     vectors: list[npt.NDArray[np.float32]] = []
@@ -84,12 +94,19 @@ def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> 
         shard = store.read(shard_id, space)
         if FRAMES in shard.vectors:
             vectors.append(shard.vectors[FRAMES].astype(np.float32))
-            told += [frame for segment in shard.segments for frame in segment["frames"]]
+            told += _frames(shard.segments)
     if not told:
         return None
     cut_times = np.array([np.nan if frame["cut_time"] is None else frame["cut_time"] for frame in told])
     times, motion = np.array([frame["time"] for frame in told]), np.array([frame["motion"] for frame in told], np.float32)
     return Frames(times, np.concatenate(vectors), motion, cut_times)
+
+
+def _frames(segments: Sequence[StoredSegment]) -> list[StoredFrame]:
+    """The frames of a shard; the first has the start of the shard as its cut time, where it has none of its own."""
+    first, *rest = (frame for segment in segments for frame in segment["frames"])
+    cut_time = segments[0]["start"] if first["cut_time"] is None else first["cut_time"]
+    return [{"time": first["time"], "cut_time": cut_time, "motion": first["motion"]}, *rest]
 
 
 def _store_frame(frame: EncodedFrame, rows: list[npt.NDArray[np.float32]]) -> StoredFrame:

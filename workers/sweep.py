@@ -1,4 +1,4 @@
-"""The sweeper: rings again for lost work, has the workers show that they work, removes what crashes left behind."""
+"""The sweeper: dispatches lost work again, has the workers show that they work, removes what crashes left behind."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from indexes import Store
-    from indexes.rows import RingRow
     from mm.settings import Settings
     from workers.hearing import Hearing
+    from workers.measure import Measuring
     from workers.ring import Bell
 
-SILENT_SWEEPS = 3
-"""Sweeps that a bell may go unheard before it is rung again, with nothing else waiting."""
+MOST_DISPATCHED = 100
+"""Messages that one sweep sends at most; each is one turn of a worker."""
+DEAF = "work waits, and none of it comes to this worker any more"
+STALLED = "its work made no progress for MM_STALL_SECONDS"
 CLEAN_SECONDS = 600.0
 """How often leftovers of crashes are looked for, at least; more often where they are to go sooner."""
 
@@ -30,7 +32,7 @@ CLEAN_SECONDS = 600.0
 class Sweeper:
     """Runs in a thread of the working process, never in the one that forks: SQLite must not be open across a fork.
 
-    Any number may run at once: the catalog marks what was rung, and ringing twice does no harm.
+    Any number may run at once: a message too many finds nothing to do.
     """
 
     def __init__(
@@ -39,13 +41,24 @@ class Sweeper:
         bell: Bell,
         settings: Settings,
         hearing: Hearing | None = None,
-        on_deaf: Callable[[], None] | None = None,
+        on_deaf: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
+        *,
+        beat: Callable[[], None] = lambda: None,
+        text_waits: Callable[[], bool] = lambda: False,
+        measuring: Measuring | None = None,
     ) -> None:
-        """`on_deaf` is called when `hearing` says that the tasks of this process do not come any more; `clock` is the store's."""
+        """`beat` notes in the catalog that this process lives; it is called at each sweep while a task runs. `on_deaf` is called
+        with the reason when `hearing` says that no messages come to this process any more, or that its task is stalled; `clock`
+        is the store's. `text_waits` says whether a worker with nothing else to do has text to read; `measuring` compares
+        runtimes when it has neither.
+        """
         self._hearing = hearing
         self._on_deaf = on_deaf
         self._clock = clock
+        self._beat = beat
+        self._text_waits = text_waits
+        self._measuring = measuring
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -67,39 +80,49 @@ class Sweeper:
         self._thread.join()
 
     def sweep(self) -> int:
-        """One round. Returns how many bells were rung.
+        """One round. Returns how many messages were sent.
 
         Raises `Unavailable` when the broker or the catalog does not answer.
         """
+        if self._hearing is not None and self._hearing.busy:
+            self._beat()
         waiting = self._bell.waiting()
         self._listen(waiting)
-        rows = self._ring_lost(waiting) if (open_jobs := self._store.catalog.has_open_jobs()) else []
+        open_jobs = self._store.catalog.has_open_jobs()
+        lost = self._dispatch_lost(waiting) if open_jobs else 0
         given_out = carry_on(self._store, self._bell)
-        if waiting == given_out == 0:  # otherwise the work itself shows it
-            self._bell.ping(expires=self._every)
+        text_waits = False
+        if waiting == lost == given_out == 0:  # otherwise the work itself shows it
+            if text_waits := self._text_waits():
+                self._bell.dispatch_reading(expires=self._every)
+            else:
+                self._bell.ping(expires=self._every)
+        if self._measuring is not None:
+            self._measuring.step(idle=not text_waits and not self._store.catalog.work_waits())
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
-            self._store.sweep(self._leftover_seconds)
-        self.quiet = waiting == given_out == 0 and not open_jobs
-        return len(rows) + given_out
+            self.collect_garbage()
+        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits
+        return lost + given_out
 
-    def _ring_lost(self, waiting: int) -> list[RingRow]:
-        # With much work waiting, bells are answered late, not lost.
-        silent_for = self._every * SILENT_SWEEPS * (1 + waiting)
-        now = self._clock()
-        self._store.catalog.pull_back(now, self._lease_seconds)
-        rows = self._store.catalog.jobs_to_ring(now, silent_for)
-        for row in rows:
-            self._bell.ring(row)
-        return rows
+    def collect_garbage(self) -> int:
+        """Remove what crashes and deletes left behind. Returns how many files and folders."""
+        return self._store.sweep(self._leftover_seconds)
+
+    def _dispatch_lost(self, waiting: int) -> int:
+        """Send messages for work that is due and for which none waits. Returns how many."""
+        self._store.catalog.pull_back(self._clock(), self._lease_seconds)
+        lost = min(max(self._store.catalog.due(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
+        self._bell.dispatch(lost)
+        return lost
 
     def _run(self) -> None:
         log = structlog.get_logger()
         away = False
         while not self._stopped.is_set():
             try:
-                if rung := self.sweep():
-                    log.info("rang again", bells=rung)
+                if sent := self.sweep():
+                    log.info("dispatched again", messages=sent)
                 away = False
             except Unavailable as error:
                 self._listen(None)
@@ -113,5 +136,9 @@ class Sweeper:
             self._stopped.wait(self._pace.after(quiet=self.quiet))
 
     def _listen(self, waiting: int | None) -> None:
-        if self._hearing is not None and self._on_deaf is not None and self._hearing.is_deaf(waiting):
-            self._on_deaf()
+        if self._hearing is None or self._on_deaf is None:
+            return
+        if self._hearing.is_stalled():
+            self._on_deaf(STALLED)
+        elif self._hearing.is_deaf(waiting):
+            self._on_deaf(DEAF)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,10 @@ from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.reading import ReadingTime
+from workers import read_text
 from workers.hearing import Hearing
+from workers.layers import LayerReporter
+from workers.measure import Measuring
 from workers.ring import Bell
 from workers.spaces import Spaces
 from workers.stop import StopFlag
@@ -41,6 +45,9 @@ class Tools:
     reading: ReadingTime = field(default_factory=ReadingTime)
     """The time left to read text, over all chunks of this process."""
 
+    progressed: Callable[[], None] = lambda: None
+    """Called whenever the work that runs has come further."""
+
     def worked(self) -> None:
         """Note in the catalog that this process has really executed something just now."""
         self.store.catalog.beat(self.owner, time.time())
@@ -54,10 +61,13 @@ def new_owner() -> str:
 class Toolbox:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
 
-    def __init__(self, settings: Settings, on_deaf: Callable[[], None] | None = None) -> None:
-        """`on_deaf` is called, from another thread, when tasks wait and none comes any more."""
+    def __init__(self, settings: Settings, on_deaf: Callable[[str], None] | None = None, *, runtime: str | None = None) -> None:
+        """`on_deaf` is called with the reason, from another thread, when this process must be started anew. `runtime` is what
+        all processes of this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
+        """
         self.settings = settings
-        self.hearing = Hearing(settings.sweep_seconds)
+        self._runtime = runtime
+        self.hearing = Hearing(settings.sweep_seconds, stall_seconds=settings.stall_seconds)
         self._on_deaf = on_deaf
         self.stop = StopFlag()
         self._stack = ExitStack()
@@ -84,7 +94,21 @@ class Toolbox:
                 with ExitStack() as stack:
                     tools = self._open(stack)
                     self.hearing.begin()
-                    stack.enter_context(Sweeper(tools.store, tools.bell, self.settings, self.hearing, self._on_deaf))
+                    stack.enter_context(
+                        LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
+                    )
+                    measuring = stack.enter_context(Measuring(self.settings))
+                    sweeper = Sweeper(
+                        tools.store,
+                        tools.bell,
+                        self.settings,
+                        self.hearing,
+                        self._on_deaf,
+                        beat=tools.worked,
+                        text_waits=partial(read_text.text_waits, tools),
+                        measuring=measuring,
+                    )
+                    stack.enter_context(sweeper)
                     self._stack = stack.pop_all()
                 self._tools = tools
             return self._tools
@@ -104,9 +128,12 @@ class Toolbox:
 
     def _open(self, stack: ExitStack) -> Tools:
         store = stack.enter_context(open_store(self.settings))
-        spaces = Spaces(self.settings, store.catalog)
+        encodes = self.settings if self._runtime is None else self.settings.model_copy(update={"runtime": self._runtime})
+        spaces = Spaces(encodes, store.catalog)
         spaces.current()  # a space that is not to be had is told now, not by the first task
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         bell = Bell(self.settings)
         stack.callback(bell.close)
-        return Tools(self.settings, store, spaces, reader, bell, self.stop, new_owner(), ReadingTime(self.settings.read_text))
+        reading = ReadingTime(self.settings.read_text)
+        owner, progressed = new_owner(), self.hearing.progressed
+        return Tools(self.settings, store, spaces, reader, bell, self.stop, owner, reading, progressed)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kombu.transport import redis
 from redis.exceptions import RedisError, ResponseError
+
+from workers import messages
 
 if TYPE_CHECKING:
     from socket import socket
@@ -24,7 +25,7 @@ BLOCK_SECONDS = 30
 """Of one BRPOP. A connection that gives no reply for 25 s longer (kombu's `health_check_interval`) is made anew."""
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class Channel(messages.Channel):
     """Knows the number that the broker gave to the connection of its BRPOP."""
 
     _numbered: socket | None = None
@@ -55,7 +56,7 @@ class Channel(redis.Channel):  # type: ignore[misc]
             client.execute_command("CLIENT", "UNBLOCK", self._number)
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(messages.Transport):
     """Of the main process of a worker."""
 
     Channel = Channel

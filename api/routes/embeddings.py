@@ -5,24 +5,29 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import anyio
 import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Request
 
 from api.bodies import read_json
-from api.doors import DoorsDep
+from api.callers import caller_of
+from api.limits.disconnects import until_disconnect
+from api.limits.resources import LimitsDep
 from api.openapi import json_body, responses
 from api.service import Service, ServiceDep
-from mm.errors import InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
+from mm.errors import Cancelled, InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage
 
 if TYPE_CHECKING:
-    from mm.spaces import Space
+    import threading
+
+    from api.limits.resources import Limits
+    from mm.media.types import RGB
 
 router = APIRouter(prefix="/v1/embeddings", tags=["embeddings"])
 
@@ -43,15 +48,13 @@ Vectors = npt.NDArray[np.float32]
         picture={"input": "data:image/png;base64,iVBORw0KGgo...", "encoding_format": "base64"},
     ),
 )
-async def embed(request: Request, service: ServiceDep, doors: DoorsDep) -> EmbeddingResponse:
+async def embed(request: Request, service: ServiceDep, limits: LimitsDep) -> EmbeddingResponse:
     """Unit vectors in the order of the inputs; a text and a picture that mean the same lie close together."""
-    limit = service.settings.query_bytes
-    with doors.searches.enter():
-        wanted = await read_json(request, EmbeddingRequest, limit, "query_bytes")
-        inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
-        _check(service, wanted.model, inputs)
-        await anyio.to_thread.run_sync(service.towers.wait, abandon_on_cancel=True)
-        space, vectors, tokens = await anyio.to_thread.run_sync(_encode, service, inputs, limiter=service.encoders)
+    wanted = await read_json(request, EmbeddingRequest, service.settings.query_bytes, "query_bytes")
+    inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
+    _check(service, wanted.model, inputs)
+    encoding = _encode_in_turn(service, limits, caller_of(request.scope), inputs)
+    space, vectors, tokens = await until_disconnect(request, encoding)
     data = [
         Embedding(index=index, embedding=_base64(vector) if wanted.encoding_format == "base64" else vector.tolist())
         for index, vector in enumerate(vectors)
@@ -75,21 +78,40 @@ def _check(service: Service, model: str | None, inputs: list[str]) -> None:
             )
 
 
-def _encode(service: Service, inputs: list[str]) -> tuple[str, Vectors, int]:
+async def _encode_in_turn(service: Service, limits: Limits, caller: str, inputs: list[str]) -> tuple[str, Vectors, int]:
+    await service.towers.loaded()
+    pictures = {index: url for index, url in enumerate(inputs) if _is_picture(url)}
+    decoded: dict[int, RGB] = {}
+    if pictures:
+        decoded = await limits.query_files.run_cancellable(caller, partial(_decode, service, pictures))
+    return await limits.searches.run(caller, _encode, service, inputs, decoded)
+
+
+def _decode(service: Service, urls: dict[int, str], cancelled: threading.Event) -> dict[int, RGB]:
+    """The pictures of data URLs by their index. Raises `Cancelled` between two of them once the event is set."""
+    decoded: dict[int, RGB] = {}
+    for index, url in urls.items():
+        if cancelled.is_set():
+            raise Cancelled(f"Reading input {index} was cancelled.")
+        decoded[index] = _decode_picture(service, url, f"input {index}")
+    return decoded
+
+
+def _encode(service: Service, inputs: list[str], pictures: dict[int, RGB]) -> tuple[str, Vectors, int]:
     """The space, vectors, shape (inputs, dim), and the tokens of the texts."""
-    texts = [index for index, text in enumerate(inputs) if not _is_picture(text)]
+    texts = [index for index in range(len(inputs)) if index not in pictures]
     with service.serving.use() as served:
         space = served.space
         vectors = np.zeros((len(inputs), space.dim), np.float32)
         if texts:
             vectors[texts] = space.text.embed([inputs[index] for index in texts])
-        for index in sorted(set(range(len(inputs))) - set(texts)):
-            vectors[index] = _encode_picture(service, space, inputs[index], f"input {index}")
+        for index, picture in pictures.items():
+            (vectors[index],) = space.image.embed([picture])
         tokens = sum(space.text.count_tokens([inputs[index] for index in texts])) if texts else 0
     return str(space.id), vectors, tokens
 
 
-def _encode_picture(service: Service, space: Space, url: str, name: str) -> Vectors:
+def _decode_picture(service: Service, url: str, name: str) -> RGB:
     try:
         data = base64.b64decode(url[url.index(",") + 1 :], validate=True)
     except binascii.Error as error:
@@ -97,9 +119,7 @@ def _encode_picture(service: Service, space: Space, url: str, name: str) -> Vect
     with TemporaryDirectory(dir=service.scratch) as scratch:
         path = Path(scratch) / "picture"
         path.write_bytes(data)
-        picture = service.reader.image(path, name, longest=PICTURE_PIXELS)
-    (vector,) = space.image.embed([picture])
-    return np.asarray(vector, np.float32)
+        return service.query_reader.image(path, name, longest=PICTURE_PIXELS)
 
 
 def _is_picture(text: str) -> bool:

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 
 import mm
 from api import metrics
+from api.limits.resources import while_working
 from api.openapi import responses
-from api.readiness import look
 from api.service import ServiceDep
 from mm.errors import Unavailable
 from mm.schemas import Health, Readiness
@@ -26,9 +26,9 @@ async def healthz() -> Health:
     summary="Ready",
     responses={503: {"model": Readiness, "description": "Something that is needed does not work; the checks say what"}},
 )
-def readyz(response: Response, service: ServiceDep) -> Readiness:
+async def readyz(response: Response, service: ServiceDep) -> Readiness:
     """Looks at what works, not at what is alive: catalog, blobs, broker, workers, space, index."""
-    checks = look(service)
+    checks = await service.readiness.get()
     ready = all(check.ok for check in checks if check.required)
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, checks=checks)
@@ -39,6 +39,7 @@ def readyz(response: Response, service: ServiceDep) -> Readiness:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **responses(Unavailable)},
+    dependencies=[while_working("catalog")],
 )
 def get_metrics(service: ServiceDep) -> Response:
     """Requests, uploads, searches, what waits, what the library holds, and how long all of its workers took."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.bodies import read_json
 from api.browse import Browse
-from api.doors import DoorsDep
+from api.callers import caller_of, current_actor
 from api.imports import import_folder
+from api.limits.disconnects import until_disconnect
+from api.limits.resources import LimitsDep, while_sending, while_working
 from api.names import content_disposition
 from api.openapi import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
 from api.present import item_of
 from api.ranges import serve_file
 from api.service import ServiceDep
 from api.uploads import log_accepted, receive
+from indexes.audit import NewAudit
 from indexes.rows import ItemFilters
-from mm.errors import Forbidden, MediaError, NotFound, TooLarge, UnsupportedMedia
+from mm.errors import Conflict, Forbidden, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
 
 router = APIRouter(prefix="/v1/media", tags=["media"])
@@ -44,20 +47,22 @@ WEBP: JSON = {"content": {"image/webp": {}}}
         **responses(UnsupportedMedia, MediaError, TooLarge),
     },
     openapi_extra=upload_body(),
+    dependencies=[while_working("uploads")],
 )
 async def upload(
     request: Request,
     response: Response,
     service: ServiceDep,
-    doors: DoorsDep,
+    limits: LimitsDep,
     name: Annotated[str | None, Query(description="File name, for a raw body.")] = None,
     tag: Annotated[list[str], Query(description="Tags, for a raw body.")] = [],  # noqa: B006
 ) -> Upload:
     """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its content decides."""
-    await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
-    with doors.uploads.enter(), service.library.incoming() as incoming:
-        label = await receive(request, incoming, service.settings.upload_bytes)
-        done = await run_in_threadpool(incoming.accept, label.name, label.tags)
+    caller = caller_of(request.scope)
+    await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
+    with service.library.incoming() as incoming:
+        label = await receive(request, limits.disk, incoming, service.settings.upload_bytes)
+        done = await limits.accepted.run(caller, incoming.accept, label.name, label.tags)
     log_accepted(done)
     response.headers["Location"] = f"/v1/jobs/{done.job.id}"
     response.status_code = 202 if done.created else 200
@@ -70,14 +75,28 @@ async def upload(
     responses=responses(Forbidden, NotFound, TooLarge),
     openapi_extra=json_body(ImportRequest, folder={"folder": "2026/holiday", "tags": ["holiday"]}),
 )
-async def import_media(request: Request, service: ServiceDep, doors: DoorsDep) -> ImportResponse:
+async def import_media(request: Request, service: ServiceDep, limits: LimitsDep) -> ImportResponse:
     """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT is set."""
-    await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
-    wanted = await read_json(request, ImportRequest, IMPORT_BYTES, "import_root")
-    return await run_in_threadpool(import_folder, service.library, service.settings.import_root, wanted.folder, list(wanted.tags))
+    caller = caller_of(request.scope)
+    wanted = await read_json(request, ImportRequest, IMPORT_BYTES)
+    await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
+    root = service.settings.import_root
+    done = await limits.imports.run(caller, import_folder, service.library, root, wanted.folder, list(wanted.tags))
+    new = NewAudit(
+        action="import",
+        subject=wanted.folder,
+        detail={"files": len(done.uploads), "refused": len(done.refused)},
+    )
+    await limits.catalog.run(caller, service.store.catalog.record, current_actor(), new)
+    return done
 
 
-@router.get("", summary="List items, newest first or as `sort` says", responses={200: LIST_LINKS, **responses()})
+@router.get(
+    "",
+    summary="List items, newest first or as `sort` says",
+    responses={200: LIST_LINKS, **responses()},
+    dependencies=[while_working("catalog")],
+)
 def list_media(
     service: ServiceDep,
     browse: Annotated[Browse, Depends()],
@@ -97,13 +116,32 @@ def list_media(
     return ItemPage(items=[item_of(row) for row in rows], next=following)
 
 
-@router.get("/{item_id}", summary="One item", responses=responses(NotFound))
+@router.get("/{item_id}", summary="One item", responses=responses(NotFound), dependencies=[while_working("catalog")])
 def get_media(item_id: str, service: ServiceDep) -> Item:
     """What is known of it, and how far the work on it is."""
     return item_of(service.library.item(item_id))
 
 
-@router.head("/{item_id}/content", include_in_schema=False)
+@router.post(
+    "/{item_id}/retry",
+    summary="Process an item again that failed or was stopped",
+    status_code=202,
+    responses={
+        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
+        **responses(NotFound, Conflict),
+    },
+    dependencies=[while_working("catalog")],
+)
+def retry_media(item_id: str, response: Response, service: ServiceDep, limits: LimitsDep) -> Upload:
+    """A new job on the bytes that are stored. An item in process keeps its job; one that is ready is a conflict."""
+    limits.refuse_more_jobs(service.store.catalog)
+    done = service.library.retry(item_id)
+    log_accepted(done)
+    response.headers["Location"] = f"/v1/jobs/{done.job.id}"
+    return done
+
+
+@router.head("/{item_id}/content", include_in_schema=False, dependencies=[while_working("catalog")])
 @router.get(
     "/{item_id}/content",
     summary="The bytes as they were uploaded",
@@ -113,8 +151,9 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
         206: {"description": "The range that was asked for", **BYTES},
         304: {"description": "The caller has it"},
         416: {"description": "The range starts behind the end"},
-        **responses(NotFound),
+        **responses(NotFound, MissingData, Unavailable),
     },
+    dependencies=[while_sending("downloads"), while_working("catalog")],
 )
 def get_content(item_id: str, request: Request, service: ServiceDep) -> Response:
     """Takes one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256."""
@@ -127,25 +166,37 @@ def get_content(item_id: str, request: Request, service: ServiceDep) -> Response
     "/{item_id}/thumbnail",
     summary="A small picture of a moment",
     response_class=Response,
-    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError)},
+    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError, MissingData)},
 )
-def get_thumbnail(
+async def get_thumbnail(
     item_id: str,
     request: Request,
     service: ServiceDep,
+    limits: LimitsDep,
     t: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")] = 0.0,
     size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; the next larger of a few sizes.")] = 320,
 ) -> Response:
-    """WebP; of a sound, its loudness drawn from that moment on."""
-    item = service.library.item(item_id)
+    """WebP; of a video, the key frame at that moment or before it; of a sound, its loudness drawn from that moment on."""
+    caller = caller_of(request.scope)
+    item = await limits.catalog.run(caller, service.library.item, item_id)
     headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    picture = service.thumbnails.get(item, service.store.blobs.path(item.sha256), t, size)
+    picture = await limits.disk.run(service.thumbnails.find, item, t, size)
+    if picture is None:
+        blob = service.store.blobs.path(item.sha256)
+        making = limits.thumbnails.run_cancellable(caller, partial(service.thumbnails.make, item, blob, t, size))
+        picture = await until_disconnect(request, making)
     return Response(picture, media_type="image/webp", headers=headers)
 
 
-@router.delete("/{item_id}", summary="Delete an item", status_code=204, responses=responses(NotFound))
+@router.delete(
+    "/{item_id}",
+    summary="Delete an item",
+    status_code=204,
+    responses=responses(NotFound),
+    dependencies=[while_working("catalog")],
+)
 def delete_media(item_id: str, service: ServiceDep) -> None:
     """Its bytes, its moments and its thumbnails; work on it is cancelled."""
     service.library.remove(item_id)

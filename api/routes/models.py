@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
+from api.callers import caller_of
+from api.limits.resources import LimitsDep
 from api.openapi import responses
 from api.service import Service, ServiceDep
 from mm.errors import NotFound, Unavailable
@@ -13,23 +15,24 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", summary="The spaces served", responses=responses(Unavailable))
-def list_models(service: ServiceDep) -> ModelList:
+async def list_models(request: Request, service: ServiceDep, limits: LimitsDep) -> ModelList:
     """The one that questions are answered in."""
-    return ModelList(data=[_describe(service)])
+    await service.towers.loaded()
+    return ModelList(data=[await limits.catalog.run(caller_of(request.scope), _describe, service)])
 
 
 @router.get("/{model_id}", summary="One space", responses=responses(NotFound, Unavailable))
-def get_model(model_id: str, service: ServiceDep) -> ModelInfo:
+async def get_model(model_id: str, request: Request, service: ServiceDep, limits: LimitsDep) -> ModelInfo:
     """By name and version, as in `lite@1`, or by name alone."""
     served = service.space.id
     if model_id not in {str(served), served.name}:
         raise NotFound(f"There is no model {model_id!r} here; this service has {served}.")
-    return _describe(service)
+    await service.towers.loaded()
+    return await limits.catalog.run(caller_of(request.scope), _describe, service)
 
 
 def _describe(service: Service) -> ModelInfo:
     served = service.serving.current
-    served.towers.wait()
     space = served.space
     towers = {"text": space.text.describe(), "image": space.image.describe(), "speech": space.speech.describe()}
     towers["sound"] = space.sound.describe()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 
+from api.limits.resources import while_working
 from api.openapi import responses
 from api.service import ServiceDep
 from mm.errors import NotFound
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1/media", tags=["media"])
 
 
-@router.get("/{item_id}/segments", summary="The segments of an item, with the words said", responses=responses(NotFound))
+@router.get(
+    "/{item_id}/segments",
+    summary="The segments of an item, with the words said",
+    responses=responses(NotFound),
+    dependencies=[while_working("catalog")],
+)
 def list_segments(
     item_id: str,
     service: ServiceDep,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api import tus
-from api.doors import DoorsDep
+from api.callers import caller_of
+from api.limits.resources import LimitsDep, while_working
 from api.names import clean_name, clean_tags
 from api.openapi import BEGUN_LINKS, TAKEN_LINKS, answer_headers, piece_body, responses
 from api.pieces import held, receive, take_in
 from api.service import ServiceDep
+from api.upload_owner import require_owner
 from mm.errors import (
     ChecksumMismatch,
     Conflict,
@@ -70,7 +73,7 @@ async def begin_upload(
     request: Request,
     response: Response,
     service: ServiceDep,
-    doors: DoorsDep,
+    limits: LimitsDep,
     version: Version,
     length: Annotated[int, Header(alias="Upload-Length", ge=0, le=MAX_LENGTH, description="Bytes of the whole file.")],
     metadata: Annotated[
@@ -85,20 +88,26 @@ async def begin_upload(
     settings = service.settings
     if length > settings.upload_bytes:
         raise TooLarge(f"The file has {length:,} bytes; at most {settings.upload_bytes:,} are taken (MM_UPLOAD_BYTES).")
-    await run_in_threadpool(doors.refuse_more_jobs, service.store.catalog)
-    partial = service.store.partial
-    info = await run_in_threadpool(partial.create, length, name, tags, metadata, settings.max_partial_uploads)
-    if tus.is_piece(request.headers) or length == 0:
-        async with held(service, info.id) as upload:
-            try:
-                with doors.uploads.enter():
-                    await receive(request, service, upload, expected)
-                if upload.info.is_complete:
-                    await run_in_threadpool(take_in, service, upload)
-            except BaseException:  # nobody was told where it is
-                upload.remove()
-                raise
-            info = upload.info
+    caller = caller_of(request.scope)
+    await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
+    async with AsyncExitStack() as places:
+        brings_bytes = tus.is_piece(request.headers) or length == 0
+        if brings_bytes:
+            await places.enter_async_context(limits.uploads.hold(caller))
+        async with limits.upload_controls.hold(caller):
+            quota = limits.partial_uploads
+            create = partial(service.store.partial.create, total=quota.total, of_owner=quota.share)
+            info = await limits.disk.run(create, length, name, tags, metadata, caller)
+        if brings_bytes:
+            async with held(service, limits.disk, info.id) as upload:
+                try:
+                    await receive(request, service, limits.disk, upload, expected)
+                    if upload.info.is_complete:
+                        await limits.accepted.run(caller, take_in, service, upload)
+                except BaseException:  # nobody was told where it is
+                    upload.remove()
+                    raise
+                info = upload.info
     response.headers["Location"], response.headers["Mm-Upload"] = f"{tus.PREFIX}/{info.id}", info.id
     _tell(response, info)
 
@@ -110,12 +119,15 @@ async def begin_upload(
         **answer_headers(200, *TELLING, "Upload-Length", "Upload-Metadata"),
         **responses(NotFound, Gone, UnsupportedVersion, Locked),
     },
+    dependencies=[while_working("upload_controls")],
 )
-async def head_upload(upload_id: str, response: Response, service: ServiceDep, version: Version) -> None:
+async def head_upload(
+    upload_id: str, request: Request, response: Response, service: ServiceDep, limits: LimitsDep, version: Version
+) -> None:
     """The bytes that are safely on disk. A request that still writes lets go first; the one who asks goes on in its place."""
-    info = await run_in_threadpool(service.store.partial.get, upload_id)
+    info = await require_owner(request, service, limits.disk, upload_id)
     if not info.is_taken:
-        async with held(service, upload_id) as upload:
+        async with held(service, limits.disk, upload_id) as upload:
             info = upload.info
     response.headers["Upload-Length"] = str(info.length)
     if info.metadata:
@@ -132,13 +144,14 @@ async def head_upload(upload_id: str, response: Response, service: ServiceDep, v
         **responses(*TAKING_IN, NotFound, Gone, Conflict, UnsupportedVersion, WrongContentType, Locked, ChecksumMismatch),
     },
     openapi_extra=piece_body(required=True),
+    dependencies=[while_working("uploads")],
 )
 async def send_piece(
     upload_id: str,
     request: Request,
     response: Response,
     service: ServiceDep,
-    doors: DoorsDep,
+    limits: LimitsDep,
     version: Version,
     offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=MAX_LENGTH, description="Where the bytes belong.")],
     checksum: Digest = None,
@@ -149,14 +162,14 @@ async def send_piece(
     """
     tus.require_piece(request.headers)
     expected = None if checksum is None else tus.Checksum(checksum)
-    with doors.uploads.enter():
-        async with held(service, upload_id) as upload:
-            if offset != upload.info.offset:
-                raise Conflict(f"The piece begins at byte {offset:,}; the upload goes on at {upload.info.offset:,}.")
-            await receive(request, service, upload, expected)
-            if upload.info.is_complete:
-                await run_in_threadpool(take_in, service, upload)
-            info = upload.info
+    await require_owner(request, service, limits.disk, upload_id)
+    async with held(service, limits.disk, upload_id) as upload:
+        if offset != upload.info.offset:
+            raise Conflict(f"The piece begins at byte {offset:,}; the upload goes on at {upload.info.offset:,}.")
+        await receive(request, service, limits.disk, upload, expected)
+        if upload.info.is_complete:
+            await limits.accepted.run(caller_of(request.scope), take_in, service, upload)
+        info = upload.info
     _tell(response, info)
 
 
@@ -165,11 +178,13 @@ async def send_piece(
     summary="End an upload",
     status_code=204,
     responses=responses(NotFound, Gone, UnsupportedVersion, Locked),
+    dependencies=[while_working("upload_controls")],
 )
-async def end_upload(upload_id: str, service: ServiceDep, version: Version) -> None:
+async def end_upload(upload_id: str, request: Request, service: ServiceDep, limits: LimitsDep, version: Version) -> None:
     """Its bytes are removed; an item that it became stays."""
-    async with held(service, upload_id) as upload:
-        await run_in_threadpool(upload.remove)
+    await require_owner(request, service, limits.disk, upload_id)
+    async with held(service, limits.disk, upload_id) as upload:
+        await limits.disk.run(upload.remove)
 
 
 def _tell(response: Response, info: PartialUpload) -> None:

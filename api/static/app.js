@@ -1,8 +1,9 @@
 // Puts the page together.
 
 import { installKeys } from "./keys.js";
+import { connection, isTemporary, retryLater } from "./retry.js";
 import { installRoute } from "./route.js";
-import { loadTags } from "./state/library.js";
+import { changed, loadTags } from "./state/library.js";
 import { question } from "./state/question.js";
 import { toast } from "./state/say.js";
 import { resume } from "./state/uploads.js";
@@ -36,4 +37,12 @@ render(html`<${Page} />`, document.getElementById("app"));
 installKeys();
 installRoute();
 loadTags();
-resume().catch((problem) => toast(problem.message));
+connection.watch(() => { if (connection.get().answers) changed(); });
+begin();
+
+function begin() {
+  resume().catch((problem) => {
+    if (isTemporary(problem)) retryLater("work", begin);
+    else toast(problem.message);
+  });
+}

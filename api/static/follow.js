@@ -1,5 +1,6 @@
 // The progress of jobs: a few as streams of events, the others, while they wait for a stream, from the list of jobs.
 
+import { isTemporary, retryLater, settled } from "./retry.js";
 import * as service from "./service.js";
 
 const STREAMS = 3; // a browser opens six connections to one address, and others are needed too
@@ -48,21 +49,27 @@ async function look() {
   next();
 }
 
-/** The browser resumes a lost connection by itself, from the last event it saw. */
+/** The browser resumes a lost connection by itself, from the last event it saw; where it gives up, the job is asked for, and
+ *  followed on when it is not over. */
 function stream(jobId, onevent) {
   return new Promise((resolve) => {
-    const events = new EventSource(`/v1/jobs/${jobId}/events`);
-    let last = null;
-    events.addEventListener("job", (message) => {
-      last = JSON.parse(message.data);
-      onevent(last);
-      if (service.isFinal(last)) {
+    const name = `job ${jobId}`;
+    const end = (job) => { settled(name); resolve(job); };
+    const open = () => {
+      const events = new EventSource(`/v1/jobs/${jobId}/events`);
+      events.addEventListener("job", (message) => {
+        const last = JSON.parse(message.data);
+        onevent(last);
+        if (!service.isFinal(last)) return;
         events.close();
-        resolve(last);
-      }
-    });
-    events.addEventListener("error", () => {
-      if (events.readyState === EventSource.CLOSED) service.job(jobId).then(resolve, () => resolve(last));
-    });
+        end(last);
+      });
+      events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) ask(); });
+    };
+    const ask = () => service.job(jobId).then(
+      (job) => (service.isFinal(job) ? end(job) : retryLater(name, open)),
+      (problem) => (isTemporary(problem) ? retryLater(name, ask) : end(null)),
+    );
+    open();
   });
 }

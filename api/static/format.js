@@ -1,14 +1,19 @@
 // How values are written for people.
 
-/** 83.4 -> "1:23", 3700 -> "1:01:40" */
-export function clock(seconds) {
+/** 83.4 -> "1:23", 3700 -> "1:01:40". In something of an hour or more, which lasts `duration` seconds, hours are always
+ *  written: 150 -> "0:02:30". */
+export function clock(seconds, duration = seconds) {
   const whole = Math.floor(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  if (parts[0] === 0) parts.shift();
+  if (parts[0] === 0 && duration < 3600) parts.shift();
   return parts.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
-export const range = (start, end) => (clock(start) === clock(end) ? clock(start) : `${clock(start)}–${clock(end)}`);
+/** From `start` to `end` in something that lasts `duration` seconds. */
+export function range(start, end, duration = end) {
+  const [from, to] = [clock(start, duration), clock(end, duration)];
+  return from === to ? from : `${from}–${to}`;
+}
 
 export function bytes(count) {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -25,7 +30,7 @@ export const share = (fraction) => `${Math.floor(100 * fraction)} %`;
 
 /** 75 -> "about 1 min left"; nothing while it is not known. */
 export function left(seconds) {
-  if (seconds === null || !Number.isFinite(seconds)) return "";
+  if (seconds === null || seconds < 0 || !Number.isFinite(seconds)) return "";
   if (seconds < 10) return "a few seconds left";
   if (seconds < 55) return `about ${Math.round(seconds / 5) * 5} s left`;
   if (seconds < 55 * 60) return `about ${Math.round(seconds / 60)} min left`;

@@ -1,5 +1,6 @@
 // The address says what is shown, so that Back, a reload and a link lead to it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…
 
+import { isTemporary, retryLater } from "./retry.js";
 import * as service from "./service.js";
 import { NONE, filters } from "./state/filters.js";
 import { close, play, player } from "./state/player.js";
@@ -48,7 +49,8 @@ function write(isQuestion) {
 }
 
 async function apply() {
-  const parts = new URLSearchParams(location.hash.slice(1));
+  const { hash } = location;
+  const parts = new URLSearchParams(hash.slice(1));
   applying = true;
   try {
     const [like, at] = (parts.get("like") ?? "").split("@");
@@ -74,6 +76,7 @@ async function apply() {
     else close();
   } catch (problem) {
     toast(problem.message);
+    if (isTemporary(problem)) retryLater("address", () => { if (location.hash === hash) apply(); });
   } finally {
     applying = false;
   }

@@ -25,11 +25,14 @@ async function call(path, options) {
 }
 
 export const readiness = () => fetch("/readyz").then((response) => response.json());
+export const session = () => call("/v1/session");
+export const signOut = () => call("/session", { method: "DELETE" });
 export const space = () => call("/v1/space");
 export const jobs = (limit) => call(`/v1/jobs?limit=${limit}`).then((list) => list.data);
 export const job = (id) => call(`/v1/jobs/${id}`);
 export const item = (id, signal) => call(`/v1/media/${id}`, { signal });
 export const tags = () => call("/v1/tags").then((list) => list.data);
+export const retry = (id) => call(`/v1/media/${id}/retry`, { method: "POST" });
 export const cancel = (jobId) => call(`/v1/jobs/${jobId}/cancel`, { method: "POST" });
 /** `keepalive` lets it reach the service while the page goes away. */
 export const remove = (id, keepalive = false) => call(`/v1/media/${id}`, { method: "DELETE", keepalive });

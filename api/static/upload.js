@@ -7,7 +7,7 @@ const PIECE = 64 << 20; // bytes in one request: less is sent twice when a conne
 const TUS = { "Tus-Resumable": "1.0.0" };
 const TRIES = 5; // in a row, without a byte getting through
 const PASSING = new Set([409, 423]); // another request for the same upload is not over yet
-const CUT = "The upload was cut off.";
+const CUT = "The connection to the service broke. The upload goes on by itself when the service answers.";
 let offered = null;
 
 /** Send `file`; resolves to {item, job}. `onsent(bytes)` while it goes. An abort takes back what was sent. */
@@ -59,7 +59,7 @@ async function resumable(file, tags, onsent, signal) {
       const sent = await patch(url, file, offset, onsent, signal);
       if (sent.done) return await taken(sent.done);
       tries = sent.offset > offset ? 0 : tries + 1;
-      if (tries >= TRIES) throw sent.problem ?? new service.Problem({ detail: `${CUT} Drop the file again to go on from where it was.` }, 0);
+      if (tries >= TRIES) throw sent.problem ?? new service.Problem({ detail: CUT }, 0);
       if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** tries));
       offset = sent.offset;
     }

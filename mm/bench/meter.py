@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 EVERY = 0.1  # s between two looks at the memory
@@ -42,20 +43,19 @@ class Meter:
 
 
 def cpu_seconds() -> float:
-    """Processor time of this process, of its children that ended, and of those that live."""
+    """Processor time of this process and of its descendants, those that ended and were waited for and those that live."""
     ours = os.times()
     return ours.user + ours.system + ours.children_user + ours.children_system + sum(_ticks(pid) for pid in children()) / TICK
 
 
-def children() -> list[int]:
-    """Processes that this one started and that live, whichever thread did."""
+def children(of: int | None = None) -> list[int]:
+    """Living descendants of a process, of this one by default, whichever thread started them."""
     found: list[int] = []
-    for thread in Path("/proc/self/task").iterdir():
-        try:
-            found += [int(pid) for pid in (thread / "children").read_text().split()]
-        except OSError:
-            continue
-    return found
+    with suppress(OSError):
+        for thread in Path(f"/proc/{of or os.getpid()}/task").iterdir():
+            with suppress(OSError):
+                found += [int(pid) for pid in (thread / "children").read_text().split()]
+    return found + [descendant for child in found for descendant in children(child)]
 
 
 def _ticks(pid: int) -> int:
@@ -63,7 +63,7 @@ def _ticks(pid: int) -> int:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return int(fields[11]) + int(fields[12])
+    return sum(map(int, fields[11:15]))  # proc(5): its own time in user and kernel mode, and that of children it waited for
 
 
 def _pss(pid: int) -> int:

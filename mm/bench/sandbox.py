@@ -6,19 +6,25 @@ without a child. No setting leaves layers out: only `Sandbox.layers` does, which
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from PIL import Image
 
 from mm.bench.meter import Meter
 from mm.media import MediaReader
+from mm.media.budget import MemoryBudget
+from mm.media.deadline import NO_DEADLINE
 from mm.media.operations import FactsCache, Opened
+from mm.media.pool import ChildPool
 from mm.media.sandbox import Sandbox
 from mm.media.types import Limits, Span
 from mm.settings import Settings
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 
 SAMPLE_FPS, LONGEST, RATE = 2.0, 427, 16_000  # what a worker asks for
 FILMS = {"large.mp4": (1280, 720, 25, 10), "slides.mp4": (320, 240, 5, 120)}  # width, height, frames a second, seconds
+PHOTO = (4000, 3000)
+FORKS = 20  # timed together: the kernel counts processor time in hundredths of a second
 BEHIND_ALL, BEHIND_LIMITS, NO_CHILD = "behind all layers", "behind the limits alone", "in this process"
 
 
@@ -46,13 +54,14 @@ def run(files: Sequence[Path], rounds: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         yield "| file | way | seconds, median (spread) | CPU seconds, median (spread) |"
         yield "| --- | --- | --- | --- |"
-        for path in files or _own_films(Path(folder)):
+        for path in files or [*_own_films(Path(folder)), _own_photo(Path(folder))]:
             yield from compare(path, rounds)
+    yield f"a fork server starts in {_server():.2f} CPU seconds; it forks {Limits().requests} children"
 
 
 def compare(path: Path, rounds: int) -> Iterator[str]:
-    """Three rows, one sentence on what the layers cost, and one on what starting a child does."""
-    limits, settings = Limits(), Settings()
+    """Three rows, and what the layers and a fresh child cost as a share of ingest."""
+    limits = Limits()
     bare = Sandbox("limits", layers=("limits",))
     with MediaReader(limits) as locked, MediaReader(limits, sandbox=bare) as unlocked:
         assert len(locked.held().layers) > len(unlocked.held().layers), "there are no layers here whose cost could be told"
@@ -70,15 +79,7 @@ def compare(path: Path, rounds: int) -> Iterator[str]:
         for way in ways:
             walls, cpus = [one.wall for one in taken[way]], [one.cpu for one in taken[way]]
             yield f"| {path.name} | {way} | {_spread(walls)} | {_spread(cpus)} |"
-        space = load_space(settings.space, settings)
-        info = locked.probe(path, path.name)
-        span = Span(0.0, info.duration)
-
-        def ingest() -> None:
-            encode_chunk(space, locked, path, path.name, info, span, settings, lambda share: None)
-
-        ingest()
-        whole = median(_timed(ingest).cpu for _ in range(3))
+        whole = _ingest(locked, path, Settings())
     least = {way: min(one.cpu for one in taken[way]) for way in ways}
     more = [one.cpu - other.cpu for one, other in zip(taken[BEHIND_ALL], taken[BEHIND_LIMITS], strict=True)]
     child = [one.cpu - other.cpu for one, other in zip(taken[BEHIND_ALL], taken[NO_CHILD], strict=True)]
@@ -88,18 +89,50 @@ def compare(path: Path, rounds: int) -> Iterator[str]:
     )
     quietest = 100 * (least[BEHIND_ALL] - least[BEHIND_LIMITS]) / whole
     yield f"{path.name}: by the quickest round of each, which other programs disturb least, the layers take {quietest:+.1f} %"
-    starts = f"{_start(Sandbox()):.2f} CPU seconds {BEHIND_ALL}, {_start(bare):.2f} {BEHIND_LIMITS}"
-    yield f"a child starts in {starts}; it serves {limits.requests} requests"
+    all_layers, limits_alone = _fresh_child(Sandbox()), _fresh_child(bare)
+    yield (
+        f"{path.name}: a fresh child takes {1000 * all_layers:.1f} ms of CPU {BEHIND_ALL}, "
+        f"{1000 * limits_alone:.1f} {BEHIND_LIMITS}: {100 * all_layers / whole:.1f} % of ingest"
+    )
 
 
-def _start(sandbox: Sandbox) -> float:
-    """CPU seconds of a child that is started and ended."""
+def _ingest(reader: MediaReader, path: Path, settings: Settings) -> float:
+    """CPU seconds of what a worker does with a file that it has not seen, its child included; median of 3."""
+    space = load_space(settings.space, settings)
+
+    def once(copy: Path) -> None:
+        info = reader.probe(copy, copy.name)
+        encode_chunk(space, reader, copy, copy.name, info, Span(0.0, info.duration), settings, lambda share: None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [Path(shutil.copy(path, Path(folder) / f"{number}-{path.name}")) for number in range(4)]
+        once(copies[0])
+        return median(_timed(partial(once, copy)).cpu for copy in copies[1:])
+
+
+def _server() -> float:
+    """CPU seconds of a fork server and its first child, started and ended."""
 
     def once() -> None:
-        with MediaReader(sandbox=sandbox) as reader:
+        with MediaReader() as reader:
             reader.held()
 
     return median(_timed(once).cpu for _ in range(3))
+
+
+def _fresh_child(sandbox: Sandbox) -> float:
+    """CPU seconds of a child that is forked, locked down and ended, in this process and in its descendants."""
+    pool = ChildPool(Limits(requests=10 * FORKS), "auto", sandbox, MemoryBudget())
+    try:
+        pool.held()
+
+        def once() -> None:
+            for _ in range(FORKS):
+                pool.end_child(pool.fork("bench", NO_DEADLINE))
+
+        return median(_timed(once).cpu / FORKS for _ in range(5))
+    finally:
+        pool.close()
 
 
 def _read(reader: MediaReader, path: Path) -> None:
@@ -141,6 +174,14 @@ def _spread(values: Sequence[float]) -> str:
 
 def _share(seconds: Sequence[float], whole: float) -> str:
     return f"{100 * median(seconds) / whole:+.1f} % ({100 * min(seconds) / whole:+.1f} to {100 * max(seconds) / whole:+.1f})"
+
+
+def _own_photo(folder: Path) -> Path:
+    """A JPEG of a camera's size."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 255, (PHOTO[1] // 40, PHOTO[0] // 40, 3), dtype=np.uint8))
+    coarse.resize(PHOTO, Image.Resampling.BICUBIC).save(folder / "photo.jpg", quality=90)
+    return folder / "photo.jpg"
 
 
 def _own_films(folder: Path) -> list[Path]:

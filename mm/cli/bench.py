@@ -89,21 +89,51 @@ def folder(folder: Path) -> None:
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the damage is drawn from.")
 def hostile(files: int, seed: int) -> None:
     """Read damaged files and handmade bombs, and count what comes back."""
+    from mm.bench import hostile_sizes
     from mm.bench.hostile import attack
+    from mm.media.types import Limits
 
+    for line in hostile_sizes.run(Limits()):
+        click.echo(line)
     report = attack(files, seed)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.harmless else 1)
 
 
 @command.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Of each attack, and before each.")
+@click.option("--connections", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="Of each attack.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of attack; may be given more than once.")
+def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
+    """Attack an API of its own with many connections of one key, and time an honest client beside them."""
+    from mm.bench.flood import KINDS
+    from mm.cli.bench_flood import measure
+
+    if unknown := set(kinds) - set(KINDS):
+        raise click.BadParameter(f"{unknown.pop()!r} is none of: {', '.join(KINDS)}.", param_hint="--kind")
+    report = measure([kind for kind in KINDS if not kinds or kind in kinds], connections, seconds)
+    click.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.holds else 1)
+
+
+@command.command()
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="How many to take in.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the photos are drawn from.")
-def photos(photos: int, seed: int) -> None:
+@click.option("--service", is_flag=True, help="Send them to a service of its own, and time each until it can be searched.")
+@click.option("--film", default=0.0, show_default=True, metavar="S", help="With --service: send a film of S seconds before them.")
+@click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: send N clips of 2 s before them.")
+def photos(photos: int, seed: int, service: bool, film: float, clips: int) -> None:
     """Take in JPEGs of 12 megapixels, beside decoding them at full size and nothing else."""
     import structlog
 
     from mm.bench.photos import run
+    from mm.cli.bench_batch import measure
+
+    if service:
+        click.echo("\n".join(measure(photos, seed, film=film, clips=clips).lines()))
+        return
+    if film or clips:
+        raise click.UsageError("--film and --clips are sent to a service: add --service.")
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a line a photo is no table
     click.echo("\n".join(run(photos, seed).lines()))
@@ -145,8 +175,19 @@ def ingest(
 @click.option("--first", default=0, show_default=True, metavar="N", help="The point to begin with.")
 @click.option("--chunks", default=4, show_default=True, metavar="N", help="Chunks of each film.")
 @click.option("--hold", default=30.0, show_default=True, metavar="S", help="Seconds that the catalog is held, at the end.")
-def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], first: int, chunks: int, hold: float) -> None:
+@click.option(
+    "--library-faults", "faults", default=0, metavar="N", help="Instead: N times each fault of catalog and files; needs root."
+)
+def crash(
+    points: int, seed: int, catalog: Literal["sqlite", "postgresql"], first: int, chunks: int, hold: float, faults: int
+) -> None:
     """Kill parts of a service of its own at seeded moments, and check every promise after each."""
+    if faults:
+        from mm.cli.crash_library import library_faults
+
+        found = library_faults(faults, seed, first, click.echo)
+        click.echo("\n".join(found.lines()))
+        raise SystemExit(0 if found.kept else 1)
     from mm.cli.crash import crash
 
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)

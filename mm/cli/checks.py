@@ -11,14 +11,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mm.cli.broker import broker_command
+from mm.cli.broker import broker_binary
 from mm.cli.note import running
 from mm.cli.text import bytes_
+from mm.cli.unread_text import unread_text
 from mm.errors import InvalidInput, MMError
+from mm.private import is_open
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
 
 OLDEST_PYTHON = (3, 11)
+WORKER_SANDBOX = "worker sandbox"  # the name of the check in /readyz
 LEAST_BYTES = 1 << 30  # free on the disk of the home folder
 ANSWER_SECONDS = 3
 WHEELS = {
@@ -43,8 +46,23 @@ def examine() -> list[Check]:
         settings = load_settings()
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
-    given = [sandbox(settings), check_settings(settings), home(settings), disk(settings), graphs(settings), port(settings)]
-    parts = [space(settings), runtime(settings), broker(settings), database(settings)]
+    given = [
+        sandbox(settings),
+        check_settings(settings),
+        home(settings),
+        library(settings),
+        disk(settings),
+        graphs(settings),
+        port(settings),
+    ]
+    parts = [
+        *worker_sandbox(settings),
+        space(settings),
+        runtime(settings),
+        broker(settings),
+        database(settings),
+        unread_text(settings),
+    ]
     return [python(), wheels(), decoder(settings.decoder), *given, *parts, torch()]
 
 
@@ -100,6 +118,20 @@ def sandbox(settings: Settings) -> Check:
     return Check(name="sandbox", ok=service.ok, detail=f"In the service: {service.detail} In this command: {here.detail} {mend}")
 
 
+def worker_sandbox(settings: Settings) -> list[Check]:
+    """What holds in the workers of the service that runs on the folder, as it says itself. Empty without one."""
+    from mm.client import Client
+
+    url = running(settings.root)
+    if url is None:
+        return []
+    try:
+        with Client(url, timeout=ANSWER_SECONDS) as client:
+            return [check for check in client.ready().checks if check.name == WORKER_SANDBOX]
+    except MMError as error:
+        return [_bad(WORKER_SANDBOX, f"The service at {url} does not say what holds in its workers: {error}")]
+
+
 def check_settings(settings: Settings) -> Check:
     names = sorted(f"MM_{name.upper()}" for name in settings.model_fields_set)
     return _good("settings", f"Set: {', '.join(names)}." if names else "All settings have their defaults.")
@@ -114,7 +146,19 @@ def home(settings: Settings) -> Check:
             file.flush()
     except OSError as error:
         return _bad("MM_HOME", f"{folder} cannot be written: {error.strerror}. Choose another folder by MM_HOME.")
-    return _good("MM_HOME", f"{settings.root} can be written.")
+    if settings.root.exists() and is_open(settings.root):
+        return _bad("MM_HOME", f"Other users may read {settings.root}: `chmod -R go-rwx` takes that from them.")
+    return _good("MM_HOME", f"{settings.root} can be written, and only by this user.")
+
+
+def library(settings: Settings) -> Check:
+    """Whether the catalog and the folder belong together, and what garbage collection left to a person."""
+    from mm.cli.recover import look
+
+    try:
+        return look(settings)
+    except MMError as error:
+        return _bad("library", str(error))
 
 
 def disk(settings: Settings) -> Check:
@@ -181,8 +225,7 @@ def broker(settings: Settings) -> Check:
     if not settings.broker_url:
 
         def embedded() -> str:
-            with tempfile.TemporaryDirectory() as folder:
-                program = broker_command(Path(folder), 0)[0]
+            program = broker_binary()
             if not os.access(program, os.X_OK):
                 raise InvalidInput(f"The embedded broker {program} may not be run; set MM_BROKER_URL.")
             return "The embedded broker is used."
@@ -195,7 +238,9 @@ def broker(settings: Settings) -> Check:
             settings.broker_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
         ) as client:
             client.ping()
-    except (redis.RedisError, ValueError, OSError) as error:
+    except ValueError:  # says what it cannot read, which may be the password
+        return _bad("broker", "MM_BROKER_URL is no redis:// URL; in a password, write # as %23, / as %2F, ? as %3F, @ as %40.")
+    except (redis.RedisError, OSError) as error:
         return _bad("broker", f"The broker of MM_BROKER_URL does not answer: {_line(error)}. Ingest waits for it.")
     return _good("broker", "The broker of MM_BROKER_URL answers.")
 

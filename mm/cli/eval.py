@@ -87,6 +87,20 @@ def without(root: Path, split: str, as_json: bool) -> None:
 
 
 @command.command()
+@root
+@split
+@click.option("--texts", type=options.FOLDER, default="datasets", show_default=True, help="Folder of unanswerable/, depictable/.")
+@options.as_json
+def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
+    """What is likely and possible: one to three words with answers, questions without any; a folder as for flickr8k."""
+    from mm.training.bands_evaluate import report
+
+    with _shipped() as (space, _):
+        found = report(space, root, texts, split)
+    tell(found, as_json)
+
+
+@command.command()
 @click.option("--root", type=options.FOLDER, required=True, help="Folder of Multi30k: task1_train.jsonl, task1_val.jsonl.")
 @click.option("--tuxpaint", type=options.FOLDER, help="Folder of Tux Paint, whose dev is asked for in 28 languages.")
 @click.option("--pictures", type=options.FOLDER, help="Flickr8k: those pictures of dev that Multi30k describes are asked for.")

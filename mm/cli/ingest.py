@@ -13,7 +13,7 @@ from mm.cli.progress import Progress, Report
 from mm.cli.remembered import Remembered
 from mm.cli.text import about, clean
 from mm.client import Client
-from mm.errors import MMError, Unavailable
+from mm.errors import Forbidden, MMError, Unavailable
 from mm.schemas import Upload
 
 
@@ -30,8 +30,16 @@ class Ingest:
         self._remembered = Remembered()
 
     def send(self, paths: Iterable[Path]) -> None:
-        """Upload every file. Raises `Unavailable` when the service is gone; any other error is the file's own."""
+        """Upload every file; links in a folder are refused. A link that is named itself is followed.
+
+        Raises `Unavailable` when the service is gone; any other error is the file's own.
+        """
+        paths = list(paths)
+        named = set(paths)
         for path in files_below(paths):
+            if path.is_symlink() and path not in named:
+                self._refused(path, Forbidden("It is a link, and links are not followed."))
+                continue
             with self._progress.task(clean(path.name)) as report:
                 try:
                     self._sent.append((path, self._send(path, report)))
@@ -88,11 +96,12 @@ class Ingest:
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files named, and those of the folders named, in order; hidden ones only when they are named themselves."""
+    """The files named, and those and the links of the folders named, in order; hidden ones only when named themselves."""
     for path in paths:
         if not path.is_dir():
             yield path
             continue
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]  # not walked into, so named here
+            yield from (Path(folder) / name for name in sorted([*names, *links]) if not name.startswith("."))

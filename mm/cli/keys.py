@@ -25,7 +25,8 @@ def command() -> None:
     type=click.Choice(["read", "write", "admin"]),
     default="write",
     show_default=True,
-    help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server.",
+    help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server, change the space "
+    "and read the audit log.",
 )
 @options.as_json
 def add(name: str, scope: Scope, as_json: bool) -> None:
@@ -53,9 +54,39 @@ def list_keys(as_json: bool) -> None:
 @command.command()
 @click.argument("which", metavar="NAME")
 def revoke(which: str) -> None:
-    """Remove a key by its name or id; it opens nothing from now on."""
+    """Remove a key by its name or id. Its sessions and the requests that run with it end at once."""
     key = _keys().revoke(which)
     click.echo(f"The key {key.name!r} is revoked.", err=True)
+
+
+@command.command()
+@options.service
+def sessions(url: str | None, as_json: bool) -> None:
+    """List the browsers that are signed in. Where keys are needed, MM_API_KEY must hold one with the scope admin."""
+    from mm.cli.service import connect
+    from mm.cli.show import show_rows
+
+    with connect(url) as client:
+        found = client.sessions()
+    if as_json:
+        click.echo(f"[{','.join(one.model_dump_json() for one in found)}]")
+        return
+    times = [(f"{one.created_at.astimezone():%Y-%m-%d %H:%M}", f"{one.expires_at.astimezone():%Y-%m-%d %H:%M}") for one in found]
+    rows = [(one.id, one.name, *pair) for one, pair in zip(found, times, strict=True)]
+    show_rows(("session", "key", "since", "until"), rows)
+
+
+@command.command("end-session")
+@click.argument("session_id", metavar="SESSION")
+@options.service
+def end_session(session_id: str, url: str | None, as_json: bool) -> None:
+    """Sign a browser out by the id that `mm keys sessions` shows."""
+    from mm.cli.service import connect, say
+
+    with connect(url) as client:
+        client.end_session(session_id)
+    if not as_json:
+        say(f"The session {session_id} has ended.")
 
 
 def _keys() -> KeyFile:

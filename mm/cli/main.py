@@ -6,10 +6,12 @@ import click
 
 import mm
 from mm.cli.lazy import LazyGroup
+from mm.private import keep_private
 
 COMMANDS = {
     "serve": ("mm.cli.serve", "Start the service and its page, and stay up."),
     "add": ("mm.cli.add", "Put files and folders in."),
+    "retry": ("mm.cli.retry", "Process items again that failed or were stopped."),
     "search": ("mm.cli.search", "Ask in words, with a picture, a sound or a clip."),
     "embed": ("mm.cli.embed", "Vectors of texts and pictures."),
     "actions": ("mm.cli.actions", "What is done in videos, scene by scene."),
@@ -19,6 +21,7 @@ COMMANDS = {
     "train": ("mm.cli.train", "Make the weights and the calibration of a space anew."),
     "bench": ("mm.cli.bench", "Print the numbers of the docs."),
     "keys": ("mm.cli.keys", "Keys that let programs and people in."),
+    "audit": ("mm.cli.audit", "Who added, deleted and moved what, and changed keys."),
     "doctor": ("mm.cli.doctor", "Say in words what is wrong on this machine."),
 }
 """Module and one line of help of each command; the module's `command` is the rest."""
@@ -32,3 +35,4 @@ def main() -> None:
     Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or using the one that runs, or
     against a service elsewhere with --url.
     """
+    keep_private()

@@ -59,11 +59,12 @@ def weights_of(context: click.Context, parameter: click.Parameter, values: tuple
     metavar="PART=NUMBER",
     help="How much a part counts, from 0 to 4: text, picture, sound, clip, like or without. [default: 1]",
 )
-@click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Most moments to show.")
+@click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Most moments, likely and less likely together.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Any of these kinds.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="All of these tags.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Any of these items.")
 @click.option("--floor", type=click.FloatRange(0, 1), help="Least score of a moment; 0 shows the best, however bad.")
+@click.option("--all", "everything", is_flag=True, help="List the less likely moments too; --floor does so as well.")
 @click.option("--fold/--no-fold", default=True, show_default=True, help="Show moments of other items that look the same as one.")
 @options.service
 def command(
@@ -80,13 +81,14 @@ def command(
     tags: tuple[str, ...],
     items: tuple[str, ...],
     floor: float | None,
+    everything: bool,
     fold: bool,
     url: str | None,
     as_json: bool,
 ) -> None:
     """Ask with TEXT, a picture, a sound, a clip, a moment of the library, or several at once.
 
-    That nothing matches is an answer too.
+    Likely moments are listed; of less likely ones only the number, unless --all. That nothing matches is an answer too.
     """
     if text is None and picture is None and sound is None and clip is None and like is None and not also:
         raise click.UsageError("Ask with words, --picture, --sound, --clip or --like.")
@@ -114,4 +116,4 @@ def command(
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:
-        show_answer(answer)
+        show_answer(answer, everything=everything or floor is not None)

@@ -14,8 +14,8 @@ from mm.schemas import Check, Hit, ModelInfo, SearchResponse
 Row = Sequence[str]
 
 
-def show_answer(answer: SearchResponse) -> None:
-    """The moments, best first, and what there is to say beside them."""
+def show_answer(answer: SearchResponse, *, everything: bool = True) -> None:
+    """The likely moments, best first, then the less likely ones, or only how many these are unless `everything`."""
     if answer.heard:
         click.echo(f'heard: "{clean(answer.heard)}"', err=True)
     for note in answer.notes:
@@ -23,7 +23,14 @@ def show_answer(answer: SearchResponse) -> None:
     if not answer.hits:
         click.echo("Nothing matches.", err=True)
         return
-    show_rows(("score", "item", "when", "why", "id"), [_hit(hit) for hit in answer.hits])
+    likely, possible = ([hit for hit in answer.hits if hit.band == band] for band in ("likely", "possible"))
+    if not likely:
+        click.echo("Nothing is likely.", err=True)
+    shown = answer.hits if everything else likely
+    if shown:
+        show_rows(("score", "item", "when", "why", "id", "band"), [_hit(hit) for hit in shown])
+    if possible and not everything:
+        click.echo(f"less likely ({len(possible)}): --all lists them", err=True)
 
 
 def show_models(models: Sequence[ModelInfo]) -> None:
@@ -71,4 +78,11 @@ def show_rows(head: Row, rows: Sequence[Row]) -> None:
 
 def _hit(hit: Hit) -> Row:
     why = reasons(hit.evidence) + (f" +{hit.duplicates} alike" if hit.duplicates else "")
-    return score(hit.score), clean(hit.item.name), span(hit.start, hit.end), why, hit.item.id
+    return (
+        score(hit.score),
+        clean(hit.item.name),
+        span(hit.start, hit.end, hit.item.duration),
+        why,
+        hit.item.id,
+        "likely" if hit.band == "likely" else "less likely",
+    )

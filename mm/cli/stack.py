@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import mm
-from mm.cli.broker import answers, broker_command, broker_url, free_port
+from mm.cli.broker import EmbeddedBroker, free_port
 from mm.cli.locks import HomeLock, lock_home
 from mm.cli.note import note_path, read_note
 from mm.cli.process import Process
@@ -164,10 +164,10 @@ class Stack:
         self._add("worker", _python("workers"), environment(settings))
 
     def _start_broker(self) -> str:
-        port = free_port()
-        self._add("broker", broker_command(self.settings.root / "broker", port), dict(os.environ))
-        self._until(lambda: answers(port), "broker")
-        return broker_url(port)
+        broker = EmbeddedBroker(self.settings.root / "broker", free_port())
+        self._add("broker", broker.command(), dict(os.environ))
+        self._until(broker.answers, "broker")
+        return broker.url
 
     def _add(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         self._say(f"starting the {name}")

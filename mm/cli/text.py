@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mm.schemas import Evidence, Item
 
 LEAST_SHARE = 0.1  # of the strongest evidence's score: what is below is not worth a mention beside it
+HOUR = 3600
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -18,16 +19,17 @@ def clean(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def clock(seconds: float) -> str:
-    """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them."""
+def clock(seconds: float, duration: float = 0.0) -> str:
+    """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them. Of something that lasts an hour or more, which
+    `duration` in seconds says, hours are always written: `0:02:30`."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+    return f"{hours}:{minute:02}:{second:02}" if hours or duration >= HOUR else f"{minute}:{second:02}"
 
 
-def span(start: float, end: float) -> str:
-    """When a moment is; nothing for a picture, which has no time."""
-    return f"{clock(start)}-{clock(end)}" if end > start else ""
+def span(start: float, end: float, duration: float = 0.0) -> str:
+    """When a moment is, in something that lasts `duration` seconds; nothing for a picture, which has no time."""
+    return f"{clock(start, duration)}-{clock(end, duration)}" if end > start else ""
 
 
 def bytes_(count: float) -> str:

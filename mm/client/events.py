@@ -6,25 +6,28 @@ from pydantic import ValidationError
 
 from mm.client.replies import error_of
 from mm.client.steps import Close, Flow, Listen, ReadLine, Sleep, Stream
-from mm.errors import Unavailable
-from mm.schemas import FINAL_STATES, JobEvent
+from mm.errors import Unauthorized, Unavailable
+from mm.schemas import FINAL_STATES, JobEvent, Problem
 
 SILENCE_SECONDS = 30.0  # the service sends a comment every 10 s
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each new try; any event starts anew
 
 
 class Feed:
-    """Events of one job behind `after`, each once. Reads on where it was after a break, by Last-Event-ID."""
+    """Events of one job behind `after`, each as often as it says something new. Reads on after a break, by Last-Event-ID."""
 
     def __init__(self, job_id: str, after: int = 0) -> None:
         self._job_id = job_id
         self._after = after
+        self._latest: JobEvent | None = None
         self._stream: Stream | None = None
         self._over = False
         self._breaks = 0
 
     def next(self) -> Flow[JobEvent | None]:
-        """The next event, `None` behind a final one. Raises `Unavailable` when the service stays away, `NotFound`."""
+        """The next event, `None` behind a final one. Raises `Unavailable` when the service stays away, `NotFound`, `Unauthorized`
+        when the key was revoked meanwhile.
+        """
         while not self._over:
             try:
                 event = yield from self._event()
@@ -35,12 +38,17 @@ class Feed:
                 yield from Sleep(PAUSES[self._breaks])
                 self._breaks += 1
                 continue
-            if event is not None and event.id > self._after:
-                self._after, self._breaks = event.id, 0
+            if event is not None and self._is_new(event):
+                self._after, self._latest, self._breaks = event.id, event, 0
                 self._over = event.state in FINAL_STATES
                 return event
         yield from self.close()
         return None
+
+    def _is_new(self, event: JobEvent) -> bool:
+        """An event that was seen here may come again, when its job's position or time left has changed."""
+        again = self._latest is not None and event.id == self._after and event != self._latest
+        return event.id > self._after or again
 
     def close(self) -> Flow[None]:
         """Let go of the connection, if there is one."""
@@ -50,13 +58,17 @@ class Feed:
 
     def _event(self) -> Flow[JobEvent | None]:
         stream = self._stream or (yield from self._open())
-        data: list[str] = []
+        name, data = "", list[str]()
         while not self._over:
             line = yield from ReadLine(stream)
             if line is None:
                 raise Unavailable(f"{stream.reply.url} ended before the job did.")
+            if line.startswith("event:"):
+                name = line.removeprefix("event:").strip()
             if line.startswith("data:"):
                 data.append(line.removeprefix("data:").removeprefix(" "))
+            if line == "" and data and name == Unauthorized.slug:
+                raise _refusal("\n".join(data), stream)
             if line == "" and data:
                 return _parse("\n".join(data), stream)
         return None
@@ -70,6 +82,14 @@ class Feed:
         if not self._over and stream.reply.status != 200:
             raise error_of(stream.reply)
         return stream
+
+
+def _refusal(data: str, stream: Stream) -> Unauthorized:
+    """The service ended the stream: the key was revoked."""
+    try:
+        return Unauthorized(Problem.model_validate_json(data).detail)
+    except ValidationError:
+        return Unauthorized(f"{stream.reply.url} does not accept the API key any more.")
 
 
 def _parse(data: str, stream: Stream) -> JobEvent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import stat
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from mm.client.resumable import LARGE_BYTES, send_resumable
 from mm.client.steps import Body, Flow, Part, Send, Sleep, Source
 from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import (
+    AuditPage,
     EmbeddingRequest,
     EmbeddingResponse,
     Filters,
@@ -25,6 +27,7 @@ from mm.schemas import (
     ItemSort,
     ItemStatus,
     Job,
+    JobEvent,
     JobList,
     Kind,
     LibrarySpace,
@@ -38,6 +41,8 @@ from mm.schemas import (
     SearchRequest,
     SearchResponse,
     SegmentPage,
+    SignedIn,
+    SignedInList,
     TagCount,
     TagList,
     Upload,
@@ -84,12 +89,7 @@ def add(
     else:
         query = {"name": name, "tag": list(tags)}
         done = read((yield from Send("POST", "/v1/media", params=query, body=Body(file, size, sent))), Upload)
-    if not wait:
-        return done
-    ended = yield from wait_for(done.job.id, on_progress=on_progress)
-    if ended.state != "done":
-        raise Conflict(f"{done.item.name} is {ended.state}: {ended.error or 'the service gives no reason.'}")
-    return Upload(item=(yield from item(done.item.id)), job=ended, created=done.created)
+    return (yield from _ended(done, on_progress)) if wait else done
 
 
 def import_folder(folder: str, *, tags: Sequence[str] = ()) -> Flow[ImportResponse]:
@@ -147,6 +147,16 @@ def tags(*, limit: int = 200) -> Flow[list[TagCount]]:
     return read((yield from Send("GET", "/v1/tags", params={"limit": limit})), TagList).data
 
 
+def retry(item_id: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Upload]:
+    """Process an item again that failed, is quarantined or was cancelled; its bytes are not sent again.
+
+    With `wait`, return when it can be searched. Raises `NotFound`; `Conflict` when the item is ready, and with `wait` when the
+    work on it failed again.
+    """
+    done = read((yield from Send("POST", f"{_media(item_id)}/retry")), Upload)
+    return (yield from _ended(done, on_progress)) if wait else done
+
+
 def delete(item_id: str) -> Flow[None]:
     """Delete an item with its bytes and moments. Raises `NotFound`."""
     read_bytes((yield from Send("DELETE", _media(item_id))))
@@ -187,10 +197,27 @@ def wait_for(job_id: str, *, on_progress: OnProgress | None = None) -> Flow[Job]
     try:
         while (event := (yield from feed.next())) is not None:
             if on_progress is not None:
-                on_progress(event.progress, event.stage)
+                on_progress(event.progress, describe_event(event))
     finally:
         yield from feed.close()
     return (yield from job(job_id))
+
+
+def describe_event(event: JobEvent) -> str:
+    """The stage of a job, how many come before it, and how long it may take."""
+    parts = [event.stage]
+    if event.position is not None:
+        parts.append(f"{event.position} before it")
+    if event.seconds_left is not None:
+        parts.append(f"about {_duration(event.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def search(
@@ -211,9 +238,10 @@ def search(
     """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once; the best `k` moments.
 
     `also` are more words that a moment must fit, `without` words for what must be neither seen nor said in it, and `weights` say
-    how much each part counts. No hits means that nothing matches. `floor` replaces the space's own least score. Moments of other
-    items that show the same are in a hit's `alike`; without `fold` they are hits of their own. Raises `InvalidInput`, `NotFound`
-    for a moment, `UnsupportedMedia`, `MediaError`, `TooLarge`.
+    how much each part counts. Hits of the band `possible` follow the likely ones; no hits means that nothing matches. `floor`
+    replaces the space's own bound of possible hits. Moments of other items that show the same are in a hit's `alike`; without
+    `fold` they are hits of their own. Raises `InvalidInput`, `NotFound` for a moment, `UnsupportedMedia`, `MediaError`,
+    `TooLarge`.
     """
     files = {"picture": picture, "sound": sound, "clip": clip}
     parts = [_part(field, source) for field, source in files.items() if source is not None]
@@ -304,6 +332,35 @@ def drop_space(space_id: str) -> Flow[None]:
     read_bytes((yield from Send("DELETE", f"/v1/space/{segment(space_id)}")))
 
 
+def sessions() -> Flow[list[SignedIn]]:
+    """The browsers that are signed in, the latest first. Raises `Forbidden` for a key without the scope `admin`."""
+    return read((yield from Send("GET", "/v1/sessions")), SignedInList).data
+
+
+def end_session(session_id: str) -> Flow[None]:
+    """Sign a browser out. Raises `NotFound`, and `Forbidden` for a key without the scope `admin`."""
+    read_bytes((yield from Send("DELETE", f"/v1/sessions/{segment(session_id)}")))
+
+
+def audit(
+    *,
+    action: str | None = None,
+    key: str | None = None,
+    since: datetime | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Flow[AuditPage]:
+    """One page of the audit log, the last written first. `next` of a page is the `cursor` of the one behind it.
+
+    `action` as in `item.delete`; `key` is the id of a key, `local`, `anonymous` or `worker`; a `since` without a zone is UTC.
+    Raises `Forbidden` for a key without the scope `admin`, `InvalidInput` for a cursor that no page gave.
+    """
+    params: dict[str, str | int] = {"limit": limit}
+    given = {"action": action, "key": key, "since": None if since is None else since.isoformat(), "cursor": cursor}
+    params |= {name: value for name, value in given.items() if value is not None}
+    return read((yield from Send("GET", "/v1/audit", params=params)), AuditPage)
+
+
 def health() -> Flow[Health]:
     """That the service is alive. Raises `Unavailable` otherwise."""
     return read((yield from Send("GET", "/healthz")), Health)
@@ -312,6 +369,14 @@ def health() -> Flow[Health]:
 def ready() -> Flow[Readiness]:
     """What works and what does not, check by check."""
     return read((yield from Send("GET", "/readyz")), Readiness, also=frozenset({503}))
+
+
+def _ended(upload: Upload, on_progress: OnProgress | None) -> Flow[Upload]:
+    """The same when its job is over. Raises `Conflict` with the reason when the item cannot be searched."""
+    ended = yield from wait_for(upload.job.id, on_progress=on_progress)
+    if ended.state != "done":
+        raise Conflict(f"{upload.item.name} is {ended.state}: {ended.error or 'the service gives no reason.'}")
+    return Upload(item=(yield from item(upload.item.id)), job=ended, created=upload.created)
 
 
 def segment(text: str) -> str:

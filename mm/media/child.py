@@ -1,19 +1,14 @@
-"""The decoding child: reads requests from standard input and answers on standard output until its input ends.
+"""The decoding child: one process for one file. It reads requests from standard input and answers on standard output.
 
-    python -m mm.media.child JSON
-
-The argument is {"parent", "memory_bytes", "cpu_seconds", "decoder", "sandbox"}. Standard input is a UNIX socket: a request is one
-byte that carries the file, opened for reading, and a head {"do", "name", "limits", "decoder", "arguments"}. Any number of
+It is forked by `mm.media.fork_server` and puts on its layers before the first request. Standard input is a UNIX socket: a request
+is one byte that carries the file, opened for reading, and a head {"do", "name", "limits", "decoder", "arguments"}. Any number of
 messages answer it, the last of them "done" or "error". A decode that has nothing to say for long says "alive" once a second.
 """
 
 from __future__ import annotations
 
 import gc
-import importlib
-import json
 import os
-import pkgutil
 import socket
 import sys
 import time
@@ -22,23 +17,19 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-import mm.media
 from mm.errors import MediaError, MMError, TooLarge, Unavailable
 from mm.media import wire
-from mm.media.limits import die_with, used_cpu_seconds
-from mm.media.sandbox import Sandbox, lock_down, refuse_known_holes
+from mm.media.limits import used_cpu_seconds
+from mm.media.memory import NeedsMemory, reserve_within
+from mm.media.operations import FactsCache, Opened
+from mm.media.sandbox import Sandbox, lock_down
 from mm.media.types import Limits, Span
 
 if TYPE_CHECKING:
-    from mm.media.operations import FactsCache, Opened
+    from mm.media.memory import Reserve
     from mm.media.wire import Head
 
 ALIVE_SECONDS = 1.0
-LATE_IMPORTS = tuple(
-    f"PIL.{name}" for name in ("ImageColor", "ImageFilter", "MpoImagePlugin", "TiffImagePlugin", "WebPImagePlugin")
-)
-"""What Pillow would import when a picture asks for it, too late for us; PyAV does the same with nearly all of its parts."""
-OF_NO_USE = ("av.__main__", "av.datasets", "mm.media.child")
 
 
 class Answer:
@@ -62,62 +53,48 @@ class Answer:
             self.send({"what": "alive"})
 
 
-def main() -> None:
-    told = json.loads(sys.argv[1])
-    parent, decoder, sandbox = int(told["parent"]), str(told["decoder"]), Sandbox(**told["sandbox"])
-    die_with(parent)
+def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
+    """Put on the layers and answer requests until there are no more. Returns the exit status of the process."""
     requests, answers = socket.socket(fileno=sys.stdin.fileno()), sys.stdout.buffer
     try:
-        cache = load_libraries(decoder)
-        refuse_known_holes(sandbox)
-        held = lock_down(sandbox, int(told["memory_bytes"]), int(told["cpu_seconds"]))
+        held = lock_down(sandbox, memory_bytes, cpu_seconds)
     except Unavailable as error:
         wire.send(answers, {"what": "error", "detail": str(error)})
-        sys.exit(1)
-    except (ImportError, OSError, ValueError) as error:
+        return 1
+    except (OSError, ValueError) as error:
         wire.send(answers, {"what": "error", "detail": f"{type(error).__name__}: {error}"})
-        sys.exit(1)
+        return 1
     wire.send(answers, {"what": "ready", **asdict(held)})
-    gc.freeze()
+    cache = FactsCache()
     while (received := _next(requests)) is not None:
         request, file = received
         with file:
-            answer_one(request, file, answers, cache)
+            if not answer_one(request, file, answers, cache, memory_bytes):
+                return 0
         del request, file, received
         # An open film refers to itself and holds some 100 MB of pictures, which Python counts as a handful of objects.
         gc.collect()
+    return 0
 
 
-def load_libraries(decoder: str) -> FactsCache:
-    """Import all that decoding may need, because nothing can be imported behind the lock; memory is counted from here."""
-    import av
-    from PIL import Image
+def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache, memory_bytes: int) -> bool:
+    """Answer one request, down to its last message. False when nobody reads the answer any more.
 
-    from mm.media.operations import FactsCache
-
-    Image.preinit()
-    parts = (part.name for package in (av, mm.media) for part in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
-    for module in (*(part for part in parts if not part.startswith(OF_NO_USE)), *LATE_IMPORTS):
-        importlib.import_module(module)
-    if decoder == "decord":
-        from mm.media.decord_decoder import load
-
-        load()
-    return FactsCache()
-
-
-def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache) -> None:
-    """Answer one request, down to its last message."""
+    A file that takes more than `memory_bytes`, which this child may use, is answered by "need": another child is to be asked.
+    """
     name, limits = str(request["name"]), Limits(**request["limits"])  # type: ignore[arg-type]
     answer = Answer(out, name, limits.output_bytes)
     try:
-        _answer(request, file, name, limits, answer, cache)
+        _answer(request, file, name, limits, answer, cache, reserve_within(limits, memory_bytes, name))
     except MemoryError:
-        error: MMError = MediaError(name, "out-of-memory", f"decoding it takes more than {limits.memory_bytes:,} bytes")
+        error: MMError = MediaError(name, "out-of-memory", f"decoding it takes more than {memory_bytes:,} bytes")
+    except NeedsMemory as need:
+        wire.send(out, {"what": "need", "bytes": need.size})
+        return True
     except MMError as caught:
         error = caught
     except BrokenPipeError:
-        sys.exit(0)
+        return False
     except Exception as caught:  # noqa: BLE001 - whatever a hostile file makes a library raise
         if type(caught) is PermissionError:  # and not FFmpeg's, which uses the number for damage too
             error = MediaError(name, "forbidden", f"decoding it tried what the sandbox forbids ({caught.strerror})")
@@ -125,17 +102,18 @@ def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache) 
             error = MediaError(name, "unreadable", f"decoding it fails with {type(caught).__name__}: {caught}")
     else:
         answer.send({"what": "done", "cpu": used_cpu_seconds()})
-        return
+        return True
     wire.send(out, {"what": "error", "cpu": used_cpu_seconds(), **_described(error)})
+    return True
 
 
-def _answer(request: Head, file: BinaryIO, name: str, limits: Limits, answer: Answer, cache: FactsCache) -> None:
-    from mm.media.operations import Opened
-
+def _answer(
+    request: Head, file: BinaryIO, name: str, limits: Limits, answer: Answer, cache: FactsCache, reserve: Reserve
+) -> None:
     arguments = dict(request["arguments"])  # type: ignore[call-overload]
     if "span" in arguments:
         arguments["span"] = Span(*arguments["span"])
-    opened = Opened(file, name, limits, str(request["decoder"]), answer.alive, cache)
+    opened = Opened(file, name, limits, str(request["decoder"]), answer.alive, cache, reserve)
     _send_all(str(request["do"]), opened, arguments, answer)
 
 
@@ -143,7 +121,7 @@ def _send_all(do: str, opened: Opened, arguments: dict[str, object], answer: Ans
     match do:
         case "probe":
             answer.send({"what": "info", **asdict(opened.probe())})
-        case "image" | "frame_at":
+        case "image" | "frame_at" | "thumbnail":
             picture = getattr(opened, do)(**arguments)
             answer.send({"what": "picture", "shape": picture.shape}, picture.data.cast("B"))
         case "keyframes":
@@ -187,7 +165,3 @@ def _next(requests: socket.socket) -> tuple[Head, BinaryIO] | None:
     except EOFError:
         file.close()
         return None
-
-
-if __name__ == "__main__":
-    main()

@@ -12,6 +12,8 @@ from mm.errors import MediaError
 from mm.media import sound
 from mm.media.av_file import AvFile, seconds
 from mm.media.choose import open_decoder
+from mm.media.key_frame import key_picture
+from mm.media.memory import film_bytes, no_reserve
 from mm.media.passing import lateness
 from mm.media.probe import Facts, find_facts
 from mm.media.sampling import sample
@@ -20,30 +22,27 @@ from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     from mm.media.decoder import Decoder
-
-FileKey = tuple[int, ...]
-REMEMBERED = 16  # files whose facts are kept: one film is asked for many times in a row
+    from mm.media.memory import Reserve
 
 
 class FactsCache:
-    """Facts of the files that were asked for last, until their bytes change."""
+    """Facts of the file that was asked for last, until its bytes change: one film is asked for many times in a row."""
 
     def __init__(self) -> None:
-        self._facts: dict[FileKey, Facts] = {}
+        self._key: tuple[int, ...] = ()
+        self._facts: Facts | None = None
 
     def of(self, file: BinaryIO, find: Callable[[], Facts]) -> Facts:
         status = os.fstat(file.fileno())
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        facts = self._facts.pop(key, None) or find()
-        self._facts[key] = facts
-        while len(self._facts) > REMEMBERED:
-            del self._facts[next(iter(self._facts))]
-        return facts
+        if self._facts is None or key != self._key:
+            self._facts, self._key = find(), key
+        return self._facts
 
 
 @dataclass
 class Opened:
-    """A file that a request is about. `alive` is called while decoding goes on.
+    """A file that a request is about. `alive` is called while decoding goes on, `reserve` before much memory is used.
 
     All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """
@@ -54,10 +53,11 @@ class Opened:
     decoder: str
     alive: Callable[[], None]
     cache: FactsCache
+    reserve: Reserve = no_reserve
 
     @cached_property
     def facts(self) -> Facts:
-        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive))
+        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive, self.reserve))
 
     def probe(self) -> MediaInfo:
         return self.facts.info
@@ -66,7 +66,7 @@ class Opened:
         if self.facts.info.kind == "image":
             still = self.facts.still
             if still is None or not still.serves(longest):
-                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels)
+                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
             return still.rgb(longest)
         return self.frame_at(0.0, longest)
 
@@ -81,6 +81,12 @@ class Opened:
                 chosen = frame
             assert chosen is not None
             return chosen.rgb(longest)
+
+    def thumbnail(self, time: float, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return self.image(longest)
+        with self._film() as media:
+            return key_picture(media, self.facts.origin, time, longest)
 
     def keyframes(self) -> list[float]:
         if self.facts.info.kind == "image":
@@ -113,7 +119,14 @@ class Opened:
     def _film(self) -> AvFile:
         if not self.facts.info.has_video:
             raise MediaError(self.name, "no-streams", "it has no pictures")
-        return self._open()
+        media = self._open()
+        try:
+            if media.video is not None:
+                self.reserve(*film_bytes(media.video))
+        except BaseException:
+            media.container.close()
+            raise
+        return media
 
     def _decoder(self, media: AvFile, late: float = 0.0) -> Decoder:
         return open_decoder(self.decoder, media, self.facts, self.file, late)

@@ -1,35 +1,31 @@
-"""The parent's end of one decoding child: start it, ask it, notice when and why it dies."""
+"""The parent's end of one decoding child: have it forked, ask it, notice when and why it dies."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mm
 from mm.errors import ERRORS, MediaError, MMError, Unavailable
 from mm.media import wire
-from mm.media.sandbox import Held, Sandbox
+from mm.media.deadline import NO_DEADLINE, Deadline
+from mm.media.memory import NeedsMemory
+from mm.media.sandbox import Held
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from mm.media.forks import ForkServer
     from mm.media.types import Limits
     from mm.media.wire import Head
 
-CHILD = "mm.media.child"
 START_SECONDS = 60.0
-PASSED_ON = frozenset({"PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "TMPDIR"})
-SETTINGS_OF_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+DEATH_SECONDS = 10.0  # between closing its output and its end
 
 
 class ChildDied(Exception):
@@ -42,37 +38,43 @@ class ChildDied(Exception):
 
 
 class DecodingChild:
-    """One child process. It answers one request at a time, and the next one only when `idle`."""
+    """One child process, for one file. It answers one request at a time, and the next one only when `idle`."""
 
-    def __init__(self, limits: Limits, decoder: str = "auto", sandbox: Sandbox | None = None) -> None:
-        self._limits, self._decoder = limits, decoder
+    def __init__(
+        self, server: ForkServer, limits: Limits, decoder: str, memory_bytes: int, name: str, deadline: Deadline
+    ) -> None:
+        """`memory_bytes` are what it may use.
+
+        Raises `ServerDied`, `Unavailable` when no child starts, and what `deadline` raises about the file `name`.
+        """
+        self._server, self._limits, self._decoder = server, limits, decoder
+        self.memory_bytes = memory_bytes
         self.requests = 0
         self.idle = True  # nothing of an answer is still on its way
         self.cpu_seconds = 0.0
-        told = {"parent": os.getpid(), "memory_bytes": limits.memory_bytes, "cpu_seconds": limits.cpu_seconds, "decoder": decoder}
+        self._status: int | None = None
         self._requests, theirs = socket.socketpair()  # files travel over it, so that the child opens none
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", CHILD, json.dumps({**told, "sandbox": asdict(sandbox or Sandbox())})],
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                close_fds=True,
-                env=_environment(),
-            )
-        assert self._process.stdout is not None
-        self._out = self._process.stdout.fileno()
+        self._out, answers = os.pipe2(os.O_CLOEXEC)
+        try:
+            self.pid = server.fork(memory_bytes, theirs.fileno(), answers)
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            theirs.close()
+            os.close(answers)
         self._poll = select.poll()
         self._poll.register(self._out, select.POLLIN)
         try:
-            head, _ = self._receive(START_SECONDS, 0)
+            head, _ = self._receive(START_SECONDS, 0, name, deadline)
+            if head.get("what") != "ready":
+                raise Unavailable(f"The decoding child does not start: {head.get('detail')}.")
         except ChildDied as died:
             self.kill()
             raise Unavailable(f"The decoding child does not start: {died.detail}.") from died
-        if head.get("what") != "ready":
+        except BaseException:
             self.kill()
-            raise Unavailable(f"The decoding child does not start: {head.get('detail')}.")
+            raise
         self.held = Held(head["layers"], head["missing"])  # type: ignore[arg-type]
 
     @property
@@ -80,10 +82,14 @@ class DecodingChild:
         """It has done its share and is to be replaced: what a decoder leaks goes with it."""
         return self.requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
 
-    def ask(self, do: str, file: int, name: str, arguments: Head) -> Generator[tuple[Head, bytearray], None, None]:
-        """Messages that answer a request about an open file. Raises the error that the child names, or `MediaError` when it dies.
+    def ask(
+        self, do: str, file: int, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
+    ) -> Generator[tuple[Head, bytearray], None, None]:
+        """Messages that answer a request about an open file.
 
-        The file may be closed when the first message is there.
+        Raises the error that the child names, `MediaError` when it dies, `NeedsMemory` when the file takes more than it may use.
+
+        The file may be closed when the first message is there. Past the `deadline` the child is in mid-answer and must be killed.
         """
         self.requests += 1
         self.idle = False
@@ -93,7 +99,7 @@ class DecodingChild:
             self._send(file, request)
             while True:
                 asked = time.monotonic()
-                head, body = self._receive(min(self._limits.silent_seconds, seconds), left)
+                head, body = self._receive(min(self._limits.silent_seconds, seconds), left, name, deadline)
                 seconds -= time.monotonic() - asked  # what the consumer takes in between does not count
                 left -= len(body)
                 match head.get("what"):
@@ -104,6 +110,8 @@ class DecodingChild:
                         if what == "error":
                             raise _error(head, name)
                         return
+                    case "need":
+                        raise NeedsMemory(self._needed(head))
                     case _:
                         yield head, body
         except ChildDied as died:
@@ -112,20 +120,32 @@ class DecodingChild:
 
     def end(self) -> None:
         """Make it die. Whoever waits for its answer notices."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        self._server.kill(self.pid)
 
     def kill(self) -> None:
         """End it at once, wait until it is gone, close the pipes. May be called again."""
-        self.end()
-        self._process.wait()
-        self._requests.close()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        if self._status is None:
+            self.end()
+            self._status = self._server.status(self.pid, math.inf)
+        self._close()
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it still has its output open."""
+        return not any(events & (select.POLLHUP | select.POLLERR) for _, events in self._poll.poll(0))
+
+    def _needed(self, head: Head) -> int:
+        """More than it has and no more than any child may have, whatever it says."""
+        needed = int(min(_number(head, "bytes"), self._limits.memory_bytes))
+        if needed <= self.memory_bytes:
+            raise ChildDied("crashed", "the decoder lost its way and asked for memory that it has")
+        return needed
+
+    def _close(self) -> None:
+        self._requests.close()
+        if self._out >= 0:
+            os.close(self._out)
+            self._out = -1
 
     def _send(self, file: int, head: Head) -> None:
         try:
@@ -135,16 +155,23 @@ class DecodingChild:
         except OSError as error:
             raise self._death() from error
 
-    def _receive(self, seconds: float, max_body: int) -> tuple[Head, bytearray]:
-        deadline = time.monotonic() + seconds
+    def _receive(self, seconds: float, max_body: int, name: str = "", deadline: Deadline = NO_DEADLINE) -> tuple[Head, bytearray]:
+        end = time.monotonic() + seconds
+
+        def wait() -> None:
+            while True:
+                deadline.check(name)
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise ChildDied("timeout", f"decoding it gave no sign of life for {seconds:g} s")
+                if self._poll.poll(math.ceil(deadline.wait(left) * 1000)):
+                    return
 
         def read(count: int) -> bytearray:
             data = bytearray(count)
             view, done = memoryview(data), 0
             while done < count:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._poll.poll(left * 1000):
-                    raise ChildDied("timeout", f"decoding it gave no sign of life for {seconds:g} s")
+                wait()
                 got = os.readv(self._out, [view[done:]])
                 if got == 0:
                     raise self._death()
@@ -158,9 +185,10 @@ class DecodingChild:
 
     def _death(self) -> ChildDied:
         """Why it is gone, by its exit status. Only for one that has closed its output."""
-        try:
-            status = self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+        if self._status is None:
+            self._status = self._server.status(self.pid, DEATH_SECONDS)
+        status = self._status
+        if status is None:
             return ChildDied("crashed", "the decoder closed its output")
         if status == -signal.SIGKILL:
             return ChildDied("out-of-memory", "the system killed the decoder, most likely for want of memory", killed=True)
@@ -169,12 +197,6 @@ class DecodingChild:
         if status < 0:
             return ChildDied("crashed", f"the decoder died of {signal.Signals(-status).name}")
         return ChildDied("crashed", f"the decoder ended with status {status}")
-
-
-def _environment() -> dict[str, str]:
-    """What a child needs of ours: no settings, no secrets, and this very package."""
-    kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
-    return {**kept, **SETTINGS_OF_LIBRARIES, "PYTHONPATH": str(Path(mm.__file__).parents[1])}
 
 
 def _number(head: Head, key: str) -> float:

@@ -62,7 +62,7 @@ def _frames_from(
 ) -> Iterator[tuple[Fraction, AvFrame]]:
     """A demuxer's seek is taken at its word only when the first frame that comes out of it is early enough."""
     for back in STEPS_BACK:
-        if not _seek(media, what, origin + Fraction(start) - back):
+        if not seek(media, what, origin + Fraction(start) - back):
             break
         frames = _decoded(media, what, late)
         first = next(frames, None)
@@ -74,7 +74,7 @@ def _frames_from(
     yield from _decoded(media, what, late)
 
 
-def _seek(media: AvFile, what: What, time: Fraction) -> bool:
+def seek(media: AvFile, what: What, time: Fraction) -> bool:
     """Move to the key frame at or before `time`. False where that is not possible or no gain."""
     stream = media.stream(what)
     first = seconds(stream.start_time, stream) if stream.start_time is not None else None
@@ -97,11 +97,11 @@ def decoded_from_here(media: AvFile, *streams: AvStream, passing: Passing | None
         if passing is not None and passing.passes(packet):
             continue
         stream, clock = packet.stream, clocks[packet.stream.index]
-        for frame in (*_decode_to_the_end(media, stream), *_decode(stream, packet)):
+        for frame in (*_decode_to_the_end(media, stream), *decode(stream, packet)):
             if (time := clock.time_of(frame)) is not None:
                 yield time, frame
     for stream in streams:
-        for frame in _decode(stream, None):
+        for frame in decode(stream, None):
             if (time := clocks[stream.index].time_of(frame)) is not None:
                 yield time, frame
 
@@ -110,12 +110,13 @@ def _decode_to_the_end(media: AvFile, stream: AvStream) -> list[AvFrame]:
     """What a decoder still holds of the part of a joined recording that has ended; it starts anew behind it."""
     if not media.is_new_part:
         return []
-    frames = _decode(stream, None)
+    frames = decode(stream, None)
     stream.codec_context.flush_buffers()
     return frames
 
 
-def _decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
+def decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
+    """Frames that come out when `packet` goes in, or at the end (None); none where the packet is damaged."""
     try:
         return list(stream.codec_context.decode(packet))
     except MemoryError:

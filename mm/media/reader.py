@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,12 +13,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
-from mm.media.process import ChildDied, DecodingChild
+from mm.media.budget import MemoryBudget
+from mm.media.deadline import NO_DEADLINE, Deadline
+from mm.media.memory import FIRST_BYTES, NeedsMemory
+from mm.media.pool import CLOSED, ChildPool, Lease
+from mm.media.process import ChildDied
 from mm.media.sandbox import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
+    from collections.abc import Generator, Iterator
     from types import TracebackType
 
     from mm.media.sandbox import Held
@@ -27,47 +31,47 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 DecoderChoice = Literal["auto", "pyav", "decord"]
-MAX_CHILDREN = 3
-"""Requests that run side by side; more of them wait."""
-KEPT_CHILDREN = 2
-"""Children that wait for the next request: one for pictures, one for sound."""
+MOST_CHILDREN = 3
+"""Children that one request may take one after the other, each with more memory than the one before."""
 RATES = range(1000, 192_001)
 LATEST = 1e9  # seconds; beyond, nothing is asked for in earnest
-CLOSED = "The media reader is closed."
 
 
 class MediaReader:
     """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several threads.
 
-    Each request takes one of up to `MAX_CHILDREN` child processes; they are started when needed, and a few are kept.
+    Each request takes one of up to `MAX_CHILDREN` child processes. A child belongs to one file: it is forked for it, may answer
+    several requests about it, and is never given the bytes of another.
     Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia` or
     `TooLarge`, `NotFound` when there is no such file, `Forbidden` when it may not be read, `InvalidInput` for arguments that make
     no sense, and `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
     """
 
-    def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto", sandbox: Sandbox | None = None) -> None:
-        self._limits, self._decoder, self._sandbox = limits or Limits(), decoder, sandbox or Sandbox()
-        self._held: Held | None = None
-        self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
-        self._lock = threading.Lock()
-        self._idle: list[DecodingChild] = []
-        self._busy: set[DecodingChild] = set()
-        self._closed = False
-        # Linux kills a child when the *thread* that started it ends, so one thread that stays starts them all.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        decoder: DecoderChoice = "auto",
+        sandbox: Sandbox | None = None,
+        budget: MemoryBudget | None = None,
+    ) -> None:
+        """`budget` is the memory of all children, by default half of what there is; readers of one process share one."""
+        self._limits = limits or Limits()
+        self._pool = ChildPool(self._limits, decoder, sandbox or Sandbox(), budget or MemoryBudget())
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> MediaReader:
-        """A reader with the limits that the settings give."""
+    def from_settings(cls, settings: Settings, budget: MemoryBudget | None = None) -> MediaReader:
+        """A reader with the limits that the settings give, and a share of `budget`, by default one of its own."""
         limits = Limits(
             memory_bytes=settings.sandbox_memory,
             silent_seconds=settings.sandbox_seconds,
             wall_seconds=settings.sandbox_request_seconds,
             requests=settings.sandbox_requests,
             pixels=settings.media_pixels,
+            gif_pixels=settings.media_gif_pixels,
             duration=settings.media_seconds,
         )
-        return cls(limits, settings.decoder, Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes))
+        sandbox = Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes)
+        return cls(limits, settings.decoder, sandbox, budget or MemoryBudget(settings.sandbox_total_memory))
 
     def __enter__(self) -> MediaReader:
         return self
@@ -77,22 +81,11 @@ class MediaReader:
 
     def close(self) -> None:
         """End all children. What is being read in other threads fails."""
-        with self._lock:
-            self._closed = True
-            idle, busy = self._idle, list(self._busy)
-            self._idle = []
-        for child in busy:
-            child.end()  # its pipes are closed by the thread that reads from them
-        for child in idle:
-            child.kill()
-        self._starter.shutdown()
+        self._pool.close()
 
     def held(self) -> Held:
         """What its children are held by, told by the first one that was started. Raises `Unavailable` when none starts."""
-        if self._held is None:
-            self._give_back(self._take())
-        assert self._held is not None
-        return self._held
+        return self._pool.held()
 
     def probe(self, path: Path, name: str) -> MediaInfo:
         """What a file is. Its content decides, not its name; a picture is decoded as a whole, of all else the first frame."""
@@ -106,9 +99,25 @@ class MediaReader:
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
         """What a video shows at `time` seconds; before the first frame that one, after the last the last."""
-        if not abs(time) <= LATEST:
-            raise InvalidInput(f"A time of {time} s is on no clock.")
-        return self._picture("frame_at", path, name, {"time": time, "longest": _checked_longest(longest)})
+        return self._picture("frame_at", path, name, {"time": _checked_time(time), "longest": _checked_longest(longest)})
+
+    def thumbnail(
+        self,
+        path: Path,
+        name: str,
+        time: float,
+        *,
+        longest: int | None,
+        deadline_seconds: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> RGB:
+        """The nearest key frame at or before `time` seconds, or the first frame that can be decoded, upright; costs one frame.
+
+        Ends soon after `deadline_seconds` with `MediaError` (`timeout`) and soon after `cancelled` is set with `Cancelled`: the
+        child is killed, and a request that waits for a child no longer waits.
+        """
+        arguments: Head = {"time": _checked_time(time), "longest": _checked_longest(longest)}
+        return self._picture("thumbnail", path, name, arguments, Deadline(deadline_seconds, cancelled))
 
     def keyframes(self, path: Path, name: str) -> list[float]:
         """Times of the frames that decoding can start at, ascending; found without decoding."""
@@ -140,7 +149,7 @@ class MediaReader:
             raise InvalidInput(f"A rate of {rate} samples a second is not between {RATES.start} and {RATES.stop - 1}.")
         samples = np.zeros(round(span.end * rate) - round(span.start * rate), np.float32)
         filled = 0
-        with self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate}) as answers:
+        with closing(self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate})) as answers:
             for _, body in answers:
                 with _sense(name):
                     block = np.frombuffer(body, np.float32)
@@ -149,84 +158,86 @@ class MediaReader:
         return samples
 
     def _frames(self, path: Path, name: str, arguments: Head) -> Iterator[Frame]:
-        with self._answers("frames", path, name, arguments) as answers:
+        with closing(self._answers("frames", path, name, arguments)) as answers:
             for head, body in answers:
                 with _sense(name):
                     time, cut_time = float(head["time"]), float(head["cut_time"])  # type: ignore[arg-type]
                     frame = Frame(time, _shaped(head, body), bool(head["cut"]), cut_time)
                 yield frame
 
-    def _picture(self, do: str, path: Path, name: str, arguments: Head) -> RGB:
-        head, body = self._answer(do, path, name, arguments)
+    def _picture(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE) -> RGB:
+        head, body = self._answer(do, path, name, arguments, deadline)
         with _sense(name):
             return _shaped(head, body)
 
-    def _answer(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
+    def _answer(
+        self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
+    ) -> tuple[Head, bytearray]:
         """The answer to a request that has just one; asked for again where the child was killed from outside.
 
         A system that is short of memory kills whom it likes, and a good file is not refused for that.
         """
         try:
-            return self._answer_once(do, path, name, arguments)
+            return self._answer_once(do, path, name, arguments, deadline)
         except MediaError as error:
             if not (isinstance(error.__cause__, ChildDied) and error.__cause__.killed):
                 raise
-            return self._answer_once(do, path, name, arguments)
+            return self._answer_once(do, path, name, arguments, deadline)
 
-    def _answer_once(self, do: str, path: Path, name: str, arguments: Head) -> tuple[Head, bytearray]:
-        with self._answers(do, path, name, arguments) as answers, _sense(name):
+    def _answer_once(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline) -> tuple[Head, bytearray]:
+        with closing(self._answers(do, path, name, arguments, deadline)) as answers, _sense(name):
             (answer,) = answers
             return answer
 
-    @contextmanager
-    def _answers(self, do: str, path: Path, name: str, arguments: Head) -> Iterator[Iterator[tuple[Head, bytearray]]]:
-        """Answers of a child that is ours for as long as the block lasts; one that is left in mid-answer is ended."""
+    def _answers(
+        self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
+    ) -> Generator[tuple[Head, bytearray], None, None]:
+        """Answers of a child that is ours until the generator is closed; one that is left in mid-answer is ended.
+
+        A file whose header names more memory than a child has first is asked for again in a child that may use it, at most
+        `MOST_CHILDREN` times; so is one that takes more than its header names. What was answered before is not given twice: a
+        request has the same answers each time.
+        """
         file = _open(path, name)
         try:
-            child = self._take()
-            try:
-                with closing(child.ask(do, file, name, arguments)) as answers:
-                    yield answers
-            except MediaError as error:
-                if self._closed:
-                    raise Unavailable(CLOSED) from error
-                raise
-            finally:
-                self._give_back(child)
+            memory, given = FIRST_BYTES, 0
+            for left in reversed(range(MOST_CHILDREN)):
+                lease = self._pool.take(file, name, deadline, memory)
+                try:
+                    with closing(self._answers_of_one(lease, do, file, name, arguments, deadline)) as answers:
+                        for answer in islice(answers, given, None):
+                            given += 1
+                            yield answer
+                    return
+                except NeedsMemory as need:
+                    memory = need.size
+                    if not left:
+                        raise MediaError(name, "crashed", "the decoder lost its way and asked for memory without end") from need
+                except MediaError as error:
+                    memory = self._pool.most_memory
+                    if not (left and is_want_of_memory(error) and lease.child.memory_bytes < memory):
+                        raise
         finally:
             os.close(file)
 
-    def _take(self) -> DecodingChild:
-        if not self._slots.acquire(timeout=self._limits.silent_seconds):
-            raise Unavailable(f"All {MAX_CHILDREN} decoding children stay busy: try again later.")
+    def _answers_of_one(
+        self, lease: Lease, do: str, file: int, name: str, arguments: Head, deadline: Deadline
+    ) -> Generator[tuple[Head, bytearray], None, None]:
+        """Answers of one child, which is given back behind them."""
         try:
-            with self._lock:
-                if self._closed:
-                    raise Unavailable(CLOSED)
-                child = self._idle.pop() if self._idle else None
-            if child is not None and not child.alive:
-                child.kill()
-                child = None
-            if child is None:
-                child = self._starter.submit(DecodingChild, self._limits, self._decoder, self._sandbox).result()
-                self._held = child.held
-            with self._lock:
-                self._busy.add(child)
-            return child
-        except BaseException:
-            self._slots.release()
+            with closing(lease.child.ask(do, file, name, arguments, deadline)) as answers:
+                yield from answers
+        except MediaError as error:
+            if self._pool.closed:
+                raise Unavailable(CLOSED) from error
             raise
+        finally:
+            self._pool.give_back(lease)
 
-    def _give_back(self, child: DecodingChild) -> None:
-        with self._lock:
-            self._busy.discard(child)
-            room = len(self._idle) < KEPT_CHILDREN and not self._closed
-            keep = room and child.idle and child.alive and not child.spent
-            if keep:
-                self._idle.append(child)
-        if not keep:
-            child.kill()
-        self._slots.release()
+
+def is_want_of_memory(error: MediaError) -> bool:
+    """Whether a child said that it has too little memory; one that was killed for it is another matter."""
+    return error.reason == "out-of-memory" and not isinstance(error.__cause__, ChildDied)
 
 
 @contextmanager
@@ -262,6 +273,12 @@ def _open(path: Path, name: str) -> int:
 def _check_span(span: Span) -> None:
     if not 0 <= span.start <= span.end <= LATEST:
         raise InvalidInput(f"{span.start} s to {span.end} s is no stretch of time.")
+
+
+def _checked_time(time: float) -> float:
+    if not abs(time) <= LATEST:
+        raise InvalidInput(f"A time of {time} s is on no clock.")
+    return time
 
 
 def _checked_longest(longest: int | None) -> int | None:

@@ -63,6 +63,9 @@ class Calibration(_Value):
     prior: float
     """Share of right answers among what is searched that the fit assumed: one in the size of its library."""
     floor: float
+    """Probability from which a hit is likely."""
+    possible: float | None = None
+    """Probability from which a hit is possible; None where that was not measured: then only likely hits are returned."""
     alike: float | None = None
     """Cosine from which on two pictures are the same at another size, quality or crop; None where that was not measured."""
     mixing: float

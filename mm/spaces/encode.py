@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from mm.media.cut import cut_segments
@@ -23,6 +23,10 @@ __all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encod
 
 LONGEST = 960
 """Pixels of the longest side of a picture that is read: as much as the reader of text looks at."""
+ENCODED, SEEN = 0.9, 0.7
+"""Share that is done when all but text is encoded, and when all frames of a video with sound are."""
+WAIT_SECONDS = 1.0
+"""Between two calls of `progress` while only sound is encoded."""
 Progress = Callable[[float], None]
 """Told the share that is done, from 0 to 1, in the calling thread; may raise to stop the work."""
 
@@ -46,16 +50,41 @@ def encode_chunk(
     reading = reading or ReadingTime(settings.read_text)
     with reading.earning():
         segments = _segments(space, reader, path, name, info, span, settings, progress)
-    if info.kind != "audio":
+    if info.kind == "image":
+        read_image(space, reader, path, name, segments[0], reading, lambda: progress(ENCODED))
+    elif info.kind == "video":
 
         def show(segment: EncodedSegment) -> RGB:
-            if info.kind == "image":
-                return reader.image(path, name, longest=LONGEST)
             return reader.frame_at(path, name, (segment.start + segment.end) / 2, longest=LONGEST)
 
-        read_segments(space, segments, show, reading, lambda: progress(1.0))
+        read_segments(space, segments, show, reading, _towards_the_end(progress))
     progress(1.0)
     return segments
+
+
+def read_image(
+    space: Space,
+    reader: Reader,
+    path: Path,
+    name: str,
+    segment: EncodedSegment,
+    reading: ReadingTime,
+    waiting: Callable[[], None],
+) -> None:
+    """Add to the segment of a picture what is written in it; see `read_segments`."""
+    read_segments(space, [segment], lambda _: reader.image(path, name, longest=LONGEST), reading, waiting)
+
+
+def _towards_the_end(progress: Progress) -> Callable[[], None]:
+    """Called before each picture whose text is read, of which it is not known how many come: each gives less than the last."""
+    count = 0
+
+    def waiting() -> None:
+        nonlocal count
+        progress(ENCODED + (1.0 - ENCODED) * count / (count + 10))
+        count += 1
+
+    return waiting
 
 
 def _segments(
@@ -88,8 +117,12 @@ def _video(
 ) -> list[EncodedSegment]:
     with ThreadPoolExecutor(1, thread_name_prefix="sound") as pool:
         sound = pool.submit(encode_sound, space, reader, path, name, span, info.duration) if info.has_audio else None
-        segments = _seen(space, reader, path, name, info, span, settings, progress)
+        share = SEEN if info.has_audio else ENCODED
+        segments = _seen(space, reader, path, name, info, span, settings, lambda part: progress(share * part))
+        while sound is not None and wait([sound], WAIT_SECONDS).not_done:
+            progress(share)  # nothing new, but it may raise
         attach(segments, sound.result() if sound else [])
+    progress(ENCODED)
     return segments
 
 

@@ -32,22 +32,23 @@ def read_segments(
 ) -> None:
     """Add to segments what is written in them: one picture of each shot, longest shots first, and of where a shot has changed.
 
-    `waiting` is called before each picture and may raise to stop. What is left when `time` ends is not read; the log counts it.
+    `waiting` is called before each picture and may raise to stop. A segment whose picture is not read, because `time` ended or
+    does not allow any, is marked as `unread`.
     """
-    if time.mode == "off" or (time.mode == "auto" and not space.can_read):
-        return
     chosen = worth_reading(segments)
+    allowed = time.mode == "always" or (time.mode == "auto" and space.can_read)
     read = 0
     for segment in chosen:
-        if not time.allows:
-            break
+        if not (allowed and time.allows):
+            segment.unread = True
+            continue
         waiting()
         with time.spending():
             written = written_evidence(space, show(segment), segment.start, segment.end)
         segment.evidence.extend(written)
         read += 1
     if read < len(chosen):
-        structlog.get_logger().info("text not read", pictures=len(chosen) - read, read=read)
+        structlog.get_logger().info("text to be read later", pictures=len(chosen) - read, read=read)
 
 
 def worth_reading(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:

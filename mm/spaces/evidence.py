@@ -36,7 +36,7 @@ class EncodedFrame:
     """Zeros for the first: of what was before it nothing is known."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class EncodedSegment:
     """A moment, what can be found of it, and the frames that were sampled in it. Shots are counted from 0 within the chunk."""
 
@@ -45,6 +45,8 @@ class EncodedSegment:
     shot: int
     evidence: list[EncodedEvidence] = field(default_factory=list)
     frames: list[EncodedFrame] = field(default_factory=list)
+    unread: bool = False
+    """Whether a picture of it is worth reading, and its text was not read."""
 
 
 class Reader(Protocol):

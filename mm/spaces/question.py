@@ -108,7 +108,16 @@ def ask(
     ]
     calibration = space.calibration
     said_once = tuple(dict.fromkeys(notes))
-    return Question(_probes(space, asked), space.id, calibration.floor, heard, calibration.alike, said_once, tuple(against))
+    return Question(
+        _probes(space, asked),
+        space.id,
+        calibration.floor,
+        possible=calibration.possible,
+        heard=heard,
+        alike=calibration.alike,
+        notes=said_once,
+        against=tuple(against),
+    )
 
 
 def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:

@@ -20,7 +20,7 @@ Vector = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.float32]
 """Shape (N, dim), rows of length 1."""
 
-_ID = re.compile(r"([a-z][a-z0-9-]*)@([1-9][0-9]*)")
+_ID = re.compile(r"([a-z][a-z0-9-]*)@([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +38,7 @@ class SpaceId:
         """The opposite of `str`: `lite@1`. Raises `InvalidInput`."""
         found = _ID.fullmatch(text)
         if found is None:
-            raise InvalidInput(f"{text!r} names no space; a space is named like lite@1.")
+            raise InvalidInput(f"{text[:80]!r} names no space; a space is named like lite@1.")
         return cls(found[1], int(found[2]))
 
 
@@ -63,7 +63,9 @@ class Question:
     probes: tuple[Probe, ...]
     space: SpaceId
     floor: float
-    """Least probability of a hit, all evidence together; below it nothing matches."""
+    """Calibrated probability from which a hit is likely, all evidence together."""
+    possible: float | None = None
+    """Probability from which a hit is possible; below it nothing matches. None where only likely hits are returned."""
     heard: str | None = None
     """The words heard in a sound that was asked with."""
     alike: float | None = None

@@ -56,11 +56,13 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
     on_progress("floor")
     unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
     scores = _scores(library, bank, forms[0].form, encoder.texts(unanswerable))
+    floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))
     calibration = Calibration(
         space=config.space,
         image_weights=encoder.image_key,
         prior=config.prior,
-        floor=float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2)),
+        floor=floor,
+        possible=min(config.prior, floor),
         alike=choose_alike(library.pictures),
         mixing=round(mixing, 3),
         forms=tuple(forms),

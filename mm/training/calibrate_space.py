@@ -73,11 +73,13 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
     )
     asked = _shown(space.sentences.embed(unanswerable), bank)
     scores = Scores(right, _chances(words, space.text.embed(unanswerable), library, bank, asked).max(1), taken_out)
+    floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))
     calibration = Calibration(
         space=str(space.id),
         image_weights=space.weights_hash,
         prior=config.prior,
-        floor=float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2)),
+        floor=floor,
+        possible=min(config.prior, floor),
         alike=choose_alike(library.pictures),
         mixing=round(mixing, 3),
         forms=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import secrets
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import uvicorn
 from PIL import Image
 
 from api.app import create_app
+from api.limits.protocol import limited_protocol
+from mm.keys import KeyFile
 from mm.media.types import Span
 from mm.settings import Settings
 from mm.spaces.encode import EncodedEvidence, EncodedSegment
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from api.doors import Doors
+    from api.limits.resources import Limits
     from api.service import Service
+    from mm.keys import Scope
 
 UPLOAD_BYTES = 400 << 20
 QUERY_BYTES = 1 << 20
@@ -43,7 +47,7 @@ class Running:
     url: str
     service: Service
     client: httpx2.Client
-    doors: Doors
+    limits: Limits
 
     def upload(self, data: bytes, name: str = "a.png", *tags: str) -> httpx2.Response:
         return self.client.post("/v1/media", params={"name": name, "tag": list(tags)}, content=data)
@@ -64,7 +68,18 @@ class Running:
 def running(settings: Settings) -> Iterator[Running]:
     """Serve for as long as the block lasts."""
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+    http = limited_protocol(app.state.connections, settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=http,
+            port=0,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -75,7 +90,7 @@ def running(settings: Settings) -> Iterator[Running]:
         url = f"http://{host}:{port}"
         hooks = {"response": [documented(app.openapi())]}
         with httpx2.Client(base_url=url, timeout=60, event_hooks=hooks) as client:
-            yield Running(url, app.state.service, client, app.state.doors)
+            yield Running(url, app.state.service, client, app.state.limits)
     finally:
         server.should_exit = True
         thread.join()
@@ -117,6 +132,41 @@ def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Pat
     )
     with running(settings) as service:
         yield service
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A service that wants keys."""
+
+    running: Running
+    keys: KeyFile
+
+    @property
+    def url(self) -> str:
+        return self.running.url
+
+    def key(self, scope: Scope) -> tuple[str, dict[str, str]]:
+        """The id of a new key, and the header that it is sent in."""
+        key, secret = self.keys.add(secrets.token_hex(4), scope)
+        return key.id, {"Authorization": f"Bearer {secret}"}
+
+    @contextmanager
+    def browser(self, scope: Scope) -> Iterator[tuple[httpx2.Client, str]]:
+        """A client that signed in with a new key, and the key's id."""
+        key, secret = self.keys.add(secrets.token_hex(4), scope)
+        with httpx2.Client(base_url=self.url, timeout=60) as browser:
+            assert browser.post("/session", data={"key": secret}).status_code == 303
+            yield browser, key.id
+
+
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Path) -> Iterator[Keyed]:
+    home = with_graphs(tmp_path_factory.mktemp("keyed"), graphs)
+    keys = KeyFile(home)
+    keys.add("first", "admin")
+    settings = Settings(home=home, keys="on", import_root=import_root, wrong_keys_per_minute=10_000)
+    with running(settings) as service:
+        yield Keyed(service, keys)
 
 
 def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:

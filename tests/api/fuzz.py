@@ -34,7 +34,13 @@ class WorkingBell:
     def __init__(self, settings: Settings) -> None:
         self._store = open_store(settings)
 
-    def ring_plan(self, job_id: str) -> None:
+    def dispatch(self) -> None:
+        catalog = self._store.catalog
+        while (turn := catalog.take_turn("fuzz", 60.0, 120.0)) is not None:
+            for job_id in turn.job_ids:
+                self._work(job_id)
+
+    def _work(self, job_id: str) -> None:
         catalog = self._store.catalog
         for chunk in catalog.plan_job(job_id, SPACE, [Span(0.0, 1.0)]):
             if catalog.lease_chunk(chunk.pk, "fuzz", 60.0) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 import mm
 from api.app import create_app
-from api.gate import Gate
 from api.guard import needed, require_keys
 from api.headers import SECURITY_HEADERS
 from api.rates import MAX_CALLERS, Rates, network_of
@@ -173,18 +173,6 @@ def test_uploads_wait_while_too_many_jobs_do(locked: tuple[Running, dict[str, st
     assert 'mm_refusals_total{reason="unauthorized"}' in metrics
 
 
-def test_a_full_gate_refuses_and_opens_again() -> None:
-    gate = Gate(2, "questions", "max_searches")
-    with gate.enter(), gate.enter():
-        with pytest.raises(TooMany, match="MM_MAX_SEARCHES"), gate.enter():
-            pass
-        assert gate.inside == 2
-    assert gate.inside == 0
-    with pytest.raises(ZeroDivisionError), gate.enter():
-        _ = 1 / 0
-    assert gate.inside == 0
-
-
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, graphs: Path) -> None:
     with running(Settings(home=with_graphs(tmp_path, graphs), rate_per_minute=3)) as service:
         answers = [service.client.get("/v1/jobs") for _ in range(4)]
@@ -192,13 +180,9 @@ def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, graphs: Pa
         assert_problem(answers[3], 429, "too-many")
         assert 1 <= int(answers[3].headers["retry-after"]) <= 20
         assert service.client.get("/healthz").status_code == 200
-
-
-def test_questions_beyond_the_limit_are_sent_away(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.doors.searches, "inside", 64)
-    for path, body in (("/v1/search", {"text": "a"}), ("/v1/embeddings", {"input": "a"})):
-        answer = api.client.post(path, json=body)
-        assert "MM_MAX_SEARCHES" in assert_problem(answer, 429, "too-many")["detail"]
+        opened = list(itertools.takewhile(lambda _: service.client.get("/openapi.json").status_code == 200, range(1000)))
+        assert 15 <= len(opened) < 1000, "five times as many of what is open to anyone"
+        assert service.client.get("/healthz").status_code == 200
 
 
 @given(st.lists(st.floats(0, 100), max_size=200), st.integers(1, 100))

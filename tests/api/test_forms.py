@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 
 from api.forms import Fields, PartHead, read_form
+from api.limits.threads import Threads
 from mm.errors import InvalidInput, TooLarge
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def read(
         return files.setdefault(head, io.BytesIO())
 
     request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", content_type.encode())]}, receive)
-    return asyncio.run(read_form(request, open_file, 1000)), files
+    with closing(Threads("forms", 1)) as threads:
+        return asyncio.run(read_form(request, threads, open_file, 1000)), files
 
 
 @given(st.binary(max_size=500), st.lists(st.integers(0, 900), max_size=20))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
 
-REQUESTS = 5000
+REQUESTS = 4000
 ALONE = 60
 """Requests of each operation alone, where there are so many different ones."""
 CHAINS, STEPS = 10, 12

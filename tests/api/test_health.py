@@ -13,6 +13,8 @@ from api import readiness
 from api.readiness import WORK_SECONDS
 from indexes.files import locked
 from indexes.transactions import next_seq
+from mm.media.layers import LayerReport
+from mm.media.sandbox import LAYERS
 from mm.media.types import Span
 from mm.settings import Settings
 from tests.api import media
@@ -71,6 +73,36 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -
         assert not worker_ok()
         catalog.beat("w1", time.time())
         assert worker_ok()
+
+
+def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, graphs: Path) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
+        catalog = api.service.store.catalog
+
+        def check() -> dict[str, object] | None:
+            checks = api.client.get("/readyz").json()["checks"]
+            return next((check for check in checks if check["name"] == "worker sandbox"), None)
+
+        weak = LayerReport(("limits", "seccomp"), {"no network": "Operation not permitted"})
+        catalog.report_layers("host:1:ab", time.time(), LayerReport(LAYERS).to_json())
+        catalog.report_layers("host:2:cd", time.time(), weak.to_json())
+        catalog.report_layers("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
+        catalog.beat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
+        assert check() is None, "nobody works"
+        catalog.beat("host:1:ab", time.time())
+        catalog.beat("host:2:cd", time.time())
+        found = check()
+        assert found is not None
+        assert found["ok"]
+        assert 'The layer "no network" is missing in 1 of 2 (host:2: Operation not permitted).' in str(found["detail"])
+        catalog.report_layers("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
+        found = check()
+        assert found is not None
+        assert (found["ok"], found["required"]) == (False, False), "the other worker goes on"
+        catalog.report_layers("host:1:ab", time.time(), "not JSON")
+        found = check()
+        assert found is not None
+        assert (found["ok"], found["required"]) == (False, True)
 
 
 def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:

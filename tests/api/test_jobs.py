@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from api import sse
+from api import forecasts, sse
 from mm.schemas import FINAL_STATES, JobEvent, JobState
 from tests.api import media
 from tests.api.conftest import Running, assert_problem
@@ -76,6 +77,40 @@ def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: R
     assert (over.status_code, over.content) == (204, b"")
 
 
+def fresh(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work out each forecast anew, and look at once for what a stream is to say again."""
+    monkeypatch.setattr(forecasts, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(forecasts, "SHARE", 0)
+    monkeypatch.setattr(sse, "AGAIN_SECONDS", 0.0)
+
+
+def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh(api, monkeypatch)
+    catalog = api.service.store.catalog
+    for job in catalog.list_jobs(500):
+        catalog.cancel_job(job.id)
+    first, second = new_job(api, 120), new_job(api, 121)
+    events = listen(api, second)
+    assert next(events)[1]["position"] == 1
+    listed = {job["id"]: job for job in api.client.get("/v1/jobs").json()["data"]}
+    assert [(listed[job_id]["state"], listed[job_id]["position"]) for job_id in (first, second)] == [("queued", 0), ("queued", 1)]
+    assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
+    catalog.note_speed("image", 20.0)
+    catalog.beat("w", time.time())
+    event_id, told = next(events)
+    assert (told["position"], told["seconds_left"]) == (1, 40.0)
+    work(api, first)
+    assert next(events) == (event_id, {**told, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
+    catalog.begin_pictures([second], api.service.space.id, "w", 60.0)
+    running = next(events)[1]
+    assert (running["state"], running["position"], running["seconds_left"]) == ("running", None, 20.0)
+    catalog.update_job(second, state="done")
+    ended = list(events)[-1][1]
+    assert (ended["state"], ended["position"], ended["seconds_left"]) == ("done", None, None)
+    over = api.client.get(f"/v1/jobs/{second}").json()
+    assert (over["position"], over["seconds_left"]) == (None, None)
+
+
 def test_a_lost_stream_goes_on_where_it_was(api: Running) -> None:
     job_id = new_job(api, 111)
     events = listen(api, job_id)
@@ -114,6 +149,31 @@ def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: Running) -> N
     assert again.json()["job"]["id"] != job_id
 
 
+@pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
+def test_retry_of_a_stopped_item_queues_a_new_job(api: Running, end: JobState) -> None:
+    upload = api.upload(media.picture(160 + len(end)), f"{end}.png").json()
+    item, first = upload["item"]["id"], upload["job"]["id"]
+    work(api, first, end)
+    assert api.client.get(f"/v1/media/{item}").json()["status"] == end
+    answer = api.client.post(f"/v1/media/{item}/retry")
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job']['id']}"
+    assert (answer.json()["item"]["status"], answer.json()["item"]["error"]) == ("processing", None)
+    assert (answer.json()["job"]["state"], answer.json()["created"]) == ("queued", False)
+    assert answer.json()["job"]["id"] != first
+    assert answer.json()["job"]["request_id"] == answer.headers["x-request-id"]
+    assert api.client.get(f"/v1/jobs/{first}").json()["state"] == end
+    repeated = api.client.post(f"/v1/media/{item}/retry").json()
+    assert repeated["job"]["id"] == answer.json()["job"]["id"]
+
+
+def test_retry_of_a_ready_or_unknown_item_is_refused(api: Running, library: dict[str, str]) -> None:
+    problem = assert_problem(api.client.post(f"/v1/media/{library['talk']}/retry"), 409, "conflict")
+    assert "talk.mp4 is ready" in problem["detail"]
+    for unknown in ("0" * 32, "nonsense"):
+        assert_problem(api.client.post(f"/v1/media/{unknown}/retry"), 404, "not-found")
+
+
 def test_latest_jobs_come_first(api: Running) -> None:
     ids = [new_job(api, seed) for seed in (115, 116, 117)]
     listed = api.client.get("/v1/jobs", params={"limit": 3}).json()["data"]
@@ -145,3 +205,27 @@ def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None
     retry, comment = asyncio.run(first_two())
     assert retry.startswith(b"retry: ")
     assert comment.startswith(b":")
+
+
+def test_streams_of_one_caller_read_the_catalog_at_a_bounded_rate() -> None:
+    assert sse.pause_of(1) == sse.pause_of(10) == sse.POLL_SECONDS
+    for streams in (11, 64, 1000):
+        assert streams / sse.pause_of(streams) <= sse.READS_PER_SECOND + 1e-6
+
+
+def test_stream_asks_for_its_pause_before_each_wait() -> None:
+    asked: list[float] = []
+
+    def pause() -> float:
+        asked.append(0.0)
+        return 0.0
+
+    async def reads(behind: int) -> list[JobEvent]:
+        state: JobState = "done" if len(asked) == 3 else "queued"
+        return [JobEvent(id=behind + 1, job_id="j", state=state, progress=0.0, stage="")]
+
+    async def run() -> int:
+        return len([piece async for piece in sse.stream(reads, 0, pause)])
+
+    assert asyncio.run(run()) == 5
+    assert len(asked) == 3

@@ -128,6 +128,65 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
     assert [held["id"] for held in told(api)["spaces"]] == ["lite@1"]
 
 
+@pytest.fixture
+def prepared(api: Running, model: str) -> Running:
+    """A move to `model` that is complete but for its end, its target ready to answer. Only the test calls `follow`."""
+    serving = api.service.serving
+    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    serving._stopped.set()
+    serving._thread.join()
+    api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
+    (job,) = api.service.store.catalog.feed_move(10)
+    do(api, load_space(model, api.service.settings), job)
+    serving.follow()
+    wait_until(lambda: serving._next is not None and serving._next.is_ready, "the target is prepared")
+    return api
+
+
+def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The move ends between the two reads of the catalog that decide which space is wanted."""
+    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+    library_space, latest_move = catalog.library_space, catalog.latest_move
+    ends = iter([catalog.end_move])
+
+    def read_name() -> Any:
+        try:
+            return library_space()
+        finally:
+            for end in ends:
+                end()
+
+    def read_move() -> Any:
+        try:
+            return latest_move()
+        finally:
+            for end in ends:
+                end()
+
+    monkeypatch.setattr(catalog, "library_space", read_name)
+    monkeypatch.setattr(catalog, "latest_move", read_move)
+    serving.follow()
+    assert ask(prepared)["space"] != "lite@1"
+
+
+def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
+    prepared: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request comes between the decision which space is wanted and its preparation."""
+    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+    assert catalog.end_move()
+    wanted = serving._wanted
+
+    def wanted_before_a_request() -> str | None:
+        name = wanted()
+        assert ask(prepared)["space"] != "lite@1"
+        return name
+
+    monkeypatch.setattr(serving, "_wanted", wanted_before_a_request)
+    serving.follow()
+    assert serving._next is None
+
+
 def test_a_move_is_stopped_resumed_and_undone(api: Running, model: str) -> None:
     add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
     for what in ("stop", "resume", "undo"):

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+from starlette.exceptions import HTTPException
 
 from api.app import create_app
+from api.problems import SLUGS
 from mm.errors import ERRORS, MMError
 from mm.settings import Settings
 from tests.api.conftest import Running, assert_problem
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_no_such_route_and_no_such_method(api: Running) -> None:
@@ -86,6 +92,35 @@ def test_the_openapi_document_is_whole() -> None:
     assert search["application/json"]["examples"]
 
 
+def test_slugs_of_all_problems_are_documented() -> None:
+    document = create_app(Settings()).openapi()
+    assert document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"] == sorted(f"/problems/{s}" for s in SLUGS)
+    page = (ROOT / "docs" / "api.md").read_text()
+    assert set(re.findall(r"^\| `([a-z-]+)` \| \d+ \|", page, re.M)) == SLUGS
+
+
+@pytest.mark.parametrize("status", [400, 401, 405, 413, 416, 418, 451])
+def test_an_error_of_the_framework_has_a_documented_slug(status: int) -> None:
+    answer = get(app_that_fails(HTTPException(status, "Said by the framework.")), "/fails")
+    assert answer.json()["type"].removeprefix("/problems/") in SLUGS
+    assert answer.json()["status"] == answer.status_code
+
+
+@pytest.mark.parametrize("path", ["/v1/space/move", "/v1/space/move/resume", "/v1/media/import"])
+def test_a_long_body_where_a_short_one_is_taken_is_refused_unread(api: Running, path: str) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 30000000\r\n\r\n".encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+    assert_problem(api.client.post(path, content=iter([b" " * 1000] * 100)), 413, "too-large")
+    for body in (b"[" * 60_000, b'{"to": ' + b"9" * 5000 + b"}", b"\xff", b"{}x"):
+        assert_problem(api.client.post(path, content=body), 400, "invalid-input")
+
+
+def test_a_space_with_too_many_digits_is_refused(api: Running) -> None:
+    assert_problem(api.client.delete(f"/v1/space/lite@{'9' * 5000}"), 400, "invalid-input")
+
+
 def test_the_contract_has_its_routes() -> None:
     paths = set(create_app(Settings()).openapi()["paths"])
     assert paths == {
@@ -95,6 +130,7 @@ def test_the_contract_has_its_routes() -> None:
         "/v1/media/{item_id}/content",
         "/v1/media/{item_id}/segments",
         "/v1/media/{item_id}/thumbnail",
+        "/v1/media/{item_id}/retry",
         "/v1/tags",
         "/v1/uploads",
         "/v1/uploads/{upload_id}",
@@ -112,6 +148,10 @@ def test_the_contract_has_its_routes() -> None:
         "/v1/space/move/resume",
         "/v1/space/move/undo",
         "/v1/space/{space_id}",
+        "/v1/session",
+        "/v1/sessions",
+        "/v1/sessions/{session_id}",
+        "/v1/audit",
         "/healthz",
         "/readyz",
         "/metrics",

@@ -96,6 +96,26 @@ def test_nothing_matches_is_an_answer(api: Running, library: dict[str, str]) -> 
     assert answer["floor"] == 1.0
 
 
+def test_hits_below_the_calibrated_floor_follow_the_likely_ones_as_possible(api: Running, library: dict[str, str]) -> None:
+    calibration = api.service.space.calibration
+    assert calibration.possible is not None
+    for text in ("apple", "a recipe for apple cake", "coloured blocks", "integral of x squared"):
+        everything: Any = ask(api, text=text, floor=0, k=100)
+        answer: Any = ask(api, text=text, k=100)
+        assert (answer["floor"], answer["likely_floor"]) == (calibration.possible, calibration.floor)
+        assert (everything["floor"], everything["likely_floor"]) == (0, calibration.floor)
+        for hit in (*everything["hits"], *answer["hits"]):
+            assert hit["band"] == ("likely" if hit["score"] >= calibration.floor else "possible")
+        expected = [hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible]
+        assert [hit["score"] for hit in answer["hits"]] == expected
+
+
+def test_one_word_finds_a_less_likely_moment(api: Running, library: dict[str, str]) -> None:
+    answer: Any = ask(api, text="cooking")
+    assert {(hit["item"]["id"], hit["band"]) for hit in answer["hits"]} == {(library["talk"], "possible")}
+    assert ask(api, text="cooking", floor=answer["likely_floor"])["hits"] == []
+
+
 def test_filters_hold(api: Running, library: dict[str, str]) -> None:
     def items(**filters: object) -> set[str]:
         hits = ask(api, text="apple cake", floor=0.0, k=100, filters=filters)["hits"]
@@ -175,6 +195,21 @@ def test_bad_files_of_a_question_are_refused(api: Running) -> None:
     assert_problem(search("/v1/search", files=[("text", (None, "x")), ("text", (None, "y"))]), 400, "invalid-input")
 
 
+@pytest.mark.parametrize("field", ["filters", "like", "weights"])
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 10_000, "9" * 5000, "-" + "9" * 400, "1e999", "NaN", "{", "\x00"])
+def test_search_form_with_json_that_nests_or_counts_too_far_is_refused(api: Running, field: str, value: str) -> None:
+    answer = api.client.post("/v1/search", files={field: (None, value), "text": (None, "x")})
+    assert field in assert_problem(answer, 400, "invalid-input")["detail"]
+
+
+def test_search_with_json_that_nests_or_counts_too_far_is_refused(api: Running) -> None:
+    for body in ("[" * 100_000, '{"k": ' + "9" * 5000 + "}", '{"like": {"item": "a", "time": ' + "9" * 5000 + "}}"):
+        answer = api.client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+        assert_problem(answer, 400, "invalid-input")
+    form = {"k": (None, "9" * 5000), "text": (None, "x")}
+    assert_problem(api.client.post("/v1/search", files=form), 400, "invalid-input")
+
+
 def test_a_long_clip_is_refused(api: Running) -> None:
     answer = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(70.0, fps=2))})
     assert "MM_QUERY_SECONDS" in assert_problem(answer, 413, "too-large")["detail"]
@@ -222,3 +257,17 @@ def test_more_like_a_picture_finds_its_near_duplicate(api: Running, library: dic
     answer = ask(api, like={"item": library["picture"], "time": 0}, k=1)
     (hit,) = answer["hits"]  # type: ignore[misc]
     assert (hit["item"]["id"], hit["alike"]) == (copy, [])
+
+
+def test_text_that_was_not_read_is_said_in_the_item_and_beside_answers_to_words(api: Running, library: dict[str, str]) -> None:
+    frame = api.service.space.image.embed([np.full((96, 128, 3), 60, np.uint8)])[0]
+    segment = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, frame)], unread=True)
+    item = add_searchable(api, media.picture(77), "unread.png", "unread", [segment])
+    assert api.client.get(f"/v1/media/{item}").json()["unread_pictures"] == 1
+    assert api.client.get(f"/v1/media/{library['talk']}").json()["unread_pictures"] == 0
+    (note,) = [note for note in ask(api, text="a sign")["notes"] if "has not been read" in note]  # type: ignore[attr-defined]
+    assert "in 1 of the pictures" in note
+    by_picture = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}).json()
+    assert by_picture["notes"] == []
+    assert api.client.delete(f"/v1/media/{item}").status_code == 204
+    assert ask(api, text="a sign")["notes"] == []

@@ -311,7 +311,7 @@ def test_a_service_that_fails_at_the_end_is_asked_again(api: Running, tus: Tus, 
     data = media.picture(606)
     where = tus.created(len(data))
 
-    def away(self: Catalog, new: object) -> None:
+    def away(self: Catalog, *new: object) -> None:
         raise Unavailable("The catalog does not answer.")
 
     with monkeypatch.context() as patch:

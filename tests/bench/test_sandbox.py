@@ -22,8 +22,10 @@ def test_a_film_is_timed_in_every_way(monkeypatch: pytest.MonkeyPatch, tmp_path:
     table = list(sandbox.run([path], 1))
     for way in (sandbox.BEHIND_ALL, sandbox.BEHIND_LIMITS, sandbox.NO_CHILD):
         assert sum(f"| film.mp4 | {way} |" in line for line in table) == 1
-    assert "of ingest the layers take" in table[-3]
-    assert "the layers take" in table[-2]
+    assert "of ingest the layers take" in table[-4]
+    assert "the layers take" in table[-3]
+    assert "film.mp4: a fresh child takes" in table[-2]
+    assert "a fork server starts in" in table[-1]
 
 
 def test_no_setting_leaves_layers_out(monkeypatch: pytest.MonkeyPatch) -> None:

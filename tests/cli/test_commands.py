@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from indexes import open_store
 from mm.schemas import EmbeddingResponse, SearchResponse
+from mm.settings import Settings
 from tests.api import media
 from tests.cli.conftest import Served, Shell, mm_command
+from tests.stopped import stopped_item
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -44,6 +47,25 @@ def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_p
     assert "already there" in again.stdout
 
 
+def test_add_refuses_links_in_a_folder_and_follows_one_that_is_named(shell: Shell, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "secret.png").write_bytes(media.picture(77))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "file.png").symlink_to(private / "secret.png")
+    (folder / "folder").symlink_to(private)
+    done = shell("add", folder)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    refusal = "It is a link, and links are not followed."
+    assert [line for line in done.stderr.splitlines() if line.startswith("refused")] == [
+        f"refused  {folder}/file.png: {refusal}",
+        f"refused  {folder}/folder: {refusal}",
+    ]
+    assert shell("add", folder / "file.png").exit_code == 0
+
+
 def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(media.picture(3))
     (tmp_path / "b.png").write_bytes(b"nothing")
@@ -65,10 +87,11 @@ def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> Non
     while not (shown := shell(*question)).stdout:  # readers see what is new a little later
         assert shown.exit_code == 0
         assert time.monotonic() < end
-    score, name, when, why, item = shown.stdout.rstrip("\n").split("\t")
+    score, name, when, why, item, band = shown.stdout.rstrip("\n").split("\t")
     assert (name, when) == ("blocks.png", "")
     assert 0 <= float(score) <= 1
     assert why.startswith("picture")
+    assert band == "likely"
     answer = SearchResponse.model_validate_json(shell(*question, "--item", item, "--json").stdout)
     assert [hit.item.id for hit in answer.hits] == [item]
 
@@ -77,7 +100,7 @@ def test_nothing_matches_is_an_answer(shell: Shell) -> None:
     done = shell("search", "anything", "--tag", "of nothing")
     assert done.exit_code == 0
     assert done.stdout == ""
-    assert done.stderr == "Nothing matches.\n"
+    assert done.stderr.splitlines()[-1] == "Nothing matches."
 
 
 def test_what_the_service_refuses_is_one_sentence(shell: Shell) -> None:
@@ -114,6 +137,24 @@ def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
     again = shell("bench", "moments", "--video", video, "--timeline", timeline)
     assert again.exit_code == 1
     assert "in the library already" in again.stderr
+
+
+def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell: Shell) -> None:
+    store = open_store(Settings(home=served.home))
+    failed, quarantined = stopped_item(store, 21, "failed"), stopped_item(store, 22, "quarantined")
+    cancelled = stopped_item(store, 23, "cancelled", None)
+    done = shell("retry", failed, "0" * 32)
+    assert done.exit_code == 1
+    assert done.stdout.split()[:3] == ["ready", failed, "failed.png"]
+    assert done.stderr.startswith(f"refused  {'0' * 32}: There is no item")
+    rest = shell("retry", "--all", "--json")
+    assert rest.exit_code == 0, rest.stderr
+    assert [json.loads(line)["item"]["id"] for line in rest.stdout.splitlines()] == [quarantined]
+    again = shell("retry", failed, "--json")
+    assert again.exit_code == 1
+    assert json.loads(again.stdout)["problem"]["type"] == "conflict"
+    assert shell("retry", cancelled).exit_code == 0
+    assert shell("retry").exit_code == 2
 
 
 def test_a_service_elsewhere(served: Served, shell: Shell) -> None:

@@ -142,6 +142,14 @@ def test_a_port_that_our_own_service_has(settings: Settings, monkeypatch: pytest
     assert checks.port(settings).ok
 
 
+def test_a_service_that_does_not_say_what_holds_in_its_workers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.worker_sandbox(settings) == [], "no service runs on the folder"
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setattr(checks, "running", lambda home: url)
+    (check,) = checks.worker_sandbox(settings)
+    assert_bad(check, "workers", url)
+
+
 def test_a_space_without_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str, settings: Settings) -> None:
         raise Unavailable("The space lite@1 lacks image.safetensors.")
@@ -158,6 +166,15 @@ def test_a_space_that_nobody_knows(settings: Settings) -> None:
 def test_a_broker_that_does_not_answer(settings: Settings, url: str) -> None:
     set_ = settings.model_copy(update={"broker_url": url.format(port=free_port())})
     assert_bad(checks.broker(set_), "MM_BROKER_URL")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:s3cret@127.0.0.1:{port}/0", "redis://:s3#cret@127.0.0.1:{port}/0", "redis://:x@h:s3cret/0"]
+)
+def test_a_broker_that_does_not_answer_keeps_its_password(settings: Settings, url: str) -> None:
+    check = checks.broker(settings.model_copy(update={"broker_url": url.format(port=free_port())}))
+    assert not check.ok
+    assert "s3" not in check.detail
 
 
 def test_no_embedded_broker_for_this_machine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

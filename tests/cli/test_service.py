@@ -16,7 +16,7 @@ import pytest
 import mm
 from mm.cli.note import running
 from tests.api import media
-from tests.cli.conftest import Served, environment, mm_command, serving
+from tests.cli.conftest import Served, Shell, environment, mm_command, serving
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -30,6 +30,24 @@ def wait_until_gone(pids: list[int], seconds: float = 30.0) -> None:
 
 def family(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def running_broker(pid: int) -> psutil.Process | None:
+    """The broker among the descendants of a process, once it runs."""
+    return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
+
+
+def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(served: Served, shell: Shell) -> None:
+    def worker_sandbox() -> dict[str, object] | None:
+        checks = json.loads(shell("doctor", "--json").stdout)["checks"]
+        return next((check for check in checks if check["name"] == "worker sandbox"), None)
+
+    end = time.monotonic() + 120.0
+    while (found := worker_sandbox()) is None:  # a worker counts from its first sign of work on
+        assert time.monotonic() < end, "no worker reports its layers"
+        time.sleep(0.5)
+    assert found["ok"]
+    assert str(found["detail"]).startswith("1 worker decodes behind limits, no new privileges")
 
 
 @pytest.fixture
@@ -105,15 +123,21 @@ def test_what_keeps_the_service_from_starting_is_one_sentence(tmp_path: Path) ->
 
 
 def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    """The broker is held, so that no worker is woken and the command cannot be done before it is interrupted."""
     video = tmp_path / "v.mp4"
-    video.write_bytes(media.video(30.0, seed=3))
+    video.write_bytes(media.video(2.0, seed=3))
     command = mm_command("add", str(video))
     with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
+        while (broker := running_broker(process.pid)) is None:
+            assert process.poll() is None
+            time.sleep(0.01)
         while running(home) is None:
             assert process.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.01)
+        broker.suspend()
         pids = family(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        broker.resume()
+        assert process.wait(300) == 130
         wait_until_gone(pids)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import redis
 
 from mm.cli import stack as module
+from mm.cli.broker import MEMORY_BYTES
 from mm.cli.locks import HomeLock, lock_home
 from mm.cli.note import Note, note_path, read_note, running
 from mm.cli.stack import Stack, environment
@@ -49,12 +54,36 @@ def test_all_parts_run_inside_and_none_outside(settings: Settings) -> None:
         assert set(pids) == {"broker", "API", "worker"}
         assert running(settings.root) == stack.url
         worker = psutil.Process(pids["worker"]).environ()
-        assert worker["MM_BROKER_URL"].startswith("redis://127.0.0.1:")
+        assert re.fullmatch(r"redis://:[\w-]{40,}@127\.0\.0\.1:\d+/0", worker["MM_BROKER_URL"])
         assert worker["MM_HOME"] == str(settings.root)
     assert not any(psutil.pid_exists(pid) for pid in pids.values())
     assert lines == ["starting the broker", "starting the API", "starting the worker", "ready"]
     assert {path.name for path in (settings.root / "log").iterdir()} == {"broker.log", "api.log", "worker.log"}
     assert running(settings.root) is None
+
+
+def test_the_embedded_broker_has_a_password_of_its_own_and_limits(settings: Settings) -> None:
+    urls: list[str] = []
+    for _ in range(2):
+        with Stack(settings) as stack:
+            stack.wait_ready()
+            urls.append(psutil.Process(stack.pids()["worker"]).environ()["MM_BROKER_URL"])
+            password = urlsplit(urls[-1]).password
+            assert password is not None
+            command_lines = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+            assert any("valkey" in line for line in command_lines)
+            assert not any(password in line for line in command_lines)
+            config = settings.root / "broker" / "valkey.conf"
+            assert stat.S_IMODE(config.stat().st_mode) == 0o600
+            assert not any(password in path.read_text() for path in (settings.root / "log").iterdir())
+            with pytest.raises(redis.AuthenticationError), redis.Redis.from_url(re.sub(":[^:]+@", "", urls[-1])) as stranger:
+                stranger.ping()
+            with redis.Redis.from_url(urls[-1]) as client:
+                assert int(client.config_get("maxmemory")["maxmemory"]) == MEMORY_BYTES
+                assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
+                with pytest.raises(redis.RedisError):
+                    client.lpush("mm", b"x" * (2 << 20))
+    assert urls[0] != urls[1]
 
 
 def test_a_broker_that_is_set_is_used(settings: Settings) -> None:

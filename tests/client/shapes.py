@@ -39,8 +39,8 @@ def upload(**changes: object) -> dict[str, Any]:
     return {"item": item(), "job": job(), "created": True, **changes}
 
 
-def event(number: int, state: str = "running", progress: float = 0.5, stage: str = "seeing") -> bytes:
-    data = json.dumps({"id": number, "job_id": "j1", "state": state, "progress": progress, "stage": stage})
+def event(number: int, state: str = "running", progress: float = 0.5, stage: str = "seeing", **more: float) -> bytes:
+    data = json.dumps({"id": number, "job_id": "j1", "state": state, "progress": progress, "stage": stage, **more})
     return f"id: {number}\nevent: job\ndata: {data}\n\n".encode()
 
 
@@ -49,4 +49,4 @@ def problem(slug: str, status: int, detail: str, **extra: object) -> dict[str, A
 
 
 def answer(**changes: object) -> dict[str, Any]:
-    return {"hits": [], "space": "lite@1", "floor": 0.3, "seconds": 0.01, **changes}
+    return {"hits": [], "space": "lite@1", "floor": 0.02, "likely_floor": 0.3, "seconds": 0.01, **changes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 import mm
 from mm.client import events
-from mm.errors import ERRORS, InvalidInput, MediaError, MMError, NotFound, Unavailable
+from mm.errors import ERRORS, InvalidInput, MediaError, MMError, NotFound, Unauthorized, Unavailable
 from tests.client import shapes
 from tests.client.conftest import Face, Script, replying, streaming
 
@@ -130,6 +131,15 @@ def test_events_give_up_on_a_service_that_stays_away(script: Script, face: Face)
 def test_events_of_no_job(script: Script, face: Face) -> None:
     script.on("/v1/jobs/j1/events", replying(404, shapes.problem("not-found", 404, "There is no job.")))
     with pytest.raises(NotFound, match="no job"):
+        face.events(script.url, "j1")
+    assert len(script.seen) == 1
+
+
+@pytest.mark.parametrize("data", [json.dumps(shapes.problem("unauthorized", 401, "The key was revoked.")), "x"])
+def test_events_that_end_unauthorized_raise_and_are_not_asked_for_again(script: Script, face: Face, data: str) -> None:
+    last = f"event: unauthorized\ndata: {data}\n\n".encode()
+    script.on("/v1/jobs/j1/events", streaming(shapes.event(1), last))
+    with pytest.raises(Unauthorized, match="key"):
         face.events(script.url, "j1")
     assert len(script.seen) == 1
 

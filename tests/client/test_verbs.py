@@ -23,6 +23,7 @@ VERBS = [
     "items",
     "segments",
     "tags",
+    "retry",
     "delete",
     "content",
     "thumbnail",
@@ -40,6 +41,9 @@ VERBS = [
     "undo_move",
     "wait_for_move",
     "drop_space",
+    "sessions",
+    "end_session",
+    "audit",
     "health",
     "ready",
     "events",
@@ -90,6 +94,25 @@ def test_waiting_tells_progress_and_gives_the_item_as_it_became(script: Script, 
     upload = face.call(script.url, "add", b"1", name="a", wait=True, on_progress=lambda *args: heard.append(args))
     assert (upload.item.status, upload.job.state) == ("ready", "done")
     assert heard == [(1.0, "uploading"), (0.5, "seeing"), (1.0, "done")]
+
+
+def test_waiting_says_how_many_jobs_come_before_it_and_how_long_it_takes(script: Script, face: Face) -> None:
+    told = [
+        {"position": 3, "seconds_left": 7200.0},
+        {"position": 1, "seconds_left": 240.0},
+        {"position": 0, "seconds_left": 59.0},
+    ]
+    waiting = [shapes.event(1, "queued", 0.0, "waiting", **one) for one in told]
+    script.on("/v1/jobs/j1/events", streaming(*waiting, waiting[-1], shapes.event(2, "done", 1.0, "done")))
+    script.on("/v1/jobs/j1", replying(200, shapes.job(state="done", progress=1.0)))
+    heard: list[str] = []
+    face.call(script.url, "wait", "j1", on_progress=lambda _, stage: heard.append(stage))
+    assert heard == [
+        "waiting, 3 before it, about 2 h left",
+        "waiting, 1 before it, about 4 min left",
+        "waiting, 0 before it, about 59 s left",
+        "done",
+    ]
 
 
 def test_waiting_for_what_fails_raises_the_reason(script: Script, face: Face) -> None:
@@ -170,6 +193,16 @@ def test_lists_and_small_verbs(script: Script, face: Face) -> None:
     assert face.call(script.url, "import_folder", "f", tags=["t"]).refused == {"a": "why"}
     script.on("/healthz", replying(200, {"status": "alive", "version": "1"}))
     assert face.call(script.url, "health").version == "1"
+
+
+def test_retry_posts_to_the_item_and_gives_its_new_job(script: Script, face: Face) -> None:
+    script.on(f"/v1/media/{'i' * 32}/retry", replying(202, shapes.upload(created=False)))
+    assert face.call(script.url, "retry", "i" * 32).job.id == "j1"
+    assert (script.seen[-1].method, script.seen[-1].body) == ("POST", b"")
+    script.on("/v1/jobs/j1/events", streaming(shapes.event(1, "failed")))
+    script.on("/v1/jobs/j1", replying(200, shapes.job(state="failed", error="no frames")))
+    with pytest.raises(Conflict, match="failed: no frames"):
+        face.call(script.url, "retry", "i" * 32, wait=True)
 
 
 def test_the_library_is_looked_through(script: Script, face: Face) -> None:

@@ -1,14 +1,12 @@
-"""The clock is set back by an hour: no lease is stolen from a worker that lives, none is held for a dead one, no bell is late."""
+"""The clock is set back by an hour: no lease is stolen from a worker that lives, none is held for a dead one, no work is late."""
 
 from __future__ import annotations
 
 from indexes import Store
-from indexes.rows import RingRow
 from tests.indexes.conftest import Clock
 from tests.indexes.library import add, planned
 
 LEASE = 60.0
-SILENT = 15.0
 HOUR = 3600.0
 
 
@@ -24,7 +22,7 @@ def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None
     set_back(store, clock)
     for _ in range(10):
         assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
-        assert store.catalog.jobs_to_ring(clock.now, SILENT) == []
+        assert store.catalog.due(LEASE) == 0
         assert store.catalog.heartbeat(chunk.pk, "alive", LEASE)
         clock.now += LEASE / 2
     (held,) = store.catalog.chunks(job.id)
@@ -32,29 +30,32 @@ def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None
 
 
 def test_a_worker_that_is_dead_loses_it_after_one_lease(store: Store, clock: Clock) -> None:
-    job, (chunk,) = planned(store, 1)
+    _job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "dead", LEASE)
     set_back(store, clock)
     assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
     clock.now += LEASE
-    assert store.catalog.jobs_to_ring(clock.now, SILENT) == [RingRow("encode", job.id, chunk.pk)]
+    assert store.catalog.due(LEASE) == 1
     taken = store.catalog.lease_chunk(chunk.pk, "other", LEASE)
     assert taken is not None
     assert taken.attempts == 2
 
 
-def test_lost_bells_are_rung_as_soon_as_ever(store: Store, clock: Clock) -> None:
+def test_what_was_put_off_before_is_due_after_one_lease_at_the_latest(store: Store, clock: Clock) -> None:
     _, unplanned = add(store, 1)
-    job, (chunk,) = planned(store, 2)
-    clock.now += SILENT
-    assert len(store.catalog.jobs_to_ring(clock.now, SILENT)) == 2
+    _, (chunk,) = planned(store, 2)
+    _job, (done,) = planned(store, 3)
+    assert store.catalog.lease_chunk(done.pk, "dead", LEASE)
+    assert store.catalog.finish_chunk(done.pk, "dead", "0" * 64)
+    assert store.catalog.lease_chunk(chunk.pk, "failing", LEASE)
+    store.catalog.release_chunk(chunk.pk, "failing", "OSError: no", retry_in=LEASE / 4)
+    store.catalog.update_job(unplanned.id, retry_in=LEASE / 4)
     set_back(store, clock)
-    assert store.catalog.jobs_to_ring(clock.now, SILENT) == []
-    clock.now += SILENT
-    assert set(store.catalog.jobs_to_ring(clock.now, SILENT)) == {
-        RingRow("plan", unplanned.id),
-        RingRow("encode", job.id, chunk.pk),
-    }
+    assert store.catalog.due(LEASE) == 0
+    clock.now += LEASE
+    assert store.catalog.due(LEASE) == 3
+    turns = [store.catalog.take_turn("w", LEASE, 120.0) for _ in range(4)]
+    assert sorted(turn.what for turn in turns if turn is not None) == ["encode", "finish", "plan"]
 
 
 def test_a_clock_that_is_right_changes_nothing(store: Store, clock: Clock) -> None:

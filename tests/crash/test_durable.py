@@ -51,9 +51,9 @@ def test_an_upload_is_on_the_disk_before_the_catalog_knows_it(
     before: list[list[tuple[str, Path]]] = []
     add_item = Catalog.add_item
 
-    def recorded(self: Catalog, new: object) -> object:
+    def recorded(self: Catalog, *new: object) -> object:
         before.append(list(steps))
-        return add_item(self, new)  # type: ignore[arg-type]
+        return add_item(self, *new)  # type: ignore[arg-type]
 
     with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
         monkeypatch.setattr(Catalog, "add_item", recorded)

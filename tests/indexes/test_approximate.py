@@ -176,7 +176,7 @@ def test_a_searcher_takes_the_way_that_is_set(sqlite_store: Store, monkeypatch: 
     seen: list[float | None] = []
 
     def watched(*arguments: object) -> object:
-        seen.append(arguments[-2])  # type: ignore[arg-type]
+        seen.append(arguments[6])  # type: ignore[arg-type]
         return best_moments(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(search, "best_moments", watched)

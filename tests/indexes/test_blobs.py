@@ -6,6 +6,8 @@ import errno
 import hashlib
 import io
 import os
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexes.blobs import BlobStore
-from mm.errors import Unavailable
+from indexes.identity import MARKER
+from mm.errors import Unavailable, WrongLibrary
+from tests.indexes.marked import mark
 
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs", tmp_path / "locks" / "blobs.lock")
+    return BlobStore(mark(tmp_path / "blobs"), tmp_path / "locks" / "blobs.lock")
 
 
 def put(blobs: BlobStore, *pieces: bytes) -> str:
@@ -30,7 +34,7 @@ def put(blobs: BlobStore, *pieces: bytes) -> str:
 
 
 def files(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file() and path.name != MARKER]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -93,19 +97,42 @@ def test_the_sweep_removes_what_crashed_uploads_left(blobs: BlobStore, tmp_path:
     assert len(files(tmp_path)) == 2
 
 
-def test_the_sweep_spares_what_is_known_or_young(blobs: BlobStore) -> None:
-    known, orphan, young = put(blobs, b"1"), put(blobs, b"2"), put(blobs, b"3")
-    for sha256 in (known, orphan):
-        os.utime(blobs.path(sha256), (1, 1))
-    assert blobs.sweep_orphans(lambda names: set(names) - {known}, 3600) == 1
-    assert [blobs.path(sha256).exists() for sha256 in (known, orphan, young)] == [True, False, True]
+def test_throwing_away_takes_old_files_to_the_trash_of_the_day(blobs: BlobStore) -> None:
+    old, young = put(blobs, b"1"), put(blobs, b"2")
+    os.utime(blobs.path(old), (1, 1))
+    assert blobs.files.throw_away([old, young], 3600) == 1
+    assert [blobs.path(sha256).exists() for sha256 in (old, young)] == [False, True]
+    (kept,) = blobs.files.trash.rglob(old)
+    assert kept.read_bytes() == b"1"
+    assert kept.parent.name == datetime.now(UTC).date().isoformat()
 
 
-def test_bytes_stored_again_are_young(blobs: BlobStore) -> None:
+def test_throwing_away_spares_bytes_that_were_stored_again(blobs: BlobStore) -> None:
     sha256 = put(blobs, b"1")
     os.utime(blobs.path(sha256), (1, 1))
     put(blobs, b"1")
-    assert blobs.sweep_orphans(set, 3600) == 0
+    assert blobs.files.throw_away([sha256], 3600) == blobs.files.remove([sha256], 3600) == 0
+    assert blobs.path(sha256).exists()
+
+
+def test_the_trash_is_emptied_by_its_dates(blobs: BlobStore) -> None:
+    today = datetime.now(UTC).date()
+    days = {age: today - timedelta(days=age) for age in (0, 29, 30, 31, 400)}
+    for day in days.values():
+        (blobs.files.trash / day.isoformat()).mkdir(parents=True)
+        (blobs.files.trash / day.isoformat() / "x").write_bytes(b"x")
+    (blobs.files.trash / "notes of a person").mkdir()
+    assert blobs.files.empty_trash(30) == 2
+    left = {path.name for path in blobs.files.trash.iterdir()}
+    assert left == {days[age].isoformat() for age in (0, 29, 30)} | {"notes of a person"}
+
+
+def test_a_folder_without_a_marker_takes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    blobs = BlobStore(tmp_path / "blobs", tmp_path / "locks" / "blobs.lock")
+    with pytest.raises(WrongLibrary, match="mounted"), blobs.writer():
+        pass
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "fsync of the folder"])
@@ -163,6 +190,7 @@ def test_a_disk_that_fills_up_at_the_end_is_said_too(blobs: BlobStore, tmp_path:
 
 
 def test_a_folder_that_is_none_is_said(blobs: BlobStore, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "blobs")
     (tmp_path / "blobs").write_text("a file")
     with pytest.raises(Unavailable, match="blobs"), blobs.writer():
         pass

@@ -54,6 +54,31 @@ def test_bytes_that_came_to_a_bad_end_get_a_new_job(store: Store, end: JobState)
     assert other.id != job.id
 
 
+@pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
+def test_retry_of_a_stopped_item_makes_a_new_job(store: Store, end: JobState) -> None:
+    item, job = add(store, 1)
+    store.catalog.update_job(job.id, state=end, error="broken")
+    found = store.catalog.retry_item(item.id, "request-7")
+    assert found is not None
+    again, other = found
+    assert (again.id, again.status, again.error) == (item.id, "processing", None)
+    assert (other.state, other.progress, other.error, other.request_id) == ("queued", 0.0, None, "request-7")
+    assert other.id != job.id
+    assert store.catalog.retry_item(item.id, None) == (again, other)
+
+
+def test_retry_of_a_ready_item_changes_nothing(store: Store) -> None:
+    item = publish(store, 1, np.random.default_rng(0))
+    found = store.catalog.retry_item(item.id, None)
+    assert found is not None
+    assert (found[0], found[1].state) == (store.catalog.get_item(item.id), "done")
+
+
+@pytest.mark.parametrize("item_id", ["", "x", "0" * 32])
+def test_retry_of_an_unknown_item_gives_none(store: Store, item_id: str) -> None:
+    assert store.catalog.retry_item(item_id, None) is None
+
+
 def test_a_ready_item_keeps_its_job(store: Store) -> None:
     item = publish(store, 1, np.random.default_rng(0))
     again, job, created = store.catalog.add_item(new_item(1))

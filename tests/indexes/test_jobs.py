@@ -1,4 +1,4 @@
-"""Jobs: every change is an event, an end is an end, and what was lost is rung once."""
+"""Jobs: every change is an event, an end is an end, in order."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from indexes import Store
-from indexes.rows import NewSegment, RingRow
+from indexes.rows import NewSegment
 from mm.schemas import FINAL_STATES, JobState
-from tests.indexes.conftest import Clock
 from tests.indexes.library import add, planned
-
-SILENT = 15.0
 
 
 def test_every_change_is_an_event_with_a_growing_id(store: Store) -> None:
@@ -99,67 +96,3 @@ def test_a_delete_amid_updates_blocks_nothing(store: Store) -> None:
             done.result()
     assert store.catalog.counts().items == 0
     assert all(job.final for job in store.catalog.list_jobs(10))
-
-
-def ring(store: Store, clock: Clock) -> list[RingRow]:
-    return store.catalog.jobs_to_ring(clock.now, SILENT)
-
-
-def test_a_silent_job_is_rung_for_its_next_step_and_once(store: Store, clock: Clock) -> None:
-    _, job = add(store, 1)
-    assert ring(store, clock) == []
-    clock.now += SILENT
-    assert ring(store, clock) == [RingRow("plan", job.id)]
-    assert ring(store, clock) == [], "it was rung just now"
-    clock.now += SILENT
-    assert ring(store, clock) == [RingRow("plan", job.id)]
-
-    job, chunks = planned(store, 1, 2)
-    assert ring(store, clock) == []
-    clock.now += SILENT
-    assert ring(store, clock) == [RingRow("encode", job.id, chunk.pk) for chunk in chunks]
-    for chunk in chunks:
-        assert store.catalog.lease_chunk(chunk.pk, "w", 2 * SILENT)
-    clock.now += SILENT
-    assert ring(store, clock) == [], "both are worked on"
-    for chunk in chunks:
-        assert store.catalog.finish_chunk(chunk.pk, "w", "0" * 64)
-    assert ring(store, clock) == []
-    clock.now += SILENT
-    assert ring(store, clock) == [RingRow("finish", job.id)]
-    assert ring(store, clock) == []
-    assert store.catalog.commit_item(job.id, [])
-    clock.now += 10 * SILENT
-    assert ring(store, clock) == []
-
-
-def test_a_lease_that_ran_out_is_rung_at_once_and_then_in_turn(store: Store, clock: Clock) -> None:
-    job, (chunk,) = planned(store, 1)
-    assert store.catalog.lease_chunk(chunk.pk, "w", 1.0)
-    assert ring(store, clock) == []
-    clock.now += 1.5
-    assert ring(store, clock) == [RingRow("encode", job.id, chunk.pk)]
-    assert ring(store, clock) == []
-    clock.now += SILENT - 1
-    assert ring(store, clock) == []
-    clock.now += 1
-    assert ring(store, clock) == [RingRow("encode", job.id, chunk.pk)]
-
-
-@pytest.mark.parametrize("end", sorted(FINAL_STATES))
-def test_what_is_over_is_not_rung(store: Store, clock: Clock, end: JobState) -> None:
-    _, job = add(store, 1)
-    busy, (chunk,) = planned(store, 2)
-    assert store.catalog.lease_chunk(chunk.pk, "w", 1.0)
-    for job_id in (job.id, busy.id):
-        store.catalog.update_job(job_id, state=end)
-    clock.now += 100 * SILENT
-    assert ring(store, clock) == []
-
-
-def test_many_sweepers_ring_each_bell_once(store: Store, clock: Clock) -> None:
-    wanted = {add(store, seed)[1].id for seed in range(10)}
-    clock.now += SILENT
-    with ThreadPoolExecutor(6) as pool:
-        rung = [row.job_id for rows in pool.map(lambda _: ring(store, clock), range(6)) for row in rows]
-    assert sorted(rung) == sorted(wanted)

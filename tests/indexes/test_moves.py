@@ -121,17 +121,14 @@ def add_again(store: Store, item: ItemRow) -> tuple[ItemRow, JobRow, bool]:
     return store.catalog.add_item(new_item(0, sha256=item.sha256))
 
 
-def test_bells_of_a_move_may_wait(store: Store) -> None:
+def test_work_of_a_move_waits_for_the_work_on_uploads(store: Store) -> None:
     library(store, 1)
     start(store)
     (job,) = store.catalog.feed_move(WINDOW)
-    add(store, "upload")
-    rung = store.catalog.jobs_to_ring(job.created_at.timestamp() + 100, 10.0)
-    assert {row.job_id: row.background for row in rung}[job.id]
-    assert sorted(row.background for row in rung) == [False, True]
     store.catalog.plan_job(job.id, THERE.id, [Span(0.0, 1.0)])
-    (row,) = [row for row in store.catalog.jobs_to_ring(job.created_at.timestamp() + 200, 10.0) if row.job_id == job.id]
-    assert (row.what, row.background) == ("encode", True)
+    uploads = [add(store, f"upload {number}")[1].id for number in range(3)]
+    turns = [store.catalog.take_turn("w", 60.0, 120.0) for _ in range(5)]
+    assert [turn and list(turn.job_ids) for turn in turns] == [*([upload] for upload in uploads), [job.id], None]
 
 
 def test_a_move_rests_and_goes_on_where_it_was(store: Store, clock: Clock) -> None:
@@ -151,17 +148,14 @@ def test_a_move_rests_and_goes_on_where_it_was(store: Store, clock: Clock) -> No
     assert store.catalog.finish_chunk(done.pk, "test", shard_id), "what is done in this moment is not lost"
     assert store.catalog.lease_chunk(begun.pk, "test", 60.0) is None
     clock.now += 1000
-    assert store.catalog.jobs_to_ring(clock.now, 10.0) == []
+    assert store.catalog.due(60.0) == 0
     assert not store.catalog.end_move()
     with pytest.raises(Conflict, match="stopped"):
         store.catalog.stop_move()
     with pytest.raises(Conflict, match="on its way"):
         start(store)
     store.catalog.resume_move(leave_out=False)
-    assert {(row.what, row.job_id) for row in store.catalog.jobs_to_ring(clock.now, 10.0)} == {
-        ("encode", second.id),
-        ("plan", third.id),
-    }
+    assert store.catalog.due(60.0) == 2
     assert store.catalog.lease_chunk(begun.pk, "test", 60.0)
     assert store.catalog.finish_chunk(begun.pk, "test", shard_id)
     assert store.catalog.commit_item(second.id, segments)

@@ -98,6 +98,7 @@ FILTERS = st.builds(
     against=st.lists(st.sampled_from(["picture", "speech", "sound", "name"]), max_size=3),
     k=st.integers(1, 40),
     floor=st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]),
+    likely=st.sampled_from([None, 0.3, 0.6, 0.95]),
     filters=st.just(ALL) | FILTERS,
     first=st.sampled_from([1, 2, 8, 256]),
 )
@@ -108,6 +109,7 @@ def test_search_is_the_same_as_scoring_everything(
     against: list[EvidenceKind],
     k: int,
     floor: float,
+    likely: float | None,
     filters: Filters,
     first: int,
 ) -> None:
@@ -116,8 +118,8 @@ def test_search_is_the_same_as_scoring_everything(
     asked = replace(question(rng, kinds), against=question(rng, against).probes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threshold, "FIRST", first)
-        fast = searcher.search(asked, k, filters, floor)
-    every = search_brute(store, asked, 1000, filters, floor)
+        fast = searcher.search(asked, k, filters, floor, likely=likely)
+    every = search_brute(store, asked, 1000, filters, floor, likely=likely)
     assert_same(fast, every[:k], every)
 
 
@@ -342,6 +344,30 @@ def test_segments_that_answer_together_are_one_moment(
     assert [(hit.start, hit.end, hit.best_start) for hit in searcher.search(along_an_axis(), 1, ALL, 0.5)] == hits[:1]
 
 
+@pytest.mark.parametrize(
+    ("chances", "shots", "hits"),
+    [
+        pytest.param(
+            [0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit ends where it gets less likely"
+        ),
+        pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="on both sides"),
+        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits grow by the same rule"),
+        pytest.param([0.05, 0.05], [0, 0], [], id="below both bounds nothing matches"),
+    ],
+)
+def test_search_with_a_lower_floor_leaves_the_likely_hits_as_they_are(
+    sqlite_store: Store, chances: list[float], shots: list[int], hits: list[tuple[int, int, int]]
+) -> None:
+    searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
+    film(sqlite_store, 1, chances, shots)
+    searcher.refresh()
+    found = searcher.search(along_an_axis(), 10, ALL, 0.1, likely=0.5)
+    assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
+    likely = [hit for hit in found if hit.score >= 0.5]
+    assert likely == searcher.search(along_an_axis(), 10, ALL, 0.5)
+    assert found[: len(likely)] == likely
+
+
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
@@ -356,14 +382,18 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
     part = Part(
         "part", Segments(np.arange(3), np.arange(3), item.astype(np.int32), at * 1.0, at + 1.0, shot.astype(np.int32)), {}
     )
-    moments = grow(part, known, strength[known], count, floor)
+    likely = data.draw(st.sampled_from([0.25, 1.0, np.inf]))
+    moments = grow(part, known, strength[known], count, floor, likely)
     inside = [list(range(moment.first, moment.last + 1)) for moment in moments]
     assert sorted(number for own in inside for number in own) == [number for number in known if strength[number] >= floor]
     assert [moment.strength for moment in moments] == sorted((moment.strength for moment in moments), reverse=True)
     for moment, own in zip(moments, inside, strict=True):
         assert moment.strength == strength[moment.segment] == max(strength[own])
         assert len(set(item[own])) == 1
-    assert grow(part, known, strength[known], 2, floor) == moments[:2]
+        assert moment.strength < likely or min(strength[own]) >= likely
+    assert grow(part, known, strength[known], 2, floor, likely) == moments[:2]
+    above = max(floor, likely)
+    assert [moment for moment in moments if moment.strength >= above] == grow(part, known, strength[known], count, above)
 
 
 def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(

@@ -1,6 +1,6 @@
 """A decoding child whose decoder was taken over: the name of the file that it is to probe says what it tries.
 
-Tests start it in the place of `mm.media.child`; nothing else knows it.
+Tests start it in the place of `mm.media.fork_server`; nothing else knows it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import UnsupportedMedia
-from mm.media import child, operations, wire
+from mm.media import fork_server, operations, wire
 from mm.media.sandbox_kernel import syscall
 
 if TYPE_CHECKING:
@@ -88,6 +89,34 @@ def talk_without_end() -> None:
         wire.send(sys.stdout.buffer, {"what": "alive"})
 
 
+KEPT: list[bytes] = []
+"""What this process has been given so far, and a number of its own, drawn at the first request: process ids come again."""
+NUMBER: list[str] = []
+
+
+def keep(opened: Opened) -> Never:
+    """Give away what was kept of files before, and keep this one too."""
+    KEPT.append(opened.file.read())
+    raise UnsupportedMedia(f"Kept: {KEPT}")
+
+
+def say_who(opened: Opened) -> Never:
+    """A number that no other process has."""
+    NUMBER.append(os.urandom(16).hex())
+    raise UnsupportedMedia(f"Number: {NUMBER[0]}")
+
+
+def list_handles(opened: Opened) -> Never:
+    """Handles that are open, without the file that was given."""
+    found = []
+    for handle in range(64):
+        with suppress(OSError):
+            os.fstat(handle)
+            found.append(handle)
+    raise UnsupportedMedia(f"Handles: {sorted(set(found) - {opened.file.fileno()})}")
+
+
+REQUESTS = {"keep": keep, "who": say_who, "handles": list_handles}
 TRIES: dict[str, Callable[[], object]] = {
     "read": lambda: OUTSIDE.read_bytes(),
     "read-by-handle": lambda: os.open("/proc/self/fd/0", os.O_RDONLY),
@@ -113,10 +142,12 @@ TRIES: dict[str, Callable[[], object]] = {
 
 
 def taken_over(opened: Opened) -> Never:
+    if opened.name in REQUESTS:
+        REQUESTS[opened.name](opened)
     TRIES[opened.name]()
     raise UnsupportedMedia("It went through.")
 
 
 if __name__ == "__main__":
     operations.Opened.probe = taken_over  # type: ignore[method-assign, assignment]
-    child.main()
+    fork_server.main()

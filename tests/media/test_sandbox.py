@@ -46,7 +46,7 @@ def taken_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = LAYERS, limits: Limits | None = None
 ) -> Iterator[tuple[MediaReader, Path]]:
     """A reader whose child does what the name of the file says, and a file."""
-    monkeypatch.setattr("mm.media.process.CHILD", "tests.media.hostile_child")
+    monkeypatch.setattr("mm.media.forks.SERVER", "tests.media.hostile_child")
     (folder / "file").write_bytes(b"x")
     with MediaReader(limits, sandbox=Sandbox("limits", layers=layers)) as reader:
         yield reader, folder / "file"

@@ -6,14 +6,14 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 WORK_MS = 60_000  # for what a worker has to do first
 PICTURES = os.environ.get("PAGE_PICTURES")
@@ -65,6 +65,18 @@ class Open:
     def hit(self, name: str) -> Locator:
         """Moments of one item."""
         return self.page.locator("#hits .group", has_text=name).locator(".moment")
+
+    def change_answers(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Let `change` alter each hit of each answer of the service on its way to the page."""
+
+        def answer(route: Route) -> None:
+            real = route.fetch()
+            body = real.json()
+            for hit in body["hits"]:
+                change(hit)
+            route.fulfill(response=real, json=body)
+
+        self.page.route("**/v1/search", answer)
 
     def film_is_at(self, seconds: float, within: float = 0.5) -> None:
         self.page.wait_for_function(

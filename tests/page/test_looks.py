@@ -81,15 +81,15 @@ def test_a_chosen_theme_is_remembered(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "error", "words", "dot"),
+    ("state", "error", "words", "sentence", "dot"),
     [
-        ("running", None, "1,040 of 2,000 items moved to openclip:some/where", "ok"),
-        ("stopped", "3 items could not be encoded.", "has stopped. 3 items could not be encoded.", "warn"),
-        ("done", None, "ready", "ok"),
+        ("running", None, "moving, 52 %", "1,040 of 2,000 items moved to openclip:some/where", "ok"),
+        ("stopped", "3 items could not be encoded.", "move stopped", "has stopped. 3 items could not be encoded.", "warn"),
+        ("done", None, "ready", "The catalog answers.", "ok"),
     ],
 )
 def test_a_library_that_moves_to_another_space(
-    library: Running, browser: Browser, state: MoveState, error: str | None, words: str, dot: str
+    library: Running, browser: Browser, state: MoveState, error: str | None, words: str, sentence: str, dot: str
 ) -> None:
     now = datetime.now(UTC)
     move = Move(
@@ -107,6 +107,8 @@ def test_a_library_that_moves_to_another_space(
     with opened_at(browser, library.url) as opened:
         opened.page.route("**/v1/space", lambda route: route.fulfill(body=body, content_type="application/json"))
         opened.page.reload()
-        expect(opened.page.locator(".service")).to_contain_text(words)
+        expect(opened.page.locator(".service")).to_have_text(words)
+        opened.page.click("#service summary")
+        expect(opened.page.locator("#service .checks")).to_contain_text(sentence)
         expect(opened.page.locator(".service")).to_have_attribute("data-state", dot)
         looks_well(opened, f"move-{state}", 1280, "light")

@@ -15,7 +15,7 @@ from mm.errors import MediaError
 from mm.media.types import SPEECH_RATE, Span, Waveform
 from mm.settings import Settings
 from mm.spaces import Space
-from mm.spaces.encode import EncodedSegment, encode_chunk, encode_item_name
+from mm.spaces.encode import SEEN, EncodedSegment, encode_chunk, encode_item_name
 from tests.sounds import bell, silence, siren
 from tests.spaces.fakes import FILE, FakeReader, info, plain
 
@@ -148,3 +148,37 @@ def test_the_name_of_a_file_is_evidence_where_it_says_something(space: Space) ->
     assert (named.kind, named.text) == ("name", "coffee break")
     np.testing.assert_allclose(named.vector, space.text.embed(["coffee break"])[0], atol=1e-5)
     assert encode_item_name(space, "IMG_1234.jpg") is None
+
+
+def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a cancelled job ends, and a worker is not taken for stalled where it is not."""
+    monkeypatch.setattr("mm.spaces.encode.WAIT_SECONDS", 0.01)
+    released = threading.Event()
+    monkeypatch.setattr("mm.spaces.encode.encode_sound", lambda *_: [] if released.wait(60) else None)
+    shares: list[float] = []
+
+    def progress(share: float) -> None:
+        shares.append(share)
+        if shares.count(SEEN) == 3:
+            released.set()  # the thread of the sound ends with the work
+            raise InterruptedError
+
+    reader = FakeReader([(Span(0, 4), RED)], np.zeros(4 * SPEECH_RATE, np.float32))
+    media = info("video", 4.0, sound=True)
+    with pytest.raises(InterruptedError):
+        encode_chunk(space, reader, FILE, "a.x", media, Span(0, 4), Settings(), progress)
+    assert shares == sorted(shares)
+    assert shares[-1] == SEEN
+
+
+def test_progress_grows_to_the_end_whatever_is_encoded(space: Space) -> None:
+    for kind, sound in (("image", False), ("video", False), ("video", True), ("audio", True)):
+        shares: list[float] = []
+        reader = FakeReader([(Span(0, 14), RED), (Span(14, 20), GREEN)], np.zeros(20 * SPEECH_RATE, np.float32))
+        span = Span(0, 0) if kind == "image" else Span(0, 20)
+        media = info(kind, span.length, sound=sound)
+        encode_chunk(space, reader, FILE, "a.x", media, span, Settings(read_text="always"), shares.append)
+        assert shares == sorted(shares), kind
+        assert shares[-1] == 1.0

@@ -55,7 +55,9 @@ def test_text_of_a_picture_is_found_by_its_meaning_and_not_by_another(space: Spa
 
 
 def test_nothing_is_read_when_it_is_off(space: Space, sign: RGB) -> None:
-    assert texts(encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, ReadingTime("off"))) == []
+    segments = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, ReadingTime("off"))
+    assert texts(segments) == []
+    assert [segment.unread for segment in segments] == [True]
 
 
 def moments(count: int) -> list[EncodedSegment]:
@@ -80,6 +82,7 @@ def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB)
     segments = moments(5)
     read_segments(space, segments, show, reading, lambda: None)
     assert [segment.shot for segment in segments if len(segment.evidence) > 1] == [3, 4]
+    assert [segment.shot for segment in segments if segment.unread] == [0, 1, 2]
     assert reading.left == pytest.approx(-1.0)
     assert not reading.allows
 

@@ -60,6 +60,7 @@ def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: Cal
     assert found.image_weights == sha256_of(config.weights)
     assert found.prior == config.prior
     assert 0 < found.floor < 1
+    assert found.possible == min(config.prior, found.floor)
     assert bank.pictures.shape == (12, 384)
     assert bank.sentences.shape == (40, 384)
     looks = {(entry.part, entry.kind) for entry in found.forms}

@@ -39,6 +39,7 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
     question = ask(space, text="a red wall", picture=None)
     assert question.notes == ()
     assert 0 < question.floor < 1
+    assert question.possible == min(space.calibration.prior, question.floor)
     assert {probe.kind: len(probe.weight) for probe in question.probes} == {
         "picture": 24,
         "speech": 384,

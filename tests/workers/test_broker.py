@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexes.rows import RingRow
-from mm.errors import Unavailable
+from mm.errors import InvalidInput, Unavailable
 from mm.runtimes import usable_cores
 from mm.settings import Settings
 from tests.workers.broker import Broker
@@ -59,25 +58,23 @@ def test_without_a_broker_url_nothing_rings() -> None:
     with pytest.raises(Unavailable, match="MM_BROKER_URL"):
         create_app(Settings())
     with pytest.raises(Unavailable, match="MM_BROKER_URL"):
-        Bell(Settings()).ring_plan("job")
+        Bell(Settings()).dispatch()
 
 
 def test_a_bell_rings_again_when_the_broker_is_back(broker: Broker) -> None:
     bell = Bell(Settings(broker_url=broker.url))
-    bell.ring_plan("job")
-    bell.ring(RingRow("encode", "job", 1))
-    bell.ring(RingRow("plan", "job", None))
-    bell.ring(RingRow("finish", "job", None))
+    bell.dispatch()
+    bell.dispatch(3)
     assert bell.waiting() == 4
     broker.stop()
-    for ring in (lambda: bell.ring_plan("job"), lambda: bell.ping(1.0), bell.waiting):
+    for ring in (bell.dispatch, lambda: bell.ping(1.0), bell.waiting):
         with pytest.raises(Unavailable, match="does not answer"):
             ring()
     with left_to_the_sweeper():
-        bell.ring_encode(1)
+        bell.dispatch()
     broker.start()
     broker.empty()
-    bell.ring_plan("job")
+    bell.dispatch()
     assert bell.waiting() == 1
     bell.close()
 
@@ -87,12 +84,40 @@ def test_a_broker_that_takes_the_call_and_says_nothing_is_unavailable(monkeypatc
     with socket.create_server(("127.0.0.1", 0)) as mute:
         bell = Bell(Settings(broker_url=f"redis://127.0.0.1:{mute.getsockname()[1]}/0"))
         with pytest.raises(Unavailable, match="does not answer"):
-            bell.ring_plan("job")
+            bell.dispatch()
         with pytest.raises(Unavailable, match="does not answer"):
             bell.waiting()
         bell.close()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3#cret@host:6379/0",
+        "redis://:x@host:s3cret/0",
+        "redis://:s3cret@[::1",
+        "amqp://s3cret@host",
+        "s3cret",
+        "redis://",
+    ],
+)
+def test_a_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(InvalidInput, match="MM_BROKER_URL is no redis://") as error:
+        Bell(Settings(broker_url=url))
+    assert "s3" not in str(error.value)
+
+
+def test_a_broker_that_is_full_is_unavailable_and_says_why(broker: Broker) -> None:
+    bell = Bell(Settings(broker_url=broker.url))
+    bell.dispatch()
+    with broker.client() as client:
+        client.config_set("maxmemory", "1")
+    with pytest.raises(Unavailable, match="no memory left"):
+        bell.dispatch()
+    assert bell.waiting() == 1
+    bell.close()
+
+
 def test_an_address_that_is_none_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="does not answer"):
-        Bell(Settings(broker_url="redis://127.0.0.1:1/0")).ring_plan("job")
+        Bell(Settings(broker_url="redis://127.0.0.1:1/0")).dispatch()

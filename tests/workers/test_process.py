@@ -75,8 +75,7 @@ def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alon
     with working(home) as worker:
         broken = home.add(b"no media at all, " * 50, "broken.mp4", unseen=True)
         jobs = {name: home.add(data, name) for name, data in files.items()}
-        for job_id in (broken, *jobs.values()):
-            bell.ring_plan(job_id)
+        bell.dispatch(1 + len(jobs))
         child = working_child(worker).pid
         assert wait_final(home, broken) == "failed"
         assert "broken.mp4" in str(home.job(broken).error)
@@ -99,7 +98,7 @@ def test_two_workers_share_a_film(home: Home, bell: Bell) -> None:
     logs = home.settings.root.parent
     with working(sharing, logs / "one.log"), working(sharing, logs / "other.log"):
         for _ in range(3):
-            bell.ring_plan(job_id)
+            bell.dispatch()
         assert wait_final(home, job_id) == "done"
     chunks = home.store.catalog.chunks(job_id)
     assert len(chunks) >= 6
@@ -112,7 +111,7 @@ def test_two_workers_share_a_film(home: Home, bell: Bell) -> None:
 def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, bell: Bell, tools: Tools) -> None:
     job_id = home.add(film(LONG), "long.mp4")
     with working(home) as worker:
-        bell.ring_plan(job_id)
+        bell.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         worker.kill()
     assert home.state(job_id) == "running"
@@ -129,7 +128,7 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, bell: 
 def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, bell: Bell) -> None:
     job_id = home.add(film(LONG), "deadly.mp4")
     with working(home) as worker:
-        bell.ring_plan(job_id)
+        bell.dispatch()
         for attempt in range(1, 1 + home.settings.max_attempts):
             wait_for(lambda at=attempt: attempts(home, job_id) == at, f"attempt {attempt}")  # type: ignore[misc]
             working_child(worker).send_signal(signal.SIGKILL)
@@ -143,7 +142,7 @@ def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_o
         assert home.store.catalog.counts().segments == 0
 
         next_one = home.add(media.picture(1), "a.png")
-        bell.ring_plan(next_one)
+        bell.dispatch()
         assert wait_final(home, next_one) == "done"
         assert worker.running()
 
@@ -155,7 +154,7 @@ def attempts(home: Home, job_id: str) -> int:
 
 def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, bell: Bell) -> None:
     lost = home.add(media.picture(1), "lost.png")
-    bell.ring_plan(lost)
+    bell.dispatch()
     home.broker.empty()
     with working(home) as worker:
         assert wait_final(home, lost) == "done"
@@ -168,7 +167,7 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         assert wait_final(home, away) == "done"
 
         running = home.add(film(LONG), "long.mp4")
-        bell.ring_plan(running)
+        bell.dispatch()
         wait_for(lambda: home.encoding(running), "it encodes")
         home.broker.stop()
         home.broker.start()
@@ -182,7 +181,7 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
 def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: Home, bell: Bell) -> None:
     job_id = home.add(film(13.0), "a.mp4")
     with working(home) as worker:
-        bell.ring_plan(job_id)
+        bell.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         os.kill(worker.pid, signal.SIGSTOP)  # so that it hears of the end of its task before it hears of that of the broker
         wait_for(lambda: any(chunk.done for chunk in home.store.catalog.chunks(job_id)), "a chunk is done", 60)
@@ -201,7 +200,7 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
     with working(home) as worker:
         os.kill(worker.pid, signal.SIGSTOP)  # alive and silent
         job_id = home.add(media.picture(1), "a.png")
-        bell.ring_plan(job_id)
+        bell.dispatch()
         wait_for(lambda: not worker.running(), "it is ended", 60)
         assert "none of it comes to this worker" in worker.log.read_text()
     with working(home):
@@ -211,7 +210,7 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
 def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, bell: Bell, tools: Tools) -> None:
     job_id = home.add(film(LONG), "long.mp4")
     with working(home) as worker:
-        bell.ring_plan(job_id)
+        bell.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         assert worker.terminate() == 0
     assert home.state(job_id) == "running"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 REQUEST_ID = "from-the-phone.7"
+SOUND = media.sound(2.0)
 
 
 def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metrics(
@@ -22,12 +23,12 @@ def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metric
 ) -> None:
     log = home.settings.root.parent / "worker.log"
     with running(home.settings) as api, WorkerProcess(home.settings, log):
-        answer = api.client.post("/v1/media", content=media.picture(1), headers={"X-Request-ID": REQUEST_ID})
+        answer = api.client.post("/v1/media", content=SOUND, headers={"X-Request-ID": REQUEST_ID})
         job = answer.json()["job"]
         assert (answer.headers["x-request-id"], job["request_id"]) == (REQUEST_ID, REQUEST_ID)
         wait_for(lambda: home.job(job["id"]).state == "done", "the job is done", 60)
         assert api.client.get(f"/v1/jobs/{job['id']}").json()["request_id"] == REQUEST_ID
-        again = api.client.post("/v1/media", content=media.picture(1)).json()["job"]
+        again = api.client.post("/v1/media", content=SOUND).json()["job"]
         assert again["request_id"] == REQUEST_ID, "the job is still the first request's"
         metrics = api.client.get("/metrics").text
     lines = [line for line in log.read_text().splitlines() if f"request_id={REQUEST_ID}" in line]

@@ -62,11 +62,24 @@ def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
         assert frames.times_L.tolist() == [0.0, 1.5, 4.5]
         np.testing.assert_array_equal(frames.vectors_LD, np.stack([one.vector for one in written]).astype(np.float16))
         np.testing.assert_allclose(frames.motion_LM, np.stack([one.motion for one in written]), atol=1e-4)
-        np.testing.assert_array_equal(frames.cut_times_L, [np.nan, 1.25, np.nan])
+        np.testing.assert_array_equal(frames.cut_times_L, [0.0, 1.25, 4.0])
         assert frames.between(1) == 1.25
-        assert frames.between(2) == 3.0
         assert read_frames(store.shards, SPACE, [silent]) is None
         assert [len(segment.evidence) for segment in read_segments(store.shards, SPACE, shard_ids)] == [0, 0, 1]
+
+
+def test_read_frames_after_a_standing_picture_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
+    """Of a picture that stands still only a frame every few seconds is kept: the middle between two frames is no boundary."""
+    random = np.random.default_rng(1)
+    chunks = [
+        [EncodedSegment(0.0, 10.0, 0, [], [frame(random, 0.0), frame(random, 5.0)])],
+        [EncodedSegment(10.0, 20.0, 0, [], [frame(random, 10.0), frame(random, 15.0)])],
+        [EncodedSegment(20.0, 30.0, 0, [], [frame(random, 20.1, cut=20.05)])],
+    ]
+    with open_store(Settings(home=tmp_path)) as store:
+        frames = read_frames(store.shards, SPACE, [write_segments(store.shards, SPACE, chunk) for chunk in chunks])
+    assert frames is not None
+    assert [frames.between(index) for index in range(1, 5)] == [2.5, 10.0, 12.5, 20.05]
 
 
 def frame(random: np.random.Generator, time: float, cut: float | None = None) -> EncodedFrame:

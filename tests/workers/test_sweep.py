@@ -1,4 +1,4 @@
-"""The sweeper: finds what was lost, rings no more than needed, and survives a broker that is away."""
+"""The sweeper: finds what was lost, sends no more messages than needed, and survives a broker that is away."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from mm.errors import Unavailable
 from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.workers.conftest import LEASE_SECONDS, SWEEP_SECONDS, Home
+from tests.workers.films import film
 from tests.workers.process import wait_for
+from workers.attempt import ChunkAttempt, retry_seconds
 from workers.encode import encode
 from workers.finish import finish
+from workers.hearing import Hearing
 from workers.plan import plan
-from workers.sweep import SILENT_SWEEPS, Sweeper
+from workers.sweep import STALLED, Sweeper
 from workers.tools import Tools
-
-SILENT_SECONDS = SILENT_SWEEPS * SWEEP_SECONDS
 
 
 @pytest.fixture
@@ -30,47 +31,82 @@ def sweeper(home: Home, tools: Tools, clock: Clock) -> Sweeper:
     return Sweeper(home.store, tools.bell, home.settings, clock=clock)
 
 
-def test_each_lost_bell_is_rung_again(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
-    """To plan, to encode, to finish; then there is nothing to ring for."""
-    job_id = home.add(media.picture(1), "a.png")
-    for step in (plan, encode_only_chunk, finish):
-        home.broker.empty()
-        assert sweeper.sweep() == 0, "not at once"
-        clock.now += 1.1 * SILENT_SECONDS
+def test_work_whose_message_was_lost_is_dispatched_again(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
+    """A job that was not begun, a chunk that was not encoded, a job that was not finished; then there is nothing to do."""
+    job_id = home.add(film(2.0), "a.mp4")
+    for step in (plan, encode_without_the_end, finish):
         home.broker.empty()
         assert sweeper.sweep() == 1
-        assert tools.bell.waiting() == 2, "the bell, and a ping because nothing else was waiting"
+        assert tools.bell.waiting() == 1, "and no ping, because a message waits"
+        assert sweeper.sweep() == 0, "it waits already"
         step(tools, job_id)
+        clock.now += 1.1 * LEASE_SECONDS
     assert home.state(job_id) == "done"
-    clock.now += 1.1 * SILENT_SECONDS
     home.broker.empty()
     assert sweeper.sweep() == 0
+    assert tools.bell.waiting() == 1, "a ping"
 
 
-def encode_only_chunk(tools: Tools, job_id: str) -> None:
+def encode_without_the_end(tools: Tools, job_id: str) -> None:
+    """As a worker that is killed between the last chunk and the end."""
     (chunk,) = tools.store.catalog.chunks(job_id)
-    encode(tools, chunk.pk)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.encode.finish", lambda tools, job_id: None)
+        encode(tools, chunk.pk)
 
 
-def test_what_waits_in_the_queue_is_not_rung_again(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
-    tools.bell.ring_plan(home.add(media.picture(1), "a.png"))
-    clock.now += 1.1 * SILENT_SECONDS
-    assert sweeper.sweep() == 0, "one message waits, so it may take a while longer"
-    assert tools.bell.waiting() == 1, "no ping either"
-
-
-def test_a_chunk_whose_worker_was_lost_is_rung_for(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
-    job_id = home.add(media.picture(1), "a.png")
+def test_a_failed_attempt_is_tried_again_after_a_while(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
+    job_id = home.add(film(2.0), "a.mp4")
     plan(tools, job_id)
-    assert home.store.catalog.lease_chunk(home.chunk(job_id).pk, "lost", LEASE_SECONDS) is not None
+    chunk = home.store.catalog.lease_chunk(home.chunk(job_id).pk, tools.owner, LEASE_SECONDS)
+    assert chunk is not None
+    with pytest.raises(OSError, match="disk"), ChunkAttempt(tools, chunk):
+        raise OSError("disk")
     home.broker.empty()
     assert sweeper.sweep() == 0
-    clock.now += 1.2 * LEASE_SECONDS + SILENT_SECONDS
+    clock.now += retry_seconds(home.settings)
     home.broker.empty()
     assert sweeper.sweep() == 1
 
 
-def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
+def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
+    home: Home, tools: Tools, sweeper: Sweeper, clock: Clock
+) -> None:
+    job_id = home.add(film(2.0), "a.mp4")
+    plan(tools, job_id)
+    assert home.store.catalog.lease_chunk(home.chunk(job_id).pk, "lost", LEASE_SECONDS) is not None
+    home.broker.empty()
+    assert sweeper.sweep() == 0
+    clock.now += LEASE_SECONDS
+    home.broker.empty()
+    assert sweeper.sweep() == 1
+
+
+def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(home: Home, tools: Tools) -> None:
+    now = Clock()
+    hearing = Hearing(SWEEP_SECONDS, now, stall_seconds=900.0)
+    ended: list[str] = []
+    sweeper = Sweeper(home.store, tools.bell, home.settings, hearing, ended.append, beat=tools.worked)
+    sweeper.sweep()
+    assert home.store.catalog.last_beat() is None, "an idle process is asked by a ping"
+    with hearing.heard():
+        sweeper.sweep()
+        assert home.store.catalog.last_beat() is not None
+        now.now += 800.0
+        hearing.progressed()
+        now.now += 800.0
+        sweeper.sweep()
+        assert ended == []
+        now.now += 200.0
+        home.broker.stop()
+        with pytest.raises(Unavailable):
+            sweeper.sweep()
+        home.broker.start()
+        sweeper.sweep()
+        assert ended == [STALLED]
+
+
+def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: Tools, sweeper: Sweeper) -> None:
     job_id = home.add(media.picture(1), "a.png")
     home.broker.stop()
     with pytest.raises(Unavailable):
@@ -79,8 +115,7 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: Tools, sweeper
         time.sleep(3 * SWEEP_SECONDS)
         home.broker.start()
         home.broker.empty()
-        clock.now += 10 * SILENT_SECONDS
-        wait_for(lambda: tools.bell.waiting() >= 2, "it rings for the job and pings")
+        wait_for(lambda: tools.bell.waiting() >= 1, "it dispatches the job")
     assert home.state(job_id) == "queued"
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from indexes import Store, open_store
+from indexes.catalog import Catalog
 from mm.errors import Unavailable
+from mm.media.layers import LayerReport
 from mm.settings import Settings
 from tests.api import media
 from tests.workers.conftest import SWEEP_SECONDS, Home
@@ -36,7 +38,29 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(home: Home, tools: To
     toolbox = Toolbox(home.settings)
     try:
         toolbox.start()
-        wait_for(lambda: tools.bell.waiting() >= 2, "it rings for the job and pings")
+        wait_for(lambda: tools.bell.waiting() >= 1, "the job is dispatched")
+    finally:
+        toolbox.close()
+
+
+def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = 2
+    plain = Catalog.report_layers
+
+    def away_twice(catalog: Catalog, owner: str, time: float, report: str) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise Unavailable("The catalog does not answer: it is away.")
+        plain(catalog, owner, time, report)
+
+    monkeypatch.setattr(Catalog, "report_layers", away_twice)
+    toolbox = Toolbox(home.settings)
+    try:
+        owner, held = toolbox.open().owner, toolbox.open().reader.held()
+        wait_for(lambda: owner in home.store.catalog.layer_reports(), "it reports")
+        report = LayerReport.from_json(home.store.catalog.layer_reports()[owner])
+        assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")
     finally:
         toolbox.close()
 

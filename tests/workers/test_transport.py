@@ -12,7 +12,8 @@ from kombu.utils.eventio import poll
 from mm.settings import Settings
 from tests.workers.broker import Broker
 from workers.app import create_app
-from workers.broker import QUEUE, create_broker
+from workers.broker import create_broker
+from workers.messages import QUEUE
 from workers.ring import Bell
 from workers.transport import BLOCK_SECONDS, NAME, Channel, Transport
 

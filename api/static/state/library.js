@@ -1,6 +1,7 @@
 // The items that the grid shows: pages of a long list, asked for when they come into sight.
 
 import * as service from "../service.js";
+import { abandon, isTemporary, retryLater, settled } from "../retry.js";
 import { createStore } from "../store.js";
 import { filters, tags, uploaded } from "./filters.js";
 import { toast } from "./say.js";
@@ -29,6 +30,7 @@ export function show() {
   if (key === wanted) return;
   wanted = key;
   loading.forEach((request) => request.abort());
+  abandon("library ");
   loading = new Map();
   if (library.get().total !== null) scrollTo(0, 0); // another list begins at its beginning
   load(0, true);
@@ -61,10 +63,12 @@ async function load(page, anew = false) {
     const kept = anew ? new Map() : new Map(pages);
     kept.set(page, items);
     library.set({ total, pages: kept, problem: null, version: version + 1 });
+    settled(`library ${page}`);
   } catch (problem) {
     if (problem.name === "AbortError") return;
-    wanted = anew ? "" : wanted;
-    library.set({ problem: problem.message });
+    library.set({ problem });
+    if (isTemporary(problem)) retryLater(`library ${page}`, () => load(page, anew));
+    else wanted = anew ? "" : wanted;
   } finally {
     if (loading.get(page) === request) loading.delete(page);
   }
@@ -72,13 +76,29 @@ async function load(page, anew = false) {
 
 export const at = (index) => library.get().pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null;
 
+/** The index of an item in the list, as far as the list is loaded; -1 where it is not. */
+export function indexOf(id) {
+  for (const [page, items] of library.get().pages) {
+    const at = items.findIndex((item) => item.id === id);
+    if (at >= 0) return page * PAGE + at;
+  }
+  return -1;
+}
+
+/** The item at an index, loaded if it is not there; null if there is none. */
+export async function itemAt(index) {
+  if (at(index) === null) await load(Math.floor(index / PAGE));
+  return at(index);
+}
+
 export const isLeaving = (id) => leaving.has(id);
 
 export async function loadTags() {
   try {
     tags.set({ all: await service.tags() });
-  } catch {
-    // The filter offers what it knew.
+    settled("tags");
+  } catch (problem) {
+    if (isTemporary(problem)) retryLater("tags", loadTags); // until then the filter offers the tags that it has
   }
 }
 

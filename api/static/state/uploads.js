@@ -3,19 +3,22 @@
 import { estimator } from "../estimate.js";
 import { follow } from "../follow.js";
 import { count } from "../format.js";
+import { isTemporary, retryLater, settled } from "../retry.js";
 import * as service from "../service.js";
 import { createStore } from "../store.js";
 import * as unfinished from "../unfinished.js";
 import { send } from "../upload.js";
 import { changed } from "./library.js";
+import { refresh } from "./player.js";
 import { announce } from "./say.js";
+import { isOver } from "./upload-row.js";
 
 const AT_ONCE = 3;
 const DRAW_MS = 100;
 const BUSY_SECONDS = 5; // to wait when the service is busy and does not say for how long
 const JOBS = 500;
 
-/** States of a row: waiting, sending, working, refused, cancelled, cut; one that is done leaves and is counted. */
+/** States of a row: waiting, sending, paused, working, refused, cancelled, cut; one that is done leaves and is counted. */
 const rows = new Map();
 export const uploads = createStore({ rows: [], done: 0, left: null });
 let ids = 0;
@@ -36,7 +39,7 @@ function draw() {
 }
 
 function newRow(values) {
-  const row = { id: ++ids, sent: 0, progress: 0, stage: "", error: null, left: null, stop: null, ...values };
+  const row = { id: ++ids, sent: 0, progress: 0, queued: false, position: null, stage: "", error: null, left: null, stop: null, ...values };
   rows.set(row.id, row);
   draw();
   return row;
@@ -75,7 +78,9 @@ async function start(row) {
     watch(row);
   } catch (problem) {
     if (problem.status === 429 && !stop.signal.aborted) wait(row, problem);
-    else fail(row, stop.signal.aborted ? "cancelled" : problem.status ? "refused" : "cut", problem);
+    else if (stop.signal.aborted) fail(row, "cancelled", problem);
+    else if (isTemporary(problem)) interrupted(row, problem);
+    else fail(row, "refused", problem);
   }
   pump();
 }
@@ -89,6 +94,15 @@ function wait(row, problem) {
   }, 1000 * (problem.retryAfter ?? BUSY_SECONDS));
 }
 
+/** It goes on by itself when the service answers again. */
+function interrupted(row, problem) {
+  Object.assign(row, { state: "paused", stage: problem.message, left: null });
+  retryLater(`upload ${row.id}`, () => {
+    if (row.state === "paused") row.state = "waiting";
+    pump();
+  });
+}
+
 function fail(row, state, problem) {
   Object.assign(row, { state, left: null, error: state === "cancelled" ? "Stopped before it was sent." : problem.message });
   announce(`${row.name}: ${row.error}`);
@@ -97,16 +111,18 @@ function fail(row, state, problem) {
 
 async function watch(row) {
   const speed = estimator();
-  Object.assign(row, { state: "working", progress: row.job.progress, stage: row.job.stage, left: null, stop: null });
-  changed();
-  draw();
-  const end = await follow(row.job.id, (event) => {
-    Object.assign(row, { progress: event.progress, stage: event.stage, left: speed.left(event.progress, 1) });
+  const take = ({ state, progress, stage, position, seconds_left: seconds }) => {
+    const estimate = state === "queued" ? null : speed.left(progress, 1);
+    Object.assign(row, { queued: state === "queued", progress, stage, position: position ?? null, left: seconds ?? estimate });
     draw();
-  });
+  };
+  Object.assign(row, { state: "working", stop: null });
+  take(row.job);
+  changed();
+  const end = await follow(row.job.id, take);
   if (end === null || end.state === "done") {
     rows.delete(row.id);
-    done += 1;
+    done = rows.size > 0 ? done + 1 : 0; // those of a batch are counted while it lasts
     announce(`${row.name} is in the library.`);
   } else {
     const stopped = end.state === "cancelled";
@@ -116,13 +132,27 @@ async function watch(row) {
   }
   changed();
   draw();
+  await refresh(row.job.item_id);
+}
+
+/** Process an item again that failed or was stopped; its bytes are stored. Raises a `Problem`. */
+export async function reprocess(item) {
+  const { item: begun, job } = await service.retry(item.id);
+  [...rows.values()].filter((row) => row.item?.id === item.id && isOver(row)).forEach((row) => rows.delete(row.id));
+  const row = newRow({ name: begun.name, size: begun.size, sent: begun.size, file: null, state: "working", item: begun, job });
+  await refresh(item.id);
+  watch(row);
 }
 
 /** Stop what is done for a row, wherever it is. */
 export async function cancel(id) {
   const row = rows.get(id);
   if (row.state === "sending") row.stop.abort();
-  else if (row.state === "waiting" || row.state === "paused") fail(row, "cancelled");
+  else if (row.state === "waiting" || row.state === "paused") {
+    settled(`upload ${id}`);
+    unfinished.forgetKey(row.key);
+    fail(row, "cancelled");
+  }
   else if (row.state === "working") {
     await service.cancel(row.job.id).catch((problem) => Object.assign(row, { stage: problem.message }));
   }
@@ -130,7 +160,9 @@ export async function cancel(id) {
 }
 
 export function retry(id) {
-  Object.assign(rows.get(id), { state: "waiting", error: null, sent: 0 });
+  const row = rows.get(id);
+  if (row.item) return reprocess(row.item).catch((problem) => { row.error = problem.message; draw(); });
+  Object.assign(row, { state: "waiting", error: null, sent: 0 });
   pump();
 }
 
@@ -148,15 +180,13 @@ export function tidy() {
   draw();
 }
 
-export const isOver = (row) => row.state === "refused" || row.state === "cancelled" || row.state === "cut";
-
-/** Work and uploads that began before this page was opened. */
+/** Work and uploads that began before this page was opened. Raises a `Problem`. */
 export async function resume() {
+  const running = (await service.jobs(JOBS)).filter((job) => !service.isFinal(job));
   for (const [key, one] of unfinished.cut()) {
     const error = one.url ? "Cut off. Drop the file again to go on from where it was." : "Cut off. Drop the file again to send it.";
     newRow({ key, name: one.name, size: one.size, file: null, state: "cut", error });
   }
-  const running = (await service.jobs(JOBS)).filter((job) => !service.isFinal(job));
   for (const job of running.reverse()) {
     if ([...rows.values()].some((row) => row.job?.id === job.id)) continue;
     const row = newRow({ name: "", size: 0, file: null, state: "working", job });
@@ -167,5 +197,5 @@ export async function resume() {
 
 // Half a file is lost by leaving, unless the service can go on with it; then it is only slower.
 addEventListener("beforeunload", (event) => {
-  if ([...rows.values()].some((row) => row.state === "sending" || row.state === "waiting")) event.preventDefault();
+  if ([...rows.values()].some((row) => row.state === "sending" || row.state === "waiting" || row.state === "paused")) event.preventDefault();
 });

@@ -18,7 +18,7 @@ export function Alike({ hit }) {
 }
 
 function One({ hit }) {
-  const when = hit.item.kind === "image" ? "" : `, ${range(hit.start, hit.end)}`;
+  const when = hit.item.kind === "image" ? "" : `, ${range(hit.start, hit.end, hit.item.duration)}`;
   return html`
     <button type="button" class="plain" title=${hit.item.name} aria-label=${`Open ${hit.item.name}${when}`} onClick=${() => playHit(hit)}>
       <span class="still"><${Still} item=${hit.item} time=${glance(hit)} size=${160} /></span><span>${hit.item.name}${when}</span>

@@ -3,8 +3,9 @@
 import { KIND, clock, count, percent } from "../format.js";
 import { filters, isFiltered } from "../state/filters.js";
 import { play, playHit } from "../state/player.js";
-import { ask, grouped, question } from "../state/question.js";
+import { ask, banded, question } from "../state/question.js";
 import { html } from "../vendor/preact.js";
+import { Failure } from "./failure.js";
 import { Icon } from "./icon.js";
 import { walk } from "./arrows.js";
 import { Moment } from "./moment.js";
@@ -12,22 +13,49 @@ import { Timeline } from "./timeline.js";
 
 export function Answer() {
   const { answer, problem, busy } = question.use();
-  const groups = grouped(answer?.hits ?? []);
+  const { likely, possible } = banded(answer);
+  const nothing = answer && answer.hits.length === 0;
   return html`
     <section class="answer" id="answer" aria-labelledby="answer-title" aria-busy=${String(busy)}>
       <div class="bar">
-        <h2 id="answer-title">${answer?.hits.length === 0 ? "No moments" : answer ? count(answer.hits.length, "moment") : busy ? "Looking …" : "No answer"}</h2>
-        ${answer && html`<p class="faint" id="answer-facts" title=${`space ${answer.space}, least score ${percent(answer.floor)}`}>
-          ${answer.hits.length > 0 && `in ${count(groups.length, "item")} · `}${answer.seconds.toFixed(2)} s</p>`}
+        <h2 id="answer-title">${title(answer, busy, likely)}</h2>
+        ${answer && html`<p class="faint" id="answer-facts" title=${`space ${answer.space}, likely from ${percent(answer.likely_floor)} on, shown from ${percent(answer.floor)} on`}>
+          ${likely.length > 0 && `in ${count(likely.length, "item")} · `}${answer.seconds.toFixed(2)} s</p>`}
       </div>
-      ${problem && html`<p class="error" role="alert">${problem}</p>`}
+      ${problem && html`<${Failure} problem=${problem} onRetry=${ask} />`}
       ${answer?.heard && html`<p class="note">Heard: <q>${answer.heard}</q></p>`}
       ${answer?.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
       ${busy && !answer && html`<ul class="moments waiting" aria-hidden="true">${Array.from({ length: 6 }, (_, i) => html`<li key=${i}><span class="still"></span></li>`)}</ul>`}
-      ${answer && groups.length === 0 && html`<${Nothing} />`}
-      <ol class="groups" id="hits" onKeyDown=${walk}>
-        ${groups.map((group) => html`<${Group} key=${group.item.id} group=${group} />`)}
-      </ol>
+      ${nothing && html`<${Nothing} />`}
+      <div id="hits" onKeyDown=${walk}>
+        <${Groups} groups=${likely} id="likely" />
+        ${possible.length > 0 && html`<${Possible} groups=${possible} alone=${likely.length === 0} />`}
+      </div>
+    </section>`;
+}
+
+function title(answer, busy, likely) {
+  if (!answer) return busy ? "Looking …" : "No answer";
+  if (answer.hits.length === 0) return "No moments";
+  return likely.length === 0 ? "Nothing is a likely match" : count(hitsIn(likely), "moment");
+}
+
+const hitsIn = (groups) => groups.reduce((sum, { hits }) => sum + hits.length, 0);
+
+const Groups = ({ groups, id }) => html`
+  <ol class="groups" id=${id}>${groups.map((group) => html`<${Group} key=${group.item.id} group=${group} />`)}</ol>`;
+
+/** The hits below the calibrated floor: folded, unless there are no others. */
+function Possible({ groups, alone }) {
+  const open = question.use((state) => state.unfolded);
+  return html`
+    <section class="possible" aria-labelledby="possible-title">
+      <h3 id="possible-title">
+        <button type="button" class=${open ? "turned" : ""} aria-expanded=${String(open)} aria-controls="possible" onClick=${() => question.set({ unfolded: !open })}>
+          <${Icon} name="down" />Less likely (${hitsIn(groups).toLocaleString("en")})</button>
+      </h3>
+      ${alone && open && html`<p class="faint">These come closest, but the service is not sure of any of them.</p>`}
+      ${open && html`<${Groups} groups=${groups} id="possible" />`}
     </section>`;
 }
 

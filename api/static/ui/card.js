@@ -6,16 +6,22 @@ import { play } from "../state/player.js";
 import { moreLike } from "../state/question.js";
 import { html } from "../vendor/preact.js";
 import { IconButton } from "./icon.js";
+import { STATUS, isStopped, useRetry, whyStopped } from "./item-state.js";
 import { Still } from "./still.js";
-
-const STATUS = { processing: "being read", failed: "failed", quarantined: "set aside", cancelled: "stopped" };
 
 export function Card({ index, total, item, place }) {
   const style = { transform: `translate(${place.x}px, ${place.y}px)`, width: `${place.width}px` };
   const position = { "data-index": index, "aria-setsize": total, "aria-posinset": index + 1, style };
   if (item === null) return html`<li class="card blank" ...${position}><span class="still"></span></li>`;
+  return html`<${Shown} item=${item} position=${position} />`;
+}
+
+function Shown({ item, position }) {
   const leaving = isLeaving(item.id);
+  const { busy, problem, retry } = useRetry(item);
+  const reason = problem?.message ?? (isStopped(item) ? whyStopped(item) : null);
   const facts = [item.duration > 0 ? null : KIND[item.kind], bytes(item.size), day(item.created_at), ...item.tags.map((tag) => `#${tag}`)];
+  const words = reason ?? facts.filter(Boolean).join(" · ");
   // What stands on the picture is in the label as it stands there: who speaks to the page says what they see.
   const seen = [item.duration > 0 && clock(item.duration), STATUS[item.status]].filter(Boolean).join(" ");
   const label = `Open ${item.name}, ${KIND[item.kind]}${seen && `, ${seen}`}`;
@@ -28,10 +34,11 @@ export function Card({ index, total, item, place }) {
       </button>
       <div class="text">
         <h3 title=${item.name}>${item.name}</h3>
-        <p class=${item.error ? "error" : "faint"} title=${item.error ?? facts.filter(Boolean).join(" · ")}>${item.error ?? facts.filter(Boolean).join(" · ")}</p>
+        <p class=${reason && item.status !== "cancelled" ? "error" : "faint"} title=${words}>${words}</p>
       </div>
       <div class="actions">
         ${item.status === "ready" && html`<${IconButton} name="like" label=${`More like ${item.name}`} onClick=${() => moreLike(item, 0)} />`}
+        ${isStopped(item) && html`<${IconButton} name="again" label=${`Try ${item.name} again`} disabled=${busy || leaving} onClick=${retry} />`}
         <${IconButton} name="trash" label=${`Delete ${item.name}`} disabled=${leaving} onClick=${() => discard(item)} />
       </div>
     </li>`;

@@ -6,6 +6,7 @@ import { help } from "./help.js";
 import { IconButton } from "./icon.js";
 import { Question } from "./question.js";
 import { ServiceState } from "./service-state.js";
+import { SignOut } from "./sign-out.js";
 import { ThemeButton } from "./theme-button.js";
 
 export const Header = () => html`
@@ -15,6 +16,7 @@ export const Header = () => html`
     <div class="tools">
       <${ServiceState} />
       <${ThemeButton} />
+      <${SignOut} />
       <${IconButton} name="help" label="Keys and help (?)" onClick=${() => help.set({ open: true })} />
     </div>
   </header>`;

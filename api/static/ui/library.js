@@ -6,6 +6,7 @@ import * as state from "../state/library.js";
 import { html, useEffect } from "../vendor/preact.js";
 import { AddFiles } from "./add.js";
 import { Card } from "./card.js";
+import { Failure } from "./failure.js";
 import { Icon } from "./icon.js";
 import { useGrid } from "./grid.js";
 
@@ -29,7 +30,7 @@ export function Library() {
           </select></label>
         <${AddFiles} />
       </div>
-      ${problem && html`<p class="error" role="alert">${problem}</p>`}
+      ${problem && html`<${Failure} problem=${problem} />`}
       ${total === 0 ? html`<${Empty} filtered=${isFiltered(chosen)} />` : total > 0 && html`<${Grid} total=${total} />`}
     </section>`;
 }

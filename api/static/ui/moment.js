@@ -11,12 +11,12 @@ import { Still } from "./still.js";
 export function Moment({ hit }) {
   const { item } = hit;
   const timed = item.kind !== "image";
-  const label = timed ? `Play ${item.name}, ${range(hit.start, hit.end)}` : `Open ${item.name}`;
+  const label = timed ? `Play ${item.name}, ${range(hit.start, hit.end, item.duration)}` : `Open ${item.name}`;
   return html`
     <article class="moment">
       <button type="button" class="still" data-hit aria-label=${label} onClick=${() => playHit(hit)}>
         <${Still} item=${item} time=${glance(hit)} />
-        ${timed && html`<span class="time">${range(hit.start, hit.end)}</span>`}
+        ${timed && html`<span class="time">${range(hit.start, hit.end, item.duration)}</span>`}
       </button>
       <div class="text">
         ${!timed && html`<h3 title=${item.name}>${item.name}</h3>`}
@@ -25,7 +25,7 @@ export function Moment({ hit }) {
         <${Alike} hit=${hit} />
       </div>
       <div class="actions">
-        <${IconButton} name="like" label=${`More like ${timed ? `${item.name} at ${clock(hit.best_start)}` : item.name}`} onClick=${() => moreLike(item, hit.best_start)} />
+        <${IconButton} name="like" label=${`More like ${timed ? `${item.name} at ${clock(hit.best_start, item.duration)}` : item.name}`} onClick=${() => moreLike(item, hit.best_start)} />
       </div>
     </article>`;
 }

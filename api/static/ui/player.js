@@ -3,11 +3,14 @@
 import { KIND, clock, range } from "../format.js";
 import { content } from "../service.js";
 import { askWith, grouped, moreLike, question } from "../state/question.js";
-import { allHits, close, play, playHit, player, step } from "../state/player.js";
+import { library } from "../state/library.js";
+import { close, place, play, playHit, player, step } from "../state/player.js";
 import { filters } from "../state/filters.js";
+import { SCENE, sceneOf } from "../scene.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { Dialog } from "./dialog.js";
 import { Icon, IconButton } from "./icon.js";
+import { ItemState } from "./item-state.js";
 import { Marker } from "./marker.js";
 import { Score, Why } from "./moment.js";
 import { playerKeys } from "./player-keys.js";
@@ -39,7 +42,7 @@ function Open() {
       <header class="bar">
         <h2 id="player-title" title=${item.name}>${item.name}</h2>
         <p class="faint">${KIND[item.kind]}${timed && ` · ${clock(item.duration)}`}${item.width > 0 && ` · ${item.width} × ${item.height}`}</p>
-        <${Steps} hit=${hit} />
+        <${Steps} />
         <${IconButton} id="player-close" name="close" label="Close the player (Esc)" onClick=${close} />
       </header>
       <div class="watch">
@@ -57,22 +60,42 @@ function Open() {
           </div>
         </div>
         <aside class="beside" aria-label="Why it is here, and what is said">
-          ${hit && html`<section class="reason"><h3>Why this moment${timed && html` <span class="faint">${range(hit.start, hit.end)}</span>`}</h3><${Score} score=${hit.score} /><${Why} evidence=${hit.evidence} exact />${hit.scene_end !== null && html`<p class="faint">In the scene <button type="button" class="quiet" onClick=${() => jump(hit.scene_start)}>${range(hit.scene_start, hit.scene_end)}</button></p>`}</section>`}
+          <${ItemState} item=${item} />
+          ${hit && html`<${Reason} hit=${hit} onJump=${jump} />`}
           ${timed ? html`<${Words} item=${item} now=${now} onJump=${jump} />` : html`<${Facts} item=${item} />`}
         </aside>
       </div>
     <//>`;
 }
 
-function Steps({ hit }) {
-  const hits = allHits();
-  const at = hits.indexOf(hit);
-  if (at < 0) return null;
+function Reason({ hit, onJump }) {
+  const { item, start, end, score, evidence } = hit;
+  const scene = sceneOf(hit);
   return html`
-    <nav class="steps" aria-label="Moments of the answer">
-      <${IconButton} name="before" label="Moment before (p)" disabled=${at === 0} onClick=${() => step(-1)} />
-      <span class="faint">${at + 1} of ${hits.length}</span>
-      <${IconButton} name="next" label="Next moment (n)" disabled=${at === hits.length - 1} onClick=${() => step(1)} />
+    <section class="reason">
+      <h3>Why this moment${item.kind !== "image" && html` <span class="faint">${range(start, end, item.duration)}</span>`}</h3>
+      <${Score} score=${score} />
+      <${Why} evidence=${evidence} exact />
+      ${scene && html`
+        <p class="faint" title=${SCENE}>${scene.start <= start && end <= scene.end ? "Part of a longer scene:" : "Its best part is in the scene"}${" "}
+          <button type="button" class="quiet" aria-label=${`Go to the start of the scene, ${clock(scene.start, item.duration)}`}
+            onClick=${() => onJump(scene.start)}>${range(scene.start, scene.end, item.duration)}</button></p>`}
+    </section>`;
+}
+
+/** The moment before and the next one, or the item before and the next one. */
+function Steps() {
+  player.use();
+  question.use((state) => state.unfolded);
+  library.use((state) => state.version);
+  const here = place();
+  if (here === null) return null;
+  const { at, of, what } = here;
+  return html`
+    <nav class="steps" aria-label=${what === "moment" ? "Moments of the answer" : "Items of the library"}>
+      <${IconButton} name="before" label=${`Previous ${what} (p)`} disabled=${at === 0} onClick=${() => step(-1)} />
+      <span class="faint">${(at + 1).toLocaleString("en")} of ${of.toLocaleString("en")}</span>
+      <${IconButton} name="next" label=${`Next ${what} (n)`} disabled=${at === of - 1} onClick=${() => step(1)} />
     </nav>`;
 }
 

@@ -50,7 +50,7 @@ function Part() {
   const { file, preview, like } = question.use();
   const [cropping, setCropping] = useState(false);
   if (!file && !like) return null;
-  const name = file ? file.name : like.item.kind === "image" ? like.item.name : `${like.item.name} at ${clock(like.time)}`;
+  const name = file ? file.name : like.item.kind === "image" ? like.item.name : `${like.item.name} at ${clock(like.time, like.item.duration)}`;
   const picture = file ? preview : thumbnail(like.item, like.time, 160);
   const away = () => { detach(); if (isEmpty(question.get())) clear(); else ask(); };
   return html`

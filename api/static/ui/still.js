@@ -1,5 +1,6 @@
 // A picture of a moment; of a video, other moments of it while the mouse moves over.
 
+import { connection } from "../retry.js";
 import { thumbnail } from "../service.js";
 import { clock } from "../format.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
@@ -26,7 +27,7 @@ export function Still({ item, time = 0, size = 320, scrub = false }) {
         : html`<img key=${item.id} src=${shown.src} alt="" loading="lazy" decoding="async" draggable=${false} onError=${shown.fail} />`}
       ${at !== null && html`
         <span class="scrub" style=${{ width: `${(100 * at) / item.duration}%` }}></span>
-        <span class="time">${clock(at)}</span>`}
+        <span class="time">${clock(at, item.duration)}</span>`}
     </span>`;
 }
 
@@ -36,7 +37,8 @@ function usePicture(item, time, at, size) {
   const [broken, setBroken] = useState(false);
   const wanted = useRef(null);
   wanted.current = at;
-  useEffect(() => setBroken(false), [item.id, item.status]);
+  const recovered = connection.use((state) => state.recovered);
+  useEffect(() => setBroken(false), [item.id, item.status, recovered]);
   useEffect(() => {
     if (at === null) return setLoaded(null);
     const picture = new Image();

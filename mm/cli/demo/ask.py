@@ -25,7 +25,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A question with its first hits."""
+    """A question with its first likely hits."""
 
     question: Question
     files: Asked
@@ -60,7 +60,7 @@ def _ask(client: Client, question: Question, files: Asked, library: Mapping[str,
         k=TOP,
         filters=Filters(kinds=list(question.kinds)),
     )
-    media = [(hit, library[hit.item.id]) for hit in answer.hits]
+    media = [(hit, library[hit.item.id]) for hit in answer.hits if hit.band == "likely"]
     return Result(
         question, files, moments, [Answered(hit, medium, agrees(hit, medium, moments)) for hit, medium in media], answer
     )

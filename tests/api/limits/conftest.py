@@ -1,0 +1,72 @@
+"""A service that wants keys, with a key of an honest caller, one of an attacker, and limits that a test can fill."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from mm.keys import KeyFile
+from mm.settings import Settings
+from tests.api.conftest import Running, running
+from tests.graphs import with_graphs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECONDS = 60.0
+"""Longest wait for what must happen."""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Flooded:
+    """A service and clients that bring a key each."""
+
+    running: Running
+    honest: httpx2.Client
+    hostile: httpx2.Client
+    admin: httpx2.Client
+
+    def raw(self, request: str, sent: bytes = b"") -> socket.socket:
+        """A connection that has sent the head of a request of the attacker, and some bytes of its body."""
+        host, port = self.running.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)), timeout=SECONDS)
+        key = self.hostile.headers["authorization"]
+        connection.sendall(f"{request}\r\nHost: {host}\r\nAuthorization: {key}\r\n\r\n".encode() + sent)
+        return connection
+
+    @contextmanager
+    def held(self, request: str, sent: bytes = b"", count: int = 1) -> Iterator[list[socket.socket]]:
+        """Many of them, closed at the end."""
+        with ExitStack() as stack:
+            yield [stack.enter_context(self.raw(request, sent)) for _ in range(count)]
+
+
+@pytest.fixture(scope="session")
+def flooded(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Flooded]:
+    home = with_graphs(tmp_path_factory.mktemp("flooded"), graphs)
+    secrets = {
+        name: KeyFile(home).add(name, scope)[1] for name, scope in (("honest", "write"), ("hostile", "write"), ("admin", "admin"))
+    }
+    settings = Settings(home=home, keys="on", max_partial_uploads_per_key=4, max_event_streams=16, body_silence_seconds=6.0)
+    with running(settings) as service, ExitStack() as stack:
+
+        def client(name: str) -> httpx2.Client:
+            headers = {"Authorization": f"Bearer {secrets[name]}"}
+            return stack.enter_context(httpx2.Client(base_url=service.url, timeout=SECONDS, headers=headers))
+
+        yield Flooded(service, client("honest"), client("hostile"), client("admin"))

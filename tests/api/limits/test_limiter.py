@@ -1,0 +1,250 @@
+"""Places, shares and queues under random arrivals, departures and cancellations."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from contextlib import closing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from api.limits.budget import Budget
+from api.limits.limiter import CALLER, TIMEOUT, TOTAL, Limiter, Quota
+from api.limits.pool import Pool
+from api.limits.shared import Shared
+from mm.errors import TooMany
+
+CALLERS = ("a", "b", "c")
+
+
+class LimiterMachine(RuleBasedStateMachine):
+    """Requests of three callers that arrive, leave and are cancelled in any order, against a count kept beside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.requests: list[tuple[str, asyncio.Task[None], asyncio.Event]] = []
+        self.inside: Counter[str] = Counter()
+        self.refused = 0
+
+    @initialize(places=st.integers(1, 4), share=st.integers(1, 4), queue=st.integers(0, 4), queue_share=st.integers(1, 4))
+    def make(self, places: int, share: int, queue: int, queue_share: int) -> None:
+        self.limiter = Limiter(
+            "things",
+            Quota(places, min(share, places)),
+            queue=Quota(queue, min(queue_share, max(queue, 1))),
+            wait_seconds=3600.0,
+        )
+
+    async def _request(self, caller: str, leave: asyncio.Event) -> None:
+        try:
+            async with self.limiter.hold(caller):
+                self.inside[caller] += 1
+                try:
+                    await leave.wait()
+                finally:
+                    self.inside[caller] -= 1
+        except TooMany:
+            self.refused += 1
+
+    def _settle(self) -> None:
+        for _ in range(4):  # a granted place is used two turns of the loop later
+            self.loop.run_until_complete(asyncio.sleep(0))
+        self.requests = [request for request in self.requests if not request[1].done()]
+
+    @rule(caller=st.sampled_from(CALLERS))
+    def arrive(self, caller: str) -> None:
+        leave = asyncio.Event()
+        task = self.loop.create_task(self._request(caller, leave))
+        self.requests.append((caller, task, leave))
+        self._settle()
+
+    @rule(which=st.integers(0, 100))
+    def leave(self, which: int) -> None:
+        if self.requests:
+            self.requests[which % len(self.requests)][2].set()
+            self._settle()
+
+    @rule(which=st.integers(0, 100), also=st.integers(0, 100), turns=st.integers(0, 3))
+    def leave_and_cancel(self, which: int, also: int, turns: int) -> None:
+        """One leaves and another is cancelled soon after: a place may just have been granted to it."""
+        if self.requests:
+            self.requests[which % len(self.requests)][2].set()
+            for _ in range(turns):
+                self.loop.run_until_complete(asyncio.sleep(0))
+            self.requests[also % len(self.requests)][1].cancel()
+            self._settle()
+
+    @invariant()
+    def holds(self) -> None:
+        if not hasattr(self, "limiter"):
+            return
+        limiter, waiting = self.limiter, Counter(caller for caller, _, _ in self.requests)
+        waiting.subtract(self.inside)
+        assert min(self.inside.values(), default=0) >= 0
+        assert limiter.inside == self.inside.total() <= limiter.places.total
+        assert limiter.waiting == waiting.total() <= limiter.queue.total
+        for caller in CALLERS:
+            assert limiter.inside_of(caller) == self.inside[caller] <= limiter.places.share
+            assert waiting[caller] <= limiter.queue.share
+            # No lost wake-up: whoever waits could not be inside.
+            assert not waiting[caller] or limiter.inside == limiter.places.total or self.inside[caller] == limiter.places.share
+        assert self.refused == limiter.refused.total()
+
+    def teardown(self) -> None:
+        for _, task, leave in self.requests:
+            leave.set()
+            task.cancel()
+        self._settle()
+        if hasattr(self, "limiter"):
+            assert self.limiter.inside == self.limiter.waiting == 0
+        self.loop.close()
+
+
+TestLimiter = LimiterMachine.TestCase
+TestLimiter.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+def test_limiter_with_a_free_place_gives_it_to_the_caller_with_the_fewest() -> None:
+    async def run() -> list[str]:
+        limiter = Limiter("things", Quota(2, 2), queue=Quota(10, 8), wait_seconds=3600.0)
+        order: list[str] = []
+
+        async def request(caller: str) -> None:
+            async with limiter.hold(caller):
+                order.append(caller)
+                await asyncio.sleep(0)
+
+        async with asyncio.TaskGroup() as group:
+            for caller in ("many",) * 6 + ("few",):
+                group.create_task(request(caller))
+        return order
+
+    assert asyncio.run(run())[2] == "few"
+
+
+def test_limiter_refuses_with_the_reason_the_setting_and_the_time() -> None:
+    async def run() -> None:
+        limiter = Limiter("things", Quota(2, 1), setting="max_things", retry_after=7.0)
+        async with limiter.hold("a"):
+            with pytest.raises(TooMany, match="MM_CALLER_SHARE") as refusal:
+                async with limiter.hold("a"):
+                    pass
+            assert refusal.value.retry_after == 7.0
+            async with limiter.hold("b"):
+                with pytest.raises(TooMany, match="MM_MAX_THINGS"):
+                    async with limiter.hold("c"):
+                        pass
+        waits = Limiter("things", Quota(1, 1), queue=Quota(1, 1), wait_seconds=0.01)
+        async with waits.hold("a"):
+            with pytest.raises(TooMany, match="No place"):
+                async with waits.hold("b"):
+                    pass
+        assert (limiter.refused, waits.refused) == (Counter({CALLER: 1, TOTAL: 1}), Counter({TIMEOUT: 1}))
+        assert waits.waiting == waits.inside == 0
+
+    asyncio.run(run())
+
+
+def test_limiter_after_an_error_inside_has_the_place_again() -> None:
+    async def run() -> None:
+        limiter = Limiter("things", Quota(1, 1))
+        with pytest.raises(ZeroDivisionError):
+            async with limiter.hold("a"):
+                _ = 1 / 0
+        async with limiter.hold("b"):
+            assert limiter.inside == 1
+
+    asyncio.run(run())
+
+
+def test_pool_whose_caller_is_cancelled_keeps_the_place_until_the_thread_ends() -> None:
+    started, may_end = threading.Event(), threading.Event()
+
+    def work(cancelled: threading.Event) -> None:
+        started.set()
+        assert cancelled.wait(60)
+        assert may_end.wait(60)
+
+    async def run(pool: Pool) -> None:
+        task = asyncio.create_task(pool.run_cancellable("a", work))
+        while not started.is_set():
+            await asyncio.sleep(0.01)
+        for _ in range(3):  # however often
+            task.cancel()
+            await asyncio.sleep(0.01)
+            assert not task.done()
+            assert pool.inside == 1
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert pool.inside == 0
+
+    with closing(Pool("things", Quota(1, 1))) as pool:
+        asyncio.run(run(pool))
+
+
+def test_pool_that_was_closed_works_again() -> None:
+    pool = Pool("things", Quota(1, 1))
+    for number in range(3):
+        assert asyncio.run(pool.run("a", lambda value: value + 1, number)) == number + 1
+        pool.close()
+
+
+@given(st.lists(st.tuples(st.sampled_from(CALLERS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
+def test_budget_never_holds_more_than_its_total_or_a_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
+    budget = Budget("bytes", Quota(total, min(share, total)))
+    held: Counter[str] = Counter()
+    open_holds = []
+    for caller, size in steps:
+        hold = budget.hold(caller, size)
+        try:
+            hold.__enter__()
+        except TooMany:
+            assert held[caller] + size > budget.places.share or held.total() + size > total
+            if open_holds:
+                other, other_size, earlier = open_holds.pop()
+                earlier.__exit__(None, None, None)
+                held[other] -= other_size
+        else:
+            held[caller] += size
+            open_holds.append((caller, size, hold))
+        assert budget.inside == held.total() <= total
+        assert max(held.values(), default=0) <= budget.places.share
+    for _, _, hold in open_holds:
+        hold.__exit__(None, None, None)
+    assert budget.inside == 0
+
+
+def test_shared_result_is_computed_once_for_all_who_ask_meanwhile_and_anew_for_the_next() -> None:
+    begun, may_end = threading.Semaphore(0), threading.Semaphore(0)
+    runs = 0
+
+    def work() -> int:
+        nonlocal runs
+        runs += 1
+        number = runs
+        begun.release()
+        assert may_end.acquire(timeout=60)
+        return number
+
+    async def run(shared: Shared[int]) -> None:
+        first = asyncio.create_task(shared.get())
+        while not begun.acquire(blocking=False):
+            await asyncio.sleep(0.01)
+        later = [asyncio.create_task(shared.get()) for _ in range(50)]
+        await asyncio.sleep(0)
+        later[0].cancel()
+        may_end.release(2)
+        assert await first == 1
+        assert set(await asyncio.gather(*later[1:])) == {2}
+        may_end.release()
+        assert await shared.get() == 3
+
+    with closing(Shared(work, pause_seconds=0.0)) as shared:
+        asyncio.run(run(shared))
+    assert runs == 3

@@ -1,0 +1,196 @@
+"""Connections that send half a head, nothing, or read nothing, against a server of one small application."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+import api.limits.protocol
+from api.limits.connections import Connections
+from api.limits.protocol import limited_protocol
+from mm.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Receive, Scope, Send
+
+SECONDS = 60.0
+"""Longest wait for what must happen."""
+ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class App:
+    """Answers `/` at once, `/held` when it is let go, `/endless` without end; reads no body."""
+
+    def __init__(self) -> None:
+        self.held = threading.Event()
+        self.may_end = threading.Event()
+        self.ended = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/held":
+            self.held.set()
+            await asyncio.to_thread(self.may_end.wait, SECONDS)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]} | _headers(scope))
+        if scope["path"] == "/endless":
+            try:
+                await asyncio.wait_for(self._send_for_ever(receive, send), SECONDS)
+            finally:
+                self.ended.set()
+            return
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def _send_for_ever(self, receive: Receive, send: Send) -> None:
+        gone = asyncio.ensure_future(self._gone(receive))
+        while not gone.done():
+            await send({"type": "http.response.body", "body": bytes(1 << 16), "more_body": True})
+            await asyncio.sleep(0)
+
+    async def _gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def _headers(scope: Scope) -> dict[str, object]:
+    return {"headers": []} if scope["path"] == "/endless" else {}
+
+
+@contextmanager
+def served(**limits: float) -> Iterator[tuple[App, tuple[str, int], Connections]]:
+    settings = Settings(**{"host": "0.0.0.0", "head_seconds": 600.0, **limits})
+    app, connections = App(), Connections(settings)
+    http = limited_protocol(connections, settings)
+    config = uvicorn.Config(app, http=http, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.02)
+        yield app, server.servers[0].sockets[0].getsockname()[:2], connections
+    finally:
+        app.may_end.set()
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def line(address: tuple[str, int], sent: bytes = b"") -> Iterator[socket.socket]:
+    with socket.create_connection(address, timeout=SECONDS) as connection:
+        connection.sendall(sent)
+        yield connection
+
+
+def answered(connection: socket.socket) -> bytes:
+    """The head and the body of one answer; empty when the connection was closed."""
+    data = b""
+    while not data.endswith(b"ok"):
+        piece = connection.recv(1000)
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def closed(connection: socket.socket) -> bool:
+    """Waits for the end of the connection."""
+    try:
+        while connection.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", ASK[:-2]])
+def test_connection_without_a_whole_head_is_closed(sent: bytes) -> None:
+    with served(head_seconds=0.2) as (_, address, connections), line(address, sent) as connection:
+        assert closed(connection)
+        assert connections.open == 0
+
+
+def test_connection_whose_head_drips_is_closed_all_the_same() -> None:
+    with served(head_seconds=0.3) as (_, address, _), line(address) as connection:
+        connection.settimeout(0.02)
+        for _ in range(100_000):
+            try:
+                connection.sendall(b"G")
+                assert connection.recv(10) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                pass
+            return
+        pytest.fail("it was never closed")
+
+
+def test_connection_that_stops_in_its_second_head_is_closed() -> None:
+    with served(head_seconds=0.2) as (_, address, _), line(address, ASK) as connection:
+        assert answered(connection).startswith(b"HTTP/1.1 200")
+        connection.sendall(ASK[:5])
+        assert closed(connection)
+
+
+def test_connection_whose_body_nobody_reads_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.limits.protocol, "UNREAD_SECONDS", 0.2)
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx"
+    with served() as (_, address, connections), line(address, post) as connection:
+        assert answered(connection).startswith(b"HTTP/1.1 200")
+        assert closed(connection)
+        assert connections.open == 0
+
+
+def test_connection_that_sends_the_rest_of_a_body_is_used_again() -> None:
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"
+    with served() as (_, address, _), line(address, post) as connection:
+        assert answered(connection).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"x" * 8)
+        connection.sendall(ASK)
+        assert answered(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_connection_that_stops_behind_the_rest_of_a_body_is_closed() -> None:
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"
+    with served(head_seconds=0.2) as (_, address, _), line(address, post) as connection:
+        assert answered(connection).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"x" * 8)
+        assert closed(connection)
+
+
+def test_caller_that_reads_nothing_of_an_answer_is_disconnected() -> None:
+    endless = b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n"
+    with served(answer_silence_seconds=0.2) as (app, address, connections), line(address, endless):
+        assert app.ended.wait(SECONDS)
+        assert connections.open == 0
+
+
+def test_connections_beyond_the_limit_displace_those_that_wait_and_a_new_one_is_answered() -> None:
+    with served(max_connections=40, caller_share=0.1) as (_, address, connections):
+        idle = [socket.create_connection(address, timeout=SECONDS) for _ in range(12)]
+        try:
+            with line(address, ASK) as honest:
+                assert answered(honest).startswith(b"HTTP/1.1 200")
+            assert [closed(connection) for connection in idle[:8]] == [True] * 8
+            assert connections.open <= 4
+        finally:
+            for connection in idle:
+                connection.close()
+
+
+def test_connections_that_are_all_being_answered_are_not_displaced() -> None:
+    held = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
+    with served(max_connections=2, caller_share=0.5) as (app, address, _), line(address, held) as working:
+        assert app.held.wait(SECONDS)
+        with line(address) as refused:
+            assert answered(refused).startswith(b"HTTP/1.1 503")
+        app.may_end.set()
+        assert answered(working).startswith(b"HTTP/1.1 200")

@@ -1,0 +1,178 @@
+"""Files of the library are gone while the service runs: every answer says so, none is a defect, none names a path."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+import pytest
+import structlog
+
+from indexes.addressed import DIGEST
+from mm.settings import Settings
+from mm.spaces.encode import EncodedEvidence, EncodedSegment
+from tests.api import media
+from tests.api.conftest import Running, add_searchable, assert_problem, running
+from tests.graphs import with_graphs
+
+SAID = "here is my recipe for apple cake"
+
+
+@pytest.fixture
+def served(tmp_path: Path, graphs: Path) -> Iterator[Running]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # drawing stacks takes seconds
+    with running(Settings(home=with_graphs(tmp_path / "home", graphs), import_root=tmp_path)) as api:
+        yield api
+
+
+@pytest.fixture
+def talk(served: Running) -> str:
+    """A film in which something is said, with a thumbnail."""
+    (vector,) = served.service.space.text.embed([SAID])
+    segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("speech", 0.2, 0.9, SAID, vector)])
+    item = add_searchable(served, media.video(1.0, seed=50), "talk.mp4", "kitchen", [segment])
+    assert served.client.get(f"/v1/media/{item}/thumbnail").status_code == 200
+    return item
+
+
+def lose(*folders: str) -> Callable[[Running], None]:
+    """Remove every file below some folders, but for the markers."""
+
+    def harm(served: Running) -> None:
+        for folder in folders:
+            for path in (served.service.settings.root / folder).rglob("*"):
+                if (path.is_file() and DIGEST.match(path.name)) or ("thumbnails" in path.parts and path.is_file()):
+                    path.unlink()
+
+    return harm
+
+
+def unmount(served: Running) -> None:
+    for folder in ("blobs", "shards"):
+        shutil.rmtree(served.service.settings.root / folder)
+        (served.service.settings.root / folder).mkdir()
+
+
+def truncate(served: Running) -> None:
+    """Take the log into the file first: what is in the log is not lost."""
+    catalog = served.service.settings.root / "catalog.db"
+    with closing(sqlite3.connect(catalog)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.truncate(catalog, 8192)
+
+
+def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
+    """One request at least for each route of the document, with something that exists where it names something."""
+    client = served.client
+    job = client.get("/v1/jobs").json()["data"][0]["id"]
+    tus = {"Tus-Resumable": "1.0.0"}
+    begun = client.post("/v1/uploads", headers={**tus, "Upload-Length": "100"})
+    names = {"item_id": item, "job_id": job, "upload_id": begun.headers["Mm-Upload"], "space_id": "lite@1", "model_id": "lite@1"}
+    bodies: dict[str, list[dict[str, object]]] = {
+        "/v1/search": [{"json": {"text": "apple cake"}}, {"json": {"like": {"item": item, "time": 0.5}}}],
+        "/v1/embeddings": [{"json": {"input": ["a dog"], "model": "lite@1"}}],
+        "/v1/media": [{"content": media.picture(99), "params": {"name": "b.png"}}, {"content": media.video(1.0, seed=50)}],
+        "/v1/media/import": [{"json": {"folder": "."}}],
+        "/v1/uploads": [{"headers": {**tus, "Upload-Length": "10"}}],
+        "/v1/space/move": [{"json": {"to": "lite"}}],
+    }
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method in operations:
+            address = path.format(**names)
+            if method == "delete" and "/media/" in path:
+                continue  # last, by itself
+            headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+            given: list[dict[str, object]] = bodies.get(path, [{}]) if method == "post" else [{}]
+            if path.startswith("/v1/uploads/"):
+                given = [{"headers": headers, **({"content": b"x"} if method == "patch" else {})}]
+            for one in given:
+                yield client.build_request(method.upper(), address, **one)  # type: ignore[arg-type]
+    yield client.build_request("HEAD", f"/v1/media/{item}/content")
+    yield client.build_request("GET", f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"})
+    yield client.build_request("DELETE", f"/v1/media/{item}")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(lose("blobs", "cache/thumbnails"), id="blobs"),
+        pytest.param(lose("shards"), id="shards"),
+        pytest.param(lose("blobs", "shards", "cache/thumbnails"), id="both"),
+        pytest.param(unmount, id="not mounted"),
+        pytest.param(truncate, id="catalog truncated"),
+    ],
+)
+def test_no_route_fails_unforeseen_or_names_a_path(served: Running, talk: str, harm: Callable[[Running], None]) -> None:
+    asked = list(requests(served, talk))
+    assert len({request.url.path for request in asked}) >= 20
+    harm(served)
+    home = str(served.service.settings.root)
+    seen: dict[str, int] = {}
+    for request in asked:
+        answer = served.client.send(request)
+        where = f"{request.method} {request.url.path}"
+        seen[where] = answer.status_code
+        assert answer.status_code != 500, (where, answer.text)
+        assert home not in answer.text, where
+        assert str(served.service.settings.root.parent) not in answer.text, where
+        if answer.status_code >= 500 and request.url.path != "/readyz" and request.method != "HEAD":
+            assert answer.json()["type"] in {"/problems/unavailable", "/problems/wrong-library"}, (where, answer.text)
+    assert seen["GET /healthz"] == 200
+
+
+def test_bytes_that_are_gone_are_named_so(served: Running, talk: str) -> None:
+    lose("blobs", "cache/thumbnails")(served)
+    for path in ("content", "thumbnail"):
+        problem = assert_problem(served.client.get(f"/v1/media/{talk}/{path}"), 410, "missing-data")
+        assert "backup" in problem["detail"]
+    again = served.upload(media.video(1.0, seed=50), "talk.mp4")
+    assert again.status_code == 200
+    assert served.client.get(f"/v1/media/{talk}/content").content == media.video(1.0, seed=50), "sent again, they are there again"
+
+
+def test_vectors_that_are_gone_are_named_so_when_they_are_asked_with(served: Running, talk: str) -> None:
+    lose("shards")(served)
+    answer = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
+    assert "backup" in assert_problem(answer, 410, "missing-data")["detail"]
+    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index answers without them"
+
+
+def checks(served: Running) -> dict[str, dict[str, object]]:
+    answer = served.client.get("/readyz")
+    return {check["name"]: check for check in answer.json()["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        pytest.param(truncate, "--rebuild", id="truncated"),
+        pytest.param(lambda served: (served.service.settings.root / "catalog.db").unlink(), "removed or replaced", id="removed"),
+        pytest.param(unmount, "not mounted", id="blobs not mounted"),
+    ],
+)
+def test_readiness_notices_a_catalog_or_folder_that_went_while_it_runs(
+    served: Running, talk: str, harm: Callable[[Running], None], sentence: str
+) -> None:
+    assert checks(served)["catalog"]["ok"]
+    harm(served)
+    catalog = checks(served)["catalog"]
+    assert not catalog["ok"]
+    assert sentence in str(catalog["detail"])
+
+
+def test_readiness_shows_what_garbage_collection_left_to_a_person(served: Running) -> None:
+    assert checks(served)["garbage"]["ok"]
+    with served.service.store.database.connect_to_write() as connection:
+        connection.exec_driver_sql("UPDATE library SET identity = 'another'")
+    served.service.store.sweep(0.0)
+    garbage = checks(served)["garbage"]
+    assert not garbage["ok"]
+    assert not garbage["required"]
+    assert "different libraries" in str(garbage["detail"])

@@ -1,0 +1,50 @@
+"""The viewer of the OpenAPI document, on a service that needs a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from mm.keys import KeyFile
+from mm.settings import Settings
+from tests.api.conftest import running
+from tests.graphs import with_graphs
+from tests.page.opened import opened_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+
+
+def test_docs_show_every_operation_and_try_one_with_the_session(tmp_path: Path, graphs: Path, browser: Browser) -> None:
+    settings = Settings(home=with_graphs(tmp_path, graphs), keys="on")
+    _, key = KeyFile(settings.root).add("laptop", "read")
+    with running(settings) as service, opened_at(browser, f"{service.url}/docs") as opened:
+        page = opened.page
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.reload()
+        document = service.client.get("/openapi.json").json()
+        expect(page.locator(".opblock")).to_have_count(sum(map(len, document["paths"].values())))
+        tags = page.locator("#operations-media-list_tags")
+        tags.locator(".opblock-summary-control").click()
+        tags.get_by_role("button", name="Try it out").click()
+        tags.get_by_role("button", name="Execute").click()
+        status = tags.locator(".live-responses-table .response-col_status").last
+        expect(status).to_contain_text("401")
+        signed_in = page.context.new_page()
+        signed_in.goto(service.url)
+        signed_in.fill("#key", key)
+        signed_in.get_by_role("button", name="Sign in").click()
+        expect(signed_in.locator("#empty")).to_be_visible()
+        signed_in.get_by_role("button", name="Keys and help").click()
+        expect(signed_in.get_by_role("link", name="the HTTP API")).to_have_attribute("href", "/docs")
+        tags.get_by_role("button", name="Execute").click()
+        expect(status).to_contain_text("200")
+        assert requests
+        assert all(url.startswith((f"{service.url}/", "data:image/")) for url in requests), requests

@@ -1,0 +1,64 @@
+"""Sign-in and sign-out in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from mm.keys import KeyFile
+from mm.settings import Settings
+from tests.api.conftest import running
+from tests.graphs import with_graphs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+    from tests.page.opened import Open
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+
+
+def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(
+    tmp_path: Path, graphs: Path, browser: Browser
+) -> None:
+    home = with_graphs(tmp_path, graphs)
+    keys = KeyFile(home)
+    secret = keys.add("laptop", "read")[1]
+    narrow = browser.new_context(viewport={"width": 360, "height": 700})
+    with running(Settings(home=home, keys="on")) as service, narrow as context:
+        page = context.new_page()
+        field, leave = page.get_by_label("wants an API key"), page.get_by_role("button", name="Sign out (key laptop)")
+
+        def sign_in() -> None:
+            field.fill(secret)
+            page.get_by_role("button", name="Sign in").click()
+            expect(leave).to_be_visible()
+
+        page.goto(service.url)
+        sign_in()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        (cookie,) = context.cookies()
+        assert (cookie["name"], cookie["value"] in secret, cookie["httpOnly"]) == ("mm_session", False, True)
+        context.set_offline(True)
+        leave.click()
+        expect(page.locator(".toast", has_text="You are still signed in")).to_be_visible()
+        context.set_offline(False)
+        leave.click()
+        expect(field).to_be_visible()
+        assert context.cookies() == []
+        sign_in()
+        keys.revoke("laptop")
+        page.reload()
+        expect(field).to_be_visible()
+
+
+def test_page_of_a_service_without_keys_has_no_sign_out(opened: Open) -> None:
+    with opened.page.expect_response("**/v1/session") as answered:
+        opened.page.reload()
+    assert answered.value.json()["key_id"] is None
+    expect(opened.page.locator("#theme")).to_be_visible()
+    assert opened.page.locator("#sign-out").count() == 0

@@ -1,0 +1,67 @@
+"""What `mm eval bands` says, on captions that the test writes and vectors that it chooses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mm.errors import InvalidInput
+from mm.spaces import Space
+from mm.spaces.question import ask
+from mm.training import bands_evaluate
+from mm.training.bands_evaluate import absent_things, report
+
+SETS = Path("datasets")
+CAPTIONS = ["A dog runs .", "A dog jumps .", "Snow lies on a mountain .", "A woman rides a horse ."]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Eight pictures, two of each sort; no picture has to be there, since none is read."""
+    (tmp_path / "images").mkdir()
+    rows = []
+    for number, caption in enumerate([*CAPTIONS, *CAPTIONS]):
+        (tmp_path / "images" / f"{number}.png").write_bytes(b"")
+        rows.append({"image": f"{number}.png", "captions": [caption] * 2, "split": "dev" if number < 6 else "train"})
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def test_absent_things_have_no_telling_word_in_a_caption() -> None:
+    assert absent_things(["a dog", "the cat", "a dog sled", "on a mountain", "glacier"], [["Dog on a mountain."]]) == [
+        "the cat",
+        "glacier",
+    ]
+
+
+def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bands_evaluate, "COUNT", 4)
+    vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
+    monkeypatch.setattr(bands_evaluate, "embedded", lambda *_: vectors)
+    found = {measure.name: measure.found.value for measure in report(space, folder, SETS).measures}
+    ways = ("right pictures that are likely", "a right picture among the first 10, likely")
+    for words in ("one word", "two words", "three words"):
+        assert all(0 <= found[f"{words}: {way}"] <= found[f"{words}: likely or possible"] <= 1 for way in ways)
+        assert found[f"{words}: without any bound"] == 1, "six pictures fit on a page"
+    for name in ("unanswerable", "thing that is not there"):
+        assert found[f"{name}: nothing at all"] <= found[f"{name}: nothing likely"]
+        assert found[f"{name}: fewer than 10 hits"] == 1
+    monkeypatch.setattr(bands_evaluate, "embedded", lambda *_: -vectors)
+    found = {measure.name: measure.found.value for measure in report(space, folder, SETS).measures}
+    assert found["one word: right pictures that are likely"] == 0
+    assert found["unanswerable: hits, likely and possible"] == 0
+
+
+def test_bands_of_a_space_with_one_bound_is_an_error(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    single = space.calibration.model_copy(update={"possible": None})
+    monkeypatch.setattr(Space, "calibration", property(lambda _: single))
+    assert ask(space, text="a dog").possible is None
+    with pytest.raises(InvalidInput, match="no bound of possible hits"):
+        report(space, folder, SETS)
+
+
+def test_a_question_has_both_bounds_of_the_calibration(space: Space) -> None:
+    question = ask(space, text="a dog")
+    assert (question.floor, question.possible) == (0.166, 0.02)

@@ -1,0 +1,95 @@
+"""Nobody but the user of the service may read what is in a library."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from indexes import open_store
+from mm.private import OTHERS, is_open, make_private
+from mm.settings import Settings
+from tests.api import media
+from tests.graphs import with_graphs
+
+
+def open_files(home: Path) -> list[str]:
+    """Files and folders on which others have permissions, with these."""
+    paths = [home, *(Path(folder) / name for folder, folders, files in os.walk(home) for name in (*folders, *files))]
+    return [
+        f"{path} {stat.S_IMODE(path.lstat().st_mode):o}"
+        for path in paths
+        if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & OTHERS
+    ]
+
+
+def open_to_all(home: Path) -> None:
+    """As an earlier version left a library."""
+    for folder, folders, files in os.walk(home):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o644)
+    home.chmod(0o755)
+
+
+def test_a_file_that_is_added_leaves_nothing_that_others_may_read(tmp_path: Path, graphs: Path) -> None:
+    """By real processes, under a umask that would let everybody read, in a library of an earlier version."""
+    home = with_graphs(tmp_path / "home", graphs)
+    with open_store(Settings(home=home)):
+        pass
+    open_to_all(home)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(media.picture(1))
+    environment = {**os.environ, "MM_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from mm.cli.main import main; main()", "add", str(photo), "--json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        umask=0o022,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["job"]["state"] == "done"
+    made = {path.name for path in home.iterdir()}
+    assert {"blobs", "shards", "catalog.db", "cache", "log", "run", "locks", "broker", "library.json"} <= made
+    assert open_files(home) == []
+
+
+def test_a_home_folder_with_files_of_the_user_keeps_their_permissions(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with open_store(Settings(home=home)):
+        pass
+    script = home / "backup.sh"
+    script.write_text("#!/bin/sh\n")
+    open_to_all(home)
+    script.chmod(0o755)
+    linked = tmp_path / "outside"
+    linked.write_text("not the library's")
+    linked.chmod(0o644)
+    (home / "cache").mkdir(exist_ok=True)
+    (home / "cache" / "link").symlink_to(linked)
+    assert make_private(home) == []
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert [path for path in open_files(home) if "backup.sh" not in path] == []
+    assert stat.S_IMODE(script.stat().st_mode) == 0o755
+    assert is_open(linked)
+
+
+def test_what_cannot_be_narrowed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o755)
+
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert make_private(home) == [home]

@@ -1,0 +1,104 @@
+"""The messages that workers take, and what becomes of all others: they are dropped and logged, where kombu or Celery would end.
+
+Nothing is lost with a message: it names no work, and the sweeper sends new ones for work that is due.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from datetime import datetime
+from typing import TypedDict
+
+import structlog
+from kombu.transport import redis
+from redis.exceptions import OutOfMemoryError
+
+QUEUE = "mm"
+WORK = "mm.work"
+READ = "mm.read"
+PING = "mm.ping"
+TASKS = (WORK, READ, PING)
+
+SHOWN = 200
+"""Characters of a reason that are logged."""
+_BODY = base64.b64encode(json.dumps([[], {}, {}]).encode()).decode()  # no arguments
+
+
+Message = TypedDict(
+    "Message",
+    {"body": str, "headers": dict[str, object], "properties": dict[str, object], "content-type": str, "content-encoding": str},
+)
+"""As kombu hands it to Celery."""
+
+
+def cleaned(message: object) -> Message:
+    """The task, the id and the end of a message, with what else Celery reads made anew: none of it can do harm.
+
+    Raises `ValueError` for what is no message to a worker.
+    """
+    headers = message.get("headers") if isinstance(message, dict) else None
+    if not isinstance(headers, dict):
+        raise ValueError("it has no headers")
+    task, task_id, expires = (headers.get(name) for name in ("task", "id", "expires"))
+    if task not in TASKS:
+        raise ValueError(f"there is no task {str(task)[:SHOWN]!r}")
+    if not isinstance(task_id, str) or not (expires is None or isinstance(expires, str)):
+        raise ValueError("its id or its end is no text")
+    if expires is not None and datetime.fromisoformat(expires).tzinfo is None:
+        raise ValueError("its end is in no time zone")
+    return _message(str(task), str(uuid.UUID(task_id)), expires)
+
+
+def _message(task: str, task_id: str, expires: str | None) -> Message:
+    headers: dict[str, object] = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "expires": expires}
+    return {
+        "body": _BODY,
+        "headers": {**headers, "retries": 0, "timelimit": [None, None]},
+        "properties": {
+            "correlation_id": task_id,
+            "delivery_tag": str(uuid.uuid4()),
+            "delivery_info": {"exchange": "", "routing_key": QUEUE},
+            "delivery_mode": 2,
+            "priority": 0,
+            "body_encoding": "base64",
+        },
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+    }
+
+
+class Channel(redis.Channel):  # type: ignore[misc]
+    """Drops what is no JSON, and reads from a broker that is full."""
+
+    def _queue_bind(self, *args: object) -> None:
+        """A worker reads its queue without a binding; only one that can write may make one."""
+        try:
+            super()._queue_bind(*args)
+        except OutOfMemoryError as error:
+            structlog.get_logger().warning("the broker has no memory left (maxmemory of Valkey)", detail=str(error))
+
+    def _brpop_read(self, **options: object) -> bool:
+        try:
+            return bool(super()._brpop_read(**options))
+        except (ValueError, RecursionError) as error:
+            _log(error)
+            return True
+
+
+class Transport(redis.Transport):  # type: ignore[misc]
+    """Drops what is JSON and no message to a worker, and what the broker has no memory left to note as taken."""
+
+    def _deliver(self, message: object, queue: str) -> None:
+        try:
+            super()._deliver(cleaned(message), queue)
+        except (ValueError, OutOfMemoryError) as error:
+            _log(error)
+
+
+def _log(error: Exception) -> None:
+    if isinstance(error, OutOfMemoryError):
+        structlog.get_logger().error("message dropped: the broker has no memory left (maxmemory of Valkey)")
+    else:
+        structlog.get_logger().error("message dropped: it cannot be read", reason=f"{type(error).__name__}: {error}"[:SHOWN])
