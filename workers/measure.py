@@ -41,6 +41,11 @@ class Measuring:
         self._left = MOST_TRIES
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether a process was started and has not been seen to end."""
+        return self._process is not None
+
     def step(self, *, idle: bool) -> None:
         """Called now and then: begins when the worker was `idle` for a while, ends the process when it is not any more."""
         if self._process is not None and self._process.poll() is not None:

@@ -102,7 +102,8 @@ class Sweeper:
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self.collect_garbage()
-        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits
+        measures = self._measuring is not None and self._measuring.running  # which is to make way for work soon
+        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits and not measures
         return lost + given_out
 
     def collect_garbage(self) -> int:
