@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.limits.open_files import allow_open_files
 from api.limits.protocol import limited_protocol
 from api.server import Server
 from mm.errors import Conflict, MMError
@@ -60,9 +61,15 @@ def serve(settings: Settings) -> None:
     listener = bind(settings.host, settings.port)
     address = listener.getsockname()[:2]
     app = create_app(settings)
+    connections = app.state.connections
+    connections.total = allow_open_files(settings.max_connections)
+    if connections.total < settings.max_connections:
+        structlog.get_logger().warning(
+            "fewer connections than MM_MAX_CONNECTIONS: raise the limit on open files (ulimit -Hn)", connections=connections.total
+        )
     config = uvicorn.Config(
         app,
-        http=limited_protocol(app.state.connections, settings),
+        http=limited_protocol(connections, settings),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from api.observe import current_request_id
+from api.proxies import parse_address
 from api.rates import network_of
 from indexes.audit import Actor
 from mm.errors import Unauthorized
@@ -97,7 +97,5 @@ def key_id_of(scope: Scope) -> str | None:
 
 
 def _without_key(address: str) -> str:
-    try:
-        return "local" if not address or ipaddress.ip_address(address).is_loopback else "anonymous"
-    except ValueError:
-        return "anonymous"
+    parsed = parse_address(address)
+    return "local" if address == "" or (parsed is not None and parsed.is_loopback) else "anonymous"

@@ -38,6 +38,9 @@ SPACE = "/v1/space"  # what is done to it is done to all items, with weights fro
 UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of it
 OTHERS = ("/v1/audit", "/v1/sessions")  # what other callers did, and where they are signed in
 DEFAULT_PER_MINUTE = 1200
+OPEN_FACTOR = 5
+"""Requests of one address to what is open to anyone, in those of MM_RATE_PER_MINUTE: a page loads dozens of files."""
+ALIVE = "/healthz"
 
 
 class Guard:
@@ -50,6 +53,7 @@ class Guard:
         limit = settings.rate_per_minute
         per_minute = limit if limit is not None else (0 if settings.is_local else DEFAULT_PER_MINUTE)
         self._rates = Rates(per_minute) if per_minute else None
+        self._open_rates = Rates(OPEN_FACTOR * per_minute) if per_minute else None
         self._wrong_keys = WrongKeys(settings.wrong_keys_per_minute)
         self._failures = failures or Failures()
         self._sign_in = SignIn(self._access, self._refuse, settings.session_hours) if self._access else None
@@ -93,6 +97,8 @@ class Guard:
         signs_in = path == SIGN_IN and request.method == "POST"
         if self._rates is not None and (scope is not None or signs_in):
             self._rates.take(str(caller))
+        elif self._open_rates is not None and path != ALIVE:
+            self._open_rates.take(network_of(caller.address))
         if self._access is not None and scope is not None:
             _authorize(caller, scope)
         return caller

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi.openapi.utils import get_openapi
+from starlette.responses import JSONResponse, Response
 
 from api import problems
 from api.guard import needed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from pydantic import BaseModel
+    from starlette.requests import Request
 
 
 JSON = dict[str, object]
@@ -140,6 +142,17 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+    written: list[bytes] = []
+
+    async def document(request: Request) -> Response:
+        if not written:
+            written.append(bytes(JSONResponse(openapi()).body))
+        return Response(written[0], media_type="application/json")
+
+    # In place of FastAPI's own route, which writes the whole document again for each request.
+    assert app.openapi_url is not None
+    app.router.routes = [route for route in app.router.routes if getattr(route, "path", None) != app.openapi_url]
+    app.add_route(app.openapi_url, document, include_in_schema=False)
 
 
 def links(parameter: str, expression: str, *operations: str) -> JSON:

@@ -1,7 +1,7 @@
 """Ends a request whose key is revoked, or whose session ends, while it runs.
 
-The caller is looked up again for every block of the request's body, before the answer to a question starts, and for every block
-of a streamed answer. What a route has changed by then stays and is answered as usual.
+The key or the session is checked again for every block of the request's body, before the answer to a question starts, and for
+every block of a streamed answer. What a route has changed by then stays and is answered as usual.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Watched:
-    """`receive` and `send` of one request, with the looks between them."""
+    """`receive` and `send` of one request; both check that the caller's key or session is still valid."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, is_valid: Callable[[], Awaitable[bool]], *, only_reads: bool
@@ -68,7 +68,7 @@ class Watched:
         await self._send(message)
 
     async def _may_go_on(self) -> bool:
-        """Whether the caller is still allowed; a look that fails counts as no. Sets the error that says why not."""
+        """Whether the caller is still allowed; a check that fails counts as no. Sets the error that says why not."""
         try:
             self._error = None if await self._is_valid() else Unauthorized(ENDED)
         except MMError as error:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "text/event-stream"
 POLL_SECONDS = 0.2
+READS_PER_SECOND = 50.0
+"""Most that the streams of one caller read the catalog: with more than ten of them, each reads less often."""
 HEARTBEAT_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
 AGAIN_SECONDS = 2.0
@@ -38,8 +40,15 @@ def encode_unauthorized(detail: str) -> bytes:
     return f"event: {Unauthorized.slug}\ndata: {json.dumps(document)}\n\n".encode()
 
 
-async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int) -> AsyncIterator[bytes]:
-    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order.
+def pause_of(streams: int) -> float:
+    """Seconds between two reads of a stream whose caller has `streams` of them."""
+    return max(POLL_SECONDS, streams / READS_PER_SECOND)
+
+
+async def stream(
+    read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int, pause: Callable[[], float] = lambda: POLL_SECONDS
+) -> AsyncIterator[bytes]:
+    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, `pause()` when to read again.
 
     The latest event is read and sent again when it says something else than before: its job's position changes without an event.
     A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
@@ -61,4 +70,4 @@ async def stream(read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: in
         if time.monotonic() - sent >= HEARTBEAT_SECONDS:
             yield b": heartbeat\n\n"
             sent = time.monotonic()
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause())

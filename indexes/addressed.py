@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shutil
@@ -117,10 +116,12 @@ class AddressedFiles:
         return moved
 
     def throw_away_all(self) -> int:
-        """Move every file to the trash of today. Returns how many."""
-        moved = sum(self.throw_away(names, -math.inf) for names in self.names())
-        for path in self.folder.glob("??/*.json"):  # of files that were lost
-            path.replace(self._today() / path.name)
+        """Move every file to the trash of today. Returns how many, without descriptions."""
+        moved = 0
+        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
+            for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+                path.replace(self._today() / path.name)
+                moved += path.suffix != ".json"
         return moved
 
     def _today(self) -> Path:

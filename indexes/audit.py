@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from indexes.pages import before, parse_before
 from indexes.tables import Audit
@@ -82,11 +83,16 @@ class AuditFilters:
 class AuditRows(Rows):
     def record(self, by: Actor, new: NewAudit) -> bool:
         """Add one row. False if its `source` was copied before."""
-        with self._database.write() as session:
-            if new.source is not None and session.scalar(select(Audit.id).where(Audit.source == new.source)) is not None:
-                return False
-            add_audit(session, new.at or self._now(), by, new.action, new.subject, new.detail, new.source)
-            return True
+        try:
+            with self._database.write() as session:
+                if new.source is not None and session.scalar(select(Audit.id).where(Audit.source == new.source)) is not None:
+                    return False
+                add_audit(session, new.at or self._now(), by, new.action, new.subject, new.detail, new.source)
+        except IntegrityError:  # another process copied it at the same moment, on a database that lets two write
+            if new.source is None:
+                raise
+            return False
+        return True
 
     def list_audit(self, filters: AuditFilters, limit: int, cursor: str | None = None) -> tuple[list[AuditRow], str | None]:
         """Up to `limit` rows, the last written first, and the cursor of the next page, None on the last.

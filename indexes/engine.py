@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import sqlalchemy.exc
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 from mm.errors import InvalidInput, Unavailable
@@ -70,10 +71,25 @@ class Database:
 
     @contextmanager
     def unpooled(self) -> Iterator[sqlite3.Connection | psycopg.Connection]:
-        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`."""
+        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`,
+        also where the file of SQLite is gone: connecting would make an empty one.
+        """
+        if self.dialect == "sqlite" and not Path(str(self._engine.url.database)).exists():
+            raise Unavailable(f"The catalog {self._engine.url.database} is gone.")
         with naming_errors(), self._engine.connect() as connection:
             connection.detach()
             yield cast("sqlite3.Connection | psycopg.Connection", connection.connection.dbapi_connection)
+
+    def check_writable(self) -> None:
+        """Raise `Unavailable` when the database can only be read; SQLite says so as late as at the first change."""
+        path = sqlite_file(self.url)
+        if path is not None:
+            if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                raise Unavailable(f"The catalog {path} is read-only: check its permissions and its mount.")
+            return
+        with self.read() as session:
+            if session.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+                raise Unavailable("The database of MM_DATABASE_URL is read-only: it is a standby, or its role may not write.")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -104,9 +120,9 @@ def _first_line(error: Exception) -> str:
     return str(cause).strip().split("\n")[0].rstrip(".")
 
 
-def _parse(text: str) -> URL:
+def _parse(address: str) -> URL:
     try:
-        url = make_url(text)
+        url = make_url(address)
     except sqlalchemy.exc.ArgumentError as error:
         raise InvalidInput("MM_DATABASE_URL is no SQLAlchemy URL, as in postgresql://user@host/name.") from error
     backend = url.get_backend_name()

@@ -16,6 +16,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from indexes.addressed import BATCH
+from indexes.audit import LOCAL, WORKER, NewAudit
 from indexes.files import write_whole
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ class Collector:
                 "the trash at once (MM_SWEEP_SHARE), so none was. `mm doctor --collect` moves them."
             )
             return removed
-        return removed + self._each(source, found.leftovers, source.files.throw_away)
+        moved = self._each(source, found.leftovers, source.files.throw_away)
+        if moved:
+            new = NewAudit(action="garbage.trash", subject=source.name, detail={"files": moved, "names": found.leftovers})
+            self._catalog.record(LOCAL if self._commanded else WORKER, new)
+        return removed + moved
 
     def _find(self, source: Source) -> _Found:
         found = _Found()

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from indexes.addressed import AddressedFiles
 from indexes.aside import put_aside
+from indexes.audit import LOCAL, NewAudit
+from indexes.blobs import BlobStore
+from indexes.descriptions import Descriptions
 from indexes.engine import DamagedCatalog, Database, sqlite_file
 from indexes.files import locked
 from indexes.garbage import read_report
@@ -19,12 +22,15 @@ from indexes.identity import FOLDERS, MARKER, CatalogState, LibraryIdentity, rea
 from indexes.migrate import migrate
 from indexes.rebuild import add_items
 from indexes.store import open_store
+from indexes.verify import verify_rows
 from mm.errors import Conflict, MMError, WrongLibrary
 from mm.private import keep_private
 from mm.schemas import Check, Recovery
 from mm.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import BaseModel
 
 Say = Callable[[str], None]
@@ -58,9 +64,12 @@ def adopt(settings: Settings, say: Say) -> Recovery:
     try:
         identity = LibraryIdentity(settings.root, database)
         identity.adopt()
-        return Recovery(action="adopt", lost=identity.lost_blobs())
+        lost = identity.lost_blobs()
     finally:
         database.close()
+    with open_store(settings) as store:  # brings the tables up to date, without which there may be no audit log
+        store.catalog.record(LOCAL, NewAudit(action="library.adopt", detail={"lost": lost}))
+    return Recovery(action="adopt", lost=lost)
 
 
 def rebuild(settings: Settings, say: Say) -> Recovery:
@@ -68,22 +77,16 @@ def rebuild(settings: Settings, say: Say) -> Recovery:
 
     Raises `Conflict` for a PostgreSQL that holds another library.
     """
-    aside = None
-    database = Database(settings.catalog_url)
+    database, aside = _whole_catalog(settings)
     try:
-        state = _usable(settings, database)
-        if state is None and (path := sqlite_file(settings.catalog_url)) is not None:
-            database.close()
-            aside = put_aside(path)
-            database = Database(settings.catalog_url)
         identity = LibraryIdentity(settings.root, database)
         described = identity.described()
-        migrate(database, settings.root / "locks" / "catalog.lock")
         identity.adopt(described=described)
     finally:
         database.close()
     with open_store(settings) as store:
         result = add_items(store, leftovers_too=not described, say=say)
+        store.catalog.record(LOCAL, NewAudit(action="library.rebuild", detail={"items": result.items, "skipped": result.skipped}))
     return result.model_copy(update={"aside": None if aside is None else str(aside)})
 
 
@@ -106,8 +109,8 @@ def empty(settings: Settings, say: Say) -> Recovery:
             trashed += AddressedFiles(settings.root / name, settings.root / "locks" / f"{name}.lock").throw_away_all()
             (settings.root / name / MARKER).unlink(missing_ok=True)
         (settings.root / MARKER).unlink(missing_ok=True)
-    with open_store(settings):
-        pass
+    with open_store(settings) as store:
+        store.catalog.record(LOCAL, NewAudit(action="library.empty", detail={"files": trashed}))
     return Recovery(action="empty", trashed=trashed, aside=None if aside is None else str(aside))
 
 
@@ -115,6 +118,31 @@ def collect(settings: Settings, say: Say) -> Recovery:
     """Move every old file without a row to the trash, those of items that the catalog lost too."""
     with open_store(settings) as store:
         return Recovery(action="collect", trashed=store.collect(settings.leftover_seconds, commanded=True))
+
+
+def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:
+    """A catalog that items can be added to, and where the one is that a file of SQLite held before, if that is of no use."""
+    lock = settings.root / "locks" / "catalog.lock"
+    path = sqlite_file(settings.catalog_url)
+    database, aside = Database(settings.catalog_url), None
+    try:
+        if _usable(settings, database) is not None:
+            migrate(database, lock)
+            verify_rows(database, Descriptions(BlobStore(settings.root / "blobs", settings.root / "locks" / "blobs.lock")))
+            return database, None
+    except DamagedCatalog:
+        if path is None:
+            database.close()
+            raise
+    except BaseException:
+        database.close()
+        raise
+    if path is not None:
+        database.close()
+        aside = put_aside(path)
+        database = Database(settings.catalog_url)
+    migrate(database, lock)
+    return database, aside
 
 
 def _usable(settings: Settings, database: Database) -> CatalogState | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from sqlalchemy import select
 
-from indexes.audit import LOCAL, Actor
+from indexes.audit import LOCAL, WORKER, Actor, NewAudit
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
 from indexes.descriptions import Descriptions
@@ -19,7 +19,7 @@ from indexes.engine import Database, sqlite_file
 from indexes.files import locked, naming_disk_errors
 from indexes.garbage import Collector, Source, write_report
 from indexes.identity import LibraryIdentity
-from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
+from indexes.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
@@ -36,6 +36,8 @@ DROPPED_AT_ONCE = 200
 """Items that one transaction withdraws from a space: others write in between."""
 LOCK_SECONDS = 60.0
 """Longest wait for who writes an index that is to be deleted."""
+GRAPH_SECONDS = 30 * 24 * 3600.0
+"""Time without use after which the graph of a tower is removed."""
 SHARD_SECONDS = 3600.0
 """Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item are gone after it."""
 
@@ -82,6 +84,7 @@ class Store:
         """
         if self.identity.check() is None:
             raise WrongLibrary("The catalog is empty: its tables are gone.")
+        self.database.check_writable()
         with self.database.read() as session:
             for table in Table.metadata.sorted_tables:
                 keys = list(table.primary_key)
@@ -92,12 +95,13 @@ class Store:
         """Remove what crashes and deletes left behind. Returns how many files and folders.
 
         These are temporary files, pictures without an item and parts of an index that nobody has
-        touched for `older_than` seconds, expired uploads, and blobs and shards as
+        touched for `older_than` seconds, expired uploads, unused graphs, and blobs and shards as
         `indexes.garbage` says. Nothing of the library is touched while the catalog and the folder
         do not belong together.
         """
         root = self.settings.root
         removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
+        removed += sweep_graphs(root, max(older_than, GRAPH_SECONDS))
         try:
             self.identity.record()
         except WrongLibrary as error:
@@ -106,7 +110,10 @@ class Store:
             return removed
         removed += self.partial.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
         removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
-        removed += sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        if emptied:
+            self.catalog.record(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+        removed += emptied
         self.describe_items()
         return removed + self.collect(older_than)
 

@@ -49,7 +49,9 @@ class Settings(BaseSettings):
         False, description="Whether weights that a larger space names may be taken from the network; else only from this disk."
     )
     runtime: Literal["auto", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16", "openvino-int8", "cuda"] = Field(
-        "auto", description="What the image tower runs in; `auto` is what `mm doctor --tune` found, before that `onnxruntime`."
+        "auto",
+        description="What the image tower runs in; `auto` is what was measured to be the fastest on this machine, before that "
+        "`onnxruntime-int8` where the processor has dot products of 8-bit integers, else `onnxruntime`.",
     )
     threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
     processes: int = Field(
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     query_seconds: float = Field(60.0, gt=0, description="Longest sound or clip in a question, in seconds.")
     max_hits: int = Field(1000, gt=0, description="Largest number of hits one search may ask for.")
     media_pixels: int = Field(120_000_000, gt=0, description="Largest picture or frame, in pixels.")
+    media_gif_pixels: int = Field(2_000_000_000, gt=0, description="Most pixels that all frames of a GIF have together.")
     media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or sound, in seconds.")
     import_root: Path | None = Field(None, description="Folder below which the server may import files; unset forbids it.")
 
@@ -108,7 +111,13 @@ class Settings(BaseSettings):
         24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed."
     )
 
-    sandbox_memory: int = Field(2 << 30, gt=0, description="Address space of the decoding child beyond its own code, in bytes.")
+    sandbox_memory: int = Field(2 << 30, gt=0, description="Most memory of one decoding child beyond its own code, in bytes.")
+    sandbox_total_memory: int | None = Field(
+        None,
+        ge=256 << 20,
+        description="Memory of all decoding children of one process together, in bytes. "
+        "By default half of what the machine or the container has.",
+    )
     sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
     sandbox_request_seconds: float = Field(3600.0, gt=0, description="Longest time that one decoding request is waited for.")
     sandbox_requests: int = Field(

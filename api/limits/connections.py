@@ -29,15 +29,19 @@ class Connections:
     """
 
     def __init__(self, settings: Settings) -> None:
-        alone = settings.is_local and not settings.needs_key
+        self._part = 1.0 if settings.is_local and not settings.needs_key else settings.caller_share
         self.total = settings.max_connections
-        self.share = self.total if alone else max(1, math.floor(self.total * settings.caller_share))
         self._proxies = settings.proxy_networks
         self.closed = 0
         """Connections that were closed, or refused, for want of room."""
         self._networks: dict[Connection, str] = {}
         self._counts: Counter[str] = Counter()
         self._waiting: dict[str, dict[Connection, None]] = {}  # by network, longest first
+
+    @property
+    def share(self) -> int:
+        """Most of one address."""
+        return max(1, math.floor(self.total * self._part))
 
     @property
     def open(self) -> int:

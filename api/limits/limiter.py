@@ -74,6 +74,10 @@ class Limiter:
         """Requests in the queue."""
         return self._waiters
 
+    def has_room(self, caller: str) -> bool:
+        """Whether a request of the caller would be inside without waiting."""
+        return self.inside < self.places.total and self._inside[caller] < self.places.share
+
     def inside_of(self, caller: str) -> int:
         """Places that a caller uses."""
         return self._inside[caller]
@@ -88,7 +92,7 @@ class Limiter:
             self._release(caller)
 
     async def _acquire(self, caller: str) -> None:
-        if self._has_room(caller):
+        if self.has_room(caller):
             self._inside[caller] += 1
             return
         self._refuse_longer_queue(caller)
@@ -102,9 +106,6 @@ class Limiter:
             if isinstance(error, TimeoutError):
                 raise self._refusal(TIMEOUT) from None
             raise
-
-    def _has_room(self, caller: str) -> bool:
-        return self.inside < self.places.total and self._inside[caller] < self.places.share
 
     def _refuse_longer_queue(self, caller: str) -> None:
         mine = len(self._waiting.get(caller, ()))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, Request
 
 from api.callers import caller_of
 from api.limits.budget import Budget
+from api.limits.disconnects import until_disconnect
 from api.limits.limiter import Limiter, Quota
 from api.limits.pool import Pool
 from api.limits.threads import Threads
@@ -40,6 +42,9 @@ SMALL_BODIES_BYTES = 64 << 20
 """Memory for bodies beside one of the largest size."""
 QUEUE_SECONDS = 10.0
 """After which it is worth asking again whether a job has ended."""
+
+BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods of requests whose client can be watched while they wait: no body comes that the watching would take."""
 
 Held = Literal["catalog", "uploads", "upload_controls", "event_streams", "downloads"]
 """Resources of which a route takes one place for as long as it works or sends."""
@@ -161,7 +166,13 @@ def while_sending(name: Held) -> Dependency:
 def _place(name: Held, scope: Literal["function", "request"]) -> Dependency:
     async def place(request: Request) -> AsyncIterator[None]:
         limiter: Limiter = getattr(limits_of(request), name)
-        async with limiter.hold(caller_of(request.scope)):
+        caller = caller_of(request.scope)
+        async with AsyncExitStack() as stack:
+            entering = stack.enter_async_context(limiter.hold(caller))
+            if limiter.has_room(caller) or request.method not in BODILESS:
+                await entering
+            else:
+                await until_disconnect(request, entering)
             yield
 
     dependency: Dependency = Depends(place, scope=scope)

@@ -20,10 +20,12 @@ T = TypeVar("T")
 
 
 class Threads:
-    """At most `count` threads, started when they are needed."""
+    """At most `count` threads, started when they are needed, also after `close`: an application may start again."""
 
     def __init__(self, name: str, count: int) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix=f"mm-{name}")
+        self._name = name
+        self._count = count
+        self._executor: ThreadPoolExecutor | None = None
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns. A caller that is cancelled waits until the thread has ended: what it uses is not free before."""
@@ -35,6 +37,8 @@ class Threads:
 
     async def _run(self, work: Callable[[], T], cancelled: threading.Event | None) -> T:
         context = contextvars.copy_context()
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._count, thread_name_prefix=f"mm-{self._name}")
         future = asyncio.get_running_loop().run_in_executor(self._executor, context.run, work)
         try:
             return await asyncio.shield(future)
@@ -46,7 +50,9 @@ class Threads:
 
     def close(self) -> None:
         """End the threads when they have done what was begun."""
-        self._executor.shutdown(cancel_futures=True)
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
 
 
 async def _settled(future: asyncio.Future[T]) -> None:

@@ -34,7 +34,7 @@ async def docs() -> FileResponse:
 
 
 @router.get(f"{PATH}/{{name}}")
-def docs_file(name: Literal["swagger-ui-bundle.js", "swagger-ui.css"]) -> FileResponse:
+async def docs_file(name: Literal["swagger-ui-bundle.js", "swagger-ui.css"]) -> FileResponse:
     return FileResponse(package_files() / name, headers={"Cache-Control": "no-cache"})
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import sse
-from api.callers import current_actor
+from api.callers import caller_of, current_actor
 from api.limits.resources import LimitsDep, while_sending, while_working
 from api.openapi import JOB_LINKS, responses
 from api.present import event_of, job_of
@@ -73,7 +73,7 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     dependencies=[while_sending("event_streams")],
 )
 async def job_events(
-    job_id: str, service: ServiceDep, limits: LimitsDep, last_event_id: Annotated[str | None, Header()] = None
+    job_id: str, request: Request, service: ServiceDep, limits: LimitsDep, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
     """From the first event, or behind `Last-Event-ID`; the stream ends after a final state."""
     if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
@@ -87,8 +87,11 @@ async def job_events(
     job = await limits.events.run(_job, service, job_id)
     if job.state in FINAL_STATES and not await limits.events.run(read, after):
         return Response(status_code=204)  # tells a browser's EventSource not to come back
+    caller = caller_of(request.scope)
     # `read(n - 1)` gives event n again
-    events = sse.stream(lambda behind: limits.events.run(read, behind), after)
+    events = sse.stream(
+        lambda behind: limits.events.run(read, behind), after, lambda: sse.pause_of(limits.event_streams.inside_of(caller))
+    )
     return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 

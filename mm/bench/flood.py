@@ -26,6 +26,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 TARGET = 3.0
 """Most that the 99th percentile beside an attack may be, in those of the undisturbed client."""
 FILM_SECONDS, FILM_FPS = 300.0, 5
+TURNS = 4
+"""In which the two are measured, because other load on the machine comes and goes."""
 LEAD_SECONDS = 2.0
 """Of an attack before the honest client begins, and behind its end: a warm start, and no early end."""
 
@@ -49,8 +51,20 @@ class Round:
     beside: Times
     answers: Counter[str]
     """What the attacker got, by status; `closed` are connections that ended without an answer."""
-    cpu: float
-    """Of the API beside the attack, in cores."""
+    cpu_alone: float
+    cpu_beside: float
+    """Processor time of the API and of its children that ended, in cores."""
+
+    def plus(self, other: Round) -> Round:
+        """Both together."""
+        return Round(
+            self.kind,
+            self.alone.plus(other.alone),
+            self.beside.plus(other.beside),
+            self.answers + other.answers,
+            self.cpu_alone + other.cpu_alone,
+            self.cpu_beside + other.cpu_beside,
+        )
 
     def ratio(self, step: str) -> float:
         """The 99th percentile beside the attack by that of the undisturbed client."""
@@ -68,7 +82,14 @@ class Round:
         ]
         answers = ", ".join(f"{count:,} {status}" for status, count in self.answers.most_common())
         rounds = len(self.beside.seconds["search"])
-        cells = [self.kind, *steps, str(rounds), str(len(self.beside.errors)), f"{self.cpu:.2f}", answers]
+        cells = [
+            self.kind,
+            *steps,
+            str(rounds),
+            str(len(self.beside.errors)),
+            f"{self.cpu_alone:.2f} -> {self.cpu_beside:.2f}",
+            answers,
+        ]
         return "| " + " | ".join(cells) + " |"
 
 
@@ -86,7 +107,7 @@ class FloodReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         head = [f"{self.connections} connections of", *(f"{step}: p50 / p99 ms alone -> beside (ratio of p99)" for step in STEPS)]
-        head += ["rounds", "errors", "API, cores", "what the attacker got"]
+        head += ["rounds", "errors", "API, cores alone -> beside", "what the attacker got"]
         errors = [f"{one.kind}: {error}" for one in self.rounds for error in one.beside.errors[:5]]
         return [
             "| " + " | ".join(head) + " |",
@@ -106,15 +127,23 @@ def run(service: Service, kinds: Sequence[Kind], connections: int, seconds: floa
         write_film(film, seconds=FILM_SECONDS, fps=FILM_FPS, key_frame_every=round(FILM_SECONDS * FILM_FPS) + 1)
         item, job = client.add(film.read_bytes(), film.name)
         for kind in kinds:
-            say(f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections")
-            alone = client.run(seconds)
-            attack = Attack(kind, service.port, service.hostile_key, connections, seconds + 2 * LEAD_SECONDS, item, job)
-            with _attacked(attack) as answers:
-                before = _cpu(service.pid)
-                beside = client.run(seconds)
-                cpu = (_cpu(service.pid) - before) / seconds
-            rounds.append(Round(kind, alone, beside, answers, cpu))
+            say(f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {TURNS} turns")
+            turn = seconds / TURNS
+            attack = Attack(kind, service.port, service.hostile_key, connections, turn + 2 * LEAD_SECONDS, item, job)
+            total = Round(kind, Times(), Times(), Counter(), 0.0, 0.0)
+            for _ in range(TURNS):
+                alone, cpu_alone = _measured(service, client, turn)
+                with _attacked(attack) as answers:
+                    beside, cpu_beside = _measured(service, client, turn)
+                total = total.plus(Round(kind, alone, beside, answers, cpu_alone / TURNS, cpu_beside / TURNS))
+            rounds.append(total)
     return FloodReport(connections, rounds)
+
+
+def _measured(service: Service, client: HonestClient, seconds: float) -> tuple[Times, float]:
+    before, started = _cpu(service.pid), time.monotonic()
+    times = client.run(seconds)
+    return times, (_cpu(service.pid) - before) / (time.monotonic() - started)
 
 
 @contextmanager

@@ -30,6 +30,10 @@ class Times:
     seconds: dict[str, list[float]] = field(default_factory=lambda: {step: [] for step in STEPS})
     errors: list[str] = field(default_factory=list)
 
+    def plus(self, other: Times) -> Times:
+        """Both together."""
+        return Times({step: self.seconds[step] + other.seconds[step] for step in STEPS}, self.errors + other.errors)
+
     def quantile(self, step: str, share: float) -> float:
         """Seconds that `share` of the steps did not take longer than; NaN without any."""
         return float(np.quantile(self.seconds[step], share)) if self.seconds[step] else float("nan")

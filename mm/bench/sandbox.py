@@ -21,6 +21,7 @@ from PIL import Image
 
 from mm.bench.meter import Meter
 from mm.media import MediaReader
+from mm.media.budget import MemoryBudget
 from mm.media.deadline import NO_DEADLINE
 from mm.media.operations import FactsCache, Opened
 from mm.media.pool import ChildPool
@@ -121,13 +122,13 @@ def _server() -> float:
 
 def _fresh_child(sandbox: Sandbox) -> float:
     """CPU seconds of a child that is forked, locked down and ended, in this process and in its descendants."""
-    pool = ChildPool(Limits(requests=10 * FORKS), "auto", sandbox)
+    pool = ChildPool(Limits(requests=10 * FORKS), "auto", sandbox, MemoryBudget())
     try:
         pool.held()
 
         def once() -> None:
             for _ in range(FORKS):
-                pool.fork("bench", NO_DEADLINE).kill()
+                pool.end_child(pool.fork("bench", NO_DEADLINE))
 
         return median(_timed(once).cpu / FORKS for _ in range(5))
     finally:

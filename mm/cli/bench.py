@@ -89,8 +89,12 @@ def folder(folder: Path) -> None:
 @click.option("--seed", default=0, show_default=True, metavar="N", help="What the damage is drawn from.")
 def hostile(files: int, seed: int) -> None:
     """Read damaged files and handmade bombs, and count what comes back."""
+    from mm.bench import hostile_sizes
     from mm.bench.hostile import attack
+    from mm.media.types import Limits
 
+    for line in hostile_sizes.run(Limits()):
+        click.echo(line)
     report = attack(files, seed)
     click.echo("\n".join(report.lines()))
     raise SystemExit(0 if report.harmless else 1)
@@ -171,8 +175,19 @@ def ingest(
 @click.option("--first", default=0, show_default=True, metavar="N", help="The point to begin with.")
 @click.option("--chunks", default=4, show_default=True, metavar="N", help="Chunks of each film.")
 @click.option("--hold", default=30.0, show_default=True, metavar="S", help="Seconds that the catalog is held, at the end.")
-def crash(points: int, seed: int, catalog: Literal["sqlite", "postgresql"], first: int, chunks: int, hold: float) -> None:
+@click.option(
+    "--library-faults", "faults", default=0, metavar="N", help="Instead: N times each fault of catalog and files; needs root."
+)
+def crash(
+    points: int, seed: int, catalog: Literal["sqlite", "postgresql"], first: int, chunks: int, hold: float, faults: int
+) -> None:
     """Kill parts of a service of its own at seeded moments, and check every promise after each."""
+    if faults:
+        from mm.cli.crash_library import library_faults
+
+        found = library_faults(faults, seed, first, click.echo)
+        click.echo("\n".join(found.lines()))
+        raise SystemExit(0 if found.kept else 1)
     from mm.cli.crash import crash
 
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)

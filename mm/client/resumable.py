@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mm.client.replies import error_of, is_good
 from mm.client.steps import Body, Flow, Reply, Send, Sleep
-from mm.errors import Conflict, Gone, Locked, NotFound, StorageFull, Unavailable
+from mm.errors import Conflict, Gone, Locked, NotFound, RequestTimeout, StorageFull, TooMany, Unavailable
 
 LARGE_BYTES = 8 << 20
 """Files of this size and above are sent this way; for smaller ones, a second request costs more than sending them again."""
@@ -17,7 +17,7 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 UPLOADS = "/v1/uploads"
 VERSION = {"Tus-Resumable": "1.0.0"}
 PIECE = "application/offset+octet-stream"
-AGAIN = frozenset({Conflict.status, Locked.status, Unavailable.status, 502, 504})
+AGAIN = frozenset({Conflict.status, Locked.status, RequestTimeout.status, TooMany.status, Unavailable.status, 502, 504})
 """Answers after which the service is asked how far it is, and the rest is sent."""
 
 

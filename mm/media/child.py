@@ -20,11 +20,13 @@ import numpy as np
 from mm.errors import MediaError, MMError, TooLarge, Unavailable
 from mm.media import wire
 from mm.media.limits import used_cpu_seconds
+from mm.media.memory import NeedsMemory, reserve_within
 from mm.media.operations import FactsCache, Opened
 from mm.media.sandbox import Sandbox, lock_down
 from mm.media.types import Limits, Span
 
 if TYPE_CHECKING:
+    from mm.media.memory import Reserve
     from mm.media.wire import Head
 
 ALIVE_SECONDS = 1.0
@@ -67,7 +69,7 @@ def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
     while (received := _next(requests)) is not None:
         request, file = received
         with file:
-            if not answer_one(request, file, answers, cache):
+            if not answer_one(request, file, answers, cache, memory_bytes):
                 return 0
         del request, file, received
         # An open film refers to itself and holds some 100 MB of pictures, which Python counts as a handful of objects.
@@ -75,14 +77,20 @@ def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
     return 0
 
 
-def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache) -> bool:
-    """Answer one request, down to its last message. False when nobody reads the answer any more."""
+def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache, memory_bytes: int) -> bool:
+    """Answer one request, down to its last message. False when nobody reads the answer any more.
+
+    A file that takes more than `memory_bytes`, which this child may use, is answered by "need": another child is to be asked.
+    """
     name, limits = str(request["name"]), Limits(**request["limits"])  # type: ignore[arg-type]
     answer = Answer(out, name, limits.output_bytes)
     try:
-        _answer(request, file, name, limits, answer, cache)
+        _answer(request, file, name, limits, answer, cache, reserve_within(limits, memory_bytes, name))
     except MemoryError:
-        error: MMError = MediaError(name, "out-of-memory", f"decoding it takes more than {limits.memory_bytes:,} bytes")
+        error: MMError = MediaError(name, "out-of-memory", f"decoding it takes more than {memory_bytes:,} bytes")
+    except NeedsMemory as need:
+        wire.send(out, {"what": "need", "bytes": need.size})
+        return True
     except MMError as caught:
         error = caught
     except BrokenPipeError:
@@ -99,11 +107,13 @@ def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache) 
     return True
 
 
-def _answer(request: Head, file: BinaryIO, name: str, limits: Limits, answer: Answer, cache: FactsCache) -> None:
+def _answer(
+    request: Head, file: BinaryIO, name: str, limits: Limits, answer: Answer, cache: FactsCache, reserve: Reserve
+) -> None:
     arguments = dict(request["arguments"])  # type: ignore[call-overload]
     if "span" in arguments:
         arguments["span"] = Span(*arguments["span"])
-    opened = Opened(file, name, limits, str(request["decoder"]), answer.alive, cache)
+    opened = Opened(file, name, limits, str(request["decoder"]), answer.alive, cache, reserve)
     _send_all(str(request["do"]), opened, arguments, answer)
 
 

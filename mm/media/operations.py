@@ -13,6 +13,7 @@ from mm.media import sound
 from mm.media.av_file import AvFile, seconds
 from mm.media.choose import open_decoder
 from mm.media.key_frame import key_picture
+from mm.media.memory import film_bytes, no_reserve
 from mm.media.passing import lateness
 from mm.media.probe import Facts, find_facts
 from mm.media.sampling import sample
@@ -21,6 +22,7 @@ from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     from mm.media.decoder import Decoder
+    from mm.media.memory import Reserve
 
 
 class FactsCache:
@@ -40,7 +42,7 @@ class FactsCache:
 
 @dataclass
 class Opened:
-    """A file that a request is about. `alive` is called while decoding goes on.
+    """A file that a request is about. `alive` is called while decoding goes on, `reserve` before much memory is used.
 
     All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """
@@ -51,10 +53,11 @@ class Opened:
     decoder: str
     alive: Callable[[], None]
     cache: FactsCache
+    reserve: Reserve = no_reserve
 
     @cached_property
     def facts(self) -> Facts:
-        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive))
+        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive, self.reserve))
 
     def probe(self) -> MediaInfo:
         return self.facts.info
@@ -63,7 +66,7 @@ class Opened:
         if self.facts.info.kind == "image":
             still = self.facts.still
             if still is None or not still.serves(longest):
-                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels)
+                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
             return still.rgb(longest)
         return self.frame_at(0.0, longest)
 
@@ -116,7 +119,14 @@ class Opened:
     def _film(self) -> AvFile:
         if not self.facts.info.has_video:
             raise MediaError(self.name, "no-streams", "it has no pictures")
-        return self._open()
+        media = self._open()
+        try:
+            if media.video is not None:
+                self.reserve(*film_bytes(media.video))
+        except BaseException:
+            media.container.close()
+            raise
+        return media
 
     def _decoder(self, media: AvFile, late: float = 0.0) -> Decoder:
         return open_decoder(self.decoder, media, self.facts, self.file, late)

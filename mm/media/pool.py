@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mm.errors import Unavailable
+from mm.media.budget import MemoryBudget
 from mm.media.deadline import NO_DEADLINE, Deadline
-from mm.media.forks import START_SECONDS, ForkServer, ServerDied
+from mm.media.forks import ServerDied
+from mm.media.memory import FIRST_BYTES
 from mm.media.process import DecodingChild
+from mm.media.servers import CLOSED, ForkServers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from mm.media.sandbox import Held, Sandbox
     from mm.media.types import Limits
@@ -27,7 +28,6 @@ KEPT_CHILDREN = 2
 """Children that wait for the next request about their file: one for pictures, one for sound."""
 IDLE_SECONDS = 60.0
 """How long they wait. The file that a child belongs to is held open, so that a deleted one takes room on the disk as long."""
-CLOSED = "The media reader is closed."
 
 FileId = tuple[int, int, int, int]
 
@@ -45,36 +45,42 @@ class Lease:
             os.close(self._file)
             raise
 
-    def end(self) -> None:
-        """Kill the child and let go of the file."""
-        self.child.kill()
+    def let_go(self) -> None:
+        """Close the file, after the end of the child."""
         os.close(self._file)
 
 
 class ChildPool:
     """Up to `MAX_CHILDREN` children at work, and a few that wait. Safe to use from several threads."""
 
-    def __init__(self, limits: Limits, decoder: str, sandbox: Sandbox) -> None:
-        self._limits, self._decoder, self._sandbox = limits, decoder, sandbox
+    def __init__(self, limits: Limits, decoder: str, sandbox: Sandbox, budget: MemoryBudget) -> None:
+        """`budget` may be shared with other pools."""
+        self._limits = replace(limits, memory_bytes=min(limits.memory_bytes, budget.total))
+        self._decoder, self._budget = decoder, budget
+        budget.add_reclaimer(self._end_longest_idle)
         self._held: Held | None = None
         self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
         self._lock = threading.Lock()
         self._idle: list[Lease] = []  # the one that has waited longest first
         self._timer: threading.Timer | None = None
         self.closed = False
-        # Linux kills a process when the *thread* that started it ends, so one thread that stays starts the servers.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
-        self._servers: list[ForkServer] = []  # the last one forks; those before it have children still
-        self._starting: Future[ForkServer] | None = None
+        self._servers = ForkServers(limits, decoder, sandbox)
 
-    def take(self, file: int, name: str, deadline: Deadline) -> Lease:
+    @property
+    def most_memory(self) -> int:
+        """Bytes that one child may be given."""
+        return self._limits.memory_bytes
+
+    def take(self, file: int, name: str, deadline: Deadline, memory_bytes: int = FIRST_BYTES) -> Lease:
         """A child that has seen no file, or none but this one, for the caller alone. To be given back.
 
-        Raises `Unavailable` when all stay busy or none starts, and what `deadline` raises.
+        It may use at least `memory_bytes`, at most `most_memory`.
+        Raises `Unavailable` when all children or all memory stay in use or no child starts, and what `deadline` raises.
         """
         self._wait_for_slot(name, deadline)
         try:
-            return self._waiting_for(file_id(file)) or Lease(file, lambda: self.fork(name, deadline))
+            memory = min(memory_bytes, self.most_memory)
+            return self._waiting_for(file_id(file), memory) or Lease(file, lambda: self.fork(name, deadline, memory))
         except BaseException:
             self._slots.release()
             raise
@@ -83,35 +89,35 @@ class ChildPool:
         """Keep the child for its file, unless it is in mid-answer, has done its share, or there is no room."""
         child, surplus = lease.child, [lease]
         with self._lock:
-            if child.idle and child.alive and not child.spent and not self.closed:
+            if child.idle and child.alive and not child.spent and not self.closed and not self._budget.wanted:
                 lease.idle_since = time.monotonic()
                 self._idle.append(lease)
                 surplus, self._idle = self._idle[:-KEPT_CHILDREN], self._idle[-KEPT_CHILDREN:]
                 self._watch()
         for ended in surplus:
-            ended.end()
+            self._end(ended)
         self._slots.release()
 
     def held(self) -> Held:
         """What children are held by, told by the first one. Raises `Unavailable` when none starts."""
         if self._held is None:
-            self.fork("", NO_DEADLINE).kill()
+            self.end_child(self.fork("", NO_DEADLINE))
         assert self._held is not None
         return self._held
 
     def close(self) -> None:
         """End all children. Whoever waits for an answer notices."""
         with self._lock:
+            if self.closed:
+                return
             self.closed = True
             idle, self._idle = self._idle, []
-            servers, self._servers = self._servers, []
             if self._timer is not None:
                 self._timer.cancel()
         for lease in idle:
-            lease.end()
-        for server in servers:
-            server.close()
-        self._starter.shutdown()
+            self._end(lease)
+        self._servers.close()
+        self._budget.remove_reclaimer(self._end_longest_idle)
 
     def _wait_for_slot(self, name: str, deadline: Deadline) -> None:
         end = time.monotonic() + self._limits.silent_seconds
@@ -123,62 +129,61 @@ class ChildPool:
             if self._slots.acquire(timeout=deadline.wait(left)):
                 return
 
-    def _waiting_for(self, key: FileId) -> Lease | None:
-        """A child of this file that waits for its next request."""
+    def _waiting_for(self, key: FileId, memory_bytes: int) -> Lease | None:
+        """A child of this file that waits for its next request and may use as much."""
         while True:
             with self._lock:
                 if self.closed:
                     raise Unavailable(CLOSED)
-                lease = next((lease for lease in self._idle if lease.key == key), None)
+                fitting = (lease for lease in self._idle if lease.key == key and lease.child.memory_bytes >= memory_bytes)
+                lease = next(fitting, None)
                 if lease is None:
                     return None
                 self._idle.remove(lease)
             if lease.child.alive:
                 return lease
-            lease.end()
+            self._end(lease)
 
-    def fork(self, name: str, deadline: Deadline) -> DecodingChild:
-        """A fresh child, which the caller kills. Raises `Unavailable` when none starts, and what `deadline` raises."""
+    def fork(self, name: str, deadline: Deadline, memory_bytes: int = FIRST_BYTES) -> DecodingChild:
+        """A fresh child, to be ended by `end_child`. Raises `Unavailable` when none starts, and what `deadline` raises."""
+        memory = min(memory_bytes, self.most_memory)
+        self._budget.reserve(memory, self._limits.silent_seconds, name, deadline)
+        try:
+            return self._fork(name, deadline, memory)
+        except BaseException:
+            self._budget.release(memory)
+            raise
+
+    def end_child(self, child: DecodingChild) -> None:
+        """Kill it, and give back its memory."""
+        try:
+            child.kill()
+        finally:
+            self._budget.release(child.memory_bytes)
+
+    def _end(self, lease: Lease) -> None:
+        self.end_child(lease.child)
+        lease.let_go()
+
+    def _end_longest_idle(self) -> bool:
+        """For another child's sake. False when none waits."""
+        with self._lock:
+            if not self._idle:
+                return False
+            lease = self._idle.pop(0)
+        self._end(lease)
+        return True
+
+    def _fork(self, name: str, deadline: Deadline, memory_bytes: int) -> DecodingChild:
         for _ in range(2):  # a server that was killed is replaced once
-            server = self._server(name, deadline)
+            server = self._servers.current(name, deadline)
             try:
-                child = DecodingChild(server, self._limits, self._decoder, name, deadline)
+                child = DecodingChild(server, self._limits, self._decoder, memory_bytes, name, deadline)
             except ServerDied:
                 continue
             self._held = child.held
             return child
         raise Unavailable("The decoding child does not start: the fork server has ended twice.")
-
-    def _server(self, name: str, deadline: Deadline) -> ForkServer:
-        """The server that forks now. A new one has another layout in memory, which the old one's children may have given away."""
-        with self._lock:
-            if self.closed:
-                raise Unavailable(CLOSED)
-            if self._servers and self._servers[-1].alive and self._servers[-1].forks < self._limits.requests:
-                return self._servers[-1]
-            if self._starting is None:
-                self._starting = self._starter.submit(ForkServer, self._limits, self._decoder, self._sandbox)
-            starting = self._starting
-        try:
-            server = _result(starting, name, deadline)
-        except Unavailable:
-            self._started(starting, None)
-            raise
-        self._started(starting, server)
-        return server
-
-    def _started(self, starting: Future[ForkServer], server: ForkServer | None) -> None:
-        """Note what came of a start, whoever of those that wait for it is the first."""
-        with self._lock:
-            if self._starting is not starting:
-                return
-            self._starting = None
-            if server is not None:
-                for former in self._servers:
-                    former.retire()
-                self._servers = [former for former in self._servers if former.alive] + [server]
-                if self.closed:
-                    server.close()
 
     def _watch(self) -> None:
         """Have idle children looked at when the first of them has waited long enough."""
@@ -196,20 +201,10 @@ class ChildPool:
             self._timer = None
             self._watch()
         for lease in ended:
-            lease.end()
+            self._end(lease)
 
 
 def file_id(file: int) -> FileId:
     """What tells an open file from every other one, and from itself with other bytes."""
     status = os.fstat(file)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _result(starting: Future[ForkServer], name: str, deadline: Deadline) -> ForkServer:
-    while True:
-        deadline.check(name)
-        try:
-            return starting.result(timeout=deadline.wait(START_SECONDS))
-        except NotYet:
-            if starting.done():
-                raise

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media import sniff
 from mm.media.av_file import AvFile, codec_name, frame_seconds, priming, seconds, shown_for
+from mm.media.memory import film_bytes, no_reserve
 from mm.media.pyav_decoder import decoded_from_here
 from mm.media.pyav_frame import Painter, orientation
 from mm.media.stills import Still
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mm.media.joined import Joined
+    from mm.media.memory import Reserve
     from mm.media.sniff import FileType
     from mm.media.types import Limits
 
@@ -58,26 +60,32 @@ def find_kind(file: BinaryIO, name: str) -> FileType:
     return kind
 
 
-def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], None]) -> Facts:
+def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], None], reserve: Reserve = no_reserve) -> Facts:
     """Look at a file: type, size, codecs, first frame and first sound, end.
 
     A still picture is decoded as a whole. Raises `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """
     kind = find_kind(file, name)
     if kind.opened_by == "pillow":
-        still = Still(file, name, kind, limits.pixels)
+        still = Still(file, name, kind, limits.pixels, reserve)
         if not still.animated:
             still.load()
             size = still.width, still.height
             info = MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, "")
             return Facts(kind, info, Fraction(0), still=still if still.is_small else None)
         kind = sniff.GIF_FILM
-    return _facts_of_time(file, name, kind, limits, alive)
+    return _facts_of_time(file, name, kind, limits, alive, reserve)
 
 
-def _facts_of_time(file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None]) -> Facts:
+def _facts_of_time(
+    file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None], reserve: Reserve
+) -> Facts:
     """Facts of what takes time: a video or a sound."""
     with AvFile(file, name, kind, limits.pixels, alive) as media:
+        if media.video is not None:
+            reserve(*film_bytes(media.video))
+        if kind is sniff.GIF_FILM:
+            _refuse_many_pixels(media, limits)
         if kind is sniff.MPEGTS:
             media.find_joins()
         start = _find_start(media)
@@ -103,6 +111,21 @@ def _facts_of_time(file: BinaryIO, name: str, kind: FileType, limits: Limits, al
             audio_codec=codec_name(media.audio) if start.has_sound else "",
         )
         return Facts(kind, info, start.origin, media.joined)
+
+
+def _refuse_many_pixels(media: AvFile, limits: Limits) -> None:
+    """Raises `TooLarge` when the frames of a GIF have too many pixels together: each is painted on all of those before it."""
+    video = media.stream("video")
+    assert media.video is not None
+    each, pixels = media.video.width * media.video.height, 0
+    for _ in media.packets(video):
+        pixels += each
+        if pixels > limits.gif_pixels:
+            raise TooLarge(
+                f"{media.name}: its frames have more than {limits.gif_pixels:,} pixels together, the most that is read of a GIF "
+                "(MM_MEDIA_GIF_PIXELS)."
+            )
+    media.rewind()
 
 
 def _shown(media: AvFile, picture: VideoFrame | None) -> tuple[int, int, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mm.errors import ERRORS, MediaError, MMError, Unavailable
 from mm.media import wire
 from mm.media.deadline import NO_DEADLINE, Deadline
+from mm.media.memory import NeedsMemory
 from mm.media.sandbox import Held
 
 if TYPE_CHECKING:
@@ -39,9 +40,15 @@ class ChildDied(Exception):
 class DecodingChild:
     """One child process, for one file. It answers one request at a time, and the next one only when `idle`."""
 
-    def __init__(self, server: ForkServer, limits: Limits, decoder: str, name: str, deadline: Deadline) -> None:
-        """Raises `ServerDied`, `Unavailable` when no child starts, and what `deadline` raises about the file `name`."""
+    def __init__(
+        self, server: ForkServer, limits: Limits, decoder: str, memory_bytes: int, name: str, deadline: Deadline
+    ) -> None:
+        """`memory_bytes` are what it may use.
+
+        Raises `ServerDied`, `Unavailable` when no child starts, and what `deadline` raises about the file `name`.
+        """
         self._server, self._limits, self._decoder = server, limits, decoder
+        self.memory_bytes = memory_bytes
         self.requests = 0
         self.idle = True  # nothing of an answer is still on its way
         self.cpu_seconds = 0.0
@@ -49,7 +56,7 @@ class DecodingChild:
         self._requests, theirs = socket.socketpair()  # files travel over it, so that the child opens none
         self._out, answers = os.pipe2(os.O_CLOEXEC)
         try:
-            self.pid = server.fork(limits.memory_bytes, theirs.fileno(), answers)
+            self.pid = server.fork(memory_bytes, theirs.fileno(), answers)
         except BaseException:
             self._close()
             raise
@@ -78,7 +85,9 @@ class DecodingChild:
     def ask(
         self, do: str, file: int, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
     ) -> Generator[tuple[Head, bytearray], None, None]:
-        """Messages that answer a request about an open file. Raises the error that the child names, or `MediaError` when it dies.
+        """Messages that answer a request about an open file.
+
+        Raises the error that the child names, `MediaError` when it dies, `NeedsMemory` when the file takes more than it may use.
 
         The file may be closed when the first message is there. Past the `deadline` the child is in mid-answer and must be killed.
         """
@@ -101,6 +110,8 @@ class DecodingChild:
                         if what == "error":
                             raise _error(head, name)
                         return
+                    case "need":
+                        raise NeedsMemory(self._needed(head))
                     case _:
                         yield head, body
         except ChildDied as died:
@@ -122,6 +133,13 @@ class DecodingChild:
     def alive(self) -> bool:
         """Whether it still has its output open."""
         return not any(events & (select.POLLHUP | select.POLLERR) for _, events in self._poll.poll(0))
+
+    def _needed(self, head: Head) -> int:
+        """More than it has and no more than any child may have, whatever it says."""
+        needed = int(min(_number(head, "bytes"), self._limits.memory_bytes))
+        if needed <= self.memory_bytes:
+            raise ChildDied("crashed", "the decoder lost its way and asked for memory that it has")
+        return needed
 
     def _close(self) -> None:
         self._requests.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import closing, contextmanager
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
+from mm.media.budget import MemoryBudget
 from mm.media.deadline import NO_DEADLINE, Deadline
-from mm.media.pool import CLOSED, ChildPool
+from mm.media.memory import FIRST_BYTES, NeedsMemory
+from mm.media.pool import ChildPool, Lease
 from mm.media.process import ChildDied
 from mm.media.sandbox import Sandbox
+from mm.media.servers import CLOSED
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import TracebackType
 
     from mm.media.sandbox import Held
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 DecoderChoice = Literal["auto", "pyav", "decord"]
+MOST_CHILDREN = 3
+"""Children that one request may take one after the other, each with more memory than the one before."""
 RATES = range(1000, 192_001)
 LATEST = 1e9  # seconds; beyond, nothing is asked for in earnest
 
@@ -42,22 +48,31 @@ class MediaReader:
     no sense, and `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
     """
 
-    def __init__(self, limits: Limits | None = None, decoder: DecoderChoice = "auto", sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        decoder: DecoderChoice = "auto",
+        sandbox: Sandbox | None = None,
+        budget: MemoryBudget | None = None,
+    ) -> None:
+        """`budget` is the memory of all children, by default half of what there is; readers of one process share one."""
         self._limits = limits or Limits()
-        self._pool = ChildPool(self._limits, decoder, sandbox or Sandbox())
+        self._pool = ChildPool(self._limits, decoder, sandbox or Sandbox(), budget or MemoryBudget())
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> MediaReader:
-        """A reader with the limits that the settings give."""
+    def from_settings(cls, settings: Settings, budget: MemoryBudget | None = None) -> MediaReader:
+        """A reader with the limits that the settings give, and a share of `budget`, by default one of its own."""
         limits = Limits(
             memory_bytes=settings.sandbox_memory,
             silent_seconds=settings.sandbox_seconds,
             wall_seconds=settings.sandbox_request_seconds,
             requests=settings.sandbox_requests,
             pixels=settings.media_pixels,
+            gif_pixels=settings.media_gif_pixels,
             duration=settings.media_seconds,
         )
-        return cls(limits, settings.decoder, Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes))
+        sandbox = Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes)
+        return cls(limits, settings.decoder, sandbox, budget or MemoryBudget(settings.sandbox_total_memory))
 
     def __enter__(self) -> MediaReader:
         return self
@@ -135,7 +150,7 @@ class MediaReader:
             raise InvalidInput(f"A rate of {rate} samples a second is not between {RATES.start} and {RATES.stop - 1}.")
         samples = np.zeros(round(span.end * rate) - round(span.start * rate), np.float32)
         filled = 0
-        with self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate}) as answers:
+        with closing(self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate})) as answers:
             for _, body in answers:
                 with _sense(name):
                     block = np.frombuffer(body, np.float32)
@@ -144,7 +159,7 @@ class MediaReader:
         return samples
 
     def _frames(self, path: Path, name: str, arguments: Head) -> Iterator[Frame]:
-        with self._answers("frames", path, name, arguments) as answers:
+        with closing(self._answers("frames", path, name, arguments)) as answers:
             for head, body in answers:
                 with _sense(name):
                     time, cut_time = float(head["time"]), float(head["cut_time"])  # type: ignore[arg-type]
@@ -171,29 +186,59 @@ class MediaReader:
             return self._answer_once(do, path, name, arguments, deadline)
 
     def _answer_once(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline) -> tuple[Head, bytearray]:
-        with self._answers(do, path, name, arguments, deadline) as answers, _sense(name):
+        with closing(self._answers(do, path, name, arguments, deadline)) as answers, _sense(name):
             (answer,) = answers
             return answer
 
-    @contextmanager
     def _answers(
         self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
-    ) -> Iterator[Iterator[tuple[Head, bytearray]]]:
-        """Answers of a child that is ours for as long as the block lasts; one that is left in mid-answer is ended."""
+    ) -> Generator[tuple[Head, bytearray], None, None]:
+        """Answers of a child that is ours until the generator is closed; one that is left in mid-answer is ended.
+
+        A file whose header names more memory than a child has first is asked for again in a child that may use it, at most
+        `MOST_CHILDREN` times; so is one that takes more than its header names. What was answered before is not given twice: a
+        request has the same answers each time.
+        """
         file = _open(path, name)
         try:
-            lease = self._pool.take(file, name, deadline)
-            try:
-                with closing(lease.child.ask(do, file, name, arguments, deadline)) as answers:
-                    yield answers
-            except MediaError as error:
-                if self._pool.closed:
-                    raise Unavailable(CLOSED) from error
-                raise
-            finally:
-                self._pool.give_back(lease)
+            memory, given = FIRST_BYTES, 0
+            for left in reversed(range(MOST_CHILDREN)):
+                lease = self._pool.take(file, name, deadline, memory)
+                try:
+                    with closing(self._answers_of_one(lease, do, file, name, arguments, deadline)) as answers:
+                        for answer in islice(answers, given, None):
+                            given += 1
+                            yield answer
+                    return
+                except NeedsMemory as need:
+                    memory = need.size
+                    if not left:
+                        raise MediaError(name, "crashed", "the decoder lost its way and asked for memory without end") from need
+                except MediaError as error:
+                    memory = self._pool.most_memory
+                    if not (left and is_want_of_memory(error) and lease.child.memory_bytes < memory):
+                        raise
         finally:
             os.close(file)
+
+    def _answers_of_one(
+        self, lease: Lease, do: str, file: int, name: str, arguments: Head, deadline: Deadline
+    ) -> Generator[tuple[Head, bytearray], None, None]:
+        """Answers of one child, which is given back behind them."""
+        try:
+            with closing(lease.child.ask(do, file, name, arguments, deadline)) as answers:
+                yield from answers
+        except MediaError as error:
+            if self._pool.closed:
+                raise Unavailable(CLOSED) from error
+            raise
+        finally:
+            self._pool.give_back(lease)
+
+
+def is_want_of_memory(error: MediaError) -> bool:
+    """Whether a child said that it has too little memory; one that was killed for it is another matter."""
+    return error.reason == "out-of-memory" and not isinstance(error.__cause__, ChildDied)
 
 
 @contextmanager

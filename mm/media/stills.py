@@ -6,22 +6,34 @@ arithmetic (libjpeg's scaled DCT, Pillow's draft mode). All of its bytes are rea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from mm.errors import MediaError, TooLarge
+from mm.media.memory import StillSize, no_reserve
 from mm.media.truncation import ends_early, what_is_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mm.media.memory import Reserve
     from mm.media.sniff import FileType
     from mm.media.types import RGB
+
+Numbers: TypeAlias = npt.NDArray[Any]
 
 Image.MAX_IMAGE_PIXELS = None  # `Still` has its own limit
 SCALES = (8, 4, 2)
 LOOKED_AT = 480
 """Longest side, in pixels at least, of a JPEG that is looked at to see whether it is whole: a tower asks for less."""
+EXIF_BEHIND = frozenset({"png"})
+"""Containers whose orientation may stand behind the pixels: Pillow decodes them to tell it."""
+BLOCK_PIXELS = 1 << 20
+"""Pixels that are converted at a time where a picture has more than 8 bits."""
 EXIF_ORIENTATION = 0x0112  # 1 to 8; from 5 on the picture lies on its side
 
 
@@ -31,28 +43,39 @@ class Still:
     Raises `MediaError`, and `TooLarge` before anything is decoded.
     """
 
-    def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int) -> None:
-        self._file, self._name, self._kind = file, name, kind
+    def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, reserve: Reserve = no_reserve) -> None:
+        """`reserve` is called before anything of the picture's size is allocated: see mm/media/memory.py."""
+        self._file, self._name, self._kind, self._reserve = file, name, kind, reserve
         if missing := what_is_missing(file, kind):
             raise MediaError(name, "truncated", missing)
         file.seek(0)
         with self._explained():
             self._image = Image.open(file, formats=[kind.format])
-        width, height = self._image.size
+        self._original = width, height = self._image.size
         if width * height > max_pixels:
             raise TooLarge(
                 f"{name}: {width} x {height} pixels are more than {max_pixels}, the most that is read (MM_MEDIA_PIXELS)."
             )
         with self._explained():
             self.animated = kind.container == "gif" and bool(getattr(self._image, "is_animated", False))
-            on_its_side = self._image.getexif().get(EXIF_ORIENTATION, 1) >= 5
-        self.width, self.height = (height, width) if on_its_side else (width, height)
+            orientation = 1 if kind.container in EXIF_BEHIND else self._image.getexif().get(EXIF_ORIENTATION, 1)
+        self._size = StillSize(
+            pixels=width * height,
+            mode=self._image.mode,
+            container=kind.container,
+            file_bytes=file.seek(0, os.SEEK_END),
+            progressive=bool(self._image.info.get("progressive")),
+            turned=orientation != 1 or kind.container in EXIF_BEHIND,
+        )
+        self._turn(orientation)
         self._shrinks = kind.container == "jpeg"
         self._shrunk: int | None = None  # the scale it was decoded at
 
     def load(self) -> None:
         """Decode it as a whole, which is the only way to know that it is whole."""
-        self._load(self._scale(LOOKED_AT))
+        scale = self._scale(LOOKED_AT)
+        self._reserve(*self._size.decoding(scale))
+        self._load(scale)
 
     @property
     def is_small(self) -> bool:
@@ -65,9 +88,12 @@ class Still:
 
     def rgb(self, longest: int | None) -> RGB:
         """The picture, upright, scaled down until no side is over `longest`."""
-        self._load(self._scale(longest))
+        scale = self._scale(longest)
+        decoding, at_least = self._size.decoding(scale)
+        self._reserve(decoding + self._size.showing(scale, longest), at_least)
+        self._load(scale)
         with self._explained():
-            image = _eight_bits(ImageOps.exif_transpose(self._image))
+            image = _eight_bits(ImageOps.exif_transpose(self._image) if not self._upright else self._image)
             if longest is not None and max(image.size) > longest:
                 share = longest / max(self.width, self.height)
                 size = max(round(self.width * share), 1), max(round(self.height * share), 1)
@@ -82,6 +108,14 @@ class Still:
                 self._image.draft(None, (max(self._image.width // scale, 1), max(self._image.height // scale, 1)))
             self._image.load()
             self._shrunk = scale
+            if self._kind.container in EXIF_BEHIND:
+                self._turn(self._image.getexif().get(EXIF_ORIENTATION, 1))
+
+    def _turn(self, orientation: int) -> None:
+        """Note how it is to be shown."""
+        width, height = self._original
+        self._upright = orientation == 1
+        self.width, self.height = (height, width) if orientation >= 5 else (width, height)
 
     def _scale(self, longest: int | None) -> int:
         """The largest at which its longest side is still `longest` pixels."""
@@ -113,14 +147,13 @@ class _Explained:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """RGB of 8 bits. Integers of 16 bits keep their scale (65535 is white); floats and 32 bits outside it are stretched."""
     if image.mode.startswith("I;16"):
-        return _grey(np.asarray(image).astype(np.float64) / 257.0)
+        return _grey(np.asarray(image), 0.0, 65535.0)
     if image.mode in {"I", "F"}:
-        values = np.nan_to_num(np.asarray(image).astype(np.float64))
-        low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+        values = np.asarray(image)
+        low = min(float(block.min(initial=0.0)) for block in _blocks(values))
+        high = max(float(block.max(initial=0.0)) for block in _blocks(values))
         white = 1.0 if image.mode == "F" else 65535.0
-        if low < 0 or high > white:
-            return _grey((values - low) * (255.0 / (high - low)))
-        return _grey(values * (255.0 / white))
+        return _grey(values, low, high) if low < 0 or high > white else _grey(values, 0.0, white)
     if image.has_transparency_data:
         ground = Image.new("RGB", image.size, "white")
         image = image if image.mode == "RGBA" else image.convert("RGBA")
@@ -129,5 +162,18 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _grey(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Image.Image:
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+def _blocks(values: Numbers) -> Iterator[npt.NDArray[np.float64]]:
+    """Some rows at a time, in double precision: all at once would take eight times the bytes of the picture and more."""
+    rows = max(BLOCK_PIXELS // max(values.shape[1], 1), 1)
+    for start in range(0, values.shape[0], rows):
+        yield np.nan_to_num(values[start : start + rows].astype(np.float64))
+
+
+def _grey(values: Numbers, black: float, white: float) -> Image.Image:
+    shades = np.empty(values.shape, np.uint8)
+    row = 0
+    for block in _blocks(values):
+        scaled = np.rint((block - black) * (255.0 / (white - black)))
+        shades[row : row + len(block)] = np.clip(scaled, 0, 255)
+        row += len(block)
+    return Image.fromarray(shades).convert("RGB")

@@ -71,11 +71,12 @@ class Span:
 class Limits:
     """What a decoding child may use."""
 
-    memory_bytes: int = 2 << 30
+    memory_bytes: int = 2 << 30  # beyond what is mapped before it is given a file
     silent_seconds: float = 120.0  # between two answers to one request
     wall_seconds: float = 3600.0  # of waiting for all answers to one request
     cpu_seconds: int = 3600  # over the life of the child
     output_bytes: int = 4 << 30  # sent back for one request
     pixels: int = 120_000_000  # of one picture or frame
+    gif_pixels: int = 2_000_000_000  # of all frames of a GIF together
     duration: float = 4 * 3600.0
-    requests: int = 200  # after which the child is replaced
+    requests: int = 200  # after which a child is replaced, and forks after which a fork server is

@@ -13,7 +13,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from api.callers import caller_of, current_caller, key_id_of
+from api.callers import Caller, caller_of, current_caller, key_id_of
 from api.guard import Guard
 from mm.keys import KeyFile
 from mm.settings import Settings
@@ -63,6 +63,21 @@ def test_caller_with_key_is_the_key_id_for_routes_threads_and_log(tmp_path: Path
 )
 def test_caller_without_key_is_the_network(tmp_path: Path, address: str, caller: str) -> None:
     assert ask(Settings(home=tmp_path), address) == [caller, None, caller, None]
+
+
+@pytest.mark.parametrize(
+    ("address", "actor"),
+    [
+        ("", "local"),
+        ("127.0.0.1", "local"),
+        ("::1", "local"),
+        ("::ffff:127.0.0.1", "local"),
+        ("10.0.0.1", "anonymous"),
+        ("x", "anonymous"),
+    ],
+)
+def test_actor_without_key_is_local_or_anonymous(address: str, actor: str) -> None:
+    assert Caller(address).actor().name == actor
 
 
 def test_caller_outside_of_the_authentication_is_the_network() -> None:

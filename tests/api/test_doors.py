@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -178,6 +179,9 @@ def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, graphs: Pa
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert_problem(answers[3], 429, "too-many")
         assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+        assert service.client.get("/healthz").status_code == 200
+        opened = list(itertools.takewhile(lambda _: service.client.get("/openapi.json").status_code == 200, range(1000)))
+        assert 15 <= len(opened) < 1000, "five times as many of what is open to anyone"
         assert service.client.get("/healthz").status_code == 200
 
 

@@ -205,3 +205,27 @@ def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None
     retry, comment = asyncio.run(first_two())
     assert retry.startswith(b"retry: ")
     assert comment.startswith(b":")
+
+
+def test_streams_of_one_caller_read_the_catalog_at_a_bounded_rate() -> None:
+    assert sse.pause_of(1) == sse.pause_of(10) == sse.POLL_SECONDS
+    for streams in (11, 64, 1000):
+        assert streams / sse.pause_of(streams) <= sse.READS_PER_SECOND + 1e-6
+
+
+def test_stream_asks_for_its_pause_before_each_wait() -> None:
+    asked: list[float] = []
+
+    def pause() -> float:
+        asked.append(0.0)
+        return 0.0
+
+    async def reads(behind: int) -> list[JobEvent]:
+        state: JobState = "done" if len(asked) == 3 else "queued"
+        return [JobEvent(id=behind + 1, job_id="j", state=state, progress=0.0, stage="")]
+
+    async def run() -> int:
+        return len([piece async for piece in sse.stream(reads, 0, pause)])
+
+    assert asyncio.run(run()) == 5
+    assert len(asked) == 3

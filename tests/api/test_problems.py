@@ -130,6 +130,7 @@ def test_the_contract_has_its_routes() -> None:
         "/v1/media/{item_id}/content",
         "/v1/media/{item_id}/segments",
         "/v1/media/{item_id}/thumbnail",
+        "/v1/media/{item_id}/retry",
         "/v1/tags",
         "/v1/uploads",
         "/v1/uploads/{upload_id}",

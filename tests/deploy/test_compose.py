@@ -13,9 +13,11 @@ import pytest
 from sqlalchemy import make_url
 
 import mm
+from mm.media.memory import FIRST_BYTES
 from mm.settings import Settings
 from tests.deploy.files import Compose, Refused, load_compose, load_dockerfile
 from tests.deploy.schema import violations
+from workers.app import GPU_PROCESSES
 
 SCHEMA = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
 PASSWORD = "not/a@default:one"
@@ -96,6 +98,16 @@ def test_every_mounted_volume_is_named_and_the_library_is_shared() -> None:
     mounted = {name: [mount.partition(":")[0] for mount in service["volumes"]] for name, service in SERVICES.items()}
     assert {volume for volumes in mounted.values() for volume in volumes} == set(COMPOSE["volumes"])
     assert {name for name, volumes in mounted.items() if "home" in volumes} == set(OURS)
+
+
+@pytest.mark.parametrize(("name", "processes"), [("api", 1), ("worker", 1), ("worker-gpu", GPU_PROCESSES)])
+def test_decoding_children_have_half_of_the_memory_of_their_container(name: str, processes: int) -> None:
+    service = SERVICES[name]
+    settings = Settings(sandbox_total_memory=int(service["environment"]["MM_SANDBOX_TOTAL_MEMORY"]))
+    assert settings.sandbox_total_memory is not None
+    assert service["mem_limit"].endswith("g")
+    assert 2 * processes * settings.sandbox_total_memory <= int(service["mem_limit"][:-1]) << 30
+    assert settings.sandbox_total_memory >= 3 * FIRST_BYTES, "three small files are decoded side by side"
 
 
 def test_addresses_name_services_and_the_database_that_is_made() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +17,16 @@ from sqlalchemy.exc import DBAPIError
 
 from indexes import Store, open_store
 from indexes.audit import LOCAL, Actor, AuditFilters, NewAudit
+from indexes.recover import adopt, empty, rebuild
 from indexes.rows import NamedSpace, NewItem
 from indexes.sessions import MAX_SESSIONS
 from mm.errors import InvalidInput
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
+from tests.indexes.test_garbage import age, leftover
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.indexes.conftest import Clock
@@ -67,10 +72,10 @@ def test_each_change_of_an_item_has_one_row(store: Store) -> None:
 
 def test_retry_of_a_stopped_item_has_one_row(store: Store) -> None:
     item, job, _ = store.catalog.add_item(new_item(1, "a"), BY)
-    store.catalog.retry_item(item.id, None, BY)  # it is in process
+    store.catalog.retry_item(item.id, None, by=BY)  # it is in process
     store.catalog.update_job(job.id, state="failed", error="broken")
-    store.catalog.retry_item(item.id, None, BY)
-    store.catalog.retry_item(item.id, None, BY)
+    store.catalog.retry_item(item.id, None, by=BY)
+    store.catalog.retry_item(item.id, None, by=BY)
     assert actions(store) == [(BY.name, "item.add", item.id), (BY.name, "item.retry", item.id)]
 
 
@@ -146,6 +151,42 @@ def test_record_with_a_known_source_is_written_once(store: Store) -> None:
     assert [store.catalog.record(LOCAL, new) for _ in range(3)] == [True, False, False]
     rows, following = store.catalog.list_audit(ALL, 10)
     assert ([row.at for row in rows], following) == ([at], None)
+
+
+def test_record_with_one_source_is_written_once_by_whoever_is_first(store: Store) -> None:
+    meet = Barrier(8)
+
+    def copy(number: int) -> int:
+        new = NewAudit(action="key.add", detail={}, source=f"{number:032x}")
+        meet.wait(60)
+        return store.catalog.record(LOCAL, new)
+
+    for number in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(copy, [number] * 8)) == 1
+    assert len(actions(store)) == 5
+
+
+def test_garbage_collection_has_rows_for_files_that_no_command_deleted(store: Store) -> None:
+    left = leftover(store, b"left")
+    age(left)
+    assert store.sweep(3600.0) == 1
+    store.sweep(3600.0)
+    today = next((store.settings.root / "blobs" / "trash").iterdir())
+    today.rename(today.with_name("2020-01-01"))
+    store.sweep(3600.0)
+    assert actions(store) == [("worker", "garbage.trash", "blobs"), ("worker", "garbage.delete", "trash")]
+    (_, trashed), _ = store.catalog.list_audit(ALL, 2)
+    assert trashed.detail == {"files": 1, "names": [left.name]}
+
+
+@pytest.mark.parametrize("command", [adopt, rebuild, empty])
+def test_command_about_the_library_has_a_row(
+    sqlite_store: Store, command: Callable[[Settings, Callable[[str], None]], object]
+) -> None:
+    command(sqlite_store.settings, print)
+    with open_store(sqlite_store.settings) as store:
+        assert actions(store) == [("local", f"library.{command.__name__}", "")]
 
 
 def test_list_audit_pages_and_filters(store: Store, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -233,3 +234,17 @@ def test_what_is_accepted_belongs_together(
     if not marked:
         assert not (holds and not catalog.has_items)
         assert not (lost and catalog.has_items)
+
+
+def test_a_database_that_can_only_be_read_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(settings)
+    before = files(settings)
+    if settings.database_url:
+        read_only = settings.model_copy(update={"database_url": f"{settings.database_url} -cdefault_transaction_read_only=on"})
+    else:
+        read_only = settings
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "catalog.db" and access(path, mode))
+    with pytest.raises(Unavailable, match="read-only"):
+        open_store(read_only)
+    assert files(settings) == before

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexes import Store, open_store
-from mm.errors import Gone, Locked, NotFound, StorageFull
+from mm.errors import Gone, Locked, NotFound, StorageFull, TooMany
 from mm.settings import Settings
 
 WHOLE = bytes(range(256)) * 4
@@ -165,3 +165,48 @@ def test_a_full_disk_is_said_and_what_counted_still_does(tmp_path: Path, monkeyp
             upload.write(b"def")
             upload.checkpoint()
             assert store.blobs.path(upload.commit()[0]).read_bytes() == b"abcdef"
+
+
+def test_unfinished_uploads_of_one_owner_are_bounded_beside_those_of_all(tmp_path: Path) -> None:
+    with open_store(Settings(home=tmp_path)) as store:
+
+        def create(owner: str) -> str:
+            return store.partial.create(5, "a", [], "", owner, total=5, of_owner=3).id
+
+        mine = [create("key a") for _ in range(3)]
+        with pytest.raises(TooMany, match="MM_MAX_PARTIAL_UPLOADS_PER_KEY"):
+            create("key a")
+        create("key b")
+        create("")
+        with pytest.raises(TooMany, match=r"\(MM_MAX_PARTIAL_UPLOADS\)"):
+            create("key c")
+        with store.partial.open(mine[0]) as upload:
+            upload.remove()
+        assert store.partial.get(create("key a")).owner == "key a"
+
+
+def test_upload_without_a_byte_expires_soon_and_a_byte_keeps_it(tmp_path: Path) -> None:
+    now = [1e9]
+    settings = Settings(home=tmp_path, upload_seconds=1000.0, upload_empty_seconds=10.0)
+    with open_store(settings, clock=lambda: now[0]) as store:
+        empty, begun = (store.partial.create(5, "a", [], "", "", total=10, of_owner=10).id for _ in range(2))
+        now[0] += 6.0
+        with store.partial.open(empty) as upload:
+            upload.checkpoint()  # of a piece that brought nothing
+        with store.partial.open(begun) as upload:
+            upload.write(b"x")
+            upload.checkpoint()
+        now[0] += 6.0
+        with pytest.raises(Gone):
+            store.partial.get(empty)
+        now[0] += 900.0
+        assert store.partial.get(begun).offset == 1
+        assert store.partial.sweep() == 1
+
+
+def test_upload_of_an_earlier_version_has_no_owner(tmp_path: Path) -> None:
+    with open_store(Settings(home=tmp_path)) as store:
+        upload_id = store.partial.create(5, "a", [], "", "key a", total=10, of_owner=10).id
+        info = tmp_path / "blobs" / "uploads" / upload_id / "info.json"
+        info.write_text(info.read_text().replace(',"owner":"key a"', ""))
+        assert store.partial.get(upload_id).owner == ""

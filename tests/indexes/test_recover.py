@@ -8,16 +8,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
 from indexes import open_store
 from indexes.recover import ACTIONS, adopt, check, collect, empty, rebuild
+from indexes.rows import ItemFilters
 from mm.errors import Conflict, MMError, WrongLibrary
 from mm.schemas import Recovery
 from mm.settings import Settings
 from tests.api import media
-from tests.indexes.library import new_item
+from tests.indexes.library import new_item, publish
 from tests.indexes.test_garbage import age
 from tests.indexes.test_identity import files, other_url, unmark
 
@@ -186,6 +188,15 @@ def test_adopt_without_a_catalog_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongLibrary, match="no catalog"):
         adopt(settings, quiet)
     assert not (settings.root / "catalog.db").exists()
+
+
+def test_empty_moves_shards_too(settings: Settings) -> None:
+    with open_store(settings) as store:
+        publish(store, 1, np.random.default_rng(0))
+        store.catalog.delete_item(store.catalog.list_items(ItemFilters(), 1)[0][0].id)
+    (shard,) = settings.root.glob("shards/??/*")
+    empty(settings, quiet)
+    assert [path.name for path in (settings.root / "shards" / "trash").rglob("*") if path.is_file()] == [shard.name]
 
 
 def test_empty_moves_every_file_to_the_trash_and_begins_anew(settings: Settings, other_url: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mm.errors import MediaError, UnsupportedMedia
+from mm.errors import MediaError, Unavailable, UnsupportedMedia
 from mm.media import MediaReader
 from mm.media.sandbox import Sandbox
 from mm.media.types import Limits, Span
@@ -154,3 +154,15 @@ def test_fork_server_that_dies_takes_its_children_along_and_is_replaced(tmp_path
         assert raised.value.reason == "out-of-memory"
         wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
         assert reader.probe(film, film.name).kind == "video"
+
+
+def test_reader_that_is_closed_while_its_server_starts_leaves_no_process(tmp_path: Path) -> None:
+    Image.fromarray(scene(1)).save(tmp_path / "picture.png")
+    before = {server.pid for server in servers()}
+    reader = MediaReader()
+    with pytest.raises(MediaError, match="within"):
+        reader.thumbnail(tmp_path / "picture.png", "picture.png", 0.0, longest=80, deadline_seconds=0.0001)
+    reader.close()
+    with pytest.raises(Unavailable, match="closed"):
+        reader.probe(tmp_path / "picture.png", "picture.png")
+    assert {server.pid for server in servers()} == before

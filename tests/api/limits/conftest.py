@@ -62,7 +62,7 @@ def flooded(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[
     secrets = {
         name: KeyFile(home).add(name, scope)[1] for name, scope in (("honest", "write"), ("hostile", "write"), ("admin", "admin"))
     }
-    settings = Settings(home=home, keys="on", max_partial_uploads_per_key=4, max_event_streams=16, body_silence_seconds=2.0)
+    settings = Settings(home=home, keys="on", max_partial_uploads_per_key=4, max_event_streams=16, body_silence_seconds=6.0)
     with running(settings) as service, ExitStack() as stack:
 
         def client(name: str) -> httpx2.Client:

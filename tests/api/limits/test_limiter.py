@@ -188,6 +188,13 @@ def test_pool_whose_caller_is_cancelled_keeps_the_place_until_the_thread_ends() 
         asyncio.run(run(pool))
 
 
+def test_pool_that_was_closed_works_again() -> None:
+    pool = Pool("things", Quota(1, 1))
+    for number in range(3):
+        assert asyncio.run(pool.run("a", lambda value: value + 1, number)) == number + 1
+        pool.close()
+
+
 @given(st.lists(st.tuples(st.sampled_from(CALLERS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
 def test_budget_never_holds_more_than_its_total_or_a_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
     budget = Budget("bytes", Quota(total, min(share, total)))

@@ -130,6 +130,32 @@ def test_thumbnails_of_one_key_keep_no_other_key_out_and_end_with_their_connecti
     assert all(event.is_set() for event in running)
 
 
+def test_requests_that_wait_for_the_catalog_leave_with_their_connections(
+    flooded: Flooded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter, may_end = flooded.running.limits.catalog, threading.Event()
+
+    def tags(limit: int) -> list[tuple[str, int]]:
+        assert may_end.wait(SECONDS)
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(flooded.running.service.store.catalog), "tags", lambda catalog, limit: tags(limit))
+        try:
+            with flooded.held("GET /v1/tags HTTP/1.1", count=limiter.places.share) as working:
+                until(lambda: limiter.inside == limiter.places.share)
+                with flooded.held("GET /v1/tags HTTP/1.1", count=20):
+                    until(lambda: limiter.waiting == 20)
+                    works_for(flooded.honest, 4700)
+                until(lambda: limiter.waiting == 0)
+                assert limiter.inside == limiter.places.share
+                may_end.set()
+                assert all(connection.recv(4096).startswith(b"HTTP/1.1 200") for connection in working)
+        finally:
+            may_end.set()
+    until(lambda: limiter.inside == 0)
+
+
 def test_event_streams_have_a_share_and_end_with_their_connections(flooded: Flooded) -> None:
     answer = flooded.honest.post("/v1/media", params={"name": "followed.png"}, content=media.picture(4500))
     events = f"/v1/jobs/{answer.json()['job']['id']}/events"

@@ -1,0 +1,52 @@
+"""`mm bench flood` with few connections, for a moment, against a service in this process."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mm.bench import flood
+from mm.bench.flood_honest import Times
+from mm.keys import KeyFile
+from mm.settings import Settings
+from tests.api.conftest import running
+from tests.graphs import with_graphs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_flood_times_an_honest_client_beside_each_attack(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flood, "FILM_SECONDS", 2.0)
+    monkeypatch.setattr(flood, "LEAD_SECONDS", 0.5)
+    monkeypatch.setattr(flood, "TURNS", 2)
+    home = with_graphs(tmp_path, graphs)
+    honest, hostile = (KeyFile(home).add(name, "write")[1] for name in ("honest", "hostile"))
+    with running(Settings(home=home, keys="on")) as service:
+        port = int(service.url.rpartition(":")[2])
+        under_test = flood.Service(port, os.getpid(), honest, hostile)
+        report = flood.run(under_test, ["searches", "idle heads"], 8, 2.0, lambda line: None)
+    assert [one.kind for one in report.rounds] == ["searches", "idle heads"]
+    for one in report.rounds:
+        assert not one.alone.errors
+        assert not one.beside.errors
+        assert all(one.beside.seconds.values())
+    assert report.rounds[0].answers["200"] > 0
+    assert len(report.lines()) == 2 + 2
+
+
+def test_flood_holds_only_without_errors_and_within_the_target() -> None:
+    def times(seconds: float, *errors: str) -> Times:
+        return Times({step: [seconds] * 10 for step in ("search", "browse", "upload")}, list(errors))
+
+    def report(beside: Times) -> flood.FloodReport:
+        return flood.FloodReport(200, [flood.Round("searches", times(0.1), beside, Counter({"429": 1}), 0.1, 0.2)])
+
+    assert report(times(0.3)).holds
+    assert not report(times(0.31)).holds
+    failed = report(times(0.1, "search: it failed"))
+    assert not failed.holds
+    assert "searches: search: it failed" in failed.lines()

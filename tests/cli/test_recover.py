@@ -1,0 +1,75 @@
+"""`mm doctor` on a library whose catalog and folder do not match."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mm.cli import checks
+from mm.cli.locks import lock_home
+from mm.cli.main import main
+from mm.settings import Settings
+from tests.indexes.test_identity import files
+from tests.indexes.test_recover import fill
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A library of three items that lost its catalog."""
+    settings = Settings(home=tmp_path / "home")
+    fill(settings)
+    (settings.root / "catalog.db").unlink()
+    return settings
+
+
+def doctor(settings: Settings, *arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(main, ["doctor", *arguments], env={"MM_HOME": str(settings.root)}, input=answer)
+
+
+def test_the_check_names_the_ways_on_and_rebuild_mends_it(settings: Settings) -> None:
+    found = checks.library(settings)
+    assert not found.ok
+    assert all(way in found.detail for way in ("--adopt", "--rebuild", "--empty"))
+    done = doctor(settings, "--rebuild")
+    assert done.exit_code == 0, done.output
+    assert "3 items were added" in done.stdout
+    assert "added walk.png" in done.stderr
+    assert checks.library(settings).ok
+
+
+def test_rebuild_as_json_says_what_was_done(settings: Settings) -> None:
+    done = doctor(settings, "--rebuild", "--json")
+    result = json.loads(done.stdout)
+    assert (result["action"], result["items"], result["lost"], result["refused"]) == ("rebuild", 3, 0, {})
+
+
+def test_empty_asks_before_it_moves_anything(settings: Settings) -> None:
+    before = files(settings)
+    assert doctor(settings, "--empty", answer="n\n").exit_code == 1
+    assert doctor(settings, "--empty").exit_code == 1, "nobody answers"
+    assert files(settings) == before
+    done = doctor(settings, "--empty", answer="y\n")
+    assert "3 files were moved to the trash" in done.stdout
+    assert checks.library(settings).ok
+
+
+def test_a_way_on_is_refused_while_the_service_runs_on_the_folder(settings: Settings) -> None:
+    before = files(settings)
+    lock = lock_home(settings.root)
+    try:
+        for way in (["--adopt"], ["--rebuild"], ["--empty", "--yes"]):
+            done = doctor(settings, *way)
+            assert done.exit_code == 1
+            assert "runs on" in done.stderr
+    finally:
+        lock.release()
+    assert files(settings) == before
+
+
+def test_an_error_is_one_sentence(settings: Settings) -> None:
+    done = doctor(settings, "--adopt")
+    assert done.exit_code == 1
+    assert done.stderr.strip() == "There is no catalog that could be adopted: it is missing or empty."
