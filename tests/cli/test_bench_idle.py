@@ -20,7 +20,6 @@ WAITS = 20
 
 
 @pytest.mark.xdist_group("served")
-@pytest.mark.timeout(300)  # a service starts
 def test_bench_idle_measures_every_process_and_finds_what_it_adds(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_idle, "REST_SECONDS", 0.0)
     done = shell("bench", "idle", "--seconds", "1", "--items", "2", "--json")

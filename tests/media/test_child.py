@@ -292,7 +292,7 @@ time.sleep(60)
         (child,) = children(parent.pid)
         parent.kill()
         parent.wait()
-    gone, alive = psutil.wait_procs([child], timeout=20)
+    gone, alive = psutil.wait_procs([child], timeout=300)
     assert gone
     assert not alive
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mm.schemas import MoveState
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 SERIOUS = """async () => {

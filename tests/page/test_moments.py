@@ -17,7 +17,7 @@ from tests.page.opened import Open
 if TYPE_CHECKING:
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 CUT = scene_start("chelsea.png")
 
