@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from mm.bench.idle import IdleReport, Row, at_rest, family, picture, read
 from mm.cli import bench_idle
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
-WAITS = 20
+WAITS = 4
 
 
 @pytest.mark.xdist_group("served")
@@ -34,22 +37,22 @@ def test_bench_idle_measures_every_process_and_finds_what_it_adds(shell: Shell, 
 
 
 def test_read_counts_wakeups_and_processor_time_of_all_threads() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import sys\nfor line in sys.stdin: print(line, flush=True)"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # fmt: skip
+    echo = "import sys\nfor line in sys.stdin: print(sum(range(100_000)), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", echo], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        print("x", file=child.stdin, flush=True)
-        child.stdout.readline()
-        before = read(child.pid)
+        seen = []
         for _ in range(WAITS):
             print("x", file=child.stdin, flush=True)
-            child.stdout.readlines(1)
-        after = read(child.pid)
+            child.stdout.readline()
+            wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_SLEEPING, "it waits for the next line")
+            seen.append(read(child.pid))
         child.stdin.close()
-    assert before is not None
-    assert after is not None
-    assert after.wakeups >= before.wakeups + WAITS // 2
-    assert after.cpu > before.cpu
+    for before, after in pairwise(seen):
+        assert before is not None
+        assert after is not None
+        assert after.wakeups > before.wakeups
+        assert after.cpu >= before.cpu
     assert read(child.pid) is None
 
 
