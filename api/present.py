@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from indexes.search import SearchHit
 
 
+PICTURE_SHARE = 0.9
+"""Where in the best part of a hit its picture is taken."""
+
+
 def item_of(row: ItemRow) -> Item:
     return Item(
         id=row.id,
@@ -84,6 +88,15 @@ def _moment(hit: SearchHit, item: ItemRow) -> Moment:
         scene_end=None if hit.scene is None else hit.scene[1],
         score=hit.score,
         evidence=sorted(evidence, key=lambda piece: piece.score, reverse=True),
-        thumbnail=f"/v1/media/{item.id}/thumbnail?t={hit.best_start:.3f}",
+        thumbnail=f"/v1/media/{item.id}/thumbnail?t={_picture_time(hit, item):.3f}",
         media=f"/v1/media/{item.id}/content",
     )
+
+
+def _picture_time(hit: SearchHit, item: ItemRow) -> float:
+    """The time of the picture of a hit, in its best part.
+
+    A thumbnail is the key frame before its time: late in the best part, that is most likely one of the best part itself, and
+    the start of a shot that is rounded down would give the shot before.
+    """
+    return hit.best_start + (0.0 if item.kind == "audio" else PICTURE_SHARE * (hit.best_end - hit.best_start))

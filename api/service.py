@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing, contextmanager
+import threading
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from api.scratch import scratch_folder
 from api.serving import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
+from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.media.budget import MemoryBudget
 from mm.settings import Settings
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from indexes.search import Searcher
     from mm.schemas import Check
     from mm.spaces import Space
+
+
+SIGN_SECONDS = 60.0
+"""How long a worker that is not there yet may take to give the first sign of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         bell = Bell(settings)
+        beats_before = store.catalog.beats()
+        threading.Thread(target=_ask_for_sign, args=(bell,), name="ping", daemon=True).start()
         readiness = stack.enter_context(closing(Shared(lambda: look(service))))
         service = Service(
             settings=settings,
@@ -91,10 +99,16 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             thumbnails=thumbnails,
             library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
             scratch=stack.enter_context(scratch_folder(settings.root)),
-            beats_before=store.catalog.beats(),
+            beats_before=beats_before,
             readiness=readiness,
         )
         yield service
+
+
+def _ask_for_sign(bell: Bell) -> None:
+    """Have a worker write a sign of work now: one that started earlier may not do so by itself for a while."""
+    with suppress(Unavailable):
+        bell.ping(SIGN_SECONDS)
 
 
 async def get_service(request: Request) -> Service:

@@ -147,6 +147,7 @@ class Serving:
                 return
             self._retired.append(self._current)
             self._current, self._next = following, None
+        self._committed.set()  # what is retired is closed soon
         structlog.get_logger().info("questions are answered in another space", space=str(following.space.id))
 
     def _name(self) -> str:

@@ -66,6 +66,9 @@ class Towers:
         return Check(name=name, ok=True, detail=f"The space {self._space.id} is loaded.")
 
     def _load(self) -> None:
-        # Each property loads on first use.
-        _ = (self._space.calibration, self._space.bank, self._space.text, self._space.image, self._space.sentences)
+        # Each property loads on first use, and the first time in a library builds its graph in a process of its own: two at once.
+        with ThreadPoolExecutor(1, thread_name_prefix="image-tower") as beside:
+            image = beside.submit(lambda: self._space.image)
+            _ = (self._space.calibration, self._space.bank, self._space.text, self._space.sentences)
+            image.result()
         give_back_memory()

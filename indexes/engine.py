@@ -71,7 +71,11 @@ class Database:
 
     @contextmanager
     def unpooled(self) -> Iterator[sqlite3.Connection | psycopg.Connection]:
-        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`."""
+        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`,
+        also where the file of SQLite is gone: connecting would make an empty one.
+        """
+        if self.dialect == "sqlite" and not Path(str(self._engine.url.database)).exists():
+            raise Unavailable(f"The catalog {self._engine.url.database} is gone.")
         with naming_errors(), self._engine.connect() as connection:
             connection.detach()
             yield cast("sqlite3.Connection | psycopg.Connection", connection.connection.dbapi_connection)

@@ -33,7 +33,7 @@ FORMAT = 1
 FOLDERS = ("blobs", "shards")
 """Below the home folder; each has a marker of its own."""
 LOCK_SECONDS = 120.0
-CHECKED_BYTES = 64 << 20
+CHECKED_BYTES = 256 << 20
 """Largest file of SQLite whose structure is checked at every start; `mm doctor` checks any."""
 WAYS = (
     "Check MM_HOME, MM_DATABASE_URL and mounts, or restore a backup. Otherwise choose: `mm doctor --adopt` if they belong "

@@ -21,6 +21,14 @@ def sweep_temporary(root: Path, older_than: float) -> int:
     return remove_older(chain(*named, (root / "cache" / "graphs").glob(".*")), older_than)
 
 
+def sweep_graphs(root: Path, older_than: float) -> int:
+    """Remove graphs that no process has asked for in so many seconds, as those of an older version. Returns how many.
+
+    They are a cache: whoever needs one builds it again.
+    """
+    return remove_older((root / "cache" / "graphs").glob("*.onnx"), older_than)
+
+
 def sweep_index(root: Path, older_than: float) -> int:
     """Remove parts of that age that no manifest names: a writer died before it could. Returns how many."""
     removed = 0

@@ -27,6 +27,7 @@ from sqlalchemy import func, select
 
 from indexes.library_harm import FAULTS, Fault, Material, Way, read_only
 from indexes.recover import ACTIONS
+from indexes.stderr_logs import log_to_stderr
 from indexes.store import Store, open_store
 from indexes.tables import Evidence, Item, Segment
 from mm.errors import MMError, Unavailable
@@ -233,6 +234,7 @@ def run(home: Path, yesterday: Path, points: int, seed: int, first: int, work: P
 
 
 def main(arguments: Sequence[str]) -> None:
+    log_to_stderr()
     home, yesterday, points, seed, first, work = arguments
     for outcome in run(Path(home), Path(yesterday), int(points), int(seed), int(first), Path(work)):
         sys.stdout.write(json.dumps(outcome.__dict__) + "\n")

@@ -21,6 +21,7 @@ from indexes.garbage import read_report
 from indexes.identity import FOLDERS, MARKER, CatalogState, LibraryIdentity, read_catalog, read_folder
 from indexes.migrate import migrate
 from indexes.rebuild import add_items
+from indexes.stderr_logs import log_to_stderr
 from indexes.store import open_store
 from indexes.verify import verify_rows
 from mm.errors import Conflict, MMError, WrongLibrary
@@ -178,6 +179,7 @@ ACTIONS: dict[str, Callable[[Settings, Say], BaseModel]] = {
 
 def main(action: str) -> int:
     keep_private()
+    log_to_stderr()
     try:
         result = ACTIONS[action](load_settings(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     except MMError as error:

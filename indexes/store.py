@@ -19,7 +19,7 @@ from indexes.engine import Database, sqlite_file
 from indexes.files import locked, naming_disk_errors
 from indexes.garbage import Collector, Source, write_report
 from indexes.identity import LibraryIdentity
-from indexes.leftovers import sweep_index, sweep_pictures, sweep_temporary
+from indexes.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
 from indexes.migrate import migrate
 from indexes.partial import PartialUploads
 from indexes.shards import ShardStore
@@ -36,6 +36,8 @@ DROPPED_AT_ONCE = 200
 """Items that one transaction withdraws from a space: others write in between."""
 LOCK_SECONDS = 60.0
 """Longest wait for who writes an index that is to be deleted."""
+GRAPH_SECONDS = 30 * 24 * 3600.0
+"""Time without use after which the graph of a tower is removed."""
 SHARD_SECONDS = 3600.0
 """Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item are gone after it."""
 
@@ -93,12 +95,13 @@ class Store:
         """Remove what crashes and deletes left behind. Returns how many files and folders.
 
         These are temporary files, pictures without an item and parts of an index that nobody has
-        touched for `older_than` seconds, expired uploads, and blobs and shards as
+        touched for `older_than` seconds, expired uploads, unused graphs, and blobs and shards as
         `indexes.garbage` says. Nothing of the library is touched while the catalog and the folder
         do not belong together.
         """
         root = self.settings.root
         removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
+        removed += sweep_graphs(root, max(older_than, GRAPH_SECONDS))
         try:
             self.identity.record()
         except WrongLibrary as error:

@@ -73,6 +73,8 @@ class _Follower(threading.Thread):
         self._announce = announce
         self._stopped = threading.Event()
         self._readable, self._writable = os.pipe()
+        self._failing = ""
+        """Why the catalog cannot be followed now."""
 
     def stop(self) -> None:
         self._stopped.set()
@@ -82,18 +84,28 @@ class _Follower(threading.Thread):
         os.close(self._writable)
 
     def run(self) -> None:
-        failing = False
+        log = structlog.get_logger()
         while not self._stopped.is_set():
             try:
-                with open_changes(self._database, self._seconds) as changes:
-                    failing = False
-                    self._announce()  # what was committed before it was open
-                    while (changed := changes.wait(self._readable)) is not None:
-                        if changed:
-                            self._announce()
+                self._follow()
+                continue
             except Unavailable as error:
-                if not failing:  # once, not at every try
-                    structlog.get_logger().warning("the catalog announces no changes: it is polled", detail=str(error))
-                failing = True
-                self._announce()
-                self._stopped.wait(self._seconds)
+                reason = str(error)
+                if not self._failing:  # once, not at every try
+                    log.warning("the catalog announces no changes: it is polled", detail=reason)
+            except Exception as error:  # without this thread, changes are noticed late
+                reason = repr(error)
+                if reason != self._failing:
+                    log.exception("the catalog is not followed: it is polled")
+            self._failing = reason
+            self._announce()
+            self._stopped.wait(self._seconds)
+
+    def _follow(self) -> None:
+        """Announce until the thread is stopped. Raises `Unavailable`."""
+        with open_changes(self._database, self._seconds) as changes:
+            self._failing = ""
+            self._announce()  # what was committed before it was open
+            while (changed := changes.wait(self._readable)) is not None:
+                if changed:
+                    self._announce()

@@ -49,7 +49,9 @@ class Settings(BaseSettings):
         False, description="Whether weights that a larger space names may be taken from the network; else only from this disk."
     )
     runtime: Literal["auto", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16", "openvino-int8", "cuda"] = Field(
-        "auto", description="What the image tower runs in; `auto` is what `mm doctor --tune` found, before that `onnxruntime`."
+        "auto",
+        description="What the image tower runs in; `auto` is what was measured to be the fastest on this machine, before that "
+        "`onnxruntime-int8` where the processor has dot products of 8-bit integers, else `onnxruntime`.",
     )
     threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
     processes: int = Field(

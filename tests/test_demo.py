@@ -23,7 +23,7 @@ from mm.cli.demo.truth import FilmTruth, Moment, Picture, Recording, Scene, Sour
 from mm.errors import Unavailable
 from mm.schemas import Hit, Item
 
-SECONDS = 240  # a guard against a hang on a busy machine; a quiet one needs about 35
+SECONDS = 800  # a guard against a hang on a busy machine; a quiet one needs about 35
 
 
 def hit(start: float, end: float) -> Hit:

@@ -33,7 +33,7 @@ def client(tmp_path: Path, graphs: Path) -> Iterator[Client]:
         with (
             process(settings.root, MM_BROKER_URL=broker.url) as (_, url),
             WorkerProcess(settings, tmp_path / "worker.log"),
-            httpx2.Client(base_url=url, timeout=60) as client,
+            httpx2.Client(base_url=url, timeout=300) as client,
         ):
             yield client
     finally:

@@ -18,6 +18,7 @@ from indexes import open_store
 from mm.errors import MMError
 from mm.private import keep_private
 from mm.settings import load_settings
+from mm.spaces import runtime_name
 from workers.app import create_app
 from workers.logs import configure_logs
 from workers.spaces import moves_to_larger, of_library
@@ -43,7 +44,8 @@ def work(settings: Settings) -> int:
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
-    toolbox = Toolbox(settings, lambda reason: end_worker(main, reason))
+    runtime = runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
+    toolbox = Toolbox(settings, lambda reason: end_worker(main, reason), runtime=runtime)
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     app.steps["worker"].add(WakeOnSignal)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from indexes import Store
     from mm.settings import Settings
     from workers.hearing import Hearing
+    from workers.measure import Measuring
     from workers.ring import Bell
 
 MOST_DISPATCHED = 100
@@ -45,16 +46,19 @@ class Sweeper:
         *,
         beat: Callable[[], None] = lambda: None,
         text_waits: Callable[[], bool] = lambda: False,
+        measuring: Measuring | None = None,
     ) -> None:
         """`beat` notes in the catalog that this process lives; it is called at each sweep while a task runs. `on_deaf` is called
         with the reason when `hearing` says that no messages come to this process any more, or that its task is stalled; `clock`
-        is the store's. `text_waits` says whether a worker with nothing else to do has text to read.
+        is the store's. `text_waits` says whether a worker with nothing else to do has text to read; `measuring` compares
+        runtimes when it has neither.
         """
         self._hearing = hearing
         self._on_deaf = on_deaf
         self._clock = clock
         self._beat = beat
         self._text_waits = text_waits
+        self._measuring = measuring
         self._store = store
         self._bell = bell
         self._every = settings.sweep_seconds
@@ -93,10 +97,13 @@ class Sweeper:
                 self._bell.dispatch_reading(expires=self._every)
             else:
                 self._bell.ping(expires=self._every)
+        if self._measuring is not None:
+            self._measuring.step(idle=not open_jobs and not text_waits)
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
             self.collect_garbage()
-        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits
+        measures = self._measuring is not None and self._measuring.running  # which is to make way for work soon
+        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits and not measures
         return lost + given_out
 
     def collect_garbage(self) -> int:

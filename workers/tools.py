@@ -22,6 +22,7 @@ from mm.spaces.reading import ReadingTime
 from workers import read_text
 from workers.hearing import Hearing
 from workers.layers import LayerReporter
+from workers.measure import Measuring
 from workers.ring import Bell
 from workers.spaces import Spaces
 from workers.stop import StopFlag
@@ -60,9 +61,12 @@ def new_owner() -> str:
 class Toolbox:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
 
-    def __init__(self, settings: Settings, on_deaf: Callable[[str], None] | None = None) -> None:
-        """`on_deaf` is called with the reason, from another thread, when this process must be started anew."""
+    def __init__(self, settings: Settings, on_deaf: Callable[[str], None] | None = None, *, runtime: str | None = None) -> None:
+        """`on_deaf` is called with the reason, from another thread, when this process must be started anew. `runtime` is what
+        all processes of this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
+        """
         self.settings = settings
+        self._runtime = runtime
         self.hearing = Hearing(settings.sweep_seconds, stall_seconds=settings.stall_seconds)
         self._on_deaf = on_deaf
         self.stop = StopFlag()
@@ -93,6 +97,7 @@ class Toolbox:
                     stack.enter_context(
                         LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
                     )
+                    measuring = stack.enter_context(Measuring(self.settings))
                     sweeper = Sweeper(
                         tools.store,
                         tools.bell,
@@ -101,6 +106,7 @@ class Toolbox:
                         self._on_deaf,
                         beat=tools.worked,
                         text_waits=partial(read_text.text_waits, tools),
+                        measuring=measuring,
                     )
                     stack.enter_context(sweeper)
                     self._stack = stack.pop_all()
@@ -122,7 +128,8 @@ class Toolbox:
 
     def _open(self, stack: ExitStack) -> Tools:
         store = stack.enter_context(open_store(self.settings))
-        spaces = Spaces(self.settings, store.catalog)
+        encodes = self.settings if self._runtime is None else self.settings.model_copy(update={"runtime": self._runtime})
+        spaces = Spaces(encodes, store.catalog)
         spaces.current()  # a space that is not to be had is told now, not by the first task
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         bell = Bell(self.settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from workers import messages
 
@@ -36,16 +36,18 @@ class Channel(messages.Channel):
         super()._brpop_start(timeout)
 
     def close(self) -> None:
-        if self._in_poll:
+        if self._in_poll and self._number:
             self._unblock()
         super().close()
 
     def _ask_number(self) -> None:
-        """Ask for the number of a connection that is new."""
+        """Ask for the number of a connection that is new. A broker may refuse to tell it: then a stop waits for the timeout."""
         connection = self.client.connection
         if connection._sock is None or connection._sock is not self._numbered:
             connection.send_command("CLIENT", "ID")
-            self._number = int(connection.read_response())
+            self._number = 0
+            with suppress(ResponseError):
+                self._number = int(connection.read_response())
             self._numbered = connection._sock
 
     def _unblock(self) -> None:

@@ -16,6 +16,7 @@ from mm.cli.service import say, terminable
 from mm.cli.stack import Stack
 from mm.client import Client
 from mm.settings import load_settings
+from mm.spaces import load_space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,9 @@ def measure(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"]
         home = folder / "home"
         take_along(load_settings().root / "cache", home / "cache")
         url = "" if server is None else server.url
-        settings = load_settings(home=home, host="127.0.0.1", port=0, database_url=url, broker_url="")
+        given = load_settings(home=home, host="127.0.0.1", port=0, database_url=url, broker_url="")
+        # A runtime that is set is not measured by an idle worker, as it would be once in the life of a library.
+        settings = given.model_copy(update={"runtime": load_space(given.space, given).runtime_name})
         service = stack.enter_context(Stack(settings, warn=say))
         client = stack.enter_context(Client(service.url))
         service.wait_ready()

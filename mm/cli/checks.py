@@ -46,7 +46,15 @@ def examine() -> list[Check]:
         settings = load_settings()
     except InvalidInput as error:
         return [python(), wheels(), decoder(), Check(name="settings", ok=False, detail=str(error))]
-    given = [sandbox(settings), check_settings(settings), home(settings), library(settings), disk(settings), port(settings)]
+    given = [
+        sandbox(settings),
+        check_settings(settings),
+        home(settings),
+        library(settings),
+        disk(settings),
+        graphs(settings),
+        port(settings),
+    ]
     parts = [
         *worker_sandbox(settings),
         space(settings),
@@ -88,14 +96,26 @@ def decoder(chosen: str = "auto") -> Check:
 
 
 def sandbox(settings: Settings) -> Check:
-    """What holds the process that opens files: told by one that is started for it."""
+    """What holds the process that opens files: that of the service of the folder, where one runs, and one started for it."""
+    from mm.client import Client
     from mm.media import MediaReader
 
     def look() -> str:
         with MediaReader.from_settings(settings) as reader:
             return reader.held().sentence()
 
-    return _attempt("sandbox", look)
+    here, url = _attempt("sandbox", look), running(settings.root)
+    if url is None:
+        return here
+    try:
+        with Client(url, timeout=ANSWER_SECONDS) as client:
+            service = next((check for check in client.ready().checks if check.name == "sandbox"), here)
+    except MMError as error:
+        return _bad("sandbox", f"{here.detail} The service at {url} does not say what it has: {error}")
+    if (service.ok, service.detail) == (here.ok, here.detail):
+        return here
+    mend = "They differ: compare the users and the containers that both run in."
+    return Check(name="sandbox", ok=service.ok, detail=f"In the service: {service.detail} In this command: {here.detail} {mend}")
 
 
 def worker_sandbox(settings: Settings) -> list[Check]:
@@ -148,6 +168,16 @@ def disk(settings: Settings) -> Check:
             "disk", f"Only {bytes_(free)} are free at {settings.root}; uploads will fail. At least {bytes_(LEAST_BYTES)}."
         )
     return _good("disk", f"{bytes_(free)} are free at {settings.root}.")
+
+
+def graphs(settings: Settings) -> Check:
+    """What the graphs take that are kept for the towers."""
+    folder = settings.root / "cache" / "graphs"
+    files = list(folder.glob("*.onnx"))
+    size = sum(file.stat().st_size for file in files)
+    if not files:
+        return _good("graphs", "No graphs of the towers are kept yet; the first start builds them.")
+    return _good("graphs", f"Graphs of the towers take {bytes_(size)} in {folder}; what is deleted of them is built again.")
 
 
 def port(settings: Settings) -> Check:

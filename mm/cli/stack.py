@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 POLL_SECONDS = 0.1  # between two looks at a part that starts
 LOOK_SECONDS = (0.1, 1.0)  # between two looks at the readiness: the first pause and the longest
-START_SECONDS = 120.0  # longest start: the first one builds the graphs of the towers
+START_SECONDS = 600.0  # longest start: the first one builds the graphs of the towers
 # Given to each part before it is killed, in this order. The broker keeps nothing, and would notice a signal only within a second.
 STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 0.0}
 PROBE_SECONDS = 5.0

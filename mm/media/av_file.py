@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, TypeVar, cast
 
@@ -16,6 +15,7 @@ from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media.joined import Placer, find_joined
+from mm.media.memory import THREADS
 from mm.media.truncation import what_is_missing
 from mm.media.ts_clock import find_restarts
 
@@ -48,7 +48,6 @@ COMMON_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopu
 AVI_PRIMING = {"mp3": 1105, "ac3": 256}
 """Samples: of LAME's encoder 576 and of every MP3 decoder 529; the half window of every AC-3 (ATSC A/52, 7.9)."""
 BUFFER_BYTES = 1 << 17
-THREADS = min((os.cpu_count() or 1) + 1, 8)  # asked while the system still answers
 FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
 WRAPPED = 1 << 31
 """No packet is so long, in ticks: a last page of Ogg that ends before its packet begins has a negative length, kept unsigned."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mm.errors import TooLarge
-from mm.media.av_file import THREADS, codec_name
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Reserve = Callable[[int, int], None]
 """Called with the bytes that the pictures of a file take by a generous estimate, and with those that they take at least."""
 
+THREADS = min((os.cpu_count() or 1) + 1, 8)
+"""Of a decoder; asked while the system still answers."""
 FIRST_BYTES = 320 << 20
 """Address space that a child has before it knows the file: enough for a photo of 12 megapixels or a film of 1920 x 1080."""
 BASE_BYTES = (64 << 20) + THREADS * (16 << 20)
@@ -77,13 +79,13 @@ class StillSize:
         return pixels * per_pixel + sent * (SENT_BYTES + RGB_BYTES)
 
 
-def film_bytes(video: VideoStream) -> tuple[int, int]:
-    """Bytes that decoding a film and showing one frame takes, and takes at least: two frames."""
+def film_bytes(video: VideoStream, codec: str) -> tuple[int, int]:
+    """Bytes that decoding a film of that codec and showing one frame takes, and takes at least: two frames."""
     format_ = video.codec_context.format
     bits = UNKNOWN_BITS if format_ is None else format_.padded_bits_per_pixel
     pixels = video.width * video.height
     frame = pixels * bits // 8
-    held = FRAMES_HELD.get(codec_name(video), 2) + THREADS + 2
+    held = FRAMES_HELD.get(codec, 2) + THREADS + 2
     return int(frame * OVERHEAD * held) + pixels * FRAME_SENT_BYTES, 2 * frame
 
 

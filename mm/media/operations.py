@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError
 from mm.media import sound
-from mm.media.av_file import AvFile, seconds
+from mm.media.av_file import AvFile, codec_name, seconds
 from mm.media.choose import open_decoder
 from mm.media.key_frame import key_picture
 from mm.media.memory import film_bytes, no_reserve
@@ -122,7 +122,7 @@ class Opened:
         media = self._open()
         try:
             if media.video is not None:
-                self.reserve(*film_bytes(media.video))
+                self.reserve(*film_bytes(media.video, codec_name(media.video)))
         except BaseException:
             media.container.close()
             raise

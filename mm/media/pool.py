@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mm.errors import Unavailable
 from mm.media.budget import MemoryBudget
 from mm.media.deadline import NO_DEADLINE, Deadline
-from mm.media.forks import START_SECONDS, ForkServer, ServerDied
+from mm.media.forks import ServerDied
 from mm.media.memory import FIRST_BYTES
 from mm.media.process import DecodingChild
+from mm.media.servers import CLOSED, ForkServers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from mm.media.sandbox import Held, Sandbox
     from mm.media.types import Limits
@@ -30,7 +28,6 @@ KEPT_CHILDREN = 2
 """Children that wait for the next request about their file: one for pictures, one for sound."""
 IDLE_SECONDS = 60.0
 """How long they wait. The file that a child belongs to is held open, so that a deleted one takes room on the disk as long."""
-CLOSED = "The media reader is closed."
 
 FileId = tuple[int, int, int, int]
 
@@ -59,7 +56,7 @@ class ChildPool:
     def __init__(self, limits: Limits, decoder: str, sandbox: Sandbox, budget: MemoryBudget) -> None:
         """`budget` may be shared with other pools."""
         self._limits = replace(limits, memory_bytes=min(limits.memory_bytes, budget.total))
-        self._decoder, self._sandbox, self._budget = decoder, sandbox, budget
+        self._decoder, self._budget = decoder, budget
         budget.add_reclaimer(self._end_longest_idle)
         self._held: Held | None = None
         self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
@@ -67,10 +64,7 @@ class ChildPool:
         self._idle: list[Lease] = []  # the one that has waited longest first
         self._timer: threading.Timer | None = None
         self.closed = False
-        # Linux kills a process when the *thread* that started it ends, so one thread that stays starts the servers.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
-        self._servers: list[ForkServer] = []  # the last one forks; those before it have children still
-        self._starting: Future[ForkServer] | None = None
+        self._servers = ForkServers(limits, decoder, sandbox)
 
     @property
     def most_memory(self) -> int:
@@ -118,14 +112,11 @@ class ChildPool:
                 return
             self.closed = True
             idle, self._idle = self._idle, []
-            servers, self._servers = self._servers, []
             if self._timer is not None:
                 self._timer.cancel()
         for lease in idle:
             self._end(lease)
-        for server in servers:
-            server.close()
-        self._starter.shutdown()
+        self._servers.close()
         self._budget.remove_reclaimer(self._end_longest_idle)
 
     def _wait_for_slot(self, name: str, deadline: Deadline) -> None:
@@ -185,7 +176,7 @@ class ChildPool:
 
     def _fork(self, name: str, deadline: Deadline, memory_bytes: int) -> DecodingChild:
         for _ in range(2):  # a server that was killed is replaced once
-            server = self._server(name, deadline)
+            server = self._servers.current(name, deadline)
             try:
                 child = DecodingChild(server, self._limits, self._decoder, memory_bytes, name, deadline)
             except ServerDied:
@@ -193,37 +184,6 @@ class ChildPool:
             self._held = child.held
             return child
         raise Unavailable("The decoding child does not start: the fork server has ended twice.")
-
-    def _server(self, name: str, deadline: Deadline) -> ForkServer:
-        """The server that forks now. A new one has another layout in memory, which the old one's children may have given away."""
-        with self._lock:
-            if self.closed:
-                raise Unavailable(CLOSED)
-            if self._servers and self._servers[-1].alive and self._servers[-1].forks < self._limits.requests:
-                return self._servers[-1]
-            if self._starting is None:
-                self._starting = self._starter.submit(ForkServer, self._limits, self._decoder, self._sandbox)
-            starting = self._starting
-        try:
-            server = _result(starting, name, deadline)
-        except Unavailable:
-            self._started(starting, None)
-            raise
-        self._started(starting, server)
-        return server
-
-    def _started(self, starting: Future[ForkServer], server: ForkServer | None) -> None:
-        """Note what came of a start, whoever of those that wait for it is the first."""
-        with self._lock:
-            if self._starting is not starting:
-                return
-            self._starting = None
-            if server is not None:
-                for former in self._servers:
-                    former.retire()
-                self._servers = [former for former in self._servers if former.alive] + [server]
-                if self.closed:
-                    server.close()
 
     def _watch(self) -> None:
         """Have idle children looked at when the first of them has waited long enough."""
@@ -248,13 +208,3 @@ def file_id(file: int) -> FileId:
     """What tells an open file from every other one, and from itself with other bytes."""
     status = os.fstat(file)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _result(starting: Future[ForkServer], name: str, deadline: Deadline) -> ForkServer:
-    while True:
-        deadline.check(name)
-        try:
-            return starting.result(timeout=deadline.wait(START_SECONDS))
-        except NotYet:
-            if starting.done():
-                raise

@@ -83,7 +83,7 @@ def _facts_of_time(
     """Facts of what takes time: a video or a sound."""
     with AvFile(file, name, kind, limits.pixels, alive) as media:
         if media.video is not None:
-            reserve(*film_bytes(media.video))
+            reserve(*film_bytes(media.video, codec_name(media.video)))
         if kind is sniff.GIF_FILM:
             _refuse_many_pixels(media, limits)
         if kind is sniff.MPEGTS:

@@ -16,9 +16,10 @@ from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
 from mm.media.budget import MemoryBudget
 from mm.media.deadline import NO_DEADLINE, Deadline
 from mm.media.memory import FIRST_BYTES, NeedsMemory
-from mm.media.pool import CLOSED, ChildPool, Lease
+from mm.media.pool import ChildPool, Lease
 from mm.media.process import ChildDied
 from mm.media.sandbox import Sandbox
+from mm.media.servers import CLOSED
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:

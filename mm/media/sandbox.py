@@ -46,7 +46,7 @@ class Held:
     def sentence(self) -> str:
         """For a person."""
         held = f"Files are decoded behind {', '.join(self.layers)}."
-        return " ".join([held, *(f"Without {layer}: {why}." for layer, why in self.missing.items())])
+        return " ".join([held, *(f"Missing layer: {layer} ({why})." for layer, why in self.missing.items())])
 
 
 def refuse_known_holes(sandbox: Sandbox) -> None:

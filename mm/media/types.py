@@ -79,4 +79,4 @@ class Limits:
     pixels: int = 120_000_000  # of one picture or frame
     gif_pixels: int = 2_000_000_000  # of all frames of a GIF together
     duration: float = 4 * 3600.0
-    requests: int = 200  # after which the child is replaced
+    requests: int = 200  # after which a child is replaced, and forks after which a fork server is

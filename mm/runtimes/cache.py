@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,7 +14,7 @@ def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Call
 
     The key must name everything the bytes depend on: the weights' hash and the builder's version. Several processes may ask at
     once: each writes a file of its own and renames it, so that a reader sees a whole graph or none. `apart` is asked first: it
-    may have another process make the file, and spare this one the memory.
+    may have another process make the file, and spare this one the memory. The time of the file says when it was last asked for.
     """
     path = folder / f"{key}.onnx"
     if apart is not None and not path.exists():
@@ -21,6 +22,8 @@ def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Call
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, build())
+    with suppress(OSError):  # a folder that may only be read, or a file that is removed just now
+        os.utime(path)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The choice of `mm doctor --tune`, kept for as long as the machine, the libraries and the weights are those it was made on."""
+"""The choice that was measured, kept for as long as the machine, the libraries and the weights are those it was made on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mm.runtimes.cache import write_whole
+from mm.runtimes.features import processor_fields, processor_flags
 from mm.runtimes.registry import RUNTIMES, runtimes, usable_cores
 from mm.runtimes.tune import Trial
 
@@ -64,14 +65,11 @@ def write_choice(path: Path, choice: Choice) -> None:
 
 def _processor() -> str:
     """Model of the processor, and a hash of what it can do: a virtual machine may hide either."""
-    try:
-        lines = PROCESSOR.read_text(encoding="utf-8").splitlines()
-    except OSError:
+    fields = processor_fields(PROCESSOR)
+    if not fields:
         return f"{platform.machine()} {platform.processor()}".strip()
-    first = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
-    can = first.get("flags") or first.get("Features") or ""
-    flags = hashlib.sha256(" ".join(sorted(can.split())).encode()).hexdigest()[:8]
-    return f"{first.get('model name', platform.machine())} {flags}"
+    flags = hashlib.sha256(" ".join(sorted(processor_flags(PROCESSOR))).encode()).hexdigest()[:8]
+    return f"{fields.get('model name', platform.machine())} {flags}"
 
 
 def _version(package: str) -> str:

@@ -1,4 +1,5 @@
-"""The runtime of a space's image tower on this machine: measured by `mm doctor --tune`, kept, and read at every start."""
+"""The runtime of a space's image tower on this machine: what was measured, kept and read at every start, or what the processor
+suggests."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from mm.models.image import RANGES, ImageTower, file_hash
 from mm.models.photographs import photographs
 from mm.models.precisions import PRECISIONS, read_precisions
 from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
+from mm.runtimes.features import processor_flags, suggested_runtime
 from mm.runtimes.registry import DEFAULT, RUNTIMES, find_runtime, require
 from mm.runtimes.tune import Embed, Trial, tune
 from mm.settings import Settings
@@ -25,13 +27,32 @@ class Chosen:
 
 
 def chosen_runtime(settings: Settings, weights: Path) -> Chosen:
-    """What MM_RUNTIME says; for `auto` what was measured on this machine, or else the default with the reason."""
+    """What MM_RUNTIME says. For `auto` what was measured on this machine; before that what the processor suggests, where the
+    weights keep their recall in it; or else the default, with the reason."""
     if settings.runtime != "auto":
         return Chosen(find_runtime(settings.runtime).name, "set by MM_RUNTIME")
     choice, lacking = read_choice(choice_path(settings), _key(settings, weights))
-    if choice is None:
-        return Chosen(DEFAULT.name, f"the default, because {lacking}; `mm doctor --tune` measures")
-    return Chosen(choice.runtime, "the fastest here, by `mm doctor --tune`")
+    if choice is not None:
+        return Chosen(choice.runtime, "the fastest here, as measured")
+    suggested = suggested_runtime(processor_flags())
+    if suggested is None:
+        return Chosen(DEFAULT.name, f"the default, because {lacking}")
+    if refusal := _refusal(weights, suggested):
+        return Chosen(DEFAULT.name, f"the default, because {lacking}, and {suggested} {refusal}")
+    return Chosen(suggested, f"by the features of the processor, because {lacking}")
+
+
+def is_measured(settings: Settings, weights: Path) -> bool:
+    """Whether what was measured on this machine holds for its libraries and these weights."""
+    return read_choice(choice_path(settings), _key(settings, weights))[0] is not None
+
+
+def _refusal(weights: Path, runtime: str) -> str:
+    """Why a runtime may not be taken for these weights without measuring on this machine; empty where it may."""
+    precision = find_runtime(runtime).precision
+    if precision == "int8" and not weights.with_name(RANGES).is_file():
+        return f"has no {RANGES} beside the weights"
+    return read_precisions(weights, file_hash(weights)).refusal(precision)
 
 
 def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = lambda name: None) -> Choice:

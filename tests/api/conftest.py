@@ -89,7 +89,7 @@ def running(settings: Settings) -> Iterator[Running]:
         host, port = server.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{host}:{port}"
         hooks = {"response": [documented(app.openapi())]}
-        with httpx2.Client(base_url=url, timeout=60, event_hooks=hooks) as client:
+        with httpx2.Client(base_url=url, timeout=300, event_hooks=hooks) as client:
             yield Running(url, app.state.service, client, app.state.limits)
     finally:
         server.should_exit = True
@@ -154,7 +154,7 @@ class Keyed:
     def browser(self, scope: Scope) -> Iterator[tuple[httpx2.Client, str]]:
         """A client that signed in with a new key, and the key's id."""
         key, secret = self.keys.add(secrets.token_hex(4), scope)
-        with httpx2.Client(base_url=self.url, timeout=60) as browser:
+        with httpx2.Client(base_url=self.url, timeout=300) as browser:
             assert browser.post("/session", data={"key": secret}).status_code == 303
             yield browser, key.id
 

@@ -50,5 +50,8 @@ class WorkingBell:
             catalog.finish_chunk(chunk.pk, "fuzz", shard_id)
             catalog.commit_item(job_id, read_segments(self._store.shards, SPACE, [shard_id]))
 
+    def ping(self, expires: float) -> None:
+        """There is no worker to answer it."""
+
     def waiting(self) -> int:
         return 0

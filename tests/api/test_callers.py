@@ -116,7 +116,7 @@ def test_pipelined_request_does_not_inherit_the_key_of_the_one_before(
 
     first = raw("pipelined-1", f"Authorization: {headers['Authorization']}\r\n")
     second = raw("pipelined-2", "Sec-Fetch-Site: same-origin\r\nConnection: close\r\n")
-    with socket.create_connection((host, int(port)), timeout=60) as connection:
+    with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(first + second)
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert (answer.count(b"HTTP/1.1 200"), answer.count(b"HTTP/1.1 401")) == (1, 1)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("fuzz")]
 
 REQUESTS = 4000
 ALONE = 60

@@ -138,7 +138,7 @@ def test_a_bad_form_is_refused_and_leaves_nothing(api: Running, form: dict[str, 
 
 def test_an_upload_that_says_it_is_too_large_is_refused_unread(api: Running) -> None:
     host, port = urlsplit(api.url).hostname, urlsplit(api.url).port
-    with socket.create_connection((host, port), timeout=10) as connection:
+    with socket.create_connection((host, port), timeout=300) as connection:
         connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
 
@@ -146,7 +146,7 @@ def test_an_upload_that_says_it_is_too_large_is_refused_unread(api: Running) -> 
 def test_an_upload_that_was_cut_off_leaves_nothing(api: Running) -> None:
     before = api.blobs()
     host, port = urlsplit(api.url).hostname, urlsplit(api.url).port
-    with socket.create_connection((host, port), timeout=10) as connection:
+    with socket.create_connection((host, port), timeout=300) as connection:
         connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {8 << 20}\r\n\r\n".encode())
         connection.sendall(media.sound(20.0))
         wait_for(lambda: len(api.blobs() - before) == 1, "the upload is on its way to disk")

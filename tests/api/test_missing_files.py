@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -73,7 +74,10 @@ def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
     job = client.get("/v1/jobs").json()["data"][0]["id"]
     tus = {"Tus-Resumable": "1.0.0"}
     begun = client.post("/v1/uploads", headers={**tus, "Upload-Length": "100"})
-    names = {"item_id": item, "job_id": job, "upload_id": begun.headers["Mm-Upload"], "space_id": "lite@1", "model_id": "lite@1"}
+    names = defaultdict(
+        lambda: "0" * 32,
+        {"item_id": item, "job_id": job, "upload_id": begun.headers["Mm-Upload"], "space_id": "lite@1", "model_id": "lite@1"},
+    )
     bodies: dict[str, list[dict[str, object]]] = {
         "/v1/search": [{"json": {"text": "apple cake"}}, {"json": {"like": {"item": item, "time": 0.5}}}],
         "/v1/embeddings": [{"json": {"input": ["a dog"], "model": "lite@1"}}],
@@ -85,7 +89,7 @@ def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
     document = client.get("/openapi.json").json()
     for path, operations in document["paths"].items():
         for method in operations:
-            address = path.format(**names)
+            address = path.format_map(names)
             if method == "delete" and "/media/" in path:
                 continue  # last, by itself
             headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from indexes.rows import JobRow
     from mm.spaces import Space
 
-SECONDS = 30.0
+SECONDS = 300.0
 
 
 @pytest.fixture

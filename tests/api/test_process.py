@@ -42,12 +42,12 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
         yield child, f"http://{where['host']}:{where['port']}"
     finally:
         child.send_signal(signal.SIGTERM)
-        child.wait(20)
+        child.wait(300)
     assert not note.exists()
 
 
 def test_a_large_upload_does_not_grow_the_process(tmp_path: Path, graphs: Path) -> None:
-    with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=60) as client:
+    with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
         memory = psutil.Process(child.pid)
         assert client.get("/v1/models").status_code == 200  # what is loaded once is loaded
         assert client.post("/v1/media", content=media.sound(0.5)).status_code == 202

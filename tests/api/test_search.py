@@ -35,6 +35,7 @@ def test_words_find_the_named_moment(api: Running, library: dict[str, str]) -> N
     assert said["text"] == "here is my recipe for apple cake"
     scores = [piece["score"] for piece in best["evidence"]]
     assert scores == sorted(scores, reverse=True)
+    assert best["thumbnail"].endswith("?t=1.900"), "late in the best part, where the key frame before it is its own"
     assert api.client.get(best["thumbnail"]).headers["content-type"] == "image/webp"
     assert api.client.get(best["media"]).content == media.video(3.0, seed=50)
 

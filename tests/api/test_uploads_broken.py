@@ -43,7 +43,7 @@ def half_sent(url: str, where: str, offset: int, length: int, data: bytes, **hea
     parts = urlsplit(url)
     lines = [f"PATCH {where} HTTP/1.1", f"Host: {parts.netloc}", "Tus-Resumable: 1.0.0", f"Content-Type: {PIECE}"]
     lines += [f"Upload-Offset: {offset}", f"Content-Length: {length}", *(f"{name}: {value}" for name, value in headers.items())]
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20) as connection:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=300) as connection:
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + data)
         yield connection
 
@@ -130,7 +130,7 @@ def killed_api(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     environment = {**os.environ, "MM_HOME": str(home), "MM_PORT": "0"}
     with (home / "log").open("ab") as log, subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=log) as child:
         try:
-            wait_for(lambda: note.exists() or child.poll() is not None, "it listens", 60)
+            wait_for(lambda: note.exists() or child.poll() is not None, "it listens")
             where = json.loads(note.read_text())
             yield child, f"http://{where['host']}:{where['port']}"
         finally:
@@ -145,7 +145,7 @@ def send_until_cut(connection: socket.socket, data: bytes) -> None:
 def test_a_service_that_is_killed_goes_on_where_the_disk_is(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     data = media.wav_header(LONG) + os.urandom(1 << 20) * (LONG >> 20)
-    with killed_api(home) as (child, url), httpx2.Client(base_url=url, timeout=60) as client:
+    with killed_api(home) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
         where = Tus(client).created(len(data), "long.wav")
         file = home / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part"
         with half_sent(url, where, 0, len(data), b"") as connection:
@@ -153,11 +153,11 @@ def test_a_service_that_is_killed_goes_on_where_the_disk_is(tmp_path: Path, grap
             sender.start()
             wait_for(lambda: file.stat().st_size >= REACH, "it is written")
             child.send_signal(signal.SIGKILL)
-            child.wait(20)
+            child.wait(300)
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             sender.join()
-    with killed_api(home) as (_, url), httpx2.Client(base_url=url, timeout=60) as client:
+    with killed_api(home) as (_, url), httpx2.Client(base_url=url, timeout=300) as client:
         offset = Tus(client).offset(where)
         assert 0 < offset <= file.stat().st_size
         assert file.read_bytes()[:offset] == data[:offset]

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from mm.cli.main import main
 
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.xdist_group("served")
 SECONDS, SIZE = 3.0, (160, 96)
 
 
-@pytest.mark.timeout(600)  # a service starts, and torch is imported
 def test_all_ways_are_measured_in_one_run(shell: Shell) -> None:
     done = shell("bench", "ingest", "--minutes", "0.05", "--size", "160x96", "--repeats", "1", "--json")
     assert done.exit_code == 0, done.stderr

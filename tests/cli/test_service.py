@@ -21,7 +21,7 @@ from tests.cli.conftest import Served, Shell, environment, mm_command, serving
 pytestmark = pytest.mark.xdist_group("served")
 
 
-def wait_until_gone(pids: list[int], seconds: float = 30.0) -> None:
+def wait_until_gone(pids: list[int], seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
         assert time.monotonic() < end, "processes are left"
@@ -42,7 +42,7 @@ def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(served: Se
         checks = json.loads(shell("doctor", "--json").stdout)["checks"]
         return next((check for check in checks if check["name"] == "worker sandbox"), None)
 
-    end = time.monotonic() + 120.0
+    end = time.monotonic() + 300
     while (found := worker_sandbox()) is None:  # a worker counts from its first sign of work on
         assert time.monotonic() < end, "no worker reports its layers"
         time.sleep(0.5)
@@ -68,7 +68,7 @@ def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, 
         for command in commands
     ]
     for process in started:
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert json.loads(out)["item"]["status"] == "ready"
     assert running(home) is None
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
         pids = family(service.process.pid)
         assert set(service.pids.values()) <= set(pids)
         service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(60) == 0
+        assert service.process.wait(300) == 0
         wait_until_gone(pids)
         assert running(home) is None
 
@@ -104,7 +104,7 @@ def test_work_goes_on_after_the_worker_was_killed(home: Path) -> None:
         assert client.add(media.picture(7), name="a.png", wait=True).item.status == "ready"
         pids = family(service.process.pid)
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(60) == 0
+        assert service.process.wait(300) == 0
         wait_until_gone(pids)
 
 

@@ -21,7 +21,7 @@ from tests.cli.conftest import Served, Shell, serving
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
 
-PICTURES, SECONDS = 20, 600.0
+PICTURES, SECONDS = 20, 300.0
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", port=0)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -16,7 +16,7 @@ from tests.graphs import with_graphs
 CHUNKS = 3
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("catalog", "victims", "points"),
     [

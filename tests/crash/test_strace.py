@@ -80,7 +80,7 @@ def test_an_upload_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path, grap
         finally:
             for child in psutil.Process(tracer.pid).children():
                 child.send_signal(signal.SIGTERM)
-            tracer.wait(30)
+            tracer.wait(300)
     calls = finished(trace.read_text().splitlines())
     sha256 = hashlib.sha256(media.picture(7)).hexdigest()
     flushed = place(calls, ("fsync",), r"blobs/incoming/\w+\.part", -1)

@@ -40,7 +40,7 @@ class Container:
     def __exit__(self, *error: object) -> None:
         if self.running():
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(300)
 
     @property
     def port(self) -> int:

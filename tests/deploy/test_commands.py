@@ -58,7 +58,7 @@ def deployment(tmp_path: Path, graphs: Path) -> Iterator[Deployment]:
         for container in apis + workers:
             stack.enter_context(container)
         urls = [f"http://127.0.0.1:{api.port}" for api in apis]
-        clients = [stack.enter_context(httpx2.Client(base_url=url, timeout=60, headers=key)) for url in urls]
+        clients = [stack.enter_context(httpx2.Client(base_url=url, timeout=300, headers=key)) for url in urls]
         broker = stack.enter_context(redis.Redis(port=port, decode_responses=True))
         yield Deployment(apis, workers, clients, tmp_path / "home", database, broker)
 
@@ -79,7 +79,7 @@ def is_ready(client: httpx2.Client) -> bool:
 
 
 def wait_until_done(client: httpx2.Client, job: str) -> None:
-    wait_for(lambda: client.get(job).json()["state"] in {"done", "failed", "quarantined"}, "the job ends", 60)
+    wait_for(lambda: client.get(job).json()["state"] in {"done", "failed", "quarantined"}, "the job ends")
     assert client.get(job).json()["state"] == "done"
 
 
@@ -93,7 +93,7 @@ def found(client: httpx2.Client, picture: bytes) -> list[str]:
 def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> None:
     (one, other), everything = deployment.clients, deployment.apis + deployment.workers
     for client in deployment.clients:
-        wait_for(lambda client=client: is_ready(client), "the API is ready", 90)  # type: ignore[misc]
+        wait_for(lambda client=client: is_ready(client), "the API is ready")  # type: ignore[misc]
     assert httpx2.get(f"{one.base_url}/v1/media").status_code == 401, "without a key"
     for container in everything:
         check = container.check_health()

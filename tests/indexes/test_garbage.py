@@ -91,7 +91,7 @@ def test_an_item_that_the_catalog_lost_is_kept_and_reported(store: Store) -> Non
     assert "1 blobs belong to items that the catalog does not know" in sentence
     assert "mm doctor --rebuild" in sentence
     assert store.collect(3600.0, commanded=True) == 1
-    assert trash(store) == {lost.name}
+    assert trash(store) == {lost.name, f"{lost.name}.json"}
 
 
 def test_what_a_person_deleted_leaves_no_file_and_nothing_in_the_trash(store: Store) -> None:

@@ -12,7 +12,9 @@ import pytest
 from indexes import Store
 from indexes.files import locked
 from indexes.index import Index
+from indexes.leftovers import sweep_graphs
 from indexes.search import Searcher
+from mm.runtimes import cached_graph
 from tests.indexes.library import SPACE, publish
 
 OLD = 100.0
@@ -77,3 +79,15 @@ def test_parts_that_no_manifest_names_go_unless_somebody_writes(sqlite_store: St
     manifest = Index(sqlite_store, SPACE).read(sqlite_store.catalog.head())
     assert manifest is not None
     assert [entry.name for entry in manifest.parts] == [named.name]
+
+
+def test_graphs_that_nobody_asked_for_go_and_those_in_use_stay(sqlite_store: Store) -> None:
+    folder = sqlite_store.settings.root / "cache" / "graphs"
+    unused, used = age(write(folder / "text-old.onnx")), age(write(folder / "text-new.onnx"))
+    assert sweep_graphs(sqlite_store.settings.root, 3 * OLD) == 0
+    cached_graph(folder, "text-new", lambda: b"")
+    sqlite_store.sweep(OLD)
+    assert unused.exists(), "a month must pass"
+    assert sweep_graphs(sqlite_store.settings.root, OLD) == 1
+    assert used.exists()
+    assert not unused.exists()

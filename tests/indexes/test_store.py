@@ -48,7 +48,7 @@ def test_several_processes_may_make_a_library_at_once(settings: Settings) -> Non
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(3)
     ]
-    outputs = [process.communicate(timeout=60) for process in started]
+    outputs = [process.communicate(timeout=300) for process in started]
     assert {process.returncode for process in started} == {0}, outputs
     assert len({identity for identity, _ in outputs}) == 1
 

@@ -220,11 +220,11 @@ def test_many_workers_get_each_piece_of_work_once(store: Store) -> None:
 uploads = st.lists(
     st.tuples(st.sampled_from([None, "a", "b"]), st.sampled_from([0.0, 2.0, 25.0, 121.0, 300.0, 700.0]), st.integers(0, 12)),
     min_size=1,
-    max_size=14,
+    max_size=10,
 )
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_uploads=uploads, seed=st.integers(0, 1 << 60))
 def test_no_job_waits_for_more_than_its_share_of_the_work_of_others(
     sqlite_store: Store, clock: Clock, given_uploads: list[tuple[str | None, float, int]], seed: int

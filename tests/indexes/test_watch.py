@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from indexes import Store, changes, open_store, watch
 from indexes.rows import MoveRow, NamedSpace
+from indexes.transactions import LibraryMoved
 from indexes.watch import CatalogWatch
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
@@ -62,7 +64,8 @@ def act(store: Store, action: str, number: int) -> None:
     match action:
         case "publish":
             job, _ = planned(store, f"{number}")
-            store.catalog.commit_item(job.id, [])
+            with suppress(LibraryMoved):
+                store.catalog.commit_item(job.id, [])
         case "delete":
             jobs = store.catalog.list_jobs(1)
             if jobs and store.catalog.get_item(jobs[0].item_id):
@@ -126,6 +129,33 @@ def test_watch_of_a_file_that_was_replaced_follows_the_new_one(sqlite_store: Sto
         assert event.wait(WAIT_SECONDS)
 
 
+def test_watch_of_a_file_that_is_gone_polls_and_makes_no_new_one(
+    sqlite_store: Store, log: list[MutableMapping[str, object]]
+) -> None:
+    watched = CatalogWatch(sqlite_store.database, POLL_SECONDS)
+    path = sqlite_store.settings.root / "catalog.db"
+    with watched.subscribe() as event:
+        opened(event)
+        path.unlink()
+        for _ in range(3):
+            opened(event)
+        assert not path.exists()
+    assert len(log) == 1
+
+
+def test_watch_goes_on_polling_after_a_fault_of_its_own(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, log: list[MutableMapping[str, object]]
+) -> None:
+    def fault(*arguments: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(watch, "open_changes", fault)
+    with CatalogWatch(sqlite_store.database, POLL_SECONDS).subscribe() as event:
+        for _ in range(3):
+            opened(event)
+    assert [line["event"] for line in log] == ["the catalog is not followed: it is polled"]
+
+
 @pytest.mark.xdist_group("postgresql")
 def test_watch_of_a_server_that_was_away_announces_again(
     postgres: Postgres, tmp_path: Path, log: list[MutableMapping[str, object]]
@@ -134,17 +164,18 @@ def test_watch_of_a_server_that_was_away_announces_again(
     settings = Settings(home=tmp_path / "home", database_url=url, refresh_seconds=POLL_SECONDS)
     with open_store(settings) as store, store.watch.subscribe() as event:
         opened(event)
-        postgres.cut_off(url)
-        for _ in range(3):
-            opened(event)  # subscribers look for themselves meanwhile
-        postgres.let_in(url)
-        end = time.monotonic() + WAIT_SECONDS
-        while event.wait(10 * POLL_SECONDS):
-            event.clear()
-            assert time.monotonic() < end, "it polls although the server is back"
-        act(store, "publish", 1)
-        assert event.wait(WAIT_SECONDS)
-    assert [line["event"] for line in log] == ["the catalog announces no changes: it is polled"]
+        for round_ in range(2):
+            postgres.cut_off(url)
+            for _ in range(3):
+                opened(event)  # subscribers look for themselves meanwhile
+            postgres.let_in(url)
+            end = time.monotonic() + WAIT_SECONDS
+            while event.wait(10 * POLL_SECONDS):
+                event.clear()
+                assert time.monotonic() < end, "it polls although the server is back"
+            act(store, "publish", round_)
+            opened(event)
+    assert [line["event"] for line in log] == ["the catalog announces no changes: it is polled"] * 2, "once for each time"
 
 
 @pytest.mark.xdist_group("postgresql")

@@ -101,6 +101,11 @@ def test_a_plain_child_says_what_holds_it() -> None:
         assert held.sentence().startswith("Files are decoded behind limits, no new privileges")
 
 
+def test_a_missing_layer_is_named_with_its_reason() -> None:
+    held = Held(["limits"], {"no network": "Operation not permitted"})
+    assert held.sentence() == "Files are decoded behind limits. Missing layer: no network (Operation not permitted)."
+
+
 @pytest.mark.parametrize(
     ("layers", "minimum", "said"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from mm.models.minilm import MASK, MAX_TOKENS, OUTPUT, TOKENS, model_folder
 from mm.models.minilm_graph import build_graph
-from mm.models.text import TextTower
+from mm.models.text import TextTower, text_graph
 from mm.runtimes import exact, load_graph, runtimes
 
 TEXTS = ["a dog in the snow", "", "quarterly tax return", "Ünïcode, 漢字 & emoji 🐶", "word " * 400, "x"]
@@ -35,6 +36,10 @@ def theirs(texts: list[str]) -> np.ndarray:
             tokens = tokenizer(text, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
             rows.append(network(**tokens).last_hidden_state[0].mean(0))
     return torch.nn.functional.normalize(torch.stack(rows), dim=1).numpy()
+
+
+def test_graph_from_the_wheel_is_well_formed(tmp_path: Path) -> None:
+    onnx.checker.check_model(onnx.load(text_graph(tmp_path)))
 
 
 def test_tower_equals_transformers(tower: TextTower) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHROMIUM = shutil.which("chromium")
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -46,7 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[R
     settings = Settings(home=with_graphs(folder / "home", graphs), broker_url=broker.url, sweep_seconds=0.5)
     try:
         with WorkerProcess(settings, folder / "worker.log"), running(settings) as service:
-            wait_for(lambda: service.client.get("/readyz").status_code == 200, "the service is ready", 60)
+            wait_for(lambda: service.client.get("/readyz").status_code == 200, "the service is ready")
             yield service
     finally:
         broker.stop()

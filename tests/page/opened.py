@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Locator, Page, Route
 
-WORK_MS = 60_000  # for what a worker has to do first
+WORK_MS = 300_000  # for what a worker has to do first
 PICTURES = os.environ.get("PAGE_PICTURES")
 REFUSED = "Failed to load resource"  # what the browser says of each refusal of the service
 
@@ -85,7 +85,7 @@ class Open:
                 return film && film.readyState >= 2 && !film.seeking && Math.abs(film.currentTime - seconds) <= within;
             }""",
             arg=[seconds, within],
-            timeout=30_000,
+            timeout=120_000,
         )
 
     def drop(self, target: str, name: str, data: bytes) -> None:

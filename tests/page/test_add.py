@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 def test_a_film_is_added_watched_and_played(opened: Open) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 def test_a_dropped_picture_is_asked_with_and_its_hits_stand_on_a_timeline(opened: Open) -> None:

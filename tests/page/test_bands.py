@@ -13,7 +13,7 @@ from tests.page.opened import Open, names_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 def band(is_likely: Callable[[str], bool]) -> Callable[[dict[str, Any]], None]:

@@ -13,7 +13,7 @@ from tests.stopped import REASON, stopped_item
 if TYPE_CHECKING:
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 def test_items_of_the_library_are_stepped_through(opened: Open, library: Running) -> None:

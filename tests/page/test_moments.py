@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
-from tests.page.films import jpeg, scene_start
+from tests.page.films import SCENES, jpeg, photo, scene_start
 from tests.page.opened import Open
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+if TYPE_CHECKING:
+    from tests.api.conftest import Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 CUT = scene_start("chelsea.png")
 
@@ -39,6 +45,22 @@ def test_spoken_hit_shows_its_best_part_and_plays_its_words(opened: Open, start:
     hit.locator(".still").click()
     opened.film_is_at(stands, within=0.05)
     assert page.locator("#player video").evaluate("(film) => film.currentTime") >= stands
+
+
+def test_picture_of_each_hit_shows_its_own_shot(library: Running) -> None:
+    for name in SCENES:
+        form = {"filters": '{"kinds": ["video"]}', "k": "1"}
+        answer = library.client.post("/v1/search", files={"picture": (name, jpeg(name))}, data=form)
+        (hit,) = answer.raise_for_status().json()["hits"]
+        assert hit["best_start"] == pytest.approx(scene_start(name), abs=0.1)
+        shown = Image.open(io.BytesIO(library.client.get(hit["thumbnail"]).raise_for_status().content)).convert("RGB")
+        assert min(SCENES, key=lambda other: difference(shown, photo(other))) == name
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Mean difference of two pictures, pixel by pixel."""
+    small = [np.asarray(image.resize((32, 20)), np.float32) for image in (one, other)]
+    return float(np.abs(small[0] - small[1]).mean())
 
 
 def of_three_hours(hit: dict[str, Any]) -> None:

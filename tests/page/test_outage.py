@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 SENTENCE = "The last sign of a worker is 177 s old. Ingest waits; uploads are accepted."
 NOT_READY = {

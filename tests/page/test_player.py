@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.page.films import jpeg, scene_start
 from tests.page.opened import Open
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 def test_the_player_stands_at_the_moment_with_the_words_beside_it(opened: Open) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.page.opened import Open
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 NOW = "2026-01-02T03:04:05Z"
 JOBS = 12

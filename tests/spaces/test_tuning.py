@@ -37,6 +37,12 @@ class Stub:
         return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
 
 
+@pytest.fixture(autouse=True)
+def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without dot products of 8-bit integers, unless a test says otherwise."""
+    monkeypatch.setattr(tuning_module, "processor_flags", lambda: frozenset({"avx2", "avx512f"}))
+
+
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """A folder of weights, whose bytes nobody reads, and what 8 bits lose with them."""
@@ -87,6 +93,29 @@ def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
     assert "0.7 points" in lost["openvino-int8"]
 
 
+@pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "amx_int8"])
+def test_before_anything_is_measured_the_processor_suggests_a_runtime(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    monkeypatch.setattr(tuning_module, "ImageTower", Stub)
+    monkeypatch.setattr(tuning_module, "processor_flags", lambda: frozenset({"avx2", flag}))
+    assert "has no int8.safetensors" in chosen_runtime(settings, weights).reason
+    weights.with_name("int8.safetensors").touch()
+    assert chosen_runtime(settings, weights).name == "onnxruntime-int8"
+    assert chosen_runtime(settings, weights).reason == "by the features of the processor, because nothing was measured yet"
+    bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
+    bad["losses"]["int8"]["image_to_text"] = 0.7
+    weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
+    assert chosen_runtime(settings, weights).name == "onnxruntime"
+    assert "0.7 points" in chosen_runtime(settings, weights).reason
+    weights.with_name(PRECISIONS).unlink()
+    assert "never measured" in chosen_runtime(settings, weights).reason
+    choice = tune(settings, str, weights.parents[1])
+    assert chosen_runtime(settings, weights).name == choice.runtime
+    assert chosen_runtime(settings, weights).reason == "the fastest here, as measured"
+
+
 def test_when_nothing_runs_all_reasons_are_told() -> None:
     with pytest.raises(Unavailable, match=r"a: no; b: broken"):
         fastest([Trial(name="a", refused="no"), Trial(name="b", refused="broken")])
@@ -101,7 +130,7 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, weights: Path, mo
 
 def test_a_space_says_what_it_runs_in_and_why(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    assert load_space("lite", settings).runtime.endswith("`mm doctor --tune` measures)")
+    assert load_space("lite", settings).runtime.endswith("(the default, because nothing was measured yet)")
     forced = load_space("lite", settings.model_copy(update={"runtime": "openvino-int8"}))
     assert forced.runtime_name == "openvino-int8"
     assert forced.runtime.endswith("(set by MM_RUNTIME)")

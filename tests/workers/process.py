@@ -38,12 +38,12 @@ class WorkerProcess:
         """SIGKILL, as the kernel does when memory runs out."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(300)
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(20)
+        return self._process.wait(300)
 
     @property
     def pid(self) -> int:
@@ -53,7 +53,7 @@ class WorkerProcess:
         return self._process.poll() is None
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
     """Look every 20 ms until it holds; fails with `what` and not at once."""
     end = time.monotonic() + seconds
     while not condition():

@@ -30,7 +30,7 @@ def working(home: Home, log: Path | None = None) -> Iterator[WorkerProcess]:
     """A worker that has shown that it works."""
     started = time.time()
     with WorkerProcess(home.settings, log or home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: (home.store.catalog.last_beat() or 0.0) > started or not worker.running(), "the worker works", 60)
+        wait_for(lambda: (home.store.catalog.last_beat() or 0.0) > started or not worker.running(), "the worker works")
         assert worker.running(), worker.log.read_text()
         yield worker
 
@@ -48,7 +48,7 @@ def final(home: Home, job_id: str) -> bool:
 
 def wait_final(home: Home, job_id: str) -> str:
     """The state in which a job ended."""
-    wait_for(lambda: final(home, job_id), f"the job ends; it is {home.job(job_id)}", 60)
+    wait_for(lambda: final(home, job_id), f"the job ends; it is {home.job(job_id)}")
     return home.state(job_id)
 
 
@@ -184,7 +184,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
         bell.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         os.kill(worker.pid, signal.SIGSTOP)  # so that it hears of the end of its task before it hears of that of the broker
-        wait_for(lambda: any(chunk.done for chunk in home.store.catalog.chunks(job_id)), "a chunk is done", 60)
+        wait_for(lambda: any(chunk.done for chunk in home.store.catalog.chunks(job_id)), "a chunk is done")
         wait_for(lambda: working_child(worker).status() == psutil.STATUS_SLEEPING, "it has told so")
         home.broker.stop()
         os.kill(worker.pid, signal.SIGCONT)
@@ -201,7 +201,7 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
         os.kill(worker.pid, signal.SIGSTOP)  # alive and silent
         job_id = home.add(media.picture(1), "a.png")
         bell.dispatch()
-        wait_for(lambda: not worker.running(), "it is ended", 60)
+        wait_for(lambda: not worker.running(), "it is ended")
         assert "none of it comes to this worker" in worker.log.read_text()
     with working(home):
         assert wait_final(home, job_id) == "done"

@@ -26,7 +26,7 @@ def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metric
         answer = api.client.post("/v1/media", content=SOUND, headers={"X-Request-ID": REQUEST_ID})
         job = answer.json()["job"]
         assert (answer.headers["x-request-id"], job["request_id"]) == (REQUEST_ID, REQUEST_ID)
-        wait_for(lambda: home.job(job["id"]).state == "done", "the job is done", 60)
+        wait_for(lambda: home.job(job["id"]).state == "done", "the job is done")
         assert api.client.get(f"/v1/jobs/{job['id']}").json()["request_id"] == REQUEST_ID
         again = api.client.post("/v1/media", content=SOUND).json()["job"]
         assert again["request_id"] == REQUEST_ID, "the job is still the first request's"

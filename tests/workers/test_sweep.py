@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -16,6 +18,7 @@ from workers.attempt import ChunkAttempt, retry_seconds
 from workers.encode import encode
 from workers.finish import finish
 from workers.hearing import Hearing
+from workers.measure import IDLE_SECONDS, Measuring
 from workers.plan import plan
 from workers.sweep import STALLED, Sweeper
 from workers.tools import Tools
@@ -132,3 +135,24 @@ def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, tools: Too
     item = home.store.catalog.get_item(kept.item_id)
     assert item is not None
     assert home.store.blobs.path(item.sha256).exists()
+
+
+def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, tools: Tools) -> None:
+    with Measuring(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measuring:
+        sweeper = Sweeper(home.store, tools.bell, home.settings, measuring=measuring)
+        sweeper.sweep()
+        assert sweeper.quiet
+        home.broker.empty()
+        clock.now += IDLE_SECONDS
+        sweeper.sweep()
+        assert measuring.running
+        assert not sweeper.quiet, "a process that measures makes way for work soon"
+        home.add(media.picture(1), "a.png")
+        home.broker.empty()
+        sweeper.sweep()
+        assert not measuring.running
+        assert not sweeper.quiet
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])

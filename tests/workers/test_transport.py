@@ -5,6 +5,7 @@ from __future__ import annotations
 from queue import Empty
 
 import pytest
+import redis
 from kombu import Connection
 from kombu.utils.eventio import poll
 
@@ -78,6 +79,18 @@ def test_a_connection_that_was_made_anew_has_its_own_number(broker: Broker) -> N
     channel.client.connection.disconnect()
     channel.connection.cycle.on_poll_start()
     assert channel._number != before
+    channel.close()
+    connection.release()
+
+
+def test_a_broker_that_tells_no_number_is_waited_for(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Transport, "brpop_timeout", 1)
+    with redis.Redis.from_url(broker.url) as client:
+        client.execute_command("ACL", "SETUSER", "limited", "on", ">word", "~*", "&*", "+@all", "-client|id", "-client|unblock")
+    limited = broker.url.replace("redis://", "redis://limited:word@")
+    connection = create_broker(Settings(broker_url=limited), consumer=True).connection_for_read()
+    channel = blocked(connection)
+    assert channel._number == 0
     channel.close()
     connection.release()
 

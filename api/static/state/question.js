@@ -132,11 +132,11 @@ export function moment(hit) {
   return isHeard(first) ? start : inside(hit, 0.1, 0.5);
 }
 
-/** The time whose picture stands for a hit: always within its best part. */
-export function glance(hit) {
-  const [first] = hit.evidence;
-  return isHeard(first) ? Math.min(Math.max(first.start, inside(hit, 0.1, 0.5)), hit.best_end) : inside(hit, 0.25, 1);
-}
+const LATE = 0.9; // of the best part
+
+/** The time whose picture stands for a hit. The service gives the key frame before it: late in the best part, that is most
+ *  likely one of the best part itself. A sound is drawn from where someone begins to listen. */
+export const glance = (hit) => (hit.item.kind === "audio" ? moment(hit) : inside(hit, LATE, Infinity));
 
 /** A time in the best part of a hit: a share of its length after its start, at most so many seconds. */
 const inside = ({ best_start: start, best_end: end }, share, most) => start + Math.min(most, share * (end - start));

@@ -1,0 +1,67 @@
+"""Measures the runtimes of the image tower in a process of its own, of low priority and with a limit of CPU time.
+
+python -m mm.spaces.measure
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import mm
+from mm.errors import MMError
+from mm.settings import Settings, load_settings
+from mm.spaces.registry import image_weights, tune
+from mm.spaces.tuning import choice_path, is_measured
+
+CPU_SECONDS = 40
+"""After which the process is ended; it needs about ten."""
+NICENESS = 19
+
+
+def start_measuring(settings: Settings) -> subprocess.Popen[bytes]:
+    """A process that measures for these settings and ends; 0 is its exit status when a measurement holds.
+
+    It needs no other process: whoever started it may end it at any time, and nothing is left half-written.
+    """
+    path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
+    given = {f"MM_{name.upper()}": str(getattr(settings, name)) for name in ("home", "space", "threads", "runtime")}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "mm.spaces.measure"],
+        env={**os.environ, **given, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def can_measure(settings: Settings) -> bool:
+    """Whether the settings leave the runtime open and nothing that was measured holds on this machine."""
+    if settings.runtime != "auto" or settings.space != "lite":
+        return False
+    return not is_measured(settings, image_weights(settings.space))
+
+
+def main() -> int:
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    try:
+        settings = load_settings()
+        lock = choice_path(settings).with_suffix(".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if can_measure(settings):  # another process may have measured meanwhile
+                tune(settings, lambda name: None)
+    except (MMError, OSError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""What is read of the processor, and what it suggests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mm.runtimes import runtimes
+from mm.runtimes.features import WITH_DOT_PRODUCTS, processor_fields, processor_flags, suggested_runtime
+
+X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512_vnni\n\nprocessor : 1\nflags\t\t: fpu\n"
+ARM = "processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd asimddp\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "suggested"),
+    [
+        (X86, {"fpu", "avx2", "avx512_vnni"}, WITH_DOT_PRODUCTS),
+        (X86.replace(" avx512_vnni", " avx512f"), {"fpu", "avx2", "avx512f"}, None),
+        (ARM, {"fp", "asimd", "asimddp"}, None),
+        ("", set(), None),
+    ],
+)
+def test_the_flags_of_the_first_processor_suggest_a_runtime(
+    tmp_path: Path, text: str, flags: set[str], suggested: str | None
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(text)
+    assert processor_flags(path) == flags
+    assert suggested_runtime(processor_flags(path)) == suggested
+
+
+def test_a_machine_without_cpuinfo_suggests_nothing(tmp_path: Path) -> None:
+    assert processor_fields(tmp_path / "none") == {}
+    assert suggested_runtime(processor_flags(tmp_path / "none")) is None
+
+
+def test_what_is_suggested_is_a_runtime() -> None:
+    assert WITH_DOT_PRODUCTS in runtimes()
