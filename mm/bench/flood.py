@@ -137,6 +137,7 @@ def run(service: Service, kinds: Sequence[Kind], connections: int, seconds: floa
                     beside, cpu_beside = _measured(service, client, turn)
                 total = total.plus(Round(kind, alone, beside, answers, cpu_alone / TURNS, cpu_beside / TURNS))
             rounds.append(total)
+            say(total.row())
     return FloodReport(connections, rounds)
 
 
