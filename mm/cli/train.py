@@ -85,7 +85,7 @@ def distill(teacher: str, data: Path, out: Path, as_json: bool, **given: object)
 def calibrate(
     data: Path, spoken: Path | None, out: Path | None, weights: Path | None, texts: Path | None, space: str | None, as_json: bool
 ) -> None:
-    """Fit on dev what cosines mean, and the floor below which nothing matches."""
+    """Fit on dev what cosines mean, and the floor of likely hits."""
     if space is not None:
         if spoken is not None or weights is not None:
             raise click.UsageError("--space goes with neither --spoken nor --weights: its speech is that of lite.")

@@ -78,7 +78,9 @@ def _section(result: Result, client: Client) -> str:
     mark = '<span class="good">✓</span>' if result.right else '<span class="bad">✗</span>'
     heard = f'<p class="soft">heard: “{escape(result.answer.heard)}”</p>' if result.answer.heard else ""
     hits = (
-        f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>" if result.hits else '<p class="soft">Nothing matches.</p>'
+        f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>"
+        if result.hits
+        else '<p class="soft">Nothing is likely.</p>'
     )
     return f"<section><h2>{mark} {escape(result.question.label())}</h2>{heard}{hits}</section>"
 

@@ -28,7 +28,7 @@ def _rows(result: Result) -> list[tuple[str, ...]]:
     rows = [_row(hit, result) for hit in result.hits]
     if not result.right and result.moments:
         rows.append((f"missed: {result.truth()}", "", "", "", "✗"))
-    return rows or [("nothing matches", "", "", "", "✓")]
+    return rows or [("nothing is likely", "", "", "", "✓")]
 
 
 def _row(answered: Answered, result: Result) -> tuple[str, ...]:
