@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,10 @@ settings.load_profile("untimed")
 # Triton reads it when a kernel is defined, its own among them, and other libraries import it before the tests of kernels do.
 if not Path("/dev/nvidiactl").exists():
     os.environ["TRITON_INTERPRET"] = "1"
+
+# A shell starts what runs in the background with SIGINT ignored, and commands that a test interrupts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HAS_CHROMIUM = shutil.which("chromium") is not None
 
