@@ -215,7 +215,7 @@ def runtime(settings: Settings) -> Check:
     def look() -> str:
         found = load_space(settings.space, settings)
         require(found.runtime_name)
-        return f"Pictures are encoded by {found.runtime}."
+        return f"Pictures are encoded by {found.runtime}. `mm doctor --tune` measures the runtimes of this machine."
 
     return _attempt("runtime", look)
 
