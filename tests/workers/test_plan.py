@@ -32,7 +32,7 @@ def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
     assert {chunk.space for chunk in chunks} == {space.id}
 
 
-@pytest.mark.parametrize(("data", "kind"), [(media.picture(1), "image"), (media.sound(3.0), "audio")])
+@pytest.mark.parametrize(("data", "kind"), [(media.picture(1), "image"), (media.sound(3.0), "audio")], ids=["picture", "sound"])
 def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, tools: Tools, data: bytes, kind: str) -> None:
     job_id = home.add(data, "a.bin")
     plan(tools, job_id)
