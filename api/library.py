@@ -14,6 +14,7 @@ from api.present import item_of, job_of
 from indexes.descriptions import Description
 from indexes.files import locked
 from indexes.probed import new_item
+from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
 
@@ -58,7 +59,7 @@ class Library:
         self._thumbnails = thumbnails
         self._metrics = metrics
         self._upload_bytes = upload_bytes
-        self._lock = store.settings.root / "locks" / "library.lock"
+        self._lock = store.settings.root / "locks" / LIBRARY_LOCK
 
     @property
     def home(self) -> Path:

@@ -1,5 +1,7 @@
 """What a catalog knows of an item that its bytes do not say, beside the bytes: `MM_HOME/blobs/aa/<sha256>.json`.
 
+Name, tags and time of upload; once it is encoded, also the shards of its chunks, so that a rebuild need not encode it again.
+
 Written once the item has its row and before its upload is acknowledged, removed with the item. So a blob with a description and
 without a row is an item that the catalog lost, and one without both is left over from an upload that never ended.
 """
@@ -7,7 +9,7 @@ without a row is an item that the catalog lost, and one without both is left ove
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -24,17 +26,36 @@ if TYPE_CHECKING:
     from indexes.rows import ItemRow
 
 
+class EncodedChunk(BaseModel):
+    """One chunk of an item, in seconds, and the shard with its vectors."""
+
+    start: float
+    end: float
+    shard: str
+
+
+class Encoded(BaseModel):
+    """Every chunk of an item in one space."""
+
+    space: str
+    chunks: list[EncodedChunk]
+
+
 class Description(BaseModel):
-    """Name, tags and time of upload of an item."""
+    """Name, tags and time of upload of an item, and its shards where they hold nothing but this item."""
 
     format: Literal[1] = 1
     name: str
     tags: list[str]
     created_at: datetime
+    encoded: Encoded | None = None
 
     @classmethod
-    def of(cls, item: ItemRow) -> Self:
-        return cls(name=item.name, tags=list(item.tags), created_at=item.created_at)
+    def of(cls, item: ItemRow, encoded: Encoded | None = None) -> Self:
+        return cls(name=item.name, tags=list(item.tags), created_at=item.created_at, encoded=encoded)
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json(exclude_none=True).encode()
 
 
 class Descriptions:
@@ -50,13 +71,19 @@ class Descriptions:
     def exists(self, sha256: str) -> bool:
         return self.path(sha256).exists()
 
-    def write(self, item: ItemRow) -> None:
-        """Describe an item as its row does, in place of what was there. Raises `Unavailable` when the disk does not take it."""
-        self.put(item.sha256, Description.of(item))
+    def write(self, item: ItemRow, encoded: Encoded | None = None) -> None:
+        """Describe an item as its row does, in place of what was there; without `encoded` its shards stay as they were.
+
+        Raises `Unavailable` when the disk does not take it.
+        """
+        if encoded is None:
+            with suppress(Corrupt):
+                encoded = None if (before := self.read(item.sha256)) is None else before.encoded
+        self.put(item.sha256, Description.of(item, encoded))
 
     def put(self, sha256: str, description: Description) -> None:
         """Describe a blob. Raises `Unavailable` when the disk does not take it."""
-        data = description.model_dump_json().encode()
+        data = description.to_json()
         path = self.path(sha256)
         if not path.exists() or path.read_bytes() != data:
             write_whole(path, data, self._blobs.files.incoming)
@@ -70,7 +97,7 @@ class Descriptions:
         temporary = temporary_beside(self._blobs.files.incoming)
         with naming_disk_errors(temporary.parent):
             self._blobs.files.prepare()
-            write_flushed(temporary, description.model_dump_json().encode())
+            write_flushed(temporary, description.to_json())
 
         def give(sha256: str) -> None:
             with naming_disk_errors(temporary.parent):

@@ -7,38 +7,47 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from indexes.descriptions import Description
+from indexes.descriptions import Description, Encoded
 from indexes.probed import new_item
 from mm.errors import Corrupt, MediaError, MMError
 from mm.media import MediaReader
+from mm.media.types import Span
 from mm.schemas import Recovery
+from mm.spaces.registry import spaces
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from indexes.store import Store
+    from mm.spaces.types import SpaceId
 
 NAME_DIGITS = 12
+OWNER, LEASE_SECONDS = "rebuild", 600.0
+"""Of the chunks whose shards are used again, until they are marked as done."""
 
 
 def add_items(store: Store, *, leftovers_too: bool, say: Callable[[str], None]) -> Recovery:
-    """Add an item, with a job that encodes it anew, for each blob that has a description and no row.
+    """Add an item with a job for each blob that has a description and no row.
+
+    The job encodes it anew, unless its description names shards that are all there and of the space of the settings: then the
+    job only has to be finished.
 
     With `leftovers_too`, blobs without a description are described by their hash and their age first: earlier versions wrote
     none. A file whose bytes are damaged or cannot be read is kept and reported.
     """
     lost, skipped, refused = _lost(store, leftovers_too=leftovers_too)
-    added = 0
+    added = reused = 0
     with MediaReader.from_settings(store.settings) as reader:
         for sha256, description in lost:
             try:
-                _add(store, reader, sha256, description)
+                reused += _add(store, reader, sha256, description)
             except MMError as error:
                 refused[sha256] = str(error)
                 continue
             added += 1
             say(f"added {description.name} ({added} of {len(lost)})")
-    return Recovery(action="rebuild", items=added, skipped=skipped, refused=refused, lost=store.identity.lost_blobs())
+    lost_blobs = store.identity.lost_blobs()
+    return Recovery(action="rebuild", items=added, reused=reused, skipped=skipped, refused=refused, lost=lost_blobs)
 
 
 def _lost(store: Store, *, leftovers_too: bool) -> tuple[list[tuple[str, Description]], int, dict[str, str]]:
@@ -70,8 +79,10 @@ def _of_file(path: Path) -> Description:
     return Description(name=path.name[:NAME_DIGITS], tags=[], created_at=uploaded)
 
 
-def _add(store: Store, reader: MediaReader, sha256: str, description: Description) -> None:
-    """Raises `Corrupt` when the bytes are not those of the name, `MediaError`, `UnsupportedMedia`."""
+def _add(store: Store, reader: MediaReader, sha256: str, description: Description) -> bool:
+    """Whether its shards are used again. Raises `Corrupt` for bytes that are not those of the name, `MediaError`,
+    `UnsupportedMedia`.
+    """
     path = store.blobs.path(sha256)
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
@@ -84,5 +95,27 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
     if name == sha256[:NAME_DIGITS]:
         name = f"{name}.{info.container}"
     new = new_item(sha256, size, name, description.tags, info, created_at=description.created_at)
-    item, _, _ = store.catalog.add_item(new)
+    item, job, _ = store.catalog.add_item(new)
     store.descriptions.write(item)
+    encoded = description.encoded
+    space = None if encoded is None else _fitting_space(store, encoded)
+    if encoded is None or space is None:
+        return False
+    spans = [Span(chunk.start, chunk.end) for chunk in encoded.chunks]
+    for row, chunk in zip(store.catalog.plan_job(job.id, space, spans), encoded.chunks, strict=True):
+        store.catalog.lease_chunk(row.pk, OWNER, LEASE_SECONDS)
+        store.catalog.finish_chunk(row.pk, OWNER, chunk.shard)
+    return True
+
+
+def _fitting_space(store: Store, encoded: Encoded) -> SpaceId | None:
+    """The space of the settings, if the shards are of it and each is there and whole."""
+    space = next((known for known in spaces() if known.name == store.settings.space and str(known) == encoded.space), None)
+    if space is None or not encoded.chunks:
+        return None
+    try:
+        for chunk in encoded.chunks:
+            store.shards.read(chunk.shard, space)
+    except MMError:
+        return None
+    return space

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from indexes.audit import LOCAL, WORKER, Actor, NewAudit
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog
-from indexes.descriptions import Descriptions
+from indexes.descriptions import Descriptions, Encoded
 from indexes.engine import Database, sqlite_file
 from indexes.files import locked, naming_disk_errors
 from indexes.garbage import Collector, Source, write_report
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 DROPPED_AT_ONCE = 200
 """Items that one transaction withdraws from a space: others write in between."""
+LIBRARY_LOCK = "library.lock"
+"""Held by whoever changes both the bytes or the description of an item and its row."""
 LOCK_SECONDS = 60.0
-"""Longest wait for who writes an index that is to be deleted."""
+"""Longest wait for who writes an index that is to be deleted, or for that lock."""
 GRAPH_SECONDS = 30 * 24 * 3600.0
 """Time without use after which the graph of a tower is removed."""
 SHARD_SECONDS = 3600.0
@@ -129,6 +131,16 @@ class Store:
         removed = collector.collect(blobs) + collector.collect(shards)
         write_report(self.settings.root, collector.refused)
         return removed
+
+    def describe_encoded(self, item_id: str, encoded: Encoded) -> None:
+        """Note beside the bytes of an item, if it is still there, which shards have its vectors.
+
+        Raises `Unavailable` when the disk does not take it.
+        """
+        with locked(self.settings.root / "locks" / LIBRARY_LOCK, LOCK_SECONDS):  # its tags may be changed at this moment
+            item = self.catalog.get_item(item_id)
+            if item is not None:
+                self.descriptions.write(item, encoded)
 
     def describe_items(self) -> int:
         """Write the descriptions that items lack, as those of an earlier version do. Returns how many."""

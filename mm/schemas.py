@@ -344,6 +344,8 @@ class Recovery(Model):
     action: Literal["adopt", "rebuild", "empty", "collect"]
     items: int = 0
     """Added to the catalog."""
+    reused: int = 0
+    """Of these, items whose vectors are there and need not be encoded again."""
     skipped: int = 0
     """Files that are left over from uploads that never ended."""
     refused: dict[str, str] = {}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from indexes.descriptions import Encoded, EncodedChunk
 from indexes.rows import NewEvidence, NewSegment
 from indexes.transactions import LibraryMoved
+from mm.errors import Unavailable
 from mm.spaces.encode import EncodedSegment, encode_item_name
 from workers.attempt import JobAttempt
 from workers.logs import about
@@ -20,7 +22,7 @@ from workers.shards import read_segments, write_segments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexes.rows import JobRow
+    from indexes.rows import ChunkRow, JobRow
     from indexes.shards import ShardStore
     from mm.spaces import Space, SpaceId
     from workers.tools import Tools
@@ -49,6 +51,7 @@ def finish(tools: Tools, job_id: str) -> None:
                 return
             tools.worked()
             structlog.get_logger().info("job done", item=item.id, segments=segments)
+            _describe(tools, item.id, chunks)
     if job is not None and job.background:
         carry_on(tools.store, tools.bell)
 
@@ -59,6 +62,15 @@ def _commit(tools: Tools, job: JobRow, name: str, space_id: SpaceId, shard_ids: 
     segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
     tools.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
     return len(segments)
+
+
+def _describe(tools: Tools, item_id: str, chunks: Sequence[ChunkRow]) -> None:
+    """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded again."""
+    parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
+    try:
+        tools.store.describe_encoded(item_id, Encoded(space=str(chunks[0].space), chunks=parts))
+    except Unavailable as error:
+        structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
 
 
 def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:

@@ -35,7 +35,7 @@ NOT_COPIED = shutil.ignore_patterns("run", "locks", "log", "broker", "graphs")
 
 
 def library_faults(points: int, seed: int, first: int, say: Say) -> FaultReport:
-    """`points` times each of nine faults, then one library that lost its catalog is rebuilt and encoded anew.
+    """`points` times each of nine faults, then one library that lost its catalog is rebuilt and processed.
 
     Raises `Unavailable` when the service cannot be started.
     """
@@ -103,7 +103,7 @@ def _run(home: Path, yesterday: Path, folder: Path, numbers: tuple[int, int, int
 
 
 def _encode_anew(home: Path, rebuilt: Path, before: Census, report: FaultReport, say: Say) -> None:
-    """Lose the catalog, rebuild it by `mm doctor --rebuild`, and let a real service encode everything."""
+    """Lose the catalog, rebuild it by `mm doctor --rebuild`, and let a real service process everything."""
     shutil.copytree(home, rebuilt, ignore=NOT_COPIED)
     (rebuilt / "cache" / "graphs").symlink_to(home / "cache" / "graphs")
     for path in rebuilt.glob("catalog.db*"):
@@ -117,4 +117,7 @@ def _encode_anew(home: Path, rebuilt: Path, before: Census, report: FaultReport,
         report.late.append("Moments after a rebuild are not those before it.")
     report.late += after.damaged
     moments = sum(map(len, after.moments.values()))
-    report.encoded = f"rebuilt without a catalog and encoded anew: {result.items} items, {moments} segments as before"
+    report.encoded = (
+        f"rebuilt without a catalog: {result.items} items, {result.reused} of them with the vectors that were there, "
+        f"{moments} segments as before"
+    )

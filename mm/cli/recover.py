@@ -42,7 +42,11 @@ def show(result: Recovery) -> None:
         case "adopt":
             click.echo("The catalog and the folder belong together from now on.")
         case "rebuild":
-            click.echo(f"{result.items:,} items were added to the catalog; they are encoded once the service runs.")
+            click.echo(
+                f"{result.items:,} items were added to the catalog; they can be searched once the service has processed them."
+            )
+            if result.reused:
+                click.echo(f"{result.reused:,} of them are not encoded again: their vectors are in the folder.")
         case "empty" | "collect":
             click.echo(f"{result.trashed:,} files were moved to the trash, which MM_TRASH_DAYS empties.")
     if result.skipped:

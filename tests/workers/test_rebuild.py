@@ -1,0 +1,114 @@
+"""A catalog that was lost is made again without encoding what its shards hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from indexes import Store, open_store
+from indexes.recover import rebuild
+from mm.settings import Settings
+from tests.workers.conftest import Home, tools_of, work
+from tests.workers.films import film
+from workers.finish import finish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from indexes.rows import NewSegment
+    from mm.schemas import Recovery
+    from mm.spaces import Space
+    from workers.tools import Tools
+
+
+def say(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+@pytest.fixture
+def lost(home: Home, tools: Tools, tmp_path: Path) -> Settings:
+    """A copy of a library of one encoded film, without its catalog."""
+    job_id = home.add(film(8.0), "walk.mp4")
+    item = home.store.catalog.get_item(home.job(job_id).item_id)
+    assert item is not None
+    home.store.descriptions.write(item)
+    work(tools, job_id)
+    home.store.identity.record()
+    shutil.copytree(home.settings.root, tmp_path / "lost", ignore=shutil.ignore_patterns("catalog.db*", "graphs"))
+    return Settings(home=tmp_path / "lost", broker_url=home.settings.broker_url)
+
+
+@contextmanager
+def rebuilt(settings: Settings) -> Iterator[tuple[Recovery, Store]]:
+    result = rebuild(settings, say)
+    with open_store(settings) as store:
+        yield result, store
+
+
+def segments(store: Store, space: Space) -> list[NewSegment]:
+    (item,) = store.catalog.items_of_blobs(
+        [path.name for path in (store.settings.root / "blobs").glob("??/*") if not path.suffix]
+    )
+    return store.catalog.item_segments(item.id, space.id, -1.0, 100)
+
+
+def test_rebuild_of_an_encoded_film_uses_its_shards_again(home: Home, lost: Settings, space: Space) -> None:
+    with rebuilt(lost) as (result, store):
+        assert (result.items, result.reused) == (1, 1)
+        (job,) = store.catalog.list_jobs(10)
+        chunks = store.catalog.chunks(job.id)
+        assert chunks
+        assert all(chunk.done for chunk in chunks)
+        with tools_of(replace(home, settings=lost, store=store), space) as tools:
+            finish(tools, job.id)
+        done = store.catalog.get_job(job.id)
+        assert done is not None
+        assert done.state == "done"
+        assert segments(store, space) == segments(home.store, space)
+
+
+def damage(settings: Settings) -> None:
+    for path in (settings.root / "shards").glob("??/*"):
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+def remove(settings: Settings) -> None:
+    for path in (settings.root / "shards").glob("??/*"):
+        path.unlink()
+
+
+def rename_space(settings: Settings) -> None:
+    (path,) = (settings.root / "blobs").glob("??/*.json")
+    description = json.loads(path.read_text())
+    description["encoded"]["space"] = "lite@0"
+    path.write_text(json.dumps(description))
+
+
+@pytest.mark.parametrize("change", [damage, remove, rename_space])
+def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, change: Callable[[Settings], None]) -> None:
+    change(lost)
+    with rebuilt(lost) as (result, store):
+        assert (result.items, result.reused) == (1, 0)
+        (job,) = store.catalog.list_jobs(10)
+        assert job.state == "queued"
+        assert store.catalog.chunks(job.id) == []
+
+
+def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, tools: Tools) -> None:
+    job_id = home.add(film(2.0), "walk.mp4")
+    work(tools, job_id)
+    item = home.store.catalog.get_item(home.job(job_id).item_id)
+    assert item is not None
+    before = home.store.descriptions.read(item.sha256)
+    assert before is not None
+    assert before.encoded is not None
+    home.store.descriptions.write(replace(item, tags=("holiday",)))
+    after = home.store.descriptions.read(item.sha256)
+    assert after is not None
+    assert (after.tags, after.encoded) == (["holiday"], before.encoded)
