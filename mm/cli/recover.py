@@ -46,7 +46,7 @@ def show(result: Recovery) -> None:
                 f"{result.items:,} items were added to the catalog; they can be searched once the service has processed them."
             )
             if result.reused:
-                click.echo(f"{result.reused:,} of them are not encoded again: their vectors are in the folder.")
+                click.echo(f"Not encoded again, because their vectors are in the folder: {result.reused:,}.")
         case "empty" | "collect":
             click.echo(f"{result.trashed:,} files were moved to the trash, which MM_TRASH_DAYS empties.")
     if result.skipped:
