@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexes import Store, open_store
-from indexes.rows import ChunkRow, JobRow, NewItem
+from indexes.probed import new_item
+from indexes.rows import ChunkRow, JobRow
 from mm.media import MediaReader
 from mm.media.types import MediaInfo
 from mm.settings import Settings
@@ -50,21 +51,7 @@ class Home:
             writer.write(data)
             sha256, size = writer.commit()
         info = UNSEEN if unseen else self.reader.probe(self.store.blobs.path(sha256), name)
-        _, job, _ = self.store.catalog.add_item(
-            NewItem(
-                sha256=sha256,
-                name=name,
-                kind=info.kind,
-                content_type=info.content_type,
-                size=size,
-                duration=info.duration,
-                width=info.width,
-                height=info.height,
-                fps=info.fps,
-                has_audio=info.has_audio,
-                tags=[],
-            )
-        )
+        _, job, _ = self.store.catalog.add_item(new_item(sha256, size, name, [], info))
         return job.id
 
     def job(self, job_id: str) -> JobRow:
