@@ -73,7 +73,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # `api.proxies` reads them, and only from proxies that the settings name
+        proxy_headers=False,  # `api.middleware.proxies` reads them, and only from proxies that the settings name
         date_header=False,  # `Server` gives it
         timeout_graceful_shutdown=STOP_SECONDS,
     )

@@ -9,19 +9,19 @@ import structlog
 from fastapi import FastAPI
 
 import mm
-from api import openapi, problems
-from api.failures import Failures
-from api.guard import Guard, require_keys
-from api.headers import SecurityHeaders
-from api.key_changes import copy_key_changes
+from api.auth.auth import Guard, require_keys
+from api.auth.failures import Failures
+from api.auth.key_changes import copy_key_changes
+from api.http import openapi, problems
 from api.limits.connections import Connections
 from api.limits.pace import PacedBodies
 from api.limits.refusals import DelayedRefusals
 from api.limits.resources import Limits
 from api.metrics import Metrics
-from api.observe import Observe
-from api.origin import SameOrigin
-from api.proxies import TrustedProxies
+from api.middleware.proxies import TrustedProxies
+from api.middleware.request_log import Observe
+from api.middleware.same_origin import SameOrigin
+from api.middleware.security_headers import SecurityHeaders
 from api.routes import (
     audit,
     docs,
@@ -39,7 +39,7 @@ from api.routes import (
     uploads,
 )
 from api.service import open_service
-from api.tus import TusVersion
+from api.uploads.tus import TusVersion
 from mm.errors import MMError
 from mm.keys import KeyFile
 

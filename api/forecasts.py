@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from indexes.forecast import forecast
+from indexes.catalog.queue.forecast import forecast
 
 if TYPE_CHECKING:
-    from indexes.catalog import Catalog
-    from indexes.forecast import Forecast
+    from indexes.catalog.catalog import Catalog
+    from indexes.catalog.queue.forecast import Forecast
 
 FRESH_SECONDS = 1.0
 """Least time for which a forecast holds."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from api.callers import current_actor, current_caller
-from api.observe import current_request_id
-from api.present import item_of, job_of
-from indexes.descriptions import Description
-from indexes.files import locked
-from indexes.probed import new_item
+from api.auth.callers import current_actor, current_caller
+from api.middleware.request_log import current_request_id
+from api.serializers import item_of, job_of
+from indexes.catalog.new_item import new_item
+from indexes.storage.descriptions import Description
+from indexes.storage.files import locked
 from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from api.metrics import Metrics
     from api.thumbnails import Thumbnails
     from indexes import Store
-    from indexes.blobs import BlobWriter
-    from indexes.rows import ItemRow
+    from indexes.catalog.records import ItemRow
+    from indexes.storage.blobs import BlobWriter
     from mm.media import MediaReader
-    from workers.ring import Bell
+    from workers.messaging.dispatch import Bell
 
 LOCK_SECONDS = 60.0
 """Longest wait for others who bring or delete an item just now."""

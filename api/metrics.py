@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from api.limits.limiter import CALLER, TIMEOUT, TOTAL
-from indexes.rows import Tally
+from indexes.catalog.records import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from api.limits.connections import Connections
     from api.limits.resources import Limits
-    from indexes.rows import Queue
+    from indexes.catalog.records import Queue
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 WORK = {

@@ -6,9 +6,9 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from indexes.garbage import read_report
+from indexes.recover.garbage import read_report
 from mm.errors import MMError, Unavailable
-from mm.media.layers import LayerReport, describe
+from mm.media.sandbox.report import LayerReport, describe
 from mm.paths import hide_home
 from mm.schemas import Check
 

@@ -14,22 +14,22 @@ from api.library import Library
 from api.limits.shared import Shared
 from api.metrics import Metrics
 from api.readiness import look
-from api.scratch import scratch_folder
-from api.serving import Serving
+from api.search.scratch import scratch_folder
+from api.spaces.active import Serving
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
 from mm.errors import Unavailable
 from mm.media import MediaReader
-from mm.media.budget import MemoryBudget
+from mm.media.children.budget import MemoryBudget
 from mm.settings import Settings
-from workers.ring import Bell
+from workers.messaging.dispatch import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from api.towers import Towers
-    from indexes.search import Searcher
+    from api.spaces.loading import Towers
+    from indexes.search.searcher import Searcher
     from mm.schemas import Check
     from mm.spaces import Space
 

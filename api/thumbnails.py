@@ -13,7 +13,7 @@ import numpy as np
 import structlog
 from PIL import Image, ImageDraw
 
-from api.ranges import RESTORE
+from api.http.ranges import RESTORE
 from mm.errors import MissingData
 from mm.media.thumbnail import encode_webp
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
@@ -21,7 +21,7 @@ from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 if TYPE_CHECKING:
     import threading
 
-    from indexes.rows import ItemRow
+    from indexes.catalog.records import ItemRow
     from mm.media import MediaReader
 
 SIZES = (160, 320, 640, 1280)  # longest side, px; a request gets the next larger one, so that few are ever made

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from sqlalchemy import select
 
-from indexes.audit import LOCAL, WORKER, Actor, NewAudit
-from indexes.blobs import BlobStore
-from indexes.catalog import Catalog
-from indexes.descriptions import Descriptions, Encoded
-from indexes.engine import Database, sqlite_file
-from indexes.files import locked, naming_disk_errors
-from indexes.garbage import Collector, Source, write_report
-from indexes.identity import LibraryIdentity
-from indexes.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
-from indexes.migrate import migrate
-from indexes.partial import PartialUploads
-from indexes.shards import ShardStore
-from indexes.tables import Table
-from indexes.watch import CatalogWatch
+from indexes.catalog.audit import LOCAL, WORKER, Actor, NewAudit
+from indexes.catalog.catalog import Catalog
+from indexes.catalog.changes.watch import CatalogWatch
+from indexes.catalog.database import Database, sqlite_file
+from indexes.catalog.migrate import migrate
+from indexes.catalog.tables import Table
+from indexes.recover.garbage import Collector, Source, write_report
+from indexes.recover.identity import LibraryIdentity
+from indexes.recover.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
+from indexes.storage.blobs import BlobStore
+from indexes.storage.descriptions import Descriptions, Encoded
+from indexes.storage.files import locked, naming_disk_errors
+from indexes.storage.resumable import PartialUploads
+from indexes.storage.shards import ShardStore
 from mm.errors import WrongLibrary
 from mm.private import make_private
 
@@ -98,7 +98,7 @@ class Store:
 
         These are temporary files, pictures without an item and parts of an index that nobody has
         touched for `older_than` seconds, expired uploads, unused graphs, and blobs and shards as
-        `indexes.garbage` says. Nothing of the library is touched while the catalog and the folder
+        `indexes.recover.garbage` says. Nothing of the library is touched while the catalog and the folder
         do not belong together.
         """
         root = self.settings.root

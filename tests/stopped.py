@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indexes.rows import NewItem
+from indexes.catalog.records import NewItem
 from tests.api import media
 
 if TYPE_CHECKING:

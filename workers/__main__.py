@@ -20,10 +20,10 @@ from mm.private import keep_private
 from mm.settings import load_settings
 from mm.spaces import runtime_name
 from workers.app import create_app
+from workers.context import Toolbox
+from workers.loaded_spaces import moves_to_larger, of_library
 from workers.logs import configure_logs
-from workers.spaces import moves_to_larger, of_library
-from workers.tools import Toolbox
-from workers.wakeup import WakeOnSignal, leave_signals
+from workers.messaging.wakeup import WakeOnSignal, leave_signals
 
 if TYPE_CHECKING:
     from mm.settings import Settings

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
-from workers import read_text
-from workers.acknowledge import free_places_whatever_happens
-from workers.broker import create_broker
-from workers.messages import PING, READ, WORK
-from workers.tools import Toolbox
-from workers.turn import take_turn
+from workers.context import Toolbox
+from workers.messaging.broker import create_broker
+from workers.messaging.kombu_patch import free_places_whatever_happens
+from workers.messaging.messages import PING, READ, WORK
+from workers.tasks import read_text
+from workers.tasks.turn import take_turn
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -9,8 +9,8 @@ import socket
 import sys
 import time
 
-from indexes.catalog import Catalog
-from indexes.engine import Database
+from indexes.catalog.catalog import Catalog
+from indexes.catalog.database import Database
 from mm.errors import MMError, Unavailable
 from mm.settings import Settings, load_settings
 

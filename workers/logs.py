@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import Processor
 
 if TYPE_CHECKING:
-    from indexes.rows import JobRow
+    from indexes.catalog.records import JobRow
 
 _QUIET = ("celery", "kombu", "amqp", "alembic")
 """Libraries whose chatter is left out unless everything is wanted."""

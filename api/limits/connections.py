@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from api.rates import network_of
+from api.middleware.rate_limit import network_of
 
 if TYPE_CHECKING:
     from mm.settings import Settings

@@ -6,8 +6,8 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from api.callers import caller_of
-from api.rates import Rates
+from api.auth.callers import caller_of
+from api.middleware.rate_limit import Rates
 from mm.errors import TooMany
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, Request
 
-from api.callers import caller_of
+from api.auth.callers import caller_of
 from api.limits.budget import Budget
 from api.limits.disconnects import until_disconnect
 from api.limits.limiter import Limiter, Quota
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fastapi.params import Depends as Dependency
 
-    from indexes.catalog import Catalog
+    from indexes.catalog.catalog import Catalog
     from mm.settings import Settings
 
 ENCODERS = min(4, os.cpu_count() or 1)
@@ -86,7 +86,7 @@ class Limits:
         self.uploads = Limiter("uploads", self._shared(settings.max_uploads), setting="max_uploads")
         per_key = min(settings.max_partial_uploads_per_key, settings.max_partial_uploads)
         self.partial_uploads = Quota(settings.max_partial_uploads, settings.max_partial_uploads if self._alone else per_key)
-        """Unfinished uploads on the disk, which `indexes.partial` counts."""
+        """Unfinished uploads on the disk, which `indexes.storage.resumable` counts."""
         self.upload_controls = Limiter(
             "requests about resumable uploads",
             self._shared(UPLOAD_CONTROLS),

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from api.callers import caller_of
-from api.failures import Failures
-from api.key_changes import copy_key_changes
+from api.auth.callers import caller_of
+from api.auth.failures import Failures
+from api.auth.key_changes import copy_key_changes
+from api.http.openapi import responses
 from api.limits.resources import LimitsDep
-from api.openapi import responses
 from api.service import Service, ServiceDep
-from indexes.audit import AuditFilters, AuditRow
+from indexes.catalog.audit import AuditFilters, AuditRow
 from mm.errors import Unavailable
 from mm.keys import KeyFile
 from mm.schemas import AuditEntry, AuditPage

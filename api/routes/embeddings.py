@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Request
 
-from api.bodies import read_json
-from api.callers import caller_of
+from api.auth.callers import caller_of
+from api.http.bodies import read_json
+from api.http.openapi import json_body, responses
 from api.limits.disconnects import until_disconnect
 from api.limits.resources import LimitsDep
-from api.openapi import json_body, responses
 from api.service import Service, ServiceDep
 from mm.errors import Cancelled, InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 
 import mm
 from api import metrics
+from api.http.openapi import responses
 from api.limits.resources import while_working
-from api.openapi import responses
 from api.service import ServiceDep
 from mm.errors import Unavailable
 from mm.schemas import Health, Readiness

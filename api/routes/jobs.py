@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api import sse
-from api.callers import caller_of, current_actor
+from api.auth.callers import caller_of, current_actor
+from api.http import sse
+from api.http.openapi import JOB_LINKS, responses
 from api.limits.resources import LimitsDep, while_sending, while_working
-from api.openapi import JOB_LINKS, responses
-from api.present import event_of, job_of
+from api.serializers import event_of, job_of
 from api.service import Service, ServiceDep
 from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import FINAL_STATES, Job, JobEvent, JobList
 
 if TYPE_CHECKING:
-    from indexes.forecast import Forecast
-    from indexes.rows import JobRow
+    from indexes.catalog.queue.forecast import Forecast
+    from indexes.catalog.records import JobRow
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

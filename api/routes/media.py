@@ -7,20 +7,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.bodies import read_json
-from api.browse import Browse
-from api.callers import caller_of, current_actor
-from api.imports import import_folder
+from api.auth.callers import caller_of, current_actor
+from api.http.bodies import read_json
+from api.http.openapi import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
+from api.http.paging import Browse
+from api.http.ranges import serve_file
 from api.limits.disconnects import until_disconnect
 from api.limits.resources import LimitsDep, while_sending, while_working
 from api.names import content_disposition
-from api.openapi import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
-from api.present import item_of
-from api.ranges import serve_file
+from api.serializers import item_of
 from api.service import ServiceDep
-from api.uploads import log_accepted, receive
-from indexes.audit import NewAudit
-from indexes.rows import ItemFilters
+from api.uploads.body import log_accepted, receive
+from api.uploads.folder import import_folder
+from indexes.catalog.audit import NewAudit
+from indexes.catalog.records import ItemFilters
 from mm.errors import Conflict, Forbidden, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus, Kind, Upload
 

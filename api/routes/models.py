@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.callers import caller_of
+from api.auth.callers import caller_of
+from api.http.openapi import responses
 from api.limits.resources import LimitsDep
-from api.openapi import responses
 from api.service import Service, ServiceDep
 from mm.errors import NotFound, Unavailable
 from mm.schemas import ModelInfo, ModelList

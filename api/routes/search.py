@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
-from api.answers import Decoded, answer, check, decode
-from api.callers import caller_of
-from api.forms import is_form
+from api.auth.callers import caller_of
+from api.http.forms import is_form
+from api.http.openapi import HIT_LINKS, responses, search_body
 from api.limits.disconnects import until_disconnect
 from api.limits.resources import LimitsDep
-from api.openapi import HIT_LINKS, responses, search_body
-from api.questions import read_query
+from api.search.answer import Decoded, answer, check, decode
+from api.search.request import read_query
 from api.service import Service, ServiceDep
 from mm.errors import Corrupt, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import SearchResponse
 
 if TYPE_CHECKING:
     from api.limits.resources import Limits
-    from api.questions import Query
+    from api.search.request import Query
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 

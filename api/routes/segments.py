@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 
+from api.http.openapi import responses
 from api.limits.resources import while_working
-from api.openapi import responses
 from api.service import ServiceDep
 from mm.errors import NotFound
 from mm.schemas import Line, Segment, SegmentPage
 
 if TYPE_CHECKING:
-    from indexes.rows import NewSegment
+    from indexes.catalog.records import NewSegment
 
 router = APIRouter(prefix="/v1/media", tags=["media"])
 

@@ -1,4 +1,4 @@
-"""Who sends a request, and the browsers that are signed in. Sign-in and sign-out are at `/session`: see `api.signin`."""
+"""Who sends a request, and the browsers that are signed in. Sign-in and sign-out are at `/session`: see `api.auth.signin`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
-from api.callers import caller_in, current_actor
+from api.auth.callers import caller_in, current_actor
+from api.http.openapi import responses
 from api.limits.resources import while_working
-from api.openapi import responses
 from api.service import ServiceDep
 from mm.errors import NotFound, Unavailable
 from mm.keys import KeyFile
 from mm.schemas import Session, SignedIn, SignedInList
 
 if TYPE_CHECKING:
-    from indexes.sessions import SessionRow
+    from indexes.catalog.sessions import SessionRow
     from mm.keys import ApiKey
 
 router = APIRouter(tags=["session"])

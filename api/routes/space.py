@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api import moving
-from api.bodies import read_json
-from api.callers import caller_of
+from api.auth.callers import caller_of
+from api.http.bodies import read_json
+from api.http.openapi import json_body, responses
 from api.limits.resources import LimitsDep, while_working
-from api.openapi import json_body, responses
 from api.service import ServiceDep
+from api.spaces import reindex
 from mm.errors import Conflict, Corrupt, NotFound, TooLarge, Unavailable
 from mm.schemas import LibrarySpace, Move, MoveRequest, ResumeRequest
 
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/space", tags=["space"])
 )
 def get_space(service: ServiceDep) -> LibrarySpace:
     """With what it has in other spaces."""
-    return moving.describe(service)
+    return reindex.describe(service)
 
 
 @router.post(
@@ -41,7 +41,7 @@ def get_space(service: ServiceDep) -> LibrarySpace:
 async def start_move(request: Request, service: ServiceDep, limits: LimitsDep) -> Move:
     """Workers encode every item anew beside the uploads. Questions are answered from the old space until all are there."""
     wanted = await read_json(request, MoveRequest, BODY_BYTES)
-    return await limits.catalog.run(caller_of(request.scope), moving.start, service, wanted.to)
+    return await limits.catalog.run(caller_of(request.scope), reindex.start, service, wanted.to)
 
 
 @router.post(
@@ -52,7 +52,7 @@ async def start_move(request: Request, service: ServiceDep, limits: LimitsDep) -
 )
 def stop_move(service: ServiceDep) -> Move:
     """Within seconds nothing of it is worked on any more. What is done stays done."""
-    return moving.stop(service)
+    return reindex.stop(service)
 
 
 @router.post(
@@ -64,7 +64,7 @@ def stop_move(service: ServiceDep) -> Move:
 async def resume_move(request: Request, service: ServiceDep, limits: LimitsDep) -> Move:
     """Items that could not be encoded are tried again, or left out."""
     how = await read_json(request, ResumeRequest, BODY_BYTES, empty=ResumeRequest())
-    return await limits.catalog.run(caller_of(request.scope), moving.resume, service, leave_out=how.leave_out)
+    return await limits.catalog.run(caller_of(request.scope), reindex.resume, service, leave_out=how.leave_out)
 
 
 @router.post(
@@ -76,7 +76,7 @@ async def resume_move(request: Request, service: ServiceDep, limits: LimitsDep) 
 )
 def undo_move(service: ServiceDep) -> Move:
     """One that is not over ends. After one that is done the library goes back; only what came since is to be encoded for that."""
-    return moving.undo(service)
+    return reindex.undo(service)
 
 
 @router.delete(
@@ -88,4 +88,4 @@ def undo_move(service: ServiceDep) -> Move:
 )
 def drop_space(space_id: str, service: ServiceDep) -> None:
     """As after a move that will not be undone. The files go with the next sweep."""
-    moving.drop(service, space_id)
+    reindex.drop(service, space_id)

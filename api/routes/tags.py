@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.http.openapi import responses
 from api.limits.resources import while_working
-from api.openapi import responses
 from api.service import ServiceDep
 from mm.schemas import TagCount, TagList
 

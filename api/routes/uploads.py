@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 
-from api import tus
-from api.callers import caller_of
+from api.auth.callers import caller_of
+from api.http.openapi import BEGUN_LINKS, TAKEN_LINKS, answer_headers, piece_body, responses
 from api.limits.resources import LimitsDep, while_working
 from api.names import clean_name, clean_tags
-from api.openapi import BEGUN_LINKS, TAKEN_LINKS, answer_headers, piece_body, responses
-from api.pieces import held, receive, take_in
 from api.service import ServiceDep
-from api.upload_owner import require_owner
+from api.uploads import tus
+from api.uploads.owner import require_owner
+from api.uploads.resumable import held, receive, take_in
 from mm.errors import (
     ChecksumMismatch,
     Conflict,
@@ -31,7 +31,7 @@ from mm.errors import (
 )
 
 if TYPE_CHECKING:
-    from indexes.partial_info import PartialUpload
+    from indexes.storage.resumable_info import PartialUpload
 
 router = APIRouter(prefix=tus.PREFIX, tags=["uploads"])
 

@@ -13,8 +13,8 @@ from types import FrameType
 import click
 
 import mm
-from mm.cli.service import say
-from mm.cli.stack import Stack
+from mm.embedded.connect import say
+from mm.embedded.supervisor import Stack
 from mm.errors import MMError
 from mm.settings import Settings
 

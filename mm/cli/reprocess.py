@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from mm.cli.format import about
 from mm.cli.progress import Progress
-from mm.cli.text import about, clean
 from mm.client import Client
+from mm.embedded.terminal import clean
 from mm.errors import MMError, Unavailable
 from mm.schemas import ItemStatus, Upload
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
-from mm.media.budget import MemoryBudget
-from mm.media.deadline import NO_DEADLINE, Deadline
-from mm.media.memory import FIRST_BYTES, NeedsMemory
-from mm.media.pool import ChildPool, Lease
-from mm.media.process import ChildDied
-from mm.media.sandbox import Sandbox
-from mm.media.servers import CLOSED
+from mm.media.children.budget import MemoryBudget
+from mm.media.children.deadline import NO_DEADLINE, Deadline
+from mm.media.children.pool import ChildPool, Lease
+from mm.media.children.process import ChildDied
+from mm.media.children.servers import CLOSED
+from mm.media.containers.memory_estimate import FIRST_BYTES, NeedsMemory
+from mm.media.sandbox.layers import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from types import TracebackType
 
-    from mm.media.sandbox import Held
-    from mm.media.wire import Head
+    from mm.media.children.wire import Head
+    from mm.media.sandbox.layers import Held
     from mm.settings import Settings
 
 DecoderChoice = Literal["auto", "pyav", "decord"]

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import SpaceMismatch, Unavailable
-from mm.models.openclip_files import TOKENIZER_FILES, ModelFiles, find_model
-from mm.models.photographs import whole_photographs
+from mm.models.image.sample_photos import whole_photographs
+from mm.models.openclip.files import TOKENIZER_FILES, ModelFiles, find_model
+from mm.spaces.build_graphs import prepare_sound
 from mm.spaces.calibration import Bank, Calibration, SoundScores, read_bank, read_calibration, read_sound_scores, read_sounds
-from mm.spaces.prepare import prepare_sound
 from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_SCORES, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
 from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
 
 if TYPE_CHECKING:
-    from mm.models.openclip import OpenClipModel, OpenClipPictures, OpenClipTexts
-    from mm.models.sound import SoundTower
+    from mm.models.openclip.model import OpenClipModel, OpenClipPictures, OpenClipTexts
+    from mm.models.sound.tower import SoundTower
     from mm.models.types import TextEncoder
     from mm.settings import Settings
 
@@ -74,22 +74,22 @@ class OpenClipSpace(Space):
         self._files = files
 
         def model() -> OpenClipModel:
-            from mm.models.openclip import OpenClipModel
+            from mm.models.openclip.model import OpenClipModel
 
             return OpenClipModel(files, download=settings.download_models, device=device, threads=settings.threads)
 
         def pictures() -> OpenClipPictures:
-            from mm.models.openclip import OpenClipPictures
+            from mm.models.openclip.model import OpenClipPictures
 
             return OpenClipPictures(self._model())
 
         def texts() -> OpenClipTexts:
-            from mm.models.openclip import OpenClipTexts
+            from mm.models.openclip.model import OpenClipTexts
 
             return OpenClipTexts(self._model())
 
         def sound() -> SoundTower:
-            from mm.models.sound import SoundTower
+            from mm.models.sound.tower import SoundTower
 
             weights, graphs = self.folder / SOUND_WEIGHTS, settings.root / "cache" / "graphs"
             return SoundTower(weights, graphs, settings.runtime, settings.threads, lambda: prepare_sound(weights, graphs))

@@ -29,7 +29,7 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech tower is, at every
     use. Without `gpu` nothing runs on one, whatever the settings say.
 
-    `openclip:MODEL/PRETRAINED` is any model of open_clip, see `mm.models.openclip_files`. Raises `NotFound` for an unknown name,
+    `openclip:MODEL/PRETRAINED` is any model of open_clip, see `mm.models.openclip.files`. Raises `NotFound` for an unknown name,
     and `Unavailable` when a file of its folder below `weights` is missing, or one of the model that it names.
     """
     if name.startswith("openclip:"):

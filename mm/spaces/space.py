@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mm.runtimes import find_runtime
+from mm.spaces.build_graphs import prepare_image, prepare_languages, prepare_sound, prepare_text
 from mm.spaces.calibration import Bank, Calibration, SoundScores, read_bank, read_calibration, read_sound_scores
-from mm.spaces.prepare import prepare_image, prepare_languages, prepare_sound, prepare_text
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
-    from mm.models.languages import RoutedTexts
-    from mm.models.ocr import TextReader
-    from mm.models.sound import SoundTower
-    from mm.models.speech import SpeechTower
-    from mm.models.temporal import TemporalTower
+    from mm.models.ocr.reader import TextReader
+    from mm.models.sound.tower import SoundTower
+    from mm.models.speech.tower import SpeechTower
+    from mm.models.temporal.network import TemporalTower
+    from mm.models.text.multilingual import RoutedTexts
     from mm.models.types import PictureEncoder, TextEncoder
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
@@ -86,46 +86,46 @@ class Space:
         self._cards = (folder / CARD, folder / SOUND_CARD, folder / TEMPORAL_CARD)
 
         def text() -> TextEncoder:
-            from mm.models.text import TextTower
+            from mm.models.text.tower import TextTower
 
             return TextTower(graph_cache, runtime, threads, lambda: prepare_text(graph_cache))
 
         def languages() -> TextEncoder:
-            from mm.models.languages import LanguageTower
+            from mm.models.text.multilingual import LanguageTower
 
             weights = folder / LANGUAGES
             return LanguageTower(weights, graph_cache, runtime, threads, lambda: prepare_languages(weights, graph_cache))
 
         def questions() -> RoutedTexts:
-            from mm.models.languages import RoutedTexts, read_router
+            from mm.models.text.multilingual import RoutedTexts, read_router
 
             router = read_router(folder / LANGUAGES)  # first: a broken file is told before a graph is built
             return RoutedTexts(self._text(), self._languages, router)
 
         def image() -> PictureEncoder:
-            from mm.models.image import ImageTower
+            from mm.models.image.tower import ImageTower
 
             weights = folder / IMAGE_WEIGHTS
             return ImageTower(weights, graph_cache, runtime, threads, lambda: prepare_image(weights, graph_cache, runtime))
 
         def speech() -> SpeechTower:
-            from mm.models.speech import SpeechTower
+            from mm.models.speech.tower import SpeechTower
 
             return SpeechTower(keep=keep_speech)
 
         def sound() -> SoundTower:
-            from mm.models.sound import SoundTower
+            from mm.models.sound.tower import SoundTower
 
             weights = folder / SOUND_WEIGHTS
             return SoundTower(weights, graph_cache, runtime, threads, lambda: prepare_sound(weights, graph_cache))
 
         def reader() -> TextReader:
-            from mm.models.ocr import TextReader
+            from mm.models.ocr.reader import TextReader
 
             return TextReader(threads)
 
         def temporal() -> TemporalTower | None:
-            from mm.models.temporal import TemporalTower
+            from mm.models.temporal.network import TemporalTower
 
             path = self.temporal_weights
             return TemporalTower(path) if path.is_file() else None

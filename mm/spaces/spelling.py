@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mm.spaces.forms import log_odds, unit
 from mm.spaces.types import Probe, Vector, Vectors
+from mm.spaces.vectors import log_odds, unit
 
 DIM = 512
 LEAST_LETTERS = 3

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm.errors import Unavailable
-from mm.models.image import RANGES, ImageTower, file_hash
-from mm.models.photographs import photographs
-from mm.models.precisions import PRECISIONS, read_precisions
+from mm.models.image.precisions import PRECISIONS, read_precisions
+from mm.models.image.sample_photos import photographs
+from mm.models.image.tower import RANGES, ImageTower, file_hash
 from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
 from mm.runtimes.features import processor_flags, suggested_runtime
 from mm.runtimes.registry import DEFAULT, RUNTIMES, find_runtime, require

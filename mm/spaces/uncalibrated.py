@@ -14,7 +14,7 @@ import numpy as np
 from mm.spaces.calibration import Bank, Calibration, Form, PartForms
 
 if TYPE_CHECKING:
-    from mm.models.openclip import OpenClipModel
+    from mm.models.openclip.model import OpenClipModel
 
 UNCALIBRATED = (
     "Scores of the space {} are not calibrated: they rank, but they are no probabilities, and nothing is left out for being "

@@ -11,8 +11,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mm.errors import Corrupt
-from mm.models.efficientnet_lite_torch import load_encoder
-from mm.training.files import replacing
+from mm.files import replacing
+from mm.models.image.efficientnet_lite_torch import load_encoder
 
 __all__ = ["load_encoder", "read_state", "write_encoder", "write_state"]
 

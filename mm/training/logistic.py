@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Float = npt.NDArray[np.float64]
+from mm.spaces.vectors import Float, sigmoid
 
 _STEPS, _ENOUGH = 50, 1e-8
 
@@ -34,11 +33,6 @@ def fit_logistic(features_NF: Float, right_N: Float, weight_N: Float, ridge: flo
         if before - loss < _ENOUGH * max(abs(loss), 1e-12):
             break
     return found
-
-
-def sigmoid(logits: Float) -> Float:
-    """The logistic function, without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 def log_loss(logits: Float, right: Float) -> float:

@@ -8,9 +8,9 @@ import numpy as np
 
 from indexes import open_store
 from mm.media.types import Span
-from mm.spaces.encode import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
 from mm.spaces.types import SpaceId
-from workers.shards import read_segments, write_segments
+from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 import mm
-from api.failures import MAX_NETWORKS, ROW_SECONDS, Failures
-from api.key_changes import copy_key_changes
+from api.auth.failures import MAX_NETWORKS, ROW_SECONDS, Failures
+from api.auth.key_changes import copy_key_changes
 from indexes import open_store
-from indexes.audit import Actor, AuditFilters
+from indexes.catalog.audit import Actor, AuditFilters
 from mm.cli.main import main
 from mm.errors import Forbidden, Unavailable
 from mm.keys import KeyFile

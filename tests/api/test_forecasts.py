@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.forecasts import FRESH_SECONDS, SHARE, Forecasts
-from indexes.forecast import Forecast, OpenJob, OpenWork
+from indexes.catalog.queue.forecast import Forecast, OpenJob, OpenWork
 from tests.indexes.conftest import Clock
 
 

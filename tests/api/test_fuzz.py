@@ -24,11 +24,11 @@ from schemathesis.specs.openapi import checks
 
 import api.service
 from api.app import create_app
-from mm.models.text import TextTower
+from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
 from tests.api.fuzz import WorkingBell, any_words
-from tests.api.tus import PIECE
+from tests.api.uploads.tus import PIECE
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api import readiness
 from api.readiness import WORK_SECONDS
-from indexes.files import locked
-from indexes.transactions import next_seq
-from mm.media.layers import LayerReport
-from mm.media.sandbox import LAYERS
+from indexes.catalog.base import next_seq
+from indexes.storage.files import locked
+from mm.media.sandbox.layers import LAYERS
+from mm.media.sandbox.report import LayerReport
 from mm.media.types import Span
 from mm.settings import Settings
 from tests.api import media

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api import forecasts, sse
+from api import forecasts
+from api.http import sse
 from mm.schemas import FINAL_STATES, JobEvent, JobState
 from tests.api import media
 from tests.api.conftest import Running, assert_problem

@@ -15,9 +15,9 @@ import httpx2
 import pytest
 import structlog
 
-from indexes.addressed import DIGEST
+from indexes.storage.content_addressed import DIGEST
 from mm.settings import Settings
-from mm.spaces.encode import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.conftest import Running, add_searchable, assert_problem, running
 from tests.graphs import with_graphs

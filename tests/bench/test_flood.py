@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mm.bench import flood
-from mm.bench.flood_honest import Times
+from mm.bench.flood import report as flood
+from mm.bench.flood.honest import Times
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api.conftest import running

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from indexes import open_store
-from indexes.library_faults import Point, look, make_other
-from indexes.library_harm import FAULTS, Fault, Material, read_only
+from indexes.bench.library_faults import Point, look, make_other
+from indexes.bench.library_harm import FAULTS, Fault, Material, read_only
 from mm.bench.crash.library import FaultOutcome, FaultReport
 from mm.errors import Unavailable
 from mm.settings import Settings

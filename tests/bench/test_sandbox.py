@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mm.bench import sandbox
-from mm.media.sandbox import LAYERS, Sandbox
+from mm.bench.decoding import sandbox
+from mm.media.sandbox.layers import LAYERS, Sandbox
 from mm.settings import Settings
 from tests.graphs import with_graphs
 from tests.media_files import Track, steady, write

@@ -10,11 +10,11 @@ import torch
 from click.testing import CliRunner
 from torch.utils.flop_counter import FlopCounterMode
 
-from mm.bench.roofline import Peak, work
-from mm.bench.tower import EAGER, TowerReport, TowerRow, run
-from mm.bench.tower_gpu import measure
+from mm.bench.towers.roofline import Peak, work
+from mm.bench.towers.tower import EAGER, TowerReport, TowerRow, run
+from mm.bench.towers.tower_gpu import measure
 from mm.cli.main import main
-from mm.models.efficientnet_lite_torch import ImageEncoder
+from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.training.checkpoint import write_encoder
 
 SIZE = 32

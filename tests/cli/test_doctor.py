@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mm.cli import checks
+from mm.cli.diagnosis import checks
 from mm.cli.main import main
-from mm.cli.note import note_path
+from mm.embedded.address import note_path
 from mm.errors import Unavailable
 from mm.runtimes.choice import Choice
 from mm.runtimes.tune import Trial
@@ -66,7 +66,7 @@ def test_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_decoder_with_a_known_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.decoder().ok
-    monkeypatch.setattr("mm.media.libav.known_holes", lambda *, decoder: ["FFmpeg 8.0.1 has a hole."])
+    monkeypatch.setattr("mm.media.sandbox.advisories.known_holes", lambda *, decoder: ["FFmpeg 8.0.1 has a hole."])
     assert_bad(checks.decoder(), "8.0.1 has a hole")
 
 

@@ -96,5 +96,5 @@ def test_interruption_has_its_exit_code(run: CliRunner, monkeypatch: pytest.Monk
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mm.cli.service.connect", interrupt)
+    monkeypatch.setattr("mm.embedded.connect.connect", interrupt)
     assert run.invoke(main, ["models"]).exit_code == 130

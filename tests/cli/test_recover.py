@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexes import open_store
-from indexes.garbage import ALWAYS_ALLOWED
-from mm.cli import checks
-from mm.cli.locks import lock_home
+from indexes.recover.garbage import ALWAYS_ALLOWED
+from mm.cli.diagnosis import checks
 from mm.cli.main import main
+from mm.embedded.home_lock import lock_home
 from mm.settings import Settings
 from tests.indexes.library import SPACE
-from tests.indexes.test_garbage import age
-from tests.indexes.test_identity import files
-from tests.indexes.test_recover import fill
+from tests.indexes.recover.test_garbage import age
+from tests.indexes.recover.test_identity import files
+from tests.indexes.recover.test_recover import fill
 
 
 @pytest.fixture

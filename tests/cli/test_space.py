@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from indexes.tables import Published
+from indexes.catalog.tables import Published
 from mm.client import Client
 from mm.settings import load_settings
 from tests.api import media

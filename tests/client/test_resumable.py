@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 import mm
-from mm.cli.ingest import Ingest
 from mm.cli.progress import Silent
+from mm.cli.upload import Ingest
 from mm.client import resumable
 from mm.errors import Unavailable, UnsupportedMedia
 from mm.settings import Settings

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from mm.bench.crash import checker
-from mm.bench.crash.census import Census, SeenChunk, SeenJob, SeenMoment
 from mm.bench.crash.checker import Expected, OrphanWatch
 from mm.bench.crash.history import ABSENT, History
+from mm.bench.crash.inventory import Census, SeenChunk, SeenJob, SeenMoment
 from mm.bench.crash.nemesis import PHASES, draw
 from mm.errors import MediaError, Unavailable
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexes import open_store
-from indexes.catalog import Catalog
+from indexes.catalog.catalog import Catalog
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
 from tests.api import media

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from indexes import Store, open_store
-from indexes.brute import search_brute
-from indexes.identity import MARKER
-from indexes.index import Index
-from indexes.search import Searcher
+from indexes.recover.identity import MARKER
+from indexes.search.brute_force import search_brute
+from indexes.search.searcher import Searcher
+from indexes.vectors.index import Index
 from mm.errors import Unavailable
 from mm.schemas import Filters
 from mm.settings import Settings

@@ -10,7 +10,7 @@ import pytest
 
 from mm.bench.crash.nemesis import Victim
 from mm.bench.crash.run import Run
-from mm.cli.crash import CatalogKind, under_test
+from mm.bench.crash.service import CatalogKind, under_test
 from tests.graphs import with_graphs
 
 CHUNKS = 3

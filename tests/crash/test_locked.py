@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from indexes import engine, open_store
-from mm.cli.crash_hold import held
+from indexes import open_store
+from indexes.catalog import database
+from mm.bench.crash.hold import held
 from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
@@ -18,14 +19,14 @@ from tests.api import media
 from tests.api.conftest import running
 from tests.graphs import with_graphs
 from tests.workers.films import film
-from workers import encode as encoding
-from workers.encode import encode
-from workers.finish import finish
-from workers.plan import plan
-from workers.ring import Bell
-from workers.spaces import Spaces
+from workers.context import Tools, new_owner
+from workers.loaded_spaces import Spaces
+from workers.messaging.dispatch import Bell
 from workers.stop import StopFlag
-from workers.tools import Tools, new_owner
+from workers.tasks import encode as encoding
+from workers.tasks.encode import encode
+from workers.tasks.finish import finish
+from workers.tasks.plan import plan
 
 BUSY_SECONDS = 0.3
 LEASE_SECONDS = 1.0
@@ -33,7 +34,7 @@ LEASE_SECONDS = 1.0
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_SECONDS", BUSY_SECONDS)
+    monkeypatch.setattr(database, "BUSY_SECONDS", BUSY_SECONDS)
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from indexes import open_store
-from indexes.garbage import ALWAYS_ALLOWED
+from indexes.recover.garbage import ALWAYS_ALLOWED
 from mm.settings import Settings
 from tests.indexes.library import publish
-from tests.indexes.test_identity import files, put
-from workers.ring import Bell
-from workers.sweep import Sweeper
+from tests.indexes.recover.test_identity import files, put
+from workers.messaging.dispatch import Bell
+from workers.sweeper import Sweeper
 
 ROOT = Path(__file__).parents[2]
 ITEMS = 2 * ALWAYS_ALLOWED

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 import mm
-from mm.media.memory import FIRST_BYTES
+from mm.media.containers.memory_estimate import FIRST_BYTES
 from mm.settings import Settings
 from tests.deploy.files import Compose, Refused, load_compose, load_dockerfile
 from tests.deploy.schema import violations

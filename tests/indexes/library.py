@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexes import Store
-from indexes.rows import ChunkRow, ItemRow, JobRow, NewEvidence, NewItem, NewSegment
+from indexes.catalog.records import ChunkRow, ItemRow, JobRow, NewEvidence, NewItem, NewSegment
 from mm.media.types import Span
 from mm.schemas import EvidenceKind
 from mm.spaces.types import Probe, Question, SpaceId

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from indexes import Store, open_store
-from indexes.tables import Table
+from indexes.catalog.tables import Table
 from mm.errors import InvalidInput, Unavailable
 from mm.settings import Settings
 from tests.indexes.library import SPACE, publish
@@ -54,7 +54,7 @@ def test_several_processes_may_make_a_library_at_once(settings: Settings) -> Non
 
 
 def test_opening_a_library_loads_neither_faiss_nor_a_tower() -> None:
-    code = "import sys, indexes, indexes.search; print({'faiss', 'torch', 'onnxruntime', 'av'} & set(sys.modules))"
+    code = "import sys, indexes, indexes.search.searcher; print({'faiss', 'torch', 'onnxruntime', 'av'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mm.errors import InvalidInput, Unavailable
-from mm.models.ocr import TextReader
-from mm.models.ocr_boxes import Box, boxes_of, components
-from mm.models.photographs import whole_photographs
+from mm.models.image.sample_photos import whole_photographs
+from mm.models.ocr.dbnet import Box, boxes_of, components
+from mm.models.ocr.reader import TextReader
 from tests.writing import written
 
 

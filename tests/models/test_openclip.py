@@ -17,9 +17,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from mm.errors import Corrupt, InvalidInput, MMError, NotFound, Unavailable
-from mm.models.openclip import BATCH, OpenClipModel, OpenClipPictures, OpenClipTexts
-from mm.models.openclip_files import find_model
-from mm.models.openclip_weights import read_tensors
+from mm.models.openclip.files import find_model
+from mm.models.openclip.model import BATCH, OpenClipModel, OpenClipPictures, OpenClipTexts
+from mm.models.openclip.weights import read_tensors
 from tests.openclip_models import CONFIGS, weights_of, write_model
 
 TEXTS = ["a red dog", "THE Cat sleeps, on grass!", "", "a dog " * 40, "broken \ud800 word"]

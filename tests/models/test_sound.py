@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from mm.errors import Corrupt, InvalidInput
-from mm.models.sound import WINDOW, SoundTower, patch_starts, tiled
-from mm.models.sound_graph import build_graph
-from mm.models.sound_net import BANDS, FRAMES, INPUT, OUTPUT, PATCH, SCORES, log_mel, patches
-from mm.models.sound_torch import SoundEncoder
-from mm.models.sound_weights import packed, read_names, read_weights, restored, rounded
+from mm.models.sound.graph import build_graph
+from mm.models.sound.tower import WINDOW, SoundTower, patch_starts, tiled
+from mm.models.sound.weights import packed, read_names, read_weights, restored, rounded
+from mm.models.sound.yamnet import BANDS, FRAMES, INPUT, OUTPUT, PATCH, SCORES, log_mel, patches
+from mm.models.sound.yamnet_torch import SoundEncoder
 from mm.runtimes import load_graph
-from mm.training.sound_features import LogMel
+from mm.training.sound.features import LogMel
 from tests.sounds import noise, silence, siren
 
 CLASSES = ["speech", "child", "conversation", "narration", "babbling", "siren", "rain"]

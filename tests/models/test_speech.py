@@ -15,9 +15,9 @@ from hypothesis.extra.numpy import arrays
 
 from mm.errors import InvalidInput
 from mm.media.types import SPEECH_RATE, Waveform
-from mm.models.speech import SpeechTower
-from mm.models.speech_gate import FRAME, LONGEST, QUIET, sounding
-from mm.models.speech_lines import Line, by_sentence, cleaned
+from mm.models.speech.lines import Line, by_sentence, cleaned
+from mm.models.speech.tower import SpeechTower
+from mm.models.speech.vad import FRAME, LONGEST, QUIET, sounding
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
-from mm.models.motion import MOTIONS, SIDE, little, motion
-from mm.models.temporal import (
+from mm.models.temporal.motion import MOTIONS, SIDE, little, motion
+from mm.models.temporal.network import (
     FrameSequence,
     TemporalConfig,
     TemporalTower,
@@ -22,7 +22,7 @@ from mm.models.temporal import (
     read_temporal,
     shapes,
 )
-from mm.models.temporal_torch import TemporalNetwork, batch_of
+from mm.models.temporal.network_torch import TemporalNetwork, batch_of
 
 CONFIG = TemporalConfig(dim=24, width=32, heads=2, layers=2, hidden=48, num_global=2, seconds=5.0)
 

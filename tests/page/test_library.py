@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import insert
 
-from indexes.tables import Item, Tag
+from indexes.catalog.tables import Item, Tag
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import Running, running

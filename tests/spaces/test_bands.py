@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mm.errors import InvalidInput
+from mm.evaluation.bands import absent_things, report
+from mm.metrics import bands
 from mm.spaces import Space
-from mm.spaces.question import ask
-from mm.training import bands_evaluate
-from mm.training.bands_evaluate import absent_things, report
+from mm.spaces.query import ask
 
 SETS = Path("datasets")
 CAPTIONS = ["A dog runs .", "A dog jumps .", "Snow lies on a mountain .", "A woman rides a horse ."]
@@ -37,9 +37,9 @@ def test_absent_things_have_no_telling_word_in_a_caption() -> None:
 
 
 def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands_evaluate, "COUNT", 4)
+    monkeypatch.setattr(bands, "COUNT", 4)
     vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
-    monkeypatch.setattr(bands_evaluate, "embedded", lambda *_: vectors)
+    monkeypatch.setattr(bands, "embedded", lambda *_: vectors)
     found = {measure.name: measure.found.value for measure in report(space, folder, SETS).measures}
     ways = ("right pictures that are likely", "a right picture among the first 10, likely")
     for words in ("one word", "two words", "three words"):
@@ -48,7 +48,7 @@ def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, mo
     for name in ("unanswerable", "thing that is not there"):
         assert found[f"{name}: nothing at all"] <= found[f"{name}: nothing likely"]
         assert found[f"{name}: fewer than 10 hits"] == 1
-    monkeypatch.setattr(bands_evaluate, "embedded", lambda *_: -vectors)
+    monkeypatch.setattr(bands, "embedded", lambda *_: -vectors)
     found = {measure.name: measure.found.value for measure in report(space, folder, SETS).measures}
     assert found["one word: right pictures that are likely"] == 0
     assert found["unanswerable: hits, likely and possible"] == 0

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mm.data.texts import read_lines
 from mm.errors import Corrupt
-from mm.models.text import TextTower
+from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from mm.spaces import Space, load_space
-from mm.spaces.question import CUT, FOREIGN, ask
+from mm.spaces.query import CUT, FOREIGN, ask
 from mm.spaces.registry import WEIGHTS
-from mm.training.calibrate_texts import read_lines
 
 ENGLISH = [
     "a dog jumps over a fence",

@@ -19,9 +19,9 @@ from mm.media.types import RGB, Frame, Span
 from mm.settings import Settings
 from mm.spaces import Space, SpaceId, load_space
 from mm.spaces.calibration import Calibration, Form, PartForms
-from mm.spaces.encode import encode_chunk
+from mm.spaces.encode.chunk import encode_chunk
 from mm.spaces.openclip_space import OpenClipSpace
-from mm.spaces.question import ask
+from mm.spaces.query import ask
 from mm.spaces.types import Vectors
 from tests.openclip_models import CONFIGS, weights_of, write_model
 from tests.spaces.fakes import FILE, FakeReader, info

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.media.types import Span
-from mm.models.photographs import whole_photographs
+from mm.models.image.sample_photos import whole_photographs
 from mm.settings import Settings
 from mm.spaces import Space
-from mm.spaces.encode import encode_chunk
-from mm.spaces.question import ask
-from mm.spaces.reading import ReadingTime
+from mm.spaces.encode.chunk import encode_chunk
+from mm.spaces.encode.ocr_budget import ReadingTime
+from mm.spaces.query import ask
 from mm.spaces.spelling import grams, spelling_probe, spelt, words_in
 from tests.spaces.fakes import FILE, FakeReader, info
 from tests.writing import written

@@ -10,9 +10,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from mm.errors import Unavailable
-from mm.models import image, text
-from mm.models.image import file_hash
-from mm.models.precisions import PRECISIONS, Loss, Precisions
+from mm.models.image import tower as image
+from mm.models.image.precisions import PRECISIONS, Loss, Precisions
+from mm.models.image.tower import file_hash
+from mm.models.text import tower as text
 from mm.runtimes.tune import Trial
 from mm.settings import Settings
 from mm.spaces import load_space
@@ -148,7 +149,7 @@ def test_graphs_are_built_in_another_process(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_build_that_fails_apart_fails_here_by_name(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mm.spaces.prepare.sys.executable", shutil.which("false"))
+    monkeypatch.setattr("mm.spaces.build_graphs.sys.executable", shutil.which("false"))
     monkeypatch.setattr(text, "_build", lambda *_: pytest.fail("built here"))
     with pytest.raises(pytest.fail.Exception, match="built here"):
         _ = load_space("lite", Settings(home=tmp_path, threads=1)).text

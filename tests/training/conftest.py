@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mm.training.sentences import class_sentences, sentence_vectors
+from mm.data.sentences import class_sentences, sentence_vectors
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
 

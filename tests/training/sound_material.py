@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 from PIL import Image
 
-from mm.models.sound_torch import SoundEncoder
+from mm.models.sound.yamnet_torch import SoundEncoder
 from tests.sounds import bell, noise, siren, write_wav
 
 NAMES = (

@@ -16,11 +16,11 @@ from sklearn.metrics import roc_auc_score
 
 from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
-from mm.evaluation.auc import auc
-from mm.models.actions import ActionHead
-from mm.models.photographs import whole_photographs
-from mm.spaces.clips import ACTIVITYNET, read_names
-from mm.training.actions import Clip, auc_interval, fit_head, folds, read_clips
+from mm.metrics.auc import auc
+from mm.models.image.sample_photos import whole_photographs
+from mm.models.temporal.action_head import ActionHead
+from mm.spaces.encode.actions import ACTIVITYNET, read_names
+from mm.training.actions.train import Clip, auc_interval, fit_head, folds, read_clips
 from tests.graphs import with_graphs
 
 

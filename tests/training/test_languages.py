@@ -18,16 +18,16 @@ from click.testing import CliRunner
 from PIL import Image
 from safetensors.numpy import load_file
 
-from mm.cli.eval import command as evaluation
-from mm.cli.train import command
+from mm.cli.commands.eval import command as evaluation
+from mm.cli.commands.train import command
+from mm.data.translations import dictionary, flickr_ids, training_pairs
 from mm.errors import InvalidInput
-from mm.models.languages import LanguageTower, read_router, widened
-from mm.training.languages import CARD, train_languages
-from mm.training.languages_config import LanguagesConfig
-from mm.training.languages_data import dictionary, flickr_ids, training_pairs
-from mm.training.languages_prepare import PAIRS, READER, START, VECTORS
-from mm.training.languages_run import TextEncoder
-from mm.training.languages_words import word_lists
+from mm.models.text.multilingual import LanguageTower, read_router, widened
+from mm.training.languages.prepare import PAIRS, READER, START, VECTORS
+from mm.training.languages.recipe import LanguagesConfig
+from mm.training.languages.run import TextEncoder
+from mm.training.languages.train import CARD, train_languages
+from mm.training.languages.words import word_lists
 
 pytestmark = pytest.mark.xdist_group("languages")
 ANIMALS = {"dog": ("Hund", "chien", "pes"), "cat": ("Katze", "chat", "kočka"), "bird": ("Vogel", "oiseau", "pták")}
@@ -191,7 +191,7 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from mm.training.languages import train_languages
+from mm.training.languages.train import train_languages
 from tests.training.test_languages import config_for
 torch.set_num_threads(1)
 config = config_for(Path(sys.argv[1]), Path(sys.argv[2]))

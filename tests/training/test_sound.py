@@ -16,24 +16,25 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from mm.cli.train import command
+from mm.cli.commands.train import command
 from mm.errors import InvalidInput, Unavailable
 from mm.media import MediaReader
-from mm.models.sound import SoundTower
-from mm.models.sound_weights import read_weights
+from mm.metrics import esc10, tuxpaint
+from mm.models.sound.tower import SoundTower
+from mm.models.sound.weights import read_weights
 from mm.settings import Settings
 from mm.spaces import Space, load_space
 from mm.spaces.calibration import read_bank, read_sound_scores
 from mm.spaces.openclip_space import OpenClipSpace
-from mm.spaces.question import ask
+from mm.spaces.query import ask
 from mm.spaces.registry import WEIGHTS
-from mm.training import esc10_evaluate, sound_scores, tuxpaint_evaluate
-from mm.training.sound import folds, train_sound
-from mm.training.sound_config import SoundConfig
-from mm.training.sound_data import load_sounds
-from mm.training.sound_heard import hear
-from mm.training.sound_run import heard
-from mm.training.sound_teacher import read_teacher, teacher_network
+from mm.training.sound import calibrate
+from mm.training.sound.data import load_sounds
+from mm.training.sound.recipe import SoundConfig
+from mm.training.sound.run import heard
+from mm.training.sound.teacher import read_teacher, teacher_network
+from mm.training.sound.teacher_scores import hear
+from mm.training.sound.train import folds, train_sound
 from tests.openclip_models import write_model
 from tests.training import sound_material as material
 
@@ -49,7 +50,7 @@ class Stopped(Exception):
 def _little_noise() -> Iterator[None]:
     """Of lines of letters and signs few suffice here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sound_scores, "NOISE", 60)
+        patch.setattr(calibrate, "NOISE", 60)
         yield
 
 
@@ -145,7 +146,7 @@ def test_a_stopped_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, l
 def test_a_killed_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, list[str]], sets: Path, tmp_path: Path) -> None:
     config = taken_up(finished[0], tmp_path)
     code = (
-        "import sys, torch; torch.set_num_threads(1); from pathlib import Path; from mm.training.sound import train_sound; "
+        "import sys, torch; torch.set_num_threads(1); from pathlib import Path; from mm.training.sound.train import train_sound; "
         "from tests.training.test_sound import config_for; "
         "train_sound(config_for(Path(sys.argv[1]), Path(sys.argv[2])), lambda line: print(line, flush=True))"
     )
@@ -230,10 +231,10 @@ def shipped(finished: tuple[SoundConfig, list[str]], tmp_path_factory: pytest.Te
 
 def test_the_numbers_of_a_card_are_one_command(shipped: Space, sets: Path) -> None:
     with MediaReader() as reader:
-        told = esc10_evaluate.report(shipped, reader, sets / "esc10")
-        shown = tuxpaint_evaluate.report(shipped, reader, sets / "tuxpaint")
+        told = esc10.report(shipped, reader, sets / "esc10")
+        shown = tuxpaint.report(shipped, reader, sets / "tuxpaint")
         with pytest.raises(InvalidInput, match="split 'none'"):
-            esc10_evaluate.report(shipped, reader, sets / "esc10", "none")
+            esc10.report(shipped, reader, sets / "esc10", "none")
     assert told.of.startswith("Accuracy on 6 sounds of dev, 3 labels")
     assert told.measures[0].found.value >= 5 / 6  # sirens, bells and noise
     found = {measure.name: measure.found for measure in shown.measures}
@@ -278,5 +279,5 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert (asked["sound"], asked["picture"], asked["speech"]) == ((24,), (24,), (384,))
     assert {probe.kind: probe.weight.shape for probe in ask(plain, text="rain").probes}["sound"] == (384,)
     with MediaReader() as reader:
-        assert esc10_evaluate.report(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
-        assert tuxpaint_evaluate.report(space, reader, sets / "tuxpaint").measures
+        assert esc10.report(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
+        assert tuxpaint.report(space, reader, sets / "tuxpaint").measures

@@ -19,16 +19,16 @@ import pytest
 from click.testing import CliRunner
 
 from mm.cli.main import main
+from mm.data.footage import clip_files
+from mm.data.spliced_films import draw_splice
 from mm.errors import Corrupt, InvalidInput
-from mm.evaluation.splices import draw_splice
-from mm.models.image import ImageTower
-from mm.models.temporal import TemporalConfig, read_temporal
+from mm.models.image.tower import ImageTower
+from mm.models.temporal.network import TemporalConfig, read_temporal
 from mm.spaces.registry import WEIGHTS
-from mm.training import temporal_run
-from mm.training.temporal import train_temporal
-from mm.training.temporal_config import TemporalRecipe
-from mm.training.temporal_data import STANDS, sampled_times
-from mm.training.temporal_footage import clip_files
+from mm.training.temporal import run
+from mm.training.temporal.data import STANDS, sampled_times
+from mm.training.temporal.recipe import TemporalRecipe
+from mm.training.temporal.train import train_temporal
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("temporal")]
 
@@ -38,7 +38,7 @@ import os, signal, sys
 from pathlib import Path
 from tests.training.test_temporal import recipe_for
 from tests.training.test_temporal import tower
-from mm.training.temporal import train_temporal
+from mm.training.temporal.train import train_temporal
 
 def kill(line):
     if line.startswith("step 2"):
@@ -120,7 +120,7 @@ def test_a_killed_run_ends_the_same(
 def test_films_drawn_by_other_processes_are_the_same(
     finished: tuple[Path, list[str]], captioned_folder: Path, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(temporal_run, "usable_cores", lambda: 4)
+    monkeypatch.setattr(run, "usable_cores", lambda: 4)
     path = train_temporal(recipe_for(captioned_folder, films, tmp_path), tower(), lambda _: None)
     assert path.read_bytes() == finished[0].read_bytes()
 

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexes import Store, open_store
-from indexes.probed import new_item
-from indexes.rows import ChunkRow, JobRow
+from indexes.catalog.new_item import new_item
+from indexes.catalog.records import ChunkRow, JobRow
 from mm.media import MediaReader
 from mm.media.types import MediaInfo
 from mm.settings import Settings
 from mm.spaces import Space, load_space
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
-from workers.encode import encode
-from workers.finish import finish
-from workers.plan import plan
-from workers.ring import Bell
-from workers.spaces import Spaces
+from workers.context import Tools, new_owner
+from workers.loaded_spaces import Spaces
+from workers.messaging.dispatch import Bell
 from workers.stop import StopFlag
-from workers.tools import Tools, new_owner
+from workers.tasks.encode import encode
+from workers.tasks.finish import finish
+from workers.tasks.plan import plan
 
 if TYPE_CHECKING:
-    from indexes.shards import ShardStore
+    from indexes.storage.shards import ShardStore
 
 LEASE_SECONDS = 1.0
 SWEEP_SECONDS = 0.2

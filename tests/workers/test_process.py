@@ -17,8 +17,8 @@ from tests.api import media
 from tests.workers.conftest import Home, work
 from tests.workers.films import SPEECH, film
 from tests.workers.process import WorkerProcess, wait_for
-from workers.ring import Bell
-from workers.tools import Tools
+from workers.context import Tools
+from workers.messaging.dispatch import Bell
 
 LONG = 48.0
 """Seconds of film that take a while to encode."""

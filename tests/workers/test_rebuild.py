@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexes import Store, open_store
-from indexes.recover import rebuild
+from indexes.recover.__main__ import rebuild
 from mm.settings import Settings
 from tests.workers.conftest import Home, tools_of, work
 from tests.workers.films import film
-from workers.finish import finish
+from workers.tasks.finish import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from indexes.rows import NewSegment
+    from indexes.catalog.records import NewSegment
     from mm.schemas import Recovery
     from mm.spaces import Space
-    from workers.tools import Tools
+    from workers.context import Tools
 
 
 def say(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from indexes.tallies import BOUNDS
+from indexes.catalog.queue.work_metrics import BOUNDS
 from tests.api import media
 from tests.api.conftest import running
 from tests.workers.conftest import Home

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from indexes.search import Searcher
+from indexes.search.searcher import Searcher
 from mm.errors import SpaceMismatch
 from mm.schemas import Filters
 from mm.spaces import Space, load_space
-from mm.spaces.question import ask
+from mm.spaces.query import ask
 from tests.api import media
 from tests.openclip_models import write_model
 from tests.workers.conftest import Home, tools_of, work
 from tests.workers.films import film
 from workers.app import CHILD_KIBIBYTES, create_app
-from workers.encode import encode
-from workers.plan import plan
+from workers.tasks.encode import encode
+from workers.tasks.plan import plan
 
 
 @pytest.fixture(scope="module")

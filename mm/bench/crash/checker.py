@@ -11,8 +11,8 @@ from mm.bench.crash.history import ABSENT
 from mm.schemas import FINAL_STATES
 
 if TYPE_CHECKING:
-    from mm.bench.crash.census import Census, SeenMoment
     from mm.bench.crash.history import History
+    from mm.bench.crash.inventory import Census, SeenMoment
 
 MOST_ENCODES = 2
 """Of one chunk. A killed worker costs the chunk that it was at a second start, and no other."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FaultOutcome(BaseModel):
-    """One fault on one copy of a library, as `python -m indexes.library_faults` prints it."""
+    """One fault on one copy of a library, as `python -m indexes.bench.library_faults` prints it."""
 
     fault: str
     number: int

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from mm.bench.crash.census import Census, CensusTaker
+    from mm.bench.crash.inventory import Census, CensusTaker
     from mm.bench.crash.media import File
     from mm.bench.crash.nemesis import Victim
 

@@ -16,9 +16,9 @@ from mm.cli.demo.material import prepare
 from mm.cli.demo.page import write_page
 from mm.cli.demo.table import show_results
 from mm.cli.demo.truth import film_truth
-from mm.cli.service import terminable
-from mm.cli.stack import Stack
 from mm.client import Client
+from mm.embedded.connect import terminable
+from mm.embedded.supervisor import Stack
 from mm.errors import MMError
 from mm.settings import Settings
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from mm.cli.demo.material import Material
+from mm.cli.format import about
 from mm.cli.progress import open_progress
-from mm.cli.text import about
 from mm.client import Client
 from mm.errors import Conflict
 

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from mm.cli.demo.ask import Answered, Result
-from mm.cli.text import reasons, score, span
+from mm.cli.format import reasons, score, span
 from mm.client import Client
 
 THUMBNAIL_PIXELS = 320

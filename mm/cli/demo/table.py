@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mm.cli.demo.ask import Answered, Result
-from mm.cli.text import reasons, score, span
+from mm.cli.format import reasons, score, span
 
 PLAIN_WIDTH = 150  # columns where there is no terminal
 

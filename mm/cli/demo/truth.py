@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from mm.cli.text import span
+from mm.cli.format import span
 
 if TYPE_CHECKING:
     from mm.schemas import Hit, Kind

@@ -17,7 +17,7 @@ from mm.errors import Cancelled
 from tests.api import media
 from tests.api.conftest import assert_problem
 from tests.api.limits.conftest import SECONDS, Flooded, until
-from tests.api.tus import PIECE, Tus
+from tests.api.uploads.tus import PIECE, Tus
 
 if TYPE_CHECKING:
     from pathlib import Path

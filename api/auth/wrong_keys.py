@@ -1,0 +1,40 @@
+"""A limit on wrong credentials: by address, and in total.
+
+A key has 256 random bits, so guessing is hopeless with or without a limit; the limit bounds the work, the log and the audit that
+a flood causes. A valid key is never refused because of it: others behind the same address could otherwise lock its owner out.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from api.middleware.rate_limit import Rates
+from mm.errors import TooMany
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOTAL_FACTOR = 20
+"""The limit of all addresses together, in limits of one address."""
+
+
+class WrongKeys:
+    """Counts wrong credentials. Used on the event loop only, so it needs no lock."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = per_minute
+        self._by_network = Rates(per_minute, clock)
+        self._total = Rates(per_minute * TOTAL_FACTOR, clock)
+
+    def count(self, network: str) -> None:
+        """One wrong credential from `network`. Raises `TooMany` over the limit."""
+        try:
+            self._by_network.take(network)
+            self._total.take("")
+        except TooMany as error:
+            raise TooMany(
+                f"More than {self._limit} wrong keys came from this address in a minute, or {self._limit * TOTAL_FACTOR} "
+                "from all (MM_WRONG_KEYS_PER_MINUTE). Wait a little. A valid key is accepted meanwhile.",
+                error.retry_after,
+            ) from None

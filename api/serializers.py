@@ -1,0 +1,102 @@
+"""Rows of the catalog as the shapes that cross the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from indexes.catalog.queue.forecast import Forecast
+    from indexes.catalog.records import ItemRow, JobEventRow, JobRow
+    from indexes.search.searcher import SearchHit
+
+
+PICTURE_SHARE = 0.9
+"""Where in the best part of a hit its picture is taken."""
+
+
+def item_of(row: ItemRow) -> Item:
+    return Item(
+        id=row.id,
+        name=row.name,
+        kind=row.kind,
+        content_type=row.content_type,
+        size=row.size,
+        duration=row.duration,
+        width=row.width,
+        height=row.height,
+        tags=list(row.tags),
+        status=row.status,
+        error=row.error,
+        created_at=row.created_at,
+        unread_pictures=row.unread_pictures,
+    )
+
+
+def job_of(row: JobRow, forecast: Forecast | None = None) -> Job:
+    return Job(
+        id=row.id,
+        item_id=row.item_id,
+        state=row.state,
+        progress=row.progress,
+        stage=row.stage,
+        error=row.error,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        request_id=row.request_id,
+        position=None if forecast is None or row.state != "queued" else forecast.position,
+        seconds_left=None if forecast is None or row.final else forecast.seconds_left,
+    )
+
+
+def event_of(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
+    return JobEvent(
+        id=row.id,
+        job_id=row.job_id,
+        state=row.state,
+        progress=row.progress,
+        stage=row.stage,
+        error=row.error,
+        position=None if forecast is None or row.state != "queued" else forecast.position,
+        seconds_left=None if forecast is None or row.state in FINAL_STATES else forecast.seconds_left,
+    )
+
+
+def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
+    """A hit with the items that it names; None when all of these are gone. From the score `likely` on it is likely."""
+    moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
+    if not moments:
+        return None
+    band: Band = "likely" if hit.score >= likely else "possible"
+    return Hit(**dict(moments[0]), band=band, duplicates=len(moments) - 1, alike=moments[1:])
+
+
+def _moment(hit: SearchHit, item: ItemRow) -> Moment:
+    evidence = [
+        Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text) for e in hit.evidence
+    ]
+    return Moment(
+        item=item_of(item),
+        start=hit.start,
+        end=hit.end,
+        best_start=hit.best_start,
+        best_end=hit.best_end,
+        scene_start=None if hit.scene is None else hit.scene[0],
+        scene_end=None if hit.scene is None else hit.scene[1],
+        score=hit.score,
+        evidence=sorted(evidence, key=lambda piece: piece.score, reverse=True),
+        thumbnail=f"/v1/media/{item.id}/thumbnail?t={_picture_time(hit, item):.3f}",
+        media=f"/v1/media/{item.id}/content",
+    )
+
+
+def _picture_time(hit: SearchHit, item: ItemRow) -> float:
+    """The time of the picture of a hit, in its best part.
+
+    A thumbnail is the key frame before its time: late in the best part, that is most likely one of the best part itself, and
+    the start of a shot that is rounded down would give the shot before.
+    """
+    return hit.best_start + (0.0 if item.kind == "audio" else PICTURE_SHARE * (hit.best_end - hit.best_start))

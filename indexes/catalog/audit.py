@@ -1,0 +1,158 @@
+"""The audit log: who changed what. Rows are only added; triggers of the database refuse to change or delete them.
+
+A change of the catalog and its row are written in one transaction, so that neither exists without the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from indexes.catalog.base import Rows
+from indexes.catalog.pages import before, parse_before
+from indexes.catalog.tables import Audit
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+MAX_SUBJECT = 200
+MAX_TEXT = 200
+MAX_VALUES = 20
+"""Values of a list in the detail that are kept; longer texts and lists are cut, so that a row stays below 64 KB."""
+
+AuditValue = str | int | float | bool | None | Sequence[str]
+AuditDetail = Mapping[str, AuditValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who makes a change."""
+
+    name: str
+    """Id of an API key; `local` for this machine without a key, `anonymous` for another, `worker` for background work."""
+    address: str = ""
+    request_id: str | None = None
+
+
+LOCAL = Actor("local")
+WORKER = Actor("worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAudit:
+    """A row to be added for a change that is not in the catalog."""
+
+    action: str
+    subject: str = ""
+    detail: AuditDetail
+    at: datetime | None = None
+    """When the change was made; `None` is now."""
+    source: str | None = None
+    """Random id of a record that is copied: a second copy is not written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One change, as it is stored."""
+
+    id: int
+    at: datetime
+    actor: str
+    address: str
+    request_id: str | None
+    action: str
+    subject: str
+    detail: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilters:
+    """Which rows to list. `None` means any."""
+
+    action: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+
+
+class AuditRows(Rows):
+    def record(self, by: Actor, new: NewAudit) -> bool:
+        """Add one row. False if its `source` was copied before."""
+        try:
+            with self._database.write() as session:
+                if new.source is not None and session.scalar(select(Audit.id).where(Audit.source == new.source)) is not None:
+                    return False
+                add_audit(session, new.at or self._now(), by, new.action, new.subject, new.detail, new.source)
+        except IntegrityError:  # another process copied it at the same moment, on a database that lets two write
+            if new.source is None:
+                raise
+            return False
+        return True
+
+    def list_audit(self, filters: AuditFilters, limit: int, cursor: str | None = None) -> tuple[list[AuditRow], str | None]:
+        """Up to `limit` rows, the last written first, and the cursor of the next page, None on the last.
+
+        Raises `InvalidInput` for a cursor that no page gave.
+        """
+        query = select(Audit).order_by(Audit.id.desc()).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(Audit.id < parse_before(cursor))
+        if filters.action is not None:
+            query = query.where(Audit.action == filters.action)
+        if filters.actor is not None:
+            query = query.where(Audit.actor == filters.actor)
+        if filters.since is not None:
+            query = query.where(Audit.at >= filters.since)
+        with self._database.read() as session:
+            rows = [_audit_row(row) for row in session.scalars(query)]
+        return rows[:limit], before(rows[limit - 1].id) if len(rows) > limit else None
+
+
+def add_audit(
+    session: Session,
+    at: datetime,
+    by: Actor,
+    action: str,
+    subject: str,
+    detail: AuditDetail,
+    source: str | None = None,
+) -> None:
+    """Add one row in the transaction of the change that it is about."""
+    session.add(
+        Audit(
+            at=at,
+            actor=by.name,
+            address=by.address[:64],
+            request_id=by.request_id,
+            action=action,
+            subject=subject.replace("\0", "")[:MAX_SUBJECT],  # PostgreSQL stores no zero character
+            detail=json.dumps({name: _cut(value) for name, value in detail.items()}),
+            source=source,
+        )
+    )
+
+
+def _cut(value: AuditValue) -> AuditValue:
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, Sequence):
+        return [text[:MAX_TEXT] for text in value[:MAX_VALUES]]
+    return value
+
+
+def _audit_row(row: Audit) -> AuditRow:
+    return AuditRow(
+        id=row.id,
+        at=row.at,
+        actor=row.actor,
+        address=row.address,
+        request_id=row.request_id,
+        action=row.action,
+        subject=row.subject,
+        detail=json.loads(row.detail),
+    )

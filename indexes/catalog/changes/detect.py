@@ -1,0 +1,138 @@
+"""How one process learns that any process committed to the catalog: a counter of SQLite, a notification of PostgreSQL.
+
+SQLite counts commits of other connections (`PRAGMA data_version`); reading the counter costs a few system calls, so it is read
+at an interval. PostgreSQL sends a notification with the commit (`NOTIFY`), which is waited for without a timer.
+"""
+
+from __future__ import annotations
+
+import secrets
+import select
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+from sqlalchemy import text
+
+from indexes.catalog.base import CHANNEL
+from mm.errors import Unavailable
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from indexes.catalog.database import Database
+
+CHECK_SECONDS = 5.0
+"""Longest wait for a notification that was sent to see whether notifications arrive."""
+
+
+class Changes(Protocol):
+    """A source of changes, open."""
+
+    def wait(self, stop: int) -> bool | None:
+        """Block until there may be a change. True if there may, False to call again, None when the file `stop` can be read.
+
+        Raises `Unavailable` when the source does not answer any more.
+        """
+        ...
+
+
+@contextmanager
+def open_changes(database: Database, seconds: float) -> Iterator[Changes]:
+    """Changes of a catalog from now on. What has to be polled is looked at every `seconds`. Raises `Unavailable`."""
+    with database.unpooled() as connection:
+        if isinstance(connection, sqlite3.Connection):
+            yield SqliteChanges(connection, seconds)
+        else:
+            yield PostgresqlChanges(connection, database, seconds)
+
+
+class SqliteChanges:
+    """Polls the commit counter, and whether the file is still the one that is open."""
+
+    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+        self._file = self._identity()
+        self._version = self._read()
+
+    def wait(self, stop: int) -> bool | None:
+        if readable([stop], self._seconds):
+            return None
+        if self._identity() != self._file:
+            raise Unavailable(f"The catalog {self._path} is another file now.")
+        before, self._version = self._version, self._read()
+        return self._version != before
+
+    def _read(self) -> int:
+        try:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise Unavailable(f"The catalog does not answer: {error}.") from error
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise Unavailable(f"The catalog {self._path} cannot be read: {error.strerror}.") from error
+        return status.st_dev, status.st_ino
+
+
+class PostgresqlChanges:
+    """Waits for notifications; polls where they do not arrive, as behind a pooler that gives each transaction a connection."""
+
+    def __init__(self, connection: psycopg.Connection, database: Database, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        with _naming_errors():
+            connection.autocommit = True
+            connection.execute(f"LISTEN {CHANNEL}".encode())
+        self.arrive = self._check(database)
+        """Whether notifications arrive."""
+        if not self.arrive:
+            structlog.get_logger().warning("the database delivers no notifications: the catalog is polled", seconds=seconds)
+
+    def wait(self, stop: int) -> bool | None:
+        if stop in readable([self._connection.fileno(), stop], None if self.arrive else self._seconds):
+            return None
+        return bool(self._received()) or not self.arrive
+
+    def _received(self) -> list[str]:
+        """Payloads of the notifications that are there."""
+        with _naming_errors():
+            return [notification.payload for notification in self._connection.notifies(timeout=0)]
+
+    def _check(self, database: Database) -> bool:
+        """Have another connection send a notification, and see whether it comes."""
+        mark = secrets.token_hex(8)
+        with database.write() as session:
+            session.execute(text("SELECT pg_notify(:channel, :mark)"), {"channel": CHANNEL, "mark": mark})
+        end = time.monotonic() + CHECK_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            readable([self._connection.fileno()], left)
+            if mark in self._received():
+                return True
+        return False
+
+
+def readable(files: Sequence[int], seconds: float | None) -> set[int]:
+    """Those of the files that can be read, after a wait for the first; none after so many seconds."""
+    poll = select.poll()  # `select` refuses file numbers above 1023
+    for file in files:
+        poll.register(file, select.POLLIN)
+    return {file for file, _ in poll.poll(None if seconds is None else seconds * 1000)}
+
+
+@contextmanager
+def _naming_errors() -> Iterator[None]:
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise Unavailable(f"The catalog does not answer: {str(error).strip().splitlines()[0]}.") from error

@@ -1,0 +1,265 @@
+"""Items: added, looked up, listed, deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from indexes.catalog.audit import LOCAL, Actor, AuditDetail, add_audit
+from indexes.catalog.base import (
+    NOT_FINAL,
+    RELEASED_AT_ONCE,
+    Rows,
+    bury,
+    insert_job,
+    job_row,
+    move_job,
+    next_revision,
+    release,
+    shards_of_jobs,
+    shards_of_segments,
+)
+from indexes.catalog.pages import before, parse_before
+from indexes.catalog.queue.unread import unread_by_item
+from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
+from indexes.catalog.tables import Chunk, Evidence, Item, Job, Released, Segment, Tag
+from mm.errors import InvalidInput
+from mm.schemas import ItemStatus, JobState, Kind
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+ITEM_ID = re.compile(r"[0-9a-f]{32}")
+ID_DIGITS = 32
+MAX_TAGS = 1000
+"""Most tags a filter may name; databases limit the length of a statement."""
+
+
+class ItemRows(Rows):
+    def add_item(self, new: NewItem, by: Actor = LOCAL) -> tuple[ItemRow, JobRow, bool]:
+        """The item of these bytes, its latest job, and whether it is new.
+
+        Bytes that are an item already only bring their tags along; if that item failed or was cancelled, it gets a new job.
+        What changed is recorded for `by` in the audit log.
+        """
+        with self._database.write() as session:
+            item = self._lock_item(session, new.sha256)
+            created = False
+            if item is None:
+                item, created = self._insert_item(session, new)
+            added_tags = _add_tags(session, item.pk, new.tags)
+            job, begun = self._job_of(session, item, new.request_id, new.key_id)
+            detail: AuditDetail = {"name": new.name, "job": job.id, "tags": added_tags}
+            retried = begun and not created
+            for action, happened in (("item.add", created), ("item.retry", retried), ("item.tag", added_tags and not created)):
+                if happened:
+                    add_audit(session, self._now(), by, action, item.id, detail)
+            session.flush()
+            next_revision(session)
+            return item_rows(session, [item])[0], job_row(job), created
+
+    def retry_item(
+        self, item_id: str, request_id: str | None, key_id: str | None = None, by: Actor = LOCAL
+    ) -> tuple[ItemRow, JobRow] | None:
+        """The item and its latest job; a new job if the item failed, is quarantined or was cancelled.
+
+        A new job is recorded for `by` in the audit log. None if there is no such item.
+        """
+        if not ITEM_ID.fullmatch(item_id):
+            return None
+        with self._database.write() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
+            if item is None:
+                return None
+            job, begun = self._job_of(session, item, request_id, key_id)
+            if begun:
+                add_audit(session, self._now(), by, "item.retry", item.id, {"name": item.name, "job": job.id})
+                session.flush()
+                next_revision(session)
+            return item_rows(session, [item])[0], job_row(job)
+
+    def get_item(self, item_id: str) -> ItemRow | None:
+        """The item, or None."""
+        if not ITEM_ID.fullmatch(item_id):
+            return None
+        with self._database.read() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id))
+            return None if item is None else item_rows(session, [item])[0]
+
+    def item_of_job(self, job_id: str) -> ItemRow | None:
+        """The item that a job works on, None if either is gone."""
+        with self._database.read() as session:
+            item = session.scalar(select(Item).join(Job, Job.item_pk == Item.pk).where(Job.id == job_id))
+            return None if item is None else item_rows(session, [item])[0]
+
+    def list_items(self, filters: ItemFilters, limit: int, cursor: str | None = None) -> tuple[list[ItemRow], str | None]:
+        """Up to `limit` items, newest first, and the cursor of the next page, None on the last.
+
+        Items that come in between appear on no later page. Raises `InvalidInput` for a cursor that no page gave.
+        """
+        query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(Item.pk < parse_before(cursor))
+        if filters.kinds:
+            query = query.where(Item.kind.in_(filters.kinds))
+        if filters.status is not None:
+            query = query.where(Item.status == filters.status)
+        if filters.tags:
+            query = query.where(Item.pk.in_(tagged(filters.tags)))
+        with self._database.read() as session:
+            items = session.scalars(query).all()
+            rows = item_rows(session, items[:limit])
+            return rows, before(items[limit - 1].pk) if len(items) > limit else None
+
+    def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
+        """Remove an item with its moments and end its job; readers are told, and the audit log says who did it. False if there is
+        none.
+
+        Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are swept when no other item has them.
+        Both are released: garbage collection deletes for good what is left of them.
+        """
+        with self._database.write() as session:
+            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
+            if item is None:
+                return False
+            jobs = session.scalars(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk).with_for_update()).all()
+            for job in jobs:
+                if job.state in NOT_FINAL:
+                    move_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
+            shards = shards_of_segments(session, Segment.item_pk == item.pk) | shards_of_jobs(session, Job.item_pk == item.pk)
+            session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
+            bury(session, item.pk)
+            session.execute(delete(Item).where(Item.pk == item.pk))
+            detail: AuditDetail = {"name": item.name, "sha256": item.sha256, "size": item.size, "status": item.status}
+            add_audit(session, self._now(), by, "item.delete", item.id, detail)
+            next_revision(session)
+            release(session, [item.sha256, *shards])
+            return True
+
+    def counts(self) -> Counts:
+        """How much there is."""
+        with self._database.read() as session:
+            items, segments, evidence = (
+                session.execute(select(func.count()).select_from(table)).scalar_one() for table in (Item, Segment, Evidence)
+            )
+            jobs: dict[JobState, int] = dict.fromkeys(("queued", "running", "done", "failed", "quarantined", "cancelled"), 0)
+            for state, number in session.execute(
+                select(Job.state, func.count()).where(Job.move_pk.is_(None)).group_by(Job.state)
+            ):
+                jobs[cast(JobState, state)] = number
+        return Counts(items, segments, evidence, jobs)
+
+    def unknown_blobs(self, sha256s: Sequence[str]) -> set[str]:
+        """Those that belong to no item."""
+        with self._database.read() as session:
+            return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
+
+    def released(self, digests: Sequence[str]) -> set[str]:
+        """Those of some files that lost their row by a command."""
+        with self._database.read() as session:
+            return set(session.scalars(select(Released.digest).where(Released.digest.in_(digests))))
+
+    def forget_released(self, digests: Sequence[str]) -> None:
+        """Forget files that are deleted, or that have a row again."""
+        with self._database.write() as session:
+            for start in range(0, len(digests), RELEASED_AT_ONCE):
+                some = digests[start : start + RELEASED_AT_ONCE]
+                session.execute(delete(Released).where(Released.digest.in_(some)))
+
+    def items_of_blobs(self, sha256s: Sequence[str]) -> list[ItemRow]:
+        """The items that have these bytes."""
+        with self._database.read() as session:
+            return item_rows(session, session.scalars(select(Item).where(Item.sha256.in_(sha256s))).all())
+
+    def unknown_items(self, ids: Sequence[str]) -> set[str]:
+        """Those that are no item."""
+        with self._database.read() as session:
+            return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
+
+    def _job_of(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
+        """The latest job of a locked item, and whether it is new: where there is none, or the item is neither processing nor
+        ready."""
+        job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
+        if job is None or item.status not in {"processing", "ready"}:
+            item.status, item.error = "processing", None
+            return insert_job(session, item, self._now(), request_id=request_id, key_id=key_id), True
+        return job, False
+
+    def _lock_item(self, session: Session, sha256: str) -> Item | None:
+        return session.scalar(select(Item).where(Item.sha256 == sha256).with_for_update())
+
+    def _insert_item(self, session: Session, new: NewItem) -> tuple[Item, bool]:
+        item = Item(
+            id=new.sha256[:ID_DIGITS],
+            sha256=new.sha256,
+            name=new.name,
+            kind=new.kind,
+            content_type=new.content_type,
+            size=new.size,
+            duration=new.duration,
+            width=new.width,
+            height=new.height,
+            fps=new.fps,
+            has_audio=new.has_audio,
+            status="processing",
+            error=None,
+            created_at=new.created_at or self._now(),
+        )
+        try:
+            with session.begin_nested():
+                session.add(item)
+        except IntegrityError:  # the same bytes came at the same moment, on a database that lets two write
+            other = self._lock_item(session, new.sha256)
+            if other is None:
+                raise
+            return other, False
+        return item, True
+
+
+def tagged(tags: Iterable[str]) -> Select[tuple[int]]:
+    """Select the keys of the items that have all of these tags. Raises `InvalidInput` for more than `MAX_TAGS`."""
+    wanted = sorted(set(tags))
+    if len(wanted) > MAX_TAGS:
+        raise InvalidInput(f"The filter names {len(wanted):,} tags; at most {MAX_TAGS:,} are looked for.")
+    return select(Tag.item_pk).where(Tag.tag.in_(wanted)).group_by(Tag.item_pk).having(func.count() == len(wanted))
+
+
+def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
+    """The items with their tags, in the order given."""
+    tags: dict[int, list[str]] = {item.pk: [] for item in items}
+    for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
+        tags[item_pk].append(tag)
+    unread = unread_by_item(session, list(tags))
+    return [
+        ItemRow(
+            id=item.id,
+            sha256=item.sha256,
+            name=item.name,
+            kind=cast(Kind, item.kind),
+            content_type=item.content_type,
+            size=item.size,
+            duration=item.duration,
+            width=item.width,
+            height=item.height,
+            fps=item.fps,
+            has_audio=item.has_audio,
+            tags=tuple(sorted(tags[item.pk])),
+            status=cast(ItemStatus, item.status),
+            error=item.error,
+            created_at=item.created_at,
+            unread_pictures=unread.get(item.pk, 0),
+        )
+        for item in items
+    ]
+
+
+def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> list[str]:
+    """The tags that the item did not have."""
+    known = set(session.scalars(select(Tag.tag).where(Tag.item_pk == item_pk)))
+    added = sorted(set(tags) - known)
+    session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in added])
+    return added

@@ -1,0 +1,13 @@
+"""Run by Alembic: applies revisions on the connection it is given, inside its transaction."""
+
+from alembic import context
+
+from indexes.catalog.tables import Table
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Table.metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,161 @@
+"""Chunks of a job and the leases on them: who works on what, and how often it was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+
+from indexes.catalog.base import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job, release, shards_of_jobs
+from indexes.catalog.records import ChunkRow
+from indexes.catalog.tables import Chunk, Job
+from mm.spaces.types import SpaceId
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class TimeSpan(Protocol):
+    """A stretch of time in an item."""
+
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+
+
+class ChunkRows(Rows):
+    def plan_job(self, job_id: str, space: SpaceId, spans: Sequence[TimeSpan]) -> list[ChunkRow]:
+        """The chunks of a job, written down if they are not yet; [] if the job is gone or over."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is None:
+                return []
+            if planned := chunk_rows(session, job_id):
+                return planned
+            now = self._clock()
+            session.add_all(
+                Chunk(
+                    job_pk=job.pk,
+                    index=index,
+                    start=span.start,
+                    end=span.end,
+                    space=str(space),
+                    attempts=0,
+                    done=False,
+                    leased_until=0.0,
+                    moved_at=now,
+                    due_at=0.0,
+                )
+                for index, span in enumerate(spans)
+            )
+            session.flush()
+            return chunk_rows(session, job_id)
+
+    def replan_job(self, job_id: str) -> None:
+        """Forget the chunks of a job that is not over, as if it had just come; who works on one loses the lease."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is not None:
+                release(session, shards_of_jobs(session, Job.pk == job.pk))
+                session.execute(delete(Chunk).where(Chunk.job_pk == job.pk))
+                job.due_at = 0.0
+                move_job(session, job, self._now(), state="queued", stage=WAITING)
+
+    def chunks(self, job_id: str) -> list[ChunkRow]:
+        """The chunks of a job in order; [] if it is gone or not planned."""
+        with self._database.read() as session:
+            return chunk_rows(session, job_id)
+
+    def lease_chunk(self, pk: int, owner: str, seconds: float) -> ChunkRow | None:
+        """The right to work on a chunk for so long, and one attempt counted.
+
+        None if the chunk is gone or done, somebody else's lease on it is alive, or its job is over or rests with its move.
+        """
+        now = self._clock()
+        with self._database.write() as session:
+            leased = session.execute(
+                update(Chunk)
+                .where(
+                    Chunk.pk == pk, Chunk.done.is_(False), (Chunk.leased_until <= now) | (Chunk.owner == owner), _job_goes_on()
+                )
+                .values(owner=owner, leased_until=now + seconds, attempts=Chunk.attempts + 1, moved_at=now)
+                .returning(Chunk.pk)
+            ).first()
+            if leased is None:
+                return None
+            chunk, job_id = session.execute(select(Chunk, Job.id).join(Job, Job.pk == Chunk.job_pk).where(Chunk.pk == pk)).one()
+            return chunk_row(chunk, job_id)
+
+    def heartbeat(self, pk: int, owner: str, seconds: float) -> bool:
+        """Prolong a lease. False if it is lost, or the job is over or rests with its move."""
+        now = self._clock()
+        return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_goes_on())
+
+    def release_chunk(self, pk: int, owner: str, error: str | None, *, retry_in: float = 0.0) -> None:
+        """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if it had not begun.
+
+        After an error nobody takes the chunk for `retry_in` seconds.
+        """
+        now = self._clock()
+        values = {"attempts": Chunk.attempts - 1} if error is None else {"error": error, "due_at": now + retry_in}
+        self._change(pk, owner, {**values, "owner": None, "leased_until": 0.0, "moved_at": now})
+
+    def finish_chunk(self, pk: int, owner: str, shard_id: str) -> bool:
+        """Mark a chunk as done. False if the lease is lost or the job is over."""
+        with self._database.write() as session:
+            return finish_held(session, pk, owner, shard_id, self._clock())
+
+    def _change(self, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
+        """Change a chunk that `owner` works on. False if it is not, or the conditions do not hold."""
+        with self._database.write() as session:
+            return _change_held(session, pk, owner, values, *conditions)
+
+
+def finish_held(session: Session, pk: int, owner: str, shard_id: str, now: float) -> bool:
+    """Mark a chunk as done, as a part of a transaction. False if the lease is lost or the job is over."""
+    values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0, "moved_at": now}
+    return _change_held(session, pk, owner, values, _job_is_open())
+
+
+def lease(session: Session, chunk: Chunk, job_id: str, owner: str, now: float, seconds: float) -> ChunkRow:
+    """Lease a locked chunk, and count an attempt."""
+    chunk.owner, chunk.leased_until, chunk.attempts, chunk.moved_at = owner, now + seconds, chunk.attempts + 1, now
+    session.flush()
+    return chunk_row(chunk, job_id)
+
+
+def _change_held(session: Session, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
+    held = (Chunk.pk == pk, Chunk.owner == owner, Chunk.done.is_(False), *conditions)
+    return session.execute(update(Chunk).where(*held).values(**values).returning(Chunk.pk)).first() is not None
+
+
+def _job_is_open() -> ColumnElement[bool]:
+    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL))
+
+
+def _job_goes_on() -> ColumnElement[bool]:
+    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL), goes_on())
+
+
+def chunk_rows(session: Session, job_id: str) -> list[ChunkRow]:
+    query = select(Chunk).join(Job, Job.pk == Chunk.job_pk).where(Job.id == job_id).order_by(Chunk.index)
+    return [chunk_row(chunk, job_id) for chunk in session.scalars(query)]
+
+
+def chunk_row(chunk: Chunk, job_id: str) -> ChunkRow:
+    return ChunkRow(
+        pk=chunk.pk,
+        job_id=job_id,
+        index=chunk.index,
+        start=chunk.start,
+        end=chunk.end,
+        space=SpaceId.parse(chunk.space),
+        attempts=chunk.attempts,
+        done=chunk.done,
+        shard_id=chunk.shard_id,
+        error=chunk.error,
+        owner=chunk.owner,
+        leased_until=chunk.leased_until,
+    )

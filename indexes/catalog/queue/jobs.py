@@ -1,0 +1,112 @@
+"""Jobs and their events."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from sqlalchemy import func, select, update
+
+from indexes.catalog.audit import LOCAL, Actor, add_audit
+from indexes.catalog.base import NOT_FINAL, Rows, job_row, lock_job, move_job
+from indexes.catalog.records import JobEventRow, JobRow
+from indexes.catalog.tables import Chunk, Job, JobEvent
+from mm.schemas import JobState
+
+
+class JobRows(Rows):
+    def get_job(self, job_id: str) -> JobRow | None:
+        """The job, or None."""
+        with self._database.read() as session:
+            job = session.scalar(select(Job).where(Job.id == job_id))
+            return None if job is None else job_row(job)
+
+    def list_jobs(self, limit: int) -> list[JobRow]:
+        """The latest jobs of uploads, newest first."""
+        latest = select(Job).where(Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(limit)
+        with self._database.read() as session:
+            return [job_row(job) for job in session.scalars(latest)]
+
+    def waiting_jobs(self) -> int:
+        """How many jobs of uploads are queued or running."""
+        with self._database.read() as session:
+            waiting = select(func.count()).where(Job.state.in_(NOT_FINAL), Job.move_pk.is_(None))
+            return session.execute(waiting).scalar_one()
+
+    def has_open_jobs(self) -> bool:
+        """Whether any job, also of a move, is queued or running."""
+        with self._database.read() as session:
+            return session.scalar(select(Job.pk).where(Job.state.in_(NOT_FINAL)).limit(1)) is not None
+
+    def update_job(
+        self,
+        job_id: str,
+        *,
+        state: JobState | None = None,
+        progress: float | None = None,
+        stage: str | None = None,
+        error: str | None = None,
+        retry_in: float | None = None,
+    ) -> None:
+        """Change what is given and note an event, even if nothing changed. Progress never shrinks.
+
+        Nobody plans or finishes the job for `retry_in` seconds. Nothing happens to a job that is gone or over: a late report must
+        not revive it.
+        """
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is not None:
+                move_job(session, job, self._now(), state=state, progress=progress, stage=stage, error=error)
+                if retry_in is not None:
+                    job.due_at = self._clock() + retry_in
+
+    def cancel_job(self, job_id: str, by: Actor = LOCAL) -> None:
+        """End the job; whoever works on it notices at the next heartbeat. Nothing happens to one that is gone or over."""
+        with self._database.write() as session:
+            job = lock_job(session, job_id)
+            if job is not None:
+                move_job(session, job, self._now(), state="cancelled", stage="cancelled")
+                add_audit(session, self._now(), by, "job.cancel", job.id, {"item": job.item_id})
+
+    def quarantine(self, job_id: str, reason: str) -> None:
+        """End the job and put its item aside, because work on it fails again and again."""
+        self.update_job(job_id, state="quarantined", stage="quarantined", error=reason)
+
+    def events_after(self, job_id: str, after: int, limit: int) -> list[JobEventRow]:
+        """Events of a job with ids above `after`, in order."""
+        query = (
+            select(JobEvent)
+            .join(Job, Job.pk == JobEvent.job_pk)
+            .where(Job.id == job_id, JobEvent.id > after)
+            .order_by(JobEvent.id)
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            return [
+                JobEventRow(
+                    id=event.id,
+                    job_id=job_id,
+                    state=cast(JobState, event.state),
+                    progress=event.progress,
+                    stage=event.stage,
+                    error=event.error,
+                )
+                for event in session.scalars(query)
+            ]
+
+    def pull_back(self, now: float, lease_seconds: float) -> None:
+        """Forget times that lie ahead, as after the clock was set back: else what was put off for seconds would rest for as long
+        as the clock was set back by, and the lease of a dead worker would count as alive. A lease counts as taken `now`, so that
+        who works on has time to prolong it.
+        """
+        latest = now + lease_seconds
+        open_jobs = select(Job.pk).where(Job.state.in_(NOT_FINAL))
+        ahead = [
+            update(Job).where(Job.turn_at > now, Job.state.in_(NOT_FINAL)).values(turn_at=now),
+            update(Job).where(Job.due_at > latest, Job.state.in_(NOT_FINAL)).values(due_at=latest),
+            update(Chunk).where(Chunk.moved_at > now, Chunk.job_pk.in_(open_jobs)).values(moved_at=now),
+            update(Chunk).where(Chunk.due_at > latest, Chunk.done.is_(False)).values(due_at=latest),
+            update(Chunk).where(Chunk.leased_until > latest, Chunk.done.is_(False)).values(leased_until=latest),
+        ]
+        with self._database.write() as session:
+            for statement in ahead:
+                session.execute(statement)

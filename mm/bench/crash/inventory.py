@@ -1,0 +1,99 @@
+"""What a library holds, counted from outside of the service: rows, files, and the answers of search by scoring everything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel
+
+from mm.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class SeenJob(BaseModel):
+    id: str
+    item: str
+    state: str
+    error: str | None
+
+
+class SeenChunk(BaseModel):
+    item: str
+    index: int
+    attempts: int
+    done: bool
+
+
+class SeenMoment(BaseModel):
+    """A hit of search without its evidence."""
+
+    item: str
+    start: float
+    end: float
+    score: float
+
+
+class Census(BaseModel):
+    """One look. `moments` are sentences that hold all of a segment and its evidence, vectors by their digest."""
+
+    jobs: list[SeenJob]
+    items: dict[str, str]
+    """Status by id."""
+    chunks: list[SeenChunk]
+    moments: dict[str, list[str]]
+    """Segments by item."""
+    damaged: list[str]
+    """Files that rows point to and that are gone or not what was written."""
+    orphans: list[str]
+    """Files that nothing points to, below the home folder."""
+    answers: dict[str, list[SeenMoment]]
+    """Every moment of the library with its score, by question."""
+
+
+class CensusTaker:
+    """Asks `python -m indexes.bench.inventory`, one process for a whole run. Runs inside a `with` block."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path, questions: Sequence[str]) -> None:
+        self._environment = dict(environment)
+        self._log = log
+        self._questions = list(questions)
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = Popen(
+                [sys.executable, "-P", "-m", "indexes.bench.inventory", *self._questions],
+                env=self._environment,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+            )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def take(self) -> Census:
+        """Count, now. Raises `Unavailable` when the catalog does not answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The census ended; see {self._log}.")
+        if line.startswith(b"unavailable "):
+            raise Unavailable(line.decode().removeprefix("unavailable ").strip())
+        return Census.model_validate_json(line)

@@ -1,0 +1,160 @@
+"""The system that `mm bench crash` kills: the embedded service on a folder of its own, with SQLite or a PostgreSQL of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import psutil
+
+from mm.bench.crash.hold import held
+from mm.bench.crash.inventory import CensusTaker
+from mm.bench.crash.postgresql import Postgresql
+from mm.bench.crash.run import QUESTIONS, Run
+from mm.embedded.backoff import Restarts
+from mm.embedded.supervisor import Stack, environment
+from mm.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mm.bench.crash.nemesis import Victim
+    from mm.bench.crash.report import Report
+
+CatalogKind = Literal["sqlite", "postgresql"]
+LEASE_SECONDS, SWEEP_SECONDS, LEFTOVER_SECONDS = 2.0, 0.2, 5.0
+SLACK_SECONDS = 20.0
+"""In which a file may stay longer: the sweeper's own process is killed as well, and has to start."""
+PARTS = ("worker", "broker", "API")
+
+
+class ServiceUnderTest:
+    """Runs inside `under_test`. `kill` may be called from any thread."""
+
+    def __init__(self, stack: Stack, postgresql: Postgresql | None, others: Callable[[], set[int]]) -> None:
+        """`others` are processes that may work on the folder beside the service."""
+        self._stack = stack
+        self._postgresql = postgresql
+        self._others = others
+        self.home = stack.settings.root
+        self.url = stack.url
+        self.victims: Sequence[Victim] = ["decoder", "child", "worker", "broker", "API"]
+        if postgresql is not None:
+            self.victims = [*self.victims, "postgresql"]
+        # A file must first be old enough, then a round of cleaning must come by.
+        self.orphan_seconds = 2 * LEFTOVER_SECONDS + SWEEP_SECONDS + SLACK_SECONDS
+
+    def kill(self, victim: Victim) -> bool:
+        if victim == "postgresql":
+            assert self._postgresql is not None
+            self._postgresql.kill()
+            return True
+        pids = self._stack.pids()
+        if victim in PARTS:
+            return _kill(pids.get(victim))
+        worker = _child(pids.get("worker"))
+        if victim == "child":
+            return _kill(worker)
+        return _kill(_child(worker)) or _kill(_child(pids.get("API")))
+
+    def whole(self) -> bool:
+        return set(self._stack.pids()) == set(PARTS) and (self._postgresql is None or self._postgresql.answers())
+
+    def held(self) -> AbstractContextManager[None]:
+        return held(self._stack.settings.catalog_url)
+
+    def strays(self) -> list[str]:
+        known = {os.getpid(), *self._others()}
+        for pid in self._stack.pids().values():
+            known |= {pid, *(child.pid for child in _children(pid))}
+        home = str(self.home)
+        strays = []
+        for process in psutil.process_iter():
+            try:
+                if process.pid not in known and process.environ().get("MM_HOME") == home and process.status() != "zombie":
+                    strays.append(f"The process {process.pid} was left over: {' '.join(process.cmdline())[:80]}")
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return strays
+
+
+@contextmanager
+def under_test(
+    home: Path, catalog: CatalogKind = "sqlite", *, say: Callable[[str], None] = lambda line: None, **changed: object
+) -> Iterator[tuple[ServiceUnderTest, CensusTaker]]:
+    """A service on `home`, ready, with impatient settings. Raises `Unavailable` when it cannot be started."""
+    with ExitStack() as stack:
+        postgresql = stack.enter_context(Postgresql(home.parent / "postgresql")) if catalog == "postgresql" else None
+        settings = Settings(
+            **{
+                "home": home,
+                "host": "127.0.0.1",
+                "port": 0,
+                "database_url": "" if postgresql is None else postgresql.url,
+                "chunk_seconds": 2.0,
+                "sample_fps": 1.0,
+                "lease_seconds": LEASE_SECONDS,
+                "sweep_seconds": SWEEP_SECONDS,
+                "leftover_seconds": LEFTOVER_SECONDS,
+                "refresh_seconds": 0.2,
+                **changed,
+            }  # type: ignore[arg-type]
+        )
+        service = stack.enter_context(Stack(settings, say, restarts=Restarts(first=0.0, longest=0.0)))
+        service.wait_ready()
+        census = stack.enter_context(CensusTaker(environment(settings), home / "log" / "census.log", QUESTIONS))
+        yield ServiceUnderTest(service, postgresql, lambda: {census.pid}), census
+
+
+def crash(
+    points: int, seed: int, catalog: CatalogKind, first: int, chunks: int, hold: float, say: Callable[[str], None]
+) -> Report:
+    """Kill `points` times and check after each, then hold the catalog for `hold` seconds.
+
+    Raises `Unavailable` when the service cannot be started.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="mm-crash-"))
+    with under_test(folder / "home", catalog, say=say) as parts:
+        run = Run(*parts, seed, chunks)
+        run.prepare()
+        run.points(first, points, say)
+        if hold:
+            run.hold(hold)
+        report = run.end()
+    if report.kept:
+        shutil.rmtree(folder)
+    else:
+        say(f"The library and its logs stay in {folder}.")
+    return report
+
+
+def _kill(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _child(pid: int | None) -> int | None:
+    """The newest child of a process."""
+    children = [child for child in _children(pid) if child.ppid() == pid]
+    return children[-1].pid if children else None
+
+
+def _children(pid: int | None) -> list[psutil.Process]:
+    """All descendants."""
+    if pid is None:
+        return []
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []

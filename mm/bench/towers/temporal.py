@@ -1,0 +1,67 @@
+"""How long the temporal network takes for a whole video, and how much memory, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from mm.errors import Unavailable
+from mm.models.temporal.motion import MOTIONS
+from mm.models.temporal.network import FrameSequence, TemporalTower
+
+ROUNDS = 5
+TEXT = "import sys; from mm.bench.towers.temporal import here; here(*sys.argv[1:])"
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalReport:
+    """Medians of `ROUNDS` passes."""
+
+    frames: int
+    fps: float
+    seconds: float
+    peak_mb: float
+    """Resident memory of the whole process, Python and the weights included."""
+
+    def lines(self) -> list[str]:
+        """Markdown."""
+        minutes = self.frames / self.fps / 60
+        return [
+            "| video | frames | one pass, median | peak memory of the process |",
+            "| --- | --- | --- | --- |",
+            f"| {minutes:.0f} min at {self.fps:g} a second | {self.frames:,} | {self.seconds:.2f} s | {self.peak_mb:.0f} MB |",
+        ]
+
+
+def measure(weights: Path, minutes: float, fps: float) -> TemporalReport:
+    """Made-up frames of so many minutes. Raises `Unavailable` where the process ends badly."""
+    arguments = [sys.executable, "-c", TEXT, str(weights), str(minutes), str(fps)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"The pass cannot be measured: {done.stderr.strip().splitlines()[-1]}")
+    return TemporalReport(**json.loads(done.stdout))
+
+
+def here(weights: str, minutes: str, fps: str) -> None:
+    """What the process does: measure, and print the report as JSON."""
+    tower = TemporalTower(Path(weights))
+    random = np.random.default_rng(0)
+    count = round(float(minutes) * 60 * float(fps))
+    vectors = random.normal(size=(count, tower.config.dim)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    frames = FrameSequence(np.arange(count) / float(fps), vectors, random.random((count, MOTIONS)).astype(np.float32))
+    taken = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        tower.begins(frames)
+        taken.append(time.perf_counter() - begin)
+    # Not by `getrusage`: what that tells begins with the memory of the process that this one was forked from.
+    peak = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    sys.stdout.write(json.dumps(asdict(TemporalReport(count, float(fps), median(taken), peak))))

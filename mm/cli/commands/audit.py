@@ -1,0 +1,61 @@
+"""`mm audit`: who changed what."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from mm.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mm.client import Client
+    from mm.schemas import AuditEntry
+
+PAGE = 500
+
+
+@click.command()
+@click.option("--action", metavar="ACTION", help="Only this action, as in item.delete.")
+@click.option("--key", metavar="ID", help="Only of the key with this id; or local, anonymous, worker.")
+@click.option("--since", type=click.DateTime(), help="Only changes made then or later, in local time.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most rows.")
+@options.service
+def command(action: str | None, key: str | None, since: datetime | None, limit: int, url: str | None, as_json: bool) -> None:
+    """Who added, deleted and moved what, and changed keys; the last written first.
+
+    With --json one object a line, which is how the log is archived. A service that needs keys needs one with the scope admin.
+    """
+    from mm.cli.render import show_rows
+    from mm.embedded.connect import connect
+
+    with connect(url) as client:
+        entries = list(_entries(client, action, key, None if since is None else since.astimezone(), limit))
+    if as_json:
+        for entry in entries:
+            click.echo(entry.model_dump_json())
+        return
+    show_rows(("at", "actor", "address", "action", "subject", "detail"), [_row(entry) for entry in entries])
+
+
+def _entries(client: Client, action: str | None, key: str | None, since: datetime | None, limit: int) -> Iterator[AuditEntry]:
+    cursor: str | None = None
+    while limit > 0:
+        page = client.audit(action=action, key=key, since=since, limit=min(limit, PAGE), cursor=cursor)
+        yield from page.entries
+        limit -= len(page.entries)
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _row(entry: AuditEntry) -> tuple[str, ...]:
+    from mm.embedded.terminal import clean
+
+    at = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}"
+    detail = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in entry.detail.items())
+    return at, entry.actor, entry.address, entry.action, clean(entry.subject), clean(detail)

@@ -1,0 +1,132 @@
+"""What a decoding child does with one file: one method of `Opened` a request of `MediaReader`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, BinaryIO
+
+from mm.errors import MediaError
+from mm.media.containers.av_file import AvFile, codec_name, seconds
+from mm.media.containers.memory_estimate import film_bytes, no_reserve
+from mm.media.decoding import audio
+from mm.media.decoding.choose import open_decoder
+from mm.media.decoding.frame_skipping import lateness
+from mm.media.decoding.key_frame import key_picture
+from mm.media.decoding.probe import Facts, find_facts
+from mm.media.decoding.sampling import sample
+from mm.media.decoding.stills import Still
+from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
+
+if TYPE_CHECKING:
+    from mm.media.containers.memory_estimate import Reserve
+    from mm.media.decoding.decoder import Decoder
+
+
+class FactsCache:
+    """Facts of the file that was asked for last, until its bytes change: one film is asked for many times in a row."""
+
+    def __init__(self) -> None:
+        self._key: tuple[int, ...] = ()
+        self._facts: Facts | None = None
+
+    def of(self, file: BinaryIO, find: Callable[[], Facts]) -> Facts:
+        status = os.fstat(file.fileno())
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if self._facts is None or key != self._key:
+            self._facts, self._key = find(), key
+        return self._facts
+
+
+@dataclass
+class Opened:
+    """A file that a request is about. `alive` is called while decoding goes on, `reserve` before much memory is used.
+
+    All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
+    """
+
+    file: BinaryIO
+    name: str
+    limits: Limits
+    decoder: str
+    alive: Callable[[], None]
+    cache: FactsCache
+    reserve: Reserve = no_reserve
+
+    @cached_property
+    def facts(self) -> Facts:
+        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive, self.reserve))
+
+    def probe(self) -> MediaInfo:
+        return self.facts.info
+
+    def image(self, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            still = self.facts.still
+            if still is None or not still.serves(longest):
+                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
+            return still.rgb(longest)
+        return self.frame_at(0.0, longest)
+
+    def frame_at(self, time: float, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return self.image(longest)
+        with self._film() as media:
+            chosen = None
+            for frame in self._decoder(media).frames(time):
+                if chosen is not None and frame.time > time:
+                    break
+                chosen = frame
+            assert chosen is not None
+            return chosen.rgb(longest)
+
+    def thumbnail(self, time: float, longest: int | None) -> RGB:
+        if self.facts.info.kind == "image":
+            return self.image(longest)
+        with self._film() as media:
+            return key_picture(media, self.facts.origin, time, longest)
+
+    def keyframes(self) -> list[float]:
+        if self.facts.info.kind == "image":
+            return []
+        with self._film() as media:
+            times, video = [], media.stream("video")
+            for packet in media.packets(video):
+                ticks = media.ticks(packet)
+                if packet.is_keyframe and not packet.is_discard and ticks is not None:
+                    times.append(float(seconds(ticks, video) - self.facts.origin))
+            return sorted(time for time in times if time >= 0)
+
+    def frames(self, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+        if self.facts.info.kind == "image":
+            yield Frame(span.start, self.image(longest), False, span.start)
+            return
+        with self._film() as media:
+            info, decoder = self.facts.info, self._decoder(media, lateness(fps))
+            yield from sample(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
+
+    def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
+        if not self.facts.info.has_audio:
+            raise MediaError(self.name, "no-streams", "it has no sound")
+        with self._open() as media:
+            yield from audio.waveform(media, self.facts.origin, span, rate)
+
+    def _open(self) -> AvFile:
+        return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.alive, self.facts.joined)
+
+    def _film(self) -> AvFile:
+        if not self.facts.info.has_video:
+            raise MediaError(self.name, "no-streams", "it has no pictures")
+        media = self._open()
+        try:
+            if media.video is not None:
+                self.reserve(*film_bytes(media.video, codec_name(media.video)))
+        except BaseException:
+            media.container.close()
+            raise
+        return media
+
+    def _decoder(self, media: AvFile, late: float = 0.0) -> Decoder:
+        return open_decoder(self.decoder, media, self.facts, self.file, late)

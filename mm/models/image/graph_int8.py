@@ -1,0 +1,115 @@
+"""The image tower as an ONNX graph whose convolutions run in 8-bit integers.
+
+Jacob et al. 2018 (arXiv:1712.05877): real = scale * (integer - zero point); weights by channel, activations by tensor. The
+graph says so by pairs of QuantizeLinear and DequantizeLinear, which ONNX Runtime and OpenVINO both turn into integer arithmetic.
+Projection and normalisation stay in float32. Names of tensors end in their axes: N pictures, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mm.errors import Corrupt
+from mm.models.image.efficientnet_lite import INPUT, PIXEL_MEAN, PIXEL_SCALE
+from mm.models.image.graph import Float, GraphBuilder, Weights, assemble
+
+WEIGHT_LIMIT = 64
+"""Largest weight as an integer: 255 * 64 * 2 fits into 16 bits. Processors without VNNI add two products there and would cut off
+more, so that 8 whole bits give other vectors on them."""
+
+BIAS_LIMIT, SMALLEST = 2.0**30, 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantization:
+    """What `mm train quantize` found for one weights file."""
+
+    ranges: Mapping[str, tuple[float, float]]
+    """By layer: least and largest activation that is told apart."""
+    corrections: Mapping[str, Float]
+    """By layer: what is added to the bias (C,), so that rounding moves no channel's mean."""
+    weights: str
+    """Hash of the weights file that this belongs to."""
+
+    def to_bytes(self) -> bytes:
+        """As a safetensors file."""
+        tensors = {f"{name}.range": np.array(span, np.float32) for name, span in self.ranges.items()}
+        tensors |= {f"{name}.bias": np.asarray(bias_C, np.float32) for name, bias_C in self.corrections.items()}
+        return bytes(save(tensors, {"weights": self.weights}))
+
+    @classmethod
+    def read(cls, path: Path) -> Quantization:
+        """The opposite of `to_bytes`. Raises `Corrupt` when the file is missing or is none."""
+        ranges: dict[str, tuple[float, float]] = {}
+        corrections: dict[str, Float] = {}
+        try:
+            with safe_open(path, "numpy") as file:
+                for key in file.keys():  # noqa: SIM118 (no mapping)
+                    name, _, part = key.rpartition(".")
+                    tensor = file.get_tensor(key)
+                    if part == "range":
+                        low, high = map(float, tensor)
+                        ranges[name] = low, high
+                    else:
+                        corrections[name] = tensor
+                return cls(ranges, corrections, (file.metadata() or {})["weights"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise Corrupt(f"{path} does not hold the ranges of an 8-bit image tower: {error}.") from error
+
+
+def build_quantized_graph(weights: Weights, size: int, quantization: Quantization) -> bytes:
+    """As `efficientnet_lite_graph.build_graph`, with 8-bit convolutions. Raises `KeyError` also for a layer without a range."""
+    return assemble(_QuantizedBuilder(weights, quantization), size)
+
+
+class _QuantizedBuilder(GraphBuilder):
+    def __init__(self, weights: Weights, quantization: Quantization) -> None:
+        super().__init__(weights)
+        self._quantization = quantization
+        self._scales: dict[str, np.float32] = {}  # by name of a quantized activation
+
+    def pixels(self) -> str:
+        """A pixel is its own quantized value."""
+        integers_NCHW = self.add("Transpose", [INPUT], perm=[0, 3, 1, 2])
+        return self._dequantized(integers_NCHW, np.float32(1 / PIXEL_SCALE), np.uint8(PIXEL_MEAN), "input")
+
+    def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, bounded: bool = True) -> str:
+        """No ReLU6: a range within 0 to 6 cuts off the same and more."""
+        kernel, bias_C = self.folded(name)
+        bias_C = bias_C + self._quantization.corrections.get(name, np.float32(0))
+        # A channel that is nearly all bias has a coarser scale, so that its bias fits into 32 bits.
+        least_C = np.maximum(np.abs(bias_C) / (self._scales[x] * BIAS_LIMIT), SMALLEST)
+        scale_C = np.maximum(np.abs(kernel).max((1, 2, 3)) / WEIGHT_LIMIT, least_C).astype(np.float32)
+        integers = np.rint(kernel / scale_C[:, None, None, None]).astype(np.int8)
+        bias_scale_C = scale_C * self._scales[x]
+        bias_integers_C = np.rint(bias_C / bias_scale_C).astype(np.int32)
+        inputs = [x, self._constant_by_channel(integers, scale_C), self._constant_by_channel(bias_integers_C, bias_scale_C)]
+        linear = self.convolution(inputs, kernel.shape[-1], stride, groups, f"{name}.linear")
+        return self._rounded(linear, name, 0.0 if bounded else None)
+
+    def sum(self, x: str, entry: str, name: str) -> str:
+        return self._rounded(self.add("Add", [x, entry], f"{name}.linear"), name)
+
+    def _rounded(self, x: str, name: str, least: float | None = None) -> str:
+        """`x` to 256 values within the layer's range, of which 0 is one."""
+        low, high = self._quantization.ranges[name]
+        low = min(low, 0.0) if least is None else least
+        scale = np.float32(max(high - low, 1e-6) / 255)
+        zero = np.uint8(np.clip(np.rint(-low / scale), 0, 255))
+        integers = self.add("QuantizeLinear", [x, self.constant(scale), self.constant(zero)])
+        return self._dequantized(integers, scale, zero, name)
+
+    def _dequantized(self, integers: str, scale: np.float32, zero: np.uint8, name: str) -> str:
+        self._scales[name] = scale
+        return self.add("DequantizeLinear", [integers, self.constant(scale), self.constant(zero)], name)
+
+    def _constant_by_channel(self, integers: np.ndarray, scale_C: Float) -> str:
+        zeros_C = np.zeros(len(scale_C), integers.dtype)
+        inputs = [self.constant(integers), self.constant(scale_C.astype(np.float32)), self.constant(zeros_C)]
+        return self.add("DequantizeLinear", inputs, axis=0)

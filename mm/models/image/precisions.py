@@ -1,0 +1,71 @@
+"""What each precision loses against float32, as measured on dev for one weights file and kept beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mm.errors import Corrupt
+from mm.runtimes.registry import Precision
+
+PRECISIONS = "precisions.json"
+"""Name of the file beside the weights."""
+MOST_LOST = 0.5
+"""Points of R@1, either way, that a precision may lose and still be chosen on a machine."""
+
+
+class Loss(BaseModel):
+    """One precision beside float32."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runtime: str
+    """What it was measured with."""
+    cosine: float
+    """Mean over the pictures."""
+    worst: float
+    text_to_image: float
+    """Points of R@1 lost; negative when it found more."""
+    image_to_text: float
+
+    @property
+    def lost(self) -> float:
+        """The larger of the two losses."""
+        return max(self.text_to_image, self.image_to_text)
+
+
+class Precisions(BaseModel):
+    """The losses of one weights file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights: str
+    """Hash of the weights file, see `mm.models.image.tower.file_hash`."""
+    pictures: int
+    losses: dict[Precision, Loss]
+
+    def refusal(self, precision: Precision) -> str:
+        """Why nothing of this precision may be chosen; empty when it may."""
+        if precision == "float32":
+            return ""
+        if precision not in self.losses:
+            return "its loss of recall was never measured"
+        lost = self.losses[precision].lost
+        return f"loses {lost:.1f} points of R@1, more than {MOST_LOST}" if lost > MOST_LOST else ""
+
+
+def read_precisions(weights: Path, digest: str) -> Precisions:
+    """What is known of a weights file whose hash is `digest`: nothing when there is no file or it belongs to other weights.
+
+    Raises `Corrupt` for a file that cannot be read.
+    """
+    path = weights.with_name(PRECISIONS)
+    nothing = Precisions(weights=digest, pictures=0, losses={})
+    try:
+        found = Precisions.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return nothing
+    except (ValidationError, OSError) as error:
+        raise Corrupt(f"{path} does not hold losses of precisions: {error}.") from error
+    return found if found.weights == digest else nothing

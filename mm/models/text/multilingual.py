@@ -1,0 +1,190 @@
+"""Questions in other languages than English: a text tower of their own, and the router that finds them.
+
+The tower has MiniLM's layers and an own vocabulary, learned by distillation (Reimers and Gurevych 2020, arXiv:2004.09813): a
+sentence gets the vector that its English translation has. One file holds the tower's weights, in 8 bits a row, its tokenizer and
+the router; the tower runs in float32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
+
+from mm.errors import Corrupt
+from mm.models.text.language_router import LanguageRouter
+from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, OUTPUT
+from mm.models.text.tower import BATCH, cleaned, padded
+from mm.models.types import TextEncoder
+from mm.runtimes import cached_graph, exact, load_graph
+
+MAX_TOKENS = 64
+"""Tokens of a question that are read, the two at its ends included."""
+SCALE = ".scale"
+"""Ending of the tensor that holds the steps of the rows of a matrix in 8 bits."""
+TOKENIZER, ROUTER, ROUTER_BIAS, ENGLISH, OTHER = "tokenizer", "router.weight", "router.bias", "router.english", "router.other"
+"""Tensors beside those of the tower: the tokenizer's JSON as bytes, and what `LanguageRouter` takes."""
+
+_TOWER = ("embeddings.", "encoder.")  # what the names of its tensors begin with
+_UNREADABLE = "The tower of other languages cannot be read from"
+
+Tensors = Mapping[str, npt.NDArray[np.generic]]
+
+
+class LanguageTower:
+    """The tower for other languages; see `mm.models.types.TextEncoder`. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        weights: Path,
+        graph_cache: Path,
+        runtime: str = "auto",
+        threads: int = 0,
+        apart: Callable[[], None] | None = None,
+    ) -> None:
+        """The graph is built on first use and kept in `graph_cache`; of `apart` see `mm.runtimes.cached_graph`.
+
+        Raises `Corrupt` when the weights cannot be read.
+        """
+        self.dim = DIMENSIONS
+        self._runtime = exact(runtime)
+        self._tokenizer = limited(_read(weights, (TOKENIZER,))[TOKENIZER], weights)
+        self._graph = load_graph(language_graph(weights, graph_cache, apart), self._runtime.name, threads)
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        tokens = self._tokenize(texts)
+        vectors = np.zeros((len(tokens), self.dim), np.float32)
+        for start in range(0, len(tokens), BATCH):
+            vectors[start : start + BATCH] = self._graph.run(padded(tokens[start : start + BATCH]))[OUTPUT]
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(tokens) for tokens in self._tokenize(texts)]
+
+    def cut_after(self, text: str) -> int | None:
+        return MAX_TOKENS if self._tokenizer.encode_batch(cleaned([text]))[0].overflowing else None
+
+    def describe(self) -> str:
+        return f"MiniLM-L6 distilled into other languages, {MAX_TOKENS} tokens, {self._runtime.describe()}"
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(cleaned(texts))]
+
+
+class RoutedTexts:
+    """Every text to the tower of its language: English to `english`, as if there were no other; the rest to `other`.
+
+    See `mm.models.types.TextEncoder`.
+    """
+
+    def __init__(self, english: TextEncoder, other: Callable[[], TextEncoder], router: LanguageRouter) -> None:
+        """The other tower is asked for when the first text for it comes."""
+        self._english, self._other, self._router = english, other, router
+        self.dim = english.dim
+
+    def is_foreign(self, text: str) -> bool:
+        """Whether a text goes to the other tower."""
+        return self._router.is_foreign(text)
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit rows (N, D). English rows come from one call with the English texts alone."""
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        for tower, rows in self._parted(texts):
+            vectors[rows] = tower.embed([texts[row] for row in rows])
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        counts = [0] * len(texts)
+        for tower, rows in self._parted(texts):
+            for row, count in zip(rows, tower.count_tokens([texts[row] for row in rows]), strict=True):
+                counts[row] = count
+        return counts
+
+    def cut_after(self, text: str) -> int | None:
+        return (self._other() if self.is_foreign(text) else self._english).cut_after(text)
+
+    def describe(self) -> str:
+        return f"{self._english.describe()}; other languages: MiniLM-L6 distilled, {MAX_TOKENS} tokens"
+
+    def _parted(self, texts: Sequence[str]) -> list[tuple[TextEncoder, list[int]]]:
+        foreign = [self.is_foreign(text) for text in texts]
+        english, other = ([row for row, is_other in enumerate(foreign) if is_other is which] for which in (False, True))
+        parts = [(self._english, english)] if english else []
+        return [*parts, (self._other(), other)] if other else parts
+
+
+def limited(tokenizer: npt.NDArray[np.generic], path: Path) -> Tokenizer:
+    """A tokenizer from its JSON as bytes (N,) uint8, that reads `MAX_TOKENS`. Raises `Corrupt`, which names the path."""
+    try:
+        found = Tokenizer.from_buffer(tokenizer.tobytes())
+    except Exception as error:  # the library raises nothing narrower
+        raise Corrupt(f"The tokenizer of other languages cannot be read from {path}: {error}.") from error
+    found.no_padding()
+    found.enable_truncation(MAX_TOKENS)
+    return found
+
+
+def read_router(weights: Path) -> LanguageRouter:
+    """The router alone, without the tower. Raises `Corrupt` when the file cannot be read."""
+    found = _read(weights, (ROUTER, ROUTER + SCALE, ROUTER_BIAS, ENGLISH, OTHER))
+    weight = found[ROUTER].astype(np.float32) * found[ROUTER + SCALE].astype(np.float32)
+    lists = (found[name].astype(np.uint32) for name in (ENGLISH, OTHER))
+    return LanguageRouter(weight, float(found[ROUTER_BIAS].astype(np.float32)[0]), *lists)
+
+
+def language_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:
+    """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be read."""
+    try:
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise Corrupt(f"{_UNREADABLE} {weights}: {error.strerror}.") from error
+    return cached_graph(graph_cache, f"languages-{digest}-{BUILDER_VERSION}", lambda: _build(weights), apart)
+
+
+def widened(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+    """Tensors as they run: matrices of 8 bits times the steps of their rows."""
+    return {
+        name: tensor.astype(np.float32) * tensors[name + SCALE].astype(np.float32)
+        if name + SCALE in tensors
+        else tensor.astype(np.float32)
+        for name, tensor in tensors.items()
+        if not name.endswith(SCALE)
+    }
+
+
+def narrowed(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
+    """Tensors as they are kept: matrices (R, C) as int8 with a step (R, 1) float32 a row, the rest in float32."""
+    kept: dict[str, npt.NDArray[np.generic]] = {}
+    for name, tensor in tensors.items():
+        if tensor.ndim < 2:
+            kept[name] = tensor.astype(np.float32)
+            continue
+        step = np.maximum(np.abs(tensor.astype(np.float32)).max(1, keepdims=True), 1e-12) / np.float32(127)
+        kept[name] = np.rint(tensor / step).astype(np.int8)
+        kept[name + SCALE] = step.astype(np.float32)
+    return kept
+
+
+def _build(weights: Path) -> bytes:
+    from mm.models.text.graph import build_graph
+
+    try:
+        return build_graph(widened(_read(weights)), HEADS)
+    except KeyError as error:
+        raise Corrupt(f"{_UNREADABLE} {weights}: it lacks the tensor {error}.") from error
+
+
+def _read(weights: Path, names: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.generic]]:
+    """Tensors by name; without names those of the tower. Raises `Corrupt`."""
+    try:
+        with safe_open(str(weights), "np") as file:
+            wanted = names or [name for name in file.keys() if name.startswith(_TOWER)]  # noqa: SIM118  it is no dictionary
+            return {name: file.get_tensor(name) for name in wanted}
+    except (OSError, SafetensorError) as error:
+        raise Corrupt(f"{_UNREADABLE} {weights}: {error}.") from error

@@ -1,0 +1,80 @@
+"""Builds a graph in a process of its own: the builder's memory, several times the weights, ends with that process.
+
+python -m mm.spaces.build_graphs text CACHE
+python -m mm.spaces.build_graphs languages CACHE WEIGHTS
+python -m mm.spaces.build_graphs image CACHE WEIGHTS RUNTIME
+python -m mm.spaces.build_graphs sound CACHE WEIGHTS
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mm
+
+
+def prepare_text(graph_cache: Path) -> None:
+    """Have the graph of the text tower built.
+
+    A failure is not told: whoever loads the tower then builds in its own process, and meets the error under its own name.
+    """
+    _build_apart("text", str(graph_cache))
+
+
+def prepare_languages(weights: Path, graph_cache: Path) -> None:
+    """The same for the tower of other languages."""
+    _build_apart("languages", str(graph_cache), str(weights))
+
+
+def prepare_image(weights: Path, graph_cache: Path, runtime: str) -> None:
+    """The same for the graph that the image tower needs for a runtime."""
+    _build_apart("image", str(graph_cache), str(weights), runtime)
+
+
+def prepare_sound(weights: Path, graph_cache: Path) -> None:
+    """The same for the graph of the sound tower."""
+    _build_apart("sound", str(graph_cache), str(weights))
+
+
+def _build_apart(*arguments: str) -> None:
+    path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
+    subprocess.run(
+        [sys.executable, "-P", "-m", "mm.spaces.build_graphs", *arguments],  # -P: a folder `mm` where we run is not ours
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") -> None:
+    """Build one graph. Each branch imports what it needs and no more: this process lives for a second or two."""
+    cache = Path(graph_cache)
+    match kind:
+        case "text":
+            from mm.models.text.tower import text_graph
+
+            text_graph(cache)
+        case "languages":
+            from mm.models.text.multilingual import language_graph
+
+            language_graph(Path(weights), cache)
+        case "sound":
+            from mm.models.sound.tower import sound_graph
+
+            sound_graph(Path(weights), cache)
+        case "image":
+            from mm.models.image.tower import image_graph
+            from mm.runtimes import find_runtime
+
+            image_graph(Path(weights), cache, find_runtime(runtime).precision)
+        case _:
+            raise ValueError(f"no such graph: {kind}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

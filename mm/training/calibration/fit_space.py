@@ -1,0 +1,173 @@
+"""Fit the scores of a larger space on captioned pictures: what its cosines mean, and the floor below which nothing matches.
+
+Speech and names need no fit: a larger space compares them by the sentence encoder of `lite`, whose forms and reference sentences
+are taken over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from safetensors.numpy import save
+
+from mm.data.captioned import Captioned, read_captioned
+from mm.data.texts import read_split
+from mm.errors import InvalidInput
+from mm.evaluation.near_duplicate_threshold import choose_alike
+from mm.files import replacing
+from mm.media.types import RGB
+from mm.metrics.rejection import Scores, choose_floor, right_and_taken_out, trade_off
+from mm.spaces.calibration import Bank, Calibration, Form, PartForms
+from mm.spaces.openclip_space import OpenClipSpace
+from mm.spaces.scoring import depictable, logits
+from mm.spaces.types import Vectors
+from mm.spaces.vectors import Float, sigmoid
+from mm.training.calibration.data import VIEWS, Library, Spoken, viewer
+from mm.training.calibration.fit import OnProgress, line
+from mm.training.calibration.forms import at_prior, fit_form, fit_mixing, rounded
+from mm.training.calibration.queries import pictures_for_pictures, words_for_pictures
+from mm.training.calibration.report import write_report
+
+HELD = 64
+"""Pictures that are in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceCalibrateConfig:
+    """Defaults are those of the calibration of `lite`."""
+
+    data: Path  # captioned pictures with the splits train and dev
+    out: Path  # folder that calibration, reference vectors and curve go to
+    cache: Path  # folder that vectors are kept in between runs
+    texts: Path = Path("datasets")  # folder with the set `unanswerable`
+    prior: float = 0.02
+    bank_pictures: int = 1000
+    kept: float = 0.95
+    rejected: float = 0.95
+    seed: int = 0
+
+
+def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progress: OnProgress) -> Path:
+    """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that cannot be read."""
+    unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
+    library = _load(space, config, on_progress)
+    lite, lite_bank = space.lite_calibration, space.lite_bank
+    bank = lite_bank.with_pictures(library.bank.astype(np.float16))
+    sentences = space.sentences.embed(library.captions)
+    shown = _shown(sentences, bank)
+    on_progress("forms")
+    described = replace(library, caption_vectors=sentences)  # 'nearly the same words' is a matter of sentences
+    words = fit_form(words_for_pictures(library, space.text.embed, config.seed), bank.pictures, depictable=1.0)
+    picture, clip = (fit_form(pictures_for_pictures(described, views), bank.pictures) for views in (1, VIEWS))
+    mixing = _fit_mixing(library, bank, words, picture, shown)
+    seen = 1 / len(library.pictures)
+    words, picture, clip = (rounded(at_prior(form, seen, config.prior)) for form in (words, picture, clip))
+    on_progress("floor")
+    right, taken_out = right_and_taken_out(
+        _chances(words, library.caption_vectors, library, bank, shown), library.picture_of_caption
+    )
+    asked = _shown(space.sentences.embed(unanswerable), bank)
+    scores = Scores(right, _chances(words, space.text.embed(unanswerable), library, bank, asked).max(1), taken_out)
+    floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))
+    calibration = Calibration(
+        space=str(space.id),
+        image_weights=space.weights_hash,
+        prior=config.prior,
+        floor=floor,
+        possible=min(config.prior, floor),
+        alike=choose_alike(library.pictures),
+        mixing=round(mixing, 3),
+        forms=(
+            PartForms(part="text", kind="picture", form=words),
+            PartForms(part="picture", kind="picture", form=picture),
+            PartForms(part="clip", kind="picture", form=clip),
+            *(entry for entry in lite.forms if entry.kind != "picture"),
+        ),
+    )
+    write_report(config.out, scores, calibration.floor)
+    with replacing(config.out / "bank.safetensors") as file:
+        file.write(save(bank.tensors))
+    with replacing(config.out / "calibration.json") as file:  # last: with it the space counts as calibrated
+        file.write((calibration.model_dump_json(indent=2) + "\n").encode())
+    on_progress(line(trade_off(scores, calibration.floor)))
+    return config.out / "calibration.json"
+
+
+def _load(space: OpenClipSpace, config: SpaceCalibrateConfig, told: OnProgress) -> Library:
+    dev, train = read_captioned(config.data, "dev"), read_captioned(config.data, "train")
+    order = np.random.default_rng(config.seed).permutation(len(train))[: config.bank_pictures]
+    told(f"{len(dev)} pictures of dev")
+    pictures = _pictures(space, config, dev, "whole")
+    told(f"{VIEWS} other views of each")
+    views = [_pictures(space, config, dev, f"view {view} {config.seed}", viewer(view, config.seed)) for view in range(VIEWS)]
+    told(f"{len(order)} reference pictures of train")
+    bank = _pictures(space, config, [train[index] for index in order], "whole")
+    told("captions")
+    captions = [caption for row in dev for caption in row.captions]
+    return Library(
+        pictures,
+        np.stack(views, axis=1),
+        bank,
+        captions,
+        space.text.embed(captions),
+        np.repeat(np.arange(len(dev)), [len(row.captions) for row in dev]),
+        [],
+        Spoken(np.zeros((0, space.sentences.dim), np.float32), np.zeros(0, np.int64), [], []),
+    )
+
+
+def _pictures(
+    space: OpenClipSpace,
+    config: SpaceCalibrateConfig,
+    rows: Sequence[Captioned],
+    what: str,
+    change: Callable[[int, RGB], RGB] = lambda _, picture: picture,
+) -> Vectors:
+    """Unit rows (N, D) of the pictures as they are, each changed first; kept between runs."""
+    names = [str(row.picture.resolve()) for row in rows]
+    key = hashlib.sha256(f"{space.id} {what} {names}".encode()).hexdigest()[:16]
+    path = config.cache / f"pictures-{key}.npy"
+    if not path.exists():
+        parts = [
+            space.image.embed(
+                [change(first + offset, _read(row.picture)) for offset, row in enumerate(rows[first : first + HELD])]
+            )
+            for first in range(0, len(rows), HELD)
+        ]
+        with replacing(path) as file:
+            np.save(file, np.concatenate(parts))
+    vectors: Vectors = np.load(path)
+    return vectors
+
+
+def _read(path: Path) -> RGB:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read as a picture: {error}.") from error
+
+
+def _shown(sentences: Vectors, bank: Bank) -> Float:
+    """Log-probability (N,) that each sentence asks for something that a picture can show."""
+    return np.array([depictable(sentence, bank) for sentence in sentences])
+
+
+def _chances(form: Form, questions: Vectors, library: Library, bank: Bank, shown: Float) -> Float:
+    """Probabilities (Q, N) of the pictures of dev."""
+    return sigmoid(logits(form, questions, library.pictures, bank.pictures, shown))
+
+
+def _fit_mixing(library: Library, bank: Bank, words: Form, picture: Form, shown: Float) -> float:
+    """Another view of a picture, with its first caption, asks for the picture."""
+    first = np.array([int(np.flatnonzero(library.picture_of_caption == row)[0]) for row in range(len(library.pictures))])
+    looks = [
+        logits(words, library.caption_vectors[first], library.pictures, bank.pictures, shown[first]),
+        logits(picture, library.views[:, 0], library.pictures, bank.pictures),
+    ]
+    return fit_mixing(looks, np.eye(len(first), dtype=np.bool_), 1 / len(first))

@@ -1,0 +1,74 @@
+"""The router, learned by logistic regression from the texts of the recipe, and its bias to English."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mm.models.text.language_router import BUCKETS, LanguageRouter, features, hashes, words_of
+
+_BATCH, _RATE, _DECAY = 512, 0.05, 1e-6
+_HELD_OUT = 10  # one English text of so many sets the bias
+_KEPT_ENGLISH = 0.9999  # share of the texts held out that stay with English
+_PARTS = (1, 1, 2, 3)  # words of the parts of texts that are learned beside the whole
+
+
+def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: int = 3) -> tuple[npt.NDArray[np.float32], float]:
+    """Weight and bias of `LanguageRouter`. Both sides count alike.
+
+    The bias is set so that of English texts held out, whole and in parts, nearly all stay with English by their look alone.
+    """
+    chance = random.Random(seed)
+    held_out = [words_of(text) for text in english[::_HELD_OUT]]
+    examples = [(words, 0) for index, text in enumerate(english) if index % _HELD_OUT and (words := words_of(text))]
+    examples += [(words, 1) for text in other if (words := words_of(text))]
+    buckets = {word: features(word) for words in [*held_out, *(words for words, _ in examples)] for word in words}
+    table = torch.zeros(BUCKETS, 1, requires_grad=True)
+    optimizer = torch.optim.Adagrad([table], lr=_RATE * 10, weight_decay=_DECAY)
+    share = sum(label for _, label in examples) / len(examples)
+    for _ in range(passes):
+        chance.shuffle(examples)
+        for start in range(0, len(examples), _BATCH):
+            batch = [(_part(words, chance), label) for words, label in examples[start : start + _BATCH]]
+            scores = _scores(table, [words for words, _ in batch], buckets)
+            labels = torch.tensor([float(label) for _, label in batch])
+            weights = torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share))
+            loss = functional.binary_cross_entropy_with_logits(scores, labels, weights)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    weight: npt.NDArray[np.float32] = table.detach().numpy().reshape(-1)
+    plain = LanguageRouter(weight, 0.0, hashes([]), hashes([]))
+    parts = [" ".join(_part(words, chance)) for words in held_out if words]
+    highest = float(np.quantile([plain.score(text) for text in parts], _KEPT_ENGLISH, method="higher")) if parts else 0.0
+    return weight, -max(highest, 1.0)
+
+
+def _part(words: list[str], chance: random.Random) -> list[str]:
+    """The whole text, or half the time a few words of it that stand together."""
+    if chance.random() < 0.5:
+        return words
+    size = chance.choice(_PARTS)
+    start = chance.randrange(max(1, len(words) - size + 1))
+    return words[start : start + size]
+
+
+def _scores(table: Tensor, texts: Sequence[Sequence[str]], buckets: dict[str, list[int]]) -> Tensor:
+    """What `LanguageRouter.score` gives, of a batch."""
+    flat: list[int] = []
+    offsets: list[int] = []
+    owner: list[int] = []
+    for row, words in enumerate(texts):
+        for word in words:
+            offsets.append(len(flat))
+            flat += buckets[word]
+            owner.append(row)
+    means = functional.embedding_bag(torch.tensor(flat), table, torch.tensor(offsets), mode="mean")[:, 0]
+    sums = torch.zeros(len(texts)).index_add(0, torch.tensor(owner), means)
+    return sums / torch.tensor([len(words) for words in texts], dtype=torch.float32).sqrt()

@@ -1,0 +1,86 @@
+"""Makes a weights file run in fewer bits, and measures on dev what each precision loses; needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file
+
+from mm.data.captioned import load_pictures, read_captioned
+from mm.evaluation.captions import Split, read_split
+from mm.files import replacing
+from mm.models.image.efficientnet_lite import INPUT, OUTPUT
+from mm.models.image.precisions import PRECISIONS, Loss, Precisions
+from mm.models.image.tower import RANGES, ImageTower, file_hash
+from mm.runtimes import Graph, Precision, find_runtime, load_graph
+from mm.runtimes.tune import compared
+from mm.training.quantization.ranges import quantize
+from mm.training.quantization.rounded import build_rounded_graph
+
+BATCH, SEED = 8, 0
+MEASURED_BY = {"int8": "onnxruntime-int8", "bfloat16": "rounded graph", "float16": "rounded graph"}
+"""What stands for each precision: something that every machine runs."""
+
+Told = Callable[[str], None]
+
+
+def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -> Precisions:
+    """Write `int8.safetensors` and `precisions.json` beside the weights: from `count` pictures of train, and all of dev.
+
+    Raises `InvalidInput` for data that cannot be read, and `Corrupt` for a file that holds no image tower.
+    """
+    tower = ImageTower(weights, cache)
+    rows = read_captioned(data, "train")
+    drawn = np.random.default_rng(SEED).permutation(len(rows))[:count]
+    tensors, digest = load_file(weights), file_hash(weights)
+    ranges = quantize(tensors, digest, load_pictures([rows[index] for index in drawn], tower.size), told)
+    with replacing(weights.with_name(RANGES)) as file:
+        file.write(ranges.to_bytes())
+
+    dev = read_split(data, tower.size, cache)
+    exact = tower.embed(list(dev.pictures))
+    losses: dict[Precision, Loss] = {}
+    for precision in ("bfloat16", "float16", "int8"):
+        told(f"dev in {precision}")
+        losses[precision] = _loss(precision, _embedded(weights, cache, precision, dev), exact, dev)
+    found = Precisions(weights=digest, pictures=len(exact), losses=losses)
+    with replacing(weights.with_name(PRECISIONS)) as file:
+        file.write(found.model_dump_json(indent=2).encode() + b"\n")
+    return found
+
+
+def table(found: Precisions) -> str:
+    """The losses as a Markdown table."""
+    head = (
+        "| precision, by | cosine | worst | text to image, R@1 lost | image to text, R@1 lost |\n| --- | --- | --- | --- | --- |"
+    )
+    rows = [
+        f"| {name}, {loss.runtime} | {loss.cosine:.4f} | {loss.worst:.4f} | {loss.text_to_image:.2f} | {loss.image_to_text:.2f} |"
+        for name, loss in found.losses.items()
+    ]
+    return "\n".join([head, *rows])
+
+
+def _embedded(weights: Path, cache: Path, precision: Precision, dev: Split) -> npt.NDArray[np.float32]:
+    if precision == "int8":
+        return ImageTower(weights, cache, MEASURED_BY[precision]).embed(list(dev.pictures))
+    path = cache / f"{precision}.onnx"
+    path.write_bytes(build_rounded_graph(load_file(weights), dev.pictures.shape[1], precision))
+    graph: Graph = load_graph(path, find_runtime("auto").name)
+    batches = range(0, len(dev.pictures), BATCH)
+    return np.concatenate([graph.run({INPUT: dev.pictures[at : at + BATCH]})[OUTPUT] for at in batches]).astype(np.float32)
+
+
+def _loss(precision: Precision, vectors: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], dev: Split) -> Loss:
+    before, after = dev.recall(exact), dev.recall(vectors)
+    trial = compared(precision, vectors, exact)
+    return Loss(
+        runtime=MEASURED_BY[precision],
+        cosine=round(trial.cosine or 0.0, 5),
+        worst=round(trial.worst or 0.0, 5),
+        text_to_image=round(before.text_to_image[1] - after.text_to_image[1], 2),
+        image_to_text=round(before.image_to_text[1] - after.image_to_text[1], 2),
+    )

@@ -1,0 +1,276 @@
+"""A request that runs while its key is revoked, or its session ends, goes no further."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+import mm
+from api.http import sse
+from mm.errors import Unauthorized, Unavailable
+from mm.keys import KeyFile
+from tests.api import media
+from tests.api.conftest import Keyed, assert_problem
+from tests.workers.process import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TUS = {"Tus-Resumable": "1.0.0"}
+BLOCK = bytes(1 << 20)
+
+
+def revoking(keyed: Keyed, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
+    """A body whose key is revoked behind its first block, once the service works on the request."""
+
+    def stored() -> dict[Path, int]:
+        sizes = {}
+        for path in keyed.running.blobs():
+            with suppress(FileNotFoundError):  # a temporary file that has become another meanwhile
+                sizes[path] = path.stat().st_size
+        return sizes
+
+    before = stored()
+    yield blocks[0]
+    wait_for(lambda: stored() != before, "the service takes the request in")
+    keyed.keys.revoke(key_id)
+    yield from blocks[1:]
+
+
+def begin(keyed: Keyed, headers: dict[str, str], length: int) -> str:
+    """The path of a new resumable upload."""
+    answer = keyed.running.client.post("/v1/uploads", headers={**TUS, **headers, "Upload-Length": str(length)})
+    assert answer.status_code == 201
+    return answer.headers["location"]
+
+
+def piece(headers: dict[str, str], offset: int) -> dict[str, str]:
+    return {**TUS, **headers, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+
+
+def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: Keyed) -> None:
+    key_id, headers = keyed.key("write")
+    before, items = keyed.running.blobs(), keyed.running.service.store.catalog.counts().items
+    body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
+    answer = keyed.running.client.post("/v1/media?name=a.png", content=body, headers=headers)
+    assert_problem(answer, 401, "unauthorized")
+    assert keyed.running.blobs() == before
+    assert keyed.running.service.store.catalog.counts().items == items
+
+
+def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_id, headers = keyed.key("write")
+    before = keyed.running.blobs()
+    reader = keyed.running.service.reader
+    probe = reader.probe
+
+    def probe_and_revoke(*args: object) -> object:
+        keyed.keys.revoke(key_id)
+        return probe(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reader, "probe", probe_and_revoke)
+    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(901), headers=headers)
+    assert_problem(answer, 401, "unauthorized")
+    assert keyed.running.blobs() == before
+
+
+def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed) -> None:
+    key_id, headers = keyed.key("write")
+    _, others = keyed.key("admin")
+    data = media.video(1.0, seed=902)
+    path = begin(keyed, headers, len(data))
+    half = len(data) // 2
+    kept = keyed.running.client.patch(path, content=data[:half], headers=piece(headers, 0))
+    assert kept.headers["upload-offset"] == str(half)
+    rest = [data[half : half + 10], data[half + 10 :]]
+    answer = keyed.running.client.patch(path, content=revoking(keyed, key_id, rest), headers=piece(headers, half))
+    assert_problem(answer, 401, "unauthorized")
+    offset = int(keyed.running.client.head(path, headers={**TUS, **others}).headers["upload-offset"])
+    assert half <= offset <= half + 10
+    done = keyed.running.client.patch(path, content=data[offset:], headers=piece(others, offset))
+    assert (done.status_code, done.headers["mm-created"]) == (204, "true")
+
+
+def test_upload_that_begins_with_bytes_is_removed_with_its_key(keyed: Keyed) -> None:
+    key_id, headers = keyed.key("write")
+    before = keyed.running.blobs()
+    body = revoking(keyed, key_id, [BLOCK, BLOCK])
+    whole = {**piece(headers, 0), "Upload-Length": str(2 << 20)}
+    assert_problem(keyed.running.client.post("/v1/uploads", content=body, headers=whole), 401, "unauthorized")
+    assert keyed.running.blobs() == before
+
+
+def followed(keyed: Keyed, number: int) -> str:
+    """The job of a new item."""
+    _, headers = keyed.key("write")
+    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(number), headers=headers)
+    job_id: str = answer.json()["job"]["id"]
+    return job_id
+
+
+def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tuple[str, object]]:
+    """Names and data of the events; `act` is called behind the first one."""
+    found: list[tuple[str, object]] = []
+    name = ""
+    for line in lines:
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            found.append((name, json.loads(line.removeprefix("data: "))))
+            if len(found) == 1:
+                act()
+    return found
+
+
+def test_events_of_a_revoked_key_end_with_an_event_that_says_so(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # nothing happens to the job: the look comes with the heartbeat
+    key_id, headers = keyed.key("read")
+    path = f"/v1/jobs/{followed(keyed, 903)}/events"
+    with keyed.running.client.stream("GET", path, headers=headers) as answer:
+        events = events_until_end(answer.iter_lines(), lambda: keyed.keys.revoke(key_id))  # ends cleanly, or this raises
+    assert [name for name, _ in events] == ["job", "unauthorized"]
+    assert events[-1][1]["type"] == "/problems/unauthorized"  # type: ignore[index]
+    assert keyed.running.client.get(path, headers=headers).status_code == 401
+
+
+def test_events_of_an_ended_session_end(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    path = f"/v1/jobs/{followed(keyed, 904)}/events"
+    with keyed.browser("read") as (browser, _), browser.stream("GET", path) as answer:
+        cookie = {"Cookie": f"mm_session={browser.cookies['mm_session']}"}
+        events = events_until_end(answer.iter_lines(), lambda: keyed.running.client.delete("/session", headers=cookie))
+    assert [name for name, _ in events] == ["job", "unauthorized"]
+
+
+def test_events_of_an_expired_session_end(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    path = f"/v1/jobs/{followed(keyed, 905)}/events"
+
+    def expire() -> None:
+        with keyed.running.service.store.database.write() as session:
+            session.execute(text("UPDATE sessions SET expires_at = 1 WHERE key_id = :key"), {"key": key_id})
+
+    with keyed.browser("read") as (browser, key_id), browser.stream("GET", path) as answer:
+        events = events_until_end(answer.iter_lines(), expire)
+    assert [name for name, _ in events] == ["job", "unauthorized"]
+
+
+def test_sdk_raises_unauthorized_when_its_key_is_revoked_while_it_follows_a_job(
+    keyed: Keyed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    key_id, headers = keyed.key("read")
+    job_id = followed(keyed, 906)
+    with mm.Client(keyed.url, api_key=headers["Authorization"].removeprefix("Bearer ")) as client:
+        events = client.events(job_id)
+        assert next(events).state == "queued"
+        keyed.keys.revoke(key_id)
+        with pytest.raises(Unauthorized, match="revoked"):
+            list(events)
+
+
+def test_download_of_a_revoked_key_is_cut_off(keyed: Keyed) -> None:
+    _, writer = keyed.key("write")
+    key_id, headers = keyed.key("read")
+    item = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(907), headers=writer).json()["item"]
+    row = keyed.running.service.store.catalog.get_item(item["id"])
+    assert row is not None
+    with keyed.running.service.store.blobs.path(row.sha256).open("r+b") as file:
+        file.truncate(256 << 20)  # more than sockets hold
+    path = f"/v1/media/{item['id']}/content"
+    received = 0
+
+    def read_on(blocks: Iterator[bytes]) -> None:
+        nonlocal received
+        for block in blocks:
+            received += len(block)
+
+    with keyed.running.client.stream("GET", path, headers={**headers, "Range": "bytes=0-"}) as answer:
+        assert answer.status_code == 206
+        blocks = answer.iter_bytes()
+        received += len(next(blocks))
+        keyed.keys.revoke(key_id)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            read_on(blocks)
+    assert received < 256 << 20
+
+
+def test_search_of_a_revoked_key_is_refused_at_its_end(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_id, headers = keyed.key("read")
+    towers = keyed.running.service.towers
+    wait = towers.wait
+
+    def revoke_and_wait() -> None:
+        keyed.keys.revoke(key_id)
+        wait()
+
+    monkeypatch.setattr(towers, "wait", revoke_and_wait)
+    answer = keyed.running.client.post("/v1/search", json={"text": "a dog"}, headers=headers)
+    assert_problem(answer, 401, "unauthorized")
+    assert "hits" not in answer.text
+
+
+def test_import_of_a_revoked_key_stops(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = keyed.running.service.settings.import_root
+    assert root is not None
+    folder = root / "revoked"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes(media.picture(910 + number))
+    key_id, headers = keyed.key("admin")
+    catalog = keyed.running.service.store.catalog
+    add_item = catalog.add_item
+    before = catalog.counts().items
+
+    def add_and_revoke(*args: object) -> object:
+        added = add_item(*args)  # type: ignore[arg-type]
+        keyed.keys.revoke(key_id)
+        return added
+
+    monkeypatch.setattr(type(catalog), "add_item", lambda self, *args: add_and_revoke(*args))
+    answer = keyed.running.client.post("/v1/media/import", json={"folder": "revoked"}, headers=headers)
+    assert_problem(answer, 401, "unauthorized")
+    assert catalog.counts().items == before + 1
+
+
+def test_change_that_was_made_is_answered_although_the_key_was_revoked_meanwhile(
+    keyed: Keyed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id, headers = keyed.key("write")
+    item = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(908), headers=headers).json()["item"]
+    library = type(keyed.running.service.library)
+    remove = library.remove
+
+    def remove_and_revoke(self: object, item_id: str) -> None:
+        remove(self, item_id)  # type: ignore[arg-type]
+        keyed.keys.revoke(key_id)
+
+    monkeypatch.setattr(library, "remove", remove_and_revoke)
+    assert keyed.running.client.delete(f"/v1/media/{item['id']}", headers=headers).status_code == 204
+    assert keyed.running.client.get("/v1/media", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/JOB/events"])
+def test_request_whose_caller_cannot_be_looked_up_any_more_fails_closed(
+    keyed: Keyed, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    path = path.replace("JOB", followed(keyed, 909))
+    _, headers = keyed.key("read")
+
+    def away(self: KeyFile, key_id: str) -> None:
+        raise Unavailable("The keys cannot be read.")
+
+    if not path.endswith("/events"):
+        monkeypatch.setattr(KeyFile, "get", away)
+        assert_problem(keyed.running.client.get(path, headers=headers), 503, "unavailable")
+        return
+    with keyed.running.client.stream("GET", path, headers=headers) as answer:
+        events = events_until_end(answer.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
+    assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may connect again

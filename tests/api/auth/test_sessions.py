@@ -1,0 +1,172 @@
+"""Sign-in and sign-out of browsers: the cookie is a random session, never the key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx2
+from click.testing import CliRunner
+
+import mm
+from indexes import open_store
+from indexes.catalog.audit import LOCAL, AuditFilters
+from mm.cli.main import main
+from mm.keys import KeyFile
+from mm.settings import Settings
+from tests.api.conftest import Keyed, Running, running
+from tests.graphs import with_graphs
+from tests.workers.process import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+COOKIE = "mm_session"
+OVER_TLS = "__Host-mm_session"
+
+
+def cookie_of(answer: httpx2.Response, name: str) -> tuple[str, set[str]]:
+    """Value and attributes of a cookie that an answer sets; empty for one that it does not set."""
+    for header in answer.headers.get_list("set-cookie"):
+        pair, *attributes = header.split("; ")
+        if pair.startswith(f"{name}="):
+            return pair.partition("=")[2], set(attributes)
+    return "", set()
+
+
+def bring(token: str, name: str = COOKIE) -> dict[str, str]:
+    return {"Cookie": f"{name}={token}"}
+
+
+def test_cookie_is_a_session_and_not_the_key(keyed: Keyed) -> None:
+    _, headers = keyed.key("read")
+    secret = headers["Authorization"].removeprefix("Bearer ")
+    answer = httpx2.post(f"{keyed.url}/session", data={"key": secret})
+    token, attributes = cookie_of(answer, COOKIE)
+    assert attributes == {"HttpOnly", "SameSite=strict", "Path=/"}
+    assert secret not in str(answer.headers)
+    client = keyed.running.client
+    assert client.get("/v1/media", headers=bring(token)).status_code == 200
+    assert client.get("/v1/media", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert client.get("/v1/media", headers=bring(secret)).status_code == 401
+
+
+def test_cookie_of_earlier_versions_is_refused_and_removed(keyed: Keyed) -> None:
+    _, headers = keyed.key("admin")
+    old = bring(headers["Authorization"].removeprefix("Bearer "), "mm_key")
+    for answer in (keyed.running.client.get(path, headers=old) for path in ("/", "/session", "/v1/media")):
+        assert answer.status_code == 401
+        value, attributes = cookie_of(answer, "mm_key")
+        assert (value, "Max-Age=0" in attributes) == ('""', True)
+
+
+def test_sign_out_ends_the_session_on_the_server(keyed: Keyed) -> None:
+    with keyed.browser("read") as (browser, key_id):
+        token = browser.cookies[COOKIE]
+        assert browser.get("/v1/session").json()["key_id"] == key_id
+        foreign = browser.delete("/session", headers={"Origin": "https://evil.example"})
+        assert (foreign.status_code, browser.get("/v1/media").status_code) == (403, 200)
+        assert browser.delete("/session").status_code == 204
+        assert COOKIE not in browser.cookies
+        assert browser.get("/").status_code == 401
+    assert keyed.running.client.get("/v1/media", headers=bring(token)).status_code == 401  # a copy of the cookie
+    assert keyed.running.client.delete("/session").status_code == 204
+
+
+def test_revoked_key_ends_its_sessions(keyed: Keyed) -> None:
+    with keyed.browser("read") as (browser, key_id), keyed.browser("read") as (other, _):
+        assert browser.get("/v1/media").status_code == 200
+        keyed.keys.revoke(key_id)
+        refused = browser.get("/v1/media")
+        assert (refused.status_code, "Max-Age=0" in cookie_of(refused, COOKIE)[1]) == (401, True)
+        assert other.get("/v1/media").status_code == 200
+
+
+def test_sign_in_makes_a_new_session_and_ends_the_one_that_was_brought(keyed: Keyed) -> None:
+    _, headers = keyed.key("read")
+    form = {"key": headers["Authorization"].removeprefix("Bearer ")}
+    with keyed.browser("read") as (browser, _):
+        before = browser.cookies[COOKIE]
+        browser.post("/session", data=form)
+        after = browser.cookies[COOKIE]
+        assert after != before
+        assert browser.get("/v1/media").status_code == 200
+    assert keyed.running.client.get("/v1/media", headers=bring(before)).status_code == 401
+    planted = httpx2.post(f"{keyed.url}/session", data=form, headers=bring("planted"))
+    assert cookie_of(planted, COOKIE)[0] not in {"", "planted", after}
+
+
+def test_session_has_the_scope_of_its_key(keyed: Keyed) -> None:
+    with keyed.browser("read") as (browser, _):
+        assert browser.delete("/v1/media/x").status_code == 403
+        assert browser.get("/v1/audit").status_code == 403
+        session = browser.get("/v1/session").json()
+        assert (session["scope"], session["expires_at"] is not None) == ("read", True)
+    _, headers = keyed.key("write")
+    assert keyed.running.client.get("/v1/session", headers=headers).json()["expires_at"] is None
+
+
+def test_session_that_another_process_ended_is_refused(keyed: Keyed) -> None:
+    with keyed.browser("read") as (browser, _), open_store(keyed.running.service.settings) as other:
+        session = other.catalog.find_session(browser.cookies[COOKIE])
+        assert session is not None
+        assert browser.get("/v1/media").status_code == 200
+        assert other.catalog.end_session(session.id, LOCAL)
+        # within `REMEMBER_SECONDS`
+        wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused")
+
+
+def test_session_expires(tmp_path: Path, graphs: Path) -> None:
+    home = with_graphs(tmp_path, graphs)
+    _, secret = KeyFile(home).add("one", "read")
+    settings = Settings(home=home, keys="on", session_hours=1e-9)
+    with running(settings) as service, httpx2.Client(base_url=service.url) as browser:
+        assert browser.post("/session", data={"key": secret}).status_code == 303
+        assert browser.get("/v1/media").status_code == 401
+        assert browser.get("/").status_code == 401
+    with open_store(settings) as store:
+        assert [row.action for row in store.catalog.list_audit(AuditFilters(), 10)[0]].count("session.start") == 1
+
+
+def test_cookie_over_tls_has_the_host_prefix_and_is_secure(tmp_path: Path, graphs: Path) -> None:
+    home = with_graphs(tmp_path, graphs)
+    _, secret = KeyFile(home).add("one", "read")
+    https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "Host": "media.example"}
+    with running(Settings(home=home, keys="on", trusted_proxies="127.0.0.1")) as service:
+        answer = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
+        token, attributes = cookie_of(answer, OVER_TLS)
+        assert attributes == {"HttpOnly", "SameSite=strict", "Path=/", "Secure"}
+        assert service.client.get("/v1/media", headers=https | bring(token, OVER_TLS)).status_code == 200
+        # A cookie without the prefix may come from a page of another host of the domain.
+        assert service.client.get("/v1/media", headers=https | bring(token)).status_code == 401
+        gone = service.client.delete("/session", headers=https | bring(token, OVER_TLS))
+        assert {"Max-Age=0", "Secure", "Path=/"} <= cookie_of(gone, OVER_TLS)[1]
+    with running(Settings(home=home, keys="on")) as service:  # the same header from a proxy that is not trusted
+        answer = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
+        assert (cookie_of(answer, OVER_TLS)[0], "Secure" in cookie_of(answer, COOKIE)[1]) == ("", False)
+
+
+def test_service_without_keys_has_no_sessions(api: Running) -> None:
+    client = api.client
+    assert client.get("/session").status_code == 404
+    assert client.get("/v1/session").json() == {"key_id": None, "name": None, "scope": None, "expires_at": None}
+    assert client.get("/", headers={"Cookie": "mm_session=x"}).status_code == 200
+
+
+def test_admin_lists_sessions_and_ends_one(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, admin = keyed.key("admin")
+    monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
+    with keyed.browser("write") as (browser, key_id), keyed.browser("read") as (other, _):
+        for client in (browser, other):
+            assert client.get("/v1/sessions").status_code == 403
+        with mm.Client(keyed.url) as client:
+            (mine,) = [one for one in client.sessions() if one.key_id == key_id]
+            assert mine.expires_at > mine.created_at
+            assert browser.cookies[COOKIE] not in str(client.sessions())
+        listed = CliRunner().invoke(main, ["keys", "sessions", "--url", keyed.url])
+        assert f"{mine.id}\t{mine.name}\t" in listed.stdout
+        assert CliRunner().invoke(main, ["keys", "end-session", mine.id, "--url", keyed.url]).exit_code == 0
+        assert CliRunner().invoke(main, ["keys", "end-session", mine.id, "--url", keyed.url]).exit_code == 1
+        wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused")
+        assert other.get("/v1/media").status_code == 200

@@ -1,0 +1,108 @@
+"""Form data in any pieces: every byte of a file arrives, and a broken form is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect, Request
+
+from api.http.forms import Fields, PartHead, read_form
+from api.limits.threads import Threads
+from mm.errors import InvalidInput, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import Message
+
+BOUNDARY = "----a1b2"
+
+
+def form(*parts: tuple[str, bytes], end: str = f"--{BOUNDARY}--\r\n") -> bytes:
+    """A form of (header, content) parts."""
+    body = b"".join(f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts)
+    return body + end.encode()
+
+
+def file_head(name: str = "a.bin", field: str = "file") -> str:
+    return f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: application/octet-stream'
+
+
+def text_head(field: str) -> str:
+    return f'Content-Disposition: form-data; name="{field}"'
+
+
+def read(
+    pieces: Sequence[bytes], content_type: str = f"multipart/form-data; boundary={BOUNDARY}", *, cut: bool = False
+) -> tuple[Fields, dict[PartHead, io.BytesIO]]:
+    messages: list[Message] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    messages.append({"type": "http.disconnect"} if cut else {"type": "http.request", "body": b"", "more_body": False})
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    files: dict[PartHead, io.BytesIO] = {}
+
+    def open_file(head: PartHead) -> io.BytesIO:
+        return files.setdefault(head, io.BytesIO())
+
+    request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", content_type.encode())]}, receive)
+    with closing(Threads("forms", 1)) as threads:
+        return asyncio.run(read_form(request, threads, open_file, 1000)), files
+
+
+@given(st.binary(max_size=500), st.lists(st.integers(0, 900), max_size=20))
+def test_a_file_arrives_whole_however_it_is_cut(content: bytes, cuts: list[int]) -> None:
+    body = form(
+        (text_head("name"), b"n"), (file_head(), content), (text_head("tags"), "grün".encode()), (text_head("tags"), b"b")
+    )
+    edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    fields, files = read([body[a:b] for a, b in itertools.pairwise(edges)])
+    assert fields == {"name": ["n"], "tags": ["grün", "b"]}
+    assert {head: sink.getvalue() for head, sink in files.items()} == {PartHead("file", "a.bin"): content}
+
+
+def test_content_that_looks_like_a_boundary_is_content() -> None:
+    content = f"\r\n--{BOUNDARY[:-1]}\r\n--".encode() * 50
+    _, files = read([form((file_head(), content))])
+    assert files[PartHead("file", "a.bin")].getvalue() == content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"not a form at all", id="no form"),
+        pytest.param(form((file_head(), b"x"), end=""), id="no end"),
+        pytest.param(form((file_head(), b"x"))[:-6], id="cut in the last boundary"),
+        pytest.param(form(("X: y", b"x")), id="no name"),
+        pytest.param(form((text_head("name"), b"\xff\xfe")), id="no text"),
+        pytest.param(form(*[(text_head("a"), b"")] * 1001), id="too many parts"),
+    ],
+)
+def test_a_broken_form_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        read([body])
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", f"multipart/form-data; boundary={'x' * 500}"])
+def test_a_form_needs_a_boundary(content_type: str) -> None:
+    with pytest.raises(InvalidInput):
+        read([form((file_head(), b"x"))], content_type)
+
+
+def test_text_fields_are_bounded() -> None:
+    with pytest.raises(TooLarge):
+        read([form((text_head("name"), b"x" * 1001))])
+
+
+def test_a_cut_connection_is_not_the_end_of_a_form() -> None:
+    with pytest.raises(ClientDisconnect):
+        read([form((file_head(), b"x"), end="")], cut=True)

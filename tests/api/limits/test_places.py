@@ -1,0 +1,215 @@
+"""Who comes in, how often, how many at once, and what every answer says to a browser."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mm
+from api.app import create_app
+from api.auth.auth import needed, require_keys
+from api.middleware.rate_limit import MAX_CALLERS, Rates, network_of
+from api.middleware.security_headers import SECURITY_HEADERS
+from mm.errors import Forbidden, TooMany, Unauthorized
+from mm.keys import KeyFile
+from mm.settings import Settings
+from tests.api import media
+from tests.api.conftest import Running, assert_problem, running
+from tests.graphs import with_graphs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[tuple[Running, dict[str, str]]]:
+    """A service that wants keys, and a key of each scope."""
+    home = with_graphs(tmp_path_factory.mktemp("locked"), graphs)
+    keys = {scope: KeyFile(home).add(scope, scope)[1] for scope in ("read", "write", "admin")}
+    with running(Settings(home=home, keys="on", import_root=home, max_waiting_jobs=2)) as service:
+        yield service, keys
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_every_answer_tells_browsers_to_take_nothing_for_granted(api: Running) -> None:
+    paths = ["/", "/static/app.js", "/v1/media", "/v1/nothing", "/metrics", "/openapi.json", "/healthz"]
+    for answer in [*map(api.client.get, paths), api.client.put("/v1/media"), api.client.post("/v1/search", json={})]:
+        assert set(map(str.lower, SECURITY_HEADERS)) <= set(answer.headers), answer.request.url
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "cache-control" in answer.headers
+    assert api.client.get("/v1/media").headers["cache-control"] == "no-store"
+    assert "script-src 'self'" in api.client.get("/").headers["content-security-policy"]
+
+
+def test_pages_of_other_origins_get_nothing(api: Running) -> None:
+    foreign = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for answer in (
+        api.client.get("/v1/media", headers=foreign),
+        api.client.options("/v1/search", headers=foreign),
+        api.client.post("/v1/search", json={"text": "a"}, headers=foreign),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "", "127.0.0.1.evil.example", "[::1", "a b"])
+def test_a_name_that_leads_here_by_trick_is_refused(api: Running, host: str) -> None:
+    assert api.client.get("/v1/media", headers={"Host": host}).status_code in {400, 403}  # 400 is the server's own
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8321", "192.168.1.7"])
+def test_addresses_are_no_trick(api: Running, host: str) -> None:
+    assert api.client.get("/v1/media", headers={"Host": host}).status_code == 200
+
+
+def test_without_a_key_only_the_door_is_seen(locked: tuple[Running, dict[str, str]]) -> None:
+    service, _ = locked
+    for path in ("/healthz", "/readyz", "/openapi.json", "/static/style/base.css"):
+        assert service.client.get(path).status_code in {200, 503}, path
+    for headers in ({}, bearer("mm_000000000000_x"), {"Authorization": "Basic x"}, {"Cookie": "mm_key=x"}, bearer("é")):
+        raw = {name.encode(): value.encode() for name, value in headers.items()}
+        answer = service.client.get("/v1/media", headers=raw)
+        assert "mm keys add" in assert_problem(answer, 401, "unauthorized")["detail"]
+        assert answer.headers["www-authenticate"] == "Bearer"
+    for method, path in (("GET", "/metrics"), ("POST", "/v1/search"), ("DELETE", "/v1/media/x"), ("GET", "/v1/nothing")):
+        assert service.client.request(method, path).status_code == 401
+
+
+def test_each_scope_opens_what_it_says(locked: tuple[Running, dict[str, str]]) -> None:
+    service, keys = locked
+
+    def allowed(scope: str, method: str, path: str, **body: object) -> bool:
+        answer = service.client.request(method, path, headers=bearer(keys[scope]), json=body)
+        assert answer.status_code != 401
+        return answer.status_code != 403
+
+    asks = [("GET", "/v1/media"), ("POST", "/v1/search"), ("GET", "/metrics")]
+    changes = [("DELETE", "/v1/media/0"), ("POST", "/v1/jobs/0/cancel"), ("POST", "/v1/media")]
+    assert all(allowed(scope, *request) for scope in keys for request in asks)
+    assert [allowed(scope, *request) for request in changes for scope in keys] == [False, True, True] * 3
+    assert [allowed(scope, "POST", "/v1/media/import", folder="none") for scope in keys] == [False, False, True]
+
+
+def test_a_route_is_closed_until_it_is_opened() -> None:
+    open_paths = {path for path in create_app(Settings()).openapi()["paths"] if needed("GET", path) is None}
+    assert open_paths == {"/healthz", "/readyz"}
+
+
+def test_a_revoked_key_is_dead_at_once(locked: tuple[Running, dict[str, str]]) -> None:
+    service, _ = locked
+    keys = KeyFile(service.service.settings.root)
+    _, secret = keys.add("short", "read")
+    assert service.client.get("/v1/media", headers=bearer(secret)).status_code == 200
+    keys.revoke("short")
+    assert service.client.get("/v1/media", headers=bearer(secret)).status_code == 401
+
+
+def test_the_client_brings_its_key(locked: tuple[Running, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    service, keys = locked
+    with mm.Client(service.url) as client, pytest.raises(Unauthorized):
+        client.items()
+    with mm.Client(service.url, api_key=keys["read"]) as client:
+        assert client.items().items == []
+        with pytest.raises(Forbidden, match="may write"):
+            client.add(media.picture(1), name="a.png")
+    monkeypatch.setenv("MM_API_KEY", keys["read"])
+    with mm.Client(service.url) as client:
+        assert client.items().items == []
+        assert keys["read"] not in repr(client._address)
+
+
+def test_a_browser_signs_in_and_its_cookie_is_safe(locked: tuple[Running, dict[str, str]]) -> None:
+    service, keys = locked
+    with httpx2.Client(base_url=service.url) as browser:
+        page = browser.get("/")
+        assert (page.status_code, 'action="/session"' in page.text) == (401, True)
+        assert "form-action 'self'" in page.headers["content-security-policy"]
+        wrong = browser.post("/session", data={"key": "mm_000000000000_x"})
+        assert (wrong.status_code, "not known" in wrong.text) == (401, True)
+        assert browser.post("/session", content=b"key=" + b"x" * 5000).status_code == 401
+        foreign = browser.post("/session", data={"key": keys["read"]}, headers={"Origin": "https://evil.example"})
+        assert foreign.status_code == 403
+        done = browser.post("/session", data={"key": keys["read"]})
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        assert {"HttpOnly", "SameSite=strict"} <= set(done.headers["set-cookie"].split("; "))
+        assert browser.get("/").status_code == 200
+        assert browser.get("/v1/media").status_code == 200
+        assert browser.delete("/v1/media/x").status_code == 403
+
+
+def test_beyond_this_machine_a_key_is_needed_or_a_word_that_it_is_not(tmp_path: Path) -> None:
+    for host in ("127.0.0.1", "::1", "localhost", "127.8.8.8"):
+        require_keys(Settings(home=tmp_path, host=host))
+    for host in ("0.0.0.0", "::", "192.168.1.7", "media.example"):
+        with pytest.raises(Forbidden, match="mm keys add") as refusal:
+            require_keys(Settings(home=tmp_path, host=host))
+        assert host in str(refusal.value)
+        assert "MM_KEYS=off" in str(refusal.value)
+        require_keys(Settings(home=tmp_path, host=host, keys="off"))
+    with pytest.raises(Forbidden):
+        require_keys(Settings(home=tmp_path, keys="on"))
+    KeyFile(tmp_path).add("one", "read")
+    require_keys(Settings(home=tmp_path, host="0.0.0.0"))
+
+
+def test_uploads_wait_while_too_many_jobs_do(locked: tuple[Running, dict[str, str]]) -> None:
+    service, keys = locked
+    answers = [service.client.post("/v1/media", content=media.picture(n), headers=bearer(keys["write"])) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert "MM_MAX_WAITING_JOBS" in assert_problem(answers[2], 429, "too-many")["detail"]
+    assert int(answers[2].headers["retry-after"]) >= 1
+    assert service.client.get("/v1/media").status_code == 401
+    metrics = service.client.get("/metrics", headers=bearer(keys["read"])).text
+    assert 'mm_refusals_total{reason="too-many"} 1.0' in metrics
+    assert 'mm_refusals_total{reason="unauthorized"}' in metrics
+
+
+def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, graphs: Path) -> None:
+    with running(Settings(home=with_graphs(tmp_path, graphs), rate_per_minute=3)) as service:
+        answers = [service.client.get("/v1/jobs") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert_problem(answers[3], 429, "too-many")
+        assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+        assert service.client.get("/healthz").status_code == 200
+        opened = list(itertools.takewhile(lambda _: service.client.get("/openapi.json").status_code == 200, range(1000)))
+        assert 15 <= len(opened) < 1000, "five times as many of what is open to anyone"
+        assert service.client.get("/healthz").status_code == 200
+
+
+@given(st.lists(st.floats(0, 100), max_size=200), st.integers(1, 100))
+def test_no_stretch_of_time_lets_more_in_than_the_rate_allows(pauses: list[float], per_minute: int) -> None:
+    now = 0.0
+    rates = Rates(per_minute, clock=lambda: now)
+    taken: list[float] = []
+    waits: list[float] = []
+    for pause in pauses:
+        now += pause
+        try:
+            rates.take("a")
+        except TooMany as refusal:
+            waits.append(refusal.retry_after)
+        else:
+            taken.append(now)
+    assert all(0 < wait <= 60 / per_minute + 1e-6 for wait in waits)
+    for first in range(len(taken)):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= per_minute + (taken[last] - taken[first]) * per_minute / 60 + 1e-3
+
+
+def test_callers_are_apart_and_forgotten() -> None:
+    rates = Rates(1, clock=lambda: 0.0)
+    for caller in range(MAX_CALLERS + 10):
+        rates.take(str(caller))
+    assert len(rates._buckets) == MAX_CALLERS
+    assert network_of("2001:db8::1") == network_of("2001:db8::ffff") != network_of("2001:db8:1::1")
+    assert network_of("10.0.0.1") != network_of("10.0.0.2")
+    assert network_of("") == ""

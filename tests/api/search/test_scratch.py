@@ -1,0 +1,36 @@
+"""Files of questions: each process that serves has its own, and leaves none behind, however it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from api.search.scratch import scratch_folder
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_a_folder_goes_with_its_process_and_leaves_others_alone(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path) as first:
+        (first / "picture").write_bytes(b"of a question")
+        with scratch_folder(tmp_path) as second:
+            assert first != second
+            assert (first / "picture").exists(), "another that serves the library is answering it"
+        assert not second.exists()
+        assert first.exists()
+    assert list((tmp_path / "cache" / "questions").iterdir()) == list((tmp_path / "locks").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from api.search.scratch import scratch_folder\n"
+        "with scratch_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'clip').write_bytes(b'x'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    above = tmp_path / "cache" / "questions"
+    (above / "of an earlier version").write_bytes(b"x")
+    assert len(list(above.glob("*/clip"))) == 1
+    with scratch_folder(tmp_path) as folder:
+        assert list(above.iterdir()) == [folder]

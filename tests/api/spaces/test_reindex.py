@@ -1,0 +1,244 @@
+"""A library moves to another space while the API answers: from the old one until all is there, then from the new one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mm.media.types import Span
+from mm.settings import Settings
+from mm.spaces import load_space
+from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+from tests.api import media
+from tests.api.conftest import Running, add_searchable, assert_problem, running
+from tests.graphs import with_graphs
+from tests.openclip_models import weights_of, write_model
+from workers.tasks.segment_shards import read_segments, write_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from indexes.catalog.records import JobRow
+    from mm.spaces import Space
+
+SECONDS = 300.0
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return f"openclip:local-dir:{write_model(tmp_path / 'plain', 'plain')}"
+
+
+@pytest.fixture
+def api(tmp_path: Path, graphs: Path) -> Iterator[Running]:
+    with running(Settings(home=with_graphs(tmp_path / "home", graphs), threads=1, refresh_seconds=0.1)) as service:
+        yield service
+
+
+def still(space: Space, words: str) -> list[EncodedSegment]:
+    """One moment that shows what the words say."""
+    return [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.text.embed([words])[0])])]
+
+
+def do(api: Running, space: Space, job: JobRow) -> None:
+    """What workers do with a job of a move."""
+    store = api.service.store
+    (chunk,) = store.catalog.plan_job(job.id, space.id, [Span(0.0, 0.0)])
+    assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
+    shard_id = write_segments(store.shards, space.id, still(space, job.item_id))
+    assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
+    assert store.catalog.commit_item(job.id, read_segments(store.shards, space.id, [shard_id]))
+
+
+def ask(api: Running) -> dict[str, Any]:
+    answer: dict[str, Any] = api.client.post("/v1/search", json={"text": "a dog", "floor": 0}).raise_for_status().json()
+    return answer
+
+
+def told(api: Running) -> dict[str, Any]:
+    answer: dict[str, Any] = api.client.get("/v1/space").raise_for_status().json()
+    return answer
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_there(api: Running, model: str) -> None:
+    service, here = api.service, api.service.space
+    items = {add_searchable(api, media.picture(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
+    assert told(api) == {
+        "id": "lite@1", "name": "lite", "spaces": [{"id": "lite@1", "items": 3, "role": "served"}], "move": None, "notes": [],
+    }  # fmt: skip
+    stop = threading.Event()
+    seen: list[tuple[str, int]] = []
+
+    def keep_asking() -> None:
+        while not stop.is_set():
+            answer = ask(api)
+            seen.append((answer["space"], len(answer["hits"])))
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        begun = api.client.post("/v1/space/move", json={"to": model})
+        assert begun.status_code == 202, begun.text
+        assert (begun.json()["state"], begun.json()["items"], begun.json()["moved"]) == ("running", 3, 0)
+        there = load_space(model, service.settings)
+        wait_until(lambda: len(told(api)["spaces"]) == 2, "the space that is being filled is shown")
+        for job in service.store.catalog.feed_move(10):
+            assert ask(api)["space"] == "lite@1"
+            do(api, there, job)
+        wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "made ready beside the old one")
+        assert service.store.catalog.end_move()
+        assert ask(api)["space"] == str(there.id), "the next question"
+    finally:
+        stop.set()
+        asking.join()
+    assert {hits for _, hits in seen} == {3}
+    assert [space for space, _ in seen] == sorted((space for space, _ in seen), key=lambda space: space != "lite@1")
+    space = told(api)
+    assert (space["id"], space["name"], space["move"]["state"]) == (str(there.id), model, "done")
+    assert {(held["id"], held["role"], held["items"]) for held in space["spaces"]} == {
+        ("lite@1", "kept", 3),
+        (str(there.id), "served", 3),
+    }
+    (listed,) = api.client.get("/v1/models").json()["data"]
+    assert listed["id"] == str(there.id)
+    for item in items:
+        assert len(api.client.get(f"/v1/media/{item}/segments").json()["segments"]) == 1
+        assert api.client.post("/v1/search", json={"like": {"item": item, "time": 0.0}, "floor": 0}).status_code == 200
+
+    back = api.client.post("/v1/space/move/undo").json()
+    assert (back["source"], back["target"], back["moved"]) == (model, "lite", 3)
+    wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "the way back")
+    assert service.store.catalog.end_move()
+    assert ask(api)["space"] == "lite@1"
+    assert_problem(api.client.delete("/v1/space/lite@1"), 409, "conflict")
+    assert api.client.delete(f"/v1/space/{there.id}").status_code == 204
+    assert_problem(api.client.delete(f"/v1/space/{there.id}"), 404, "not-found")
+    assert_problem(api.client.delete("/v1/space/nonsense"), 400, "invalid-input")
+    assert [held["id"] for held in told(api)["spaces"]] == ["lite@1"]
+
+
+@pytest.fixture
+def prepared(api: Running, model: str) -> Running:
+    """A move to `model` that is complete but for its end, its target ready to answer. Only the test calls `follow`."""
+    serving = api.service.serving
+    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    serving._stopped.set()
+    serving._thread.join()
+    api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
+    (job,) = api.service.store.catalog.feed_move(10)
+    do(api, load_space(model, api.service.settings), job)
+    serving.follow()
+    wait_until(lambda: serving._next is not None and serving._next.is_ready, "the target is prepared")
+    return api
+
+
+def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The move ends between the two reads of the catalog that decide which space is wanted."""
+    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+    library_space, latest_move = catalog.library_space, catalog.latest_move
+    ends = iter([catalog.end_move])
+
+    def read_name() -> Any:
+        try:
+            return library_space()
+        finally:
+            for end in ends:
+                end()
+
+    def read_move() -> Any:
+        try:
+            return latest_move()
+        finally:
+            for end in ends:
+                end()
+
+    monkeypatch.setattr(catalog, "library_space", read_name)
+    monkeypatch.setattr(catalog, "latest_move", read_move)
+    serving.follow()
+    assert ask(prepared)["space"] != "lite@1"
+
+
+def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
+    prepared: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request comes between the decision which space is wanted and its preparation."""
+    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+    assert catalog.end_move()
+    wanted = serving._wanted
+
+    def wanted_before_a_request() -> str | None:
+        name = wanted()
+        assert ask(prepared)["space"] != "lite@1"
+        return name
+
+    monkeypatch.setattr(serving, "_wanted", wanted_before_a_request)
+    serving.follow()
+    assert serving._next is None
+
+
+def test_a_move_is_stopped_resumed_and_undone(api: Running, model: str) -> None:
+    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    for what in ("stop", "resume", "undo"):
+        assert_problem(api.client.post(f"/v1/space/move/{what}"), 409, "conflict")
+    assert_problem(api.client.post("/v1/space/move", json={"to": "lite"}), 409, "conflict")
+    assert_problem(api.client.post("/v1/space/move", json={"to": "huge"}), 404, "not-found")
+    assert_problem(api.client.post("/v1/space/move", json={"to": "openclip:ViT-B-32/laion2b_s34b_b79k"}), 404, "not-found")
+    assert_problem(api.client.post("/v1/space/move", json={"to": "openclip:local-dir:/nowhere"}), 400, "invalid-input")
+    api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
+    assert_problem(api.client.post("/v1/space/move", json={"to": model}), 409, "conflict")
+    assert api.client.post("/v1/space/move/stop").json()["state"] == "stopped"
+    assert api.client.post("/v1/space/move/resume", json={"leave_out": True}).json()["state"] == "running"
+    assert api.client.post("/v1/space/move/undo").json()["state"] == "undone"
+    assert ask(api)["space"] == "lite@1"
+
+
+def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Path, graphs: Path, model: str) -> None:
+    settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
+    with running(settings) as api:
+        add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+        api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
+        there = load_space(model, settings)
+        (job,) = api.service.store.catalog.feed_move(10)
+        do(api, there, job)
+        assert api.service.store.catalog.end_move()
+    with running(settings) as api:
+        assert ask(api)["space"] == str(there.id)
+        assert len(ask(api)["hits"]) == 1
+
+
+def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_is_told(api: Running, model: str) -> None:
+    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
+    wait_until(lambda: api.service.serving._next is not None, "it is opened")
+    api.client.post("/v1/space/move/stop").raise_for_status()
+    wait_until(lambda: api.service.serving._next is None, "it is closed while the move rests")
+    weights_of(Path(model.removeprefix("openclip:local-dir:"))).unlink()
+    api.client.post("/v1/space/move/resume").raise_for_status()
+    wait_until(lambda: bool(told(api)["notes"]), "the reason")
+    (note,) = told(api)["notes"]
+    assert note.startswith("Questions stay in lite@1: ")
+    (check,) = [check for check in api.client.get("/readyz").json()["checks"] if check["name"] == "move"]
+    assert (check["ok"], check["required"], check["detail"]) == (False, False, note)
+    assert ask(api)["space"] == "lite@1"
+    api.client.post("/v1/space/move/undo").raise_for_status()
+    wait_until(lambda: not told(api)["notes"], "over")
+
+
+def test_weights_that_cannot_be_read_are_told_and_never_asked(api: Running, model: str) -> None:
+    weights = weights_of(Path(model.removeprefix("openclip:local-dir:")))
+    weights.write_bytes(b"nothing but noise")
+    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
+    wait_until(lambda: bool(told(api)["notes"]), "the reason")
+    assert ask(api)["space"] == "lite@1"

@@ -1,0 +1,360 @@
+"""What tus 1.0 asks of a server, extension by extension, and what an upload becomes at its end."""
+
+from __future__ import annotations
+
+import hashlib
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexes.catalog.catalog import Catalog
+from mm.errors import Unavailable
+from mm.settings import Settings
+from tests.api import media
+from tests.api.conftest import UPLOAD_BYTES, Running, assert_problem, running
+from tests.api.uploads.tus import PIECE, Tus, checksum, encoded
+from tests.graphs import with_graphs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOWHERE = "/v1/uploads/" + "0" * 32
+
+
+@pytest.fixture
+def tus(api: Running) -> Tus:
+    return Tus(api.client)
+
+
+@pytest.fixture(scope="module")
+def clock() -> list[float]:
+    return [1e9]
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory, graphs: Path, clock: list[float]) -> Iterator[Running]:
+    """A service whose uploads live by a clock that tests turn, few at a time."""
+    home = with_graphs(tmp_path_factory.mktemp("timed"), graphs)
+    with running(Settings(home=home, upload_seconds=100.0, max_partial_uploads=3)) as service:
+        service.service.store.partial._clock = lambda: clock[0]
+        yield service
+
+
+# Core
+
+
+def test_options_say_what_is_spoken(api: Running) -> None:
+    for headers in ({}, {"Tus-Resumable": "0.2.2"}):  # which is ignored here
+        answer = api.client.options("/v1/uploads", headers=headers)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["tus-resumable"] == answer.headers["tus-version"] == "1.0.0"
+        assert set(answer.headers["tus-extension"].split(",")) == {
+            "creation",
+            "creation-with-upload",
+            "expiration",
+            "checksum",
+            "termination",
+        }
+        assert answer.headers["tus-max-size"] == str(UPLOAD_BYTES)
+        assert "sha1" in answer.headers["tus-checksum-algorithm"].split(",")
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("version", ["", "0.2.2", "1.0.1"])
+def test_another_version_is_refused_and_nothing_done(api: Running, tus: Tus, version: str) -> None:
+    where = tus.created(3)
+    for answer in (
+        tus.create(3, **{"Tus-Resumable": version}),
+        tus.patch(where, 0, b"abc", **{"Tus-Resumable": version}),
+        tus.ask("DELETE", where, {}, {"Tus-Resumable": version}),
+    ):
+        assert_problem(answer, 412, "unsupported-version")
+        assert answer.headers["tus-version"] == "1.0.0"
+    assert tus.offset(where) == 0
+
+
+def test_head_says_how_far_it_is_and_is_not_kept(tus: Tus) -> None:
+    data = media.picture(600)
+    where = tus.created(len(data), "ü.png", "a,b")
+    for offset in (0, 10):
+        answer = tus.head(where)
+        assert answer.status_code == 200
+        assert answer.headers["upload-offset"] == str(offset)
+        assert answer.headers["upload-length"] == str(len(data))
+        assert answer.headers["upload-metadata"] == f"filename {encoded('ü.png')},tags {encoded('a,b')}"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "mm-item" not in answer.headers
+        tus.patch(where, 0, data[:10])
+    missing = tus.head(NOWHERE)
+    assert missing.status_code == 404
+    assert "upload-offset" not in missing.headers
+
+
+def test_pieces_become_the_item_that_one_upload_would_be(api: Running, tus: Tus) -> None:
+    data = media.picture(601)
+    where = tus.created(len(data), "holiday.png", "x,y")
+    first = tus.patch(where, 0, data[:100])
+    assert (first.status_code, first.headers["upload-offset"], first.content) == (204, "100", b"")
+    assert "mm-item" not in first.headers
+    last = tus.patch(where, 100, data[100:])
+    assert (last.status_code, last.headers["upload-offset"]) == (204, str(len(data)))
+    item = api.client.get(f"/v1/media/{last.headers['mm-item']}").json()
+    assert item["id"] == hashlib.sha256(data).hexdigest()[:32]
+    assert (item["name"], item["tags"], item["size"]) == ("holiday.png", ["x", "y"], len(data))
+    assert api.client.get(f"/v1/jobs/{last.headers['mm-job']}").json()["item_id"] == item["id"]
+    assert api.client.get(f"/v1/media/{item['id']}/content").content == data
+    assert last.headers["mm-created"] == "true"
+
+    lost_answer = tus.head(where)
+    for name in ("mm-item", "mm-job", "upload-offset"):
+        assert lost_answer.headers[name] == last.headers[name]
+    again = tus.patch(where, len(data), b"")
+    assert (again.status_code, again.headers["mm-item"]) == (204, item["id"])
+    assert_problem(tus.patch(where, 0, data), 409, "conflict")
+    same = tus.create(len(data), "other.png", body=data)
+    assert (same.headers["mm-item"], same.headers["mm-created"]) == (item["id"], "false")
+
+
+def test_a_piece_for_another_place_changes_nothing(tus: Tus) -> None:
+    where = tus.created(10)
+    tus.patch(where, 0, b"abc")
+    for offset in (0, 2, 4, 10, 1 << 40):
+        assert "goes on at 3" in assert_problem(tus.patch(where, offset, b"xy"), 409, "conflict")["detail"]
+    assert tus.offset(where) == 3
+
+
+def test_a_piece_of_another_type_or_without_a_place_changes_nothing(tus: Tus) -> None:
+    where = tus.created(10)
+    for kind in ("application/octet-stream", "", "text/plain"):
+        assert_problem(tus.patch(where, 0, b"abc", Content_Type=kind), 415, "wrong-content-type")
+    for offset in ("", "-1", "x", "1.5", "9" * 30):
+        assert_problem(tus.patch(where, 0, b"abc", Upload_Offset=offset), 400, "invalid-input")
+    assert tus.patch(NOWHERE, 0, b"abc").status_code == 404
+    assert tus.patch("/v1/uploads/..%2f..%2fcatalog.db", 0, b"abc").status_code == 404
+    assert tus.offset(where) == 0
+
+
+def test_more_bytes_than_were_announced_are_refused(api: Running, tus: Tus) -> None:
+    where = tus.created(5)
+    assert_problem(tus.patch(where, 0, b"123456"), 413, "too-large")
+    headers = {"Tus-Resumable": "1.0.0", "Content-Type": PIECE, "Upload-Offset": "0"}
+    streamed = api.client.patch(where, headers=headers, content=iter([b"123", b"456"]))  # without a Content-Length
+    assert_problem(streamed, 413, "too-large")
+    assert tus.offset(where) == 0
+
+
+def test_a_method_that_a_proxy_forbids_may_be_named(tus: Tus) -> None:
+    where = tus.created(10)
+    answer = tus.ask("POST", where, {"Content-Type": PIECE, "Upload-Offset": "0"}, {"X-HTTP-Method-Override": "PATCH"}, b"abc")
+    assert (answer.status_code, answer.headers["upload-offset"]) == (204, "3")
+    assert tus.ask("GET", where, {}, {"X-HTTP-Method-Override": "DELETE"}).status_code == 405
+    assert tus.ask("POST", where, {}, {"X-HTTP-Method-Override": "delete"}).status_code == 204
+    assert tus.head(where).status_code == 404
+
+
+# Creation
+
+
+def test_a_creation_says_where_and_until_when(tus: Tus) -> None:
+    answer = tus.create(10)
+    assert answer.status_code == 201
+    assert answer.headers["location"].startswith("/v1/uploads/")
+    assert answer.headers["tus-resumable"] == "1.0.0"
+    assert parsedate_to_datetime(answer.headers["upload-expires"]).tzinfo is not None
+
+
+@pytest.mark.parametrize("length", ["", "-1", "x", "1e3", "9" * 40])
+def test_a_creation_needs_a_length(tus: Tus, length: str) -> None:
+    assert_problem(tus.create(0, Upload_Length=length, Upload_Defer_Length="1"), 400, "invalid-input")
+
+
+def test_a_file_that_is_too_large_is_refused_at_once(tus: Tus) -> None:
+    assert "MM_UPLOAD_BYTES" in assert_problem(tus.create(UPLOAD_BYTES + 1), 413, "too-large")["detail"]
+
+
+@pytest.mark.parametrize("metadata", [",", "a b c", "a !", "a YQ==,a YQ==", "x,", "filename /w==", f"tags {encoded('x' * 100)}"])
+def test_metadata_that_is_none_is_refused(tus: Tus, metadata: str) -> None:
+    assert_problem(tus.create(3, Upload_Metadata=metadata), 400, "invalid-input")
+
+
+@pytest.mark.parametrize("metadata", ["", "empty", "empty ,filename YQ==", "filename Li4vYS5wbmc=,mine /w=="])
+def test_metadata_may_be_short_or_somebody_elses(tus: Tus, metadata: str) -> None:
+    assert tus.create(3, Upload_Metadata=metadata).status_code == 201
+
+
+def test_a_creation_may_bring_bytes(api: Running, tus: Tus) -> None:
+    data = media.picture(602)
+    part = tus.create(len(data), "b.png", body=data[:50])
+    assert (part.status_code, part.headers["upload-offset"]) == (201, "50")
+    assert tus.patch(part.headers["location"], 50, data[50:]).headers["mm-item"]
+    whole = tus.create(len(data), "c.png", body=data, **checksum(data))
+    assert (whole.status_code, whole.headers["upload-offset"]) == (201, str(len(data)))
+    assert whole.headers["mm-item"] == hashlib.sha256(data).hexdigest()[:32]
+
+
+def test_a_creation_that_is_refused_leaves_nothing(api: Running, tus: Tus) -> None:
+    before = api.blobs()
+    assert_problem(tus.create(0), 422, "media-error")
+    assert_problem(tus.create(3, body=b"1234"), 413, "too-large")
+    assert_problem(tus.create(8, body=b"no media"), 415, "unsupported-media")
+    assert_problem(tus.create(3, body=b"abc", **checksum(b"abd")), 460, "checksum-mismatch")
+    assert api.blobs() == before
+
+
+def test_a_file_that_is_no_media_is_refused_as_in_one_upload_and_ends(api: Running, tus: Tus) -> None:
+    before = api.blobs()
+    data = media.picture(603, (400, 300))[:200]
+    where = tus.created(len(data), "cut.png")
+    tus.patch(where, 0, data[:100])
+    document = assert_problem(tus.patch(where, 100, data[100:]), 422, "media-error")
+    single = api.upload(data, "cut.png").json()
+    assert {name: document[name] for name in ("title", "detail", "name", "reason")} == {
+        name: single[name] for name in ("title", "detail", "name", "reason")
+    }
+    assert tus.head(where).status_code == 404
+    assert api.blobs() == before
+
+
+# Checksum
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
+def test_bytes_that_do_not_match_are_not_kept(api: Running, tus: Tus, algorithm: str) -> None:
+    data = media.picture(604)
+    where = tus.created(len(data))
+    assert tus.patch(where, 0, data[:9], **checksum(data[:9], algorithm)).status_code == 204
+    for wrong in (data[10:90] + b"!", data[9:40]):
+        assert_problem(tus.patch(where, 9, wrong, **checksum(data[9:90], algorithm)), 460, "checksum-mismatch")
+        assert tus.offset(where) == 9
+    last = tus.patch(where, 9, data[9:], **checksum(data[9:], algorithm))
+    assert api.client.get(f"/v1/media/{last.headers['mm-item']}/content").content == data
+
+
+@pytest.mark.parametrize("given", ["crc32 AAAA", "SHA1 AAAA", "sha1", "sha1 !", "sha1 A", "x"])
+def test_a_checksum_that_is_none_changes_nothing(tus: Tus, given: str) -> None:
+    where = tus.created(10)
+    answer = tus.patch(where, 0, b"abc", Upload_Checksum=given)
+    assert answer.status_code == (460 if given == "sha1" else 400)
+    assert tus.offset(where) == 0
+
+
+# Expiration
+
+
+def test_an_upload_expires_and_is_swept(timed: Running, clock: list[float]) -> None:
+    tus = Tus(timed.client)
+    created = tus.create(10)
+    where = created.headers["location"]
+    assert parsedate_to_datetime(created.headers["upload-expires"]).timestamp() == clock[0] + 100
+    clock[0] += 60
+    answer = tus.patch(where, 0, b"abc")
+    assert parsedate_to_datetime(answer.headers["upload-expires"]).timestamp() == clock[0] + 100, "bytes prolong it"
+    clock[0] += 100
+    for gone in (tus.head(where), tus.patch(where, 3, b"d"), tus.delete(where)):
+        assert gone.status_code == 410
+        assert "upload-offset" not in gone.headers
+    assert timed.service.store.sweep(1e9) == 1
+    assert tus.head(where).status_code == 404
+    assert not [path for path in timed.blobs() if "uploads" in path.parts]
+
+
+def test_an_item_outlives_its_upload(timed: Running, clock: list[float]) -> None:
+    tus = Tus(timed.client)
+    data = media.picture(605)
+    answer = tus.create(len(data), body=data)
+    clock[0] += 1000
+    assert tus.head(answer.headers["location"]).status_code == 410
+    timed.service.store.sweep(1e9)
+    assert timed.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
+
+
+def test_uploads_are_bounded_and_reserve_what_they_announce(
+    timed: Running, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tus = Tus(timed.client)
+    clock[0] += 1000
+    kept = [tus.created(10) for _ in range(3)]
+    refused = tus.create(10)
+    assert "MM_MAX_PARTIAL_UPLOADS" in assert_problem(refused, 429, "too-many")["detail"]
+    assert int(refused.headers["retry-after"]) >= 1
+    assert tus.delete(kept[0]).status_code == 204
+    free = (64 << 20) + 100
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": free})())
+    assert_problem(tus.create(81), 507, "storage-full")
+    kept[0] = tus.created(80)
+    clock[0] += 1000
+    assert tus.create(100).status_code == 201, "those that expired are gone"
+
+
+# Termination
+
+
+def test_an_upload_is_ended(api: Running, tus: Tus) -> None:
+    before = api.blobs()
+    where = tus.created(10)
+    tus.patch(where, 0, b"abc")
+    answer = tus.delete(where)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert api.blobs() == before
+    for gone in (tus.head(where), tus.patch(where, 3, b"d"), tus.delete(where)):
+        assert gone.status_code == 404
+
+
+# Beyond the protocol
+
+
+def test_a_service_that_fails_at_the_end_is_asked_again(api: Running, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = media.picture(606)
+    where = tus.created(len(data))
+
+    def away(self: Catalog, *new: object) -> None:
+        raise Unavailable("The catalog does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "add_item", away)
+        assert_problem(tus.patch(where, 0, data), 503, "unavailable")
+    assert tus.offset(where) == len(data)
+    assert "mm-item" not in tus.head(where).headers
+    answer = tus.patch(where, len(data), b"")
+    assert api.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
+
+
+def test_bytes_that_were_lost_are_said(api: Running, tus: Tus) -> None:
+    where = tus.created(10)
+    tus.patch(where, 0, b"abc")
+    (api.service.settings.root / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part").write_bytes(b"a")
+    assert tus.head(where).status_code == 410
+    assert tus.head(where).status_code == 404
+
+
+WAYS = ["send", "with checksum", "garbled first", "for another place first", "twice"]
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(700, 10**6), st.lists(st.tuples(st.floats(0, 1), st.sampled_from(WAYS)), max_size=5))
+def test_however_it_is_split_garbled_and_repeated_the_bytes_are_the_same(
+    api: Running, seed: int, cuts: list[tuple[float, str]]
+) -> None:
+    tus = Tus(api.client)
+    whole = media.picture(seed, (32, 24))
+    where = tus.created(len(whole))
+    ends = sorted((int(share * len(whole)), way) for share, way in cuts)
+    start = 0
+    for end, way in [*ends, (len(whole), "with checksum")]:
+        piece = whole[start:end]
+        if way == "garbled first":
+            assert tus.patch(where, start, piece, **checksum(piece + b"?")).status_code == 460
+        if way == "for another place first":
+            assert tus.patch(where, start + 1, piece[1:]).status_code == 409
+        assert tus.offset(where) == start
+        answer = tus.patch(where, start, piece, **(checksum(piece, "sha256") if way == "with checksum" else {}))
+        assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(end))
+        if way == "twice" and piece:
+            assert tus.patch(where, start, piece).status_code == 409
+        start = end
+    assert answer.headers["mm-item"] == hashlib.sha256(whole).hexdigest()[:32]
+    assert api.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == whole

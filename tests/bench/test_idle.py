@@ -1,0 +1,79 @@
+"""`mm bench idle` for a second, so that it cannot rot, and its counters. What it measures is not judged here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from mm.bench.library import idle_service
+from mm.bench.library.idle import IdleReport, Row, at_rest, family, picture, read
+from tests.workers.process import wait_for
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shell
+
+WAITS = 4
+
+
+@pytest.mark.xdist_group("served")
+def test_bench_idle_measures_every_process_and_finds_what_it_adds(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle_service, "REST_SECONDS", 0.0)
+    done = shell("bench", "idle", "--seconds", "1", "--items", "2", "--json")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    rows = [Row(**row) for row in report["rows"]]
+    assert {"supervisor", "broker", "API", "worker", "worker: working process"} <= {row.process for row in rows}
+    assert all(row.cpu_percent >= 0 and row.wakeups >= 0 for row in rows)
+    assert len(report["found"]) == 2
+    lines = IdleReport(report["seconds"], rows, report["found"]).lines()
+    assert len(lines) == len(rows) + 4
+
+
+def test_read_counts_wakeups_and_processor_time_of_all_threads() -> None:
+    echo = "import sys\nfor line in sys.stdin: print(sum(range(100_000)), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", echo], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        seen = []
+        for _ in range(WAITS):
+            print("x", file=child.stdin, flush=True)
+            child.stdout.readline()
+            wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_SLEEPING, "it waits for the next line")
+            seen.append(read(child.pid))
+        child.stdin.close()
+    for before, after in pairwise(seen):
+        assert before is not None
+        assert after is not None
+        assert after.wakeups > before.wakeups
+        assert after.cpu >= before.cpu
+    assert read(child.pid) is None
+
+
+def test_family_names_children_by_the_first_process_given() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert family({"child": child.pid, "parent": os.getpid()})[child.pid] == "child"
+        assert family({"parent": os.getpid()})[child.pid] == "parent"
+        assert child.stdin is not None
+        child.stdin.close()
+
+
+def test_rows_of_one_name_are_one_row() -> None:
+    program = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'input()'])\nprint('up', flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        assert len(family({"server": parent.pid})) == 2
+        assert [row.process for row in at_rest(lambda: {"server": parent.pid}, 0.01)] == ["server"]
+        parent.communicate(b"\n\n")
+
+
+def test_pictures_of_two_numbers_differ() -> None:
+    assert picture(1) == picture(1) != picture(2)

@@ -1,0 +1,85 @@
+"""`mm bench ingest` on a few seconds of film, so that it cannot rot. What it measures is not judged here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+
+from mm.bench.ingest import report as ingest
+from mm.bench.ingest.film import FPS, write_film
+from mm.client import Client
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from pathlib import Path
+
+    from tests.cli.conftest import Served, Shell
+
+pytestmark = pytest.mark.xdist_group("served")
+SECONDS, SIZE = 3.0, (160, 96)
+
+
+def test_all_ways_are_measured_in_one_run(shell: Shell) -> None:
+    done = shell("bench", "ingest", "--minutes", "0.05", "--size", "160x96", "--repeats", "1", "--json")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["seconds"] == pytest.approx(SECONDS)
+    assert report["notes"] == []
+    assert set(report["ways"]) == {ingest.FLOOR, ingest.NAIVE, ingest.OURS, ingest.SPEECH}
+    for (used,) in report["ways"].values():
+        assert used["wall"] > 0
+        assert used["cpu"] > 0
+        assert used["pss"] > 0  # sampled, and the shortest way is over before it has grown
+    lines = ingest.IngestReport(
+        report["seconds"], report["size"], {way: [ingest.Used(**used)] for way, (used,) in report["ways"].items()}
+    ).lines()
+    assert len(lines) == 6
+    assert {line.count("|") for line in lines} == {7}
+
+
+def test_without_torch_the_naive_way_is_left_out_and_said_so(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = importlib.util.find_spec
+
+    def without_torch(name: str) -> ModuleSpec | None:
+        return None if name == "torch" else known(name)
+
+    film = write_film(tmp_path / "film.mp4", 1.0, SIZE, speech=False)
+    monkeypatch.setattr(importlib.util, "find_spec", without_torch)
+    with Client(served.url) as client:
+        service = ingest.Service(client, served.pids["worker"])
+        report = ingest.run(service, ingest.Films(film, None, 1.0), "tiny", 1, lambda line: None)
+        assert client.items().items == [] or all(item.name != "film.mp4" for item in client.items().items)
+    assert set(report.ways) == {ingest.FLOOR, ingest.OURS}
+    assert report.lines()[-1] == "Naive is left out: torch of the extra `train` is not installed."
+
+
+def test_memory_is_measured_for_each_length(served: Served, tmp_path: Path) -> None:
+    with Client(served.url) as client:
+        service = ingest.Service(client, served.pids["worker"])
+        report = ingest.run_memory(service, tmp_path, [0.02, 0.04], SIZE, speech=False, say=lambda line: None)
+    assert [minutes for minutes, _ in report.rows] == [0.02, 0.04]
+    assert len(report.lines()) == 4
+
+
+def test_a_long_film_repeats_a_short_one_and_keeps_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mm.bench.ingest.film.MASTER_SECONDS", 1)
+    path = write_film(tmp_path / "film.mp4", 3.5, SIZE, speech=True)
+    with av.open(str(path)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert [round(time * FPS) for time in times] == list(range(len(times)))
+    assert len(times) == 4 * FPS
+    with av.open(str(path)) as container:
+        assert sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0)) == pytest.approx(3.5, abs=0.1)
+
+
+@pytest.mark.parametrize("size", ["1280", "1281x720", "0x0", "x", "99999x2"])
+def test_a_size_that_no_film_has_is_refused(shell: Shell, size: str) -> None:
+    done = shell("bench", "ingest", "--size", size)
+    assert done.exit_code == 2
+    assert "is no size of a film" in done.stderr

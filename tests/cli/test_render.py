@@ -1,0 +1,89 @@
+"""An answer as `mm search` prints it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mm.cli.format import span
+from mm.cli.render import show_answer
+from mm.schemas import Band, Hit, Item, SearchResponse
+
+ITEM = Item(
+    id="i" * 32,
+    name="walk.mp4",
+    kind="video",
+    content_type="video/mp4",
+    size=1,
+    duration=100.0,
+    width=1,
+    height=1,
+    tags=[],
+    status="ready",
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+def answer(*scores: float) -> SearchResponse:
+    return SearchResponse(hits=[hit(score) for score in scores], space="lite@1", floor=0.02, likely_floor=0.166, seconds=0.0)
+
+
+def hit(score: float) -> Hit:
+    band: Band = "likely" if score >= 0.166 else "possible"
+    return Hit(
+        item=ITEM,
+        start=0,
+        end=1,
+        best_start=0,
+        best_end=1,
+        score=score,
+        band=band,
+        evidence=[],
+        thumbnail="",
+        media="",
+    )
+
+
+def shown(capsys: pytest.CaptureFixture[str], *scores: float, everything: bool) -> tuple[list[tuple[str, str]], str]:
+    """Score and band of each row, and what is said beside them."""
+    show_answer(answer(*scores), everything=everything)
+    out, err = capsys.readouterr()
+    rows = [line.split("\t") for line in out.splitlines()]
+    return [(row[0], row[-1]) for row in rows], err
+
+
+def test_show_answer_counts_the_less_likely_moments(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, said = shown(capsys, 0.5, 0.1, 0.05, everything=False)
+    assert [band for _, band in rows] == ["likely"]
+    assert said == "less likely (2): --all lists them\n"
+
+
+def test_show_answer_with_everything_lists_likely_moments_first(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, said = shown(capsys, 0.5, 0.1, 0.05, everything=True)
+    assert [band for _, band in rows] == ["likely", "less likely", "less likely"]
+    assert [score for score, _ in rows] == ["0.50", "0.10", "0.050"]
+    assert said == ""
+
+
+def test_show_answer_without_a_likely_moment_says_so_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, said = shown(capsys, 0.1, everything=False)
+    assert rows == []
+    assert said == "Nothing is likely.\nless likely (1): --all lists them\n"
+
+
+def test_show_answer_without_hits_says_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, everything=False) == ([], "Nothing matches.\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "duration", "text"),
+    [
+        (150.0, 165.9, 170.0, "2:30-2:45"),
+        (150.0, 165.9, 10_800.0, "0:02:30-0:02:45"),
+        (9_000.0, 9_900.0, 10_800.0, "2:30:00-2:45:00"),
+        (0.0, 0.0, 0.0, ""),
+    ],
+)
+def test_span_of_something_long_has_hours(start: float, end: float, duration: float, text: str) -> None:
+    assert span(start, end, duration) == text

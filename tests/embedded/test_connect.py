@@ -1,0 +1,143 @@
+"""The service around a command: started for it, shared with others, stopped behind it; and `mm serve` under signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import mm
+from mm.embedded.address import running
+from tests.api import media
+from tests.cli.conftest import Served, Shell, environment, mm_command, serving
+
+pytestmark = pytest.mark.xdist_group("served")
+
+
+def wait_until_gone(pids: list[int], seconds: float = 300.0) -> None:
+    end = time.monotonic() + seconds
+    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
+        assert time.monotonic() < end, "processes are left"
+        time.sleep(0.02)
+
+
+def family(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def running_broker(pid: int) -> psutil.Process | None:
+    """The broker among the descendants of a process, once it runs."""
+    return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
+
+
+def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(served: Served, shell: Shell) -> None:
+    def worker_sandbox() -> dict[str, object] | None:
+        checks = json.loads(shell("doctor", "--json").stdout)["checks"]
+        return next((check for check in checks if check["name"] == "worker sandbox"), None)
+
+    end = time.monotonic() + 300
+    while (found := worker_sandbox()) is None:  # a worker counts from its first sign of work on
+        assert time.monotonic() < end, "no worker reports its layers"
+        time.sleep(0.5)
+    assert found["ok"]
+    assert str(found["detail"]).startswith("1 worker decodes behind limits, no new privileges")
+
+
+@pytest.fixture
+def home(served: Served, tmp_path: Path) -> Path:
+    """A folder without a service, where the graphs of the towers are built already."""
+    shutil.copytree(served.home / "cache" / "graphs", tmp_path / "home" / "cache" / "graphs")
+    return tmp_path / "home"
+
+
+def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, tmp_path: Path) -> None:
+    commands = []
+    for seed in range(3):
+        picture = tmp_path / f"{seed}.png"
+        picture.write_bytes(media.picture(seed))
+        commands.append(mm_command("add", str(picture), "--json"))
+    started = [
+        subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for command in commands
+    ]
+    for process in started:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert json.loads(out)["item"]["status"] == "ready"
+    assert running(home) is None
+    found = subprocess.run(
+        mm_command("search", "--picture", str(tmp_path / "1.png"), "--floor", "0", "--json"),
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(found.stdout)["hits"][0]["item"]["name"] == "1.png"
+
+
+def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
+    with serving(home) as service:
+        second = subprocess.run(
+            mm_command("serve", "--port", "0"), env=environment(home), capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 1
+        assert f"process {service.process.pid}" in second.stderr
+        assert "Traceback" not in second.stderr
+        pids = family(service.process.pid)
+        assert set(service.pids.values()) <= set(pids)
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(300) == 0
+        wait_until_gone(pids)
+        assert running(home) is None
+
+
+def test_work_goes_on_after_the_worker_was_killed(home: Path) -> None:
+    with serving(home) as service, mm.Client(service.url) as client:
+        os.kill(service.pids["worker"], signal.SIGKILL)
+        assert client.add(media.picture(7), name="a.png", wait=True).item.status == "ready"
+        pids = family(service.process.pid)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(300) == 0
+        wait_until_gone(pids)
+
+
+def test_nothing_outlives_a_service_that_is_killed(home: Path) -> None:
+    with serving(home) as service:
+        pids = family(service.process.pid)
+        service.process.kill()
+        wait_until_gone(pids)
+
+
+def test_what_keeps_the_service_from_starting_is_one_sentence(tmp_path: Path) -> None:
+    broken = {**environment(tmp_path / "home"), "MM_SPACE": "huge"}
+    done = subprocess.run(mm_command("serve", "--port", "0"), env=broken, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "The API stopped at its start: There is no space 'huge'" in done.stderr.splitlines()[-1]
+
+
+def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    """The broker is held, so that no worker is woken and the command cannot be done before it is interrupted."""
+    video = tmp_path / "v.mp4"
+    video.write_bytes(media.video(2.0, seed=3))
+    command = mm_command("add", str(video))
+    with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while (broker := running_broker(process.pid)) is None:
+            assert process.poll() is None
+            time.sleep(0.01)
+        while running(home) is None:
+            assert process.poll() is None
+            time.sleep(0.01)
+        broker.suspend()
+        pids = family(process.pid)
+        process.send_signal(signal.SIGINT)
+        broker.resume()
+        assert process.wait(300) == 130
+        wait_until_gone(pids)

@@ -1,0 +1,202 @@
+"""Items: the same bytes are one item, lists are stable, a delete leaves nothing but the job's end."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from indexes import Store
+from indexes.catalog.items import MAX_TAGS
+from indexes.catalog.records import ItemFilters, NewItem
+from mm.errors import InvalidInput
+from mm.schemas import JobState
+from tests.indexes.conftest import Clock
+from tests.indexes.library import SPACE, add, new_item, planned, publish
+
+ALL = ItemFilters()
+
+
+def test_an_item_comes_back_as_it_went_in(store: Store, clock: Clock) -> None:
+    new = new_item("größe", tags=["b", "a", "b"], name="Größe \U0001f600.mp4", size=8 << 30)
+    item, job, created = store.catalog.add_item(new)
+    assert created
+    assert item == store.catalog.get_item(item.id) == store.catalog.item_of_job(job.id)
+    assert item.id == new.sha256[:32]
+    assert (item.sha256, item.name, item.size, item.tags) == (new.sha256, new.name, 8 << 30, ("a", "b"))
+    assert (item.status, item.error) == ("processing", None)
+    assert item.created_at == datetime.fromtimestamp(clock.now, UTC)
+    assert item.created_at.tzinfo is not None
+    assert (job.item_id, job.state, job.progress, job.final) == (item.id, "queued", 0.0, False)
+
+
+def test_the_same_bytes_are_one_item_with_the_tags_of_both(store: Store) -> None:
+    first, job, _ = store.catalog.add_item(new_item(1, tags=["x"]))
+    again, same, created = store.catalog.add_item(new_item(1, tags=["y", "x"], name="other.mp4"))
+    assert not created
+    assert same == job
+    assert (again.name, again.tags) == (first.name, ("x", "y"))
+    assert store.catalog.counts().items == 1
+
+
+@pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
+def test_bytes_that_came_to_a_bad_end_get_a_new_job(store: Store, end: JobState) -> None:
+    item, job = add(store, 1)
+    store.catalog.update_job(job.id, state=end, error="broken")
+    ended = store.catalog.get_item(item.id)
+    assert ended is not None
+    assert (ended.status, ended.error) == (end, "broken")
+    again, other, created = store.catalog.add_item(new_item(1))
+    assert not created
+    assert (again.status, again.error, other.state, other.progress) == ("processing", None, "queued", 0.0)
+    assert other.id != job.id
+
+
+@pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
+def test_retry_of_a_stopped_item_makes_a_new_job(store: Store, end: JobState) -> None:
+    item, job = add(store, 1)
+    store.catalog.update_job(job.id, state=end, error="broken")
+    found = store.catalog.retry_item(item.id, "request-7")
+    assert found is not None
+    again, other = found
+    assert (again.id, again.status, again.error) == (item.id, "processing", None)
+    assert (other.state, other.progress, other.error, other.request_id) == ("queued", 0.0, None, "request-7")
+    assert other.id != job.id
+    assert store.catalog.retry_item(item.id, None) == (again, other)
+
+
+def test_retry_of_a_ready_item_changes_nothing(store: Store) -> None:
+    item = publish(store, 1, np.random.default_rng(0))
+    found = store.catalog.retry_item(item.id, None)
+    assert found is not None
+    assert (found[0], found[1].state) == (store.catalog.get_item(item.id), "done")
+
+
+@pytest.mark.parametrize("item_id", ["", "x", "0" * 32])
+def test_retry_of_an_unknown_item_gives_none(store: Store, item_id: str) -> None:
+    assert store.catalog.retry_item(item_id, None) is None
+
+
+def test_a_ready_item_keeps_its_job(store: Store) -> None:
+    item = publish(store, 1, np.random.default_rng(0))
+    again, job, created = store.catalog.add_item(new_item(1))
+    assert (created, again.status, job.state) == (False, "ready", "done")
+    assert again.id == item.id
+
+
+def test_two_uploads_of_the_same_bytes_at_once_are_one_item(store: Store) -> None:
+    def send(number: int) -> tuple[str, str, bool]:
+        item, job, created = store.catalog.add_item(new_item(1, tags=[f"t{number}"]))
+        return item.id, job.id, created
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(send, range(8)))
+    assert len({(item, job) for item, job, _ in results}) == 1
+    assert [created for _, _, created in results].count(True) == 1
+    item = store.catalog.get_item(results[0][0])
+    assert item is not None
+    assert len(item.tags) == 8
+
+
+@pytest.mark.parametrize("item_id", ["", "0" * 32, "no-such", "\0", "A" * 32, "' OR 1=1", "\ud800"])
+def test_no_such_item(store: Store, item_id: str) -> None:
+    assert store.catalog.get_item(item_id) is None
+
+
+def test_a_list_goes_on_where_it_was_whatever_comes_in_between(store: Store) -> None:
+    ids = [add(store, seed)[0].id for seed in range(5)]
+    page, cursor = store.catalog.list_items(ALL, 2, None)
+    seen = [item.id for item in page]
+    add(store, "new")
+    store.catalog.delete_item(ids[0])
+    while cursor is not None:
+        page, cursor = store.catalog.list_items(ALL, 2, cursor)
+        seen += [item.id for item in page]
+    assert seen == [ids[4], ids[3], ids[2], ids[1]]
+
+
+def test_a_full_last_page_has_no_next(store: Store) -> None:
+    add(store, 1)
+    add(store, 2)
+    page, cursor = store.catalog.list_items(ALL, 2)
+    assert (len(page), cursor) == (2, None)
+    assert store.catalog.list_items(ItemFilters(tags=["none"]), 2) == ([], None)
+
+
+def test_a_list_is_filtered(store: Store) -> None:
+    video, _ = add(store, 1, tags=["a", "b"])
+    image, job = add(store, 2, kind="image", tags=["a"])
+    store.catalog.update_job(job.id, state="failed", error="no")
+
+    def listed(**filters: object) -> list[str]:
+        return [item.id for item in store.catalog.list_items(ItemFilters(**filters), 10)[0]]  # type: ignore[arg-type]
+
+    assert listed() == [image.id, video.id]
+    assert listed(kinds=["image", "audio"]) == [image.id]
+    assert listed(tags=["a"]) == [image.id, video.id]
+    assert listed(tags=["b", "a", "b"]) == [video.id]
+    assert listed(status="failed", tags=["a"]) == [image.id]
+    with pytest.raises(InvalidInput, match="tags"):
+        listed(tags=[str(i) for i in range(MAX_TAGS + 1)])
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "before-", "before-0", "before-1x", "before-" + "9" * 30, "\0", "before--1"])
+def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(InvalidInput, match="cursor"):
+        store.catalog.list_items(ALL, 10, cursor)
+
+
+def test_a_delete_ends_the_job_and_removes_all_rows(store: Store) -> None:
+    publish(store, 1, np.random.default_rng(1))
+    job, chunks = planned(store, 2, 2)
+    assert store.catalog.lease_chunk(chunks[0].pk, "w", 60)
+    item = store.catalog.item_of_job(job.id)
+    assert item is not None
+    assert store.catalog.delete_item(item.id)
+    ended = store.catalog.get_job(job.id)
+    assert ended is not None
+    assert (ended.state, ended.item_id) == ("cancelled", item.id)
+    assert store.catalog.events_after(job.id, 0, 10)[-1].state == "cancelled", "who follows the job sees its end"
+    assert store.catalog.item_of_job(job.id) is None
+    assert store.catalog.chunks(job.id) == []
+    assert not store.catalog.heartbeat(chunks[0].pk, "w", 60)
+    assert not store.catalog.finish_chunk(chunks[0].pk, "w", "0" * 64)
+    assert not store.catalog.delete_item(item.id)
+    assert store.catalog.counts().items == 1
+
+
+def test_deleted_bytes_come_back_as_a_new_item(store: Store) -> None:
+    rng = np.random.default_rng(1)
+    item = publish(store, 1, rng)
+    store.catalog.delete_item(item.id)
+    counts = store.catalog.counts()
+    assert (counts.items, counts.segments, counts.evidence) == (0, 0, 0)
+    again, job, created = store.catalog.add_item(new_item(1))
+    assert (created, again.id, job.state) == (True, item.id, "queued")
+
+
+def test_counts(store: Store) -> None:
+    publish(store, 1, np.random.default_rng(3), segments=5)
+    add(store, 2)
+    counts = store.catalog.counts()
+    assert (counts.items, counts.segments) == (2, 5)
+    assert counts.evidence == len(store.catalog.stored_evidence([1, 2], SPACE))
+    assert counts.jobs == {"queued": 1, "running": 0, "done": 1, "failed": 0, "quarantined": 0, "cancelled": 0}
+
+
+@pytest.mark.parametrize("bad", [new_item(1, name="\ud800"), new_item(1, width=1 << 70)])
+def test_what_a_database_cannot_hold_is_refused_and_leaves_nothing(store: Store, bad: NewItem) -> None:
+    with pytest.raises(InvalidInput):
+        store.catalog.add_item(bad)
+    assert store.catalog.counts().items == 0
+
+
+def test_a_zero_character_is_kept_or_refused(store: Store) -> None:
+    try:
+        item, _, _ = store.catalog.add_item(new_item(1, name="a\0b"))
+    except InvalidInput:
+        assert store.catalog.counts().items == 0
+    else:
+        assert item.name == "a\0b"

@@ -1,0 +1,182 @@
+"""Moments: an item becomes searchable in one commit, and readers learn what is new and what is gone in the order of commits."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from indexes import Store
+from indexes.catalog.records import NewEvidence, NewSegment
+from mm.errors import InvalidInput
+from mm.media.types import Span
+from mm.schemas import Filters
+from mm.spaces.types import SpaceId
+from tests.indexes.conftest import Clock
+from tests.indexes.library import SPACE, add, planned, publish
+
+SHARD = "ab" * 32
+SEGMENTS = [
+    NewSegment(
+        0.0, 1.0, 0, [NewEvidence("picture", 0.0, 1.0, None, SHARD, 0), NewEvidence("speech", 0.2, 0.9, "hé\U0001f600", SHARD, 0)]
+    ),
+    NewSegment(1.0, 2.5, 1, []),
+]
+
+
+def test_a_commit_makes_the_item_ready_and_ends_the_job_at_once(store: Store) -> None:
+    job, _ = planned(store, 1)
+    assert store.catalog.commit_item(job.id, SEGMENTS)
+    item, ended = store.catalog.item_of_job(job.id), store.catalog.get_job(job.id)
+    assert item is not None
+    assert ended is not None
+    assert (item.status, ended.state, ended.progress) == ("ready", "done", 1.0)
+    changes = store.catalog.changes_after(0, SPACE, 10)
+    assert [(p.seq, p.evidence) for p in changes.published] == [(changes.head, 2)]
+    rows = store.catalog.stored_evidence([changes.published[0].item_pk], SPACE)
+    assert [(r.segment_index, r.segment_start, r.segment_end, r.shot, r.kind, r.shard_id, r.row) for r in rows] == [
+        (0, 0.0, 1.0, 0, "picture", SHARD, 0),
+        (0, 0.0, 1.0, 0, "speech", SHARD, 0),
+    ]
+    found = store.catalog.found_evidence([rows[1].pk, 10**9])
+    assert list(found) == [rows[1].pk]
+    piece = found[rows[1].pk]
+    assert (piece.item_id, piece.kind, piece.start, piece.end, piece.text) == (item.id, "speech", 0.2, 0.9, "hé\U0001f600")
+
+
+def test_a_second_commit_changes_nothing(store: Store) -> None:
+    job, _ = planned(store, 1)
+    assert store.catalog.commit_item(job.id, SEGMENTS)
+    before = store.catalog.changes_after(0, SPACE, 10)
+    assert not store.catalog.commit_item(job.id, SEGMENTS[1:])
+    assert store.catalog.changes_after(0, SPACE, 10) == before
+    assert store.catalog.counts().segments == 2
+
+
+def test_a_commit_that_fails_leaves_nothing(store: Store) -> None:
+    job, _ = planned(store, 1)
+    broken = replace(SEGMENTS[0], evidence=[replace(SEGMENTS[0].evidence[0], text="\ud800")])
+    with pytest.raises(InvalidInput):
+        store.catalog.commit_item(job.id, [SEGMENTS[1], broken])
+    item = store.catalog.item_of_job(job.id)
+    assert item is not None
+    assert (item.status, store.catalog.counts().segments, store.catalog.head()) == ("processing", 0, 0)
+    assert store.catalog.commit_item(job.id, SEGMENTS)
+
+
+def test_no_commit_without_a_plan(store: Store) -> None:
+    _, job = add(store, 1)
+    assert not store.catalog.commit_item(job.id, SEGMENTS)
+    assert not store.catalog.commit_item("job_nosuch", SEGMENTS)
+
+
+def test_spaces_are_kept_apart(store: Store) -> None:
+    other = SpaceId("lite", 2)
+    publish(store, 1, np.random.default_rng(0))
+    publish(store, 2, np.random.default_rng(0), space=other)
+    (one,) = store.catalog.changes_after(0, SPACE, 10).published
+    (two,) = store.catalog.changes_after(0, other, 10).published
+    assert one.item_pk != two.item_pk
+    assert store.catalog.stored_evidence([one.item_pk, two.item_pk], SPACE) == store.catalog.stored_evidence([one.item_pk], SPACE)
+    assert store.catalog.published_items([one.item_pk, two.item_pk], other) == {two.item_pk}
+
+
+def test_readers_learn_what_is_new_and_gone(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    first, second = publish(store, 1, rng), publish(store, 2, rng)
+    changes = store.catalog.changes_after(0, SPACE, 1)
+    assert (len(changes.published), changes.buried) == (1, [])
+    assert changes.head == store.catalog.head() > changes.published[0].seq
+    known = changes.head
+    seqs = [p.seq for p in store.catalog.changes_after(0, SPACE, 10).published]
+    store.catalog.delete_item(first.id)
+    publish(store, 1, rng)
+    changes = store.catalog.changes_after(known, SPACE, 10)
+    assert (len(changes.published), list(changes.buried)) == (1, [seqs[0]])
+    assert changes.published[0].seq > changes.head - 2
+    store.catalog.delete_item(second.id)
+    everything = store.catalog.changes_after(0, SPACE, 10)
+    assert [p.seq for p in everything.published] == [p.seq for p in changes.published]
+    assert set(everything.buried) == set(seqs)
+
+
+def test_sequence_numbers_come_in_the_order_of_commits(store: Store) -> None:
+    """A reader that goes from head to head, while many write, misses nothing."""
+    jobs = [planned(store, seed)[0] for seed in range(24)]
+    seen: list[int] = []
+    writing = threading.Event()
+
+    def read() -> None:
+        known = 0
+        while True:
+            last = writing.is_set()
+            changes = store.catalog.changes_after(known, SPACE, 1000)
+            seen.extend(p.item_pk for p in changes.published)
+            assert all(p.seq <= changes.head for p in changes.published)
+            known = changes.head
+            if last:
+                return
+
+    with ThreadPoolExecutor(7) as pool:
+        reader = pool.submit(read)
+        for done in [pool.submit(store.catalog.commit_item, job.id, SEGMENTS) for job in jobs]:
+            assert done.result()
+        writing.set()
+        reader.result()
+    assert len(seen) == len(set(seen)) == len(jobs)
+
+
+def test_filters_select_exactly(store: Store, clock: Clock) -> None:
+    start = datetime.fromtimestamp(clock.now, UTC)
+    a, _ = add(store, "a", kind="image", tags=["x", "y"])
+    clock.now += 60
+    b, _ = add(store, "b", kind="video", tags=["x"])
+
+    def selected(**filters: object) -> set[str] | None:
+        keys = store.catalog.select_items(Filters.model_validate(filters))
+        return None if keys is None else {"ab"[key - 1] for key in keys}
+
+    assert selected() is None
+    assert selected(kinds=["image", "audio"]) == {"a"}
+    assert selected(items=[a.id, b.id, "0" * 32, "\0", "x"]) == {"a", "b"}
+    assert selected(items=["nonsense"]) == set()
+    assert selected(tags=["x"]) == {"a", "b"}
+    assert selected(tags=["x", "y", "x"]) == {"a"}
+    assert selected(tags=["x", "none"]) == set()
+    assert selected(uploaded_after=start) == {"a", "b"}
+    assert selected(uploaded_before=start) == set()
+    assert selected(uploaded_after=start + timedelta(microseconds=1)) == {"b"}
+    assert selected(uploaded_before=(start + timedelta(seconds=30)).astimezone(timezone(timedelta(hours=9)))) == {"a"}
+    assert selected(uploaded_after=start.replace(tzinfo=None), tags=["y"]) == {"a"}, "a time without a zone is UTC"
+    assert selected(uploaded_after=datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))) == {"a", "b"}
+    assert selected(uploaded_before=datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))) == {"a", "b"}
+    assert selected(uploaded_after=datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))) == set()
+    assert selected(items=[a.id] * 3000 + [f"{n:032x}" for n in range(3000)], kinds=["image"]) == {"a"}
+    with pytest.raises(InvalidInput, match="tags"):
+        selected(tags=[str(n) for n in range(2000)])
+
+
+def test_who_refers_to_what(store: Store) -> None:
+    job, (chunk,) = planned(store, 1)
+    store.catalog.lease_chunk(chunk.pk, "w", 60)
+    store.catalog.finish_chunk(chunk.pk, "w", "cd" * 32)
+    store.catalog.commit_item(job.id, SEGMENTS)
+    assert store.catalog.unknown_shards([SHARD, "cd" * 32, "ef" * 32]) == {"ef" * 32}
+    item = store.catalog.item_of_job(job.id)
+    assert item is not None
+    assert store.catalog.unknown_blobs([item.sha256, "ef" * 32]) == {"ef" * 32}
+    store.catalog.delete_item(item.id)
+    assert store.catalog.unknown_shards([SHARD, "cd" * 32]) == {SHARD, "cd" * 32}
+
+
+def test_a_plan_keeps_the_space_of_the_commit(store: Store) -> None:
+    _, job = add(store, 1)
+    other = SpaceId("large", 3)
+    store.catalog.plan_job(job.id, other, [Span(0.0, 0.0)])
+    store.catalog.commit_item(job.id, SEGMENTS)
+    assert store.catalog.changes_after(0, SPACE, 10).published == []
+    assert len(store.catalog.changes_after(0, other, 10).published) == 1

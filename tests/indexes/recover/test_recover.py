@@ -1,0 +1,262 @@
+"""The ways on from a catalog and a folder that do not match: adopt, rebuild, empty, collect."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from indexes import open_store
+from indexes.catalog.records import ItemFilters
+from indexes.recover.__main__ import ACTIONS, adopt, check, collect, empty, rebuild
+from mm.errors import Conflict, MMError, WrongLibrary
+from mm.schemas import Recovery
+from mm.settings import Settings
+from tests.api import media
+from tests.indexes.library import new_item, publish
+from tests.indexes.recover.test_garbage import age
+from tests.indexes.recover.test_identity import files, other_url, unmark
+
+__all__ = ["other_url"]
+
+NAMES = {"walk.png": ("holiday", "sea"), "größe.wav": (), "talk.png": ("work",)}
+DATA = dict(zip(NAMES, (media.picture(1), media.sound(0.2), media.picture(2)), strict=True))
+UPLOADED = datetime(2026, 5, 17, 9, 30, 1, 234567, UTC)
+
+
+def quiet(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+def fill(settings: Settings) -> None:
+    """A library of two pictures and a sound, as uploads leave it."""
+    with open_store(settings) as store:
+        for name, data in DATA.items():
+            with store.blobs.writer() as writer:
+                writer.write(data)
+                sha256, size = writer.commit()
+            new = new_item("unused", sha256=sha256, size=size, name=name, tags=NAMES[name], created_at=UPLOADED)
+            item, _, _ = store.catalog.add_item(new)
+            store.descriptions.write(item)
+        store.identity.record()
+
+
+def items(settings: Settings) -> dict[str, tuple[str, tuple[str, ...], datetime]]:
+    """Name, tags and time of upload of each item, by SHA-256."""
+    with open_store(settings) as store:
+        rows = store.catalog.items_of_blobs([hashlib.sha256(data).hexdigest() for data in DATA.values()])
+    return {row.sha256: (row.name, row.tags, row.created_at) for row in rows}
+
+
+EXPECTED = {hashlib.sha256(DATA[name]).hexdigest(): (name, tags, UPLOADED) for name, tags in NAMES.items()}
+
+
+def lose_catalog(settings: Settings, other_url: str) -> Settings:
+    if settings.database_url:
+        return settings.model_copy(update={"database_url": other_url})
+    (settings.root / "catalog.db").unlink()
+    return settings
+
+
+def test_rebuild_without_a_catalog_gives_every_item_its_name_tags_time_and_a_job(settings: Settings, other_url: str) -> None:
+    fill(settings)
+    before = files(settings)
+    lost = lose_catalog(settings, other_url)
+    with pytest.raises(WrongLibrary):
+        open_store(lost)
+    result = rebuild(lost, quiet)
+    assert isinstance(result, Recovery)
+    assert (result.items, result.skipped, result.refused, result.lost) == (3, 0, {}, 0)
+    assert items(lost) == EXPECTED
+    with open_store(lost) as store:
+        assert store.catalog.counts().jobs["queued"] == 3
+        assert {row.kind for row in store.catalog.items_of_blobs(list(EXPECTED))} == {"image", "audio"}
+    assert {name for name in files(settings) if name not in before} == set()
+    assert rebuild(lost, quiet).items == 0, "again, it has nothing to add"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), id="truncated"),
+        pytest.param(lambda path: path.write_bytes(b"\xa5" * path.stat().st_size), id="garbled"),
+        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+    ],
+)
+def test_rebuild_of_a_damaged_catalog_renames_it_and_makes_a_new_one(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    settings = Settings(home=tmp_path / "home")
+    fill(settings)
+    catalog = settings.root / "catalog.db"
+    harm(catalog)
+    damaged = catalog.read_bytes()
+    result = rebuild(settings, quiet)
+    assert result.items == 3
+    assert result.aside is not None
+    assert Path(result.aside).read_bytes() == damaged
+    assert items(settings) == EXPECTED
+
+
+def test_rebuild_with_an_older_catalog_adds_what_it_lacks(settings: Settings) -> None:
+    fill(settings)
+    with open_store(settings) as store, store.database.connect_to_write() as connection:
+        connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
+        connection.execute(text("UPDATE library SET revision = revision - 1"))
+    with pytest.raises(WrongLibrary, match="older"):
+        open_store(settings)
+    assert rebuild(settings, quiet).items == 1
+    assert items(settings) == EXPECTED
+
+
+def test_rebuild_beside_the_catalog_of_another_library_leaves_that_alone(
+    settings: Settings, other_url: str, tmp_path: Path
+) -> None:
+    fill(settings)
+    other = Settings(home=tmp_path / "other", database_url=other_url)
+    fill(other)
+    wrong = settings.model_copy(update={"database_url": other_url})
+    if settings.database_url:
+        with pytest.raises(Conflict, match="another library"):
+            rebuild(wrong, quiet)
+    else:
+        result = rebuild(wrong, quiet)
+        assert result.items == 3
+        shutil.move(str(result.aside), other_url.removeprefix("sqlite:///"))
+    assert items(other) == EXPECTED
+
+
+def test_rebuild_of_a_library_of_an_earlier_version_names_items_by_their_hash(settings: Settings, other_url: str) -> None:
+    fill(settings)
+    unmark(settings)
+    lost = lose_catalog(settings, other_url)
+    assert rebuild(lost, quiet).items == 3
+    names = {sha256: name for sha256, (name, _, _) in items(lost).items()}
+    assert set(names) == set(EXPECTED)
+    assert all(names[sha256].startswith(sha256[:12]) for sha256 in names)
+    assert {Path(name).suffix for name in names.values()} == {".png", ".wav"}
+
+
+def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was_an_item(
+    settings: Settings, other_url: str
+) -> None:
+    fill(settings)
+    with open_store(settings) as store, store.blobs.writer() as writer:
+        writer.write(media.picture(3))
+        writer.commit()
+    damaged = hashlib.sha256(DATA["walk.png"]).hexdigest()
+    path = settings.root / "blobs" / damaged[:2] / damaged
+    path.write_bytes(b"not what was sent")
+    lost = lose_catalog(settings, other_url)
+    result = rebuild(lost, quiet)
+    assert (result.items, result.skipped) == (2, 1)
+    assert "checksum" in result.refused[damaged]
+    assert path.exists()
+
+
+def test_adopt_declares_an_older_catalog_right_and_keeps_what_it_does_not_know(settings: Settings) -> None:
+    fill(settings)
+    with open_store(settings) as store, store.database.connect_to_write() as connection:
+        connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
+        connection.execute(text("UPDATE library SET revision = 0"))
+    before = {name for name in files(settings) if not name.endswith("library.json")}
+    adopt(settings, quiet)
+    with open_store(settings) as store:
+        store.sweep(0.0)
+    assert before <= files(settings).keys()
+    assert len(items(settings)) == 2
+
+
+def test_adopt_says_how_many_items_have_no_file(settings: Settings) -> None:
+    fill(settings)
+    shutil.rmtree(settings.root / "blobs")
+    result = adopt(settings, quiet)
+    assert isinstance(result, Recovery)
+    assert result.lost == 3
+    with open_store(settings):
+        pass
+
+
+def test_adopt_without_a_catalog_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    fill(settings)
+    (settings.root / "catalog.db").unlink()
+    with pytest.raises(WrongLibrary, match="no catalog"):
+        adopt(settings, quiet)
+    assert not (settings.root / "catalog.db").exists()
+
+
+def test_empty_moves_shards_too(settings: Settings) -> None:
+    with open_store(settings) as store:
+        publish(store, 1, np.random.default_rng(0))
+        store.catalog.delete_item(store.catalog.list_items(ItemFilters(), 1)[0][0].id)
+    (shard,) = settings.root.glob("shards/??/*")
+    empty(settings, quiet)
+    assert [path.name for path in (settings.root / "shards" / "trash").rglob("*") if path.is_file()] == [shard.name]
+
+
+def test_empty_moves_every_file_to_the_trash_and_begins_anew(settings: Settings, other_url: str) -> None:
+    fill(settings)
+    kept = {Path(name).name for name in files(settings) if not name.endswith("library.json")}
+    lost = lose_catalog(settings, other_url)
+    result = empty(lost, quiet)
+    assert isinstance(result, Recovery)
+    assert result.trashed == 3
+    assert items(lost) == {}
+    trashed = {path.name for path in (settings.root / "blobs" / "trash").rglob("*") if path.is_file()}
+    assert trashed == kept
+
+
+def test_empty_with_a_database_that_has_items_moves_nothing(settings: Settings) -> None:
+    fill(settings)
+    before = files(settings)
+    if settings.database_url:
+        with pytest.raises(Conflict, match="holds items"):
+            empty(settings, quiet)
+        assert files(settings) == before
+    else:
+        result = empty(settings, quiet)
+        assert isinstance(result, Recovery)
+        assert Path(str(result.aside)).exists()
+
+
+def test_collect_moves_what_the_catalog_lost_to_the_trash(settings: Settings) -> None:
+    fill(settings)
+    with open_store(settings) as store, store.database.connect_to_write() as connection:
+        connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
+    age(*settings.root.glob("blobs/??/*"))
+    result = collect(settings, quiet)
+    assert isinstance(result, Recovery)
+    assert result.trashed == 1
+    sha256 = hashlib.sha256(DATA["walk.png"]).hexdigest()
+    trashed = {path.name for path in (settings.root / "blobs" / "trash").rglob("*") if path.is_file()}
+    assert trashed == {sha256, f"{sha256}.json"}
+
+
+def test_check_says_what_opening_would_and_makes_nothing(settings: Settings, other_url: str) -> None:
+    assert check(settings, quiet).ok
+    assert not settings.root.exists()
+    fill(settings)
+    assert check(settings, quiet).ok
+    lost = lose_catalog(settings, other_url)
+    found = check(lost, quiet)
+    assert not found.ok
+    assert "--rebuild" in found.detail
+    assert not (settings.root / "catalog.db").exists() or settings.database_url
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_an_action_on_a_server_that_is_not_there_is_an_error_and_moves_nothing(tmp_path: Path, action: str) -> None:
+    fill(Settings(home=tmp_path / "home"))
+    settings = Settings(home=tmp_path / "home", database_url=f"postgresql://nobody@/none?host={tmp_path}")
+    before = files(settings)
+    if action == "check":
+        assert not check(settings, quiet).ok
+    else:
+        with pytest.raises(MMError, match="does not answer"):
+            ACTIONS[action](settings, quiet)
+    assert files(settings) == before

@@ -1,0 +1,188 @@
+"""Near-duplicates of other items are one hit: the same as comparing everything, and nothing is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from indexes import Store, open_store
+from indexes.catalog.records import NewEvidence, NewSegment
+from indexes.search.brute_force import search_brute
+from indexes.search.searcher import Searcher
+from mm.media.types import Span
+from mm.schemas import Filters
+from mm.settings import Settings
+from mm.spaces.types import Probe, Question
+from tests.indexes.library import DIM, SPACE, add
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mm.schemas import EvidenceKind
+
+ALL = Filters()
+ALIKE = 0.95
+Vector = np.ndarray
+
+
+def unit(rng: np.random.Generator) -> Vector:
+    vector = rng.standard_normal(DIM)
+    return vector / np.linalg.norm(vector)
+
+
+def near(vector: Vector, rng: np.random.Generator) -> Vector:
+    """Almost the same."""
+    return vector + 0.02 * unit(rng)
+
+
+def put(store: Store, seed: int | str, segments: Sequence[Mapping[EvidenceKind, Vector]], seconds: float = 1.0) -> str:
+    """An item; a picture has one segment of 0 seconds."""
+    item, job = add(store, seed)
+    store.catalog.plan_job(job.id, SPACE, [Span(0.0, 10.0)])
+    kinds = sorted({kind for segment in segments for kind in segment})
+    vectors = {kind: np.array([one[kind] for one in segments if kind in one], np.float16) for kind in kinds}
+    shard = store.shards.write(SPACE, vectors, [seed])
+    rows = dict.fromkeys(kinds, -1)
+    stored = []
+    for number, segment in enumerate(segments):
+        start, end = number * seconds, (number + 1) * seconds
+        pieces = []
+        for kind in segment:
+            rows[kind] += 1
+            pieces.append(NewEvidence(kind, start, end, None, shard, rows[kind]))
+        stored.append(NewSegment(start, end, number, pieces))
+    assert store.catalog.commit_item(job.id, stored)
+    return item.id
+
+
+def ask(weights: Mapping[EvidenceKind, Vector], alike: float | None = ALIKE) -> Question:
+    probes = tuple(
+        Probe(kind, (4 * vector).astype(np.float32), -1.0, vector.astype(np.float32)) for kind, vector in weights.items()
+    )
+    return Question(probes, SPACE, 0.5, alike=alike)
+
+
+@pytest.fixture
+def searcher(sqlite_store: Store) -> Searcher:
+    return Searcher(sqlite_store, SPACE, sqlite_store.settings)
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Searcher]]:
+    """Pictures and films of seven things that are seen and five that are said, many of them several times."""
+    rng = np.random.default_rng(3)
+    seen, said = [unit(rng) for _ in range(7)], [unit(rng) for _ in range(5)]
+    with open_store(Settings(home=tmp_path_factory.mktemp("copies"))) as store:
+        for number in range(10):
+            put(store, f"picture {number}", [{"picture": near(seen[rng.integers(7)], rng)}], seconds=0.0)
+        for number in range(14):
+            segments: list[dict[EvidenceKind, Vector]] = []
+            for _ in range(rng.integers(1, 5)):
+                segment: dict[EvidenceKind, Vector] = {}
+                if number % 7 and rng.random() < 0.8:
+                    segment["picture"] = near(seen[rng.integers(7)], rng)
+                if not segment or rng.random() < 0.5:
+                    segment["speech"] = near(said[rng.integers(5)], rng)
+                if rng.random() < 0.3:
+                    segment["sound"] = near(said[rng.integers(2)], rng)
+                segments.append(segment)
+            put(store, f"film {number}", segments)
+        searcher = Searcher(store, SPACE, store.settings)
+        searcher.refresh()
+        yield store, searcher
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 1 << 32),
+    kinds=st.sampled_from([("picture",), ("speech",), ("sound",), ("picture", "speech", "sound")]),
+    k=st.integers(1, 30),
+    floor=st.sampled_from([0.0, 0.3, 0.7]),
+    alike=st.sampled_from([0.5, ALIKE, 0.9999]),
+)
+def test_folding_is_the_same_as_comparing_everything(
+    copies: tuple[Store, Searcher], seed: int, kinds: tuple[EvidenceKind, ...], k: int, floor: float, alike: float
+) -> None:
+    store, searcher = copies
+    rng = np.random.default_rng(seed)
+    asked = ask({kind: unit(rng) for kind in kinds}, alike)
+    fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute, store)))
+
+    def shape(hits: Sequence[object]) -> list[object]:
+        return [(hit.item_id, hit.start, hit.end, hit.best_start, shape(hit.alike)) for hit in hits]  # type: ignore[attr-defined]
+
+    assert shape(fast) == shape(slow)
+    np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-5)
+    everything = searcher.search(asked, 1000, ALL, floor)
+    one_by_one = [(one.item_id, one.start) for hit in everything for one in (hit, *hit.alike)]
+    every = [(hit.item_id, hit.start) for hit in searcher.search(asked, 1000, ALL, floor, fold=False)]
+    assert sorted(one_by_one) == sorted(every), "folding loses nothing and doubles nothing"
+    assert all(hit.score >= one.score - 1e-9 for hit in everything for one in hit.alike)
+
+
+def found(searcher: Searcher, asked: Question, *, fold: bool = True) -> list[tuple[str, list[str]]]:
+    searcher.refresh()
+    return [(hit.item_id, [one.item_id for one in hit.alike]) for hit in searcher.search(asked, 10, ALL, 0.0, fold=fold)]
+
+
+def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, searcher: Searcher) -> None:
+    seen, other = np.eye(DIM)[:2]
+    first = put(sqlite_store, 1, [{"picture": seen}], 0.0)
+    second = put(sqlite_store, 2, [{"picture": seen - 0.1 * other}], 0.0)
+    third = put(sqlite_store, 3, [{"picture": seen - 0.2 * other}], 0.0)
+    another = put(sqlite_store, 4, [{"picture": 0.6 * seen + 0.8 * other}], 0.0)
+    asked = ask({"picture": 0.9 * seen + 0.1 * other})
+    assert found(searcher, asked) == [(first, [second, third]), (another, [])]
+    assert found(searcher, asked, fold=False) == [(first, []), (second, []), (third, []), (another, [])]
+    assert found(searcher, replace(asked, alike=None)) == found(searcher, asked, fold=False), "where it was not measured"
+    sqlite_store.catalog.delete_item(first)
+    assert found(searcher, asked)[0] == (second, [third])
+
+
+def test_what_is_said_before_the_same_slide_stays_two_hits(sqlite_store: Store, searcher: Searcher) -> None:
+    slide, one, two = np.eye(DIM)[:3]
+    first = put(sqlite_store, 1, [{"picture": slide, "speech": one + 0.2 * two}])
+    second = put(sqlite_store, 2, [{"picture": slide, "speech": two + 0.1 * one}])
+    copy = put(sqlite_store, 3, [{"picture": slide, "speech": two}])
+    assert found(searcher, ask({"speech": one + two})) == [(first, []), (second, [copy])]
+    ((_, alike),) = found(searcher, ask({"picture": slide}))
+    assert len(alike) == 2, "asked for the slide, they are one"
+
+
+def test_a_photo_and_the_film_that_shows_it_stay_two_hits_and_so_do_two_shots_of_a_film(
+    sqlite_store: Store, searcher: Searcher
+) -> None:
+    seen, other = np.eye(DIM)[:2]
+    put(sqlite_store, 1, [{"picture": seen}], 0.0)
+    put(sqlite_store, 2, [{"picture": seen}, {"picture": other}, {"picture": seen}])
+    assert [len(alike) for _, alike in found(searcher, ask({"picture": seen}))][:3] == [0, 0, 0]
+
+
+def test_sounds_are_alike_by_what_is_said(sqlite_store: Store, searcher: Searcher) -> None:
+    said = np.eye(DIM)[0]
+    for seed in range(2):
+        put(sqlite_store, seed, [{"speech": said}])
+    put(sqlite_store, "seen too", [{"speech": said, "picture": np.eye(DIM)[1]}])
+    assert sorted(len(alike) for _, alike in found(searcher, ask({"speech": said}))) == [0, 1]
+
+
+def test_what_sounds_alike_is_the_same_only_where_it_looks_the_same(sqlite_store: Store, searcher: Searcher) -> None:
+    rain, street, field = np.eye(DIM)[:3]
+    for seed in range(2):
+        put(sqlite_store, seed, [{"sound": rain}])
+    for seed in range(2, 5):
+        put(sqlite_store, seed, [{"sound": rain, "picture": street if seed < 4 else field}])
+    assert sorted(len(alike) for _, alike in found(searcher, ask({"sound": rain}))) == [0, 0, 0, 1]
+
+
+def test_names_alone_make_nothing_alike(sqlite_store: Store, searcher: Searcher) -> None:
+    for seed in range(2):
+        put(sqlite_store, seed, [{"name": np.eye(DIM)[0]}])
+    assert [len(alike) for _, alike in found(searcher, ask({"name": np.eye(DIM)[0]}))] == [0, 0]

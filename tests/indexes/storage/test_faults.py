@@ -1,0 +1,97 @@
+"""What a caller sees when the database goes away under it, and that it comes back."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexes import Store, open_store
+from indexes.catalog import database
+from mm.errors import Unavailable
+from mm.settings import Settings
+from tests.indexes.library import add, planned, publish
+from tests.indexes.postgres import Postgres
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_server_that_stops_is_unavailable_until_it_is_back(tmp_path: Path, postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with open_store(Settings(home=tmp_path, database_url=url)) as store:
+        _, job = add(store, 1)
+        postgres.cut_off(url)
+        for call in (
+            lambda: store.catalog.get_job(job.id),
+            lambda: store.catalog.update_job(job.id, stage="x"),
+            lambda: store.catalog.beat("w", 1.0),
+            store.catalog.counts,
+        ):
+            with pytest.raises(Unavailable, match="catalog"):
+                call()
+        postgres.let_in(url)
+        assert store.catalog.get_job(job.id) == job
+
+
+def test_a_catalog_locked_for_too_long_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with open_store(Settings(home=tmp_path)) as store:
+        _, job = add(store, 1)
+        other = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="locked"):
+            store.catalog.update_job(job.id, stage="x")
+        assert store.catalog.get_job(job.id) == job, "readers go on"
+        other.execute("ROLLBACK")
+        other.close()
+        store.catalog.update_job(job.id, stage="x")
+
+
+def test_a_damaged_catalog_is_unavailable(sqlite_store: Store) -> None:
+    publish(sqlite_store, 1, np.random.default_rng(0))
+    sqlite_store.close()
+    path = sqlite_store.settings.root / "catalog.db"
+    for file in path.parent.glob("catalog.db-*"):
+        file.unlink()
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(Unavailable):
+        sqlite_store.catalog.list_jobs(10)
+
+
+def work(settings: Settings, number: int) -> None:
+    """One process that writes as a worker does."""
+    with open_store(settings) as store:
+        for seed in range(5):
+            job, chunks = planned(store, f"{number} {seed}", 2)
+            for chunk in chunks:
+                assert store.catalog.lease_chunk(chunk.pk, str(number), 60)
+                store.catalog.update_job(job.id, state="running", progress=0.5)
+                assert store.catalog.finish_chunk(chunk.pk, str(number), "0" * 64)
+            assert store.catalog.commit_item(job.id, [])
+            store.catalog.beat(str(number), float(seed))
+
+
+def test_several_processes_write_at_once(settings: Settings) -> None:
+    with open_store(settings) as store:
+        spawn = multiprocessing.get_context("spawn")
+        processes = [spawn.Process(target=work, args=(settings, number)) for number in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+            assert process.exitcode == 0
+        counts = store.catalog.counts()
+        assert (counts.items, counts.jobs["done"]) == (15, 15)
+        assert store.catalog.head() == 15
+
+
+def test_more_threads_than_connections_take_turns(sqlite_store: Store) -> None:
+    with ThreadPoolExecutor(2 * database.CONNECTIONS) as pool:
+        for done in [pool.submit(add, sqlite_store, seed % 7) for seed in range(4 * database.CONNECTIONS)]:
+            done.result()
+    assert sqlite_store.catalog.counts().items == 7

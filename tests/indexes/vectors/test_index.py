@@ -1,0 +1,327 @@
+"""The index on disk is a cache: it may be deleted, damaged, cut short or stale, and nothing is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import threading
+from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from indexes import Store, open_store
+from indexes.search.brute_force import search_brute
+from indexes.search.searcher import Searcher
+from indexes.storage import files
+from indexes.storage.files import locked
+from indexes.vectors import index, parts
+from indexes.vectors.index import Index
+from indexes.vectors.manifest import NAME
+from mm.errors import Unavailable
+from mm.schemas import Filters
+from mm.settings import Settings
+from tests.indexes.library import SPACE, publish, question
+
+ALL = Filters()
+Log = list[MutableMapping[str, object]]
+
+
+@pytest.fixture
+def filled(sqlite_store: Store) -> Store:
+    """A library of six items."""
+    rng = np.random.default_rng(1)
+    for seed in range(6):
+        publish(sqlite_store, seed, rng, pieces={"picture": 2, "speech": 1})
+    return sqlite_store
+
+
+def refreshed(store: Store) -> Searcher:
+    searcher = Searcher(store, SPACE, store.settings)
+    searcher.refresh()
+    return searcher
+
+
+def assert_complete(searcher: Searcher, store: Store) -> None:
+    """It finds what is in the catalog."""
+    rng = np.random.default_rng(9)
+    for _ in range(3):
+        asked = question(rng)
+        fast = [hit.score for hit in searcher.search(asked, 100, ALL, 0.0)]
+        assert fast == pytest.approx([hit.score for hit in search_brute(store, asked, 100, ALL, 0.0)])
+    evidence = sum(len(part) for part in searcher.snapshot.parts)
+    assert evidence >= store.catalog.counts().evidence
+
+
+def folder(store: Store) -> Path:
+    return store.settings.root / "index" / str(SPACE)
+
+
+def part_files(store: Store) -> list[Path]:
+    return sorted(path for path in folder(store).glob("part-*/*"))
+
+
+def test_deleting_the_index_loses_nothing(filled: Store, log: Log) -> None:
+    assert_complete(refreshed(filled), filled)
+    shutil.rmtree(filled.settings.root / "index")
+    assert_complete(refreshed(filled), filled)
+    assert log == []
+
+
+def test_deleting_the_index_under_a_running_searcher_loses_nothing(filled: Store) -> None:
+    searcher = refreshed(filled)
+    shutil.rmtree(filled.settings.root / "index")
+    assert_complete(searcher, filled)
+    searcher.refresh()
+    assert_complete(searcher, filled)
+    assert (folder(filled) / NAME).exists()
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "remove"])
+@pytest.mark.parametrize("which", ["picture.faiss", "rows.safetensors", NAME])
+def test_a_damaged_file_is_built_again_with_a_line_in_the_log(filled: Store, log: Log, damage: str, which: str) -> None:
+    refreshed(filled)
+    (path,) = (path for path in folder(filled).rglob("*") if path.name == which)
+    data = path.read_bytes()
+    if damage == "remove":
+        path.unlink()
+    else:
+        middle = len(data) // 2
+        flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+        path.write_bytes({"truncate": data[:middle], "flip": flipped, "empty": b""}[damage])
+    assert_complete(refreshed(filled), filled)
+    assert any("built again" in str(line["event"]) for line in log) or (which, damage) == (NAME, "remove")
+    log.clear()
+    assert_complete(refreshed(filled), filled)
+    assert log == [], "and then it is whole"
+
+
+def test_an_index_of_another_catalog_is_built_again(filled: Store, tmp_path: Path, log: Log) -> None:
+    refreshed(filled)
+    with open_store(Settings(home=tmp_path / "other")) as other:
+        publish(other, "x", np.random.default_rng(0), pieces={"picture": 2})
+        shutil.copytree(folder(filled), folder(other))
+        assert_complete(refreshed(other), other)
+    assert any("another catalog" in str(line["detail"]) for line in log)
+
+
+def test_an_item_whose_vectors_are_damaged_keeps_no_other_from_being_found(filled: Store, log: Log) -> None:
+    publications = filled.catalog.changes_after(0, SPACE, 10).published
+    row = filled.catalog.stored_evidence([publications[2].item_pk], SPACE)[0]
+    path = filled.shards.path(row.shard_id)
+    path.write_bytes(path.read_bytes()[:-1])
+    searcher = refreshed(filled)
+    seqs = {int(seq) for part in searcher.snapshot.parts for seq in part.segments.item_seq}
+    assert seqs == {p.seq for p in publications} - {publications[2].seq}
+    assert [(line["event"], line["item"]) for line in log] == [("item cannot be searched", publications[2].item_pk)]
+
+
+def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "SMALL", 60)
+    monkeypatch.setattr(index, "FULL", 200)
+    store = sqlite_store
+    rng = np.random.default_rng(1)
+    searcher = Searcher(store, SPACE, store.settings)
+    ids: list[str] = []
+    most = 0
+    for seed in range(40):
+        ids.append(publish(store, seed, rng, segments=6).id)
+        searcher.refresh()
+        searcher.tidy()
+        most = max(most, len(searcher.snapshot.parts))
+        if seed % 5 == 4:
+            store.catalog.delete_item(ids[seed - 3])
+    searcher.refresh()
+    searcher.tidy()
+    assert most < 14
+    assert_complete(searcher, store)
+    for item_id in ids[:35]:
+        store.catalog.delete_item(item_id)
+    searcher.refresh()
+    searcher.tidy()
+    assert_complete(searcher, store)
+    seqs = {int(seq) for part in searcher.snapshot.parts for seq in part.segments.item_seq}
+    assert len(seqs) <= 8, "most of the dead are gone from the disk too"
+    for item_id in ids[35:]:
+        store.catalog.delete_item(item_id)
+    searcher.refresh()
+    searcher.tidy()
+    assert searcher.snapshot.parts == []
+    assert list(searcher.snapshot.dead) == []
+    assert [path.name for path in folder(store).iterdir()] == [NAME]
+    assert_complete(refreshed(store), store)
+
+
+def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "STEP", 10)
+    monkeypatch.setattr(index, "PUBLICATIONS", 4)
+    built = Index(filled, SPACE)
+    steps = 0
+    while built.follow(1.0):
+        steps += 1
+    assert steps > 2
+    assert_complete(refreshed(filled), filled)
+    path = part_files(filled)[0]
+    path.write_bytes(b"")
+    assert_complete(refreshed(filled), filled)
+
+
+def test_a_reader_follows_what_another_process_wrote(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = refreshed(filled), refreshed(filled)
+    monkeypatch.setattr(index, "SMALL", 1 << 20)
+    rng = np.random.default_rng(2)
+    for seed in range(10, 18):
+        publish(filled, seed, rng, pieces={"picture": 2})
+        first.refresh()
+    first.tidy()
+    second.refresh()
+    assert_complete(second, filled)
+    assert {part.name for part in first.snapshot.parts} == {part.name for part in second.snapshot.parts}
+
+
+def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher = refreshed(filled)
+    rng = np.random.default_rng(8)
+    ids = [publish(filled, f"small {number}", rng, pieces={"picture": 2}).id for number in range(4)]
+    for _ in ids:
+        searcher.refresh()
+    publish(filled, "fourth part", rng)
+    searcher.refresh()
+    for number in range(3):
+        publish(filled, f"more {number}", rng)
+        searcher.refresh()
+    begun, go_on = threading.Event(), threading.Event()
+    merge_parts = parts.merge_parts
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return merge_parts(*arguments)
+
+    monkeypatch.setattr(index, "merge_parts", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        merging = pool.submit(searcher.tidy)
+        assert begun.wait(60)
+        before = len(searcher.snapshot.parts)
+        publish(filled, "while merging", rng)
+        filled.catalog.delete_item(ids[1])
+        searcher.refresh()
+        assert len(searcher.snapshot.parts) == before + 1
+        assert_complete(searcher, filled)
+        go_on.set()
+        merging.result()
+    assert len(searcher.snapshot.parts) <= 2
+    assert_complete(searcher, filled)
+    names = {part.name for part in searcher.snapshot.parts}
+    assert {path.name for path in folder(filled).iterdir()} == names | {NAME}
+
+
+def test_what_a_crashed_merge_left_is_removed_by_the_next(filled: Store) -> None:
+    searcher = refreshed(filled)
+    (folder(filled) / f"{index.MERGING}left").mkdir()
+    searcher.tidy()
+    assert [path.name for path in folder(filled).glob(f"{index.MERGING}*")] == []
+    assert_complete(searcher, filled)
+
+
+def test_two_writers_take_turns(filled: Store) -> None:
+    searchers = [Searcher(filled, SPACE, filled.settings) for _ in range(4)]
+    rng = np.random.default_rng(4)
+    for round_ in range(3):
+        publish(filled, f"round {round_}", rng)
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(searcher.refresh) for searcher in searchers]:
+                done.result()
+        for searcher in searchers:
+            assert_complete(searcher, filled)
+    seqs = [int(seq) for part in searchers[0].snapshot.parts for seq in part.segments.item_seq]
+    assert len(seqs) == len(set(seqs)), "nothing was indexed twice"
+
+
+def test_a_writer_that_takes_too_long_is_said_and_searches_go_on(filled: Store) -> None:
+    searcher = refreshed(filled)
+    assert searcher.seconds_behind() == 0.0
+    publish(filled, "new", np.random.default_rng(0))
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locked(filled.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
+            held.set()
+            done.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold)
+        held.wait(30)
+        with pytest.raises(Unavailable, match="Another process"):
+            searcher.refresh(0.05)
+        assert 0.0 <= searcher.seconds_behind() < searcher.seconds_behind(), "it lacks something, and for ever longer"
+        searcher.search(question(np.random.default_rng(0)), 5, ALL, 0.0)
+        done.set()
+    searcher.refresh()
+    assert searcher.seconds_behind() == 0.0
+    assert_complete(searcher, filled)
+
+
+@pytest.mark.parametrize("step", ["part", "manifest", "place"])
+def test_a_crash_while_writing_leaves_the_old_index(filled: Store, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    class Crash(BaseException):
+        """As a kill: nothing catches it."""
+
+    def crash(*args: object, **kwargs: object) -> None:
+        raise Crash
+
+    searcher = refreshed(filled)
+    publish(filled, "new", np.random.default_rng(0))
+    with monkeypatch.context() as patch:
+        if step == "part":
+            patch.setattr(parts, "save_file", crash)
+        elif step == "manifest":
+            patch.setattr(os, "fsync", crash)
+        else:
+            patch.setattr(files, "move_into_place", crash)
+        with pytest.raises(Crash):
+            searcher.refresh()
+    assert [len(part) for part in refreshed(filled).snapshot.parts] != []
+    searcher.refresh()
+    assert_complete(searcher, filled)
+    names = {part.name for part in searcher.snapshot.parts}
+    assert {path.name for path in folder(filled).iterdir()} == names | {NAME}, "what the crash left is gone"
+
+
+def test_a_full_disk_is_said_and_searches_go_on(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    searcher = refreshed(filled)
+    asked = question(np.random.default_rng(0))
+    before = searcher.search(asked, 5, ALL, 0.0)
+    publish(filled, "new", np.random.default_rng(0))
+    for function, owner in (("save_file", parts), ("fsync", os)):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, function, full)
+            with pytest.raises(Unavailable, match="No space left"):
+                searcher.refresh()
+            assert searcher.search(asked, 5, ALL, 0.0) == before
+    searcher.refresh()
+    assert_complete(searcher, filled)
+    assert len(list(folder(filled).iterdir())) == 1 + len(searcher.snapshot.parts)
+
+
+def test_a_disk_that_faiss_finds_full_is_said(filled: Store) -> None:
+    searcher = refreshed(filled)
+    publish(filled, "new", np.random.default_rng(0), pieces={"picture": 3})
+    import faiss
+
+    def full(*args: object) -> None:
+        raise RuntimeError("write error: No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faiss, "write_index", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            searcher.refresh()
+    searcher.refresh()
+    assert_complete(searcher, filled)

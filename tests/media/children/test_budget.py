@@ -1,0 +1,121 @@
+"""The memory of all children together is never exceeded, whoever asks in whatever order, and each who waits gets it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mm.errors import Cancelled, MediaError, Unavailable
+from mm.media.children.budget import MemoryBudget, available_bytes
+from mm.media.children.deadline import NO_DEADLINE, Deadline
+from tests.media.children.test_child import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONG = 600.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=24))
+def test_reservations_of_many_threads_stay_within_the_total(sizes: list[int]) -> None:
+    budget, lock = MemoryBudget(100), threading.Lock()
+    in_use, most = 0, 0
+
+    def use(size: int) -> None:
+        nonlocal in_use, most
+        budget.reserve(size, LONG, "file", NO_DEADLINE)
+        with lock:
+            in_use += size
+            most = max(most, in_use)
+        with lock:
+            in_use -= size
+        budget.release(size)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(use, sizes))
+    assert most <= 100
+    assert budget.free == 100
+    assert not budget.wanted
+
+
+def test_large_reservation_is_not_passed_by_small_ones_that_come_later() -> None:
+    budget, order = MemoryBudget(100), []
+    budget.reserve(60, LONG, "first", NO_DEADLINE)
+
+    def take(size: int) -> None:
+        budget.reserve(size, LONG, "file", NO_DEADLINE)
+        order.append(size)
+
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(take, 100)
+        wait_until(lambda: budget.wanted)
+        small = pool.submit(take, 10)
+        wait_until(lambda: len(budget._waiting) == 2)
+        assert not small.done(), "there are 40 bytes, but the large one was first"
+        budget.release(60)
+        large.result(LONG)
+        budget.release(100)
+        small.result(LONG)
+    assert order == [100, 10]
+
+
+def test_reservation_that_waits_too_long_names_the_setting_and_leaves_the_line() -> None:
+    budget = MemoryBudget(100)
+    budget.reserve(100, LONG, "first", NO_DEADLINE)
+    with pytest.raises(Unavailable, match=r"100 bytes \(MM_SANDBOX_TOTAL_MEMORY\)"):
+        budget.reserve(1, 0.05, "file", NO_DEADLINE)
+    with pytest.raises(MediaError, match="within"):
+        budget.reserve(1, LONG, "file", Deadline(0.05))
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(Cancelled):
+        budget.reserve(1, LONG, "file", Deadline(None, cancelled))
+    assert not budget.wanted
+    budget.release(100)
+    budget.reserve(100, LONG, "file", NO_DEADLINE)
+
+
+def test_reservation_has_idle_holders_give_way_one_by_one() -> None:
+    budget, idle = MemoryBudget(100), [30, 30, 30]
+    for size in idle:
+        budget.reserve(size, LONG, "idle", NO_DEADLINE)
+
+    def reclaim() -> bool:
+        if not idle:
+            return False
+        budget.release(idle.pop())
+        return True
+
+    budget.add_reclaimer(reclaim)
+    budget.reserve(50, LONG, "file", NO_DEADLINE)
+    assert idle == [30], "two of the three were enough"
+    budget.remove_reclaimer(reclaim)
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "found"),
+    [
+        ("0::/a/b", {"memory.max": "max", "a/memory.max": "5000", "a/b/memory.max": "7000"}, 5000),
+        ("0::/", {"memory.max": "6000"}, 6000),
+        ("0::/../elsewhere", {"memory.max": "6000"}, 6000),
+        ("4:memory:/a\n0::/", {"memory/memory.limit_in_bytes": "9000", "memory/a/memory.limit_in_bytes": "8000"}, 8000),
+        ("4:cpu:/a", {"cpu/a/memory.limit_in_bytes": "1"}, None),
+        ("0::/a", {"a/memory.max": "garbage"}, None),
+        ("", {}, None),
+    ],
+)
+def test_available_memory_is_that_of_the_smallest_group(
+    tmp_path: Path, own: str, files: dict[str, str], found: int | None
+) -> None:
+    (tmp_path / "own").write_text(own + "\n" if own else "")
+    for name, text in files.items():
+        (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cgroup" / name).write_text(text + "\n")
+    whole = available_bytes(tmp_path / "none", tmp_path / "none")
+    assert available_bytes(tmp_path / "cgroup", tmp_path / "own") == (found or whole)

@@ -1,0 +1,84 @@
+"""A large JPEG is decoded small, and shows what it would show decoded whole and scaled down."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mm.errors import MediaError
+from mm.media.containers.sniff import JPEG
+from mm.media.decoding.stills import Still
+from tests.media_files import scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mm.media import MediaReader
+
+WIDTH, HEIGHT = 2600, 1950
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["baseline", "progressive"])
+def photo(request: pytest.FixtureRequest) -> bytes:
+    """Hard edges, slow gradients and grain."""
+    rng = np.random.default_rng(0)
+    picture = scene(1, WIDTH, HEIGHT).astype(np.float32)
+    picture += np.linspace(-40, 40, WIDTH, dtype=np.float32)[None, :, None] + rng.normal(0, 6, (HEIGHT, WIDTH, 1))
+    out = io.BytesIO()
+    Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=90, progressive=request.param)
+    return out.getvalue()
+
+
+def whole(photo: bytes, size: tuple[int, int]) -> np.ndarray:
+    """The plain way."""
+    return np.asarray(Image.open(io.BytesIO(photo)).convert("RGB").resize(size, Image.Resampling.LANCZOS), dtype=int)
+
+
+@pytest.mark.parametrize("longest", [100, 326, 347, 649, 1300])
+def test_it_shows_what_a_whole_decode_shows(reader: MediaReader, tmp_path: Path, photo: bytes, longest: int) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo)
+    shown = reader.image(path, "photo.jpg", longest=longest).astype(int)
+    assert max(shown.shape) == longest
+    assert abs(shown.shape[0] - longest * HEIGHT / WIDTH) <= 0.5
+    apart = np.abs(shown - whole(photo, shown.shape[1::-1]))
+    assert apart.mean() < 1.5
+    assert np.quantile(apart, 0.99) < 25  # at hard edges, where the one filter is a little sharper
+
+
+def test_without_a_size_it_is_decoded_whole(reader: MediaReader, tmp_path: Path, photo: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo)
+    assert (reader.probe(path, "photo.jpg").width, reader.probe(path, "photo.jpg").height) == (WIDTH, HEIGHT)
+    assert np.array_equal(reader.image(path, "photo.jpg"), np.asarray(Image.open(io.BytesIO(photo)).convert("RGB")))
+
+
+@pytest.mark.parametrize("longest", [100, 325, 347, 500, None])
+def test_what_was_looked_at_before_gives_the_same(reader: MediaReader, tmp_path: Path, photo: bytes, longest: int | None) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo)
+    reader.probe(path, "photo.jpg")
+    for _ in range(2):
+        fresh = Still(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30).rgb(longest)
+        assert np.array_equal(reader.image(path, "photo.jpg", longest=longest), fresh)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_large_photo_that_ends_early_is_named_so(reader: MediaReader, tmp_path: Path, photo: bytes, share: float) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo[: int(len(photo) * share)])
+    with pytest.raises(MediaError) as raised:
+        reader.probe(path, "photo.jpg")
+    assert raised.value.reason == "truncated"
+
+
+def test_what_is_kept_of_it_is_small(photo: bytes) -> None:
+    still = Still(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30)
+    still.load()
+    assert still.is_small
+    assert still.serves(347)
+    assert not still.serves(None)

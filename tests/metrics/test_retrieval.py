@@ -1,0 +1,113 @@
+"""Recall at k against its plain definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm.errors import InvalidInput
+from mm.metrics import Interval, Measure, Report, Retrieval, recall, recall_of_vectors, retrieval_report
+
+KS = (1, 2, 5, 10)
+
+
+def plain_recall(scores: list[list[int]], picture_of: list[int], k: int) -> tuple[float, float]:
+    """Both recalls by sorting, where whatever ties with a right answer is put before it."""
+    captions_found = 0
+    for caption, picture in enumerate(picture_of):
+        ranked = sorted(range(len(scores)), key=lambda row: (-scores[row][caption], row == picture))
+        captions_found += picture in ranked[:k]
+    pictures_found = 0
+    for picture, row in enumerate(scores):
+        ranked = sorted(range(len(row)), key=lambda column: (-row[column], picture_of[column] == picture))
+        pictures_found += any(picture_of[column] == picture for column in ranked[:k])
+    return 100 * captions_found / len(picture_of), 100 * pictures_found / len(set(picture_of))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
+    """Scores of few values, so that ties are common, and captions spread over the pictures in any way."""
+    pictures, captions = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    row = st.lists(st.integers(0, 4), min_size=captions, max_size=captions)
+    scores = draw(st.lists(row, min_size=pictures, max_size=pictures))
+    return scores, draw(st.lists(st.integers(0, pictures - 1), min_size=captions, max_size=captions))
+
+
+@given(cases())
+def test_recall_is_its_plain_definition(case: tuple[list[list[int]], list[int]]) -> None:
+    scores, picture_of = case
+    found = recall(np.array(scores, np.float32), np.array(picture_of), KS)
+    for k in KS:
+        text_to_image, image_to_text = plain_recall(scores, picture_of, k)
+        assert found.text_to_image[k] == pytest.approx(text_to_image)
+        assert found.image_to_text[k] == pytest.approx(image_to_text)
+
+
+def test_vectors_score_by_inner_product() -> None:
+    random = np.random.default_rng(0)
+    pictures, captions = random.normal(size=(7, 4)).astype(np.float16), random.normal(size=(20, 4)).astype(np.float16)
+    picture_of = random.integers(0, 7, 20)
+    scores = pictures.astype(np.float32) @ captions.astype(np.float32).T
+    assert recall_of_vectors(pictures, captions, picture_of) == recall(scores, picture_of)
+
+
+def test_the_table_has_a_row_each_way() -> None:
+    assert Retrieval({1: 25.04, 10: 100.0}, {1: 50.0, 10: 75.0}).table().splitlines() == [
+        "| | R@1 | R@10 |",
+        "| --- | --- | --- |",
+        "| text to image | 25.0 | 100.0 |",
+        "| image to text | 50.0 | 75.0 |",
+    ]
+
+
+def test_a_report_has_the_recalls_with_intervals_drawn_over_pictures() -> None:
+    random = np.random.default_rng(0)
+    scores, picture_of = random.normal(size=(9, 30)), np.repeat(np.arange(10), 3) % 8  # the last picture has no caption
+    scores[picture_of, np.arange(30)] += 1
+    report, plain = retrieval_report("few of many", scores, picture_of), recall(scores, picture_of)
+    found = {measure.name: measure.found for measure in report.measures}
+    for way, recalls in (("text to image", plain.text_to_image), ("image to text", plain.image_to_text)):
+        for k in (1, 5, 10):
+            assert 100 * found[f"{way}, R@{k}"].value == pytest.approx(recalls[k])
+        assert found[f"{way}, median rank"].value >= 1
+        assert found[f"{way}, R@1"].value <= found[f"{way}, mAP@5"].value or way == "image to text"
+    assert all(interval.low <= interval.value <= interval.high for interval in found.values())
+
+
+def test_a_report_is_a_table_and_a_record() -> None:
+    report = Report("ten", (Measure("R@1", Interval(0.5, 0.25, 0.75)), Measure("median rank", Interval(3, 2, 4.5), share=False)))
+    assert report.table().splitlines() == [
+        "ten:",
+        "",
+        "| measure | found | 95 % interval |",
+        "| --- | --- | --- |",
+        "| R@1 | 50.0 | 25.0 to 75.0 |",
+        "| median rank | 3 | 2 to 4.5 |",
+    ]
+    assert report.record()["measures"][0] == {"name": "R@1", "value": 0.5, "low": 0.25, "high": 0.75}
+
+
+def test_scores_that_are_all_alike_find_nothing() -> None:
+    """A tower that has collapsed to one vector must not look good."""
+    found = recall(np.ones((20, 20), np.float32), np.arange(20), (1, 19))
+    assert found == Retrieval({1: 0.0, 19: 0.0}, {1: 0.0, 19: 0.0})
+
+
+@pytest.mark.parametrize(
+    ("scores", "picture_of", "ks"),
+    [
+        (np.ones((2, 3)), np.array([0, 1]), (1,)),
+        (np.ones(3), np.array([0, 0, 0]), (1,)),
+        (np.ones((0, 0)), np.zeros(0, int), (1,)),
+        (np.ones((2, 2)), np.array([0, 2]), (1,)),
+        (np.ones((2, 2)), np.array([0, -1]), (1,)),
+        (np.array([[1.0, np.nan], [0.0, 1.0]]), np.array([0, 1]), (1,)),
+        (np.ones((2, 2)), np.array([0, 1]), (0,)),
+    ],
+    ids=["too few owners", "no matrix", "empty", "no such picture", "negative picture", "not finite", "k of 0"],
+)
+def test_what_cannot_be_scored_is_refused(scores: np.ndarray, picture_of: np.ndarray, ks: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInput):
+        recall(scores, picture_of, ks)

@@ -1,0 +1,58 @@
+"""Intersection over union of spans of time, against torchvision's of boxes one pixel high and against the plain definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.ops import box_iou
+
+from mm.errors import InvalidInput
+from mm.metrics import iou, iou_recall
+
+spans = st.tuples(st.integers(0, 50), st.integers(1, 30)).map(lambda span: (float(span[0]), float(span[0] + span[1])))
+lists = st.lists(spans, min_size=1, max_size=6).map(np.array)
+
+
+@given(lists, lists)
+def test_it_is_that_of_boxes(ours: np.ndarray, theirs: np.ndarray) -> None:
+    def boxes(rows: np.ndarray) -> torch.Tensor:
+        return torch.tensor([(start, 0.0, end, 1.0) for start, end in rows], dtype=torch.float64)
+
+    np.testing.assert_allclose(iou(ours, theirs), box_iou(boxes(ours), boxes(theirs)).numpy())
+
+
+@given(
+    st.lists(st.lists(spans, max_size=4), min_size=1, max_size=5), st.integers(1, 4), st.sampled_from([0.3, 0.5, 1.0]), st.data()
+)
+def test_recall_is_its_plain_definition(
+    answers: list[list[tuple[float, float]]], k: int, least: float, data: st.DataObject
+) -> None:
+    right = [data.draw(spans) for _ in answers]
+
+    def meets(one: tuple[float, float], other: tuple[float, float]) -> bool:
+        shared = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+        return shared / (one[1] - one[0] + other[1] - other[0] - shared) >= least
+
+    expected = [float(any(meets(span, truth) for span in given[:k])) for given, truth in zip(answers, right, strict=True)]
+    found = iou_recall([np.array(given).reshape(-1, 2) for given in answers], np.array(right), k, least)
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "k", "least"),
+    [
+        ([np.array([[0.0, 0.0]])], np.array([[0.0, 1.0]]), 1, 0.5),
+        ([np.array([[0.0, 1.0, 2.0]])], np.array([[0.0, 1.0]]), 1, 0.5),
+        ([np.array([[0.0, 1.0]])], np.array([[np.nan, 1.0]]), 1, 0.5),
+        ([], np.array([[0.0, 1.0]]), 1, 0.5),
+        ([np.array([[0.0, 1.0]])], np.array([[0.0, 1.0]]), 0, 0.5),
+        ([np.array([[0.0, 1.0]])], np.array([[0.0, 1.0]]), 1, 0.0),
+    ],
+    ids=["no length", "three columns", "not finite", "too few answers", "k of 0", "any span will do"],
+)
+def test_what_is_no_span_or_no_question_is_refused(answers: list[np.ndarray], right: np.ndarray, k: int, least: float) -> None:
+    with pytest.raises(InvalidInput):
+        iou_recall(answers, right, k, least)

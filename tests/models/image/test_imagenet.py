@@ -1,0 +1,63 @@
+"""The backbone's ImageNet weights are the ones they claim to be."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mm.data.sentences import class_sentences
+from mm.models.image.efficientnet_lite_torch import ImageEncoder, imagenet_weights
+from mm.models.image.preprocess import fit
+from mm.training.align.start import imagenet_encoder
+from mm.training.checkpoint import load_encoder, write_encoder
+
+PHOTOGRAPHS = {"chelsea.png": "cat", "coffee.png": "espresso", "rocket.jpg": "missile"}
+
+
+@pytest.fixture(scope="module")
+def encoder() -> ImageEncoder:
+    return imagenet_encoder(torch.eye(1000, 384), 0.0).eval()
+
+
+def pixels(name: str) -> torch.Tensor:
+    spec = importlib.util.find_spec("skimage")
+    assert spec is not None
+    assert spec.origin is not None
+    with Image.open(Path(spec.origin).parent / "data" / name) as image:
+        return torch.from_numpy(np.array(fit(np.asarray(image.convert("RGB")), 260))).permute(2, 0, 1)[None].float()
+
+
+def test_every_tensor_of_the_wheel_has_its_place() -> None:
+    backbone, weight_KC, bias_K = imagenet_weights()
+    ours = {name for name in ImageEncoder().state_dict() if name.startswith(("stem.", "blocks.", "top."))}
+    assert backbone.keys() == ours
+    assert (weight_KC.shape, bias_K.shape) == ((1000, 1280), (1000,))
+
+
+@pytest.mark.parametrize(("name", "word"), PHOTOGRAPHS.items())
+def test_photographs_are_classified(encoder: ImageEncoder, name: str, word: str) -> None:
+    sentences = class_sentences()
+    with torch.inference_mode():
+        logits_K = encoder.project(encoder.features(pixels(name)))[1][0]
+    best = [sentences[index] for index in logits_K.topk(3).indices]
+    assert any(word in sentence for sentence in best), best
+
+
+def test_class_sentences_name_each_class_once() -> None:
+    sentences = class_sentences()
+    assert len(sentences) == 1000
+    assert sentences[0] == "a photo of a tench."
+
+
+def test_half_precision_keeps_the_vectors(encoder: ImageEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "image.safetensors"
+    write_encoder(path, encoder.state_dict(), 260)
+    picture = pixels("chelsea.png")
+    with torch.inference_mode():
+        cosine = (load_encoder(path)(picture) * encoder(picture)).sum()
+    assert cosine > 0.9999

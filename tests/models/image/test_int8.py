@@ -1,0 +1,208 @@
+"""The 8-bit graph and the module for a GPU against the float32 graph, on fresh random weights and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from mm.errors import Corrupt, InvalidInput, Unavailable
+from mm.models.image.efficientnet_lite import INPUT, OUTPUT
+from mm.models.image.graph import build_graph
+from mm.models.image.graph_int8 import WEIGHT_LIMIT, Quantization, build_quantized_graph
+from mm.models.image.module import ImageModule
+from mm.models.image.precisions import PRECISIONS, Loss, Precisions, read_precisions
+from mm.models.image.sample_photos import photographs
+from mm.models.image.tower import RANGES, ImageTower, file_hash
+from mm.runtimes import load_graph
+from mm.spaces.registry import WEIGHTS
+from mm.training.checkpoint import load_encoder, write_encoder
+from mm.training.quantization.ranges import find_ranges, means, quantize
+from mm.training.quantization.rounded import build_rounded_graph
+from tests.models.image.test_graph import patches, random_encoder
+
+pytestmark = pytest.mark.xdist_group("int8")
+SIZE = 32
+SHIPPED = WEIGHTS / "lite" / "image.safetensors"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with its ranges beside it."""
+    path = tmp_path_factory.mktemp("weights") / "image.safetensors"
+    write_encoder(path, random_encoder(5).state_dict(), SIZE)
+    quantization = quantize(load_file(path), file_hash(path), patches(4, SIZE, 1))
+    path.with_name(RANGES).write_bytes(quantization.to_bytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graphs")
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a * b).sum(1)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
+def test_eight_bits_point_where_float32_does(weights: Path, graphs: Path, runtime: str) -> None:
+    pictures = list(patches(24, SIZE, 2))
+    plain = ImageTower(weights, graphs, threads=1).embed(pictures)
+    rows = ImageTower(weights, graphs, runtime, threads=1).embed(pictures)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    others = cosines(plain, np.roll(plain, 1, 0))
+    assert (1 - cosines(plain, rows)).mean() < 0.25 * (1 - others).mean(), "nearer than another picture is"
+    assert np.abs(rows - plain).max() > 1e-5, "and really in other arithmetic"
+
+
+def test_both_libraries_compute_the_same_integers(weights: Path, graphs: Path) -> None:
+    pictures = list(patches(4, SIZE, 3))
+    one, two = (ImageTower(weights, graphs, f"{name}-int8", threads=1).embed(pictures) for name in ("onnxruntime", "openvino"))
+    assert cosines(one, two).min() > 0.99
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
+def test_the_shipped_tower_keeps_its_vectors_in_eight_bits(tmp_path: Path, runtime: str) -> None:
+    pictures = list(photographs(320)[:8])
+    plain = ImageTower(SHIPPED, tmp_path, threads=1).embed(pictures)
+    assert cosines(plain, ImageTower(SHIPPED, tmp_path, runtime, threads=1).embed(pictures)).mean() > 0.99
+
+
+def test_correction_moves_channels_back_to_their_means(weights: Path) -> None:
+    tensors, pictures = load_file(weights), patches(4, SIZE, 1)  # those that it was made from
+    corrected = Quantization.read(weights.with_name(RANGES))
+    raw = Quantization(corrected.ranges, {}, "")
+
+    def error(quantization: Quantization) -> float:
+        graph = build_quantized_graph(tensors, SIZE, quantization)
+        return float(np.abs(means(graph, ["top.linear"], pictures)["top.linear"] - wanted_C).mean())
+
+    wanted_C = means(build_graph(tensors, SIZE), ["top.linear"], pictures)["top.linear"]
+    assert error(corrected) < error(raw) / 5
+
+
+def test_a_channel_that_is_all_bias_keeps_it() -> None:
+    """Its kernel is next to nothing: a scale made for the kernel alone would leave no room for the bias in 32 bits."""
+    import onnx
+    from onnx import numpy_helper
+
+    encoder = random_encoder(6)
+    with torch.no_grad():
+        encoder.stem.conv.weight[0] = 1e-20
+        encoder.stem.norm.bias[0] = 3.0
+        encoder.stem.norm.running_mean[0] = 0.0
+    tensors = {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
+    ranges = find_ranges(build_graph(tensors, SIZE), patches(4, SIZE, 1))
+    found = Quantization(ranges, {"stem": np.full(32, 0.25, np.float32)}, "")
+    model = onnx.load_from_string(build_quantized_graph(tensors, SIZE, found))
+    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+    makers = {node.output[0]: node for node in model.graph.node}
+    conv = next(node for node in model.graph.node if node.output[0] == "stem.linear")
+    kernel, bias = (makers[name].input for name in conv.input[1:])
+    assert np.abs(constants[kernel[0]]).max() <= WEIGHT_LIMIT
+    assert constants[bias[0]][0] * constants[bias[1]][0] == pytest.approx(3.25, abs=1e-3)
+
+
+def test_ranges_are_read_as_they_were_written(weights: Path, tmp_path: Path) -> None:
+    found = Quantization.read(weights.with_name(RANGES))
+    assert found.weights == file_hash(weights)
+    (tmp_path / "again").write_bytes(found.to_bytes())
+    again = Quantization.read(tmp_path / "again")
+    assert again.ranges == found.ranges
+    assert all((again.corrections[name] == bias_C).all() for name, bias_C in found.corrections.items())
+    assert len(found.corrections) == 64
+
+
+@pytest.mark.parametrize("damage", ["absent", "noise", "cut", "other weights", "lacking"])
+def test_eight_bits_without_good_ranges_are_refused(weights: Path, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "image.safetensors"
+    path.write_bytes(weights.read_bytes())
+    whole = Quantization.read(weights.with_name(RANGES))
+    bad = {
+        "noise": b"\xff" * 100,
+        "cut": whole.to_bytes()[:5000],
+        "other weights": Quantization(whole.ranges, whole.corrections, "0123").to_bytes(),
+        "lacking": Quantization({}, whole.corrections, whole.weights).to_bytes(),
+    }
+    if damage in bad:
+        path.with_name(RANGES).write_bytes(bad[damage])
+    with pytest.raises((Corrupt, Unavailable), match=r"int8\.safetensors|lacks"):
+        ImageTower(path, tmp_path / "graphs", "onnxruntime-int8", threads=1)
+    assert not list(tmp_path.glob("graphs/*"))
+    assert ImageTower(path, tmp_path / "graphs", threads=1).embed(list(patches(1, SIZE, 0))).shape == (1, 384)
+
+
+@pytest.mark.parametrize(("precision", "least"), [("bfloat16", 0.99), ("float16", 0.9999)])
+def test_sixteen_bits_point_where_float32_does(weights: Path, tmp_path: Path, precision: str, least: float) -> None:
+    pixels = patches(4, SIZE, 9)
+    rows = []
+    for name, graph in (
+        ("plain", build_graph(load_file(weights), SIZE)),
+        ("rounded", build_rounded_graph(load_file(weights), SIZE, precision)),  # type: ignore[arg-type]
+    ):
+        (tmp_path / f"{name}.onnx").write_bytes(graph)
+        rows.append(load_graph(tmp_path / f"{name}.onnx", threads=1).run({INPUT: pixels})[OUTPUT])
+    assert least < cosines(*rows).mean() < 1
+    assert (rows[0] != rows[1]).any()
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [(torch.float32, 2e-4), (torch.float16, 2e-2)])
+@pytest.mark.parametrize("size", [64, 75])
+def test_the_module_for_a_gpu_equals_the_graph(tmp_path: Path, precision: torch.dtype, tolerance: float, size: int) -> None:
+    """On torch's CPU device: the code is the same."""
+    encoder = random_encoder(8)
+    with torch.no_grad():
+        encoder.classes.weight.div_(30)  # as trained: else rounding tips the softmax from one class to another
+    (tmp_path / "image.onnx").write_bytes(build_graph({n: t.numpy() for n, t in encoder.state_dict().items()}, size))
+    pixels = patches(3, size, np.random.default_rng().integers(1 << 30))
+    graph = load_graph(tmp_path / "image.onnx", threads=1).run({INPUT: pixels})[OUTPUT]
+    rows = ImageModule(encoder, torch.device("cpu"), precision).run({INPUT: pixels})[OUTPUT]
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, graph, atol=tolerance)
+
+
+def test_the_module_refuses_what_the_graph_refuses(weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = ImageModule(load_encoder(weights), torch.device("cpu"), torch.float32)
+    for inputs in (
+        {},
+        {"x": patches(1, SIZE, 0)},
+        {INPUT: patches(1, SIZE, 0).astype(np.float32)},
+        {INPUT: patches(1, SIZE, 0)[0]},
+    ):
+        with pytest.raises(InvalidInput):
+            module.run(inputs)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(Unavailable, match="GPU"):
+        ImageTower(weights, tmp_path, "cuda")
+
+
+def test_losses_hold_for_their_weights_alone(tmp_path: Path) -> None:
+    path = tmp_path / "image.safetensors"
+    lost = {"runtime": "onnxruntime-int8", "cosine": 0.99, "worst": 0.9, "text_to_image": 0.1}
+    found = Precisions(
+        weights="a",
+        pictures=3,
+        losses={"int8": Loss(**lost, image_to_text=0.6), "bfloat16": Loss(**lost, image_to_text=-0.2)},
+    )
+    path.with_name(PRECISIONS).write_text(found.model_dump_json())
+    assert read_precisions(path, "a") == found
+    assert "0.6 points" in found.refusal("int8")
+    assert found.refusal("float32") == found.refusal("bfloat16") == ""
+    assert "never measured" in read_precisions(path, "b").refusal("bfloat16")
+    assert "never measured" in found.refusal("float16")
+    path.with_name(PRECISIONS).write_text(found.model_dump_json()[:-5])
+    with pytest.raises(Corrupt, match=PRECISIONS):
+        read_precisions(path, "a")
+
+
+def test_what_ships_belongs_to_the_shipped_weights() -> None:
+    digest = file_hash(SHIPPED)
+    assert Quantization.read(SHIPPED.with_name(RANGES)).weights == digest
+    recorded = read_precisions(SHIPPED, digest)
+    assert "int8" in recorded.losses
+    assert all(loss.cosine > 0.995 and loss.lost <= 0.5 for loss in recorded.losses.values())
+    assert recorded.pictures == 1000

@@ -1,0 +1,184 @@
+"""Chunks of media that exist only as arrays, through the shipped space."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import wave
+from pathlib import Path
+
+import moonshine_voice
+import numpy as np
+import pytest
+
+from mm.errors import MediaError
+from mm.media.types import SPEECH_RATE, Span, Waveform
+from mm.settings import Settings
+from mm.spaces import Space
+from mm.spaces.encode.chunk import SEEN, EncodedSegment, encode_chunk, encode_item_name
+from tests.sounds import bell, silence, siren
+from tests.spaces.fakes import FILE, FakeReader, info, plain
+
+RED, GREEN = plain(220, 20, 20), plain(20, 160, 20)
+
+
+def encode(
+    space: Space, reader: FakeReader, kind: str, span: Span, duration: float, *, sound: bool = False
+) -> list[EncodedSegment]:
+    media = info(kind, duration, sound=sound)
+    return encode_chunk(space, reader, FILE, "a.x", media, span, Settings(), lambda share: None)
+
+
+@pytest.fixture(scope="module")
+def recording() -> Waveform:
+    with wave.open(str(Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav")) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
+        rate, channels = file.getframerate(), file.getnchannels()
+    mono = samples.reshape(-1, channels).mean(1)
+    times = np.arange(int(len(mono) / rate * SPEECH_RATE)) / SPEECH_RATE
+    return np.interp(times, np.arange(len(mono)) / rate, mono).astype(np.float32)
+
+
+def test_segments_of_a_video_tile_the_span_and_keep_to_shots(space: Space) -> None:
+    reader = FakeReader([(Span(0, 14), RED), (Span(14, 20), GREEN)])
+    segments = encode(space, reader, "video", Span(0, 20), 20)
+    assert segments[0].start == 0
+    assert segments[-1].end == 20
+    assert all(one.end == other.start for one, other in itertools.pairwise(segments))
+    assert all(segment.end - segment.start <= Settings().segment_seconds for segment in segments)
+    assert 14 in {segment.start for segment in segments}
+    assert [segment.shot for segment in segments] == [0 if segment.start < 14 else 1 for segment in segments]
+    red, green = space.image.embed([RED, GREEN])
+    for segment in segments:
+        (seen,) = segment.evidence
+        assert (seen.start, seen.end, seen.kind, seen.text) == (segment.start, segment.end, "picture", None)
+        # A segment without a frame of its own shows what was last seen before it.
+        np.testing.assert_allclose(seen.vector, red if segment.start < 14 else green, atol=1e-4)
+
+
+def test_lines_belong_to_one_chunk_and_to_the_moment_they_are_said_in(space: Space, recording: Waveform) -> None:
+    reader = FakeReader([(Span(0, 20), RED)], np.concatenate([np.zeros(5 * SPEECH_RATE, np.float32), recording]))
+    halves = [encode(space, reader, "video", Span(start, start + 8), 16, sound=True) for start in (0, 8)]
+    whole = encode(space, reader, "video", Span(0, 16), 16, sound=True)
+    lines = [e for segment in [*halves[0], *halves[1]] for e in segment.evidence if e.kind == "speech"]
+    assert [e.text for e in lines] == [e.text for s in whole for e in s.evidence if e.kind == "speech"]
+    assert any("try again" in (e.text or "").lower() for e in lines)
+    for segment in whole:
+        for one in segment.evidence:
+            assert one.end > segment.start
+            assert one.start < segment.end
+            assert np.linalg.norm(one.vector) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_sound_is_cut_into_segments_with_its_words(space: Space, recording: Waveform) -> None:
+    segments = encode(space, FakeReader(sound=recording), "audio", Span(0, 10), 10, sound=True)
+    assert segments[0].start == 0
+    assert segments[-1].end == 10
+    assert {e.kind for segment in segments for e in segment.evidence} == {"speech"}
+
+
+def test_what_sounds_is_found_where_it_does_and_speech_is_no_sound(space: Space, recording: Waveform) -> None:
+    heard = np.concatenate([silence(10), siren(10), recording[: 10 * SPEECH_RATE]])
+    reader = FakeReader([(Span(0, 30), RED)], heard)
+    for kind in ("video", "audio"):
+        segments = encode(space, reader, kind, Span(0, 30), 30, sound=True)
+        sounds = [one for segment in segments for one in segment.evidence if one.kind == "sound"]
+        assert sounds
+        assert all(one.end > 10 and one.start < 20 for one in sounds)
+        assert any("siren" in (one.text or "") for one in sounds)
+        assert all(one.kind != "sound" for segment in segments if segment.end <= 10 for one in segment.evidence)
+        siren_vector = space.sound.embed(siren(10))
+        assert siren_vector is not None
+        assert max(float(one.vector @ siren_vector) for one in sounds) > 0.9
+        for segment in segments:
+            for one in segment.evidence:
+                assert one.end > segment.start
+                assert one.start < segment.end
+
+
+def test_chunks_hear_the_same_as_the_whole(space: Space) -> None:
+    """A chunk's windows tile the chunk: what lies in one is in no other."""
+    reader = FakeReader(sound=np.concatenate([siren(8), bell(8)]))
+    halves = [encode(space, reader, "audio", Span(start, start + 8), 16, sound=True) for start in (0, 8)]
+    times = [(one.start, one.end) for half in halves for segment in half for one in segment.evidence if one.kind == "sound"]
+    assert times[0][0] == 0
+    assert times[-1][1] == 16
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(times))
+
+
+def test_a_picture_is_one_segment_of_no_length(space: Space) -> None:
+    (segment,) = encode(space, FakeReader([(Span(0, 1), RED)]), "image", Span(0, 0), 0)
+    assert (segment.start, segment.end) == (0, 0)
+    np.testing.assert_allclose(segment.evidence[0].vector, space.image.embed([RED])[0], atol=1e-4)
+
+
+def test_progress_rises_in_the_calling_thread_and_may_stop_the_work(space: Space) -> None:
+    reader = FakeReader([(Span(second, second + 1), RED if second % 2 else GREEN) for second in range(20)])
+    told: list[float] = []
+    threads: set[int] = set()
+
+    def progress(share: float) -> None:
+        told.append(share)
+        threads.add(threading.get_ident())
+
+    encode_chunk(space, reader, FILE, "a.x", info("video", 20), Span(0, 20), Settings(), progress)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert threads == {threading.get_ident()}
+
+    def stop(share: float) -> None:
+        raise RuntimeError("lease lost")
+
+    with pytest.raises(RuntimeError, match="lease lost"):
+        encode_chunk(space, reader, FILE, "a.x", info("video", 20), Span(0, 20), Settings(), stop)
+
+
+def test_what_the_reader_raises_comes_through(space: Space) -> None:
+    class Broken(FakeReader):
+        def waveform(self, path: Path, name: str, span: Span) -> Waveform:
+            raise MediaError(name, "truncated", "the file ends early")
+
+    with pytest.raises(MediaError, match="truncated"):
+        encode(space, Broken([(Span(0, 5), RED)]), "video", Span(0, 5), 5, sound=True)
+
+
+def test_the_name_of_a_file_is_evidence_where_it_says_something(space: Space) -> None:
+    named = encode_item_name(space, "coffee_break.jpg")
+    assert named is not None
+    assert (named.kind, named.text) == ("name", "coffee break")
+    np.testing.assert_allclose(named.vector, space.text.embed(["coffee break"])[0], atol=1e-5)
+    assert encode_item_name(space, "IMG_1234.jpg") is None
+
+
+def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a cancelled job ends, and a worker is not taken for stalled where it is not."""
+    monkeypatch.setattr("mm.spaces.encode.chunk.WAIT_SECONDS", 0.01)
+    released = threading.Event()
+    monkeypatch.setattr("mm.spaces.encode.chunk.encode_sound", lambda *_: [] if released.wait(60) else None)
+    shares: list[float] = []
+
+    def progress(share: float) -> None:
+        shares.append(share)
+        if shares.count(SEEN) == 3:
+            released.set()  # the thread of the sound ends with the work
+            raise InterruptedError
+
+    reader = FakeReader([(Span(0, 4), RED)], np.zeros(4 * SPEECH_RATE, np.float32))
+    media = info("video", 4.0, sound=True)
+    with pytest.raises(InterruptedError):
+        encode_chunk(space, reader, FILE, "a.x", media, Span(0, 4), Settings(), progress)
+    assert shares == sorted(shares)
+    assert shares[-1] == SEEN
+
+
+def test_progress_grows_to_the_end_whatever_is_encoded(space: Space) -> None:
+    for kind, sound in (("image", False), ("video", False), ("video", True), ("audio", True)):
+        shares: list[float] = []
+        reader = FakeReader([(Span(0, 14), RED), (Span(14, 20), GREEN)], np.zeros(20 * SPEECH_RATE, np.float32))
+        span = Span(0, 0) if kind == "image" else Span(0, 20)
+        media = info(kind, span.length, sound=sound)
+        encode_chunk(space, reader, FILE, "a.x", media, span, Settings(read_text="always"), shares.append)
+        assert shares == sorted(shares), kind
+        assert shares[-1] == 1.0

@@ -1,0 +1,52 @@
+"""Names of files that people chose, and those that cameras and programs made up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm.spaces.encode.file_name import words_of_name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("coffee_break-02.jpg", "coffee break"),
+        ("chelseaTheCat.png", "chelsea the cat"),
+        ("C:\\photos\\my.cat.jpeg", "my cat"),
+        ("photo_of_dog.jpg", "photo of dog"),
+        ("IMG_coffee.png", "coffee"),
+        ("hubble deep field", "hubble deep field"),
+    ],
+)
+def test_words_that_a_person_chose(name: str, words: str) -> None:
+    assert words_of_name(name) == words
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMG_1234.JPG",
+        "DSC00123.jpg",
+        "PXL_20231111_123.jpg",
+        "GX010012.MP4",
+        "WhatsApp_Image_2020.jpeg",
+        "VID-20200101-WA0001.mp4",
+        "screenshot_2024-01-01.png",
+        "1000268201_693b08cb0e.jpg",
+        "550e8400-e29b-41d4-a716-446655440000.png",
+        "video(1).mp4",
+        "x.png",
+        "",
+        ".jpg",
+    ],
+)
+def test_names_that_say_nothing(name: str) -> None:
+    assert words_of_name(name) is None
+
+
+@given(st.text(max_size=300))
+def test_any_name_gives_words_or_nothing(name: str) -> None:
+    words = words_of_name(name)
+    assert words is None or words == " ".join(words.split()) != ""

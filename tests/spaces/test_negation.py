@@ -1,0 +1,48 @@
+"""What a question without something keeps away, told by captions that a test writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mm.errors import InvalidInput
+from mm.evaluation.negation import report
+from mm.metrics import negation
+from mm.spaces import Space
+from mm.spaces.types import Vectors
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """Dogs, some of them in snow; no picture has to be there, since none is read."""
+    captions = ["A dog runs through the snow ."] * 20 + ["A dog runs ."] * 20 + ["Nobody ."] * 10
+    (tmp_path / "images").mkdir()
+    rows = []
+    for number, caption in enumerate(captions):
+        (tmp_path / "images" / f"{number}.png").write_bytes(b"")
+        rows.append({"image": f"{number}.png", "captions": [caption], "split": "dev"})
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def test_what_is_unwanted_falls_behind(space: Space, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dog, snow, neither = space.text.embed(["a dog", "snow", "a spreadsheet of taxes"])
+
+    def embedded(*_: object) -> Vectors:
+        rows = np.stack([dog + snow] * 20 + [dog + 0.5 * neither] * 20 + [neither] * 10)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+    monkeypatch.setattr(negation, "embedded", embedded)
+    found = {measure.name: measure.found.value for measure in report(space, told).measures}
+    assert found["without"] == 1.0
+    assert found["said in words: 'a dog without grass'"] == 0.0
+
+
+def test_captions_that_tell_no_pair_are_refused(space: Space, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(negation, "embedded", lambda *_: np.zeros((50, space.dim), np.float32))
+    monkeypatch.setattr(negation, "LEAST", 21)
+    with pytest.raises(InvalidInput, match="no two things"):
+        report(space, told)

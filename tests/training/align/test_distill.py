@@ -1,0 +1,173 @@
+"""A lite image tower from a teacher: the teacher's words for pictures, the runs that learn them, stopped and killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mm.cli.main import main
+from mm.data.captioned import read_captioned
+from mm.errors import InvalidInput
+from mm.evaluation.captions import evaluate
+from mm.models.text.tower import TextTower
+from mm.settings import Settings
+from mm.spaces import Space, load_space
+from mm.training.align.recipe import AlignConfig
+from mm.training.align.teacher import nearest, picture_vectors, taught, teacher_recall
+from mm.training.align.train import align, distill
+from tests.openclip_models import write_model
+from tests.training.align.test_train import VARIANTS, assert_same_weights, environment
+from tests.training.align.test_train import recipe as small
+
+pytestmark = pytest.mark.xdist_group("distill")
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from mm.training.align.train import distill
+from tests.training.align.test_distill import load, recipe
+torch.set_num_threads(1)
+data, out, model = map(Path, sys.argv[1:])
+distill(recipe(data, out), load(model), lambda done, total, line: os.kill(os.getpid(), signal.SIGKILL) if done == 1 else None)
+"""
+
+
+def recipe(data: Path, out: Path) -> AlignConfig:
+    """One run of two epochs."""
+    return replace(small(data, out), variants=VARIANTS[:1])
+
+
+def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
+    """The recipe, in a folder that has the classes' vectors already."""
+    (out / "vectors").mkdir(parents=True)
+    shutil.copy(class_vectors, out / "vectors")
+    return recipe(data, out)
+
+
+def load(model: Path) -> Space:
+    return load_space(f"openclip:local-dir:{model}", Settings(home=model.parent / "home", threads=1), gpu=False)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("teacher") / "model", "plain")
+
+
+@pytest.fixture(scope="module")
+def teacher(model: Path) -> Space:
+    return load(model)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    captioned_folder: Path, class_vectors: Path, teacher: Space, tmp_path_factory: pytest.TempPathFactory
+) -> AlignConfig:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    config = config_for(captioned_folder, tmp_path_factory.mktemp("distill") / "out", class_vectors)
+    distill(config, teacher, lambda *_: None)
+    torch.set_num_threads(threads)
+    return config
+
+
+def test_a_picture_is_told_in_the_sentences_that_the_teacher_finds_nearest(
+    captioned_folder: Path, teacher: Space, tmp_path: Path
+) -> None:
+    rows = read_captioned(captioned_folder, "train")
+    files, sentences = [row.picture for row in rows], sorted({caption for row in rows for caption in row.captions})
+    found = taught(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
+    assert found.pictures.shape == (12, 32, 32, 3)
+    assert found.captions.shape == (12, 3, 384)
+    words = TextTower(tmp_path / "graphs").embed(sentences)
+    for file, captions in zip(files, found.captions.numpy(), strict=True):
+        (seen,) = teacher.image.embed([np.asarray(Image.open(file).convert("RGB"))])
+        cosines = {sentence: float(seen @ teacher.text.embed([sentence])[0]) for sentence in sentences}
+        best = sorted(sentences, key=lambda sentence: -cosines[sentence])[:3]
+        for caption, sentence in zip(captions, best, strict=True):
+            assert caption @ words[sentences.index(sentence)] > 0.999
+
+
+@given(st.integers(1, 300), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
+def test_the_nearest_are_those_of_brute_force(pictures: int, sentences: int, told: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    seen, said = (random.normal(size=(count, 8)).astype(np.float32) for count in (pictures, sentences))
+    found = nearest(seen, said, told)
+    assert found.shape == (pictures, min(told, sentences))
+    for row, vector in zip(found, seen, strict=True):
+        cosines = said @ vector
+        assert np.allclose(cosines[row], np.sort(cosines)[::-1][: len(row)], atol=1e-5)
+
+
+def test_what_the_teacher_saw_is_kept_until_a_picture_changes(teacher: Space, tmp_path: Path) -> None:
+    path, kept = tmp_path / "one.png", tmp_path / "kept"
+    Image.new("RGB", (40, 40), "red").save(path)
+    first = picture_vectors(teacher, [path], kept)
+    (block,) = kept.glob("seen-*.npy")
+    np.save(block, first * 2)
+    assert np.array_equal(picture_vectors(teacher, [path], kept), first * 2)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(path)
+    again = picture_vectors(teacher, [path], kept)
+    assert np.allclose(np.linalg.norm(again, axis=1), 1)
+    assert not np.allclose(again, first)
+
+
+def test_the_card_says_what_the_file_does_and_what_the_teacher_does(
+    finished: AlignConfig, captioned_folder: Path, teacher: Space, tmp_path: Path
+) -> None:
+    card = (finished.out / "CARD.md").read_text()
+    assert evaluate(finished.out / "image.safetensors", captioned_folder, tmp_path).table() in card
+    assert f"The teacher, {teacher.id}, with its own towers:" in card
+    assert teacher_recall(teacher, captioned_folder, tmp_path).table() in card
+    assert str(teacher.id).startswith("openclip-")
+    assert str(finished.out) not in card
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_killed_process_ends_the_same(
+    finished: AlignConfig, captioned_folder: Path, class_vectors: Path, model: Path, teacher: Space, tmp_path: Path
+) -> None:
+    config = config_for(captioned_folder, tmp_path / "out", class_vectors)
+    program = [sys.executable, "-c", KILLED, str(captioned_folder), str(config.out), str(model)]
+    killed = subprocess.run(program, env=environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (config.out / "image.safetensors").exists()
+    told: list[int] = []
+    distill(config, teacher, lambda done, _total, _line: told.append(done))
+    assert told == [2]
+    assert_same_weights(config.out, finished.out)
+
+
+def test_a_run_of_captions_does_not_go_on_with_a_teacher(finished: AlignConfig, model: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(finished.out, tmp_path / "out")
+    with pytest.raises(InvalidInput, match="belongs to another recipe"):
+        align(replace(finished, out=copy), lambda *_: None)
+    other = write_model(tmp_path / "model", "plain", seed=1)
+    with pytest.raises(InvalidInput, match="belongs to another recipe"):
+        distill(replace(finished, out=copy), load(other), lambda *_: None)
+
+
+def test_more_words_than_there_are_cannot_be_told(finished: AlignConfig, teacher: Space, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="Of 16 sentences 25 cannot be told"):
+        distill(replace(finished, out=tmp_path, told=25), teacher, lambda *_: None)
+
+
+def test_a_teacher_that_is_none_is_told_at_once(captioned_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["train", "distill", "--teacher", "openclip:ViT-B-32", "--data", str(captioned_folder), "--out", str(out)]
+    told = CliRunner().invoke(main, arguments, env=os.environ | {"MM_HOME": str(tmp_path)})
+    assert told.exit_code != 0
+    assert "names no model" in told.output
+    assert not out.exists()

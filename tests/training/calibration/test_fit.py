@@ -1,0 +1,86 @@
+"""A whole calibration on a small set that the test makes: a few patterns, their captions, and a recording of speech."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import moonshine_voice
+import numpy as np
+import pytest
+from PIL import Image
+
+from mm.errors import InvalidInput
+from mm.spaces.calibration import read_bank, read_calibration
+from mm.spaces.registry import WEIGHTS
+from mm.training.calibration.data import sha256_of
+from mm.training.calibration.fit import calibrate
+from mm.training.calibration.recipe import CalibrateConfig
+
+SETS = Path(__file__).parents[3] / "datasets"
+COLOURS = {"red": (220, 20, 20), "green": (20, 160, 20), "blue": (20, 40, 220), "yellow": (230, 220, 20), "grey": (120, 120, 120)}
+SHAPES = ("square", "stripe", "corner")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrateConfig:
+    folder = tmp_path_factory.mktemp("data")
+    data, spoken = folder / "captioned", folder / "spoken"
+    (data / "images").mkdir(parents=True)
+    (spoken / "audio").mkdir(parents=True)
+    rows = []
+    for split in ("train", "dev"):
+        for colour, value in COLOURS.items():
+            for shape in SHAPES:
+                name = f"{split}-{colour}-{shape}.png"
+                Image.fromarray(pattern(value, shape)).save(data / "images" / name)
+                captions = [f"A {colour} {shape} .", f"There is a {colour} {shape} .", f"One {shape} of {colour} colour ."]
+                rows.append({"image": name, "captions": captions, "split": split})
+    (data / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    shutil.copy(Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav", spoken / "audio" / "a.wav")
+    said = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+    (spoken / "manifest.jsonl").write_text(json.dumps({"audio": "audio/a.wav", "spoken_text": said, "split": "dev"}))
+    weights = WEIGHTS / "lite" / "image.safetensors"
+    return CalibrateConfig(data, spoken, folder / "out", weights, SETS, bank_pictures=12, bank_sentences=40, caption_sample=20)
+
+
+def pattern(colour: tuple[int, int, int], shape: str) -> np.ndarray:
+    """A shape of one colour on white."""
+    picture = np.full((96, 96, 3), 255, np.uint8)
+    part = {"square": np.s_[24:72, 24:72], "stripe": np.s_[40:56, :], "corner": np.s_[:40, :40]}[shape]
+    picture[part] = colour
+    return picture
+
+
+def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: CalibrateConfig) -> None:
+    told: list[str] = []
+    path = calibrate(config, told.append)
+    found, bank = read_calibration(path), read_bank(config.out / "bank.safetensors")
+    assert found.image_weights == sha256_of(config.weights)
+    assert found.prior == config.prior
+    assert 0 < found.floor < 1
+    assert found.possible == min(config.prior, found.floor)
+    assert bank.pictures.shape == (12, 384)
+    assert bank.sentences.shape == (40, 384)
+    looks = {(entry.part, entry.kind) for entry in found.forms}
+    assert looks == {
+        ("text", "picture"),
+        ("text", "speech"),
+        ("text", "name"),
+        ("picture", "picture"),
+        ("clip", "picture"),
+        ("sound", "speech"),
+    }
+    assert (config.out / "floor.svg").read_text().startswith("<svg")
+    assert f"{found.floor:.2g}" in (config.out / "floor.md").read_text()
+    assert told[-1].startswith("floor ")
+    first = path.read_bytes()
+    calibrate(config, told.append)
+    assert path.read_bytes() == first
+
+
+def test_data_that_is_not_there_is_an_error(config: CalibrateConfig, tmp_path: Path) -> None:
+    missing = CalibrateConfig(tmp_path, config.spoken, tmp_path / "out", config.weights, SETS)
+    with pytest.raises(InvalidInput, match=r"captions\.jsonl"):
+        calibrate(missing, lambda line: None)

@@ -1,0 +1,161 @@
+"""The parts of a calibration: logistic regression, texts, short questions, forms; each on data whose answer is known."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mm.data.short_queries import short_questions
+from mm.data.texts import as_asked, file_name_words, keyboard_noise, noun_phrases, part_of, read_lines, read_split, split_of
+from mm.errors import InvalidInput
+from mm.spaces.calibration import Form
+from mm.spaces.scoring import linear, logits
+from mm.spaces.vectors import sigmoid, unit
+from mm.training.calibration.depictable import Group, fit_depictable
+from mm.training.calibration.forms import Asked, at_prior, fit_form, fit_mixing
+from mm.training.logistic import fit_logistic, log_loss
+
+SETS = Path(__file__).parents[3] / "datasets"
+
+
+def test_logistic_regression_finds_what_made_the_data() -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(40_000, 2))
+    right = (random.random(40_000) < sigmoid(features @ [1.5, -0.7] - 2.0)).astype(float)
+    np.testing.assert_allclose(fit_logistic(features, right, np.ones(40_000), 1e-6), [1.5, -0.7, -2.0], atol=0.1)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.floats(0.01, 10))
+def test_logistic_regression_ends_at_the_minimum(seed: int, ridge: float) -> None:
+    random = np.random.default_rng(seed)
+    features, weight = random.normal(size=(50, 3)) * 5, random.random(50)
+    right = (random.random(50) < 0.3).astype(float)
+    found = fit_logistic(features, right, weight, ridge)
+    chance = sigmoid(features @ found[:-1] + found[-1])
+    np.testing.assert_allclose(features.T @ (weight * (chance - right)) + ridge * found[:-1], 0, atol=1e-2)
+
+
+def test_data_that_can_be_parted_or_is_all_one_does_not_break_it() -> None:
+    features = np.array([[-1.0], [1.0]])
+    assert np.isfinite(fit_logistic(features, np.array([0.0, 1.0]), np.ones(2), 1e-3)).all()
+    assert np.isfinite(fit_logistic(features, np.zeros(2), np.ones(2), 1e-3)).all()
+    assert log_loss(np.array([0.0]), np.array([1.0])) == pytest.approx(np.log(2))
+
+
+def test_the_lists_do_not_overlap_and_dev_is_large_enough() -> None:
+    asked = read_lines(SETS / "unanswerable" / "questions.txt")
+    learnt = read_lines(SETS / "depictable" / "shown.txt") + read_lines(SETS / "depictable" / "unshown.txt")
+    assert len(asked) == len({text.lower() for text in asked}) >= 200
+    assert not {text.lower() for text in asked} & {text.lower() for text in learnt}
+    dev, test = (read_split(SETS / "unanswerable" / "questions.txt", split) for split in ("dev", "test"))
+    assert sorted(dev + test) == sorted(asked)
+    assert len(dev) >= 100
+
+
+def test_a_split_depends_on_the_text_alone() -> None:
+    text = "a question"
+    assert split_of(text) == ("dev" if hashlib.sha256(text.encode()).digest()[0] % 2 == 0 else "test")
+
+
+def test_a_list_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"gone\.txt"):
+        read_lines(tmp_path / "gone.txt")
+
+
+def test_texts_are_drawn_the_same_each_time() -> None:
+    captions = ["A brown dog runs over the grass .", "Two children play with a ball ."]
+    assert noun_phrases(captions, 5, 0) == noun_phrases(captions, 5, 0)
+    assert keyboard_noise(20, 1) == keyboard_noise(20, 1) != keyboard_noise(20, 2)
+    assert all(text in asked for text, asked in zip(captions, as_asked(captions, 3), strict=True))
+    assert file_name_words(captions[0]) == "brown dog runs"
+    assert part_of("one two three four five six seven .", 0) in "one two three four five six seven"
+
+
+def test_short_questions_know_which_pictures_answer() -> None:
+    captions = [
+        ["a brown dog runs", "the dog is brown", "a dog"],
+        ["a dog sleeps", "one dog rests"],
+        ["a brown horse", "a horse"],
+    ]
+    found = {question.text.removeprefix("a "): question for question in short_questions(captions, 1, 20, 0)}
+    assert found["dog"].right.tolist() == [True, True, False]
+    assert found["dog"].known.tolist() == [True, True, True]
+    assert found["brown"].right.tolist() == [True, False, False]
+    assert found["brown"].known.tolist() == [True, True, False]
+    pairs = {question.text.removeprefix("a "): question for question in short_questions(captions, 2, 20, 0)}
+    assert pairs["brown dog"].right.tolist() == [True, False, False]
+    assert short_questions(captions, 9, 5, 0) == []
+
+
+def directions(count: int, seed: int) -> np.ndarray:
+    return np.stack([unit(row) for row in np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)])
+
+
+def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -> None:
+    evidence, bank = directions(80, 0), directions(60, 1)
+    questions = np.stack([unit(row) for row in evidence + 0.1 * directions(80, 2)])
+    form = fit_form(Asked(questions, evidence, np.eye(80, dtype=np.bool_)), bank)
+    found = sigmoid(logits(form, questions, evidence, bank))
+    assert found.diagonal().mean() > 0.9
+    assert found[~np.eye(80, dtype=np.bool_)].mean() < 0.01
+
+
+def test_right_answers_share_the_weight_of_one() -> None:
+    """A question with many right answers gives the log-odds of one that has a single one, at an equal cosine."""
+    random = np.random.default_rng(0)
+    evidence, bank = directions(400, 3), directions(60, 4)
+    questions = directions(200, 5)
+    right = random.random((200, 400)) < 0.1
+    form = fit_form(Asked(questions, evidence, right), bank)
+    assert sigmoid(logits(form, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
+
+
+def test_the_fit_and_the_service_read_a_form_alike() -> None:
+    form = Form(bias=-3.0, cosine=4.0, standard=1.5, depictable=1.0)
+    questions, evidence, bank = directions(5, 6), directions(9, 7), directions(50, 8)
+    shown = np.linspace(-3, 0, 5)
+    together = logits(form, questions, evidence, bank, shown)
+    for row, question, one in zip(together, questions, shown.tolist(), strict=True):
+        served = linear(form, question, bank, one)
+        np.testing.assert_allclose(row, evidence @ served.weight + served.bias, rtol=1e-4, atol=1e-4)
+
+
+def test_the_same_evidence_twice_counts_half() -> None:
+    random = np.random.default_rng(9)
+    prior = 0.01
+    truth = np.log(prior / (1 - prior)) + random.normal(0, 2, (200, 200))
+    right = random.random((200, 200)) < sigmoid(truth)
+    assert fit_mixing([truth, truth], right, prior) == pytest.approx(0.5, abs=0.06)
+
+
+def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
+    """Vectors with one telling axis stand for texts."""
+
+    def embed(texts: object) -> np.ndarray:
+        rows = []
+        for text in texts:  # type: ignore[attr-defined]
+            noise = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])).normal(0, 0.5, 12)
+            noise[0] += 1.0 if text.startswith("shown") else -1.0
+            rows.append(unit(noise.astype(np.float32)))
+        return np.stack(rows)
+
+    groups = [Group([f"shown {n}" for n in range(300)], True, 1.0), Group([f"other {n}" for n in range(100)], False, 1.0)]
+    weights = fit_depictable(groups, embed)
+    fresh = embed([f"shown new {n}" for n in range(100)] + [f"other new {n}" for n in range(100)])
+    found = fresh @ weights[:-1] + weights[-1]
+    assert (found[:100] > 0).mean() > 0.9
+    assert (found[100:] < 0).mean() > 0.9
+
+
+def test_another_prior_multiplies_the_odds_by_the_ratio_of_the_priors_odds() -> None:
+    form = Form(bias=-2.0, cosine=3.0, standard=1.0, depictable=0.0)
+    moved = at_prior(form, 0.001, 0.02)
+    assert np.exp(moved.bias - form.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
+    assert moved.model_copy(update={"bias": form.bias}) == form
+    assert at_prior(moved, 0.02, 0.001).bias == pytest.approx(form.bias)

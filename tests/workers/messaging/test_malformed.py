@@ -1,0 +1,154 @@
+"""Messages that nobody meant for a worker: each is dropped, and the worker goes on."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm.errors import Unavailable
+from tests.api import media
+from tests.workers.conftest import Home
+from tests.workers.process import WorkerProcess, wait_for
+from workers.messaging.dispatch import Bell
+from workers.messaging.messages import QUEUE, TASKS, cleaned
+
+
+def message(home: Home) -> dict[str, Any]:
+    """A good one, as the dispatcher sends it."""
+    bell = Bell(home.settings)
+    bell.dispatch()
+    bell.close()
+    with home.broker.client() as client:
+        raw = client.rpop(QUEUE)
+    found: dict[str, Any] = json.loads(raw)
+    return found
+
+
+def changed(good: dict[str, Any], *path: str, value: object = None, drop: bool = False) -> bytes:
+    """The message with one value replaced, or left out."""
+    copy = json.loads(json.dumps(good))
+    inside = copy
+    for name in path[:-1]:
+        inside = inside[name]
+    if drop:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    return json.dumps(copy).encode()
+
+
+def body(content: str) -> str:
+    return base64.b64encode(content.encode()).decode()
+
+
+def malformed(good: dict[str, Any]) -> dict[str, bytes]:
+    """By what is wrong with it."""
+    strange: list[object] = [None, 7, "text", [1, 2], {"a": 1}]
+    nested = {
+        f"{'.'.join(path)} {value!r}": changed(good, *path, value=value)
+        for path in (("properties",), ("headers",), ("body",), ("content-type",), ("content-encoding",), ("headers", "task"))
+        for value in strange
+    }
+    inside = {
+        f"{'.'.join(path)} {value!r}": changed(good, *path, value=value)
+        for path in (
+            ("properties", "delivery_tag"), ("properties", "delivery_info"), ("properties", "body_encoding"), ("headers", "id"),
+            ("headers", "eta"), ("headers", "expires"), ("headers", "timelimit"), ("headers", "retries"), ("headers", "argsrepr"),
+        )
+        for value in ([1, 2], {"a": 1}, "text")
+    }  # fmt: skip
+    lacking = {
+        f"no {'.'.join(path)}": changed(good, *path, drop=True)
+        for path in (
+            ("headers",),
+            ("body",),
+            ("properties",),
+            ("headers", "id"),
+            ("headers", "task"),
+            ("properties", "delivery_tag"),
+        )
+    }
+    plain = {
+        "text": b"not json", "list": b"[1,2]", "null": b"null", "number": b"7", "string": b'"text"', "object": b"{}",
+        "empty": b"", "bytes": b"\xff\xfe\x00", "deep": b"[" * 100_000, "digits": b"7" * 5000,
+        "huge": json.dumps("x" * (8 << 20)).encode(),
+        "unknown task": changed(good, "headers", "task", value="os.system"),
+        "a task of an earlier version": changed(good, "headers", "task", value="mm.encode"),
+        "pickle": changed(good, "content-type", value="application/x-python-serialize"),
+        "arguments": changed(good, "body", value=body('[[1, 2], {"a": 1}, {}]')),
+        "no arguments": changed(good, "body", value=body("null")),
+        "huge headers": changed(good, "headers", "argsrepr", value="x" * (1 << 20)),
+    }  # fmt: skip
+    return {**plain, **nested, **inside, **lacking}
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(TASKS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["headers", "task", "id", "expires"]), inner),
+    max_leaves=12,
+)
+
+
+@given(values)
+def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_than_its_task(value: object) -> None:
+    try:
+        clean = cleaned(value)
+    except ValueError:
+        return
+    assert clean["headers"]["task"] in TASKS
+    assert clean["properties"]["delivery_info"] == {"exchange": "", "routing_key": QUEUE}
+
+
+def test_a_good_message_keeps_its_task_its_id_and_its_end(home: Home) -> None:
+    good = message(home)
+    good["headers"]["expires"] = "2026-01-01T00:00:00+00:00"
+    clean = cleaned({**good, "body": "any", "properties": None})
+    assert {name: clean["headers"][name] for name in ("task", "id", "expires")} == {
+        name: good["headers"][name] for name in ("task", "id", "expires")
+    }
+
+
+def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(home: Home) -> None:
+    bell = Bell(home.settings)
+    bell.dispatch(3)
+    with home.broker.client() as client:
+        client.config_set("maxmemory", "1")
+        job_id = home.add(media.picture(1), "a.png")
+        with pytest.raises(Unavailable, match="no memory left"):
+            bell.dispatch()
+        with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
+            wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "what waits is taken")
+            assert worker.running(), worker.log.read_text()[-3000:]
+            client.config_set("maxmemory", "0")
+            wait_for(lambda: not worker.running() or home.job(job_id).final, "it works")
+            assert worker.running(), worker.log.read_text()[-3000:]
+    bell.close()
+    assert home.state(job_id) == "done"
+    assert "no memory left" in worker.log.read_text()
+
+
+def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
+    bad = malformed(message(home))
+    with home.broker.client() as client:  # as if a worker had taken them and died
+        for tag, data in {"text": b"not json", "null": b"null", "list": b"[1,2,3]", "object": b'[{"a": 1}, "", "mm"]'}.items():
+            client.hset("unacked", tag, data)
+            client.zadd("unacked_index", {tag: 1.0})
+    with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
+        wait_for(lambda: home.store.catalog.last_beat() is not None, "the worker works")
+        with home.broker.client() as client:
+            for data in bad.values():
+                client.lpush(QUEUE, data)
+            wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "all were taken")
+            assert worker.running(), worker.log.read_text()[-3000:]
+        job_id = home.add(media.picture(1), "a.png")
+        wait_for(lambda: not worker.running() or home.job(job_id).final, "the worker goes on")
+        assert worker.running(), worker.log.read_text()[-3000:]
+        assert home.state(job_id) == "done"
+    log = worker.log.read_text()
+    assert log.count("message dropped") >= 10
+    assert "x" * 1000 not in log, "not all of a large message is logged"

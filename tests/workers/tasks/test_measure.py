@@ -1,0 +1,94 @@
+"""Runtimes are measured once, in idle time, by a process that work ends at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mm.settings import Settings
+from mm.spaces.measure import can_measure, start_measuring
+from mm.spaces.tuning import choice_path
+from tests.graphs import with_graphs
+from tests.workers.process import wait_for
+from workers.tasks.measure import IDLE_SECONDS, MOST_TRIES, Measuring
+
+
+class Machine:
+    """A clock that a test moves, and processes that sleep or end with a status."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.code = "import time; time.sleep(1000)"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, settings: Settings) -> subprocess.Popen[bytes]:
+        self.started.append(subprocess.Popen([sys.executable, "-c", self.code]))
+        return self.started[-1]
+
+    def measuring(self, *, due: bool = True) -> Measuring:
+        return Measuring(Settings(), self.start, lambda settings: due, lambda: self.now)
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+def test_measuring_begins_after_an_idle_time_and_ends_for_work(machine: Machine) -> None:
+    with machine.measuring() as measuring:
+        measuring.step(idle=True)
+        machine.now += IDLE_SECONDS - 1
+        measuring.step(idle=False)
+        machine.now += IDLE_SECONDS - 1
+        measuring.step(idle=True)
+        assert machine.started == []
+        for tries in range(1, MOST_TRIES + 2):
+            machine.now += IDLE_SECONDS
+            measuring.step(idle=True)
+            measuring.step(idle=True)
+            assert len(machine.started) == min(tries, MOST_TRIES)
+            measuring.step(idle=False)
+            assert all(process.returncode is not None for process in machine.started)
+
+
+def test_measuring_is_done_once(machine: Machine) -> None:
+    machine.code = ""
+    with machine.measuring() as measuring:
+        machine.now += IDLE_SECONDS
+        measuring.step(idle=True)
+        machine.started[0].wait(60)
+        for _ in range(3):
+            machine.now += IDLE_SECONDS
+            measuring.step(idle=True)
+        assert len(machine.started) == 1
+
+
+def test_measuring_that_is_not_due_starts_nothing(machine: Machine) -> None:
+    with machine.measuring(due=False) as measuring:
+        machine.now += IDLE_SECONDS
+        measuring.step(idle=True)
+    assert machine.started == []
+
+
+def test_measuring_ends_with_its_worker(machine: Machine) -> None:
+    with machine.measuring() as measuring:
+        machine.now += IDLE_SECONDS
+        measuring.step(idle=True)
+    assert machine.started[0].returncode is not None
+
+
+def test_a_real_measurement_is_kept_and_holds(tmp_path: Path, graphs: Path) -> None:
+    settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
+    assert can_measure(settings)
+    assert not can_measure(settings.model_copy(update={"runtime": "onnxruntime"}))
+    process = start_measuring(settings)
+    try:
+        wait_for(lambda: process.poll() is not None, "the measurement ends", 300)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert choice_path(settings).is_file()
+    assert not can_measure(settings)

@@ -1,0 +1,110 @@
+"""Segments to shards and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexes import open_store
+from mm.errors import SpaceMismatch
+from mm.schemas import EvidenceKind
+from mm.settings import Settings
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
+from mm.spaces.types import SpaceId
+from workers.tasks.segment_shards import read_frames, read_segments, write_segments
+
+SPACE = SpaceId("lite", 1)
+DIM = 384
+
+kinds = st.lists(st.sampled_from(["picture", "speech", "sound", "name"]), max_size=4)
+chunks = st.lists(st.lists(st.tuples(st.integers(0, 2), kinds), max_size=4), min_size=1, max_size=4)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chunks, st.integers(0, 2**32 - 1))
+def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, list[EvidenceKind]]]], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    written = [encoded(shots, random) for shots in chunks]
+    with open_store(Settings(home=tmp_path)) as store:
+        shard_ids = [write_segments(store.shards, SPACE, segments) for segments in written]
+        assert [write_segments(store.shards, SPACE, segments) for segments in written] == shard_ids
+        read = read_segments(store.shards, SPACE, shard_ids)
+        flat = [segment for segments in written for segment in segments]
+        for back, segment in zip(read, flat, strict=True):
+            assert (back.start, back.end) == (segment.start, segment.end)
+            for stored, evidence in zip(back.evidence, segment.evidence, strict=True):
+                assert (stored.kind, stored.text) == (evidence.kind, evidence.text)
+                assert (stored.start, stored.end) == (evidence.start, evidence.end)
+                vector = store.shards.read(stored.shard_id, SPACE).vectors[stored.kind][stored.row]
+                np.testing.assert_array_equal(vector, evidence.vector.astype(np.float16))
+    numbers = iter(read)
+    shots_of = [{next(numbers).shot for _ in segments} for segments in written]
+    for index, here in enumerate(shots_of):
+        assert all(here.isdisjoint(other) for other in shots_of[index + 1 :]), "two chunks never share a shot"
+
+
+def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    with open_store(Settings(home=tmp_path)) as store:
+        chunks = [
+            [EncodedSegment(0.0, 2.0, 0, [], [frame(random, 0.0), frame(random, 1.5, cut=1.25)]), EncodedSegment(2.0, 4.0, 0)],
+            [EncodedSegment(4.0, 6.0, 0, [EncodedEvidence("picture", 4.0, 6.0, None, unit(random))], [frame(random, 4.5)])],
+        ]
+        shard_ids = [write_segments(store.shards, SPACE, chunk) for chunk in chunks]
+        silent = write_segments(store.shards, SPACE, [EncodedSegment(6.0, 8.0, 0)])
+        frames = read_frames(store.shards, SPACE, [*shard_ids, silent])
+        assert frames is not None
+        written = [one for chunk in chunks for segment in chunk for one in segment.frames]
+        assert frames.times_L.tolist() == [0.0, 1.5, 4.5]
+        np.testing.assert_array_equal(frames.vectors_LD, np.stack([one.vector for one in written]).astype(np.float16))
+        np.testing.assert_allclose(frames.motion_LM, np.stack([one.motion for one in written]), atol=1e-4)
+        np.testing.assert_array_equal(frames.cut_times_L, [0.0, 1.25, 4.0])
+        assert frames.between(1) == 1.25
+        assert read_frames(store.shards, SPACE, [silent]) is None
+        assert [len(segment.evidence) for segment in read_segments(store.shards, SPACE, shard_ids)] == [0, 0, 1]
+
+
+def test_read_frames_after_a_standing_picture_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
+    """Of a picture that stands still only a frame every few seconds is kept: the middle between two frames is no boundary."""
+    random = np.random.default_rng(1)
+    chunks = [
+        [EncodedSegment(0.0, 10.0, 0, [], [frame(random, 0.0), frame(random, 5.0)])],
+        [EncodedSegment(10.0, 20.0, 0, [], [frame(random, 10.0), frame(random, 15.0)])],
+        [EncodedSegment(20.0, 30.0, 0, [], [frame(random, 20.1, cut=20.05)])],
+    ]
+    with open_store(Settings(home=tmp_path)) as store:
+        frames = read_frames(store.shards, SPACE, [write_segments(store.shards, SPACE, chunk) for chunk in chunks])
+    assert frames is not None
+    assert [frames.between(index) for index in range(1, 5)] == [2.5, 10.0, 12.5, 20.05]
+
+
+def frame(random: np.random.Generator, time: float, cut: float | None = None) -> EncodedFrame:
+    return EncodedFrame(time, unit(random), cut is not None, cut or 0.0, random.random(3).astype(np.float32))
+
+
+def encoded(shots: list[tuple[int, list[EvidenceKind]]], random: np.random.Generator) -> list[EncodedSegment]:
+    """Segments of a second each: how many shots further than the one before, and the kinds of their evidence."""
+    segments, shot = [], 0
+    for second, (step, kinds) in enumerate(shots):
+        shot += step
+        start, end = float(second), second + 1.0
+        evidence = [EncodedEvidence(kind, start, end, f"words {index}", unit(random)) for index, kind in enumerate(kinds)]
+        segments.append(EncodedSegment(start, end, shot, evidence))
+    return segments
+
+
+def unit(random: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    vector = random.normal(size=DIM).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def test_shards_of_another_space_are_refused(tmp_path: Path) -> None:
+    with open_store(Settings(home=tmp_path)) as store:
+        segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, unit(np.random.default_rng(0)))])
+        shard_id = write_segments(store.shards, SPACE, [segment])
+        with pytest.raises(SpaceMismatch):
+            read_segments(store.shards, SpaceId("lite", 2), [shard_id])

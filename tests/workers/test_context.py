@@ -1,0 +1,78 @@
+"""The tools of a working process: opened as soon as the catalog is there, and the sweeper with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from indexes import Store, open_store
+from indexes.catalog.catalog import Catalog
+from mm.errors import Unavailable
+from mm.media.sandbox.report import LayerReport
+from mm.settings import Settings
+from tests.api import media
+from tests.workers.conftest import SWEEP_SECONDS, Home
+from tests.workers.process import wait_for
+from workers import context as module
+from workers.context import Toolbox, Tools
+
+
+def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
+    """Opens a store after so many failures; notes when it was tried."""
+
+    def try_to_open(settings: Settings) -> Store:
+        tried.append(time.monotonic())
+        if len(tried) <= times:
+            raise Unavailable("The catalog does not answer: it is away.")
+        return open_store(settings)
+
+    return try_to_open
+
+
+def test_a_catalog_that_is_away_at_the_start_is_waited_for(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No task comes to this process: the one that came was lost with the catalog, and only the sweeper rings again."""
+    home.add(media.picture(1), "a.png")
+    monkeypatch.setattr(module, "open_store", away_for(3, []))
+    toolbox = Toolbox(home.settings)
+    try:
+        toolbox.start()
+        wait_for(lambda: tools.bell.waiting() >= 1, "the job is dispatched")
+    finally:
+        toolbox.close()
+
+
+def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = 2
+    plain = Catalog.report_layers
+
+    def away_twice(catalog: Catalog, owner: str, time: float, report: str) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise Unavailable("The catalog does not answer: it is away.")
+        plain(catalog, owner, time, report)
+
+    monkeypatch.setattr(Catalog, "report_layers", away_twice)
+    toolbox = Toolbox(home.settings)
+    try:
+        owner, held = toolbox.open().owner, toolbox.open().reader.held()
+        wait_for(lambda: owner in home.store.catalog.layer_reports(), "it reports")
+        report = LayerReport.from_json(home.store.catalog.layer_reports()[owner])
+        assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")
+    finally:
+        toolbox.close()
+
+
+def test_closing_ends_the_tries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+    monkeypatch.setattr(module, "open_store", away_for(float("inf"), tried))
+    toolbox = Toolbox(home.settings)
+    toolbox.start()
+    wait_for(lambda: len(tried) > 2, "it tries again")
+    toolbox.close()
+    time.sleep(SWEEP_SECONDS)  # one may have been under way
+    before = len(tried)
+    time.sleep(3 * SWEEP_SECONDS)
+    assert len(tried) == before

@@ -1,0 +1,158 @@
+"""The sweeper: finds what was lost, sends no more messages than needed, and survives a broker that is away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mm.errors import Unavailable
+from tests.api import media
+from tests.indexes.conftest import Clock
+from tests.workers.conftest import LEASE_SECONDS, SWEEP_SECONDS, Home
+from tests.workers.films import film
+from tests.workers.process import wait_for
+from workers.context import Tools
+from workers.stall_detector import Hearing
+from workers.sweeper import STALLED, Sweeper
+from workers.tasks.encode import encode
+from workers.tasks.finish import finish
+from workers.tasks.measure import IDLE_SECONDS, Measuring
+from workers.tasks.plan import plan
+from workers.tasks.retries import ChunkAttempt, retry_seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sweeper(home: Home, tools: Tools, clock: Clock) -> Sweeper:
+    return Sweeper(home.store, tools.bell, home.settings, clock=clock)
+
+
+def test_work_whose_message_was_lost_is_dispatched_again(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
+    """A job that was not begun, a chunk that was not encoded, a job that was not finished; then there is nothing to do."""
+    job_id = home.add(film(2.0), "a.mp4")
+    for step in (plan, encode_without_the_end, finish):
+        home.broker.empty()
+        assert sweeper.sweep() == 1
+        assert tools.bell.waiting() == 1, "and no ping, because a message waits"
+        assert sweeper.sweep() == 0, "it waits already"
+        step(tools, job_id)
+        clock.now += 1.1 * LEASE_SECONDS
+    assert home.state(job_id) == "done"
+    home.broker.empty()
+    assert sweeper.sweep() == 0
+    assert tools.bell.waiting() == 1, "a ping"
+
+
+def encode_without_the_end(tools: Tools, job_id: str) -> None:
+    """As a worker that is killed between the last chunk and the end."""
+    (chunk,) = tools.store.catalog.chunks(job_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.tasks.encode.finish", lambda tools, job_id: None)
+        encode(tools, chunk.pk)
+
+
+def test_a_failed_attempt_is_tried_again_after_a_while(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
+    job_id = home.add(film(2.0), "a.mp4")
+    plan(tools, job_id)
+    chunk = home.store.catalog.lease_chunk(home.chunk(job_id).pk, tools.owner, LEASE_SECONDS)
+    assert chunk is not None
+    with pytest.raises(OSError, match="disk"), ChunkAttempt(tools, chunk):
+        raise OSError("disk")
+    home.broker.empty()
+    assert sweeper.sweep() == 0
+    clock.now += retry_seconds(home.settings)
+    home.broker.empty()
+    assert sweeper.sweep() == 1
+
+
+def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
+    home: Home, tools: Tools, sweeper: Sweeper, clock: Clock
+) -> None:
+    job_id = home.add(film(2.0), "a.mp4")
+    plan(tools, job_id)
+    assert home.store.catalog.lease_chunk(home.chunk(job_id).pk, "lost", LEASE_SECONDS) is not None
+    home.broker.empty()
+    assert sweeper.sweep() == 0
+    clock.now += LEASE_SECONDS
+    home.broker.empty()
+    assert sweeper.sweep() == 1
+
+
+def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(home: Home, tools: Tools) -> None:
+    now = Clock()
+    hearing = Hearing(SWEEP_SECONDS, now, stall_seconds=900.0)
+    ended: list[str] = []
+    sweeper = Sweeper(home.store, tools.bell, home.settings, hearing, ended.append, beat=tools.worked)
+    sweeper.sweep()
+    assert home.store.catalog.last_beat() is None, "an idle process is asked by a ping"
+    with hearing.heard():
+        sweeper.sweep()
+        assert home.store.catalog.last_beat() is not None
+        now.now += 800.0
+        hearing.progressed()
+        now.now += 800.0
+        sweeper.sweep()
+        assert ended == []
+        now.now += 200.0
+        home.broker.stop()
+        with pytest.raises(Unavailable):
+            sweeper.sweep()
+        home.broker.start()
+        sweeper.sweep()
+        assert ended == [STALLED]
+
+
+def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: Tools, sweeper: Sweeper) -> None:
+    job_id = home.add(media.picture(1), "a.png")
+    home.broker.stop()
+    with pytest.raises(Unavailable):
+        sweeper.sweep()
+    with sweeper:
+        time.sleep(3 * SWEEP_SECONDS)
+        home.broker.start()
+        home.broker.empty()
+        wait_for(lambda: tools.bell.waiting() >= 1, "it dispatches the job")
+    assert home.state(job_id) == "queued"
+
+
+def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, tools: Tools) -> None:
+    with home.store.blobs.writer() as writer:  # as an upload that ended between its bytes and its row
+        writer.write(b"bytes without a row")
+        sha256, _ = writer.commit()
+    kept = home.job(home.add(media.picture(1), "a.png"))
+    time.sleep(0.1)
+    Sweeper(home.store, tools.bell, home.settings).sweep()
+    assert home.store.blobs.path(sha256).exists(), "by default, it may still belong to somebody for a day"
+    Sweeper(home.store, tools.bell, home.settings.model_copy(update={"leftover_seconds": 0.05})).sweep()
+    assert not home.store.blobs.path(sha256).exists()
+    item = home.store.catalog.get_item(kept.item_id)
+    assert item is not None
+    assert home.store.blobs.path(item.sha256).exists()
+
+
+def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, tools: Tools) -> None:
+    with Measuring(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measuring:
+        sweeper = Sweeper(home.store, tools.bell, home.settings, measuring=measuring)
+        sweeper.sweep()
+        assert sweeper.quiet
+        home.broker.empty()
+        clock.now += IDLE_SECONDS
+        sweeper.sweep()
+        assert measuring.running
+        assert not sweeper.quiet, "a process that measures makes way for work soon"
+        home.add(media.picture(1), "a.png")
+        home.broker.empty()
+        sweeper.sweep()
+        assert not measuring.running
+        assert not sweeper.quiet
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])

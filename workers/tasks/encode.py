@@ -1,0 +1,107 @@
+"""Encode one chunk: lease, decode and embed, write the shard, mark it done; whoever does the last chunk finishes the item."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from indexes.catalog.base import LibraryMoved
+from mm.errors import NotFound, Unavailable
+from mm.media.types import Span
+from mm.spaces.encode.chunk import encode_chunk
+from workers.logs import about
+from workers.tasks.finish import finish
+from workers.tasks.lease import Interrupted, Lease
+from workers.tasks.plan import plan_anew
+from workers.tasks.progress import ChunkProgress
+from workers.tasks.retries import ChunkAttempt, quarantine_chunk
+from workers.tasks.segment_shards import write_segments
+from workers.tasks.timed_reader import TimedReader
+
+if TYPE_CHECKING:
+    from indexes.catalog.records import ChunkRow, ItemRow, JobRow
+    from workers.context import Tools
+
+
+def encode(tools: Tools, chunk_pk: int) -> None:
+    """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls leave one result."""
+    chunk = tools.store.catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
+    if chunk is not None:
+        encode_leased(tools, chunk)
+
+
+def encode_leased(tools: Tools, chunk: ChunkRow) -> None:
+    """Do a chunk that this process has leased, and finish its item if no other chunk is left."""
+    catalog = tools.store.catalog
+    if chunk.attempts > tools.settings.max_attempts:  # those before ended with their process
+        quarantine_chunk(catalog, chunk, tools.settings.max_attempts, chunk.error or "the worker was lost")
+        return
+    job = catalog.get_job(chunk.job_id)
+    if job is None:
+        return
+    done = False
+    with about(job), ChunkAttempt(tools, chunk):
+        try:
+            _encode(tools, job, chunk)
+            done = True
+        except LibraryMoved:
+            plan_anew(tools, job)
+    if done:
+        _go_on(tools, job)
+
+
+def _encode(tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
+    timed = TimedReader(tools.reader)
+    started = time.monotonic()
+    waited = max(0.0, time.time() - job.created_at.timestamp())
+    item = _encode_held(tools, chunk, timed)
+    seconds = time.monotonic() - started
+    tools.worked()
+    structlog.get_logger().info(
+        "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
+    )
+    length = chunk.end - chunk.start
+    tallies = {"encode": seconds, "decode": timed.seconds, "media": length}
+    if chunk.index == 0 and chunk.attempts == 1 and not job.background:
+        tallies["queue"] = waited
+    with suppress(Unavailable):  # a number, not the work
+        catalog = tools.store.catalog
+        catalog.tally(tallies)
+        catalog.note_speed(item.kind, seconds / (length or 1.0))
+
+
+def _encode_held(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
+    catalog, settings = tools.store.catalog, tools.settings
+    space = tools.spaces.of(chunk.space)
+    item = catalog.item_of_job(chunk.job_id)
+    if item is None:
+        raise Interrupted("item deleted")
+    path = tools.store.blobs.path(item.sha256)
+    with Lease(catalog, [chunk.pk], tools.owner, settings.lease_seconds, tools.stop) as lease:
+        progress = ChunkProgress(catalog, chunk, lease.check, tools.progressed)
+        progress(0.0)
+        span = Span(chunk.start, chunk.end)
+        try:
+            info = tools.reader.probe(path, item.name)
+            segments = encode_chunk(space, reader, path, item.name, info, span, settings, progress, tools.reading)
+        except NotFound as error:
+            if catalog.item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
+                raise Interrupted("item deleted") from error
+            raise
+        shard_id = write_segments(tools.store.shards, space.id, segments)
+        if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
+            raise Interrupted("lease lost")
+    return item
+
+
+def _go_on(tools: Tools, job: JobRow) -> None:
+    """Finish the item at once, however much other work waits, or say that its next chunk waits for its turn."""
+    chunks = tools.store.catalog.chunks(job.id)
+    left = sum(not chunk.done for chunk in chunks)
+    if not left:
+        finish(tools, job.id)
+    elif not any(chunk.owner for chunk in chunks):
+        tools.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - left} of {len(chunks)} encoded")

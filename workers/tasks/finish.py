@@ -1,0 +1,84 @@
+"""Put the shards of an item together and make it searchable in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from indexes.catalog.base import LibraryMoved
+from indexes.catalog.records import NewEvidence, NewSegment
+from indexes.storage.descriptions import Encoded, EncodedChunk
+from mm.errors import Unavailable
+from mm.spaces.encode.chunk import EncodedSegment, encode_item_name
+from workers.logs import about
+from workers.reindex import carry_on
+from workers.tasks.plan import plan_anew
+from workers.tasks.retries import JobAttempt
+from workers.tasks.scenes import with_scenes
+from workers.tasks.segment_shards import read_segments, write_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexes.catalog.records import ChunkRow, JobRow
+    from indexes.storage.shards import ShardStore
+    from mm.spaces import Space, SpaceId
+    from workers.context import Tools
+
+STAGE = "finishing"
+
+
+def finish(tools: Tools, job_id: str) -> None:
+    """Commit the item of a job whose chunks are all done; otherwise leave it to the next bell."""
+    catalog = tools.store.catalog
+    chunks = catalog.chunks(job_id)
+    shard_ids = [chunk.shard_id for chunk in chunks if chunk.shard_id is not None]
+    if not chunks or len(shard_ids) < len(chunks):
+        return
+    with JobAttempt(tools, job_id, STAGE) as job:
+        if job is None:
+            return
+        item = catalog.get_item(job.item_id)
+        if item is None:
+            return
+        with about(job):
+            try:
+                segments = _commit(tools, job, item.name, chunks[0].space, shard_ids)
+            except LibraryMoved:
+                plan_anew(tools, job)
+                return
+            tools.worked()
+            structlog.get_logger().info("job done", item=item.id, segments=segments)
+            _describe(tools, item.id, chunks)
+    if job is not None and job.background:
+        carry_on(tools.store, tools.bell)
+
+
+def _commit(tools: Tools, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
+    """Returns how many segments it were. Raises `LibraryMoved`, `Corrupt`, `SpaceMismatch`."""
+    shards, space = tools.store.shards, tools.spaces.of(space_id)
+    segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
+    tools.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
+    return len(segments)
+
+
+def _describe(tools: Tools, item_id: str, chunks: Sequence[ChunkRow]) -> None:
+    """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded again."""
+    parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
+    try:
+        tools.store.describe_encoded(item_id, Encoded(space=str(chunks[0].space), chunks=parts))
+    except Unavailable as error:
+        structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
+
+
+def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
+    """The segments, the first with the name as evidence: a name must not fill an answer with all moments of its item."""
+    evidence = encode_item_name(space, name)
+    if evidence is None or not segments:
+        return segments
+    first = segments[0]
+    shard_id = write_segments(shards, space.id, [EncodedSegment(first.start, first.end, first.shot, [evidence])])
+    named = NewEvidence("name", first.start, first.end, evidence.text, shard_id, 0)
+    return [replace(first, evidence=[*first.evidence, named]), *segments[1:]]

@@ -1,0 +1,123 @@
+"""Encode several pictures in one turn; each becomes searchable, or fails, by itself."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from indexes.catalog.base import LibraryMoved
+from indexes.catalog.records import HeldChunk
+from mm.errors import Unavailable
+from mm.media.types import MediaInfo
+from mm.spaces.encode.chunk import encode_item_name, read_image
+from mm.spaces.encode.images import ImageFile, encode_images
+from workers.logs import about
+from workers.reindex import carry_on
+from workers.tasks.lease import Interrupted, Lease
+from workers.tasks.plan import plan_anew
+from workers.tasks.retries import ChunkAttempt
+from workers.tasks.segment_shards import read_segments, write_segments
+from workers.tasks.timed_reader import TimedReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexes.catalog.records import BegunPicture
+    from mm.spaces import Space
+    from mm.spaces.encode.evidence import EncodedSegment
+    from workers.context import Tools
+
+
+def encode_pictures(tools: Tools, job_ids: Sequence[str]) -> None:
+    """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone, by its chunk."""
+    catalog, seconds = tools.store.catalog, tools.settings.lease_seconds
+    first = catalog.get_job(job_ids[0])
+    if first is None:
+        return
+    space_id = tools.spaces.wanted(first.move_pk)
+    begun = catalog.begin_pictures(job_ids, space_id, tools.owner, seconds)
+    if not begun:
+        return
+    started, begun_at = time.monotonic(), time.time()
+    with Lease(catalog, [one.chunk.pk for one in begun], tools.owner, seconds, tools.stop) as lease:
+        timed = TimedReader(tools.reader)
+        space, outcomes = _encode(tools, begun, timed, lease)
+        done = sum(_end(tools, space, one, outcome, lease) for one, outcome in zip(begun, outcomes, strict=True))
+    tools.worked()
+    took = (time.monotonic() - started) / len(begun)
+    with suppress(Unavailable):  # numbers, not the work
+        catalog.tally(*({"encode": took, "decode": timed.seconds / len(begun), **_waited(one, begun_at)} for one in begun))
+        catalog.note_speed("image", took)
+    structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
+    if first.background:
+        carry_on(tools.store, tools.bell)
+
+
+def _waited(one: BegunPicture, begun_at: float) -> dict[str, float]:
+    """The time from its upload to this work on it; that of a move is not counted."""
+    return {} if one.job.background else {"queue": max(0.0, begun_at - one.job.created_at.timestamp())}
+
+
+def _encode(
+    tools: Tools, begun: Sequence[BegunPicture], reader: TimedReader, lease: Lease
+) -> tuple[Space | None, list[EncodedSegment | Exception]]:
+    """What became of each picture; an error that ends the batch is that of all of them."""
+
+    def progress(fraction: float) -> None:
+        lease.check()
+        tools.progressed()
+
+    try:
+        space = tools.spaces.of(begun[0].chunk.space)
+        with tools.reading.earning():
+            return space, [*encode_images(space, reader, [_file(tools, one) for one in begun], progress)]
+    except Exception as error:  # noqa: BLE001  treated as that of each picture
+        return None, [error] * len(begun)
+
+
+def _end(tools: Tools, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
+    """Commit a picture, or treat its error as that of its chunk. Returns whether it can be searched."""
+    log = structlog.get_logger()
+    with about(one.job):
+        try:
+            with ChunkAttempt(tools, one.chunk):
+                return _commit_unless_moved(tools, space, one, outcome, lease)
+        except Exception:  # the others go on
+            log.exception("picture failed")
+    return False
+
+
+def _commit_unless_moved(
+    tools: Tools, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease
+) -> bool:
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return space is not None and _commit(tools, space, one, outcome, lease)
+    except LibraryMoved:
+        plan_anew(tools, one.job)
+        return False
+
+
+def _commit(tools: Tools, space: Space, one: BegunPicture, segment: EncodedSegment, lease: Lease) -> bool:
+    file = _file(tools, one)
+    read_image(space, tools.reader, file.path, file.name, segment, tools.reading, lease.check)
+    name = encode_item_name(space, one.item.name)
+    segment.evidence.extend([] if name is None else [name])
+    shard_id = write_segments(tools.store.shards, space.id, [segment])
+    segments = read_segments(tools.store.shards, space.id, [shard_id])
+    held = HeldChunk(one.chunk.pk, tools.owner, shard_id)
+    if not tools.store.catalog.commit_item(one.job.id, segments, held):
+        raise Interrupted("lease lost, or job over")
+    structlog.get_logger().info("job done", item=one.item.id, segments=len(segments))
+    return True
+
+
+def _file(tools: Tools, one: BegunPicture) -> ImageFile:
+    """The blob, and what the look at the upload said of it."""
+    item = one.item
+    info = MediaInfo("image", "", item.content_type, 0.0, item.width, item.height, 0, 0.0, "", "")
+    return ImageFile(tools.store.blobs.path(item.sha256), item.name, info)

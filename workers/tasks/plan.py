@@ -1,0 +1,60 @@
+"""Cut an item into chunks that can be encoded apart from each other, and dispatch them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mm.media import MediaReader
+from mm.media.segmenting import cut_chunks
+from mm.media.types import MediaInfo, Span
+from workers.logs import about
+from workers.messaging.dispatch import left_to_the_sweeper
+from workers.tasks.retries import JobAttempt
+
+if TYPE_CHECKING:
+    from indexes.catalog.records import ChunkRow, JobRow
+    from workers.context import Tools
+
+STAGE = "looking at the file"
+
+
+def plan(tools: Tools, job_id: str) -> list[ChunkRow]:
+    """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all others are dispatched."""
+    catalog = tools.store.catalog
+    if chunks := catalog.chunks(job_id):
+        return chunks
+    with JobAttempt(tools, job_id, STAGE) as job:
+        if job is None:
+            return []
+        item = catalog.get_item(job.item_id)
+        if item is None:
+            return []
+        with about(job):
+            path = tools.store.blobs.path(item.sha256)
+            info = tools.reader.probe(path, item.name)
+            spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
+            chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.move_pk), spans)
+            tools.worked()
+            with left_to_the_sweeper():
+                tools.bell.dispatch(len(chunks) - 1)
+            structlog.get_logger().info("job planned", item=item.id, chunks=len(chunks))
+    return chunks
+
+
+def plan_anew(tools: Tools, job: JobRow) -> None:
+    """Begin with a job once more, because the library moved to another space after it was planned."""
+    structlog.get_logger().info("begun anew: the library has moved")
+    tools.store.catalog.replan_job(job.id)
+    with left_to_the_sweeper():
+        tools.bell.dispatch()
+
+
+def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:
+    """Spans of at most `longest` seconds that tile the item; a picture is one span without length."""
+    if info.kind == "image":
+        return [Span(0.0, 0.0)]
+    keyframes = reader.keyframes(path, name) if info.has_video else []
+    return cut_chunks(info.duration, keyframes, longest)

@@ -1,0 +1,64 @@
+"""Tell how far a job is: seconds of the item that are encoded, out of all."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from workers.tasks.lease import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from indexes.catalog.catalog import Catalog
+    from indexes.catalog.records import ChunkRow
+
+REPORT_SECONDS = 1.0
+"""Least time between two reports; each is a row that clients are sent."""
+ENCODED = 0.98
+"""Progress when all is encoded and nothing is committed yet."""
+
+
+def done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, fraction: float = 0.0) -> float:
+    """Part of the job that is encoded, in [0, ENCODED], when `fraction` of the chunk `running` is."""
+    lengths = {chunk.pk: chunk.end - chunk.start for chunk in chunks}
+    total = sum(lengths.values())
+    if total <= 0:  # a picture
+        lengths, total = dict.fromkeys(lengths, 1.0), float(len(chunks))
+    done = sum(lengths[chunk.pk] for chunk in chunks if chunk.done)
+    if running is not None:
+        done += lengths[running.pk] * fraction
+    return ENCODED * min(1.0, done / total)
+
+
+class ChunkProgress:
+    """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now and then."""
+
+    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], progressed: Callable[[], None]) -> None:
+        self._catalog = catalog
+        self._chunk = chunk
+        self._check = check
+        self._progressed = progressed
+        self._farthest = float("-inf")
+        self._reported = float("-inf")
+
+    def __call__(self, fraction: float) -> None:
+        """Raises `Interrupted` where the work must end."""
+        self._check()
+        if fraction > self._farthest:
+            self._farthest = fraction
+            self._progressed()
+        now = time.monotonic()
+        if now - self._reported < REPORT_SECONDS:
+            return
+        self._reported = now
+        chunks = self._catalog.chunks(self._chunk.job_id)
+        if all(chunk.pk != self._chunk.pk for chunk in chunks):
+            raise Interrupted("the item was deleted")
+        self._catalog.update_job(
+            self._chunk.job_id,
+            state="running",
+            # Others may be further with other chunks; the catalog lets progress only grow.
+            progress=done_fraction(chunks, self._chunk, fraction),
+            stage=f"encoding {self._chunk.index + 1} of {len(chunks)}",
+        )

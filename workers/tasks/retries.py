@@ -1,0 +1,144 @@
+"""What becomes of a task that fails: a broken file fails its job at once, everything else is tried again, but not for ever."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeGuard
+
+import structlog
+
+from mm.errors import Corrupt, InvalidInput, MediaError, MMError, SpaceMismatch, TooLarge, Unavailable, UnsupportedMedia
+from mm.paths import hide_home
+from workers.messaging.dispatch import left_to_the_sweeper
+from workers.tasks.lease import Interrupted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexes.catalog.catalog import Catalog
+    from indexes.catalog.records import ChunkRow, JobRow
+    from mm.settings import Settings
+    from workers.context import Tools
+
+HOPELESS = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
+"""Errors that the next attempt would meet again."""
+MAYBE_THE_MACHINE = frozenset({"timeout", "out-of-memory", "crashed"})
+"""Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
+WAITING = "waiting for the next attempt"
+RETRY_SWEEPS = 3
+"""Sweeps from a failed attempt to the next."""
+MOST_EVENTS = 100_000
+
+
+class JobAttempt:
+    """Around a step on a whole job. Starts are counted in the job's events, because a worker that is killed counts nothing.
+
+    Entering gives the job's row, or None where nothing is to do: the job is gone, has ended or was just quarantined, or
+    another worker is at this step. That one is believed to be alive for as long as a lease lasts, by a clock that may be set
+    back in the meantime: the step then runs twice at worst, and its second result is the first.
+    """
+
+    def __init__(self, tools: Tools, job_id: str, stage: str) -> None:
+        self._catalog = tools.store.catalog
+        self._home = tools.settings.root
+        self._most = tools.settings.max_attempts
+        self._seconds = tools.settings.lease_seconds
+        self._retry = retry_seconds(tools.settings)
+        self._job_id = job_id
+        self._stage = stage
+        self._started = 0
+
+    def __enter__(self) -> JobRow | None:
+        job = self._catalog.get_job(self._job_id)
+        if job is None or job.final:
+            return None
+        if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
+            return None
+        self._started = sum(event.stage == self._stage for event in self._catalog.events_after(self._job_id, 0, MOST_EVENTS))
+        if self._started >= self._most:
+            self._give_up("the worker was lost")
+            return None
+        self._started += 1
+        self._catalog.update_job(self._job_id, state="running", stage=self._stage)
+        return job
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
+        if error is None:
+            return False
+        if is_hopeless(error):
+            fail_job(self._catalog, self._job_id, in_words(error, self._home))
+            return True
+        with suppress(Unavailable):  # then the next attempt waits as if this worker had been lost
+            if self._started >= self._most:
+                self._give_up(in_words(error, self._home))
+            else:
+                self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry)
+        return False  # Celery logs it; the sweeper dispatches again
+
+    def _give_up(self, reason: str) -> None:
+        detail = f"{self._stage.capitalize()} was given up after {self._started} attempts. Last: {reason}"
+        self._catalog.quarantine(self._job_id, detail)
+
+
+class ChunkAttempt:
+    """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job after the last attempt."""
+
+    def __init__(self, tools: Tools, chunk: ChunkRow) -> None:
+        self._tools = tools
+        self._chunk = chunk
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
+        if error is None:
+            return False
+        catalog, chunk = self._tools.store.catalog, self._chunk
+        log = structlog.get_logger().bind(job=chunk.job_id, chunk=chunk.index)
+        if isinstance(error, Interrupted):
+            log.info("chunk given back", reason=error.reason)
+            catalog.release_chunk(chunk.pk, self._tools.owner, None)
+            if error.worker_stops:
+                with left_to_the_sweeper():
+                    self._tools.bell.dispatch()
+            return True
+        if is_hopeless(error):
+            fail_job(catalog, chunk.job_id, in_words(error, self._tools.settings.root))
+            return True
+        reason = in_words(error, self._tools.settings.root)
+        catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
+        if chunk.attempts >= self._tools.settings.max_attempts:
+            quarantine_chunk(catalog, chunk, chunk.attempts, reason)
+        return False  # Celery logs it; the sweeper dispatches again
+
+
+def retry_seconds(settings: Settings) -> float:
+    """Seconds from a failed attempt to the next."""
+    return RETRY_SWEEPS * settings.sweep_seconds
+
+
+def is_hopeless(error: BaseException) -> TypeGuard[MMError]:
+    """Whether trying again is of no use."""
+    if isinstance(error, MediaError):
+        return error.reason not in MAYBE_THE_MACHINE
+    return isinstance(error, HOPELESS)
+
+
+def in_words(error: BaseException, home: Path) -> str:
+    """Our errors are sentences; of others, the kind says more than the text. Names no path of the home folder."""
+    return hide_home(str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}", home)
+
+
+def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: str) -> None:
+    """Put the job aside, with the chunk and the last error in words."""
+    structlog.get_logger().warning("job quarantined", job=chunk.job_id, chunk=chunk.index, detail=reason)
+    part = f"The part from {chunk.start:.1f} to {chunk.end:.1f} s" if chunk.end > chunk.start else "The file"
+    catalog.quarantine(chunk.job_id, f"{part} was given up after {attempts} attempts. Last: {reason}")
+
+
+def fail_job(catalog: Catalog, job_id: str, reason: str) -> None:
+    """End the job with a sentence that says why."""
+    structlog.get_logger().warning("job failed", job=job_id, detail=reason)
+    catalog.update_job(job_id, state="failed", error=reason)

@@ -1,0 +1,31 @@
+"""One turn of a worker: the piece of work that the catalog says is next, up to the end of its item where that is the last one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.tasks.encode import encode, encode_leased
+from workers.tasks.finish import finish
+from workers.tasks.pictures import encode_pictures
+from workers.tasks.plan import plan
+
+if TYPE_CHECKING:
+    from workers.context import Tools
+
+
+def take_turn(tools: Tools) -> None:
+    """Do what is next. Nothing is due where another worker was faster, or where a message came twice."""
+    settings = tools.settings
+    turn = tools.store.catalog.take_turn(tools.owner, settings.lease_seconds, settings.chunk_seconds)
+    if turn is None:
+        return
+    if turn.what == "pictures":
+        encode_pictures(tools, turn.job_ids)
+    elif turn.chunk is not None:
+        encode_leased(tools, turn.chunk)
+    elif turn.what == "finish":
+        finish(tools, turn.job_ids[0])
+    else:
+        chunks = [chunk for chunk in plan(tools, turn.job_ids[0]) if not chunk.done]
+        if chunks:
+            encode(tools, chunks[0].pk)
