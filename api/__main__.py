@@ -1,4 +1,5 @@
-"""`python -m api`: serve on the address of the settings until told to stop, and write down where."""
+"""`python -m api`: serve on the address of the settings until told to stop, and write down
+where."""
 
 from __future__ import annotations
 
@@ -34,8 +35,9 @@ def bind(host: str, port: int) -> socket.socket:
             f"The address {host} port {port} cannot be listened on: {error.strerror or error}. "
             "MM_HOST and MM_PORT choose another; port 0 takes a free one."
         ) from error
-    # Accepted connections inherit it. Head and body of an answer are two packets: without it the second waits until the client
-    # acknowledges the first, which it puts off by 40 ms. asyncio only sets it on sockets that were made with the number of TCP.
+    # Accepted connections inherit it. Head and body of an answer are two packets: without it the
+    # second waits until the client acknowledges the first, which it puts off by 40 ms. asyncio only
+    # sets it on sockets that were made with the number of TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

@@ -53,7 +53,8 @@ SUMMARY = "Put media in, ask in words, with a picture, a sound or a clip, and ge
 
 
 def _record_key_changes(settings: Settings, service: Service) -> None:
-    """At the start. What cannot be recorded now stays in the key file and is recorded before the audit log is read."""
+    """At the start. What cannot be recorded now stays in the key file and is recorded before the
+    audit log is read."""
     try:
         copy_key_changes(KeyFile(settings.root), service.store.catalog)
     except MMError as error:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 1.0
 """Least time for which a forecast holds."""
 SHARE = 20
-"""It holds at least so many times as long as it took: with thousands of jobs it takes a part of a second."""
+"""It holds at least so many times as long as it took: with thousands of jobs it takes a part of a
+second."""
 
 
 class Forecasts:
@@ -31,7 +32,8 @@ class Forecasts:
         self._forecasts: dict[str, Forecast] = {}
 
     def of(self, job_id: str) -> Forecast | None:
-        """None for a job that is over, or that came after the latest forecast. Raises `Unavailable`."""
+        """None for a job that is over, or that came after the latest forecast. Raises
+        `Unavailable`."""
         with self._lock:
             if (started := self._clock()) >= self._until:
                 self._forecasts = forecast(self._catalog.open_work(self._chunk_seconds))

@@ -1,6 +1,8 @@
-"""`python -m api.health`: exit status 0 when this machine's API takes uploads and answers questions, for a container's check.
+"""`python -m api.health`: exit status 0 when this machine's API takes uploads and answers
+questions, for a container's check.
 
-A worker or broker that is away does not count here: it has a check of its own, and uploads are accepted meanwhile.
+A worker or broker that is away does not count here: it has a check of its own, and uploads are
+accepted meanwhile.
 """
 
 from __future__ import annotations

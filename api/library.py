@@ -1,4 +1,5 @@
-"""Where items come into the library and leave it: probe, commit the bytes, write the rows, ring; and the way back."""
+"""Where items come into the library and leave it: probe, commit the bytes, write the rows, ring;
+and the way back."""
 
 from __future__ import annotations
 
@@ -67,13 +68,15 @@ class Library:
         return self._store.settings.root
 
     def incoming(self) -> Incoming:
-        """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing behind."""
+        """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing
+        behind."""
         return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
 
     def accept(self, arrived: Arrived, name: str, size: int, tags: Sequence[str]) -> Upload:
         """Make the bytes written an item, unless they are one.
 
-        Raises `MediaError`, `UnsupportedMedia`, and `Unauthorized` when the caller's key was revoked meanwhile.
+        Raises `MediaError`, `UnsupportedMedia`, and `Unauthorized` when the caller's key was
+        revoked meanwhile.
         """
         try:
             if size == 0:
@@ -107,7 +110,8 @@ class Library:
         return row
 
     def retry(self, item_id: str) -> Upload:
-        """Process an item again that failed, is quarantined or was cancelled; one in process goes on with the job it has.
+        """Process an item again that failed, is quarantined or was cancelled; one in process goes
+        on with the job it has.
 
         Raises `NotFound`, `Conflict` for an item that is ready.
         """
@@ -129,7 +133,8 @@ class Library:
         self._thumbnails.forget(item_id)
 
     def _coming_and_going(self) -> AbstractContextManager[None]:
-        """A blob and its row come and go together: without this, bytes sent again while their item is deleted lose their blob.
+        """A blob and its row come and go together: without this, bytes sent again while their item
+        is deleted lose their blob.
 
         A lock between processes, because several may serve one library. Raises `Unavailable`.
         """

@@ -1,4 +1,5 @@
-"""What `/metrics` tells Prometheus: requests, uploads, searches, and the library as it is when asked."""
+"""What `/metrics` tells Prometheus: requests, uploads, searches, and the library as it is when
+asked."""
 
 from __future__ import annotations
 

@@ -19,14 +19,16 @@ UNNAMED = "untitled"
 
 
 def clean_name(name: str) -> str:
-    """The last part of a path, without control characters; content decides what a file is, so the ending stays as it is."""
+    """The last part of a path, without control characters; content decides what a file is, so the
+    ending stays as it is."""
     last = re.split(r"[/\\]", name)[-1]
     printable = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     return printable[:MAX_NAME] if printable.strip(".") else UNNAMED
 
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
-    """Distinct tags in the order given; a comma parts two. Raises `InvalidInput` for a tag too long, or too many."""
+    """Distinct tags in the order given; a comma parts two. Raises `InvalidInput` for a tag too
+    long, or too many."""
     found = list(dict.fromkeys(tag.strip() for given in tags for tag in given.split(",") if tag.strip()))
     if len(found) > MAX_TAGS:
         raise InvalidInput(f"There are {len(found)} tags; an item has at most {MAX_TAGS}.")
@@ -37,6 +39,7 @@ def clean_tags(tags: Iterable[str]) -> list[str]:
 
 
 def content_disposition(name: str) -> str:
-    """`inline` with the name in plain ASCII for old readers and in UTF-8 for all others (RFC 6266)."""
+    """`inline` with the name in plain ASCII for old readers and in UTF-8 for all others (RFC
+    6266)."""
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

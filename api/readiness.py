@@ -1,4 +1,5 @@
-"""Readiness: each check does a little of what the service is for, and says in words what is hit when it fails."""
+"""Readiness: each check does a little of what the service is for, and says in words what is hit
+when it fails."""
 
 from __future__ import annotations
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from api.service import Service
 
 WORK_SECONDS = 60.0
-"""A worker without a sign for so long does not work. An idle one answers the sweeper's ping; the sweeper of one with a task gives
-a sign at each sweep, and ends the worker when the task makes no progress for MM_STALL_SECONDS. Ages are taken without their sign:
-after a clock was set back, a sign from the future is no newer than one from the past."""
+"""A worker without a sign for so long does not work. An idle one answers the sweeper's ping; the
+sweeper of one with a task gives a sign at each sweep, and ends the worker when the task makes no
+progress for MM_STALL_SECONDS. Ages are taken without their sign: after a clock was set back, a sign
+from the future is no newer than one from the past."""
 STALE_SECONDS = 10.0
-"""An index that lacks something for so long no longer follows the catalog; usually it does so within a second."""
+"""An index that lacks something for so long no longer follows the catalog; usually it does so
+within a second."""
 FREE_BYTES = 64 << 20
 """Least room on the disk for the service to go on writing."""
 
@@ -85,7 +88,8 @@ def _index(service: Service) -> str:
 
 
 def _worker(service: Service) -> str:
-    # What was there before the service started may be the last sign of a worker that died with the service before it.
+    # What was there before the service started may be the last sign of a worker that died with the
+    # service before it.
     ages = [abs(time.time() - at) for owner, at in service.store.catalog.beats() - service.beats_before]
     if not ages:
         raise Unavailable("No worker yet")

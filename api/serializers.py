@@ -66,7 +66,8 @@ def event_of(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
 
 
 def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
-    """A hit with the items that it names; None when all of these are gone. From the score `likely` on it is likely."""
+    """A hit with the items that it names; None when all of these are gone. From the score `likely`
+    on it is likely."""
     moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
     if not moments:
         return None
@@ -96,7 +97,7 @@ def _moment(hit: SearchHit, item: ItemRow) -> Moment:
 def _picture_time(hit: SearchHit, item: ItemRow) -> float:
     """The time of the picture of a hit, in its best part.
 
-    A thumbnail is the key frame before its time: late in the best part, that is most likely one of the best part itself, and
-    the start of a shot that is rounded down would give the shot before.
+    A thumbnail is the key frame before its time: late in the best part, that is most likely one of
+    the best part itself, and the start of a shot that is rounded down would give the shot before.
     """
     return hit.best_start + (0.0 if item.kind == "audio" else PICTURE_SHARE * (hit.best_end - hit.best_start))

@@ -1,4 +1,5 @@
-"""uvicorn's server without its ten wake-ups a second, and with a file that says where it listens."""
+"""uvicorn's server without its ten wake-ups a second, and with a file that says where it
+listens."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class DatedState(ServerState):
-    """Gives each response the time of its second; uvicorn renews that header from a loop instead."""
+    """Gives each response the time of its second; uvicorn renews that header from a loop
+    instead."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -44,7 +46,8 @@ class DatedState(ServerState):
 
 
 class Server(uvicorn.Server):
-    """Waits for a signal without a timer. Writes `run/api.json` in the home folder when it answers, and removes it at the end."""
+    """Waits for a signal without a timer. Writes `run/api.json` in the home folder when it answers,
+    and removes it at the end."""
 
     def __init__(self, config: uvicorn.Config, note: Path, address: tuple[str, int]) -> None:
         super().__init__(config)
@@ -59,7 +62,8 @@ class Server(uvicorn.Server):
             write_note(self._note, self._address)
 
     async def main_loop(self) -> None:
-        """Return when a signal has asked for the end. Handlers of the loop wake it; those of `signal` alone do not."""
+        """Return when a signal has asked for the end. Handlers of the loop wake it; those of
+        `signal` alone do not."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.handle_exit, number, None)

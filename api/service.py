@@ -1,4 +1,5 @@
-"""The parts a running service is made of, opened and closed together; routes get them as one typed dependency."""
+"""The parts a running service is made of, opened and closed together; routes get them as one typed
+dependency."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class Service:
 
     @property
     def space(self) -> Space:
-        """The space that answers now. Whoever makes an answer of several steps takes `serving.use()`."""
+        """The space that answers now. Whoever makes an answer of several steps takes
+        `serving.use()`."""
         return self.serving.current.space
 
     @property
@@ -73,13 +75,15 @@ class Service:
 
 @contextmanager
 def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
-    """Open every part, and close what was opened whatever happens. Towers load in the background."""
+    """Open every part, and close what was opened whatever happens. Towers load in the
+    background."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         serving = stack.enter_context(Serving(store, settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
         reader = stack.enter_context(MediaReader.from_settings(settings, memory))
-        # Children of their own: neither a page of thumbnails nor a question keeps an upload waiting.
+        # Children of their own: neither a page of thumbnails nor a question keeps an upload
+        # waiting.
         query_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
@@ -106,7 +110,8 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
 
 
 def _ask_for_sign(bell: Bell) -> None:
-    """Have a worker write a sign of work now: one that started earlier may not do so by itself for a while."""
+    """Have a worker write a sign of work now: one that started earlier may not do so by itself for
+    a while."""
     with suppress(Unavailable):
         bell.ping(SIGN_SECONDS)
 

@@ -1,4 +1,5 @@
-"""Small pictures of moments: decoded in the sandbox once, then served from a cache on disk that may be deleted at any time."""
+"""Small pictures of moments: decoded in the sandbox once, then served from a cache on disk that may
+be deleted at any time."""
 
 from __future__ import annotations
 
@@ -56,10 +57,11 @@ class Thumbnails:
             return None
 
     def make(self, item: ItemRow, blob: Path, time: float, longest: int, cancelled: threading.Event) -> bytes:
-        """WebP of `item` at `time` seconds, its longest side about `longest` px; of a video, the key frame before it.
+        """WebP of `item` at `time` seconds, its longest side about `longest` px; of a video, the
+        key frame before it.
 
-        Raises `MissingData`; `MediaError`, with the reason `timeout` after the longest time for one picture; and `Cancelled` when
-        the event is set: the decoding child is ended then.
+        Raises `MissingData`; `MediaError`, with the reason `timeout` after the longest time for one
+        picture; and `Cancelled` when the event is set: the decoding child is ended then.
         """
         kept = self.find(item, time, longest)  # made while this request waited
         if kept is not None:

@@ -41,7 +41,8 @@ LOCK_SECONDS = 60.0
 GRAPH_SECONDS = 30 * 24 * 3600.0
 """Time without use after which the graph of a tower is removed."""
 SHARD_SECONDS = 3600.0
-"""Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item are gone after it."""
+"""Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item
+are gone after it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,11 @@ class Store:
         self.database.close()
 
     def drop_space(self, space: SpaceId, by: Actor = LOCAL) -> int:
-        """Delete what the library has in a space, some items at a time; shards go with the next sweep. Returns how many items.
+        """Delete what the library has in a space, some items at a time; shards go with the next
+        sweep. Returns how many items.
 
-        Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is being written.
+        Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is
+        being written.
         """
         dropped = 0
         while some := self.catalog.drop_space(space, DROPPED_AT_ONCE, by):
@@ -98,8 +101,8 @@ class Store:
 
         These are temporary files, pictures without an item and parts of an index that nobody has
         touched for `older_than` seconds, expired uploads, unused graphs, and blobs and shards as
-        `indexes.recover.garbage` says. Nothing of the library is touched while the catalog and the folder
-        do not belong together.
+        `indexes.recover.garbage` says. Nothing of the library is touched while the catalog and the
+        folder do not belong together.
         """
         root = self.settings.root
         removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
@@ -120,9 +123,11 @@ class Store:
         return removed + self.collect(older_than)
 
     def collect(self, older_than: float, *, commanded: bool = False) -> int:
-        """Collect blobs and shards without a row that nobody has stored for `older_than` seconds. Returns how many.
+        """Collect blobs and shards without a row that nobody has stored for `older_than` seconds.
+        Returns how many.
 
-        `commanded` is for a person who has read the report: it lifts the share, and takes what lost items left too.
+        `commanded` is for a person who has read the report: it lifts the share, and takes what lost
+        items left too.
         """
         collector = Collector(self.catalog, self.settings.sweep_share, commanded=commanded)
         blobs = Source("blobs", self.blobs.files, self.catalog.unknown_blobs, self.descriptions.exists, older_than)
@@ -143,7 +148,8 @@ class Store:
                 self.descriptions.write(item, encoded)
 
     def describe_items(self) -> int:
-        """Write the descriptions that items lack, as those of an earlier version do. Returns how many."""
+        """Write the descriptions that items lack, as those of an earlier version do. Returns how
+        many."""
         written = 0
         for names in self.blobs.files.names():
             for item in self.catalog.items_of_blobs(self.descriptions.missing(names)):
@@ -155,10 +161,12 @@ class Store:
 
 
 def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
-    """Open the library below `settings.root`, making what is missing and bringing its tables up to date.
+    """Open the library below `settings.root`, making what is missing and bringing its tables up to
+    date.
 
-    Any number of processes may do so at once. Raises `WrongLibrary` when the catalog and the folder do not belong together,
-    `Unavailable` when the folder cannot be written or the database does not answer, `InvalidInput` for a bad database URL.
+    Any number of processes may do so at once. Raises `WrongLibrary` when the catalog and the folder
+    do not belong together, `Unavailable` when the folder cannot be written or the database does not
+    answer, `InvalidInput` for a bad database URL.
     """
     root = settings.root
     with naming_disk_errors(root):

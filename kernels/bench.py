@@ -1,8 +1,10 @@
-"""`python -m kernels.bench`: windowed attention on a GPU beside PyTorch's dense attention, its twin, and the roofline.
+"""`python -m kernels.bench`: windowed attention on a GPU beside PyTorch's dense attention, its
+twin, and the roofline.
 
-30 minutes at 2 frames a second, 3,600 tokens with four global ones, four heads of 64 in bfloat16, 16 videos at once. Times are
-medians of replayed graphs, so that launches from Python do not count. The roofline counts the pairs that attend (two products
-forward, five backward) and each tensor read or written once, over the product and the copy that are measured on the same card.
+30 minutes at 2 frames a second, 3,600 tokens with four global ones, four heads of 64 in bfloat16,
+16 videos at once. Times are medians of replayed graphs, so that launches from Python do not count.
+The roofline counts the pairs that attend (two products forward, five backward) and each tensor read
+or written once, over the product and the copy that are measured on the same card.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Peak:
     """A second, read and written, in a large copy."""
 
     def floor(self, pairs: float, products: int, tensors: int) -> float:
-        """The fewest seconds for so many pairs of tokens and so many passes over a tensor of all tokens."""
+        """The fewest seconds for so many pairs of tokens and so many passes over a tensor of all
+        tokens."""
         arithmetic = 2.0 * products * pairs * WIDTH / self.operations
         memory = 2.0 * tensors * BATCH * HEADS * TOKENS * WIDTH / self.bytes
         return max(arithmetic, memory)
@@ -76,7 +79,8 @@ def measure_peak() -> Peak:
 
 
 def make_inputs(window: float) -> tuple[list[torch.Tensor], Windows]:
-    """Random q, k, v and gradient of the output; times of frames of which some were left out as alike."""
+    """Random q, k, v and gradient of the output; times of frames of which some were left out as
+    alike."""
     tensors = [torch.randn(BATCH, HEADS, TOKENS, WIDTH, device="cuda", dtype=torch.bfloat16) for _ in range(4)]
     steps = (torch.rand(BATCH, TOKENS, device="cuda") < 0.2).float() / RATE + 1 / RATE
     return tensors, make_windows((steps * 1 / 1.2).cumsum(dim=1), window, num_global=GLOBAL)
@@ -107,7 +111,8 @@ def dense_times(tensors: list[torch.Tensor]) -> tuple[str, float, float]:
 
 
 def error(tensors: list[torch.Tensor], windows: Windows) -> float:
-    """The largest relative error of output and gradients to the twin in float64, on one video of the batch."""
+    """The largest relative error of output and gradients to the twin in float64, on one video of
+    the batch."""
     one = [tensor[:1].double() for tensor in tensors]
     first = make_windows(windows.times_BL[:1], windows.seconds, num_global=windows.num_global)
     errors = []

@@ -1,10 +1,12 @@
 """Attention within windows of time, forward and backward, without the score matrix in memory.
 
-FlashAttention-2 (Dao 2023): blocks of queries pass over blocks of keys with a running softmax. Here a block passes only over the
-keys that `Windows` says are near enough in time, and over the global ones, so that cost grows with L times the window. Times are
-compared only where a window ends; between its ends all pairs attend.
+FlashAttention-2 (Dao 2023): blocks of queries pass over blocks of keys with a running softmax. Here
+a block passes only over the keys that `Windows` says are near enough in time, and over the global
+ones, so that cost grows with L times the window. Times are compared only where a window ends;
+between its ends all pairs attend.
 
-Shape: B batch, H heads, L tokens, D width of a head. `windowed_attention_torch` is the specification.
+Shape: B batch, H heads, L tokens, D width of a head. `windowed_attention_torch` is the
+specification.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ LOG2_E = 1.4426950408889634
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """How a kernel is cut: tokens that a program keeps, a multiple of `BLOCK`, and those that it passes over at once."""
+    """How a kernel is cut: tokens that a program keeps, a multiple of `BLOCK`, and those that it
+    passes over at once."""
 
     kept: int
     passed: int
@@ -47,7 +50,8 @@ class Tiles:
 
 
 DENSE = Tiles(forward=Tile(128, 64, 4, 4), queries=Tile(128, 64, 4, 3), keys=Tile(64, 64, 4, 3))
-"""For heads of up to 64 in half precision, found by `python -m kernels.bench --sweep` on an H100."""
+"""For heads of up to 64 in half precision, found by `python -m kernels.bench --sweep` on an H100.
+"""
 LOCAL = Tiles(forward=Tile(64, 32, 4, 2, True), queries=Tile(64, 32, 4, 3, True), keys=Tile(64, 32, 4, 2, True))
 """The same for small windows."""
 WIDE = Tiles(forward=Tile(64, 32, 4, 2), queries=Tile(64, 32, 4, 2), keys=Tile(64, 32, 4, 2))
@@ -59,7 +63,8 @@ def _reach(  # type: ignore[no-untyped-def]
     first, last, full_first, full_last, at, blocks, block,
     BLOCK: tl.constexpr, KEPT: tl.constexpr, PASSED: tl.constexpr,
 ):  # fmt: skip
-    """What `KEPT` tokens attend to at all, and the part of it that all of them do; in steps of `PASSED` from 0."""
+    """What `KEPT` tokens attend to at all, and the part of it that all of them do; in steps of
+    `PASSED` from 0."""
     low = tl.load(first + at + block * (KEPT // BLOCK))
     high, full_low = low * 0, low * 0
     full_high = high + 2147483647
@@ -77,7 +82,8 @@ def _reach(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _place(ACROSS: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Block of tokens, and head of a video. `ACROSS` begins with the first blocks, the longest ones where tokens are global."""
+    """Block of tokens, and head of a video. `ACROSS` begins with the first blocks, the longest ones
+    where tokens are global."""
     if ACROSS:
         return tl.program_id(1), tl.program_id(0)
     return tl.program_id(0), tl.program_id(1)
@@ -318,10 +324,11 @@ class _WindowedAttention(torch.autograd.Function):
 def windowed_attention(
     q_BHLD: torch.Tensor, k_BHLD: torch.Tensor, v_BHLD: torch.Tensor, windows: Windows, tiles: Tiles | None = None
 ) -> torch.Tensor:
-    """(B, H, L, D) attention of each token over those that `windows` lets it see; zero for padding. Differentiable.
+    """(B, H, L, D) attention of each token over those that `windows` lets it see; zero for padding.
+    Differentiable.
 
-    `tiles` are chosen by width and precision where none are given. Raises `ValueError` for tensors that do not fit together and
-    for a D other than 16, 32, 64, 128.
+    `tiles` are chosen by width and precision where none are given. Raises `ValueError` for tensors
+    that do not fit together and for a D other than 16, 32, 64, 128.
     """
     if not q_BHLD.shape == k_BHLD.shape == v_BHLD.shape or (q_BHLD.shape[0], q_BHLD.shape[2]) != windows.times_BL.shape:
         raise ValueError(f"Shapes {[tuple(x.shape) for x in (q_BHLD, k_BHLD, v_BHLD, windows.times_BL)]} do not fit together.")

@@ -1,4 +1,5 @@
-"""Who attends to whom in a video: tokens near in time, and a few global ones that see and are seen by all.
+"""Who attends to whom in a video: tokens near in time, and a few global ones that see and are seen
+by all.
 
 Shape: B batch, L tokens, N blocks of tokens.
 """
@@ -14,12 +15,14 @@ BLOCK = 64
 _ROUNDING = 1e-6
 """Of the largest time: more than differences of float32 times are rounded by."""
 _LOCAL = 0.3
-"""Share of the tokens below which a window is small: there long programs go first, and blocks are small."""
+"""Share of the tokens below which a window is small: there long programs go first, and blocks are
+small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Made once for all layers. Token i attends to j where |t_i - t_j| <= `seconds`, or one of them is global."""
+    """Made once for all layers. Token i attends to j where |t_i - t_j| <= `seconds`, or one of them
+    is global."""
 
     times_BL: torch.Tensor
     """float32 seconds, ascending from token `num_global` on."""
@@ -57,7 +60,8 @@ class Windows:
 def make_windows(
     times_BL: torch.Tensor, seconds: float, *, num_global: int = 0, lengths_B: torch.Tensor | None = None
 ) -> Windows:
-    """Windows of `seconds` to both sides. Raises `ValueError` for times that do not ascend and for lengths out of range."""
+    """Windows of `seconds` to both sides. Raises `ValueError` for times that do not ascend and for
+    lengths out of range."""
     batch, length = times_BL.shape
     times = times_BL.float().contiguous()
     if lengths_B is None:
@@ -76,7 +80,8 @@ def make_windows(
     earliest = _clipped(ordered, firsts.clamp(min=min(num_global, length - 1)), lengths)
     latest = _clipped(ordered, lasts, lengths)
     ends = lengths[:, None].long()
-    # |t_i - t_j| and t_i - seconds are rounded apart: what may be near is looked at, what surely is needs no look.
+    # |t_i - t_j| and t_i - seconds are rounded apart: what may be near is looked at, what surely is
+    # needs no look.
     margin = _ROUNDING * (seconds + float(torch.where(local, times, 0.0).abs().max()))
     low = torch.searchsorted(ordered, _clipped(ordered, firsts, lengths) - seconds - margin, side="left")
     high = torch.minimum(torch.searchsorted(ordered, latest + seconds + margin, side="right"), ends)

@@ -1,6 +1,7 @@
 """Multimodal analytics for video, pictures and sound.
 
-In: media and questions. Out: moments with start, end and evidence. The library knows nothing of web, queue or SQL.
+In: media and questions. Out: moments with start, end and evidence. The library knows nothing of
+web, queue or SQL.
 """
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,8 @@
-"""Every error that reaches a user. Each has a stable slug, an HTTP status and one sentence that says what is wrong.
+"""Every error that reaches a user. Each has a stable slug, an HTTP status and one sentence that
+says what is wrong.
 
-The API turns them into problem details (RFC 9457) whose `type` ends in the slug; the client turns those back into the same class.
+The API turns them into problem details (RFC 9457) whose `type` ends in the slug; the client turns
+those back into the same class.
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ class TooLarge(MMError):
 class MediaError(MMError):
     """A media file cannot be read. Names the file and the reason.
 
-    `reason` is one of: `empty`, `truncated`, `unreadable`, `unsupported`, `no-streams`, `too-large`, `timeout`, `out-of-memory`,
-    `crashed`, `forbidden` (decoding it tried what the sandbox does not allow).
+    `reason` is one of: `empty`, `truncated`, `unreadable`, `unsupported`, `no-streams`,
+    `too-large`, `timeout`, `out-of-memory`, `crashed`, `forbidden` (decoding it tried what the
+    sandbox does not allow).
     """
 
     slug = "media-error"
@@ -114,7 +117,8 @@ class TooMany(MMError):
 
 
 class Unavailable(MMError):
-    """A part that is needed does not answer: the broker, the catalog, a worker, the service itself."""
+    """A part that is needed does not answer: the broker, the catalog, a worker, the service
+    itself."""
 
     slug = "unavailable"
     status = 503
@@ -122,7 +126,8 @@ class Unavailable(MMError):
 
 
 class WrongLibrary(Unavailable):
-    """The catalog and the folder of the library do not belong together, or one of them is not there."""
+    """The catalog and the folder of the library do not belong together, or one of them is not
+    there."""
 
     slug = "wrong-library"
     title = "Catalog and folder do not match"
@@ -145,7 +150,8 @@ class Cancelled(MMError):
 
 
 class RequestTimeout(MMError):
-    """The body of a request stopped, or came more slowly than is waited for; the message names the setting."""
+    """The body of a request stopped, or came more slowly than is waited for; the message names the
+    setting."""
 
     slug = "request-timeout"
     status = 408

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; takes the place of `path` when the block ends well, and is gone when it does not."""
+    """A file to write; takes the place of `path` when the block ends well, and is gone when it does
+    not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,7 +1,7 @@
 """API keys: who may do what. Kept as hashes in `MM_HOME/keys.json`, which only its owner may read.
 
-A key has 256 random bits, so one round of SHA-256 is right: nobody tries that many, and every request is checked. Slow hashes
-protect words that people choose.
+A key has 256 random bits, so one round of SHA-256 is right: nobody tries that many, and every
+request is checked. Slow hashes protect words that people choose.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class ApiKey(BaseModel):
 
 
 class KeyChange(BaseModel):
-    """A key that was added or revoked, until the service has copied the change into the audit log."""
+    """A key that was added or revoked, until the service has copied the change into the audit
+    log."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +77,8 @@ _Stamp = tuple[int, int, int]
 
 
 class KeyFile:
-    """The keys of one home folder. Every look sees the file as it is now, so a revoked key is dead at once."""
+    """The keys of one home folder. Every look sees the file as it is now, so a revoked key is dead
+    at once."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / FILE
@@ -87,7 +89,8 @@ class KeyFile:
         return list(self._keys().values())
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key, compared in a time that says nothing of it; `None` for one that is not known, or no longer."""
+        """The key, compared in a time that says nothing of it; `None` for one that is not known, or
+        no longer."""
         parts = secret.split("_", 2)
         key = self._keys().get(parts[1]) if len(parts) == 3 else None
         same = hmac.compare_digest(_hash(secret), _NOBODY if key is None else key.sha256)
@@ -131,7 +134,8 @@ class KeyFile:
         return gone[0]
 
     def changes(self) -> list[KeyChange]:
-        """Additions and revocations that are not in the audit log yet, oldest first. Raises `Corrupt`, `Unavailable`."""
+        """Additions and revocations that are not in the audit log yet, oldest first. Raises
+        `Corrupt`, `Unavailable`."""
         self._keys()
         return list(self._read[1].changes)
 
@@ -166,7 +170,8 @@ class KeyFile:
             with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS):
                 self._keys()
                 content = change(self._read[1])
-                # Without the list of changes when it is empty: versions that know none can read the file then.
+                # Without the list of changes when it is empty: versions that know none can read the
+                # file then.
                 _replace(self.path, content.model_dump_json(indent=1, exclude_defaults=True).encode())
         except Timeout as error:
             raise Unavailable(f"Another command has been changing {self.path} for {LOCK_SECONDS:.0f} s.") from error

@@ -6,5 +6,6 @@ from pathlib import Path
 
 
 def hide_home(text: str, home: Path) -> str:
-    """The text with `MM_HOME` in place of the path of the home folder: answers name no path of the server."""
+    """The text with `MM_HOME` in place of the path of the home folder: answers name no path of the
+    server."""
     return text.replace(str(home), "MM_HOME")

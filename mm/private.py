@@ -1,4 +1,5 @@
-"""Files that only the user of the service may read: a library holds private photos, and what is said in videos."""
+"""Files that only the user of the service may read: a library holds private photos, and what is
+said in videos."""
 
 from __future__ import annotations
 
@@ -13,19 +14,22 @@ OTHERS = 0o077
 CONTENT = (
     "blobs", "broker", "cache", "catalog.db*", "index", "keys.json", "library.json", "locks", "log", "run", "shards", "spaces",
 )  # fmt: skip
-"""What the service makes in a home folder. Anything else there is the user's own and is left as it is."""
+"""What the service makes in a home folder. Anything else there is the user's own and is left as it
+is."""
 
 
 def keep_private() -> None:
-    """Make every file and folder that this process and its children make from now on readable by its user only."""
+    """Make every file and folder that this process and its children make from now on readable by
+    its user only."""
     os.umask(OTHERS)
 
 
 def make_private(home: Path) -> list[Path]:
-    """Make a home folder 0700, and take the permissions of others from what the service made in it before.
+    """Make a home folder 0700, and take the permissions of others from what the service made in it
+    before.
 
-    Returns what others may still read: files of another user, and file systems without permissions. Raises `OSError` when
-    the folder cannot be made.
+    Returns what others may still read: files of another user, and file systems without permissions.
+    Raises `OSError` when the folder cannot be made.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_open(home):

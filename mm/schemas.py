@@ -1,4 +1,5 @@
-"""The shapes that cross the wire: what the API returns and the client hands out. Times are seconds from the start of the item."""
+"""The shapes that cross the wire: what the API returns and the client hands out. Times are seconds
+from the start of the item."""
 
 from __future__ import annotations
 
@@ -193,14 +194,16 @@ class Filters(Model):
 
 
 class Like(Model):
-    """A moment of the library to ask with: what is seen in it, or, where nothing is, what is heard."""
+    """A moment of the library to ask with: what is seen in it, or, where nothing is, what is
+    heard."""
 
     item: str = Field(description="The item's id.")
     time: float = Field(0.0, ge=0, allow_inf_nan=False, description="Seconds from its start.")
 
 
 class Weights(Model):
-    """How much the evidence of each part of a question counts, from 0, which leaves it out, to 4."""
+    """How much the evidence of each part of a question counts, from 0, which leaves it out, to
+    4."""
 
     text: float = Field(1.0, ge=0, le=4, description="Of the words, and of each of `also`.")
     picture: float = Field(1.0, ge=0, le=4)
@@ -211,7 +214,8 @@ class Weights(Model):
 
 
 class SearchRequest(Model):
-    """A question in words. Pictures, sounds and clips come as multipart form data with the same fields."""
+    """A question in words. Pictures, sounds and clips come as multipart form data with the same
+    fields."""
 
     text: str | None = None
     also: list[str] = Field([], max_length=8, description="More words, each of which a moment must fit as well.")
@@ -279,7 +283,8 @@ class ModelList(Model):
 
 
 class Move(Model):
-    """A library on its way from one space to another; questions are answered from the first until all items are in the second."""
+    """A library on its way from one space to another; questions are answered from the first until
+    all items are in the second."""
 
     source: str = Field(description="The space where it began, as MM_SPACE names it.")
     target: str = Field(description="The space where it leads.")

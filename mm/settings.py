@@ -1,4 +1,5 @@
-"""All settings: one class, read from `MM_*` in the environment. `docs/settings.md` is generated from it."""
+"""All settings: one class, read from `MM_*` in the environment. `docs/settings.md` is generated
+from it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
-    """What can be set, with the default that suits a laptop. A bad value stops the start with one sentence."""
+    """What can be set, with the default that suits a laptop. A bad value stops the start with one
+    sentence."""
 
     model_config = SettingsConfigDict(env_prefix="MM_", frozen=True, extra="ignore")
 

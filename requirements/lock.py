@@ -1,7 +1,9 @@
-"""Write both lock files from the `.in` files beside this one. Needs `uv` on the PATH and the package index.
+"""Write both lock files from the `.in` files beside this one. Needs `uv` on the PATH and the
+package index.
 
-`requirements.lock` is the base; `requirements-train.lock` holds only what comes on top of it, so that installing the second never
-touches the first. Both are complete, and are installed with `pip install --no-deps`.
+`requirements.lock` is the base; `requirements-train.lock` holds only what comes on top of it, so
+that installing the second never touches the first. Both are complete, and are installed with `pip
+install --no-deps`.
 """
 
 import re

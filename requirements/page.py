@@ -1,7 +1,9 @@
-"""Write `api/static/vendor/preact.js` from the modules that Preact and htm publish. Needs `npm` on the PATH and its registry.
+"""Write `api/static/vendor/preact.js` from the modules that Preact and htm publish. Needs `npm` on
+the PATH and its registry.
 
-The published modules are taken as they are, only their `import` and `export` lines become `const` and `return`, so that all of it
-is one file, loaded in one request, without a bundler and without an import map, which the page's security policy would refuse.
+The published modules are taken as they are, only their `import` and `export` lines become `const`
+and `return`, so that all of it is one file, loaded in one request, without a bundler and without an
+import map, which the page's security policy would refuse.
 """
 
 import json
@@ -40,7 +42,8 @@ def fetch(folder: Path, package: str, integrity: str) -> Path:
 
 
 def as_function(source: str) -> str:
-    """The body of a function that returns an object of what the module exports, and gets `preact` for what it imports."""
+    """The body of a function that returns an object of what the module exports, and gets `preact`
+    for what it imports."""
     source = re.sub(r"//# sourceMappingURL=.*", "", source).strip()
 
     def bind(match: re.Match[str]) -> str:

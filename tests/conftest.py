@@ -1,4 +1,5 @@
-"""What all tests share: no setting leaks in from outside, and browser tests run only where there is a browser."""
+"""What all tests share: no setting leaks in from outside, and browser tests run only where there is
+a browser."""
 
 from __future__ import annotations
 
@@ -6,21 +7,26 @@ import os
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.served import Served, Shell, serving
+
 # No test asserts a time, so none of hypothesis's own clocks may fail one on a busy machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("untimed")
 
-# Triton reads it when a kernel is defined, its own among them, and other libraries import it before the tests of kernels do.
+# Triton reads it when a kernel is defined, its own among them, and other libraries import it before
+# the tests of kernels do.
 if not Path("/dev/nvidiactl").exists():
     os.environ["TRITON_INTERPRET"] = "1"
 
-# A shell starts what runs in the background with SIGINT ignored, and commands that a test interrupts would inherit that.
+# A shell starts what runs in the background with SIGINT ignored, and commands that a test
+# interrupts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -35,7 +41,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _default_logs() -> None:
-    """What a service in an earlier test made of the logs must not hide lines that a later one looks for."""
+    """What a service in an earlier test made of the logs must not hide lines that a later one looks
+    for."""
     structlog.reset_defaults()
 
 
@@ -43,6 +50,18 @@ def _default_logs() -> None:
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for `tests.graphs.with_graphs`."""
     return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for all tests of the group `served`."""
+    with serving(tmp_path_factory.mktemp("served") / "home") as service:
+        yield service
+
+
+@pytest.fixture
+def shell(served: Served) -> Shell:
+    return Shell(served.home)
 
 
 def pytest_report_header() -> str:

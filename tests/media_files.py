@@ -1,4 +1,5 @@
-"""Small media files with known content, made anew by each test: frames that carry their number, sound that clicks on time."""
+"""Small media files with known content, made anew by each test: frames that carry their number,
+sound that clicks on time."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ CLICK_SECONDS = 0.004
 
 
 def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> RGB:
-    """A picture that carries `number` (0 to 1023) in cells of black and white over the middle, on a colour ground."""
+    """A picture that carries `number` (0 to 1023) in cells of black and white over the middle, on a
+    colour ground."""
     picture = np.empty((height, width, 3), np.uint8)
     picture[:] = (60, 110, 160)
     for bit in range(COLUMNS * ROWS):
@@ -88,7 +90,8 @@ class Track:
 
 @dataclass(frozen=True)
 class Clicks:
-    """A sound track of silence with a click at each of `at`, in seconds of the file's clock; the track starts at `start`."""
+    """A sound track of silence with a click at each of `at`, in seconds of the file's clock; the
+    track starts at `start`."""
 
     at: Sequence[float]
     seconds: float
@@ -104,8 +107,9 @@ def write(
 ) -> Path:
     """Encode and mux. `options` go to the muxer.
 
-    In a thread of its own: SVT-AV1 gives the thread that encodes a real-time priority where it may, and never takes it back. A
-    test that kept it, and all that it starts, would have a core for itself.
+    In a thread of its own: SVT-AV1 gives the thread that encodes a real-time priority where it may,
+    and never takes it back. A test that kept it, and all that it starts, would have a core for
+    itself.
     """
     with ThreadPoolExecutor(1) as alone:
         return alone.submit(_write, path, track, sound, container, options).result()
@@ -178,7 +182,8 @@ def clicks(at: Iterable[float], seconds: float, rate: int) -> Sound:
 
 
 def click_times(samples: Sound, rate: int) -> list[float]:
-    """When clicks start in a decoded waveform: the middle of each burst of energy, less half its length."""
+    """When clicks start in a decoded waveform: the middle of each burst of energy, less half its
+    length."""
     energy = np.convolve(samples.astype(np.float64) ** 2, np.ones(round(CLICK_SECONDS * rate)), mode="full")
     found, top = [], energy.max(initial=0.0)
     if top < 1e-4:
@@ -206,7 +211,8 @@ def track_scale(film: bytes) -> int:
 
 
 def edit(path: Path, start: Fraction, duration: Fraction) -> None:
-    """Change the one entry of the first edit list of an MP4: show `duration` seconds from `start` on."""
+    """Change the one entry of the first edit list of an MP4: show `duration` seconds from `start`
+    on."""
     film = path.read_bytes()
     at = film.index(b"elst") + 4 + 8  # the film counts in thousandths, the track in its own ticks
     shown_from = struct.unpack(">i", film[at + 4 : at + 8])[0] + round(start * track_scale(film))

@@ -1,4 +1,5 @@
-"""Small open_clip models with random weights, written as open_clip saves a model: `open_clip_config.json` beside safetensors."""
+"""Small open_clip models with random weights, written as open_clip saves a model:
+`open_clip_config.json` beside safetensors."""
 
 from __future__ import annotations
 

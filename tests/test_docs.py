@@ -1,4 +1,5 @@
-"""Docs against code: tables that come from the code are regenerated and compared, and nothing public goes unmentioned.
+"""Docs against code: tables that come from the code are regenerated and compared, and nothing
+public goes unmentioned.
 
 `make docs` (this file run as a module) writes the generated parts.
 """

@@ -39,7 +39,8 @@ def open_to_all(home: Path) -> None:
 
 
 def test_a_file_that_is_added_leaves_nothing_that_others_may_read(tmp_path: Path, graphs: Path) -> None:
-    """By real processes, under a umask that would let everybody read, in a library of an earlier version."""
+    """By real processes, under a umask that would let everybody read, in a library of an earlier
+    version."""
     home = with_graphs(tmp_path / "home", graphs)
     with open_store(Settings(home=home)):
         pass

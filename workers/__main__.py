@@ -37,10 +37,12 @@ ASKED_SECONDS = 5.0
 def work(settings: Settings) -> int:
     """Work until a signal comes. Returns the exit status. Raises `MMError` when it cannot start."""
     configure_logs(settings.log_level)
-    # Celery warns of running as root because of pickled messages, and only JSON is read here; and of a default that is set here.
+    # Celery warns of running as root because of pickled messages, and only JSON is read here; and
+    # of a default that is set here.
     for category in (SecurityWarning, CPendingDeprecationWarning):
         warnings.simplefilter("ignore", category)
-    # Migrations and a folder that cannot be written fail here, in words, and nothing stays open across the fork.
+    # Migrations and a folder that cannot be written fail here, in words, and nothing stays open
+    # across the fork.
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
@@ -62,10 +64,12 @@ def work(settings: Settings) -> int:
 
 
 def end_worker(main: int, reason: str) -> None:
-    """End this working process and process `main`, which should bring its tasks, for whoever keeps workers up to start them anew.
+    """End this working process and process `main`, which should bring its tasks, for whoever keeps
+    workers up to start them anew.
 
-    A lost connection to the broker can leave a worker that lives and takes nothing, and a task may stall; neither gets well by
-    itself. The lease on what a stalled task encodes runs out, and its attempt counts.
+    A lost connection to the broker can leave a worker that lives and takes nothing, and a task may
+    stall; neither gets well by itself. The lease on what a stalled task encodes runs out, and its
+    attempt counts.
     """
     structlog.get_logger().error(f"ended: {reason}")
     if os.getppid() == main:

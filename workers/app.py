@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 CHILD_KIBIBYTES = 1_300_000
-"""Resident size after which the working process is replaced, between two tasks: what it grew by came from a leak. Only with
-`lite` on a CPU: a larger space, or torch with a GPU, is larger than that from the start, by how much depends on its model."""
+"""Resident size after which the working process is replaced, between two tasks: what it grew by
+came from a leak. Only with `lite` on a CPU: a larger space, or torch with a GPU, is larger than
+that from the start, by how much depends on its model."""
 GPU_PROCESSES = 4
-"""Most working processes of a GPU unless MM_PROCESSES says otherwise: each holds torch, 2 GB, and decodes on cores of its own."""
+"""Most working processes of a GPU unless MM_PROCESSES says otherwise: each holds torch, 2 GB, and
+decodes on cores of its own."""
 
 
 def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bool = False) -> Celery:
-    """The application with its tasks. `larger` says that a larger space is held beside that of the settings.
+    """The application with its tasks. `larger` says that a larger space is held beside that of the
+    settings.
 
     Raises `Unavailable` if no broker is set.
     """

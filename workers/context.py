@@ -59,11 +59,13 @@ def new_owner() -> str:
 
 
 class Toolbox:
-    """Holds the tools of a working process. Made before the fork and empty until after it, so that nothing open is shared."""
+    """Holds the tools of a working process. Made before the fork and empty until after it, so that
+    nothing open is shared."""
 
     def __init__(self, settings: Settings, on_deaf: Callable[[str], None] | None = None, *, runtime: str | None = None) -> None:
-        """`on_deaf` is called with the reason, from another thread, when this process must be started anew. `runtime` is what
-        all processes of this worker encode with, whatever is measured meanwhile; None takes what holds when a process starts.
+        """`on_deaf` is called with the reason, from another thread, when this process must be
+        started anew. `runtime` is what all processes of this worker encode with, whatever is
+        measured meanwhile; None takes what holds when a process starts.
         """
         self.settings = settings
         self._runtime = runtime
@@ -78,8 +80,9 @@ class Toolbox:
     def start(self) -> None:
         """Open the tools; while the catalog is away, keep trying from a thread.
 
-        A task that comes in this time fails and its bell is lost. Only the sweeper finds it again, so the next task must not be
-        what opens the tools: where nobody else sweeps, it would never come.
+        A task that comes in this time fails and its bell is lost. Only the sweeper finds it again,
+        so the next task must not be what opens the tools: where nobody else sweeps, it would never
+        come.
         """
         try:
             self.open()
@@ -88,7 +91,8 @@ class Toolbox:
             threading.Thread(target=self._keep_trying, name="toolbox", daemon=True).start()
 
     def open(self) -> Tools:
-        """The tools of this process, opened at the first call, with a sweeper beside them. Raises `Unavailable`."""
+        """The tools of this process, opened at the first call, with a sweeper beside them. Raises
+        `Unavailable`."""
         with self._opening:
             if self._tools is None:
                 with ExitStack() as stack:

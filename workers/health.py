@@ -1,6 +1,8 @@
-"""`python -m workers.health`: exit status 0 when a worker of this machine did something lately, for a container's check.
+"""`python -m workers.health`: exit status 0 when a worker of this machine did something lately, for
+a container's check.
 
-A process that is alive and silent does not count: only what a working process wrote into the catalog does.
+A process that is alive and silent does not count: only what a working process wrote into the
+catalog does.
 """
 
 from __future__ import annotations
@@ -15,17 +17,20 @@ from mm.errors import MMError, Unavailable
 from mm.settings import Settings, load_settings
 
 SILENT_SECONDS = 60.0
-"""A worker without work answers the sweeper's ping every 20 s (`workers.pace`), one with work gives a sign at each sweep."""
+"""A worker without work answers the sweeper's ping every 20 s (`workers.pace`), one with work gives
+a sign at each sweep."""
 
 
 def check(settings: Settings, host: str) -> None:
-    """Look for a sign of the workers of machine `host`. Raises `Unavailable` when it is missing or old."""
+    """Look for a sign of the workers of machine `host`. Raises `Unavailable` when it is missing or
+    old."""
     database = Database(settings.catalog_url)
     try:
         beats = Catalog(database, time.time).beats()
     finally:
         database.close()
-    # Owners are named machine:process:digits. A clock that was set back must not make an old sign a new one.
+    # Owners are named machine:process:digits. A clock that was set back must not make an old sign a
+    # new one.
     ages = [abs(time.time() - at) for owner, at in beats if owner.rsplit(":", 2)[0] == host]
     if not ages:
         raise Unavailable(f"No worker of {host} has worked yet.")

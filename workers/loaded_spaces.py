@@ -1,4 +1,5 @@
-"""The spaces that a working process encodes for: the one that the library is in, and the two of a move that is not over."""
+"""The spaces that a working process encodes for: the one that the library is in, and the two of a
+move that is not over."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class Spaces:
-    """Loads each at first need, and lets go of those that are needed no more. Safe to use from several threads."""
+    """Loads each at first need, and lets go of those that are needed no more. Safe to use from
+    several threads."""
 
     def __init__(self, settings: Settings, catalog: Catalog, loaded: Mapping[str, Space] | None = None) -> None:
         """`loaded` holds what need not be loaded any more, by name."""
@@ -36,7 +38,8 @@ class Spaces:
         return self._load(self._settings.space if moved is None else moved.name)
 
     def wanted(self, move_pk: int | None) -> SpaceId:
-        """What a job, of a move or of an upload, is to be planned for. Raises as `current`, `SpaceMismatch` for an old move."""
+        """What a job, of a move or of an upload, is to be planned for. Raises as `current`,
+        `SpaceMismatch` for an old move."""
         if move_pk is None:
             return self.current().id
         move = self._catalog.latest_move()
@@ -47,7 +50,8 @@ class Spaces:
     def of(self, space_id: SpaceId) -> Space:
         """What a chunk was planned for.
 
-        Raises as `current`, `LibraryMoved` for a space that the library has left, `SpaceMismatch` for one it never was in.
+        Raises as `current`, `LibraryMoved` for a space that the library has left, `SpaceMismatch`
+        for one it never was in.
         """
         moved, move = self._catalog.library_space(), self._catalog.latest_move()
         own = self._settings.space if moved is None else moved.name
@@ -77,7 +81,8 @@ class Spaces:
 
 
 def of_library(settings: Settings, catalog: Catalog) -> Settings:
-    """The settings with the space that the library was moved to, where it was; what MM_SPACE says holds for all others."""
+    """The settings with the space that the library was moved to, where it was; what MM_SPACE says
+    holds for all others."""
     moved = catalog.library_space()
     if moved is None or moved.name == settings.space:
         return settings

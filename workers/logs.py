@@ -1,4 +1,5 @@
-"""Logs of a worker: one line of key=value an event on standard error, Celery's own messages included."""
+"""Logs of a worker: one line of key=value an event on standard error, Celery's own messages
+included."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def about(job: JobRow) -> AbstractContextManager[None]:
 
 
 def configure_logs(level: str) -> None:
-    """Send structlog and the standard library the same way. Locks of `logging` survive a fork, so it carries the lines."""
+    """Send structlog and the standard library the same way. Locks of `logging` survive a fork, so
+    it carries the lines."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

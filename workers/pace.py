@@ -5,12 +5,13 @@ from __future__ import annotations
 FACTOR = 4
 """How many times the set interval the longest one is."""
 LONGEST_SECONDS = 20.0
-"""Longest interval all the same, unless a longer one is set: each sweep of an idle worker ends in a sign of work, which readiness
-expects once a minute."""
+"""Longest interval all the same, unless a longer one is set: each sweep of an idle worker ends in a
+sign of work, which readiness expects once a minute."""
 
 
 class Pace:
-    """The set interval while there is work, then twice as long after each quiet sweep, up to a bound."""
+    """The set interval while there is work, then twice as long after each quiet sweep, up to a
+    bound."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -1,4 +1,5 @@
-"""Keep a move of the library to another space going: one look gives out what is next, and ends it behind the last item."""
+"""Keep a move of the library to another space going: one look gives out what is next, and ends it
+behind the last item."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from workers.messaging.dispatch import Bell
 
 WINDOW = 32
-"""Most items in hand at once: more than there are working processes, and few enough to be soon done with at a stop."""
+"""Most items in hand at once: more than there are working processes, and few enough to be soon done
+with at a stop."""
 
 
 def carry_on(store: Store, bell: Bell) -> int:
-    """Give out items, if a move runs. Returns how many. Raises `Unavailable` when the catalog does not answer."""
+    """Give out items, if a move runs. Returns how many. Raises `Unavailable` when the catalog does
+    not answer."""
     catalog = store.catalog
     move = catalog.latest_move()
     if move is None or move.state != "running":

@@ -20,7 +20,8 @@ CLOSE_SECONDS = 5.0  # that closing waits for a child that is just starting
 
 
 class LayerReporter:
-    """A thread that starts a decoding child once and writes what holds it to the catalog, again until that succeeds.
+    """A thread that starts a decoding child once and writes what holds it to the catalog, again
+    until that succeeds.
 
     The fork server that it starts is the one that the first file needs.
     """

@@ -1,4 +1,5 @@
-"""Whether a worker still works: one that lost the broker may take no messages any more, and a task may stall."""
+"""Whether a worker still works: one that lost the broker may take no messages any more, and a task
+may stall."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 DEAF_SWEEPS = 15
-"""Sweeps that find work waiting and this process idle, without a break, before it counts as deaf: an idle worker takes what
-waits at once, however many others there are."""
+"""Sweeps that find work waiting and this process idle, without a break, before it counts as deaf:
+an idle worker takes what waits at once, however many others there are."""
 DEAF_SECONDS = 10.0
 """Least time of that, for a worker that is only just starting or connecting again."""
 
@@ -65,7 +66,8 @@ class Hearing:
             return self._running > 0 and self._clock() - self._progress_at > self._stall_seconds
 
     def is_deaf(self, waiting: int | None) -> bool:
-        """At each sweep, with the number of messages that nobody has taken, None while the broker does not answer."""
+        """At each sweep, with the number of messages that nobody has taken, None while the broker
+        does not answer."""
         with self._lock:
             if self._running or not waiting:
                 self._well_at = self._clock()

@@ -1,4 +1,5 @@
-"""One bit that the worker's main process raises and its children see, without locks and without the broker."""
+"""One bit that the worker's main process raises and its children see, without locks and without the
+broker."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import mmap
 
 
 class StopFlag:
-    """Shared by the process that makes it and all it forks later. Raising it is safe in a signal handler."""
+    """Shared by the process that makes it and all it forks later. Raising it is safe in a signal
+    handler."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)

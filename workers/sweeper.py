@@ -1,4 +1,5 @@
-"""The sweeper: dispatches lost work again, has the workers show that they work, removes what crashes left behind."""
+"""The sweeper: dispatches lost work again, has the workers show that they work, removes what
+crashes left behind."""
 
 from __future__ import annotations
 
@@ -26,11 +27,13 @@ MOST_DISPATCHED = 100
 DEAF = "work waits, and none of it comes to this worker any more"
 STALLED = "its work made no progress for MM_STALL_SECONDS"
 CLEAN_SECONDS = 600.0
-"""How often leftovers of crashes are looked for, at least; more often where they are to go sooner."""
+"""How often leftovers of crashes are looked for, at least; more often where they are to go sooner.
+"""
 
 
 class Sweeper:
-    """Runs in a thread of the working process, never in the one that forks: SQLite must not be open across a fork.
+    """Runs in a thread of the working process, never in the one that forks: SQLite must not be open
+    across a fork.
 
     Any number may run at once: a message too many finds nothing to do.
     """
@@ -48,9 +51,10 @@ class Sweeper:
         text_waits: Callable[[], bool] = lambda: False,
         measuring: Measuring | None = None,
     ) -> None:
-        """`beat` notes in the catalog that this process lives; it is called at each sweep while a task runs. `on_deaf` is called
-        with the reason when `hearing` says that no messages come to this process any more, or that its task is stalled; `clock`
-        is the store's. `text_waits` says whether a worker with nothing else to do has text to read; `measuring` compares
+        """`beat` notes in the catalog that this process lives; it is called at each sweep while a
+        task runs. `on_deaf` is called with the reason when `hearing` says that no messages come to
+        this process any more, or that its task is stalled; `clock` is the store's. `text_waits`
+        says whether a worker with nothing else to do has text to read; `measuring` compares
         runtimes when it has neither.
         """
         self._hearing = hearing

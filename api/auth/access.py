@@ -1,4 +1,5 @@
-"""Whether a credential is known: API keys from the key file, sessions of browsers from the catalog."""
+"""Whether a credential is known: API keys from the key file, sessions of browsers from the
+catalog."""
 
 from __future__ import annotations
 
@@ -24,14 +25,17 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 REMEMBER_SECONDS = 1.0
-"""A session that another process ended is refused after at most this long; a page asks for many pictures at once."""
+"""A session that another process ended is refused after at most this long; a page asks for many
+pictures at once."""
 MAX_REMEMBERED = 1000
 THREADS = 4
-"""Sessions that are looked up at once; not in the pool of the routes, which long requests may fill."""
+"""Sessions that are looked up at once; not in the pool of the routes, which long requests may fill.
+"""
 
 
 class Access:
-    """Finds out who sends a request. Used on the event loop; `Caller.is_valid` may be called from threads."""
+    """Finds out who sends a request. Used on the event loop; `Caller.is_valid` may be called from
+    threads."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.keys = KeyFile(settings.root)
@@ -40,7 +44,8 @@ class Access:
         self._threads = anyio.CapacityLimiter(THREADS)
 
     async def identify(self, request: Request, address: str) -> tuple[Caller, bool]:
-        """The sender, and whether it brought a credential that is wrong: unknown, revoked or expired. Raises `Unavailable`."""
+        """The sender, and whether it brought a credential that is wrong: unknown, revoked or
+        expired. Raises `Unavailable`."""
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             key = self.keys.find(secret.strip())
@@ -113,7 +118,8 @@ class _OpenSession:
 
 
 def catalog_of(request: Request) -> Catalog:
-    """The catalog of the application that got the request. Raises `Unavailable` while it is not open."""
+    """The catalog of the application that got the request. Raises `Unavailable` while it is not
+    open."""
     service = getattr(request.app.state, "service", None)
     if service is None:
         raise Unavailable("The service has not started yet; try again in a moment.")

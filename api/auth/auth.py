@@ -1,4 +1,5 @@
-"""Authentication and authorization: an API key or a session where the settings want one, an allowed host name where not."""
+"""Authentication and authorization: an API key or a session where the settings want one, an allowed
+host name where not."""
 
 from __future__ import annotations
 
@@ -39,12 +40,14 @@ UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of
 OTHERS = ("/v1/audit", "/v1/sessions")  # what other callers did, and where they are signed in
 DEFAULT_PER_MINUTE = 1200
 OPEN_FACTOR = 5
-"""Requests of one address to what is open to anyone, in those of MM_RATE_PER_MINUTE: a page loads dozens of files."""
+"""Requests of one address to what is open to anyone, in those of MM_RATE_PER_MINUTE: a page loads
+dozens of files."""
 ALIVE = "/healthz"
 
 
 class Guard:
-    """ASGI middleware. Whatever is not open by name needs a key, so that a new route is closed until someone opens it."""
+    """ASGI middleware. Whatever is not open by name needs a key, so that a new route is closed
+    until someone opens it."""
 
     def __init__(self, app: ASGIApp, settings: Settings, failures: Failures | None = None) -> None:
         self._app = app
@@ -110,7 +113,8 @@ class Guard:
 
 
 def _authorize(caller: Caller, scope: KeyScope) -> None:
-    """Raise `Unauthorized` without a key, `Forbidden` with one that may not do what needs `scope`."""
+    """Raise `Unauthorized` without a key, `Forbidden` with one that may not do what needs
+    `scope`."""
     key = caller.key
     if key is None:
         raise Unauthorized(
@@ -137,7 +141,8 @@ def needed(method: str, path: str) -> KeyScope | None:
 
 
 def require_keys(settings: Settings) -> None:
-    """Raise `Forbidden` when the API would answer nobody, or anybody without its owner having said so."""
+    """Raise `Forbidden` when the API would answer nobody, or anybody without its owner having said
+    so."""
     if settings.needs_key and not KeyFile(settings.root).all():
         where = "" if settings.is_local else f" because others can reach {settings.host}"
         raise Forbidden(

@@ -1,4 +1,5 @@
-"""Who sends a request: an API key, or the network that it comes from. Set once a request by the authentication."""
+"""Who sends a request: an API key, or the network that it comes from. Set once a request by the
+authentication."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Caller:
     """The sender of a request."""
 
     address: str
-    """Of the client, or of the proxy that is connected where none is trusted; empty when the server does not know it."""
+    """Of the client, or of the proxy that is connected where none is trusted; empty when the server
+    does not know it."""
     key: ApiKey | None = None
     """`None` where no key is needed or none came."""
     session: SessionRow | None = None
@@ -47,7 +49,8 @@ class Caller:
         return f"address {network_of(self.address)}" if self.key is None else f"key {self.key.id}"
 
     def require_valid(self) -> None:
-        """Raise `Unauthorized` if the key was revoked or the session ended while the request ran."""
+        """Raise `Unauthorized` if the key was revoked or the session ended while the request
+        ran."""
         if not self.is_valid():
             raise Unauthorized(ENDED)
 
@@ -60,7 +63,8 @@ _current: ContextVar[Caller] = ContextVar("caller", default=Caller(""))  # noqa:
 
 
 def set_caller(scope: Scope, caller: Caller) -> None:
-    """Record `caller` for this request, for the threads that work for it and for its log lines (field `key`)."""
+    """Record `caller` for this request, for the threads that work for it and for its log lines
+    (field `key`)."""
     scope.setdefault("state", {})[_STATE] = caller
     _current.set(caller)
     if caller.key_id is not None:
@@ -68,7 +72,8 @@ def set_caller(scope: Scope, caller: Caller) -> None:
 
 
 def current_caller() -> Caller:
-    """Of the request that is being answered, also in threads that work for it. Outside of a request its address is empty."""
+    """Of the request that is being answered, also in threads that work for it. Outside of a request
+    its address is empty."""
     return _current.get()
 
 

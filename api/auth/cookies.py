@@ -1,7 +1,9 @@
-"""The cookie of a browser's session. Pictures, players and event streams cannot send a header, so a cookie carries the session.
+"""The cookie of a browser's session. Pictures, players and event streams cannot send a header, so a
+cookie carries the session.
 
-No script reads it (`HttpOnly`), no other site can make a browser send it (`SameSite=Strict`), and it ends with the browser. Over
-TLS its name begins with `__Host-`, which browsers accept only from this host itself, with `Secure` and for every path.
+No script reads it (`HttpOnly`), no other site can make a browser send it (`SameSite=Strict`), and
+it ends with the browser. Over TLS its name begins with `__Host-`, which browsers accept only from
+this host itself, with `Secure` and for every path.
 """
 
 from __future__ import annotations

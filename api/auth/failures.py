@@ -1,4 +1,5 @@
-"""Wrong credentials in the audit log: a few rows, however many come, so that a flood does not fill the disk."""
+"""Wrong credentials in the audit log: a few rows, however many come, so that a flood does not fill
+the disk."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ MAX_NETWORKS = 20
 
 
 class Failures:
-    """Counts wrong credentials until they are written. Used on the event loop only, so it needs no lock."""
+    """Counts wrong credentials until they are written. Used on the event loop only, so it needs no
+    lock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -44,7 +46,8 @@ class Failures:
             await self.flush(catalog)
 
     async def flush(self, catalog: Catalog) -> None:
-        """Write what was counted since the last row. A catalog that does not answer leaves it for the next time."""
+        """Write what was counted since the last row. A catalog that does not answer leaves it for
+        the next time."""
         if self._last is None:
             return
         count, by, networks = self._count, self._last, sorted(self._networks)

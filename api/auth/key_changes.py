@@ -1,7 +1,8 @@
 """Changes of keys, made by `mm keys` on the server, copied from the key file into the audit log.
 
-The command may run where the catalog cannot be reached, so it writes each change into the key file together with the key itself.
-The service copies them when it starts and before the audit log is read; a crash in between copies some again, which does nothing.
+The command may run where the catalog cannot be reached, so it writes each change into the key file
+together with the key itself. The service copies them when it starts and before the audit log is
+read; a crash in between copies some again, which does nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def copy_key_changes(keys: KeyFile, catalog: Catalog) -> int:
-    """Record the changes that are not recorded yet, and end the sessions of revoked keys. Returns how many changes.
+    """Record the changes that are not recorded yet, and end the sessions of revoked keys. Returns
+    how many changes.
 
     Raises `Corrupt`, `Unavailable`; what is not recorded then stays in the key file.
     """

@@ -1,7 +1,8 @@
 """Ends a request whose key is revoked, or whose session ends, while it runs.
 
-The key or the session is checked again for every block of the request's body, before the answer to a question starts, and for
-every block of a streamed answer. What a route has changed by then stays and is answered as usual.
+The key or the session is checked again for every block of the request's body, before the answer to
+a question starts, and for every block of a streamed answer. What a route has changed by then stays
+and is answered as usual.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class Watched:
-    """`receive` and `send` of one request; both check that the caller's key or session is still valid."""
+    """`receive` and `send` of one request; both check that the caller's key or session is still
+    valid."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, is_valid: Callable[[], Awaitable[bool]], *, only_reads: bool
@@ -42,7 +44,8 @@ class Watched:
         self._ended = asyncio.Event()
 
     async def receive(self) -> Message:
-        """The next message. Raises `Unauthorized` for a block of a body whose sender is not allowed any more, `Unavailable`."""
+        """The next message. Raises `Unauthorized` for a block of a body whose sender is not allowed
+        any more, `Unavailable`."""
         if self._body_read:
             return await self._disconnect()
         message = await self._receive()
@@ -54,7 +57,8 @@ class Watched:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a message on, unless the caller is not allowed any more; then the answer is refused or ends."""
+        """Pass a message on, unless the caller is not allowed any more; then the answer is refused
+        or ends."""
         if self._ended.is_set():
             return
         if message["type"] == "http.response.start":
@@ -68,7 +72,8 @@ class Watched:
         await self._send(message)
 
     async def _may_go_on(self) -> bool:
-        """Whether the caller is still allowed; a check that fails counts as no. Sets the error that says why not."""
+        """Whether the caller is still allowed; a check that fails counts as no. Sets the error that
+        says why not."""
         try:
             self._error = None if await self._is_valid() else Unauthorized(ENDED)
         except MMError as error:
@@ -76,7 +81,8 @@ class Watched:
         return self._error is None
 
     async def _disconnect(self) -> Message:
-        """Wait until the client goes away or the answer is ended, which looks the same to the route."""
+        """Wait until the client goes away or the answer is ended, which looks the same to the
+        route."""
         tasks = {asyncio.ensure_future(self._receive()), asyncio.ensure_future(self._ended.wait())}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -91,7 +97,8 @@ class Watched:
         await of_error(Request(self._scope), self._error)(self._scope, self._receive, self._send)
 
     async def _end(self) -> None:
-        """End a streamed answer: events by a last one that says why, a file by closing the connection short of its length."""
+        """End a streamed answer: events by a last one that says why, a file by closing the
+        connection short of its length."""
         assert self._error is not None
         self._ended.set()
         structlog.get_logger().info("answer ended", reason=self._error.slug, path=self._scope["path"])

@@ -45,7 +45,8 @@ class SignIn:
         self._seconds = session_hours * 3600
 
     async def answer(self, request: Request) -> Response | None:
-        """`None` for a request that the routes answer: the page, for a caller with a key. Raises `Unavailable`."""
+        """`None` for a request that the routes answer: the page, for a caller with a key. Raises
+        `Unavailable`."""
         caller = caller_in(request.scope)
         if request.scope["path"] != PATH:
             return None if caller.key is not None else _page(request)

@@ -1,7 +1,8 @@
 """A limit on wrong credentials: by address, and in total.
 
-A key has 256 random bits, so guessing is hopeless with or without a limit; the limit bounds the work, the log and the audit that
-a flood causes. A valid key is never refused because of it: others behind the same address could otherwise lock its owner out.
+A key has 256 random bits, so guessing is hopeless with or without a limit; the limit bounds the
+work, the log and the audit that a flood causes. A valid key is never refused because of it: others
+behind the same address could otherwise lock its owner out.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ Shape = TypeVar("Shape", bound=Model)
 
 
 async def blocks(request: Request) -> AsyncIterator[bytes]:
-    """The body in blocks of about `BLOCK_BYTES`: the network's pieces are too small to be worth a thread each.
+    """The body in blocks of about `BLOCK_BYTES`: the network's pieces are too small to be worth a
+    thread each.
 
     Raises `ClientDisconnect` when the caller goes away in the middle.
     """
@@ -45,7 +46,8 @@ def declared_length(request: Request) -> int | None:
 
 
 def refuse_longer(request: Request, limit: int, setting: str | None) -> None:
-    """Raise `TooLarge` before anything is read when the caller says that the body is over `limit` bytes."""
+    """Raise `TooLarge` before anything is read when the caller says that the body is over `limit`
+    bytes."""
     length = declared_length(request)
     if length is not None and length > limit:
         raise TooLarge(f"The body has {length:,} bytes; at most {limit:,} are taken{_named(setting)}.")
@@ -54,9 +56,11 @@ def refuse_longer(request: Request, limit: int, setting: str | None) -> None:
 async def read_json(
     request: Request, shape: type[Shape], limit: int, setting: str | None = None, *, empty: Shape | None = None
 ) -> Shape:
-    """The JSON body as `shape`; `setting` is what `limit`, in bytes, comes from, `empty` stands for no body.
+    """The JSON body as `shape`; `setting` is what `limit`, in bytes, comes from, `empty` stands for
+    no body.
 
-    Raises `InvalidInput`, `TooLarge`, and `TooMany` while the bodies of other requests take the memory for all.
+    Raises `InvalidInput`, `TooLarge`, and `TooMany` while the bodies of other requests take the
+    memory for all.
     """
     refuse_longer(request, limit, setting)
     length = declared_length(request)

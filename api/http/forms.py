@@ -1,4 +1,5 @@
-"""`multipart/form-data` as it streams in: text fields are kept, files go straight to where the caller wants them."""
+"""`multipart/form-data` as it streams in: text fields are kept, files go straight to where the
+caller wants them."""
 
 from __future__ import annotations
 
@@ -48,10 +49,11 @@ def is_form(request: Request) -> bool:
 async def read_form(
     request: Request, threads: Threads, open_file: Callable[[PartHead], Sink], field_bytes: int, setting: str | None = None
 ) -> Fields:
-    """Read the form; `open_file` is called once a file, in one of `threads`, where the sink is written to as well.
+    """Read the form; `open_file` is called once a file, in one of `threads`, where the sink is
+    written to as well.
 
-    `field_bytes` bounds all text fields together, `setting` is what it comes from. Raises `InvalidInput`, `TooLarge`,
-    `ClientDisconnect`, and what the sink raises.
+    `field_bytes` bounds all text fields together, `setting` is what it comes from. Raises
+    `InvalidInput`, `TooLarge`, `ClientDisconnect`, and what the sink raises.
     """
     _, options = parse_options_header(request.headers.get("content-type"))
     too_long = f"The form's text fields are longer than {field_bytes:,} bytes{f' (MM_{setting.upper()})' if setting else ''}."

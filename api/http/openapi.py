@@ -1,4 +1,5 @@
-"""What the OpenAPI document says beyond what FastAPI finds out: problems, bodies that are streamed, examples."""
+"""What the OpenAPI document says beyond what FastAPI finds out: problems, bodies that are streamed,
+examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every error leaves as problem details (RFC 9457): `application/problem+json` whose `type` ends in a stable slug."""
+"""Every error leaves as problem details (RFC 9457): `application/problem+json` whose `type` ends in
+a stable slug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Byte ranges of a stored file (RFC 9110, section 14), so that a player can seek without loading all of it."""
+"""Byte ranges of a stored file (RFC 9110, section 14), so that a player can seek without loading
+all of it."""
 
 from __future__ import annotations
 
@@ -48,8 +49,8 @@ class RangeNotSatisfiable(HTTPException):
 def parse_range(header: str | None, size: int) -> ByteRange | None:
     """The range that `header` asks for in a file of `size` bytes; None means all of it.
 
-    A header that is malformed, of another unit or of several ranges is ignored, as the standard allows.
-    Raises `RangeNotSatisfiable`.
+    A header that is malformed, of another unit or of several ranges is ignored, as the standard
+    allows. Raises `RangeNotSatisfiable`.
     """
     unit, _, value = (header or "").partition("=")
     match = _RANGE.fullmatch(value)
@@ -71,8 +72,9 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 def serve_file(request: Request, path: Path, etag: str, headers: dict[str, str]) -> Response:
     """Answer GET or HEAD with the file, a range of it, or 304 when the caller has it.
 
-    `etag` is strong: the name of immutable bytes. Opens the file before it answers, so a file deleted meanwhile is
-    still sent whole. Raises `MissingData`, `Unavailable` when it cannot be read.
+    `etag` is strong: the name of immutable bytes. Opens the file before it answers, so a file
+    deleted meanwhile is still sent whole. Raises `MissingData`, `Unavailable` when it cannot be
+    read.
     """
     file = _open(path)
     try:

@@ -1,4 +1,5 @@
-"""Server-sent events: the steps of a job as they are written to the catalog, resumable by Last-Event-ID."""
+"""Server-sent events: the steps of a job as they are written to the catalog, resumable by
+Last-Event-ID."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "text/event-stream"
 POLL_SECONDS = 0.2
 READS_PER_SECOND = 50.0
-"""Most that the streams of one caller read the catalog: with more than ten of them, each reads less often."""
+"""Most that the streams of one caller read the catalog: with more than ten of them, each reads less
+often."""
 HEARTBEAT_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
 AGAIN_SECONDS = 2.0
@@ -30,7 +32,8 @@ def encode(event: JobEvent) -> bytes:
 
 
 def encode_unauthorized(detail: str) -> bytes:
-    """The last event of a stream whose caller is not allowed any more; a client that connects again gets a 401."""
+    """The last event of a stream whose caller is not allowed any more; a client that connects again
+    gets a 401."""
     document = {
         "type": TYPE_BASE + Unauthorized.slug,
         "title": Unauthorized.title,
@@ -48,11 +51,12 @@ def pause_of(streams: int) -> float:
 async def stream(
     read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int, pause: Callable[[], float] = lambda: POLL_SECONDS
 ) -> AsyncIterator[bytes]:
-    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order, `pause()` when to read again.
+    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order,
+    `pause()` when to read again.
 
-    The latest event is read and sent again when it says something else than before: its job's position changes without an event.
-    A comment goes out when nothing else did for a while: it keeps proxies from closing the connection, and a dead client is
-    noticed.
+    The latest event is read and sent again when it says something else than before: its job's
+    position changes without an event. A comment goes out when nothing else did for a while: it
+    keeps proxies from closing the connection, and a dead client is noticed.
     """
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     sent = looked = time.monotonic()

@@ -24,8 +24,8 @@ class Connection(Protocol):
 class Connections:
     """Used on one event loop only.
 
-    Beyond a limit the connection that has waited longest for a request is closed, not the new one: who opens many and asks
-    nothing displaces its own, and a client that asks at once is served.
+    Beyond a limit the connection that has waited longest for a request is closed, not the new one:
+    who opens many and asks nothing displaces its own, and a client that asks at once is served.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,7 +54,8 @@ class Connections:
         return sum(map(len, self._waiting.values()))
 
     def add(self, connection: Connection, address: str) -> bool:
-        """Take a new connection, which waits for a request. False when there is no room and no other could be closed."""
+        """Take a new connection, which waits for a request. False when there is no room and no
+        other could be closed."""
         network = network_of(address)
         if not self._make_room(network):
             self.closed += 1

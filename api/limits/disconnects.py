@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 
 async def until_disconnect(request: Request, work: Coroutine[object, object, T]) -> T:
-    """What `work` returns. Cancels it, waits for its end and raises `ClientDisconnect` when the caller closes the connection.
+    """What `work` returns. Cancels it, waits for its end and raises `ClientDisconnect` when the
+    caller closes the connection.
 
     For requests whose body has been read, and for those that have none.
     """

@@ -1,4 +1,5 @@
-"""Places of one resource: at most so many in use, at most a share of them by one caller, and a fair queue for the others."""
+"""Places of one resource: at most so many in use, at most a share of them by one caller, and a fair
+queue for the others."""
 
 from __future__ import annotations
 
@@ -33,10 +34,12 @@ NOBODY_WAITS = Quota(0, 1)
 
 
 class Limiter:
-    """At most `places` requests are inside, at most `queue` wait; all others are refused at once with `TooMany`.
+    """At most `places` requests are inside, at most `queue` wait; all others are refused at once
+    with `TooMany`.
 
-    A free place goes to the waiting caller that has the fewest, then to the one that has waited longest, so a caller with many
-    requests does not delay one with few. Used on one event loop only, so it needs no lock.
+    A free place goes to the waiting caller that has the fewest, then to the one that has waited
+    longest, so a caller with many requests does not delay one with few. Used on one event loop
+    only, so it needs no lock.
     """
 
     def __init__(
@@ -49,7 +52,8 @@ class Limiter:
         setting: str | None = None,
         retry_after: float = 1.0,
     ) -> None:
-        """`setting` is the one that sets the total; `retry_after` seconds are told to a caller that is refused."""
+        """`setting` is the one that sets the total; `retry_after` seconds are told to a caller that
+        is refused."""
         self.name = name
         self.places = places
         self.queue = queue

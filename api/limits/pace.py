@@ -43,7 +43,8 @@ class Pace:
 
 @dataclass
 class PacedBodies:
-    """ASGI middleware: whoever reads a body that comes too slowly gets `RequestTimeout`, or a disconnect behind the answer."""
+    """ASGI middleware: whoever reads a body that comes too slowly gets `RequestTimeout`, or a
+    disconnect behind the answer."""
 
     app: ASGIApp
     settings: Settings

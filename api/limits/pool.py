@@ -40,7 +40,8 @@ class Pool(Limiter):
             return await self._threads.run(work, *args, **kwargs)
 
     async def run_cancellable(self, caller: str, work: Callable[[threading.Event], T]) -> T:
-        """The same for work that ends soon after the event that it gets is set, as is done when the caller is cancelled."""
+        """The same for work that ends soon after the event that it gets is set, as is done when the
+        caller is cancelled."""
         async with self.hold(caller):
             cancelled = threading.Event()
             return await self._threads.run_cancellable(cancelled, work, cancelled)

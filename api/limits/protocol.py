@@ -1,6 +1,8 @@
-"""uvicorn's protocol for HTTP/1.1 with limits on what happens before a request and behind its answer.
+"""uvicorn's protocol for HTTP/1.1 with limits on what happens before a request and behind its
+answer.
 
-uvicorn waits without end for the head of a request, for a body that nobody reads any more, and for a caller that does not read.
+uvicorn waits without end for the head of a request, for a body that nobody reads any more, and for
+a caller that does not read.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ UNREAD_SECONDS = 60.0
 
 
 class LimitedProtocol(H11Protocol):
-    """A connection in one of three states: it waits for a head, a request is answered, the rest of a body is thrown away."""
+    """A connection in one of three states: it waits for a head, a request is answered, the rest of
+    a body is thrown away."""
 
     def __init__(
         self,

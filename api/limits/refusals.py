@@ -1,4 +1,5 @@
-"""A caller that is refused again and again waits for each refusal, so that asking at once does not pay."""
+"""A caller that is refused again and again waits for each refusal, so that asking at once does not
+pay."""
 
 from __future__ import annotations
 

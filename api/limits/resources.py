@@ -1,4 +1,5 @@
-"""The limited resources of one API process, each with its places, its queue and the share of one caller."""
+"""The limited resources of one API process, each with its places, its queue and the share of one
+caller."""
 
 from __future__ import annotations
 
@@ -30,11 +31,13 @@ ENCODERS = min(4, os.cpu_count() or 1)
 CATALOG_PLACES, CATALOG_QUEUE, CATALOG_SECONDS = 16, 256, 15.0
 """Requests that read or write the catalog at once, those that wait, and for how long."""
 DECODINGS = 2
-"""Files of questions, and files that were uploaded, that are opened at once, each kind for itself."""
+"""Files of questions, and files that were uploaded, that are opened at once, each kind for itself.
+"""
 SEARCH_SECONDS = 60.0
 """Longest wait of a question for its turn."""
 ACCEPT_SECONDS = 600.0
-"""Longest wait of a file that has arrived for its turn to be opened: its bytes are not thrown away lightly."""
+"""Longest wait of a file that has arrived for its turn to be opened: its bytes are not thrown away
+lightly."""
 UPLOAD_CONTROLS = 32
 """Requests at once that begin, look at or end a resumable upload."""
 DISK_THREADS, EVENT_THREADS = 16, 2
@@ -44,7 +47,8 @@ QUEUE_SECONDS = 10.0
 """After which it is worth asking again whether a job has ended."""
 
 BODILESS = frozenset({"GET", "HEAD", "DELETE"})
-"""Methods of requests whose client can be watched while they wait: no body comes that the watching would take."""
+"""Methods of requests whose client can be watched while they wait: no body comes that the watching
+would take."""
 
 Held = Literal["catalog", "uploads", "upload_controls", "event_streams", "downloads"]
 """Resources of which a route takes one place for as long as it works or sends."""
@@ -54,7 +58,8 @@ class Limits:
     """Every limiter of one process. Used on one event loop only."""
 
     def __init__(self, settings: Settings) -> None:
-        # Where only this machine reaches the API and no key is asked for, all requests are of one caller.
+        # Where only this machine reaches the API and no key is asked for, all requests are of one
+        # caller.
         self._alone = settings.is_local and not settings.needs_key
         self._part = settings.caller_share
         self._max_waiting_jobs = settings.max_waiting_jobs
@@ -135,7 +140,8 @@ class Limits:
         return Quota(total, total if self._alone else max(1, math.floor(total * self._part)))
 
     def _all_but_one(self, total: int) -> Quota:
-        """Where work ends soon: one caller may use all but one place, so that another never waits for all of them."""
+        """Where work ends soon: one caller may use all but one place, so that another never waits
+        for all of them."""
         return Quota(total, total if self._alone else max(1, total - 1))
 
 
@@ -159,7 +165,8 @@ def while_working(name: Held) -> Dependency:
 
 
 def while_sending(name: Held) -> Dependency:
-    """A route's dependency: a place of that resource until the last byte of the answer is sent, or the caller is gone."""
+    """A route's dependency: a place of that resource until the last byte of the answer is sent, or
+    the caller is gone."""
     return _place(name, "request")
 
 

@@ -17,9 +17,11 @@ PAUSE_SECONDS = 0.1
 
 
 class Shared(Generic[T]):
-    """Runs `work` in a thread of its own whenever someone asks; a request that comes while it runs gets the next result.
+    """Runs `work` in a thread of its own whenever someone asks; a request that comes while it runs
+    gets the next result.
 
-    However many ask, it runs once at a time and rests between two runs. Used on one event loop only.
+    However many ask, it runs once at a time and rests between two runs. Used on one event loop
+    only.
     """
 
     def __init__(self, work: Callable[[], T], pause_seconds: float = PAUSE_SECONDS) -> None:

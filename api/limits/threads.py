@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 
 class Threads:
-    """At most `count` threads, started when they are needed, also after `close`: an application may start again."""
+    """At most `count` threads, started when they are needed, also after `close`: an application may
+    start again."""
 
     def __init__(self, name: str, count: int) -> None:
         self._name = name
@@ -28,11 +29,13 @@ class Threads:
         self._executor: ThreadPoolExecutor | None = None
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns. A caller that is cancelled waits until the thread has ended: what it uses is not free before."""
+        """What `work` returns. A caller that is cancelled waits until the thread has ended: what it
+        uses is not free before."""
         return await self._run(partial(work, *args, **kwargs), None)
 
     async def run_cancellable(self, cancelled: threading.Event, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same for work that ends soon after `cancelled` is set, as is done when the caller is cancelled."""
+        """The same for work that ends soon after `cancelled` is set, as is done when the caller is
+        cancelled."""
         return await self._run(partial(work, *args, **kwargs), cancelled)
 
     async def _run(self, work: Callable[[], T], cancelled: threading.Event | None) -> T:

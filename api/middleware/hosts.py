@@ -1,7 +1,8 @@
 """The names under which a service without keys answers.
 
-A page on the Internet can have its own name resolve to this machine (DNS rebinding) and is then of the same origin as the
-service. Where no key is needed, only the `Host` header tells such a request apart.
+A page on the Internet can have its own name resolve to this machine (DNS rebinding) and is then of
+the same origin as the service. Where no key is needed, only the `Host` header tells such a request
+apart.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class AllowedHosts:
         self._names = frozenset({*named, settings.host.lower(), "localhost"} - {""})
 
     def check(self, host: str) -> None:
-        """Raise `Forbidden` unless the `Host` header is an address or an allowed name; its port does not matter."""
+        """Raise `Forbidden` unless the `Host` header is an address or an allowed name; its port
+        does not matter."""
         try:
             name = "" if _NOT_IN_HOST & set(host) else urlsplit(f"//{host}").hostname or ""
         except ValueError:

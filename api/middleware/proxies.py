@@ -1,6 +1,8 @@
-"""Address and scheme of a request that came through a reverse proxy, taken from its headers only if the proxy is named.
+"""Address and scheme of a request that came through a reverse proxy, taken from its headers only if
+the proxy is named.
 
-Without MM_TRUSTED_PROXIES the headers are ignored, whoever sends them: a client could otherwise choose its own address.
+Without MM_TRUSTED_PROXIES the headers are ignored, whoever sends them: a client could otherwise
+choose its own address.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class TrustedProxies:
-    """ASGI middleware: sets `client` and `scheme` from `X-Forwarded-For` and `X-Forwarded-Proto` of a trusted proxy."""
+    """ASGI middleware: sets `client` and `scheme` from `X-Forwarded-For` and `X-Forwarded-Proto` of
+    a trusted proxy."""
 
     def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
         self._app = app
@@ -32,14 +35,16 @@ class TrustedProxies:
         if self._trusted and client and self._trusts(parse_address(client[0])):
             headers = Headers(scope=scope)
             scope["client"] = (self._sender(client[0], headers.getlist("x-forwarded-for")), 0)
-            # Each proxy of a chain may append its own; the last is from the proxy that is connected here.
+            # Each proxy of a chain may append its own; the last is from the proxy that is connected
+            # here.
             scheme = ",".join(headers.getlist("x-forwarded-proto")).rpartition(",")[2].strip().lower()
             if scheme in {"http", "https"}:
                 scope["scheme"] = scheme
         await self._app(scope, receive, send)
 
     def _sender(self, peer: str, forwarded: list[str]) -> str:
-        """The right-most address that is not a trusted proxy; left of it everything is the client's own word."""
+        """The right-most address that is not a trusted proxy; left of it everything is the client's
+        own word."""
         sender = peer
         for entry in reversed(",".join(forwarded).split(",")):
             address = parse_address(entry)
@@ -55,7 +60,8 @@ class TrustedProxies:
 
 
 def parse_address(text: str) -> IPAddress | None:
-    """An address as `X-Forwarded-For` has it, also with a port, or as a socket has it; None for anything else.
+    """An address as `X-Forwarded-For` has it, also with a port, or as a socket has it; None for
+    anything else.
 
     An IPv4 address that is written as IPv6 (`::ffff:10.0.0.1`) is the IPv4 address.
     """

@@ -1,4 +1,5 @@
-"""How often one caller may ask: a token bucket each, filled at a steady rate up to a minute's worth."""
+"""How often one caller may ask: a token bucket each, filled at a steady rate up to a minute's
+worth."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Rates:
 
 
 def network_of(address: str) -> str:
-    """What counts as one caller: an IPv4 address, also written as IPv6, or the /64 that one IPv6 host has to itself."""
+    """What counts as one caller: an IPv4 address, also written as IPv6, or the /64 that one IPv6
+    host has to itself."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

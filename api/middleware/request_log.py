@@ -1,4 +1,5 @@
-"""Around every request: an id for the logs and the caller, one log line, the counts and the time for `/metrics`."""
+"""Around every request: an id for the logs and the caller, one log line, the counts and the time
+for `/metrics`."""
 
 from __future__ import annotations
 

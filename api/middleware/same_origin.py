@@ -1,4 +1,5 @@
-"""Browsers send uploads and JSON to any address a page names; a page of another origin must not change this library."""
+"""Browsers send uploads and JSON to any address a page names; a page of another origin must not
+change this library."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class SameOrigin:
-    """ASGI middleware that refuses to change anything for a page of another origin; programs send no `Origin`."""
+    """ASGI middleware that refuses to change anything for a page of another origin; programs send
+    no `Origin`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

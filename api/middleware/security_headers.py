@@ -1,4 +1,5 @@
-"""What every answer tells a browser: guess no types, load nothing, frame nothing, send no address on, let no other origin read.
+"""What every answer tells a browser: guess no types, load nothing, frame nothing, send no address
+on, let no other origin read.
 
 No `Access-Control-*` header is ever sent: pages of other origins get nothing.
 """
@@ -25,7 +26,8 @@ STATIC = "/static/"
 
 
 class SecurityHeaders:
-    """ASGI middleware; what a route says itself stays. An answer that does not say how long it holds is not kept."""
+    """ASGI middleware; what a route says itself stays. An answer that does not say how long it
+    holds is not kept."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,5 @@
-"""The OpenAPI document in a browser: Swagger UI out of an installed package, without anything from elsewhere."""
+"""The OpenAPI document in a browser: Swagger UI out of an installed package, without anything from
+elsewhere."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ PACKAGE = "fastapi_offline"
 """Carries the files of Swagger UI; none of its code is used."""
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 PATHS = frozenset({PATH, *(f"{PATH}/{name}" for name in FILES)})
-"""What a browser loads for the viewer beside the page's own files; no key is needed, as for the document itself."""
+"""What a browser loads for the viewer beside the page's own files; no key is needed, as for the
+document itself."""
 HEADERS = {
-    # The page's own policy but for two things: Swagger UI makes HTML out of text, and has its icons as data.
+    # The page's own policy but for two things: Swagger UI makes HTML out of text, and has its icons
+    # as data.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-cache",

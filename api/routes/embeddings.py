@@ -49,7 +49,8 @@ Vectors = npt.NDArray[np.float32]
     ),
 )
 async def embed(request: Request, service: ServiceDep, limits: LimitsDep) -> EmbeddingResponse:
-    """Unit vectors in the order of the inputs; a text and a picture that mean the same lie close together."""
+    """Unit vectors in the order of the inputs; a text and a picture that mean the same lie close
+    together."""
     wanted = await read_json(request, EmbeddingRequest, service.settings.query_bytes, "query_bytes")
     inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
     _check(service, wanted.model, inputs)
@@ -88,7 +89,8 @@ async def _encode_in_turn(service: Service, limits: Limits, caller: str, inputs:
 
 
 def _decode(service: Service, urls: dict[int, str], cancelled: threading.Event) -> dict[int, RGB]:
-    """The pictures of data URLs by their index. Raises `Cancelled` between two of them once the event is set."""
+    """The pictures of data URLs by their index. Raises `Cancelled` between two of them once the
+    event is set."""
     decoded: dict[int, RGB] = {}
     for index, url in urls.items():
         if cancelled.is_set():

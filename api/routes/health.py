@@ -42,7 +42,8 @@ async def readyz(response: Response, service: ServiceDep) -> Readiness:
     dependencies=[while_working("catalog")],
 )
 def get_metrics(service: ServiceDep) -> Response:
-    """Requests, uploads, searches, what waits, what the library holds, and how long all of its workers took."""
+    """Requests, uploads, searches, what waits, what the library holds, and how long all of its
+    workers took."""
     catalog = service.store.catalog
     counts = catalog.counts()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}

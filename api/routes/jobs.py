@@ -38,7 +38,8 @@ def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 
     dependencies=[while_working("catalog")],
 )
 def get_job(job_id: str, service: ServiceDep) -> Job:
-    """Its state, how far it is, what comes before it, when it may be done, and why it failed if it did."""
+    """Its state, how far it is, what comes before it, when it may be done, and why it failed if it
+    did."""
     return _job_of(service, _job(service, job_id))
 
 

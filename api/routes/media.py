@@ -57,7 +57,8 @@ async def upload(
     name: Annotated[str | None, Query(description="File name, for a raw body.")] = None,
     tag: Annotated[list[str], Query(description="Tags, for a raw body.")] = [],  # noqa: B006
 ) -> Upload:
-    """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its content decides."""
+    """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its
+    content decides."""
     caller = caller_of(request.scope)
     await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
     with service.library.incoming() as incoming:
@@ -76,7 +77,8 @@ async def upload(
     openapi_extra=json_body(ImportRequest, folder={"folder": "2026/holiday", "tags": ["holiday"]}),
 )
 async def import_media(request: Request, service: ServiceDep, limits: LimitsDep) -> ImportResponse:
-    """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT is set."""
+    """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT
+    is set."""
     caller = caller_of(request.scope)
     wanted = await read_json(request, ImportRequest, IMPORT_BYTES)
     await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
@@ -106,7 +108,8 @@ def list_media(
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ItemPage:
-    """One page. By `cursor`, no item comes twice whatever comes in between; by `offset`, the list begins anywhere."""
+    """One page. By `cursor`, no item comes twice whatever comes in between; by `offset`, the list
+    begins anywhere."""
     browse.check(cursor)
     filters = ItemFilters(kinds=kind, tags=tag, status=status)
     if browse.offset is not None:
@@ -133,7 +136,8 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
     dependencies=[while_working("catalog")],
 )
 def retry_media(item_id: str, response: Response, service: ServiceDep, limits: LimitsDep) -> Upload:
-    """A new job on the bytes that are stored. An item in process keeps its job; one that is ready is a conflict."""
+    """A new job on the bytes that are stored. An item in process keeps its job; one that is ready
+    is a conflict."""
     limits.refuse_more_jobs(service.store.catalog)
     done = service.library.retry(item_id)
     log_accepted(done)
@@ -176,7 +180,8 @@ async def get_thumbnail(
     t: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")] = 0.0,
     size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; the next larger of a few sizes.")] = 320,
 ) -> Response:
-    """WebP; of a video, the key frame at that moment or before it; of a sound, its loudness drawn from that moment on."""
+    """WebP; of a video, the key frame at that moment or before it; of a sound, its loudness drawn
+    from that moment on."""
     caller = caller_of(request.scope)
     item = await limits.catalog.run(caller, service.library.item, item_id)
     headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED}

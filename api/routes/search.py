@@ -41,7 +41,8 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
     ),
 )
 async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> SearchResponse:
-    """The moments that answer, best first; no hits means that nothing matches. `notes` says what could not be considered."""
+    """The moments that answer, best first; no hits means that nothing matches. `notes` says what
+    could not be considered."""
     async with AsyncExitStack() as places:
         if is_form(request):
             await places.enter_async_context(limits.query_uploads.hold(caller_of(request.scope)))

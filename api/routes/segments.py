@@ -30,7 +30,8 @@ def list_segments(
     after: Annotated[float, Query(ge=-1, allow_inf_nan=False, description="`next` of the page before, in seconds.")] = -1.0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> SegmentPage:
-    """In order of time; none while the item is processed. A line that was said across a border is in one segment only."""
+    """In order of time; none while the item is processed. A line that was said across a border is
+    in one segment only."""
     item = service.library.item(item_id)
     with service.serving.use() as served:
         rows = service.store.catalog.item_segments(item.id, served.space.id, after, limit + 1)

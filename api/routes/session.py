@@ -1,4 +1,5 @@
-"""Who sends a request, and the browsers that are signed in. Sign-in and sign-out are at `/session`: see `api.auth.signin`."""
+"""Who sends a request, and the browsers that are signed in. Sign-in and sign-out are at `/session`:
+see `api.auth.signin`."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ router = APIRouter(tags=["session"])
 
 @router.get("/v1/session", summary="Who sends this request", responses=responses())
 async def get_session(request: Request) -> Session:
-    """The API key by its id and name, and when a browser's session ends. `DELETE /session` ends it at once."""
+    """The API key by its id and name, and when a browser's session ends. `DELETE /session` ends it
+    at once."""
     caller = caller_in(request.scope)
     if caller.key is None:
         return Session()
@@ -39,7 +41,8 @@ async def get_session(request: Request) -> Session:
     dependencies=[while_working("catalog")],
 )
 def list_sessions(service: ServiceDep) -> SignedInList:
-    """The latest sign-in first, without sessions that expired. Needs a key with the scope `admin`, where keys are needed."""
+    """The latest sign-in first, without sessions that expired. Needs a key with the scope `admin`,
+    where keys are needed."""
     keys = {key.id: key for key in KeyFile(service.settings.root).all()}
     rows = service.store.catalog.list_sessions()
     return SignedInList(data=[_signed_in(row, keys[row.key_id]) for row in rows if row.key_id in keys])
@@ -53,7 +56,8 @@ def list_sessions(service: ServiceDep) -> SignedInList:
     dependencies=[while_working("catalog")],
 )
 def end_session(session_id: str, service: ServiceDep) -> None:
-    """What it has running ends within a second. Needs a key with the scope `admin`, where keys are needed."""
+    """What it has running ends within a second. Needs a key with the scope `admin`, where keys are
+    needed."""
     if not service.store.catalog.end_session(session_id, current_actor()):
         raise NotFound(f"There is no session {session_id!r}.")
 

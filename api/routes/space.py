@@ -39,7 +39,8 @@ def get_space(service: ServiceDep) -> LibrarySpace:
     openapi_extra=WHERE,
 )
 async def start_move(request: Request, service: ServiceDep, limits: LimitsDep) -> Move:
-    """Workers encode every item anew beside the uploads. Questions are answered from the old space until all are there."""
+    """Workers encode every item anew beside the uploads. Questions are answered from the old space
+    until all are there."""
     wanted = await read_json(request, MoveRequest, BODY_BYTES)
     return await limits.catalog.run(caller_of(request.scope), reindex.start, service, wanted.to)
 
@@ -75,7 +76,8 @@ async def resume_move(request: Request, service: ServiceDep, limits: LimitsDep) 
     dependencies=[while_working("catalog")],
 )
 def undo_move(service: ServiceDep) -> Move:
-    """One that is not over ends. After one that is done the library goes back; only what came since is to be encoded for that."""
+    """One that is not over ends. After one that is done the library goes back; only what came since
+    is to be encoded for that."""
     return reindex.undo(service)
 
 

@@ -1,4 +1,5 @@
-"""Uploads that resume after a break: tus 1.0, with creation, checksum, expiration and termination."""
+"""Uploads that resume after a break: tus 1.0, with creation, checksum, expiration and
+termination."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ async def begin_upload(
     ] = "",
     checksum: Digest = None,
 ) -> None:
-    """Answers where the upload is. The body may bring the first bytes, or all, as `application/offset+octet-stream`."""
+    """Answers where the upload is. The body may bring the first bytes, or all, as
+    `application/offset+octet-stream`."""
     named = tus.read_metadata(metadata)
     name, tags = clean_name(named.get("filename", "")), clean_tags([named.get("tags", "")])
     expected = None if checksum is None else tus.Checksum(checksum)
@@ -124,7 +126,8 @@ async def begin_upload(
 async def head_upload(
     upload_id: str, request: Request, response: Response, service: ServiceDep, limits: LimitsDep, version: Version
 ) -> None:
-    """The bytes that are safely on disk. A request that still writes lets go first; the one who asks goes on in its place."""
+    """The bytes that are safely on disk. A request that still writes lets go first; the one who
+    asks goes on in its place."""
     info = await require_owner(request, service, limits.disk, upload_id)
     if not info.is_taken:
         async with held(service, limits.disk, upload_id) as upload:
@@ -156,7 +159,8 @@ async def send_piece(
     offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=MAX_LENGTH, description="Where the bytes belong.")],
     checksum: Digest = None,
 ) -> None:
-    """The piece with the last bytes takes the file in, as `POST /v1/media` does: `Mm-Item` and `Mm-Job` say what it became.
+    """The piece with the last bytes takes the file in, as `POST /v1/media` does: `Mm-Item` and
+    `Mm-Job` say what it became.
 
     If the service fails in doing so, an empty piece at the end asks for it again.
     """

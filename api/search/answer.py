@@ -1,4 +1,5 @@
-"""From a question to the answer: check it, open its files in the sandbox, encode, search, and dress the hits."""
+"""From a question to the answer: check it, open its files in the sandbox, encode, search, and dress
+the hits."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Decoded:
 
 
 def answer(service: Service, query: Query, media: Decoded, asked: float) -> SearchResponse:
-    """Answer a question whose files are decoded, ready at `asked` of the performance counter. Blocks while towers run.
+    """Answer a question whose files are decoded, ready at `asked` of the performance counter.
+    Blocks while towers run.
 
     Raises `InvalidInput`, `NotFound`, `Unavailable`.
     """
@@ -112,7 +114,8 @@ def _answer(service: Service, served: Served, query: Query, media: Decoded, star
 
 
 def _unread_note(service: Service, served: Served, question: Question) -> list[str]:
-    """A sentence where the question asks for text, and text of pictures has not been read. None where reading is off."""
+    """A sentence where the question asks for text, and text of pictures has not been read. None
+    where reading is off."""
     if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.probes):
         return []
     unread = service.store.catalog.unread_pictures(served.space.id)
@@ -120,7 +123,8 @@ def _unread_note(service: Service, served: Served, question: Question) -> list[s
 
 
 def bounds(question: Question, floor: float | None) -> tuple[float, float]:
-    """Least score of a hit, and the score from which one extends only over segments that reach that score too.
+    """Least score of a hit, and the score from which one extends only over segments that reach that
+    score too.
 
     A `floor` that the request names holds for both bands.
     """
@@ -132,8 +136,8 @@ def bounds(question: Question, floor: float | None) -> tuple[float, float]:
 def decode(service: Service, query: Query, cancelled: threading.Event) -> Decoded:
     """Decode the files of a question in the sandbox. Blocks.
 
-    Raises `InvalidInput`, `TooLarge`, `MediaError`, `Unavailable`, and `Cancelled` between two files or frames once the event is
-    set.
+    Raises `InvalidInput`, `TooLarge`, `MediaError`, `Unavailable`, and `Cancelled` between two
+    files or frames once the event is set.
     """
     started = time.perf_counter()
     with service.metrics.question_seconds.labels("decode").time():

@@ -1,4 +1,5 @@
-"""A moment of the library as a part of a question: its vectors are taken from the shard, and nothing is decoded."""
+"""A moment of the library as a part of a question: its vectors are taken from the shard, and
+nothing is decoded."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Asked:
     stored: StoredMoment
 
     def taken_out_of(self, hit: SearchHit) -> SearchHit | None:
-        """The hit without this segment: what was folded with it takes its place. None when nothing is left."""
+        """The hit without this segment: what was folded with it takes its place. None when nothing
+        is left."""
         left = [replace(one, alike=()) for one in (hit, *hit.alike) if not self._is(one)]
         return replace(left[0], alike=tuple(left[1:])) if left else None
 
@@ -41,7 +43,8 @@ class Asked:
 
 
 def find_moment(service: Service, space: Space, like: Like) -> Asked:
-    """Raises `NotFound` when there is no such item, or nothing of it can be asked with; `MissingData`, `Corrupt`."""
+    """Raises `NotFound` when there is no such item, or nothing of it can be asked with;
+    `MissingData`, `Corrupt`."""
     item = service.library.item(like.item)
     segment = service.store.catalog.segment_at(item.id, space.id, like.time)
     if segment is None:

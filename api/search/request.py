@@ -1,4 +1,5 @@
-"""A question as it arrives: JSON, or form data whose files are kept in a scratch folder for as long as the search lasts."""
+"""A question as it arrives: JSON, or form data whose files are kept in a scratch folder for as long
+as the search lasts."""
 
 from __future__ import annotations
 
@@ -39,14 +40,16 @@ class QueryFile:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question that has the right shape; whether its values make sense is looked at when it is answered."""
+    """A question that has the right shape; whether its values make sense is looked at when it is
+    answered."""
 
     request: SearchRequest
     files: dict[str, QueryFile] = field(default_factory=dict)  # by form field
 
 
 async def read_query(request: Request, threads: Threads, scratch: Path, settings: Settings) -> Query:
-    """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`, `TooMany`, `RequestTimeout`."""
+    """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`, `TooMany`,
+    `RequestTimeout`."""
     text_bytes = JSON_BYTES + CHAR_BYTES * settings.query_chars
     if not is_form(request):
         return Query(await read_json(request, SearchRequest, text_bytes, "query_chars"))

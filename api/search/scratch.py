@@ -1,4 +1,5 @@
-"""Where the files of questions are while they are answered: a folder for each process that serves, which goes with it."""
+"""Where the files of questions are while they are answered: a folder for each process that serves,
+which goes with it."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """A folder below `root`, a library's, for as long as the block lasts. What processes that died left behind is removed.
+    """A folder below `root`, a library's, for as long as the block lasts. What processes that died
+    left behind is removed.
 
-    A lock says who lives: others may serve the same library. Raises `Unavailable` when the disk cannot be written.
+    A lock says who lives: others may serve the same library. Raises `Unavailable` when the disk
+    cannot be written.
     """
     above, locks = root / "cache" / "questions", root / "locks"
     above.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
-"""The space in which questions are answered. It follows the library: what a move leads to is made ready beside it, and taken over
-between two questions once everything is there."""
+"""The space in which questions are answered. It follows the library: what a move leads to is made
+ready beside it, and taken over between two questions once everything is there."""
 
 from __future__ import annotations
 
@@ -85,8 +85,9 @@ class Serving:
     def use(self) -> Iterator[Served]:
         """What answers now, and stays open for as long as the block lasts.
 
-        Who waited for an item and then asks must find it: if the library has moved in the meantime, it is the new space, unless
-        that is not ready here. Raises `Unavailable` when the catalog does not answer.
+        Who waited for an item and then asks must find it: if the library has moved in the meantime,
+        it is the new space, unless that is not ready here. Raises `Unavailable` when the catalog
+        does not answer.
         """
         self._take_over()
         with self._lock:
@@ -99,7 +100,8 @@ class Serving:
                 served.users -= 1
 
     def follow(self) -> None:
-        """Make ready what will be wanted, take it over when it is wanted, and close what is not used any more."""
+        """Make ready what will be wanted, take it over when it is wanted, and close what is not
+        used any more."""
         wanted = self._wanted()
         with self._lock:
             if self._next is not None and self._next.name != wanted:
@@ -116,8 +118,8 @@ class Serving:
     def _prepare(self, name: str) -> str | None:
         """Have a space ready beside the one that answers. Returns why it cannot be had."""
         with self._lock:
-            # A request may have taken the space over since `name` was read. While `_next` is None nothing can be taken over,
-            # so the answer holds until `_open` returns.
+            # A request may have taken the space over since `name` was read. While `_next` is None
+            # nothing can be taken over, so the answer holds until `_open` returns.
             if self._current.name == name:
                 return None
             prepared = self._next
@@ -156,8 +158,10 @@ class Serving:
         return self._settings.space if moved is None else moved.name
 
     def _wanted(self) -> str | None:
-        """The space that is to be made ready: where the library is, or where a running move leads."""
-        # The move is read first: one that ends between the two reads has put the library into its target by the second.
+        """The space that is to be made ready: where the library is, or where a running move
+        leads."""
+        # The move is read first: one that ends between the two reads has put the library into its
+        # target by the second.
         move = self._store.catalog.latest_move()
         if (name := self._name()) != self._current.name:
             return name

@@ -1,6 +1,8 @@
-"""The space's towers, loaded behind the start so that the service answers at once; questions wait for them.
+"""The space's towers, loaded behind the start so that the service answers at once; questions wait
+for them.
 
-Speech is loaded by a question that brings a sound, and for no longer: few do, and it takes a third of the memory of the process.
+Speech is loaded by a question that brings a sound, and for no longer: few do, and it takes a third
+of the memory of the process.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ class Towers:
         self._pool.shutdown(cancel_futures=True)
 
     def wait(self) -> None:
-        """Return when the towers are there. Raises `Unavailable` with the reason when one cannot be loaded."""
+        """Return when the towers are there. Raises `Unavailable` with the reason when one cannot be
+        loaded."""
         try:
             self._loaded.result()
         except (MMError, OSError) as error:
@@ -66,7 +69,8 @@ class Towers:
         return Check(name=name, ok=True, detail=f"The space {self._space.id} is loaded.")
 
     def _load(self) -> None:
-        # Each property loads on first use, and the first time in a library builds its graph in a process of its own: two at once.
+        # Each property loads on first use, and the first time in a library builds its graph in a
+        # process of its own: two at once.
         with ThreadPoolExecutor(1, thread_name_prefix="image-tower") as beside:
             image = beside.submit(lambda: self._space.image)
             _ = (self._space.calibration, self._space.bank, self._space.text, self._space.sentences)

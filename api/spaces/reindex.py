@@ -1,4 +1,5 @@
-"""The space of the library: what it is, and how it is changed for another while questions are answered."""
+"""The space of the library: what it is, and how it is changed for another while questions are
+answered."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def describe(service: Service) -> LibrarySpace:
 
 
 def start(service: Service, to: str) -> Move:
-    """Begin a move. Raises `NotFound` for a space whose files are not here, what else `load_space` raises, and `Conflict`."""
+    """Begin a move. Raises `NotFound` for a space whose files are not here, what else `load_space`
+    raises, and `Conflict`."""
     try:
         target = load_space(to, service.settings, keep_speech=False, gpu=False)
     except Unavailable as error:
@@ -57,7 +59,8 @@ def resume(service: Service, *, leave_out: bool) -> Move:
 
 
 def undo(service: Service) -> Move:
-    """End a move, or go back where it began: there everything is still, but for what was added since. Raises `Conflict`."""
+    """End a move, or go back where it began: there everything is still, but for what was added
+    since. Raises `Conflict`."""
     catalog = service.store.catalog
     move = catalog.latest_move()
     if move is None or move.state != "done":
@@ -68,7 +71,8 @@ def undo(service: Service) -> Move:
 
 
 def drop(service: Service, space: str) -> None:
-    """Delete what the library has in a space that it is not in. Raises `Conflict`, `InvalidInput`, `NotFound`, `Unavailable`."""
+    """Delete what the library has in a space that it is not in. Raises `Conflict`, `InvalidInput`,
+    `NotFound`, `Unavailable`."""
     space_id = SpaceId.parse(space)
     if space_id == _here(service).id:
         raise Conflict(f"The library is in {space_id}: it would not be found any more.")

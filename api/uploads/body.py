@@ -1,4 +1,5 @@
-"""One upload, as form data or as a raw body, streamed to disk while it is hashed; memory does not grow with the file."""
+"""One upload, as form data or as a raw body, streamed to disk while it is hashed; memory does not
+grow with the file."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def log_accepted(done: Upload) -> None:
 
 
 async def receive(request: Request, threads: Threads, incoming: Incoming, limit: int) -> Label:
-    """Read the body into `incoming`. Raises `InvalidInput`, `TooLarge`; `ClientDisconnect` when it is cut off."""
+    """Read the body into `incoming`. Raises `InvalidInput`, `TooLarge`; `ClientDisconnect` when it
+    is cut off."""
     refuse_longer(request, limit + FIELD_BYTES, "upload_bytes")
     if is_form(request):
         return await _receive_form(request, threads, incoming)

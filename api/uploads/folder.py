@@ -1,4 +1,5 @@
-"""Files of a folder that the server can see, copied into the library; only below the folder that the settings allow."""
+"""Files of a folder that the server can see, copied into the library; only below the folder that
+the settings allow."""
 
 from __future__ import annotations
 
@@ -23,10 +24,11 @@ MAX_FILES = 10_000
 
 
 def import_folder(library: Library, root: Path | None, folder: str, tags: list[str]) -> ImportResponse:
-    """Import every regular file below `folder`, a path below `root`; links are refused, not followed.
+    """Import every regular file below `folder`, a path below `root`; links are refused, not
+    followed.
 
-    Raises `Forbidden` outside `root`, `NotFound`, `InvalidInput` for more than `MAX_FILES` files, `Unauthorized` when the
-    caller's key was revoked meanwhile.
+    Raises `Forbidden` outside `root`, `NotFound`, `InvalidInput` for more than `MAX_FILES` files,
+    `Unauthorized` when the caller's key was revoked meanwhile.
     """
     start = _resolve(root, folder)
     tags = clean_tags(tags)

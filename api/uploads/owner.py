@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 async def require_owner(request: Request, service: Service, threads: Threads, upload_id: str) -> PartialUpload:
     """The upload. Raises `NotFound` also when it is another key's, and `Gone` when it expired.
 
-    Where no key is asked for, the id alone decides: a phone that changes its network has another address.
+    Where no key is asked for, the id alone decides: a phone that changes its network has another
+    address.
     """
     info = await threads.run(service.store.partial.get, upload_id)
     caller = caller_in(request.scope)

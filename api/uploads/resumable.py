@@ -1,4 +1,5 @@
-"""One piece of a resumable upload: the right to write it, its bytes to the disk, and at the end the file into the library."""
+"""One piece of a resumable upload: the right to write it, its bytes to the disk, and at the end the
+file into the library."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from indexes.storage.resumable_open import OpenUpload
 
 LOCK_SECONDS = 5.0
-"""Longest wait for the one who has the upload. It lets go within `POLL_SECONDS`, unless it is taking the file in."""
+"""Longest wait for the one who has the upload. It lets go within `POLL_SECONDS`, unless it is
+taking the file in."""
 RETRY_SECONDS = 0.05
 POLL_SECONDS = 0.2
 """How often one who reads looks whether another waits."""
@@ -36,7 +38,8 @@ class Yielded(Exception):
 
 @asynccontextmanager
 async def held(service: Service, threads: Threads, upload_id: str) -> AsyncIterator[OpenUpload]:
-    """The upload, for this request alone: whoever has it is asked to let go, because its caller is most likely gone.
+    """The upload, for this request alone: whoever has it is asked to let go, because its caller is
+    most likely gone.
 
     Raises `Locked`, `NotFound`, `Gone`.
     """
@@ -60,10 +63,11 @@ async def _take(service: Service, threads: Threads, upload_id: str) -> OpenUploa
 
 
 async def receive(request: Request, service: Service, threads: Threads, upload: OpenUpload, checksum: Checksum | None) -> None:
-    """Append the body. With a checksum all of it counts or nothing, otherwise what arrived, even if the line breaks.
+    """Append the body. With a checksum all of it counts or nothing, otherwise what arrived, even if
+    the line breaks.
 
-    Raises `TooLarge` beyond the upload's length, `ChecksumMismatch`, `Locked` when another request took the upload over,
-    `ClientDisconnect`, `RequestTimeout`, `Unavailable`.
+    Raises `TooLarge` beyond the upload's length, `ChecksumMismatch`, `Locked` when another request
+    took the upload over, `ClientDisconnect`, `RequestTimeout`, `Unavailable`.
     """
     length = declared_length(request)
     if length is not None and length > upload.left:
@@ -94,9 +98,11 @@ def _write(service: Service, upload: OpenUpload, block: bytes, checksum: Checksu
 
 
 async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """The body in blocks of about `BLOCK_BYTES`, smaller ones on a slow line: what came is not held back.
+    """The body in blocks of about `BLOCK_BYTES`, smaller ones on a slow line: what came is not held
+    back.
 
-    Raises `ClientDisconnect` and `RequestTimeout` behind what came before them, `Yielded` as soon as `wanted` is true.
+    Raises `ClientDisconnect` and `RequestTimeout` behind what came before them, `Yielded` as soon
+    as `wanted` is true.
     """
     stream = aiter(request.stream())
     block = bytearray()
@@ -134,9 +140,11 @@ async def arriving(request: Request, wanted: Callable[[], bool]) -> AsyncIterato
 
 
 def take_in(service: Service, upload: OpenUpload) -> None:
-    """Make the file an item, as `POST /v1/media` does; it may be asked for again when the service failed in the middle.
+    """Make the file an item, as `POST /v1/media` does; it may be asked for again when the service
+    failed in the middle.
 
-    A refusal of the file ends the upload; a key that was revoked does not, another may go on. Raises what `Library.accept` does.
+    A refusal of the file ends the upload; a key that was revoked does not, another may go on.
+    Raises what `Library.accept` does.
     """
     if upload.info.is_taken:
         return

@@ -1,4 +1,5 @@
-"""The words of tus 1.0 (https://tus.io/protocols/resumable-upload): its headers, and what each request and answer has of them."""
+"""The words of tus 1.0 (https://tus.io/protocols/resumable-upload): its headers, and what each
+request and answer has of them."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ NAMES = ("filename", "tags")
 
 
 class TusVersion:
-    """ASGI middleware for the routes of uploads: refuses other versions, names ours, and reads the method that a proxy forbade.
+    """ASGI middleware for the routes of uploads: refuses other versions, names ours, and reads the
+    method that a proxy forbade.
 
     It stands before the guard, which asks for the scope that the method really meant needs.
     """
@@ -95,7 +97,8 @@ def require_piece(headers: Headers) -> None:
 
 
 def read_metadata(header: str) -> dict[str, str]:
-    """`NAMES` of them that `Upload-Metadata` has; what else it says is the caller's own. Raises `InvalidInput`."""
+    """`NAMES` of them that `Upload-Metadata` has; what else it says is the caller's own. Raises
+    `InvalidInput`."""
     if len(header) > METADATA_CHARS:
         raise InvalidInput(f"Upload-Metadata has {len(header):,} characters; at most {METADATA_CHARS:,} are read.")
     found: dict[str, bytes] = {}

@@ -1,4 +1,5 @@
-"""Flickr8k as its authors give it -> the `captions.jsonl` that training reads. Loaded or run by path; needs only Python.
+"""Flickr8k as its authors give it -> the `captions.jsonl` that training reads. Loaded or run by
+path; needs only Python.
 
 python datasets/flickr8k/reader.py FOLDER
 """
@@ -23,7 +24,8 @@ class Row(TypedDict):
 
 
 def read(folder: Path) -> Iterator[Row]:
-    """Rows of all splits, in the lists' order. Raises `ValueError` for a listed picture without captions."""
+    """Rows of all splits, in the lists' order. Raises `ValueError` for a listed picture without
+    captions."""
     captions: dict[str, list[str]] = {}
     for line in (folder / "Flickr8k.token.txt").read_text(encoding="utf-8").splitlines():
         name, _, caption = line.partition("\t")

@@ -1,7 +1,7 @@
 """How fast and how exact is the index, beside plain FAISS over the same vectors?
 
-python -m indexes.bench [--segments N]... [--questions N] [--cache FOLDER]
-python -m indexes.bench --fill N --home FOLDER   # a library of N made-up segments, to serve and to ask over HTTP
+python -m indexes.bench [--segments N]... [--questions N] [--cache FOLDER] python -m indexes.bench
+--fill N --home FOLDER   # a library of N made-up segments, to serve and to ask over HTTP
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Way:
 
 
 def compare(space: Space, segments: int, asked: Sequence[tuple[Probe, ...]], folder: Path, graph: bool = True) -> Iterator[str]:
-    """Rows of the table. All ways run in this process, on one thread but for the one that says otherwise."""
+    """Rows of the table. All ways run in this process, on one thread but for the one that says
+    otherwise."""
     _faiss_module().omp_set_num_threads(1)
     material = unpack(space, segments, folder)
     looks = [next(probe for probe in probes if probe.kind == "picture") for probes in asked]

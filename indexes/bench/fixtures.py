@@ -1,4 +1,5 @@
-"""What the bench of the index measures: made-up segments as a searcher holds them, the same vectors plainly, and plain FAISS."""
+"""What the bench of the index measures: made-up segments as a searcher holds them, the same vectors
+plainly, and plain FAISS."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ Found = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """S segments in parts as a searcher opens them, each segment an item of its own, and the same vectors plainly."""
+    """S segments in parts as a searcher opens them, each segment an item of its own, and the same
+    vectors plainly."""
 
     snapshot: Snapshot
     pictures: Half
@@ -48,7 +50,8 @@ class Material:
     """Bytes of the parts, mapped and held."""
 
     def best(self, asked: Sequence[Sequence[Probe]], chosen: npt.NDArray[np.int64] | None, k: int) -> list[Found]:
-        """The k best segments for each question by scoring everything: what recall is measured against."""
+        """The k best segments for each question by scoring everything: what recall is measured
+        against."""
         strength = np.zeros((len(asked), len(self.pictures)))
         for kind, vectors, segment in (
             ("picture", self.pictures, np.arange(len(self.pictures))),
@@ -74,8 +77,8 @@ def questions(space: Space, count: int) -> list[tuple[Probe, ...]]:
 
 
 def unpack(space: Space, segments: int, folder: Path) -> Material:
-    """So many made-up segments, half of them with speech, as parts of the size that the index merges to; from `folder`, where
-    they are kept."""
+    """So many made-up segments, half of them with speech, as parts of the size that the index
+    merges to; from `folder`, where they are kept."""
     rng = np.random.default_rng(1)
     pictures = Neighbourhood(space.bank.pictures).draw(segments, rng)
     spoken = np.flatnonzero(rng.random(segments) < SPOKEN)
@@ -102,7 +105,8 @@ def plain_flat(material: Material) -> tuple[Any, float]:
 
 
 def plain_graph(material: Material, folder: Path) -> tuple[Any, float]:
-    """An HNSW index of the pictures, from `folder`, where it is kept, and the seconds of the processor that it took."""
+    """An HNSW index of the pictures, from `folder`, where it is kept, and the seconds of the
+    processor that it took."""
     faiss = _faiss()
     count, dim = material.pictures.shape
     path = folder / f"hnsw-{LINKS}-{BUILD_EFFORT}-{count}-{NOISE}.faiss"

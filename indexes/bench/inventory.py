@@ -1,4 +1,5 @@
-"""Count what a library holds, for `mm bench crash`: one JSON line for each line that comes in, until there are no more.
+"""Count what a library holds, for `mm bench crash`: one JSON line for each line that comes in,
+until there are no more.
 
 MM_HOME=FOLDER python -m indexes.bench.inventory QUESTION...
 """
@@ -38,7 +39,8 @@ ALL = 1_000_000
 
 def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Census:
     """Everything that must hold at rest. Raises `Unavailable` when the catalog does not answer."""
-    # Files first: one that comes in between has no row here and yet is no orphan, and the other way round it would be one.
+    # Files first: one that comes in between has no row here and yet is no orphan, and the other way
+    # round it would be one.
     files = sorted(_files(store.settings.root))
     with store.database.read() as session:
         item_of = dict(session.execute(select(Item.pk, Item.id)).tuples().all())
@@ -109,7 +111,8 @@ def _files(root: Path) -> Iterator[str]:
 
 
 def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
-    """Whether nothing points to a file. Bytes, vectors and pictures bear the name of what they belong to."""
+    """Whether nothing points to a file. Bytes, vectors and pictures bear the name of what they
+    belong to."""
     path = root / name
     first, *_ = name.split("/")
     if path.name == MARKER or "trash" in path.parts[-3:] or name == REPORT:

@@ -2,10 +2,11 @@
 
 python -m indexes.bench.library_faults HOME YESTERDAY POINTS SEED FIRST WORK
 
-`HOME` is a library at rest, `YESTERDAY` an older copy of its catalog, `WORK` an empty folder. Each point works on a copy of the
-library: something happens to it, at rest or while it is open; then it is opened, written to and swept as a service would, with
-every file as old as garbage collection asks for; then a person mends it in one of the ways that there are. No file may be gone at
-any time, and what is mended has every item with its name and tags. One JSON line a point.
+`HOME` is a library at rest, `YESTERDAY` an older copy of its catalog, `WORK` an empty folder. Each
+point works on a copy of the library: something happens to it, at rest or while it is open; then it
+is opened, written to and swept as a service would, with every file as old as garbage collection
+asks for; then a person mends it in one of the ways that there are. No file may be gone at any time,
+and what is mended has every item with its name and tags. One JSON line a point.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def look(store: Store) -> Seen:
 
 
 def kept(home: Path) -> Iterator[str]:
-    """Names of the blobs and shards of a home folder that are what they were, in the trash and out of it."""
+    """Names of the blobs and shards of a home folder that are what they were, in the trash and out
+    of it."""
     for path in (*home.rglob("*"), *(home.parent / "blobs that are away").rglob("*")):
         digest = path.name.split(".")[0]
         if len(digest) == DIGITS and path.suffix != ".json" and path.is_file() and _sha256(path) == digest:

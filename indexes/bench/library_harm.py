@@ -1,4 +1,5 @@
-"""What can happen to the catalog or the files of a library behind the back of the service, for `mm bench crash`."""
+"""What can happen to the catalog or the files of a library behind the back of the service, for `mm
+bench crash`."""
 
 from __future__ import annotations
 
@@ -117,7 +118,8 @@ FAULTS = (
 
 @contextmanager
 def read_only(path: Path | None) -> Iterator[None]:
-    """Nothing can be written to a file or folder while the block runs, by a mount of its own. None is nothing at all.
+    """Nothing can be written to a file or folder while the block runs, by a mount of its own. None
+    is nothing at all.
 
     Raises `Unavailable` where nothing can be mounted.
     """

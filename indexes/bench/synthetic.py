@@ -1,7 +1,8 @@
 """A library of made-up items for measuring: plausible vectors, real rows, real shards, no media.
 
-A vector is one of the space's own reference vectors with noise in the directions in which these differ, so that questions in
-words find what they would find: many things a little, few things well. How near that comes to real pictures: docs/benchmarks.md.
+A vector is one of the space's own reference vectors with noise in the directions in which these
+differ, so that questions in words find what they would find: many things a little, few things well.
+How near that comes to real pictures: docs/benchmarks.md.
 """
 
 from __future__ import annotations

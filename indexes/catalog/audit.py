@@ -1,6 +1,8 @@
-"""The audit log: who changed what. Rows are only added; triggers of the database refuse to change or delete them.
+"""The audit log: who changed what. Rows are only added; triggers of the database refuse to change
+or delete them.
 
-A change of the catalog and its row are written in one transaction, so that neither exists without the other.
+A change of the catalog and its row are written in one transaction, so that neither exists without
+the other.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 MAX_SUBJECT = 200
 MAX_TEXT = 200
 MAX_VALUES = 20
-"""Values of a list in the detail that are kept; longer texts and lists are cut, so that a row stays below 64 KB."""
+"""Values of a list in the detail that are kept; longer texts and lists are cut, so that a row stays
+below 64 KB."""
 
 AuditValue = str | int | float | bool | None | Sequence[str]
 AuditDetail = Mapping[str, AuditValue]
@@ -35,7 +38,8 @@ class Actor:
     """Who makes a change."""
 
     name: str
-    """Id of an API key; `local` for this machine without a key, `anonymous` for another, `worker` for background work."""
+    """Id of an API key; `local` for this machine without a key, `anonymous` for another, `worker`
+    for background work."""
     address: str = ""
     request_id: str | None = None
 
@@ -95,7 +99,8 @@ class AuditRows(Rows):
         return True
 
     def list_audit(self, filters: AuditFilters, limit: int, cursor: str | None = None) -> tuple[list[AuditRow], str | None]:
-        """Up to `limit` rows, the last written first, and the cursor of the next page, None on the last.
+        """Up to `limit` rows, the last written first, and the cursor of the next page, None on the
+        last.
 
         Raises `InvalidInput` for a cursor that no page gave.
         """

@@ -1,4 +1,5 @@
-"""What the parts of the catalog share: their database, the clock, and how a job is locked and moved on."""
+"""What the parts of the catalog share: their database, the clock, and how a job is locked and moved
+on."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ SHORT_SECONDS = 30.0
 
 
 class LibraryMoved(SpaceMismatch):
-    """Work on an upload was planned for a space that the library has left since: it is to be planned anew."""
+    """Work on an upload was planned for a space that the library has left since: it is to be
+    planned anew."""
 
 
 class Rows:
@@ -75,7 +77,8 @@ def move_job(
     stage: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Change a locked job, note the event, and let its item follow, unless the job only moves it."""
+    """Change a locked job, note the event, and let its item follow, unless the job only moves
+    it."""
     if state is not None and state != job.state:
         job.state = state
         if job.item_pk is not None and job.move_pk is None:
@@ -130,7 +133,8 @@ def lane_of(duration: float) -> int:
 
 
 def note_event(session: Session, job: Job) -> None:
-    """Write down how the job is now. Its row is locked, so that events of one job are numbered in order."""
+    """Write down how the job is now. Its row is locked, so that events of one job are numbered in
+    order."""
     session.flush()
     session.add(JobEvent(job_pk=job.pk, state=job.state, progress=job.progress, stage=job.stage, error=job.error))
 
@@ -141,7 +145,8 @@ def goes_on() -> ColumnElement[bool]:
 
 
 def announce(session: Session) -> None:
-    """Make PostgreSQL notify the watchers of the catalog when this transaction commits. SQLite counts commits."""
+    """Make PostgreSQL notify the watchers of the catalog when this transaction commits. SQLite
+    counts commits."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"NOTIFY {CHANNEL}"))
 
@@ -159,9 +164,11 @@ def next_revision(session: Session) -> None:
 
 
 def release(session: Session, digests: Iterable[str | None]) -> None:
-    """Note files that lost their row by a command, so that they are deleted for good when no other row refers to them.
+    """Note files that lost their row by a command, so that they are deleted for good when no other
+    row refers to them.
 
-    Comes after `next_revision` or `next_seq` in a transaction that has one: the rows are locked last.
+    Comes after `next_revision` or `next_seq` in a transaction that has one: the rows are locked
+    last.
     """
     rows = [{"digest": digest} for digest in sorted({digest for digest in digests if digest is not None})]
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

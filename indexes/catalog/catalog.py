@@ -36,6 +36,7 @@ class Catalog(
 ):
     """Every method is one transaction: all of it is seen, or nothing.
 
-    Safe to share between threads, not across a fork. Every method raises `Unavailable` when the database does not answer.
-    Rows are locked in the order move, share, item, job, chunk, library, so that no two transactions wait for each other.
+    Safe to share between threads, not across a fork. Every method raises `Unavailable` when the
+    database does not answer. Rows are locked in the order move, share, item, job, chunk, library,
+    so that no two transactions wait for each other.
     """

@@ -1,4 +1,5 @@
-"""The catalog's database: SQLite in WAL mode or PostgreSQL behind one pair of transactions, `read` and `write`."""
+"""The catalog's database: SQLite in WAL mode or PostgreSQL behind one pair of transactions, `read`
+and `write`."""
 
 from __future__ import annotations
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 15.0
-"""Longest wait for a lock of another writer, for a free connection, and for PostgreSQL to accept one."""
+"""Longest wait for a lock of another writer, for a free connection, and for PostgreSQL to accept
+one."""
 CONNECTIONS = 32
 """Most at once from one process."""
 REPAIR = "Restore it from a backup, or make a new one from the files by `mm doctor --rebuild`."
 """What to do with a catalog that is damaged."""
 KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
-"""Options of PostgreSQL with which the kernel notices a dead server in half a minute, also for a connection that only waits."""
+"""Options of PostgreSQL with which the kernel notices a dead server in half a minute, also for a
+connection that only waits."""
 WRITES = "mm_writes"
 """Execution option of transactions that write."""
 
@@ -40,7 +43,8 @@ class Database:
     """Transactions over one engine. Safe to share between threads, not across a fork."""
 
     def __init__(self, url: str) -> None:
-        """Opens nothing yet. Raises `InvalidInput` for a URL that is neither SQLite in a file nor PostgreSQL."""
+        """Opens nothing yet. Raises `InvalidInput` for a URL that is neither SQLite in a file nor
+        PostgreSQL."""
         self.url = url
         self._engine = _create_engine(_parse(url))
         self._reading, self._writing = self._engine, self._engine.execution_options(**{WRITES: True})
@@ -53,13 +57,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that sees one state throughout. Raises `Unavailable` when the database does not answer."""
+        """A transaction that sees one state throughout. Raises `Unavailable` when the database does
+        not answer."""
         with naming_errors(), Session(self._reading, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that is committed at the end of the block, or not at all. Raises `Unavailable`."""
+        """A transaction that is committed at the end of the block, or not at all. Raises
+        `Unavailable`."""
         with naming_errors(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -71,8 +77,9 @@ class Database:
 
     @contextmanager
     def unpooled(self) -> Iterator[sqlite3.Connection | psycopg.Connection]:
-        """A connection of the driver, for a caller that keeps it. It is closed at the end of the block. Raises `Unavailable`,
-        also where the file of SQLite is gone: connecting would make an empty one.
+        """A connection of the driver, for a caller that keeps it. It is closed at the end of the
+        block. Raises `Unavailable`, also where the file of SQLite is gone: connecting would make an
+        empty one.
         """
         if self.dialect == "sqlite" and not Path(str(self._engine.url.database)).exists():
             raise Unavailable(f"The catalog {self._engine.url.database} is gone.")
@@ -81,7 +88,8 @@ class Database:
             yield cast("sqlite3.Connection | psycopg.Connection", connection.connection.dbapi_connection)
 
     def check_writable(self) -> None:
-        """Raise `Unavailable` when the database can only be read; SQLite says so as late as at the first change."""
+        """Raise `Unavailable` when the database can only be read; SQLite says so as late as at the
+        first change."""
         path = sqlite_file(self.url)
         if path is not None:
             if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
@@ -97,7 +105,8 @@ class Database:
 
 @contextmanager
 def naming_errors() -> Iterator[None]:
-    """Turn what a database says when it does not answer into `Unavailable`, and values it cannot hold into `InvalidInput`."""
+    """Turn what a database says when it does not answer into `Unavailable`, and values it cannot
+    hold into `InvalidInput`."""
     try:
         yield
     except (sqlalchemy.exc.DataError, UnicodeEncodeError, OverflowError) as error:
@@ -107,7 +116,8 @@ def naming_errors() -> Iterator[None]:
     except UnicodeDecodeError as error:  # SQLite quotes a damaged file in its own error
         raise DamagedCatalog(f"The catalog cannot be read: it is damaged. {REPAIR}") from error
     except sqlalchemy.exc.DBAPIError as error:
-        # SQLite says so when the file is damaged; the subclasses are about statements, and bugs of ours.
+        # SQLite says so when the file is damaged; the subclasses are about statements, and bugs of
+        # ours.
         if type(error) is sqlalchemy.exc.DatabaseError:
             raise DamagedCatalog(f"The catalog cannot be read: {_first_line(error)}. {REPAIR}") from error
         if error.connection_invalidated:
@@ -159,7 +169,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) 
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and takes the write lock later fails at once when another wrote in between.
+    # A transaction that reads first and takes the write lock later fails at once when another wrote
+    # in between.
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -43,8 +43,8 @@ class ItemRows(Rows):
     def add_item(self, new: NewItem, by: Actor = LOCAL) -> tuple[ItemRow, JobRow, bool]:
         """The item of these bytes, its latest job, and whether it is new.
 
-        Bytes that are an item already only bring their tags along; if that item failed or was cancelled, it gets a new job.
-        What changed is recorded for `by` in the audit log.
+        Bytes that are an item already only bring their tags along; if that item failed or was
+        cancelled, it gets a new job. What changed is recorded for `by` in the audit log.
         """
         with self._database.write() as session:
             item = self._lock_item(session, new.sha256)
@@ -65,7 +65,8 @@ class ItemRows(Rows):
     def retry_item(
         self, item_id: str, request_id: str | None, key_id: str | None = None, by: Actor = LOCAL
     ) -> tuple[ItemRow, JobRow] | None:
-        """The item and its latest job; a new job if the item failed, is quarantined or was cancelled.
+        """The item and its latest job; a new job if the item failed, is quarantined or was
+        cancelled.
 
         A new job is recorded for `by` in the audit log. None if there is no such item.
         """
@@ -99,7 +100,8 @@ class ItemRows(Rows):
     def list_items(self, filters: ItemFilters, limit: int, cursor: str | None = None) -> tuple[list[ItemRow], str | None]:
         """Up to `limit` items, newest first, and the cursor of the next page, None on the last.
 
-        Items that come in between appear on no later page. Raises `InvalidInput` for a cursor that no page gave.
+        Items that come in between appear on no later page. Raises `InvalidInput` for a cursor that
+        no page gave.
         """
         query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
         if cursor is not None:
@@ -116,11 +118,12 @@ class ItemRows(Rows):
             return rows, before(items[limit - 1].pk) if len(items) > limit else None
 
     def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
-        """Remove an item with its moments and end its job; readers are told, and the audit log says who did it. False if there is
-        none.
+        """Remove an item with its moments and end its job; readers are told, and the audit log says
+        who did it. False if there is none.
 
-        Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are swept when no other item has them.
-        Both are released: garbage collection deletes for good what is left of them.
+        Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are
+        swept when no other item has them. Both are released: garbage collection deletes for good
+        what is left of them.
         """
         with self._database.write() as session:
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
@@ -181,8 +184,8 @@ class ItemRows(Rows):
             return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
 
     def _job_of(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
-        """The latest job of a locked item, and whether it is new: where there is none, or the item is neither processing nor
-        ready."""
+        """The latest job of a locked item, and whether it is new: where there is none, or the item
+        is neither processing nor ready."""
         job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
         if job is None or item.status not in {"processing", "ready"}:
             item.status, item.error = "processing", None
@@ -221,7 +224,8 @@ class ItemRows(Rows):
 
 
 def tagged(tags: Iterable[str]) -> Select[tuple[int]]:
-    """Select the keys of the items that have all of these tags. Raises `InvalidInput` for more than `MAX_TAGS`."""
+    """Select the keys of the items that have all of these tags. Raises `InvalidInput` for more than
+    `MAX_TAGS`."""
     wanted = sorted(set(tags))
     if len(wanted) > MAX_TAGS:
         raise InvalidInput(f"The filter names {len(wanted):,} tags; at most {MAX_TAGS:,} are looked for.")

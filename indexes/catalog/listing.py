@@ -1,4 +1,5 @@
-"""What a page looks at: items in any order from any place on, their tags, and what is in one item."""
+"""What a page looks at: items in any order from any place on, their tags, and what is in one
+item."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class BrowseRows(Rows):
             return list(session.execute(query).tuples())
 
     def item_segments(self, item_id: str, space: SpaceId, after: float, limit: int) -> list[NewSegment]:
-        """Up to `limit` segments of an item that end behind `after` seconds; they and their evidence in order of time."""
+        """Up to `limit` segments of an item that end behind `after` seconds; they and their
+        evidence in order of time."""
         chosen = (
             select(Segment)
             .join(Item, Item.pk == Segment.item_pk)
@@ -54,7 +56,8 @@ class BrowseRows(Rows):
         return self._segments(chosen.order_by(Segment.index).limit(limit))
 
     def segment_at(self, item_id: str, space: SpaceId, time: float) -> NewSegment | None:
-        """The segment that shows `time`, or the last that begins before it, or the first; None for an item without any."""
+        """The segment that shows `time`, or the last that begins before it, or the first; None for
+        an item without any."""
         of_item = select(Segment).join(Item, Item.pk == Segment.item_pk).where(Item.id == item_id, Segment.space == str(space))
         before = self._segments(of_item.where(Segment.start <= time).order_by(Segment.index.desc()).limit(1))
         found = before or self._segments(of_item.order_by(Segment.index).limit(1))

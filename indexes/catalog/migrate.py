@@ -21,7 +21,8 @@ ADVISORY_LOCK = 0x6D6D  # any number that is the same in all processes
 
 
 def migrate(database: Database, lock: Path) -> None:
-    """Run the migrations that are missing, in one transaction. `lock` is a file beside the catalog, used with SQLite only.
+    """Run the migrations that are missing, in one transaction. `lock` is a file beside the catalog,
+    used with SQLite only.
 
     Raises `Unavailable` when the database does not answer or was written by a newer version.
     """

@@ -1,4 +1,5 @@
-"""What the catalog takes and gives: plain values, no session, no lazy loading. Media times are seconds from the start."""
+"""What the catalog takes and gives: plain values, no session, no lazy loading. Media times are
+seconds from the start."""
 
 from __future__ import annotations
 
@@ -148,8 +149,9 @@ class HeldChunk:
 class Turn:
     """The next piece of work of one worker.
 
-    `plan`: cut the job's item into chunks and begin with the first. `pictures`: encode the items of all these jobs together.
-    `encode`: the chunk, which is leased. `finish`: all chunks are done, and whoever did the last one did not finish the job.
+    `plan`: cut the job's item into chunks and begin with the first. `pictures`: encode the items of
+    all these jobs together. `encode`: the chunk, which is leased. `finish`: all chunks are done,
+    and whoever did the last one did not finish the job.
     """
 
     what: Literal["plan", "pictures", "encode", "finish"]
@@ -168,7 +170,8 @@ class BegunPicture:
 
 @dataclass(frozen=True, slots=True)
 class NewEvidence:
-    """Something in a segment that can be found. Its vector is `row` of the matrix of its kind in the shard."""
+    """Something in a segment that can be found. Its vector is `row` of the matrix of its kind in
+    the shard."""
 
     kind: EvidenceKind
     start: float
@@ -194,7 +197,8 @@ class NewSegment:
 
 @dataclass(frozen=True, slots=True)
 class UnreadSegment:
-    """A segment of a searchable item of which a picture is to be read. A photo has one, of no length."""
+    """A segment of a searchable item of which a picture is to be read. A photo has one, of no
+    length."""
 
     index: int
     start: float

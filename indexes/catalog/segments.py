@@ -35,11 +35,13 @@ BATCH = 1000
 
 class MomentRows(Rows):
     def commit_item(self, job_id: str, segments: Sequence[NewSegment], last: HeldChunk | None = None) -> bool:
-        """Make the item of a job searchable and end the job, in one transaction; `last` is a chunk that is done with it.
+        """Make the item of a job searchable and end the job, in one transaction; `last` is a chunk
+        that is done with it.
 
-        The space is the one the job was planned for; what the item had in it is replaced. The job of a move is deleted, so that
-        a large library leaves none behind. False, and nothing is changed, if the job is gone, over or not planned, or the lease
-        on `last` is lost. Raises `LibraryMoved`, and nothing is changed, when it is the job of an upload and the library has
+        The space is the one the job was planned for; what the item had in it is replaced. The job
+        of a move is deleted, so that a large library leaves none behind. False, and nothing is
+        changed, if the job is gone, over or not planned, or the lease on `last` is lost. Raises
+        `LibraryMoved`, and nothing is changed, when it is the job of an upload and the library has
         moved since.
         """
         with self._database.write() as session:
@@ -113,7 +115,8 @@ class MomentRows(Rows):
             return session.execute(select(Library.head)).scalar_one()
 
     def changes_after(self, seq: int, space: SpaceId, limit: int) -> Changes:
-        """What happened in a space behind `seq`: the first `limit` publications, and all that are gone."""
+        """What happened in a space behind `seq`: the first `limit` publications, and all that are
+        gone."""
         published = (
             select(Published.seq, Published.item_pk, Published.evidence)
             .where(Published.space == str(space), Published.seq > seq)
@@ -129,7 +132,8 @@ class MomentRows(Rows):
             )
 
     def stored_evidence(self, item_pks: Sequence[int], space: SpaceId) -> list[StoredEvidence]:
-        """All evidence of items in a space, by item, segment and key; items that are gone have none."""
+        """All evidence of items in a space, by item, segment and key; items that are gone have
+        none."""
         rows: list[StoredEvidence] = []
         with self._database.read() as session:
             for pks in _batches(sorted(item_pks)):

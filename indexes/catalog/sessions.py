@@ -1,4 +1,5 @@
-"""Sessions of browsers: a random token in a cookie, bound to the API key it was made with. Only its SHA-256 is stored."""
+"""Sessions of browsers: a random token in a cookie, bound to the API key it was made with. Only its
+SHA-256 is stored."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class SessionRow:
 
 class SessionRows(Rows):
     def start_session(self, key_id: str, seconds: float, by: Actor) -> tuple[SessionRow, str]:
-        """A new session of a key, and its token. Removes those that expired, and the oldest of the key beyond `MAX_SESSIONS`."""
+        """A new session of a key, and its token. Removes those that expired, and the oldest of the
+        key beyond `MAX_SESSIONS`."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         now = self._now()
         made = Session(

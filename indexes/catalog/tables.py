@@ -29,7 +29,8 @@ NAMES = {
 Key = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only where the type is INTEGER."""
 NEVER_AGAIN = {"sqlite_autoincrement": True}
-"""Numbers of deleted rows do not come back: a late bell or a stale index part must not mean something else."""
+"""Numbers of deleted rows do not come back: a late bell or a stale index part must not mean
+something else."""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -58,7 +59,8 @@ class Table(DeclarativeBase):
 
 
 class Library(Table):
-    """One row. Its lock makes the order of sequence numbers the order of commits, which a sequence of a database is not."""
+    """One row. Its lock makes the order of sequence numbers the order of commits, which a sequence
+    of a database is not."""
 
     __tablename__ = "library"
     pk: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -66,11 +68,13 @@ class Library(Table):
     """Random: tells an index built from another catalog."""
     head: Mapped[int] = mapped_column(BigInteger)
     space_name: Mapped[str | None]
-    """What MM_SPACE calls the space that the library was moved to; null for a library that never was."""
+    """What MM_SPACE calls the space that the library was moved to; null for a library that never
+    was."""
     space: Mapped[str | None] = mapped_column(String(64))
     """Its id."""
     revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """Grows with every item that is added, becomes searchable or is deleted: tells an older copy of this catalog."""
+    """Grows with every item that is added, becomes searchable or is deleted: tells an older copy of
+    this catalog."""
 
 
 class Item(Table):
@@ -113,11 +117,13 @@ class Job(Table):
     created_at: Mapped[datetime] = mapped_column(Utc)
     updated_at: Mapped[datetime] = mapped_column(Utc)
     turn_at: Mapped[float] = mapped_column(Double)
-    """When a worker last took it up, or when it came; seconds of `time.time()`, as is the following."""
+    """When a worker last took it up, or when it came; seconds of `time.time()`, as is the
+    following."""
     due_at: Mapped[float] = mapped_column(Double, server_default="0")
     """No worker plans or finishes it before this time."""
     request_id: Mapped[str | None] = mapped_column(String(64))
-    """Of the request that brought it: what the API's log says of it and the workers' go together by this."""
+    """Of the request that brought it: what the API's log says of it and the workers' go together by
+    this."""
     move_pk: Mapped[int | None] = mapped_column(Key, index=True)
     """The move that it is a part of; null for the work on an upload."""
     key_id: Mapped[str | None] = mapped_column(String(64))
@@ -127,7 +133,8 @@ class Job(Table):
 
 
 class Move(Table):
-    """A library on its way from one space to another. The last row counts, the others are history."""
+    """A library on its way from one space to another. The last row counts, the others are
+    history."""
 
     __tablename__ = "moves"
     __table_args__ = (NEVER_AGAIN,)
@@ -273,7 +280,8 @@ class Buried(Table):
 
 
 class Released(Table):
-    """SHA-256 of files that lost their row by a command: they are deleted for good, not moved to the trash."""
+    """SHA-256 of files that lost their row by a command: they are deleted for good, not moved to
+    the trash."""
 
     __tablename__ = "released"
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -286,7 +294,8 @@ class Worker(Table):
 
 
 class WorkerLayers(Table):
-    """The layers of the sandbox that hold in a worker, as JSON: `mm.media.sandbox.report.LayerReport`."""
+    """The layers of the sandbox that hold in a worker, as JSON:
+    `mm.media.sandbox.report.LayerReport`."""
 
     __tablename__ = "worker_layers"
     owner: Mapped[str] = mapped_column(primary_key=True)
@@ -305,7 +314,8 @@ class Tally(Table):
 
 
 class Audit(Table):
-    """Who changed what. Triggers of the database refuse UPDATE and DELETE; see `indexes.catalog.audit`."""
+    """Who changed what. Triggers of the database refuse UPDATE and DELETE; see
+    `indexes.catalog.audit`."""
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "actor", "id"), Index(None, "action", "id"), NEVER_AGAIN)

@@ -1,7 +1,8 @@
-"""What a person decides about a library whose catalog and folder do not match: `python -m indexes.recover ACTION`.
+"""What a person decides about a library whose catalog and folder do not match: `python -m
+indexes.recover ACTION`.
 
-`mm doctor` runs it. The result is one JSON document on standard output, progress is on standard error, and an error is one
-sentence there with exit status 1.
+`mm doctor` runs it. The result is one JSON document on standard output, progress is on standard
+error, and an error is one sentence there with exit status 1.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ LOCK_SECONDS = 120.0
 
 
 def check(settings: Settings, say: Say) -> Check:
-    """Whether the catalog and the folder belong together, and what garbage collection left. Makes nothing."""
+    """Whether the catalog and the folder belong together, and what garbage collection left. Makes
+    nothing."""
     if not settings.root.exists():
         return Check(name="library", ok=True, detail="There is no library yet.")
     database = Database(settings.catalog_url)
@@ -60,7 +62,8 @@ def check(settings: Settings, say: Say) -> Check:
 
 
 def adopt(settings: Settings, say: Say) -> Recovery:
-    """Declare that the catalog and the folder belong together. Raises `WrongLibrary` without a catalog."""
+    """Declare that the catalog and the folder belong together. Raises `WrongLibrary` without a
+    catalog."""
     database = Database(settings.catalog_url)
     try:
         identity = LibraryIdentity(settings.root, database)
@@ -74,7 +77,8 @@ def adopt(settings: Settings, say: Say) -> Recovery:
 
 
 def rebuild(settings: Settings, say: Say) -> Recovery:
-    """Add the items whose files are in the folder to the catalog; make it, where it is missing or damaged.
+    """Add the items whose files are in the folder to the catalog; make it, where it is missing or
+    damaged.
 
     Raises `Conflict` for a PostgreSQL that holds another library.
     """
@@ -92,7 +96,8 @@ def rebuild(settings: Settings, say: Say) -> Recovery:
 
 
 def empty(settings: Settings, say: Say) -> Recovery:
-    """Move the files to the trash and begin with an empty library. Raises `Conflict` for a PostgreSQL that has items."""
+    """Move the files to the trash and begin with an empty library. Raises `Conflict` for a
+    PostgreSQL that has items."""
     aside = None
     path = sqlite_file(settings.catalog_url)
     database = Database(settings.catalog_url)
@@ -122,7 +127,8 @@ def collect(settings: Settings, say: Say) -> Recovery:
 
 
 def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:
-    """A catalog that items can be added to, and where the one is that a file of SQLite held before, if that is of no use."""
+    """A catalog that items can be added to, and where the one is that a file of SQLite held before,
+    if that is of no use."""
     lock = settings.root / "locks" / "catalog.lock"
     path = sqlite_file(settings.catalog_url)
     database, aside = Database(settings.catalog_url), None
@@ -147,7 +153,8 @@ def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:
 
 
 def _usable(settings: Settings, database: Database) -> CatalogState | None:
-    """The catalog that items can be added to; None where a new one is to be made of a file of SQLite or in an empty database."""
+    """The catalog that items can be added to; None where a new one is to be made of a file of
+    SQLite or in an empty database."""
     try:
         state = read_catalog(database, check=True, any_size=True)
     except DamagedCatalog:

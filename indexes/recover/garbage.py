@@ -1,8 +1,10 @@
-"""Garbage collection of blobs and shards: what no row of the catalog refers to, and what becomes of it.
+"""Garbage collection of blobs and shards: what no row of the catalog refers to, and what becomes of
+it.
 
-A file that lost its row by a command, which the catalog notes as released, is deleted. A blob that has a description is an item
-that the catalog lost: it stays, and a person decides. Any other file without a row is left over from work that ended too early:
-it is moved to the trash, unless that would be more than a share of all files. Then nothing is moved, and a person decides.
+A file that lost its row by a command, which the catalog notes as released, is deleted. A blob that
+has a description is an item that the catalog lost: it stays, and a person decides. Any other file
+without a row is left over from work that ended too early: it is moved to the trash, unless that
+would be more than a share of all files. Then nothing is moved, and a person decides.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ REPORT = "run/garbage.json"
 
 
 class GarbageReport(BaseModel):
-    """The last garbage collection: what the service and `mm doctor` show. In `REPORT` below the home folder."""
+    """The last garbage collection: what the service and `mm doctor` show. In `REPORT` below the
+    home folder."""
 
     at: float
     """Seconds of `time.time()`."""
@@ -68,7 +71,8 @@ class Collector:
     """One garbage collection."""
 
     def __init__(self, catalog: Catalog, share: float, *, commanded: bool = False) -> None:
-        """`share` is the largest part of a folder that goes at once. `commanded` lifts it and takes lost items too."""
+        """`share` is the largest part of a folder that goes at once. `commanded` lifts it and takes
+        lost items too."""
         self._catalog = catalog
         self._share = share
         self._commanded = commanded

@@ -1,8 +1,9 @@
-"""Whether a catalog and a folder belong together: one random value in both, and a number that only grows.
+"""Whether a catalog and a folder belong together: one random value in both, and a number that only
+grows.
 
-`library.json` in the home folder and in each folder of files holds the catalog's identity; the one in the home folder also the
-highest revision of the catalog that was seen. An older copy of the catalog has a lower revision. A folder that is not mounted
-has no `library.json`.
+`library.json` in the home folder and in each folder of files holds the catalog's identity; the one
+in the home folder also the highest revision of the catalog that was seen. An older copy of the
+catalog has a lower revision. A folder that is not mounted has no `library.json`.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class FolderState:
 def read_catalog(database: Database, *, check: bool = False, any_size: bool = False) -> CatalogState | None:
     """The state of a catalog, None if there is none. Makes nothing.
 
-    With `check`, the structure of a SQLite file is looked at first: of up to `CHECKED_BYTES`, or of `any_size`.
-    Raises `Unavailable` when it cannot be read.
+    With `check`, the structure of a SQLite file is looked at first: of up to `CHECKED_BYTES`, or of
+    `any_size`. Raises `Unavailable` when it cannot be read.
     """
     path = sqlite_file(database.url)
     if path is not None and (not path.exists() or path.stat().st_size == 0):
@@ -138,10 +139,11 @@ def holds_files(root: Path) -> bool:
 def judge(
     catalog: CatalogState | None, folder: FolderState, holds_files: Callable[[], bool], lost_blobs: Callable[[], int]
 ) -> None:
-    """Raise `WrongLibrary`, with the ways on, unless the catalog and the folder belong together or both are new.
+    """Raise `WrongLibrary`, with the ways on, unless the catalog and the folder belong together or
+    both are new.
 
-    `holds_files` says whether there are blobs or shards, `lost_blobs` how many items have no blob: asked only for a folder
-    without markers.
+    `holds_files` says whether there are blobs or shards, `lost_blobs` how many items have no blob:
+    asked only for a folder without markers.
     """
     marked = [marker for marker in (folder.home, *folder.folders.values()) if marker is not None]
     if catalog is None:
@@ -164,7 +166,8 @@ def judge(
 
 
 def _judge_unmarked(catalog: CatalogState, holds_files: Callable[[], bool], lost_blobs: Callable[[], int]) -> None:
-    """A library that an earlier version made, one that is being made, or a new catalog with somebody's files."""
+    """A library that an earlier version made, one that is being made, or a new catalog with
+    somebody's files."""
     if not catalog.has_items and holds_files():
         raise WrongLibrary(f"The catalog has no items, and the folder MM_HOME holds files of a library. {WAYS}")
     if catalog.has_items and (lost := lost_blobs()):
@@ -172,7 +175,8 @@ def _judge_unmarked(catalog: CatalogState, holds_files: Callable[[], bool], lost
 
 
 class LibraryIdentity:
-    """The identity of one home folder and its catalog. Safe to use from any number of threads and processes."""
+    """The identity of one home folder and its catalog. Safe to use from any number of threads and
+    processes."""
 
     def __init__(self, root: Path, database: Database) -> None:
         self._root = root
@@ -181,7 +185,8 @@ class LibraryIdentity:
         self._watch = FileWatch(sqlite_file(database.url))
 
     def open(self, migrate: Callable[[], None]) -> None:
-        """Check, bring the tables up to date by `migrate`, and mark the folder. Raises `WrongLibrary`, `Unavailable`."""
+        """Check, bring the tables up to date by `migrate`, and mark the folder. Raises
+        `WrongLibrary`, `Unavailable`."""
         with locked(self._lock, LOCK_SECONDS):
             catalog = self.check(structure=True)
             migrate()
@@ -190,7 +195,8 @@ class LibraryIdentity:
             self._watch.begin()
 
     def check(self, *, structure: bool = False) -> CatalogState | None:
-        """What the catalog says of itself. Raises `WrongLibrary` when the folder says otherwise, `Unavailable`."""
+        """What the catalog says of itself. Raises `WrongLibrary` when the folder says otherwise,
+        `Unavailable`."""
         self._watch.check()
         folder = read_folder(self._root)  # first: the catalog only goes on from what it says
         catalog = read_catalog(self._database, check=structure)
@@ -205,7 +211,8 @@ class LibraryIdentity:
             self._write(described=described)
 
     def adopt(self, *, described: bool = False) -> None:
-        """Mark the folder as that of the catalog, whatever it was before. Raises `WrongLibrary` without a catalog."""
+        """Mark the folder as that of the catalog, whatever it was before. Raises `WrongLibrary`
+        without a catalog."""
         with locked(self._lock, LOCK_SECONDS):
             catalog = read_catalog(self._database, check=True, any_size=True)
             if catalog is None:

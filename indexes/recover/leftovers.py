@@ -1,4 +1,5 @@
-"""What a crash leaves of files that are no truth: half-written ones, parts of an index, pictures of items that are gone."""
+"""What a crash leaves of files that are no truth: half-written ones, parts of an index, pictures of
+items that are gone."""
 
 from __future__ import annotations
 
@@ -15,14 +16,16 @@ from mm.errors import Corrupt, Unavailable
 
 
 def sweep_temporary(root: Path, older_than: float) -> int:
-    """Remove temporary files, those of graphs included, that nobody has written to for so many seconds. Returns how many."""
+    """Remove temporary files, those of graphs included, that nobody has written to for so many
+    seconds. Returns how many."""
     places = ("", "run", "cache/thumbnails/*/*", "index/*")
     named = (root.glob(f"{place}/*{TEMPORARY}" if place else f"*{TEMPORARY}") for place in places)
     return remove_older(chain(*named, (root / "cache" / "graphs").glob(".*")), older_than)
 
 
 def sweep_graphs(root: Path, older_than: float) -> int:
-    """Remove graphs that no process has asked for in so many seconds, as those of an older version. Returns how many.
+    """Remove graphs that no process has asked for in so many seconds, as those of an older version.
+    Returns how many.
 
     They are a cache: whoever needs one builds it again.
     """
@@ -30,7 +33,8 @@ def sweep_graphs(root: Path, older_than: float) -> int:
 
 
 def sweep_index(root: Path, older_than: float) -> int:
-    """Remove parts of that age that no manifest names: a writer died before it could. Returns how many."""
+    """Remove parts of that age that no manifest names: a writer died before it could. Returns how
+    many."""
     removed = 0
     for folder in (root / "index").glob("*"):
         try:
@@ -45,7 +49,8 @@ def sweep_index(root: Path, older_than: float) -> int:
 
 
 def sweep_pictures(root: Path, unknown: Callable[[Sequence[str]], set[str]], older_than: float) -> int:
-    """Remove pictures of items that `unknown`, asked for some ids, returns, when none is of a lesser age. Returns of how many."""
+    """Remove pictures of items that `unknown`, asked for some ids, returns, when none is of a
+    lesser age. Returns of how many."""
     folders = sorted((root / "cache" / "thumbnails").glob("*/*"))
     removed = 0
     for start in range(0, len(folders), BATCH):

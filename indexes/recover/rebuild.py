@@ -1,4 +1,5 @@
-"""Items from files: rows for blobs that the catalog does not know, as after the loss of the database."""
+"""Items from files: rows for blobs that the catalog does not know, as after the loss of the
+database."""
 
 from __future__ import annotations
 
@@ -29,11 +30,12 @@ OWNER, LEASE_SECONDS = "rebuild", 600.0
 def add_items(store: Store, *, leftovers_too: bool, say: Callable[[str], None]) -> Recovery:
     """Add an item with a job for each blob that has a description and no row.
 
-    The job encodes it anew, unless its description names shards that are all there and of the space of the settings: then the
-    job only has to be finished.
+    The job encodes it anew, unless its description names shards that are all there and of the space
+    of the settings: then the job only has to be finished.
 
-    With `leftovers_too`, blobs without a description are described by their hash and their age first: earlier versions wrote
-    none. A file whose bytes are damaged or cannot be read is kept and reported.
+    With `leftovers_too`, blobs without a description are described by their hash and their age
+    first: earlier versions wrote none. A file whose bytes are damaged or cannot be read is kept and
+    reported.
     """
     lost, skipped, refused = _lost(store, leftovers_too=leftovers_too)
     added = reused = 0
@@ -51,7 +53,8 @@ def add_items(store: Store, *, leftovers_too: bool, say: Callable[[str], None]) 
 
 
 def _lost(store: Store, *, leftovers_too: bool) -> tuple[list[tuple[str, Description]], int, dict[str, str]]:
-    """Blobs to add, in the order in which they were uploaded; how many were skipped; and why others cannot be added."""
+    """Blobs to add, in the order in which they were uploaded; how many were skipped; and why others
+    cannot be added."""
     lost: list[tuple[str, Description]] = []
     refused: dict[str, str] = {}
     skipped = 0
@@ -80,8 +83,8 @@ def _of_file(path: Path) -> Description:
 
 
 def _add(store: Store, reader: MediaReader, sha256: str, description: Description) -> bool:
-    """Whether its shards are used again. Raises `Corrupt` for bytes that are not those of the name, `MediaError`,
-    `UnsupportedMedia`.
+    """Whether its shards are used again. Raises `Corrupt` for bytes that are not those of the name,
+    `MediaError`, `UnsupportedMedia`.
     """
     path = store.blobs.path(sha256)
     with path.open("rb") as file:

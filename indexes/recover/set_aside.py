@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def put_aside(catalog: Path) -> Path | None:
-    """Rename a file of SQLite, with what SQLite keeps beside it. Returns where it is, None if there is none."""
+    """Rename a file of SQLite, with what SQLite keeps beside it. Returns where it is, None if there
+    is none."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     aside = catalog.with_name(f"{catalog.stem}-{stamp}{catalog.suffix}")
     with naming_disk_errors(catalog.parent):

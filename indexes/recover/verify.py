@@ -1,4 +1,5 @@
-"""Whether every row of a catalog can be read, and names items as their descriptions do: damage that SQLite does not notice."""
+"""Whether every row of a catalog can be read, and names items as their descriptions do: damage that
+SQLite does not notice."""
 
 from __future__ import annotations
 

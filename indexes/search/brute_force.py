@@ -1,4 +1,5 @@
-"""Search by scoring everything: the plain twin of `indexes.search.searcher`, slow and easy to believe, without an index."""
+"""Search by scoring everything: the plain twin of `indexes.search.searcher`, slow and easy to
+believe, without an index."""
 
 from __future__ import annotations
 
@@ -75,8 +76,8 @@ def every_moment(
 
 
 def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
-    """What is compared of the best segment of a moment, what is seen and what it is found by unless that is its name; and what
-    others may be compared with."""
+    """What is compared of the best segment of a moment, what is seen and what it is found by unless
+    that is its name; and what others may be compared with."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
 
@@ -166,7 +167,8 @@ def _score(
 
 
 def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
-    """The moments of one item, of whose segments those that reach the floor are given in order of time."""
+    """The moments of one item, of whose segments those that reach the floor are given in order of
+    time."""
     left = dict(enumerate(scored))
     moments: list[SearchHit] = []
     for best in sorted(left, key=lambda number: -scored[number][1].score):

@@ -1,7 +1,9 @@
-"""Evidence into one number: the probability that at least one piece answers, its kinds taken as independent.
+"""Evidence into one number: the probability that at least one piece answers, its kinds taken as
+independent.
 
-p = 1 - product over kinds of (1 - sigmoid(logit)). Computed and compared as a strength, -log(1 - p) = sum of softplus(logit): it
-adds up over kinds, and it still tells moments apart whose p is 1 in floating point.
+p = 1 - product over kinds of (1 - sigmoid(logit)). Computed and compared as a strength, -log(1 - p)
+= sum of softplus(logit): it adds up over kinds, and it still tells moments apart whose p is 1 in
+floating point.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ def strengths(logits: npt.ArrayLike) -> Floats:
 
 
 def but_without(strength: Floats, against: Floats) -> Floats:
-    """Strengths of answering and of not being what is asked against: p = (1 - e^-strength) e^-against, both taken as independent.
+    """Strengths of answering and of not being what is asked against: p = (1 - e^-strength)
+    e^-against, both taken as independent.
 
-    `against` is the strength of what must not be there. Never more than `strength`, and `strength` itself where `against` is 0.
+    `against` is the strength of what must not be there. Never more than `strength`, and `strength`
+    itself where `against` is 0.
     """
     with np.errstate(divide="ignore"):  # where nothing is against it and the strength is infinite
         left: Floats = -np.log(np.exp(-strength - against) - np.expm1(-against))

@@ -1,4 +1,5 @@
-"""Segments that answer, grown into moments: what a person would call one place of a video is one hit."""
+"""Segments that answer, grown into moments: what a person would call one place of a video is one
+hit."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from indexes.vectors.kind_index import Keys
 from indexes.vectors.parts import Part
 
 ACROSS = 0.7
-"""A moment goes on across a cut where what lies behind has at least this share of the strength of its best segment."""
+"""A moment goes on across a cut where what lies behind has at least this share of the strength of
+its best segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,12 @@ class Moment:
 def grow(part: Part, segments: Keys, strength: Floats, k: int, floor: float, likely: float = math.inf) -> list[Moment]:
     """The `k` strongest moments with at least the strength `floor`, strongest first.
 
-    The strongest segment that is in no moment yet begins the next one. It goes on to both sides over touching segments that reach
-    the floor: within a shot over all of them, across a cut where the segment behind it has at least `ACROSS` of the strength that
-    the moment began with. A moment whose best segment has at least the strength `likely` extends only over segments that have it
-    too: less likely ones do not make it longer. `segments` are sorted; those that are not given end a moment.
+    The strongest segment that is in no moment yet begins the next one. It goes on to both sides
+    over touching segments that reach the floor: within a shot over all of them, across a cut where
+    the segment behind it has at least `ACROSS` of the strength that the moment began with. A moment
+    whose best segment has at least the strength `likely` extends only over segments that have it
+    too: less likely ones do not make it longer. `segments` are sorted; those that are not given end
+    a moment.
     """
     reached = np.flatnonzero(strength >= floor)
     own, strength = segments[reached], strength[reached]

@@ -1,9 +1,11 @@
 """Near-duplicates: moments of different items that show the same are one answer, not many.
 
-A photo uploaded twice, at another size or quality, and a shot that several films share have almost the same vectors. A moment is
-folded into a stronger one of another item when what is seen in both is alike, and when what carried it, if that is not what is
-seen, is alike too: two lectures before the same slide stay two answers to what is said. A photo and the film that shows it stay
-two as well, and so do sounds where nothing is seen: two recordings of rain are as close as two copies of one.
+A photo uploaded twice, at another size or quality, and a shot that several films share have almost
+the same vectors. A moment is folded into a stronger one of another item when what is seen in both
+is alike, and when what carried it, if that is not what is seen, is alike too: two lectures before
+the same slide stay two answers to what is said. A photo and the film that shows it stay two as
+well, and so do sounds where nothing is seen: two recordings of rain are as close as two copies of
+one.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from mm.spaces.types import Probe, Vector, Vectors
 
 DEPTH = 2
-"""Moments that are looked at for each hit that is wanted, at first: near-duplicates stand close to each other in the order."""
+"""Moments that are looked at for each hit that is wanted, at first: near-duplicates stand close to
+each other in the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ class Fold:
 def folded(best: Callable[[int], Sequence[Moment]], probes: Sequence[Probe], k: int, alike: float) -> list[Fold]:
     """The `k` best moments that do not show the same, strongest first.
 
-    `best` gives the so many best moments. They are looked at to twice the depth of `k`, and deeper until there are `k` that
-    differ; what is alike behind that is not told. `alike` is the cosine from which on two pieces of evidence are.
+    `best` gives the so many best moments. They are looked at to twice the depth of `k`, and deeper
+    until there are `k` that differ; what is alike behind that is not told. `alike` is the cosine
+    from which on two pieces of evidence are.
     """
     count = DEPTH * k
     while True:
@@ -49,7 +53,8 @@ def folded(best: Callable[[int], Sequence[Moment]], probes: Sequence[Probe], k: 
 
 
 def fold(moments: Sequence[Moment], probes: Sequence[Probe], alike: float) -> list[Fold]:
-    """Moments, strongest first, each folded into the first before it that shows the same and is not folded itself."""
+    """Moments, strongest first, each folded into the first before it that shows the same and is not
+    folded itself."""
     looks = _looks(moments, probes)
     folds: list[Fold] = []
     first: list[_Look] = []

@@ -1,4 +1,5 @@
-"""Search in one space: a background thread follows the catalog, searches look at a snapshot that is swapped as a whole."""
+"""Search in one space: a background thread follows the catalog, searches look at a snapshot that is
+swapped as a whole."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ START_SECONDS = 10.0
 EXACT_UP_TO = 50_000
 """Vectors that a question looks at up to which scoring them all is quick enough."""
 DOUBT = 4.0
-"""Standard deviations that an approximate answer allows its estimates to be wrong by before it misses a piece."""
+"""Standard deviations that an approximate answer allows its estimates to be wrong by before it
+misses a piece."""
 BEHIND = "index not brought up to date"
 """Said in the log."""
 ATTEMPTS = 3
@@ -81,7 +83,8 @@ class SearchHit:
 
 
 class Searcher:
-    """Searches what the catalog has in one space: what was committed before the question, unless others hold the index up.
+    """Searches what the catalog has in one space: what was committed before the question, unless
+    others hold the index up.
 
     Runs inside a `with` block. Safe to share between threads, not across a fork.
     """
@@ -109,7 +112,8 @@ class Searcher:
             threading.Thread(target=self._merge, name="merger", daemon=True),
         ]
         self._due_at: float | None = None
-        """Since when there may be something that the snapshot lacks, in seconds of `time.monotonic()`."""
+        """Since when there may be something that the snapshot lacks, in seconds of
+        `time.monotonic()`."""
 
     def __enter__(self) -> Self:
         self._committed = self._stack.enter_context(self._watch.subscribe())
@@ -133,16 +137,19 @@ class Searcher:
         return self._ready.is_set()
 
     def seconds_behind(self) -> float:
-        """How long the index has been due to be brought up to date. Raises `Unavailable` when the catalog does not answer."""
+        """How long the index has been due to be brought up to date. Raises `Unavailable` when the
+        catalog does not answer."""
         if self._due_at is None and self.snapshot.upto < self._catalog.head():
             self._due_at = time.monotonic()
         due_at = self._due_at
         return 0.0 if due_at is None else time.monotonic() - due_at
 
     def refresh(self, seconds: float = WAIT_SECONDS) -> None:
-        """Look for what is new or gone, now. Searches that start after it see all that was committed before it.
+        """Look for what is new or gone, now. Searches that start after it see all that was
+        committed before it.
 
-        Raises `Unavailable` when the catalog or the disk does not answer or another process writes for longer than `seconds`.
+        Raises `Unavailable` when the catalog or the disk does not answer or another process writes
+        for longer than `seconds`.
         """
         with self._refreshing:
             for attempt in range(ATTEMPTS):
@@ -157,7 +164,8 @@ class Searcher:
             self._ready.set()
 
     def tidy(self, seconds: float = WAIT_SECONDS) -> None:
-        """Merge parts until none are due. New items are found meanwhile. Raises `Unavailable` as `refresh` does."""
+        """Merge parts until none are due. New items are found meanwhile. Raises `Unavailable` as
+        `refresh` does."""
         while not self._stopped.is_set():
             try:
                 if not self._index.merge(seconds):
@@ -178,13 +186,16 @@ class Searcher:
         likely: float | None = None,
         fold: bool = True,
     ) -> list[SearchHit]:
-        """The `k` best moments with a probability of at least `floor`, best first, out of the items that pass the filters.
+        """The `k` best moments with a probability of at least `floor`, best first, out of the items
+        that pass the filters.
 
-        Touching segments that answer together are one hit (`grouping`), and so are near-duplicates (`near_duplicates`)
-        where the question's space knows them and `fold` is not off. A hit with a probability of at least `likely` extends only
-        over segments that reach `likely` too; None means that `floor` holds for all. The same as scoring everything, unless the
-        settings or the size of the library make it approximate: then a hit may be missing; what is said of others is true.
-        Raises `SpaceMismatch` for a question of another space, `InvalidInput`, `Unavailable`.
+        Touching segments that answer together are one hit (`grouping`), and so are near-duplicates
+        (`near_duplicates`) where the question's space knows them and `fold` is not off. A hit with
+        a probability of at least `likely` extends only over segments that reach `likely` too; None
+        means that `floor` holds for all. The same as scoring everything, unless the settings or the
+        size of the library make it approximate: then a hit may be missing; what is said of others
+        is true. Raises `SpaceMismatch` for a question of another space, `InvalidInput`,
+        `Unavailable`.
         """
         _check(question, self._space, k, floor)
         if not self._ready.wait(START_SECONDS):  # half an index would say that nothing matches
@@ -219,7 +230,8 @@ class Searcher:
         return sum(len(index) for part in snapshot.parts for kind, index in part.kinds.items() if kind in kinds) <= EXACT_UP_TO
 
     def _catch_up(self) -> None:
-        """Who waited for an item and then asks must find it. The thread sees to what cannot be had at once, and says so."""
+        """Who waited for an item and then asks must find it. The thread sees to what cannot be had
+        at once, and says so."""
         if self.snapshot.upto < self._catalog.head():
             with suppress(Unavailable, Corrupt):
                 self.refresh(BUSY_SECONDS)
@@ -278,7 +290,8 @@ class Searcher:
             wait()
 
     def _dress(self, folds: Sequence[Fold], probes: Sequence[Probe]) -> list[SearchHit]:
-        """Moments with their evidence, as the catalog has it; what was deleted since is left out."""
+        """Moments with their evidence, as the catalog has it; what was deleted since is left
+        out."""
         pieces = [[_pieces(moment, probes) for moment in (fold.moment, *fold.alike)] for fold in folds]
         found = self._catalog.found_evidence(sorted({piece.pk for fold in pieces for some in fold for piece in some}))
         hits: list[SearchHit] = []

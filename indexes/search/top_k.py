@@ -1,9 +1,11 @@
-"""The k best moments without scoring all: the threshold algorithm (Fagin, Lotem, Naor 2003) over FAISS results.
+"""The k best moments without scoring all: the threshold algorithm (Fagin, Lotem, Naor 2003) over
+FAISS results.
 
-Each kind of evidence gives its best pieces, and says what each of them, and what all others, cannot exceed. So each segment has a
-ceiling: of the kinds that gave it what they said of it, of all others what they said of the rest. Only segments whose ceiling
-reaches the k-th best moment known get their strength from the vectors of all kinds, and when nothing that was not given can reach
-it either, nothing better is left. Where the kinds are sure of what they say, the answer is exact.
+Each kind of evidence gives its best pieces, and says what each of them, and what all others, cannot
+exceed. So each segment has a ceiling: of the kinds that gave it what they said of it, of all others
+what they said of the rest. Only segments whose ceiling reaches the k-th best moment known get their
+strength from the vectors of all kinds, and when nothing that was not given can reach it either,
+nothing better is left. Where the kinds are sure of what they say, the answer is exact.
 """
 
 from __future__ import annotations
@@ -52,10 +54,11 @@ def best_moments(
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    A moment is a segment with all that `grouping.grow` adds to it; `likely` is as there. `chosen`: sorted keys of the
-    items to look at, None for all. `against` are looks at what must not be there (`mm.spaces.types.Question`). `doubt` is None
-    for the exact answer, or how many standard deviations an estimate may be wrong by before a piece is missed. Raises
-    `SpaceMismatch` for probes of another dimension.
+    A moment is a segment with all that `grouping.grow` adds to it; `likely` is as there. `chosen`:
+    sorted keys of the items to look at, None for all. `against` are looks at what must not be there
+    (`mm.spaces.types.Question`). `doubt` is None for the exact answer, or how many standard
+    deviations an estimate may be wrong by before a piece is missed. Raises `SpaceMismatch` for
+    probes of another dimension.
     """
     scans = [
         Scan(part, own, items, doubt, [probe for probe in against if probe.kind in part.kinds])
@@ -133,8 +136,8 @@ class Scan:
         self.rest = -np.inf if all(top.rest == -np.inf for top in tops) else sum(rests)
 
     def look(self, sure: float, floor: float) -> None:
-        """Find out the strength of every segment that may have at least the strength `sure`, itself at least `floor`, and of all
-        around it that its moment may reach."""
+        """Find out the strength of every segment that may have at least the strength `sure`, itself
+        at least `floor`, and of all around it that its moment may reach."""
         self._look_at(self.given[self.ceilings >= sure])
         touching, joined = self.part.segments.touching, self.part.segments.joined
         edge = around = self._known[self._strength >= sure]
@@ -150,7 +153,8 @@ class Scan:
             around = np.sort(np.concatenate([around, edge]))
 
     def moments(self, k: int, floor: float, likely: float) -> list[Moment]:
-        """The `k` strongest moments with at least the strength `floor` out of the segments looked at."""
+        """The `k` strongest moments with at least the strength `floor` out of the segments looked
+        at."""
         return grow(self.part, self._known, self._strength, k, floor, likely)
 
     def _look_at(self, segments: npt.NDArray[np.integer]) -> None:

@@ -27,7 +27,8 @@ class BlobStore:
         return self._files.path(sha256)
 
     def keep(self, temporary: Path, sha256: str) -> None:
-        """Make a file a blob. It must be safely on disk, in the same file system, and have that SHA-256."""
+        """Make a file a blob. It must be safely on disk, in the same file system, and have that
+        SHA-256."""
         self._files.keep(temporary, sha256)
 
     def delete(self, sha256: str) -> None:
@@ -45,7 +46,8 @@ class BlobStore:
 
 
 class BlobWriter:
-    """Bytes on their way to disk, hashed as they come. What is not committed is gone at the end of the `with` block.
+    """Bytes on their way to disk, hashed as they come. What is not committed is gone at the end of
+    the `with` block.
 
     Every method raises `Unavailable` when the disk does not take the bytes.
     """
@@ -78,7 +80,8 @@ class BlobWriter:
         self._size += len(data)
 
     def commit(self) -> tuple[str, int]:
-        """Make the bytes a blob. Returns its SHA-256 and its size. The writer takes no more bytes after it."""
+        """Make the bytes a blob. Returns its SHA-256 and its size. The writer takes no more bytes
+        after it."""
         digest = self._hash.hexdigest()
         with naming_disk_errors(self._files.folder):
             os.fsync(self._file.fileno())

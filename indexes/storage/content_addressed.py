@@ -1,4 +1,5 @@
-"""A folder of files that are named by the SHA-256 of their bytes: `aa/<sha256>`, immutable, the same bytes once."""
+"""A folder of files that are named by the SHA-256 of their bytes: `aa/<sha256>`, immutable, the
+same bytes once."""
 
 from __future__ import annotations
 
@@ -23,20 +24,23 @@ BATCH = 500
 class AddressedFiles:
     """Safe to use from any number of threads and processes.
 
-    Files that nothing refers to are collected after a while. Whoever stores the same bytes again in that moment must not lose
-    them: storing renews the age of the file, and the lock separates that from the collector's last look at it.
+    Files that nothing refers to are collected after a while. Whoever stores the same bytes again in
+    that moment must not lose them: storing renews the age of the file, and the lock separates that
+    from the collector's last look at it.
     """
 
     def __init__(self, folder: Path, lock: Path, suffix: str = "") -> None:
         self.folder = folder
         self.incoming = folder / "incoming"
         self.trash = folder / "trash"
-        """Of what garbage collection took: `YYYY-MM-DD/<name>`. In the same file system, which is why it is here."""
+        """Of what garbage collection took: `YYYY-MM-DD/<name>`. In the same file system, which is
+        why it is here."""
         self._lock = lock
         self._suffix = suffix
 
     def path(self, digest: str) -> Path:
-        """Where the file of that name is, whether it exists or not. Raises `ValueError` for what is no SHA-256."""
+        """Where the file of that name is, whether it exists or not. Raises `ValueError` for what is
+        no SHA-256."""
         if not DIGEST.fullmatch(digest):
             raise ValueError(f"{digest[:80]!r} is no SHA-256")
         return self.folder / digest[:2] / f"{digest}{self._suffix}"
@@ -46,13 +50,15 @@ class AddressedFiles:
         return self.path(digest).with_suffix(".json")
 
     def prepare(self) -> None:
-        """Make the folder for new files. Raises `WrongLibrary` when the folder has no marker: it is not mounted."""
+        """Make the folder for new files. Raises `WrongLibrary` when the folder has no marker: it is
+        not mounted."""
         if not (self.folder / MARKER).exists():
             raise WrongLibrary(f"The folder {self.folder} is not the library's: it has no {MARKER}. Is it mounted?")
         self.incoming.mkdir(exist_ok=True)
 
     def keep(self, temporary: Path, digest: str) -> None:
-        """Move a temporary file, which must be safely on disk, to its name. What is there in the right size stays."""
+        """Move a temporary file, which must be safely on disk, to its name. What is there in the
+        right size stays."""
         path = self.path(digest)
         with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
             if path.exists() and path.stat().st_size == temporary.stat().st_size:
@@ -73,7 +79,8 @@ class AddressedFiles:
                 sync_folder(path.parent)
 
     def sweep(self, older_than: float) -> int:
-        """Remove temporary files that nobody has written to for so many seconds. Returns how many."""
+        """Remove temporary files that nobody has written to for so many seconds. Returns how
+        many."""
         return remove_older(self.incoming.glob(f"*{TEMPORARY}"), older_than)
 
     def names(self) -> Iterator[list[str]]:

@@ -1,9 +1,12 @@
-"""What a catalog knows of an item that its bytes do not say, beside the bytes: `MM_HOME/blobs/aa/<sha256>.json`.
+"""What a catalog knows of an item that its bytes do not say, beside the bytes:
+`MM_HOME/blobs/aa/<sha256>.json`.
 
-Name, tags and time of upload; once it is encoded, also the shards of its chunks, so that a rebuild need not encode it again.
+Name, tags and time of upload; once it is encoded, also the shards of its chunks, so that a rebuild
+need not encode it again.
 
-Written once the item has its row and before its upload is acknowledged, removed with the item. So a blob with a description and
-without a row is an item that the catalog lost, and one without both is left over from an upload that never ended.
+Written once the item has its row and before its upload is acknowledged, removed with the item. So a
+blob with a description and without a row is an item that the catalog lost, and one without both is
+left over from an upload that never ended.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ class Encoded(BaseModel):
 
 
 class Description(BaseModel):
-    """Name, tags and time of upload of an item, and its shards where they hold nothing but this item."""
+    """Name, tags and time of upload of an item, and its shards where they hold nothing but this
+    item."""
 
     format: Literal[1] = 1
     name: str
@@ -72,7 +76,8 @@ class Descriptions:
         return self.path(sha256).exists()
 
     def write(self, item: ItemRow, encoded: Encoded | None = None) -> None:
-        """Describe an item as its row does, in place of what was there; without `encoded` its shards stay as they were.
+        """Describe an item as its row does, in place of what was there; without `encoded` its
+        shards stay as they were.
 
         Raises `Unavailable` when the disk does not take it.
         """
@@ -90,7 +95,8 @@ class Descriptions:
 
     @contextmanager
     def prepared(self, description: Description) -> Iterator[Callable[[str], None]]:
-        """A description that is safely on disk before its item has a row; what is given names the blob that it belongs to.
+        """A description that is safely on disk before its item has a row; what is given names the
+        blob that it belongs to.
 
         It is gone at the end of the block unless it was given to a blob. Raises `Unavailable`.
         """

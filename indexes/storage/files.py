@@ -1,4 +1,5 @@
-"""Files that are whole or not there: temporary name, fsync, rename, fsync of the folder. And locks between processes."""
+"""Files that are whole or not there: temporary name, fsync, rename, fsync of the folder. And locks
+between processes."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @contextmanager
 def naming_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a failure to write below `folder` into `StorageFull`, or `Unavailable` with its reason in words."""
+    """Turn a failure to write below `folder` into `StorageFull`, or `Unavailable` with its reason
+    in words."""
     try:
         yield
     except OSError as error:
@@ -36,9 +38,11 @@ def temporary_beside(folder: Path) -> Path:
 
 
 def write_whole(path: Path, data: bytes, incoming: Path | None = None) -> None:
-    """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises `Unavailable`.
+    """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises
+    `Unavailable`.
 
-    `incoming` is the folder for the temporary file, in the same file system; by default that of `path`.
+    `incoming` is the folder for the temporary file, in the same file system; by default that of
+    `path`.
     """
     with naming_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

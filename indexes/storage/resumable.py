@@ -1,8 +1,10 @@
-"""Uploads that come in pieces, kept in files: `blobs/uploads/<id>/` has the bytes, and how many of them count.
+"""Uploads that come in pieces, kept in files: `blobs/uploads/<id>/` has the bytes, and how many of
+them count.
 
-The offset in `info.json` is the truth. It is written after the bytes before it were flushed, so it is what an upload goes on from
-when a process was killed or a machine lost its power; bytes behind it were promised to nobody and are cut off. The hash is taken
-at the end, from the disk: the state of a hash cannot be stored, and what is hashed is then what is there.
+The offset in `info.json` is the truth. It is written after the bytes before it were flushed, so it
+is what an upload goes on from when a process was killed or a machine lost its power; bytes behind
+it were promised to nobody and are cut off. The hash is taken at the end, from the disk: the state
+of a hash cannot be stored, and what is hashed is then what is there.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class PartialUploads:
         empty_seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`seconds` is how long an upload stays without new bytes, `empty_seconds` while no byte of it has come."""
+        """`seconds` is how long an upload stays without new bytes, `empty_seconds` while no byte of
+        it has come."""
         self._folder = folder
         self._blobs = blobs
         self._lock = lock
@@ -62,8 +65,8 @@ class PartialUploads:
     ) -> PartialUpload:
         """A new upload of `length` bytes, of which none is there.
 
-        Raises `TooMany` when `total` are unfinished, or `of_owner` of the same owner, `StorageFull` when what they reserve leaves
-        no room, `Unavailable`.
+        Raises `TooMany` when `total` are unfinished, or `of_owner` of the same owner, `StorageFull`
+        when what they reserve leaves no room, `Unavailable`.
         """
         upload_id = secrets.token_hex(16)
         folder = self._folder / upload_id
@@ -90,7 +93,8 @@ class PartialUploads:
         return info
 
     def get(self, upload_id: str) -> PartialUpload:
-        """How far an upload is, as far as that is certain. Raises `NotFound`, `Gone` when it expired."""
+        """How far an upload is, as far as that is certain. Raises `NotFound`, `Gone` when it
+        expired."""
         info = self._read(self._folder_of(upload_id))
         if info is None:
             raise NotFound(f"There is no upload {upload_id!r}.")
@@ -101,7 +105,8 @@ class PartialUploads:
     def open(self, upload_id: str) -> OpenUpload:
         """The upload for this caller alone until it is closed.
 
-        Raises `Locked` while another has it, `NotFound`, and `Gone` when it expired or its bytes are lost.
+        Raises `Locked` while another has it, `NotFound`, and `Gone` when it expired or its bytes
+        are lost.
         """
         folder = self._folder_of(upload_id)
         try:

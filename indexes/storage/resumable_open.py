@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 CHECKPOINT_BYTES = 32 << 20
 CHECKPOINT_SECONDS = 2.0
-"""After so many bytes or so much time what came is flushed and counts: as much is sent again after a crash."""
+"""After so many bytes or so much time what came is flushed and counts: as much is sent again after
+a crash."""
 TAKEN_SECONDS = 3600.0
 """How long a caller that lost the last answer may ask what its upload became."""
 
 
 class OpenUpload:
-    """Holds the lock until it is closed; a process that dies loses it. Methods raise `Unavailable` for a disk that fails."""
+    """Holds the lock until it is closed; a process that dies loses it. Methods raise `Unavailable`
+    for a disk that fails."""
 
     def __init__(
         self, folder: Path, handle: int, info: PartialUpload, blobs: BlobStore, seconds: float, clock: Callable[[], float]
@@ -80,7 +82,8 @@ class OpenUpload:
         """Append at most `left` bytes; they count after the next `checkpoint`."""
         with naming_disk_errors(self._folder):
             if self._file is None:
-                # Without a buffer: what was written is in the file whatever becomes of this process.
+                # Without a buffer: what was written is in the file whatever becomes of this
+                # process.
                 self._file = io.FileIO(self._data, "r+b")
                 self._file.truncate(self.info.offset)
                 self._file.seek(self.info.offset)
@@ -95,7 +98,8 @@ class OpenUpload:
         return grown >= CHECKPOINT_BYTES or (grown > 0 and time.monotonic() >= self._checkpoint_at)
 
     def checkpoint(self) -> None:
-        """Make what was written count: flush it, then write down how far it is. Without any byte it stays no longer for it."""
+        """Make what was written count: flush it, then write down how far it is. Without any byte it
+        stays no longer for it."""
         if self._file is not None:
             with naming_disk_errors(self._folder):
                 os.fsync(self._file.fileno())
@@ -120,7 +124,8 @@ class OpenUpload:
         return self.info.sha256
 
     def commit(self) -> tuple[str, int]:
-        """Make the file a blob, as `BlobWriter.commit` does; doing it again after a crash does no harm."""
+        """Make the file a blob, as `BlobWriter.commit` does; doing it again after a crash does no
+        harm."""
         sha256 = self.digest()
         if self._data.exists():
             self.discard()

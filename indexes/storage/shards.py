@@ -1,7 +1,8 @@
 """Vectors of segments on disk, immutable: `MM_HOME/shards/aa/<sha256>.safetensors`.
 
-One float16 matrix a kind of evidence, and those that no search looks at; the header's metadata holds the space and what the rows
-are about. The id is the SHA-256 of the file, so that a flipped bit is noticed and the same content is stored once.
+One float16 matrix a kind of evidence, and those that no search looks at; the header's metadata
+holds the space and what the rows are about. The id is the SHA-256 of the file, so that a flipped
+bit is noticed and the same content is stored once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from mm.spaces.types import SpaceId
 
 FORMAT = 1
 KEY = "mm"
-"""The only entry of the metadata: safetensors writes several in no fixed order, and the id must not depend on it."""
+"""The only entry of the metadata: safetensors writes several in no fixed order, and the id must not
+depend on it."""
 
 RESTORE = "Restore it from a backup, or delete the item and send its file again."
 Half = npt.NDArray[np.float16]
@@ -52,7 +54,8 @@ class ShardStore:
     def write(self, space: SpaceId, vectors: Mapping[str, Half], segments: Sequence[object]) -> str:
         """Store one shard and return its id. The same content gives the same id.
 
-        Raises `InvalidInput` for vectors that are not finite float16 matrices, `Unavailable` when the disk does not take them.
+        Raises `InvalidInput` for vectors that are not finite float16 matrices, `Unavailable` when
+        the disk does not take them.
         """
         for kind, matrix in vectors.items():
             if matrix.dtype != np.float16 or matrix.ndim != 2 or not np.isfinite(matrix).all():
@@ -76,7 +79,8 @@ class ShardStore:
     def read(self, shard_id: str, space: SpaceId) -> Shard:
         """A shard of that space.
 
-        Raises `MissingData`, `Corrupt` when it is not what was written, `SpaceMismatch` when it is of another space or version.
+        Raises `MissingData`, `Corrupt` when it is not what was written, `SpaceMismatch` when it is
+        of another space or version.
         """
         try:
             data = self.path(shard_id).read_bytes()

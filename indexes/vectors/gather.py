@@ -1,4 +1,5 @@
-"""From publications in the catalog to the arrays of an index part: rows from SQL, vectors from shards."""
+"""From publications in the catalog to the arrays of an index part: rows from SQL, vectors from
+shards."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ ItemEvidence = list[tuple["StoredEvidence", "npt.NDArray[np.float16]"]]
 def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequence[Publication]) -> Gathered | None:
     """What `write_part` takes, None if nothing is left to index.
 
-    An item whose vectors cannot be read is left out, with a line in the log: it must not keep all others from being found.
+    An item whose vectors cannot be read is left out, with a line in the log: it must not keep all
+    others from being found.
     """
     seq_of = {publication.item_pk: publication.seq for publication in published}
     rows = catalog.stored_evidence(list(seq_of), space)

@@ -1,8 +1,10 @@
-"""The index of one space on disk, `MM_HOME/index/<space>/`: a cache of what the catalog and the shards say.
+"""The index of one space on disk, `MM_HOME/index/<space>/`: a cache of what the catalog and the
+shards say.
 
-One process at a time writes, under a lock; any number read. Parts are never changed: small ones are merged into larger ones, as
-in a log-structured merge tree, and the manifest says which ones count. A merge takes seconds; it is made beside the index, under
-a lock of its own, so that what is new does not wait for it.
+One process at a time writes, under a lock; any number read. Parts are never changed: small ones are
+merged into larger ones, as in a log-structured merge tree, and the manifest says which ones count.
+A merge takes seconds; it is made beside the index, under a lock of its own, so that what is new
+does not wait for it.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ SMALL = 8192
 STEP = 32768
 """Pieces of evidence that are added in one step, where more are new."""
 FULL = 131072
-"""Pieces of evidence from which a part is never merged again: each search costs a little for each part, each merge memory."""
+"""Pieces of evidence from which a part is never merged again: each search costs a little for each
+part, each merge memory."""
 FANOUT = 4
 """Parts of one size class that are merged into one, and how many times larger the next class is."""
 PUBLICATIONS = 1000
@@ -57,7 +60,8 @@ class Index:
         self._opened: dict[str, Part] = {}
 
     def read(self, head: int) -> Manifest | None:
-        """The state on disk; None if there is none that fits the catalog, whose latest sequence number is `head`."""
+        """The state on disk; None if there is none that fits the catalog, whose latest sequence
+        number is `head`."""
         try:
             manifest = read_manifest(self.folder)
         except Corrupt as error:
@@ -71,7 +75,8 @@ class Index:
         return manifest
 
     def open(self, manifest: Manifest) -> list[Part]:
-        """The parts of a state, each opened and checked once. Raises `Corrupt`, also when one was merged away by now."""
+        """The parts of a state, each opened and checked once. Raises `Corrupt`, also when one was
+        merged away by now."""
         opened = {entry.name: self._opened.get(entry.name) or self._open(entry) for entry in manifest.parts}
         self._opened = opened
         return list(opened.values())
@@ -79,8 +84,8 @@ class Index:
     def follow(self, seconds: float) -> bool:
         """Take one step towards what the catalog says. Returns whether there was one to take.
 
-        Raises `Unavailable` when another process writes for longer than `seconds`, when the disk takes no more, or when the
-        catalog does not answer.
+        Raises `Unavailable` when another process writes for longer than `seconds`, when the disk
+        takes no more, or when the catalog does not answer.
         """
         with self._writing(seconds):
             head = self._store.catalog.head()
@@ -121,9 +126,11 @@ class Index:
             self._publish(manifest.model_copy(update={"parts": tuple(healthy)}))
 
     def merge(self, seconds: float) -> bool:
-        """Merge parts, or write one anew without its dead. Returns whether that was due. Raises `Corrupt`, `Unavailable`.
+        """Merge parts, or write one anew without its dead. Returns whether that was due. Raises
+        `Corrupt`, `Unavailable`.
 
-        Others may write meanwhile. What they bury stays noted; a part that they replace is not brought back.
+        Others may write meanwhile. What they bury stays noted; a part that they replace is not
+        brought back.
         """
         with locked(self._merge_lock, seconds), naming_disk_errors(self.folder):
             for path in self.folder.glob(f"{MERGING}*"):  # a merge that crashed: nobody else merges now
@@ -178,7 +185,8 @@ class Index:
         return PartEntry(name=name, evidence=written.evidence, files=written.files)
 
     def _publish(self, manifest: Manifest) -> None:
-        """Make a state the one on disk, and remove the parts of all others: what readers have open stays open."""
+        """Make a state the one on disk, and remove the parts of all others: what readers have open
+        stays open."""
         write_manifest(self.folder, manifest)
         names = {entry.name for entry in manifest.parts}
         for path in self.folder.glob(f"{PART}*"):
@@ -208,7 +216,8 @@ def _batch(published: Sequence[Publication]) -> list[Publication]:
 
 
 def _due(parts: Sequence[PartEntry]) -> list[PartEntry]:
-    """Parts of one size class that are to become one: all small ones, or a few of another class, up to a full part."""
+    """Parts of one size class that are to become one: all small ones, or a few of another class, up
+    to a full part."""
     small = [entry for entry in parts if entry.evidence < SMALL]
     if len(small) >= FANOUT:
         return small

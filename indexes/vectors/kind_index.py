@@ -1,4 +1,5 @@
-"""The vectors of one kind of evidence in a part: all of them in half precision, and a rough copy of them where they are many."""
+"""The vectors of one kind of evidence in a part: all of them in half precision, and a rough copy of
+them where they are many."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ BLOCK = 8192
 ROUNDING = 3e-5
 """Relative error of an inner product by FAISS against ours: float32, another order of summation."""
 SELECTIVE = 8
-"""A filter that leaves one row in so many is answered from the vectors: reading codes that are thrown away costs as much."""
+"""A filter that leaves one row in so many is answered from the vectors: reading codes that are
+thrown away costs as much."""
 FEW = 16
 """Where it leaves one row in so many, only those rows are read."""
 
@@ -57,7 +59,8 @@ class KindIndex:
     def __init__(
         self, rows: KindRows, item: npt.NDArray[np.int32], items: int, vectors: Any, longest: float, codes: Codes | None
     ) -> None:
-        """`item` is (S,) the item of each segment of the part, `vectors` a `faiss.Index`, `longest` the norm of the longest."""
+        """`item` is (S,) the item of each segment of the part, `vectors` a `faiss.Index`, `longest`
+        the norm of the longest."""
         self.rows = rows
         self.longest = longest
         self.codes = codes
@@ -82,8 +85,8 @@ class KindIndex:
     def top(self, weight: Vector, count: int, items: Mask | None, doubt: float | None) -> Top:
         """The `count` largest inner products, of the items (I,) alone if these are given.
 
-        With `doubt`, products are estimates, and what they cannot exceed allows for an error of so many standard deviations; None
-        is exact.
+        With `doubt`, products are estimates, and what they cannot exceed allows for an error of so
+        many standard deviations; None is exact.
         """
         query = self._query(weight)
         total = len(self) if items is None else int(self._count[items].sum())
@@ -96,7 +99,8 @@ class KindIndex:
         return self._exact(query, count, items, total)
 
     def best(self, weight: Vector, segments: npt.NDArray[np.intp]) -> tuple[Floats, Keys]:
-        """For each of some segments the largest inner product and its row; -inf and -1 where it has no such evidence."""
+        """For each of some segments the largest inner product and its row; -inf and -1 where it has
+        no such evidence."""
         first = np.searchsorted(self.rows.segment, segments, "left")
         count = np.searchsorted(self.rows.segment, segments, "right") - first
         products = np.full(len(segments), -np.inf, dtype=np.float32)
@@ -140,7 +144,8 @@ class KindIndex:
         return self._top(query, rows, products, False)
 
     def _rough(self, codes: Codes, query: Floats, count: int, items: Mask | None, total: int, doubt: float) -> Top:
-        """By reading the codes of all. Those that do not pass are thrown away, so that more are asked for."""
+        """By reading the codes of all. Those that do not pass are thrown away, so that more are
+        asked for."""
         asked = min(len(self), -(-count * len(self) // total))
         if asked == len(self):
             return self._exact(query, count, items, total)

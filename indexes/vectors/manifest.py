@@ -47,7 +47,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The state of the index, None if there is none. Raises `Corrupt` for a damaged file or one of another format."""
+    """The state of the index, None if there is none. Raises `Corrupt` for a damaged file or one of
+    another format."""
     path = folder / NAME
     try:
         digest, body, _ = path.read_text().split("\n")

@@ -1,8 +1,10 @@
-"""A part of an index: vectors of some items and what they belong to, in files that are never changed.
+"""A part of an index: vectors of some items and what they belong to, in files that are never
+changed.
 
-A folder of `rows.safetensors` and one FAISS file a kind of evidence, opened by memory mapping. Vectors are half precision, as in
-the shards, so that inner products with a float32 query are exact up to the order of summation. Nothing here is synced to disk:
-what does not match its checksum after a power cut is built again.
+A folder of `rows.safetensors` and one FAISS file a kind of evidence, opened by memory mapping.
+Vectors are half precision, as in the shards, so that inner products with a float32 query are exact
+up to the order of summation. Nothing here is synced to disk: what does not match its checksum after
+a power cut is built again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""A rough copy of the vectors of one part, a twentieth of their size, that says about how large inner products are, and how sure
-that is.
+"""A rough copy of the vectors of one part, a twentieth of their size, that says about how large
+inner products are, and how sure that is.
 
-Product quantization with four bits for four numbers, scanned in registers (Jégou, Douze, Schmid 2011; André, Kermarrec, Le
-Scouarnec 2015; FAISS `IndexPQFastScan`). Trained on the part itself, so that nothing is shared and nothing goes stale. Vectors
-are turned into their principal axes first, dealt out so that each code has as much to tell as the others; the weakest axes get
-none (after Ge, He, Ke, Sun 2013). Codes shrink: a vector far out in the direction of the question is told to lie less far. What
-the vectors spread and what the codes lose along each axis says by how much, for each question, so that estimates are right on
-average and the deviation of their error is known.
+Product quantization with four bits for four numbers, scanned in registers (Jégou, Douze, Schmid
+2011; André, Kermarrec, Le Scouarnec 2015; FAISS `IndexPQFastScan`). Trained on the part itself, so
+that nothing is shared and nothing goes stale. Vectors are turned into their principal axes first,
+dealt out so that each code has as much to tell as the others; the weakest axes get none (after Ge,
+He, Ke, Sun 2013). Codes shrink: a vector far out in the direction of the question is told to lie
+less far. What the vectors spread and what the codes lose along each axis says by how much, for each
+question, so that estimates are right on average and the deviation of their error is known.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What vectors of D numbers are like, and what their codes lose. The first axes are those that codes tell of."""
+    """What vectors of D numbers are like, and what their codes lose. The first axes are those that
+    codes tell of."""
 
     mean: Floats
     """(D,)"""
@@ -62,8 +64,8 @@ class Codes:
         self.axes = axes
 
     def top(self, query: Floats, count: int) -> tuple[Rows, Floats, float]:
-        """The `count` rows with the largest estimated inner products with a query (D,), these, largest first, and the standard
-        deviation of their error."""
+        """The `count` rows with the largest estimated inner products with a query (D,), these,
+        largest first, and the standard deviation of their error."""
         turned = query @ self.axes.directions
         products, rows = self._index.search(np.ascontiguousarray(turned[None, : self._index.d]), count)
         found = rows[0] >= 0
@@ -86,7 +88,8 @@ def wants_codes(count: int, dim: int) -> bool:
 
 
 def make_codes(index: Any, block: int) -> Codes:
-    """Codes of all vectors of a `faiss.Index`, which are read in blocks of so many. The same vectors give the same codes."""
+    """Codes of all vectors of a `faiss.Index`, which are read in blocks of so many. The same
+    vectors give the same codes."""
     faiss = _faiss()
     count, dim = int(index.ntotal), int(index.d)
     sample = index.reconstruct_batch(np.linspace(0, count - 1, min(SAMPLE, count)).astype(np.int64))
@@ -116,8 +119,9 @@ def read_codes(path: Path, axes: Axes) -> Codes:
 
 
 def _axes(centred: Floats, groups: int, numbers: int) -> tuple[Floats, Floats]:
-    """Principal axes of rows (N, D) as columns, and the variance along each: first `numbers` axes for each of `groups` codes, so
-    dealt out that the products of their variances are alike, then the weakest."""
+    """Principal axes of rows (N, D) as columns, and the variance along each: first `numbers` axes
+    for each of `groups` codes, so dealt out that the products of their variances are alike, then
+    the weakest."""
     variances, axes = np.linalg.eigh(centred.T @ centred / np.float32(len(centred)))
     variances, axes = np.maximum(variances[::-1], TINY), axes[:, ::-1]
     least = np.log(variances[-1]) - 1.0  # so that every axis adds to its code

@@ -1,4 +1,5 @@
-"""What a search looks at: parts that do not change while it runs, and which of their items are alive."""
+"""What a search looks at: parts that do not change while it runs, and which of their items are
+alive."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Snapshot:
         object.__setattr__(self, "alive", [~mask if mask.any() else None for mask in dead])
 
     def looked_at(self, chosen: Keys | None) -> Iterator[tuple[Part, Mask | None]]:
-        """Parts with items that are alive and, if a choice (sorted) is given, in it; and which these are, None for all."""
+        """Parts with items that are alive and, if a choice (sorted) is given, in it; and which
+        these are, None for all."""
         for part, alive in zip(self.parts, self.alive, strict=True):
             items = alive
             if chosen is not None:

@@ -1,4 +1,5 @@
-"""Time, processor time and memory of a stretch of work, this process and its children together. Linux only."""
+"""Time, processor time and memory of a stretch of work, this process and its children together.
+Linux only."""
 
 from __future__ import annotations
 
@@ -13,9 +14,11 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Meter:
-    """`seconds` passed, `cpu` seconds used, `peak` bytes held (PSS, so that shared pages count once) within the block.
+    """`seconds` passed, `cpu` seconds used, `peak` bytes held (PSS, so that shared pages count
+    once) within the block.
 
-    Children that end inside the block are counted, those that were there before it are counted from its start.
+    Children that end inside the block are counted, those that were there before it are counted from
+    its start.
     """
 
     def __init__(self, memory: bool = True) -> None:
@@ -43,7 +46,8 @@ class Meter:
 
 
 def cpu_seconds() -> float:
-    """Processor time of this process and of its descendants, those that ended and were waited for and those that live."""
+    """Processor time of this process and of its descendants, those that ended and were waited for
+    and those that live."""
     ours = os.times()
     return ours.user + ours.system + ours.children_user + ours.children_system + sum(_ticks(pid) for pid in children()) / TICK
 

@@ -17,15 +17,16 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def clock(seconds: float, duration: float = 0.0) -> str:
-    """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them. Of something that lasts an hour or more, which
-    `duration` in seconds says, hours are always written: `0:02:30`."""
+    """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them. Of something that
+    lasts an hour or more, which `duration` in seconds says, hours are always written: `0:02:30`."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours or duration >= HOUR else f"{minute}:{second:02}"
 
 
 def span(start: float, end: float, duration: float = 0.0) -> str:
-    """When a moment is, in something that lasts `duration` seconds; nothing for a picture, which has no time."""
+    """When a moment is, in something that lasts `duration` seconds; nothing for a picture, which
+    has no time."""
     return f"{clock(start, duration)}-{clock(end, duration)}" if end > start else ""
 
 
@@ -49,7 +50,8 @@ def score(probability: float) -> str:
 
 
 def reasons(evidence: Sequence[Evidence]) -> str:
-    """What carried a hit, strongest first: kind, score, and the words; what hardly counted is left out."""
+    """What carried a hit, strongest first: kind, score, and the words; what hardly counted is left
+    out."""
     least = LEAST_SHARE * max((one.score for one in evidence), default=0.0)
     return "; ".join(_reason(one) for one in evidence if one.score >= least)
 

@@ -20,7 +20,8 @@ from mm.settings import Settings
 
 
 class Stop:
-    """A request to stop. `request` may be called from a signal handler, where a `threading.Event` could block for ever."""
+    """A request to stop. `request` may be called from a signal handler, where a `threading.Event`
+    could block for ever."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -35,12 +36,14 @@ class Stop:
         self._wake.put(None)
 
     def wait(self) -> None:
-        """Block until `request` or `wake` is called, without a timer. Signal handlers run meanwhile."""
+        """Block until `request` or `wake` is called, without a timer. Signal handlers run
+        meanwhile."""
         self._wake.get()
 
 
 def keep_up(settings: Settings, *, as_json: bool) -> None:
-    """Serve until a signal says stop. Raises `MMError` when the service cannot be started or gave up."""
+    """Serve until a signal says stop. Raises `MMError` when the service cannot be started or gave
+    up."""
     say(f"mm {mm.__version__} on {settings.root}")
     if not settings.is_local and not settings.needs_key:
         say(f"Anyone who reaches {settings.host} can read and change this library: MM_KEYS is off.")

@@ -1,4 +1,5 @@
-"""A click group whose commands are imported when they are used, and whose errors are one sentence."""
+"""A click group whose commands are imported when they are used, and whose errors are one
+sentence."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Failure(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """`commands_at`: name to module and one line of help. The module's `command` is imported when it is asked for."""
+    """`commands_at`: name to module and one line of help. The module's `command` is imported when
+    it is asked for."""
 
     def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

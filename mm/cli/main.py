@@ -1,4 +1,5 @@
-"""The command `mm`. Each command is a module that is imported when it is used, so that `mm --help` answers at once."""
+"""The command `mm`. Each command is a module that is imported when it is used, so that `mm --help`
+answers at once."""
 
 from __future__ import annotations
 
@@ -30,9 +31,10 @@ COMMANDS = {
 @click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mm.__version__, prog_name="mm")
 def main() -> None:
-    """Put videos, photos and sounds in. Ask in words, with a picture, a sound or a clip. Get the moments back.
+    """Put videos, photos and sounds in. Ask in words, with a picture, a sound or a clip. Get the
+    moments back.
 
-    Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or using the one that runs, or
-    against a service elsewhere with --url.
+    Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or
+    using the one that runs, or against a service elsewhere with --url.
     """
     keep_private()

@@ -1,4 +1,5 @@
-"""Progress on standard error: bars on a terminal, nothing elsewhere, where the lines of the results are enough."""
+"""Progress on standard error: bars on a terminal, nothing elsewhere, where the lines of the results
+are enough."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ Row = Sequence[str]
 
 
 def show_answer(answer: SearchResponse, *, everything: bool = True) -> None:
-    """The likely moments, best first, then the less likely ones, or only how many these are unless `everything`."""
+    """The likely moments, best first, then the less likely ones, or only how many these are unless
+    `everything`."""
     if answer.heard:
         click.echo(f'heard: "{clean(answer.heard)}"', err=True)
     for note in answer.notes:

@@ -1,4 +1,5 @@
-"""Items that are processed again: each begun, then each followed to the end; one that fails does not stop the others."""
+"""Items that are processed again: each begun, then each followed to the end; one that fails does
+not stop the others."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class Reprocess:
         self._begun: list[Upload] = []
 
     def begin(self, items: Iterable[str]) -> None:
-        """Give each item a new job. Raises `Unavailable` when the service is gone; any other error is the item's own."""
+        """Give each item a new job. Raises `Unavailable` when the service is gone; any other error
+        is the item's own."""
         for item_id in items:
             try:
                 self._begun.append(self._client.retry(item_id))

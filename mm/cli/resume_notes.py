@@ -1,4 +1,5 @@
-"""Where the uploads of files are that were interrupted, so that `mm add`, started again, goes on with them."""
+"""Where the uploads of files are that were interrupted, so that `mm add`, started again, goes on
+with them."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 
 class Remembered:
-    """A small file in the user's state folder. Without it, or with one that cannot be written, files are only sent anew."""
+    """A small file in the user's state folder. Without it, or with one that cannot be written,
+    files are only sent anew."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or platformdirs.user_state_path("mm") / "uploads.json"

@@ -1,4 +1,5 @@
-"""Many files: each sent, then each followed until it can be searched; one bad file does not stop the others."""
+"""Many files: each sent, then each followed until it can be searched; one bad file does not stop
+the others."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from mm.schemas import Upload
 
 
 class Ingest:
-    """Prints one line a file, as soon as its fate is known. `failed` counts those that cannot be searched."""
+    """Prints one line a file, as soon as its fate is known. `failed` counts those that cannot be
+    searched."""
 
     def __init__(self, client: Client, tags: Sequence[str], progress: Progress, *, as_json: bool) -> None:
         self.failed = 0
@@ -31,7 +33,8 @@ class Ingest:
         self._remembered = Remembered()
 
     def send(self, paths: Iterable[Path]) -> None:
-        """Upload every file; links in a folder are refused. A link that is named itself is followed.
+        """Upload every file; links in a folder are refused. A link that is named itself is
+        followed.
 
         Raises `Unavailable` when the service is gone; any other error is the file's own.
         """
@@ -51,7 +54,8 @@ class Ingest:
                     self._refused(path, error)
 
     def _send(self, path: Path, report: Report) -> Upload:
-        """An interruption leaves the note of where the beginning is; an answer, good or bad, removes it."""
+        """An interruption leaves the note of where the beginning is; an answer, good or bad,
+        removes it."""
         upload = self._client.add(
             path,
             tags=self._tags,
@@ -97,7 +101,8 @@ class Ingest:
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files named, and those and the links of the folders named, in order; hidden ones only when named themselves."""
+    """The files named, and those and the links of the folders named, in order; hidden ones only
+    when named themselves."""
     for path in paths:
         if not path.is_dir():
             yield path

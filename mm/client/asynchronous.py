@@ -101,13 +101,16 @@ async def _in_threads(source: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class AsyncClient(Verbs, AsyncDriver):
-    """A running service, from asyncio: the verbs of `Client`, awaited. Use it as an async context manager, or `close` it.
+    """A running service, from asyncio: the verbs of `Client`, awaited. Use it as an async context
+    manager, or `close` it.
 
-    Every verb raises the error of `mm.errors` that the service answered with, and `Unavailable` when none answers.
+    Every verb raises the error of `mm.errors` that the service answered with, and `Unavailable`
+    when none answers.
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout: float = DEFAULT_SECONDS, api_key: str | None = None) -> None:
-        """`timeout` is the longest silence of the service, in seconds; `api_key` defaults to MM_API_KEY.
+        """`timeout` is the longest silence of the service, in seconds; `api_key` defaults to
+        MM_API_KEY.
 
         Raises `InvalidInput` for a bad URL.
         """
@@ -121,7 +124,8 @@ class AsyncClient(Verbs, AsyncDriver):
         await self.close()
 
     async def events(self, job_id: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
-        """The steps of a job behind event `after`, as they happen, up to its final state; goes on after a broken connection."""
+        """The steps of a job behind event `after`, as they happen, up to its final state; goes on
+        after a broken connection."""
         feed = Feed(segment(job_id), after)
         try:
             while (event := await self.run(feed.next())) is not None:

@@ -14,7 +14,8 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each new try; any
 
 
 class Feed:
-    """Events of one job behind `after`, each as often as it says something new. Reads on after a break, by Last-Event-ID."""
+    """Events of one job behind `after`, each as often as it says something new. Reads on after a
+    break, by Last-Event-ID."""
 
     def __init__(self, job_id: str, after: int = 0) -> None:
         self._job_id = job_id
@@ -25,8 +26,8 @@ class Feed:
         self._breaks = 0
 
     def next(self) -> Flow[JobEvent | None]:
-        """The next event, `None` behind a final one. Raises `Unavailable` when the service stays away, `NotFound`, `Unauthorized`
-        when the key was revoked meanwhile.
+        """The next event, `None` behind a final one. Raises `Unavailable` when the service stays
+        away, `NotFound`, `Unauthorized` when the key was revoked meanwhile.
         """
         while not self._over:
             try:
@@ -46,7 +47,8 @@ class Feed:
         return None
 
     def _is_new(self, event: JobEvent) -> bool:
-        """An event that was seen here may come again, when its job's position or time left has changed."""
+        """An event that was seen here may come again, when its job's position or time left has
+        changed."""
         again = self._latest is not None and event.id == self._after and event != self._latest
         return event.id > self._after or again
 

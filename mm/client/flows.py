@@ -67,12 +67,14 @@ def add(
     upload: str | None = None,
     on_upload: Callable[[str], None] | None = None,
 ) -> Flow[Upload]:
-    """Send a file, streamed from disk; bytes need a `name`. With `wait`, return when it can be searched.
+    """Send a file, streamed from disk; bytes need a `name`. With `wait`, return when it can be
+    searched.
 
-    A large file goes on where it was when the connection breaks. `on_upload` hears where its beginning is; given as `upload` to
-    a later call with the same file, only the rest is sent.
+    A large file goes on where it was when the connection breaks. `on_upload` hears where its
+    beginning is; given as `upload` to a later call with the same file, only the rest is sent.
 
-    Raises `UnsupportedMedia`, `MediaError`, `TooLarge` when it is refused; with `wait`, `Conflict` when the work on it failed.
+    Raises `UnsupportedMedia`, `MediaError`, `TooLarge` when it is refused; with `wait`, `Conflict`
+    when the work on it failed.
     """
     file, name = _file(source, name)
     size = len(file) if isinstance(file, bytes) else _size(file)
@@ -117,9 +119,11 @@ def items(
     sort: ItemSort = "newest",
     name: str | None = None,
 ) -> Flow[ItemPage]:
-    """One page of items, newest first: any of `kinds`, all of `tags`. `next` of a page is the `cursor` of the one behind it.
+    """One page of items, newest first: any of `kinds`, all of `tags`. `next` of a page is the
+    `cursor` of the one behind it.
 
-    With `offset`, the list begins behind that many, `sort` and a part of the `name` may be said, and the page has a `total`.
+    With `offset`, the list begins behind that many, `sort` and a part of the `name` may be said,
+    and the page has a `total`.
     """
     params: dict[str, str | int | Sequence[str]] = {"kind": list(kinds), "tag": list(tags), "limit": limit}
     if status is not None:
@@ -134,7 +138,8 @@ def items(
 
 
 def segments(item_id: str, *, after: float | None = None, limit: int = 200) -> Flow[SegmentPage]:
-    """The segments of an item in order of time, with the words said. `next` of a page is the `after` of the one behind it.
+    """The segments of an item in order of time, with the words said. `next` of a page is the
+    `after` of the one behind it.
 
     Raises `NotFound`.
     """
@@ -148,10 +153,11 @@ def tags(*, limit: int = 200) -> Flow[list[TagCount]]:
 
 
 def retry(item_id: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Upload]:
-    """Process an item again that failed, is quarantined or was cancelled; its bytes are not sent again.
+    """Process an item again that failed, is quarantined or was cancelled; its bytes are not sent
+    again.
 
-    With `wait`, return when it can be searched. Raises `NotFound`; `Conflict` when the item is ready, and with `wait` when the
-    work on it failed again.
+    With `wait`, return when it can be searched. Raises `NotFound`; `Conflict` when the item is
+    ready, and with `wait` when the work on it failed again.
     """
     done = read((yield from Send("POST", f"{_media(item_id)}/retry")), Upload)
     return (yield from _ended(done, on_progress)) if wait else done
@@ -172,7 +178,8 @@ def content(item_id: str, *, start: int = 0, end: int | None = None) -> Flow[byt
 
 
 def thumbnail(item_id: str, *, time: float = 0.0, size: int = 320) -> Flow[bytes]:
-    """WebP of the picture at `time` in seconds, about `size` pixels at its longest side. Raises `NotFound`."""
+    """WebP of the picture at `time` in seconds, about `size` pixels at its longest side. Raises
+    `NotFound`."""
     return read_bytes((yield from Send("GET", f"{_media(item_id)}/thumbnail", params={"t": time, "size": size})))
 
 
@@ -235,13 +242,15 @@ def search(
     floor: float | None = None,
     fold: bool = True,
 ) -> Flow[SearchResponse]:
-    """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once; the best `k` moments.
+    """Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once;
+    the best `k` moments.
 
-    `also` are more words that a moment must fit, `without` words for what must be neither seen nor said in it, and `weights` say
-    how much each part counts. Hits of the band `possible` follow the likely ones; no hits means that nothing matches. `floor`
-    replaces the space's own bound of possible hits. Moments of other items that show the same are in a hit's `alike`; without
-    `fold` they are hits of their own. Raises `InvalidInput`, `NotFound` for a moment, `UnsupportedMedia`, `MediaError`,
-    `TooLarge`.
+    `also` are more words that a moment must fit, `without` words for what must be neither seen nor
+    said in it, and `weights` say how much each part counts. Hits of the band `possible` follow the
+    likely ones; no hits means that nothing matches. `floor` replaces the space's own bound of
+    possible hits. Moments of other items that show the same are in a hit's `alike`; without `fold`
+    they are hits of their own. Raises `InvalidInput`, `NotFound` for a moment, `UnsupportedMedia`,
+    `MediaError`, `TooLarge`.
     """
     files = {"picture": picture, "sound": sound, "clip": clip}
     parts = [_part(field, source) for field, source in files.items() if source is not None]
@@ -270,7 +279,8 @@ def search(
 
 
 def embed(inputs: str | Sequence[Source], *, model: str | None = None) -> Flow[EmbeddingResponse]:
-    """Unit vectors of texts and pictures, in their order. A `str` is a text; a picture is a `Path` or bytes.
+    """Unit vectors of texts and pictures, in their order. A `str` is a text; a picture is a `Path`
+    or bytes.
 
     Raises `InvalidInput`, `NotFound` for a model that is not served, `TooLarge`, `MediaError`.
     """
@@ -285,14 +295,17 @@ def models() -> Flow[list[ModelInfo]]:
 
 
 def space() -> Flow[LibrarySpace]:
-    """The space that questions are asked in, what the library has in others, and the latest move."""
+    """The space that questions are asked in, what the library has in others, and the latest
+    move."""
     return read((yield from Send("GET", "/v1/space")), LibrarySpace)
 
 
 def move_space(to: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Move]:
-    """Move the library to another space: `lite` or `openclip:MODEL/PRETRAINED`. With `wait`, return when the move ends or stops.
+    """Move the library to another space: `lite` or `openclip:MODEL/PRETRAINED`. With `wait`, return
+    when the move ends or stops.
 
-    Raises `NotFound` for a space that the service cannot have, `Conflict` while another move is not over.
+    Raises `NotFound` for a space that the service cannot have, `Conflict` while another move is not
+    over.
     """
     begun = read((yield from Send("POST", "/v1/space/move", json=MoveRequest(to=to).model_dump())), Move)
     return (yield from wait_for_move(on_progress=on_progress)) if wait else begun
@@ -304,18 +317,21 @@ def stop_move() -> Flow[Move]:
 
 
 def resume_move(*, leave_out: bool = False) -> Flow[Move]:
-    """Let a stopped move go on: with another try for what failed, or, with `leave_out`, without it. Raises `Conflict`."""
+    """Let a stopped move go on: with another try for what failed, or, with `leave_out`, without it.
+    Raises `Conflict`."""
     wanted = ResumeRequest(leave_out=leave_out)
     return read((yield from Send("POST", "/v1/space/move/resume", json=wanted.model_dump())), Move)
 
 
 def undo_move() -> Flow[Move]:
-    """End a move that is not over, or go back after one that is done. Raises `Conflict` when there is nothing to undo."""
+    """End a move that is not over, or go back after one that is done. Raises `Conflict` when there
+    is nothing to undo."""
     return read((yield from Send("POST", "/v1/space/move/undo")), Move)
 
 
 def wait_for_move(*, on_progress: OnProgress | None = None) -> Flow[Move]:
-    """Return when the latest move does not run, however it ended: see its `state`. Raises `NotFound` when there was none."""
+    """Return when the latest move does not run, however it ended: see its `state`. Raises
+    `NotFound` when there was none."""
     while True:
         move = (yield from space()).move
         if move is None:
@@ -333,12 +349,14 @@ def drop_space(space_id: str) -> Flow[None]:
 
 
 def sessions() -> Flow[list[SignedIn]]:
-    """The browsers that are signed in, the latest first. Raises `Forbidden` for a key without the scope `admin`."""
+    """The browsers that are signed in, the latest first. Raises `Forbidden` for a key without the
+    scope `admin`."""
     return read((yield from Send("GET", "/v1/sessions")), SignedInList).data
 
 
 def end_session(session_id: str) -> Flow[None]:
-    """Sign a browser out. Raises `NotFound`, and `Forbidden` for a key without the scope `admin`."""
+    """Sign a browser out. Raises `NotFound`, and `Forbidden` for a key without the scope
+    `admin`."""
     read_bytes((yield from Send("DELETE", f"/v1/sessions/{segment(session_id)}")))
 
 
@@ -350,10 +368,12 @@ def audit(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Flow[AuditPage]:
-    """One page of the audit log, the last written first. `next` of a page is the `cursor` of the one behind it.
+    """One page of the audit log, the last written first. `next` of a page is the `cursor` of the
+    one behind it.
 
-    `action` as in `item.delete`; `key` is the id of a key, `local`, `anonymous` or `worker`; a `since` without a zone is UTC.
-    Raises `Forbidden` for a key without the scope `admin`, `InvalidInput` for a cursor that no page gave.
+    `action` as in `item.delete`; `key` is the id of a key, `local`, `anonymous` or `worker`; a
+    `since` without a zone is UTC. Raises `Forbidden` for a key without the scope `admin`,
+    `InvalidInput` for a cursor that no page gave.
     """
     params: dict[str, str | int] = {"limit": limit}
     given = {"action": action, "key": key, "since": None if since is None else since.isoformat(), "cursor": cursor}
@@ -372,7 +392,8 @@ def ready() -> Flow[Readiness]:
 
 
 def _ended(upload: Upload, on_progress: OnProgress | None) -> Flow[Upload]:
-    """The same when its job is over. Raises `Conflict` with the reason when the item cannot be searched."""
+    """The same when its job is over. Raises `Conflict` with the reason when the item cannot be
+    searched."""
     ended = yield from wait_for(upload.job.id, on_progress=on_progress)
     if ended.state != "done":
         raise Conflict(f"{upload.item.name} is {ended.state}: {ended.error or 'the service gives no reason.'}")

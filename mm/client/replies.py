@@ -18,7 +18,8 @@ _BY_STATUS: dict[int, type[MMError]] = {404: NotFound, **dict.fromkeys(GATEWAY_S
 
 
 def read(reply: Reply, shape: type[M], *, also: frozenset[int] = frozenset()) -> M:
-    """The shape in a good answer, or in one with a status of `also`. Raises the error that the answer stands for."""
+    """The shape in a good answer, or in one with a status of `also`. Raises the error that the
+    answer stands for."""
     if not is_good(reply) and reply.status not in also:
         raise error_of(reply)
     try:

@@ -1,4 +1,5 @@
-"""A file sent so that a broken line costs only what was on it: tus 1.0, as the service speaks it under `/v1/uploads`."""
+"""A file sent so that a broken line costs only what was on it: tus 1.0, as the service speaks it
+under `/v1/uploads`."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from mm.client.steps import Body, Flow, Reply, Send, Sleep
 from mm.errors import Conflict, Gone, Locked, NotFound, RequestTimeout, StorageFull, TooMany, Unavailable
 
 LARGE_BYTES = 8 << 20
-"""Files of this size and above are sent this way; for smaller ones, a second request costs more than sending them again."""
+"""Files of this size and above are sent this way; for smaller ones, a second request costs more
+than sending them again."""
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds before each new try; bytes that arrived start anew."""
 UPLOADS = "/v1/uploads"
@@ -30,7 +32,8 @@ def send_resumable(
     upload: str | None = None,
     on_upload: Callable[[str], None] | None = None,
 ) -> Flow[Reply]:
-    """Send a file, or the rest of it if `upload` says where its beginning is. The answer names the item in its headers.
+    """Send a file, or the rest of it if `upload` says where its beginning is. The answer names the
+    item in its headers.
 
     Raises `Unavailable` when the service stays away, and what it refuses the file with.
     """

@@ -1,7 +1,8 @@
-"""What a verb is made of: steps that a driver takes, blocking or not, and the flows that string them together.
+"""What a verb is made of: steps that a driver takes, blocking or not, and the flows that string
+them together.
 
-A flow is a generator. It yields steps and gets their results; a failed step is raised inside it. So every decision, retries and
-resuming too, is written once and tested without a network.
+A flow is a generator. It yields steps and gets their results; a failed step is raised inside it. So
+every decision, retries and resuming too, is written once and tested without a network.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """`size` bytes of a file from `start` on as the whole body, streamed. `on_sent` hears how far in the file it is."""
+    """`size` bytes of a file from `start` on as the whole body, streamed. `on_sent` hears how far
+    in the file it is."""
 
     source: Path | bytes
     size: int

@@ -97,11 +97,13 @@ class Driver:
 class Client(Verbs, Driver):
     """A running service, from Python. Use it as a context manager, or `close` it.
 
-    Every verb raises the error of `mm.errors` that the service answered with, and `Unavailable` when none answers.
+    Every verb raises the error of `mm.errors` that the service answered with, and `Unavailable`
+    when none answers.
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout: float = DEFAULT_SECONDS, api_key: str | None = None) -> None:
-        """`timeout` is the longest silence of the service, in seconds; `api_key` defaults to MM_API_KEY.
+        """`timeout` is the longest silence of the service, in seconds; `api_key` defaults to
+        MM_API_KEY.
 
         Raises `InvalidInput` for a bad URL.
         """
@@ -115,7 +117,8 @@ class Client(Verbs, Driver):
         self.close()
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
-        """The steps of a job behind event `after`, as they happen, up to its final state; goes on after a broken connection."""
+        """The steps of a job behind event `after`, as they happen, up to its final state; goes on
+        after a broken connection."""
         feed = Feed(segment(job_id), after)
         try:
             while (event := self.run(feed.next())) is not None:

@@ -1,4 +1,5 @@
-"""What both drivers share: the request that a step becomes, the reply that an answer becomes, and failures in words."""
+"""What both drivers share: the request that a step becomes, the reply that an answer becomes, and
+failures in words."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, seconds: float, api_key: str | None = None) -> Address:
-        """`api_key` defaults to MM_API_KEY. Raises `InvalidInput` for what is no `http://` or `https://` URL, or no key."""
+        """`api_key` defaults to MM_API_KEY. Raises `InvalidInput` for what is no `http://` or
+        `https://` URL, or no key."""
         try:
             parsed = httpx2.URL(url)
         except httpx2.InvalidURL as error:
@@ -78,7 +80,8 @@ class Address:
 
 
 def headers_of(step: Send) -> dict[str, str]:
-    """The step's headers, and the length of its body: the service refuses what is too large before it is sent."""
+    """The step's headers, and the length of its body: the service refuses what is too large before
+    it is sent."""
     if step.body is None:
         return dict(step.headers)
     return {"Content-Type": "application/octet-stream", **step.headers, "Content-Length": str(step.body.size)}

@@ -1,4 +1,5 @@
-"""Reads folders of captioned pictures: `captions.jsonl` (image, captions, split) beside `images/`."""
+"""Reads folders of captioned pictures: `captions.jsonl` (image, captions, split) beside
+`images/`."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Captioned:
 
 
 def read_captioned(folder: Path, split: str) -> list[Captioned]:
-    """Rows of one split, in the file's order. A split that is not there is an error, and so is a row without captions.
+    """Rows of one split, in the file's order. A split that is not there is an error, and so is a
+    row without captions.
 
     Raises `InvalidInput`, which names the file and the line.
     """
@@ -57,7 +59,8 @@ def load_pictures(rows: list[Captioned], side: int) -> RGB:
 
 
 def load_files(files: Sequence[Path], side: int) -> RGB:
-    """All pictures, whole and squeezed to (N, side, side, 3): small sets fit in memory, and each is decoded once.
+    """All pictures, whole and squeezed to (N, side, side, 3): small sets fit in memory, and each is
+    decoded once.
 
     Raises `InvalidInput` for a file that is no picture.
     """

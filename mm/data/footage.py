@@ -81,7 +81,8 @@ def cropped(picture: RGB, box: Box, side: int = SIDE) -> RGB:
 def read_footage(
     data: Path, films: Sequence[Path], split: str, most: int, reader: MediaReader, on_progress: Callable[[str], None]
 ) -> Footage:
-    """The first `most` photographs of a split, and all clips of sets that can be read. Raises `InvalidInput`."""
+    """The first `most` photographs of a split, and all clips of sets that can be read. Raises
+    `InvalidInput`."""
     rows = read_captioned(data, split)[:most]
     on_progress(f"{len(rows)} photographs of {split}")
     clips: list[RGB] = []
@@ -107,7 +108,8 @@ def clip_files(folder: Path, split: str) -> list[Path]:
 
 
 def _clip(reader: MediaReader, path: Path) -> RGB | None:
-    """Pictures at a steady rate: what stands still is repeated. None for a file without them, or with too few."""
+    """Pictures at a steady rate: what stands still is repeated. None for a file without them, or
+    with too few."""
     try:
         info = reader.probe(path, path.name)
         if not info.has_video:

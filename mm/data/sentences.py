@@ -17,7 +17,8 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 
 def sentence_vectors(sentences: Sequence[str], kept: Path, embed: Embed | None = None) -> npt.NDArray[np.float32]:
-    """Unit rows (N, D), read from the file `kept` (npz) when it holds these very sentences, else computed and written there.
+    """Unit rows (N, D), read from the file `kept` (npz) when it holds these very sentences, else
+    computed and written there.
 
     They are those of the locked text tower, unless another way to `embed` is given.
     """
@@ -33,7 +34,8 @@ def sentence_vectors(sentences: Sequence[str], kept: Path, embed: Embed | None =
 
 
 def class_sentences() -> list[str]:
-    """A sentence for each ImageNet class, in the classifier's order, from the curated names that open_clip carries."""
+    """A sentence for each ImageNet class, in the classifier's order, from the curated names that
+    open_clip carries."""
     from open_clip import IMAGENET_CLASSNAMES
 
     return [f"a photo of a {name}." for name in IMAGENET_CLASSNAMES]

@@ -1,7 +1,8 @@
-"""Short questions with known answers, out of captions: people type 'brown dog', where captions say it in twelve words.
+"""Short questions with known answers, out of captions: people type 'brown dog', where captions say
+it in twelve words.
 
-A picture answers a short question when each of its telling words is in at least two of the picture's captions. Where fewer say
-so, nobody knows: those pairs do not count.
+A picture answers a short question when each of its telling words is in at least two of the
+picture's captions. Where fewer say so, nobody knows: those pairs do not count.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def short_questions(captions: Sequence[Sequence[str]], telling: int, count: int,
 
 
 def _stretch(caption: Sequence[str], telling: int, draw: random.Random) -> list[str]:
-    """Words from one telling word to another; empty when the caption has too few or they lie far apart."""
+    """Words from one telling word to another; empty when the caption has too few or they lie far
+    apart."""
     places = [place for place, word in enumerate(caption) if is_telling(word)]
     if len(places) < telling:
         return []

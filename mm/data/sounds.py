@@ -1,4 +1,5 @@
-"""Sets of sounds on disk, as `manifest.jsonl` names them: ESC-10 with its labels, Tux Paint's stamps with pictures and names."""
+"""Sets of sounds on disk, as `manifest.jsonl` names them: ESC-10 with its labels, Tux Paint's
+stamps with pictures and names."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class LabelledSound:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A picture of Tux Paint with its name in English, what it sounds like, and recordings of people who say its name."""
+    """A picture of Tux Paint with its name in English, what it sounds like, and recordings of
+    people who say its name."""
 
     picture: Path
     sound: Path | None

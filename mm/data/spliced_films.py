@@ -1,8 +1,10 @@
-"""Long videos put together from short sources, so that it is known where each scene and each shot begins and what it shows.
+"""Long videos put together from short sources, so that it is known where each scene and each shot
+begins and what it shows.
 
-A scene is one photograph, one clip, or two photographs in turn, as two people who talk are filmed. A photograph is filmed in
-several shots, each a crop that stands or moves. Between shots there are cuts and dissolves, between scenes also fades through
-black, and scenes come again in other shots. Times are seconds.
+A scene is one photograph, one clip, or two photographs in turn, as two people who talk are filmed.
+A photograph is filmed in several shots, each a crop that stands or moves. Between shots there are
+cuts and dissolves, between scenes also fades through black, and scenes come again in other shots.
+Times are seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ PATHS = 3
 SMALLEST = 0.55
 """Side of a crop, of the photograph's."""
 AGAIN, CLIP, IN_TURN = 0.12, 0.2, 0.3
-"""Share of scenes that are clips, and of those of photographs that show what was shown before, and two in turn."""
+"""Share of scenes that are clips, and of those of photographs that show what was shown before, and
+two in turn."""
 LATER = 30.0
 """Seconds after which what was shown may come again as another scene."""
 TURNS, TURN = (4, 7), (2.0, 6.0)
@@ -113,7 +116,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """A frame: a view, another one that it is mixed with, how much of that, and how much light is left."""
+    """A frame: a view, another one that it is mixed with, how much of that, and how much light is
+    left."""
 
     view: View
     other: View | None
@@ -135,7 +139,8 @@ def draw_splice(
     seconds: float,
     in_turn: float = IN_TURN,
 ) -> Splice:
-    """A film of at least so many seconds, or of all photographs. `clips` are sources with their lengths, and may come often.
+    """A film of at least so many seconds, or of all photographs. `clips` are sources with their
+    lengths, and may come often.
 
     `in_turn` is the share of scenes of photographs that show two of them.
     """
@@ -184,7 +189,8 @@ def frame_at(splice: Splice, time: float) -> Mix:
 
 
 def begins(splice: Splice, times_L: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """(L, 2) whether a shot, and a scene, begins between the frame before and this one; nothing is asked of the first."""
+    """(L, 2) whether a shot, and a scene, begins between the frame before and this one; nothing is
+    asked of the first."""
     found = np.zeros((len(times_L), 2), np.bool_)
     for column, times in enumerate((splice.starts(scenes=False), splice.starts(scenes=True))):
         at = np.searchsorted(times_L, times, side="left")

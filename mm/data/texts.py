@@ -1,4 +1,5 @@
-"""Texts that a picture can show and texts that none can: what depictability is learnt from, and the floor checked with."""
+"""Texts that a picture can show and texts that none can: what depictability is learnt from, and the
+floor checked with."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def read_split(path: Path, split: str) -> list[str]:
 
 
 def noun_phrases(captions: Sequence[str], count: int, seed: int) -> list[str]:
-    """Short phrases out of captions, such as 'a brown dog': how people ask, where captions are how they describe."""
+    """Short phrases out of captions, such as 'a brown dog': how people ask, where captions are how
+    they describe."""
     found = {phrase for caption in captions for phrase in _NOUN_PHRASE.findall(caption.lower())[:1]}
     return random.Random(seed).sample(sorted(found), min(count, len(found)))
 

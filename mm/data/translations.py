@@ -1,4 +1,5 @@
-"""Texts and their English, from Multi30k and Tux Paint, and the words that sentences have in common."""
+"""Texts and their English, from Multi30k and Tux Paint, and the words that sentences have in
+common."""
 
 from __future__ import annotations
 
@@ -21,14 +22,16 @@ _FLICKR_ID = re.compile(r"^\d+")
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Texts with their English. `english` holds each English text once; `pairs` are (language, text, row of `english`)."""
+    """Texts with their English. `english` holds each English text once; `pairs` are (language,
+    text, row of `english`)."""
 
     english: list[str]
     pairs: list[tuple[str, str, int]]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines. Raises `InvalidInput` when it is not there or not of this form."""
+    """The objects of a file of JSON lines. Raises `InvalidInput` when it is not there or not of
+    this form."""
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
@@ -36,7 +39,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def flickr_ids(lists: Iterable[Path]) -> set[str]:
-    """The numbers that the file names of lists begin with. Raises `InvalidInput` for a list that cannot be read."""
+    """The numbers that the file names of lists begin with. Raises `InvalidInput` for a list that
+    cannot be read."""
     found = set()
     for path in lists:
         try:
@@ -48,7 +52,8 @@ def flickr_ids(lists: Iterable[Path]) -> set[str]:
 
 
 def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list[dict[str, Any]]:
-    """Sentences of a part, in English and its translations, but of the pictures `left_out`; of task 2, five a language.
+    """Sentences of a part, in English and its translations, but of the pictures `left_out`; of task
+    2, five a language.
 
     Raises `InvalidInput`.
     """
@@ -57,19 +62,22 @@ def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list
 
 
 def tuxpaint(folder: Path | None, part: str) -> list[dict[str, str]]:
-    """Descriptions of the pictures of a part, by language; none without a folder. Raises `InvalidInput`."""
+    """Descriptions of the pictures of a part, by language; none without a folder. Raises
+    `InvalidInput`."""
     rows = [] if folder is None else read_lines(folder / "manifest.jsonl")
     return [row["text"] for row in rows if row["split"] == part and row["text"].get("en")]
 
 
 def largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:
-    """The languages with most descriptions, English left out; of equally large ones the first by code."""
+    """The languages with most descriptions, English left out; of equally large ones the first by
+    code."""
     found = Counter(language for row in rows for language in row if not language.startswith("en"))
     return [language for language, _ in sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:count]]
 
 
 def dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Words with the English word that stands in the same sentences, from sentences (foreign, English): those most alike."""
+    """Words with the English word that stands in the same sentences, from sentences (foreign,
+    English): those most alike."""
     foreign: Counter[str] = Counter()
     english: Counter[str] = Counter()
     together: Counter[tuple[str, str]] = Counter()
@@ -87,7 +95,8 @@ def dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def training_pairs(sentences: list[dict[str, str]], described: list[dict[str, str]], languages: Sequence[str]) -> Pairs:
-    """All that is learned from. English stands for itself too, so that what the router takes for foreign is still read."""
+    """All that is learned from. English stands for itself too, so that what the router takes for
+    foreign is still read."""
     found: list[tuple[str, str, str]] = []
     for row in sentences:
         found += [(language, row[language], row["en"]) for language in ("en", *TRANSLATED)]

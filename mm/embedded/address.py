@@ -42,7 +42,8 @@ def read_note(home: Path) -> Note | None:
 
 
 def running(home: Path) -> str | None:
-    """Address of the service that runs on the folder, looked at: its process lives and it answers."""
+    """Address of the service that runs on the folder, looked at: its process lives and it
+    answers."""
     note = read_note(home)
     if note is None or not _lives(note.pid):
         return None

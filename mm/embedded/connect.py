@@ -1,4 +1,5 @@
-"""A client of the service that a command works with: elsewhere, already running here, or started for the command's duration."""
+"""A client of the service that a command works with: elsewhere, already running here, or started
+for the command's duration."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ def _find_or_lock(settings: Settings) -> str | HomeLock:
 
 @contextmanager
 def _stack(settings: Settings, lock: HomeLock) -> Iterator[Stack]:
-    """The service, with a port of its own, for this machine only. When it gave up, that is why nothing answers."""
+    """The service, with a port of its own, for this machine only. When it gave up, that is why
+    nothing answers."""
     from mm.embedded.supervisor import Stack
 
     say(f"starting the service on {settings.root}")

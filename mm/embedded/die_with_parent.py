@@ -1,6 +1,8 @@
-"""Run as a script: `leash.py PARENT COMMAND...` becomes COMMAND, which gets SIGTERM when PARENT dies, however it dies.
+"""Run as a script: `leash.py PARENT COMMAND...` becomes COMMAND, which gets SIGTERM when PARENT
+dies, however it dies.
 
-A program of its own, because what runs between fork and exec in a process with threads must not be Python.
+A program of its own, because what runs between fork and exec in a process with threads must not be
+Python.
 """
 
 from __future__ import annotations

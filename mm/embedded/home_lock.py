@@ -1,4 +1,5 @@
-"""Locks between processes that share a home folder; the kernel frees them when their holder dies."""
+"""Locks between processes that share a home folder; the kernel frees them when their holder
+dies."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ class HomeLock:
 
 
 def lock_home(home: Path) -> HomeLock:
-    """The right to run the service on a home folder. Raises `Conflict` when another process has it."""
+    """The right to run the service on a home folder. Raises `Conflict` when another process has
+    it."""
     lock = HomeLock(home, "stack")
     if not lock.try_exclusive():
         holder = lock.holder()

@@ -1,4 +1,5 @@
-"""One supervised process: a group of its own, output to a log, gone with everything it started when it is stopped."""
+"""One supervised process: a group of its own, output to a log, gone with everything it started when
+it is stopped."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Process:
         return None if self._popen is None else self._popen.pid
 
     def start(self) -> None:
-        """Must be called in a thread that lives as long as the process shall: it dies with the thread."""
+        """Must be called in a thread that lives as long as the process shall: it dies with the
+        thread."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -64,7 +66,8 @@ class Process:
         waiting.start()
 
     def ended(self) -> int | None:
-        """Exit status once it has ended by itself, negative for a signal; what it left running is killed."""
+        """Exit status once it has ended by itself, negative for a signal; what it left running is
+        killed."""
         if self._popen is None or not self._has_ended(self._popen.pid):
             return None
         return self._reap(self._popen)

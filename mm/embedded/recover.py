@@ -1,4 +1,5 @@
-"""A library whose catalog and folder do not match: what a person decides, done by `python -m indexes.recover`."""
+"""A library whose catalog and folder do not match: what a person decides, done by `python -m
+indexes.recover`."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ NOT_BESIDE_THE_SERVICE = ("adopt", "rebuild", "empty")
 
 
 def recover(settings: Settings, action: Action) -> Recovery:
-    """Do it. Raises `Conflict` while the service runs on the folder, `Unavailable` with the reason when it cannot be done."""
+    """Do it. Raises `Conflict` while the service runs on the folder, `Unavailable` with the reason
+    when it cannot be done."""
     with ExitStack() as stack:
         if action in NOT_BESIDE_THE_SERVICE:
             stack.callback(lock_home(settings.root).release)

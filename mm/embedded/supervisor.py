@@ -1,4 +1,5 @@
-"""The whole service of one home folder: broker, API and worker, started in order, restarted when one dies, stopped in order."""
+"""The whole service of one home folder: broker, API and worker, started in order, restarted when
+one dies, stopped in order."""
 
 from __future__ import annotations
 
@@ -27,16 +28,19 @@ Say = Callable[[str], None]
 POLL_SECONDS = 0.1  # between two looks at a part that starts
 LOOK_SECONDS = (0.1, 1.0)  # between two looks at the readiness: the first pause and the longest
 START_SECONDS = 600.0  # longest start: the first one builds the graphs of the towers
-# Given to each part before it is killed, in this order. The broker keeps nothing, and would notice a signal only within a second.
+# Given to each part before it is killed, in this order. The broker keeps nothing, and would notice
+# a signal only within a second.
 STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 0.0}
 PROBE_SECONDS = 5.0
 
 
 class Stack:
-    """Runs for as long as the `with` block lasts. `url` is known inside it; `wait_ready` returns when all of it works.
+    """Runs for as long as the `with` block lasts. `url` is known inside it; `wait_ready` returns
+    when all of it works.
 
-    One thread starts, watches and stops the parts: the kernel ends a part when the thread that started it is gone.
-    A part that dies before all was ready once is a failure of the stack; later it is started again.
+    One thread starts, watches and stops the parts: the kernel ends a part when the thread that
+    started it is gone. A part that dies before all was ready once is a failure of the stack; later
+    it is started again.
     """
 
     def __init__(
@@ -48,8 +52,8 @@ class Stack:
         lock: HomeLock | None = None,
         restarts: Restarts | None = None,
     ) -> None:
-        """`say` hears how the start goes, `warn` of deaths later. `lock` is the right to run on the folder, if taken already.
-        `restarts` says how soon a part that died is started again.
+        """`say` hears how the start goes, `warn` of deaths later. `lock` is the right to run on the
+        folder, if taken already. `restarts` says how soon a part that died is started again.
         """
         self.settings = settings
         self.url = ""
@@ -61,7 +65,8 @@ class Stack:
         self._unready = "the service has not answered yet"
         self._waiting_for: set[str] = set()
         self._wake = threading.Event()
-        """Set by each event that the thread of the stack has to act on: a part ended, or the stack is to stop."""
+        """Set by each event that the thread of the stack has to act on: a part ended, or the stack
+        is to stop."""
         self._alive = threading.Event()
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -71,7 +76,8 @@ class Stack:
         self._lock = lock
 
     def __enter__(self) -> Self:
-        """Returns when the API answers. Raises `Conflict` if the folder is in use, `Unavailable` with the reason of a failure."""
+        """Returns when the API answers. Raises `Conflict` if the folder is in use, `Unavailable`
+        with the reason of a failure."""
         self._lock = self._lock or lock_home(self.settings.root)
         self._thread.start()
         try:
@@ -104,7 +110,8 @@ class Stack:
         return {name: part.pid for name, part in self._parts.items() if part.pid is not None}
 
     def wait_ready(self) -> None:
-        """Return when media can be taken in and asked for. Raises `Unavailable` with what is missing."""
+        """Return when media can be taken in and asked for. Raises `Unavailable` with what is
+        missing."""
         self._wait(self._ready)
 
     def wait_ended(self, seconds: float | None = None) -> bool:
@@ -139,7 +146,8 @@ class Stack:
             self._ended.set()
 
     def _await_readiness(self) -> None:
-        """Ask the service until it is ready: often at first, then less often, because each answer takes work from the start."""
+        """Ask the service until it is ready: often at first, then less often, because each answer
+        takes work from the start."""
         pause, longest = LOOK_SECONDS
         while not self._stopping.is_set() and not self._ready.is_set():
             self._look()
@@ -187,7 +195,8 @@ class Stack:
         return note is not None and note.pid == self._parts["API"].pid
 
     def _watch(self) -> None:
-        """Notice what died, and start again what is due. Raises `Unavailable` for a death before the first readiness."""
+        """Notice what died, and start again what is due. Raises `Unavailable` for a death before
+        the first readiness."""
         for name, part in self._parts.items():
             status = part.ended()
             if status is not None:
@@ -230,7 +239,8 @@ class Stack:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Environment of a part: these settings and no others, and our packages wherever it is started."""
+    """Environment of a part: these settings and no others, and our packages wherever it is
+    started."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
     given = {f"MM_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
     given["MM_HOME"] = str(settings.root)

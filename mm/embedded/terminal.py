@@ -4,5 +4,6 @@ from __future__ import annotations
 
 
 def clean(text: str) -> str:
-    """One line without control characters: names come from anywhere, and a terminal obeys what it is sent."""
+    """One line without control characters: names come from anywhere, and a terminal obeys what it
+    is sent."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

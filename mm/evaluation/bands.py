@@ -1,4 +1,5 @@
-"""What the two bands of an answer hold: right answers to short questions, and what nothing in the library answers.
+"""What the two bands of an answer hold: right answers to short questions, and what nothing in the
+library answers.
 
 Needs no torch. Names of arrays end in their axes: Q questions, N pictures, L lines, D dimensions.
 """
@@ -44,8 +45,9 @@ class Bounds:
 
 
 def report(space: Space, data: Path, texts: Path, split: str = "dev") -> Report:
-    """Shares over short questions cut out of captions, over questions that no picture answers, and over things that no caption
-    of the library names. `texts` is the folder with the sets `unanswerable` and `depictable`.
+    """Shares over short questions cut out of captions, over questions that no picture answers, and
+    over things that no caption of the library names. `texts` is the folder with the sets
+    `unanswerable` and `depictable`.
 
     Raises `InvalidInput` for data that cannot be read, or a space without a second bound.
     """
@@ -89,7 +91,8 @@ def _score(question: Question, vectors: Vectors, kind: str) -> Float:
 
 
 def _short(name: str, asked: Sequence[ShortQuestion], scores_QN: Float, bounds: Bounds) -> list[Measure]:
-    """Of the right pictures, the share in a band, by question; and questions that find no right picture."""
+    """Of the right pictures, the share in a band, by question; and questions that find no right
+    picture."""
 
     def shares(bound: float) -> Float:
         return np.array([(scores[one.right] >= bound).mean() for one, scores in zip(asked, scores_QN, strict=True)])

@@ -18,7 +18,8 @@ from mm.models.image.tower import ImageTower
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Pictures (N, side, side, 3), vectors of their captions (M, D), and each caption's picture (M,)."""
+    """Pictures (N, side, side, 3), vectors of their captions (M, D), and each caption's picture
+    (M,)."""
 
     pictures: RGB
     captions: npt.NDArray[np.float32]
@@ -30,7 +31,8 @@ class Split:
 
 
 def read_split(data: Path, side: int, cache: Path, split: str = "dev") -> Split:
-    """One split of captioned pictures. Graphs and vectors of sentences are kept in the folder `cache`.
+    """One split of captioned pictures. Graphs and vectors of sentences are kept in the folder
+    `cache`.
 
     Raises `InvalidInput` for data that cannot be read.
     """

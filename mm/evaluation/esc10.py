@@ -1,4 +1,5 @@
-"""ESC-10 by the names of its classes: does a sound lie nearest to the words for it? Beside it YAMNet's own classes.
+"""ESC-10 by the names of its classes: does a sound lie nearest to the words for it? Beside it
+YAMNet's own classes.
 
 Names of arrays end in their axes: N sounds, C labels, K classes of YAMNet.
 """
@@ -70,6 +71,7 @@ def whole(reader: MediaReader, path: Path) -> Waveform:
 
 
 def class_scores(tower: SoundTower, waveform: Waveform) -> Float:
-    """(K,) mean scores of YAMNet's classes, over the whole clip and silence too, as it is used by itself."""
+    """(K,) mean scores of YAMNet's classes, over the whole clip and silence too, as it is used by
+    itself."""
     _, scores_PK = tower.scores(log_mel(patches(waveform, patch_starts(len(waveform)))))
     return np.asarray(scores_PK.mean(0))

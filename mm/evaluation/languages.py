@@ -1,4 +1,5 @@
-"""How well questions in other languages find what they mean, as they are served, beside English and two trivial baselines."""
+"""How well questions in other languages find what they mean, as they are served, beside English and
+two trivial baselines."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ class Tables:
 
 
 def report(weights: Path, sources: Sources, cache: Path) -> Tables:
-    """Multi30k val sentence to sentence, Tux Paint's dev in its 28 largest languages, and pictures of Flickr8k's dev.
+    """Multi30k val sentence to sentence, Tux Paint's dev in its 28 largest languages, and pictures
+    of Flickr8k's dev.
 
     Raises `InvalidInput` for data that cannot be read, `Corrupt` for weights.
     """
@@ -159,7 +161,8 @@ def _pictures(sources: Sources, folder: Path, image: ImageTower) -> tuple[Asked,
 
 
 def ranks(questions: Float, answers: Float, right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Rank from 0 of the answer `right[i]` for each question (N, D) among answers (M, D); of equals the right one is last."""
+    """Rank from 0 of the answer `right[i]` for each question (N, D) among answers (M, D); of equals
+    the right one is last."""
     scores = questions @ answers.T
     own = scores[np.arange(len(right)), right]
     return np.asarray((scores >= own[:, None]).sum(1) - 1, np.int64)

@@ -1,4 +1,5 @@
-"""Whether the floor, which was fitted to questions in English, keeps and rejects those in other languages alike."""
+"""Whether the floor, which was fitted to questions in English, keeps and rejects those in other
+languages alike."""
 
 from __future__ import annotations
 
@@ -25,13 +26,16 @@ class FloorRow:
     language: str
     questions: int
     kept: float
-    """Share of the right pictures among the top 5 that are at or above the floor; 0 when there are none."""
+    """Share of the right pictures among the top 5 that are at or above the floor; 0 when there are
+    none."""
     rejected: float
-    """Share of questions that have nothing left at or above the floor once their right picture is taken out."""
+    """Share of questions that have nothing left at or above the floor once their right picture is
+    taken out."""
 
 
 def floor_rows(space: Path, asked: Mapping[str, tuple[Float, npt.NDArray[np.int64]]], pictures: Float) -> list[FloorRow]:
-    """A line for each language: `asked` has its questions (Q, D) and the rows (Q,) of their right `pictures` (M, D).
+    """A line for each language: `asked` has its questions (Q, D) and the rows (Q,) of their right
+    `pictures` (M, D).
 
     `space` is the folder with calibration and bank. Raises `Corrupt`.
     """

@@ -1,8 +1,10 @@
-"""Moments of long films whose scenes are known: does a question find its scene, with the right start and end?
+"""Moments of long films whose scenes are known: does a question find its scene, with the right
+start and end?
 
-Films are put together from photographs and clips (`mm/data/spliced_films.py`), really written as H.264 and read, sampled and
-encoded as an upload is. All ways get the same frames and the same segments of at most ten seconds within shots, as the index
-holds them. A span is as good as the best segment in it, so that the ways differ in nothing but where they cut.
+Films are put together from photographs and clips (`mm/data/spliced_films.py`), really written as
+H.264 and read, sampled and encoded as an upload is. All ways get the same frames and the same
+segments of at most ten seconds within shots, as the index holds them. A span is as good as the best
+segment in it, so that the ways differ in nothing but where they cut.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ X264 = {"preset": "veryfast", "crf": "23"}
 WINDOW = 10.0
 """Seconds of a span where nothing says where to cut, and of the longest segment."""
 PRICE = 5.0
-"""Of a change point, in squared distances. The best of ten by the F1 of scenes, on dev, which favours this rival."""
+"""Of a change point, in squared distances. The best of ten by the F1 of scenes, on dev, which
+favours this rival."""
 CLOSE = 0.75
 """Cosine of neighbouring frames below which a scene begins; chosen in the same way."""
 KS, LEAST = (1, 5), 0.5
@@ -102,7 +105,8 @@ def report(
     space: Space, tower: TemporalTower, reader: MediaReader, footage: Footage, count: int, seconds: float, in_turn: float,
     on_progress: Callable[[str], None],
 ) -> Report:  # fmt: skip
-    """All ways on `count` films with so large a share of scenes of two photographs. Raises `InvalidInput` for too few of them."""
+    """All ways on `count` films with so large a share of scenes of two photographs. Raises
+    `InvalidInput` for too few of them."""
     ways = all_ways(tower)
     tallies = {name: Tally() for name in ways}
     film_Q: list[int] = []

@@ -1,4 +1,5 @@
-"""From which cosine on two pictures count as near-duplicates: as low as distinct photographs allow."""
+"""From which cosine on two pictures count as near-duplicates: as low as distinct photographs
+allow."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ WRONGLY = 0.002
 
 
 def nearest_others(pictures_ND: Vectors) -> Vectors:
-    """(N,) cosine of each of N pictures, unit rows, with the nearest of the others. Raises `InvalidInput` for fewer than two."""
+    """(N,) cosine of each of N pictures, unit rows, with the nearest of the others. Raises
+    `InvalidInput` for fewer than two."""
     if len(pictures_ND) < 2:
         raise InvalidInput("One picture alone has no other to be compared with.")
     cosines = pictures_ND @ pictures_ND.T
@@ -22,6 +24,7 @@ def nearest_others(pictures_ND: Vectors) -> Vectors:
 
 
 def choose_alike(pictures_ND: Vectors) -> float:
-    """The lowest hundredth at which no more than `WRONGLY` of N distinct photographs have another one as near; 1 if none is."""
+    """The lowest hundredth at which no more than `WRONGLY` of N distinct photographs have another
+    one as near; 1 if none is."""
     nearest = nearest_others(pictures_ND)
     return next((hundredth / 100 for hundredth in range(50, 100) if (nearest >= hundredth / 100).mean() <= WRONGLY), 1.0)

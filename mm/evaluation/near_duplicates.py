@@ -1,4 +1,5 @@
-"""How well near-duplicates are told from pictures that only resemble each other, by the cosine of a weights file as it is served.
+"""How well near-duplicates are told from pictures that only resemble each other, by the cosine of a
+weights file as it is served.
 
 Needs no torch. Names of arrays end in their axes: N pictures, D dimensions.
 """
@@ -53,7 +54,8 @@ COPIES: dict[str, Callable[[RGB], RGB]] = {
 
 
 def report(weights: Path, data: Path, cache: Path, alike: float, split: str = "dev", runtime: str = "auto") -> Report:
-    """Shares of copies that are folded into their picture, and of pictures that another picture would be folded into.
+    """Shares of copies that are folded into their picture, and of pictures that another picture
+    would be folded into.
 
     Raises `InvalidInput` for data that cannot be read, and as `ImageTower`.
     """

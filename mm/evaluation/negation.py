@@ -42,16 +42,18 @@ UNWANTED = {
     "a car": "cars?|trucks?",
     "a red shirt": "red",
 }
-"""What is asked for, and the words of captions that say it is there. Nobody wrote captions to say what is not."""
+"""What is asked for, and the words of captions that say it is there. Nobody wrote captions to say
+what is not."""
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
 def report(space: Space, data: Path, split: str = "dev") -> Report:
-    """Of the first ten pictures, the share that captions say to have what is wanted and not to have what is unwanted.
+    """Of the first ten pictures, the share that captions say to have what is wanted and not to have
+    what is unwanted.
 
-    Over all pairs of which there are enough pictures; intervals are drawn over pairs. Raises `InvalidInput` for data that cannot
-    be read or has no such pair.
+    Over all pairs of which there are enough pictures; intervals are drawn over pairs. Raises
+    `InvalidInput` for data that cannot be read or has no such pair.
     """
     rows = read_captioned(data, split)
     captions = [" ".join(row.captions).lower() for row in rows]

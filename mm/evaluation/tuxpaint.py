@@ -1,4 +1,5 @@
-"""Tux Paint's stamps: does what a thing sounds like find its picture, and its picture the sound? Is speech kept apart from sound?
+"""Tux Paint's stamps: does what a thing sounds like find its picture, and its picture the sound? Is
+speech kept apart from sound?
 
 Names of arrays end in their axes: Q questions, E things that are ranked.
 """

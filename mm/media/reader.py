@@ -33,19 +33,22 @@ if TYPE_CHECKING:
 
 DecoderChoice = Literal["auto", "pyav", "decord"]
 MOST_CHILDREN = 3
-"""Children that one request may take one after the other, each with more memory than the one before."""
+"""Children that one request may take one after the other, each with more memory than the one
+before."""
 RATES = range(1000, 192_001)
 LATEST = 1e9  # seconds; beyond, nothing is asked for in earnest
 
 
 class MediaReader:
-    """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several threads.
+    """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several
+    threads.
 
-    Each request takes one of up to `MAX_CHILDREN` child processes. A child belongs to one file: it is forked for it, may answer
-    several requests about it, and is never given the bytes of another.
-    Every method takes the path of a file and the `name` that errors call it by, and raises `MediaError`, `UnsupportedMedia` or
-    `TooLarge`, `NotFound` when there is no such file, `Forbidden` when it may not be read, `InvalidInput` for arguments that make
-    no sense, and `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
+    Each request takes one of up to `MAX_CHILDREN` child processes. A child belongs to one file: it
+    is forked for it, may answer several requests about it, and is never given the bytes of another.
+    Every method takes the path of a file and the `name` that errors call it by, and raises
+    `MediaError`, `UnsupportedMedia` or `TooLarge`, `NotFound` when there is no such file,
+    `Forbidden` when it may not be read, `InvalidInput` for arguments that make no sense, and
+    `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
     """
 
     def __init__(
@@ -55,13 +58,15 @@ class MediaReader:
         sandbox: Sandbox | None = None,
         budget: MemoryBudget | None = None,
     ) -> None:
-        """`budget` is the memory of all children, by default half of what there is; readers of one process share one."""
+        """`budget` is the memory of all children, by default half of what there is; readers of one
+        process share one."""
         self._limits = limits or Limits()
         self._pool = ChildPool(self._limits, decoder, sandbox or Sandbox(), budget or MemoryBudget())
 
     @classmethod
     def from_settings(cls, settings: Settings, budget: MemoryBudget | None = None) -> MediaReader:
-        """A reader with the limits that the settings give, and a share of `budget`, by default one of its own."""
+        """A reader with the limits that the settings give, and a share of `budget`, by default one
+        of its own."""
         limits = Limits(
             memory_bytes=settings.sandbox_memory,
             silent_seconds=settings.sandbox_seconds,
@@ -85,21 +90,25 @@ class MediaReader:
         self._pool.close()
 
     def held(self) -> Held:
-        """What its children are held by, told by the first one that was started. Raises `Unavailable` when none starts."""
+        """What its children are held by, told by the first one that was started. Raises
+        `Unavailable` when none starts."""
         return self._pool.held()
 
     def probe(self, path: Path, name: str) -> MediaInfo:
-        """What a file is. Its content decides, not its name; a picture is decoded as a whole, of all else the first frame."""
+        """What a file is. Its content decides, not its name; a picture is decoded as a whole, of
+        all else the first frame."""
         head, _ = self._answer("probe", path, name, {})
         with _sense(name):
             return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
-        """A picture, or the first frame of a video, upright, (height, width, 3); no side over `longest`."""
+        """A picture, or the first frame of a video, upright, (height, width, 3); no side over
+        `longest`."""
         return self._picture("image", path, name, {"longest": _checked_longest(longest)})
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
-        """What a video shows at `time` seconds; before the first frame that one, after the last the last."""
+        """What a video shows at `time` seconds; before the first frame that one, after the last the
+        last."""
         return self._picture("frame_at", path, name, {"time": _checked_time(time), "longest": _checked_longest(longest)})
 
     def thumbnail(
@@ -112,10 +121,12 @@ class MediaReader:
         deadline_seconds: float | None = None,
         cancelled: threading.Event | None = None,
     ) -> RGB:
-        """The nearest key frame at or before `time` seconds, or the first frame that can be decoded, upright; costs one frame.
+        """The nearest key frame at or before `time` seconds, or the first frame that can be
+        decoded, upright; costs one frame.
 
-        Ends soon after `deadline_seconds` with `MediaError` (`timeout`) and soon after `cancelled` is set with `Cancelled`: the
-        child is killed, and a request that waits for a child no longer waits.
+        Ends soon after `deadline_seconds` with `MediaError` (`timeout`) and soon after `cancelled`
+        is set with `Cancelled`: the child is killed, and a request that waits for a child no longer
+        waits.
         """
         arguments: Head = {"time": _checked_time(time), "longest": _checked_longest(longest)}
         return self._picture("thumbnail", path, name, arguments, Deadline(deadline_seconds, cancelled))
@@ -127,10 +138,11 @@ class MediaReader:
             return [float(time) for time in head["times"]]  # type: ignore[attr-defined]
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
-        """Frames shown in [start, end): at most `fps` a second and the first of each shot, none that shows the same again.
+        """Frames shown in [start, end): at most `fps` a second and the first of each shot, none
+        that shows the same again.
 
-        A picture that stands is given again every few seconds. They come as they are decoded; one at a time is in memory here.
-        Closing the iterator early costs a new child.
+        A picture that stands is given again every few seconds. They come as they are decoded; one
+        at a time is in memory here. Closing the iterator early costs a new child.
         """
         _check_span(span)
         if not (isfinite(fps) and fps > 0):
@@ -139,7 +151,8 @@ class MediaReader:
         return self._frames(path, name, arguments)
 
     def waveform(self, path: Path, name: str, span: Span, *, rate: int = SPEECH_RATE) -> Waveform:
-        """Mono sound of [start, end), shape (round(end * rate) - round(start * rate),); silence where there is none.
+        """Mono sound of [start, end), shape (round(end * rate) - round(start * rate),); silence
+        where there is none.
 
         Exact to the ticks of the container's clock: those of Matroska are milliseconds.
         """
@@ -174,9 +187,11 @@ class MediaReader:
     def _answer(
         self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
     ) -> tuple[Head, bytearray]:
-        """The answer to a request that has just one; asked for again where the child was killed from outside.
+        """The answer to a request that has just one; asked for again where the child was killed
+        from outside.
 
-        A system that is short of memory kills whom it likes, and a good file is not refused for that.
+        A system that is short of memory kills whom it likes, and a good file is not refused for
+        that.
         """
         try:
             return self._answer_once(do, path, name, arguments, deadline)
@@ -193,11 +208,13 @@ class MediaReader:
     def _answers(
         self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
     ) -> Generator[tuple[Head, bytearray], None, None]:
-        """Answers of a child that is ours until the generator is closed; one that is left in mid-answer is ended.
+        """Answers of a child that is ours until the generator is closed; one that is left in
+        mid-answer is ended.
 
-        A file whose header names more memory than a child has first is asked for again in a child that may use it, at most
-        `MOST_CHILDREN` times; so is one that takes more than its header names. What was answered before is not given twice: a
-        request has the same answers each time.
+        A file whose header names more memory than a child has first is asked for again in a child
+        that may use it, at most `MOST_CHILDREN` times; so is one that takes more than its header
+        names. What was answered before is not given twice: a request has the same answers each
+        time.
         """
         file = _open(path, name)
         try:
@@ -237,13 +254,15 @@ class MediaReader:
 
 
 def is_want_of_memory(error: MediaError) -> bool:
-    """Whether a child said that it has too little memory; one that was killed for it is another matter."""
+    """Whether a child said that it has too little memory; one that was killed for it is another
+    matter."""
     return error.reason == "out-of-memory" and not isinstance(error.__cause__, ChildDied)
 
 
 @contextmanager
 def _sense(name: str) -> Iterator[None]:
-    """What a child says is not trusted to make sense: a decoder that was taken over by a file may say anything."""
+    """What a child says is not trusted to make sense: a decoder that was taken over by a file may
+    say anything."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:

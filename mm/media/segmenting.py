@@ -1,4 +1,5 @@
-"""Cut time: an item into chunks that are worked on apart, a chunk into segments that search returns. Pure functions."""
+"""Cut time: an item into chunks that are worked on apart, a chunk into segments that search
+returns. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ SLIVER = 0.5
 
 
 def cut_chunks(duration: float, keyframes: Sequence[float], longest: float) -> list[Span]:
-    """Tile [0, duration] with spans of at most `longest` seconds, about equally long, cut at key frames where there are any.
+    """Tile [0, duration] with spans of at most `longest` seconds, about equally long, cut at key
+    frames where there are any.
 
     `keyframes` ascend. Decoding a span that starts at one needs nothing in front of it.
     Raises `InvalidInput` when `longest` is not positive or `duration` not finite.
@@ -35,10 +37,12 @@ def cut_chunks(duration: float, keyframes: Sequence[float], longest: float) -> l
 
 
 def cut_segments(span: Span, cuts: Sequence[float], longest: float) -> list[tuple[Span, int]]:
-    """Tile `span` with segments of at most `longest` seconds, none of them across a shot cut, each with the number of its shot.
+    """Tile `span` with segments of at most `longest` seconds, none of them across a shot cut, each
+    with the number of its shot.
 
-    `cuts` are the times at which shots start, in any order; those outside the span do not count. A shot is cut into equal parts,
-    and one shorter than `SLIVER` joins that in front of it. Raises `InvalidInput` as `cut_chunks` does.
+    `cuts` are the times at which shots start, in any order; those outside the span do not count. A
+    shot is cut into equal parts, and one shorter than `SLIVER` joins that in front of it. Raises
+    `InvalidInput` as `cut_chunks` does.
     """
     _check(span.length, longest)
     edges = [span.start]

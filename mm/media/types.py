@@ -47,7 +47,8 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One sampled picture of a video. One that stays on the screen for long comes again, under later times."""
+    """One sampled picture of a video. One that stays on the screen for long comes again, under
+    later times."""
 
     time: float
     image: RGB

@@ -1,4 +1,5 @@
-"""The area under the ROC curve: how often what is right has the higher score (Hanley and McNeil 1982)."""
+"""The area under the ROC curve: how often what is right has the higher score (Hanley and McNeil
+1982)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from mm.errors import InvalidInput
 
 
 def auc(scores_N: npt.NDArray[np.floating], right_N: npt.NDArray[np.bool_]) -> float:
-    """The share of pairs of a right and a wrong one in which the right one has the higher score; ties count half.
+    """The share of pairs of a right and a wrong one in which the right one has the higher score;
+    ties count half.
 
     Raises `InvalidInput` where there are none of one sort.
     """

@@ -1,4 +1,5 @@
-"""How far a number may be off because other questions might have been asked: percentile bootstrap (Efron 1979)."""
+"""How far a number may be off because other questions might have been asked: percentile bootstrap
+(Efron 1979)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from mm.errors import InvalidInput
 
 DRAWS = 2000
-"""Samples that are drawn: the ends of an interval then vary by about a twentieth of its width from seed to seed."""
+"""Samples that are drawn: the ends of an interval then vary by about a twentieth of its width from
+seed to seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ def bootstrap(
 ) -> Interval:
     """A statistic of values, by default their mean, with its 95 % interval.
 
-    With `groups_Q` whole groups are drawn: the captions of one picture, or the cuts of one recording, are not independent.
-    Raises `InvalidInput` where there are no values or the groups do not fit.
+    With `groups_Q` whole groups are drawn: the captions of one picture, or the cuts of one
+    recording, are not independent. Raises `InvalidInput` where there are no values or the groups do
+    not fit.
     """
     if values_Q.ndim != 1 or not len(values_Q) or (groups_Q is not None and groups_Q.shape != values_Q.shape):
         raise InvalidInput(f"{values_Q.shape} values have no interval, or their groups do not fit.")

@@ -1,4 +1,5 @@
-"""How well boundaries in time are met: precision, recall and F1 within a tolerance, each boundary matched once."""
+"""How well boundaries in time are met: precision, recall and F1 within a tolerance, each boundary
+matched once."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from collections.abc import Sequence
 
 
 def matched(found: Sequence[float], right: Sequence[float], tolerance: float) -> int:
-    """How many pairs there are of a found and a right time at most `tolerance` apart, each time in one pair; both ascend."""
+    """How many pairs there are of a found and a right time at most `tolerance` apart, each time in
+    one pair; both ascend."""
     count = at = 0
     for time in found:
         while at < len(right) and right[at] < time - tolerance:
@@ -18,5 +20,6 @@ def matched(found: Sequence[float], right: Sequence[float], tolerance: float) ->
 
 
 def f1(pairs: int, found: int, right: int) -> float:
-    """The harmonic mean of precision and recall; 1 where there was nothing to find and nothing was."""
+    """The harmonic mean of precision and recall; 1 where there was nothing to find and nothing
+    was."""
     return 2 * pairs / (found + right) if found + right else 1.0

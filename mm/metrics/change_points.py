@@ -1,7 +1,9 @@
-"""Where a sequence of vectors changes, without learning: the rival of a network that tells boundaries.
+"""Where a sequence of vectors changes, without learning: the rival of a network that tells
+boundaries.
 
-Kernel change-point detection (Harchaoui and Cappé 2007; Arlot et al. 2019, arXiv:1202.3878) with the linear kernel: the stretches
-whose vectors are nearest to their means, each stretch at a price. Exact, by dynamic programming over all pairs.
+Kernel change-point detection (Harchaoui and Cappé 2007; Arlot et al. 2019, arXiv:1202.3878) with
+the linear kernel: the stretches whose vectors are nearest to their means, each stretch at a price.
+Exact, by dynamic programming over all pairs.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from mm.errors import InvalidInput
 
 
 def change_points(vectors_LD: npt.NDArray[np.floating], price: float) -> list[int]:
-    """Indices at which a stretch begins, without 0. `price` is in squared distances summed over a stretch.
+    """Indices at which a stretch begins, without 0. `price` is in squared distances summed over a
+    stretch.
 
     Raises `InvalidInput` for what is no sequence of vectors, or a price that is not positive.
     """

@@ -1,4 +1,5 @@
-"""A line chart as SVG text: no plotting library, readable on light and on dark pages, the same bytes for the same numbers."""
+"""A line chart as SVG text: no plotting library, readable on light and on dark pages, the same
+bytes for the same numbers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Measures of rankings on plain arrays: recall at k, mean average precision, median rank.
 
-Each gives one value a question; `mm.metrics.bootstrap` makes a number with an interval of them. Names of arrays end in their
-axes: Q questions, E things that are ranked. A tie counts against us: what scores the same as a right answer ranks before it.
+Each gives one value a question; `mm.metrics.bootstrap` makes a number with an interval of them.
+Names of arrays end in their axes: Q questions, E things that are ranked. A tie counts against us:
+what scores the same as a right answer ranks before it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ Bool = npt.NDArray[np.bool_]
 
 
 def first_ranks(scores_QE: Float, right_QE: Bool) -> npt.NDArray[np.int64]:
-    """(Q,) rank, from 1, of the best right answer of each question; its mean or median over questions is the set's.
+    """(Q,) rank, from 1, of the best right answer of each question; its mean or median over
+    questions is the set's.
 
-    Raises `InvalidInput` for scores that are not finite, shapes that do not fit, and a question without a right answer.
+    Raises `InvalidInput` for scores that are not finite, shapes that do not fit, and a question
+    without a right answer.
     """
     _check(scores_QE, right_QE)
     best_Q = np.where(right_QE, scores_QE, -np.inf).max(1)
@@ -28,13 +31,15 @@ def first_ranks(scores_QE: Float, right_QE: Bool) -> npt.NDArray[np.int64]:
 
 
 def recall_at(scores_QE: Float, right_QE: Bool, k: int) -> npt.NDArray[np.float64]:
-    """(Q,) 1 where a right answer is among the k best, else 0: R@k is its mean. Raises `InvalidInput`, for k below 1 too."""
+    """(Q,) 1 where a right answer is among the k best, else 0: R@k is its mean. Raises
+    `InvalidInput`, for k below 1 too."""
     _check_k(k)
     return (first_ranks(scores_QE, right_QE) <= k).astype(np.float64)
 
 
 def average_precision_at(scores_QE: Float, right_QE: Bool, k: int) -> npt.NDArray[np.float64]:
-    """(Q,) precision at each right answer among the k best, summed and divided by min(k, right answers): mAP@k is its mean.
+    """(Q,) precision at each right answer among the k best, summed and divided by min(k, right
+    answers): mAP@k is its mean.
 
     Raises `InvalidInput` as `recall_at`.
     """
@@ -48,7 +53,8 @@ def average_precision_at(scores_QE: Float, right_QE: Bool, k: int) -> npt.NDArra
 
 
 def one_right(right_Q: Int, count: int) -> Bool:
-    """(Q, E) right answers where each question has one: its number among `count`. Raises `InvalidInput` for a number outside."""
+    """(Q, E) right answers where each question has one: its number among `count`. Raises
+    `InvalidInput` for a number outside."""
     if len(right_Q) and (right_Q.min() < 0 or right_Q.max() >= count):
         raise InvalidInput(f"A right answer is none of the {count} that are ranked.")
     found: Bool = np.arange(count) == right_Q[:, None]

@@ -21,7 +21,8 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores that a floor is judged by: of each right answer among the top 5, and the best one of every other question."""
+    """Scores that a floor is judged by: of each right answer among the top 5, and the best one of
+    every other question."""
 
     right: Float
     unanswerable: Float  # questions that nothing in any library answers
@@ -39,9 +40,11 @@ class TradeOff:
 
 
 def right_and_taken_out(scores_QE: Float, right_Q: Int) -> tuple[Float, Float]:
-    """Scores of the right answers that are among the top 5, and the best score of each question without its right answer.
+    """Scores of the right answers that are among the top 5, and the best score of each question
+    without its right answer.
 
-    A tie counts against us: what scores the same ranks before the right answer. Raises `InvalidInput` for shapes that do not fit.
+    A tie counts against us: what scores the same ranks before the right answer. Raises
+    `InvalidInput` for shapes that do not fit.
     """
     if scores_QE.ndim != 2 or scores_QE.shape[1] < 2 or right_Q.shape != scores_QE.shape[:1]:
         raise InvalidInput(f"Scores {scores_QE.shape} do not fit {right_Q.shape} right answers.")
@@ -64,10 +67,12 @@ def trade_off(scores: Scores, floor: float) -> TradeOff:
 
 
 def choose_floor(scores: Scores, kept: float, rejected: float) -> float:
-    """A floor that keeps that share of the right answers and rejects that share of the unanswerable questions.
+    """A floor that keeps that share of the right answers and rejects that share of the unanswerable
+    questions.
 
-    Of all such floors the one in the middle, by log-odds, so that new questions have room on both sides. Where there is none,
-    the highest floor that keeps the share: losing right answers is worse. Scores are probabilities.
+    Of all such floors the one in the middle, by log-odds, so that new questions have room on both
+    sides. Where there is none, the highest floor that keeps the share: losing right answers is
+    worse. Scores are probabilities.
     """
     highest = np.sort(scores.right)[int(np.floor((1 - kept) * len(scores.right)))]
     lowest = np.sort(scores.unanswerable)[min(int(np.ceil(rejected * len(scores.unanswerable))), len(scores.unanswerable) - 1)]

@@ -26,7 +26,8 @@ class ReportRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A named number. A share, from 0 to 1, is shown in percent; what is no share is shown as it is."""
+    """A named number. A share, from 0 to 1, is shown in percent; what is no share is shown as it
+    is."""
 
     name: str
     found: Interval

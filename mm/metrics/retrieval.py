@@ -1,7 +1,7 @@
 """Recall at k between pictures and captions, as the Flickr sets are reported.
 
-Protocol: Karpathy & Fei-Fei 2015 (arXiv:1412.2306): every caption ranks all pictures, every picture ranks all captions. Names of
-arrays end in their axes: N pictures, M captions, D dimensions.
+Protocol: Karpathy & Fei-Fei 2015 (arXiv:1412.2306): every caption ranks all pictures, every picture
+ranks all captions. Names of arrays end in their axes: N pictures, M captions, D dimensions.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class Retrieval:
 def recall(scores_NM: Float, picture_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
     """Recall at each k, both ways, from scores of N pictures against M captions.
 
-    `picture_of_M` gives the row of each caption's picture. Text to image: the share of captions whose picture is among the k
-    best. Image to text: the share of pictures with at least one of their captions among the k best; a picture without captions
-    does not count. A tie counts against us: what scores the same as the right answer ranks before it.
+    `picture_of_M` gives the row of each caption's picture. Text to image: the share of captions
+    whose picture is among the k best. Image to text: the share of pictures with at least one of
+    their captions among the k best; a picture without captions does not count. A tie counts against
+    us: what scores the same as the right answer ranks before it.
 
     Raises `InvalidInput` for shapes that do not fit, scores that are not finite, and k below 1.
     """
@@ -61,7 +62,8 @@ def recall_of_vectors(pictures_ND: Float, captions_MD: Float, picture_of_M: Int,
 def retrieval_report(of: str, scores_NM: Float, picture_of_M: Int) -> Report:
     """All that is usually reported, both ways: R@1, R@5, R@10, median rank, mAP@5.
 
-    Intervals draw pictures, each with all its captions, and leave what is searched as it is. Raises as `recall`.
+    Intervals draw pictures, each with all its captions, and leave what is searched as it is. Raises
+    as `recall`.
     """
     text_to_image, image_to_text = _both_ways(scores_NM, picture_of_M)
     described_N = np.unique(picture_of_M)
@@ -83,7 +85,8 @@ def _measures(name: str, scores_QE: Float, right_QE: Bool, picture_Q: Int) -> It
 
 
 def _both_ways(scores_NM: Float, picture_of_M: Int) -> tuple[tuple[Float, Bool], tuple[Float, Bool]]:
-    """Scores and right answers of each caption as a question, and of each picture that has a caption."""
+    """Scores and right answers of each caption as a question, and of each picture that has a
+    caption."""
     if scores_NM.ndim != 2 or 0 in scores_NM.shape or picture_of_M.shape != (scores_NM.shape[1],):
         raise InvalidInput(f"Scores {scores_NM.shape} need as many picture numbers as columns, not {picture_of_M.shape}.")
     own_MN = one_right(picture_of_M, scores_NM.shape[0])

@@ -1,8 +1,9 @@
-"""How well answers of a start and an end meet what was meant: intersection over union, and recall at it.
+"""How well answers of a start and an end meet what was meant: intersection over union, and recall
+at it.
 
-Protocol: Gao et al. 2017 (arXiv:1705.02101): R@k, IoU = m is the share of questions that have, among their k best answers, one
-whose intersection over union with the right span is at least m. Times are in seconds. Names of arrays end in their axes: N and M
-spans, 2 start and end.
+Protocol: Gao et al. 2017 (arXiv:1705.02101): R@k, IoU = m is the share of questions that have,
+among their k best answers, one whose intersection over union with the right span is at least m.
+Times are in seconds. Names of arrays end in their axes: N and M spans, 2 start and end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ Floats = npt.NDArray[np.floating]
 
 
 def iou(spans_N2: Floats, others_M2: Floats) -> npt.NDArray[np.float64]:
-    """(N, M) length that two spans share, by the length that they cover together; 0 where they only touch.
+    """(N, M) length that two spans share, by the length that they cover together; 0 where they only
+    touch.
 
     Raises `InvalidInput` for a span that does not end behind its start.
     """
@@ -31,7 +33,8 @@ def iou(spans_N2: Floats, others_M2: Floats) -> npt.NDArray[np.float64]:
 
 
 def iou_recall(answers_Q: Sequence[Floats], right_Q2: Floats, k: int, least: float) -> npt.NDArray[np.float64]:
-    """(Q,) 1 where one of the first `k` answers has at least that intersection over union with the right span, else 0.
+    """(Q,) 1 where one of the first `k` answers has at least that intersection over union with the
+    right span, else 0.
 
     `answers_Q` holds (N, 2) spans for each question, best first, or none. Raises `InvalidInput`.
     """

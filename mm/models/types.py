@@ -19,7 +19,8 @@ class PictureEncoder(Protocol):
     dim: int
 
     def embed(self, images: Sequence[RGB]) -> npt.NDArray[np.float32]:
-        """Unit rows (N, D) of pictures of any sizes, (height, width, 3) uint8. Raises `InvalidInput` for what is no picture."""
+        """Unit rows (N, D) of pictures of any sizes, (height, width, 3) uint8. Raises
+        `InvalidInput` for what is no picture."""
         ...
 
     def describe(self) -> str:
@@ -41,7 +42,8 @@ class TextEncoder(Protocol):
         ...
 
     def cut_after(self, text: str) -> int | None:
-        """Tokens that are read of a text whose end is not, those at its ends included; None when all of it is read."""
+        """Tokens that are read of a text whose end is not, those at its ends included; None when
+        all of it is read."""
         ...
 
     def describe(self) -> str:

@@ -1,5 +1,6 @@
-"""In: an ONNX graph on disk, or a torch module, and the name of a runtime. Out: a loaded graph that maps named arrays to named
-arrays; and which runtime of several is the fastest here that gives the same answers.
+"""In: an ONNX graph on disk, or a torch module, and the name of a runtime. Out: a loaded graph that
+maps named arrays to named arrays; and which runtime of several is the fastest here that gives the
+same answers.
 
 Must not know which network a graph holds, where weights come from, or what a space is.
 """

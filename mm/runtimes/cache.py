@@ -1,4 +1,5 @@
-"""Graphs are built from weights once and kept in a folder; losing the folder loses nothing but the time to build them."""
+"""Graphs are built from weights once and kept in a folder; losing the folder loses nothing but the
+time to build them."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from pathlib import Path
 def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Callable[[], None] | None = None) -> Path:
     """Path of the graph `folder/<key>.onnx`, written from `build()` when it is not there yet.
 
-    The key must name everything the bytes depend on: the weights' hash and the builder's version. Several processes may ask at
-    once: each writes a file of its own and renames it, so that a reader sees a whole graph or none. `apart` is asked first: it
-    may have another process make the file, and spare this one the memory. The time of the file says when it was last asked for.
+    The key must name everything the bytes depend on: the weights' hash and the builder's version.
+    Several processes may ask at once: each writes a file of its own and renames it, so that a
+    reader sees a whole graph or none. `apart` is asked first: it may have another process make the
+    file, and spare this one the memory. The time of the file says when it was last asked for.
     """
     path = folder / f"{key}.onnx"
     if apart is not None and not path.exists():

@@ -1,4 +1,5 @@
-"""The choice that was measured, kept for as long as the machine, the libraries and the weights are those it was made on."""
+"""The choice that was measured, kept for as long as the machine, the libraries and the weights are
+those it was made on."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Choice(BaseModel):
 
 
 def machine_key(weights: Iterable[Path], threads: int) -> dict[str, str]:
-    """What decides which runtime is the fastest: processor, cores, threads, versions of the libraries, and the weights' files."""
+    """What decides which runtime is the fastest: processor, cores, threads, versions of the
+    libraries, and the weights' files."""
     digest = hashlib.sha256()
     for path in weights:
         digest.update(path.read_bytes() if path.exists() else b"-")

@@ -1,4 +1,5 @@
-"""What the processor says that it can do, and which runtime that suggests where nothing was measured."""
+"""What the processor says that it can do, and which runtime that suggests where nothing was
+measured."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from pathlib import Path
 
 PROCESSOR = Path("/proc/cpuinfo")
 DOT_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
-"""Flags of x86 for dot products of 8-bit integers, any of which makes 8 bits at least twice as fast as float32."""
+"""Flags of x86 for dot products of 8-bit integers, any of which makes 8 bits at least twice as fast
+as float32."""
 WITH_DOT_PRODUCTS = "onnxruntime-int8"
-"""Nearly as fast as the fastest on such processors; it loads sooner and holds less memory, see decision 0009."""
+"""Nearly as fast as the fastest on such processors; it loads sooner and holds less memory, see
+decision 0009."""
 
 
 def processor_fields(path: Path = PROCESSOR) -> dict[str, str]:
@@ -29,7 +32,7 @@ def processor_flags(path: Path = PROCESSOR) -> frozenset[str]:
 def suggested_runtime(flags: frozenset[str]) -> str | None:
     """The runtime for a processor with these flags, None where only measuring can tell.
 
-    On ARM and on x86 without dot products the vectors of 8 bits were not compared with those of float32 beforehand, so that
-    nothing is suggested.
+    On ARM and on x86 without dot products the vectors of 8 bits were not compared with those of
+    float32 beforehand, so that nothing is suggested.
     """
     return WITH_DOT_PRODUCTS if flags & DOT_PRODUCTS else None

@@ -8,7 +8,8 @@ from mm.errors import Unavailable
 
 
 def require_gpu() -> None:
-    """Raises `Unavailable` without torch, or without a GPU that torch can use; imports torch where it is installed."""
+    """Raises `Unavailable` without torch, or without a GPU that torch can use; imports torch where
+    it is installed."""
     if importlib.util.find_spec("torch") is None:
         mend = "`pip install --no-deps -r requirements-train.lock` brings it"
         raise Unavailable(f"The runtime cuda needs torch, which is not installed; {mend}.")

@@ -32,7 +32,8 @@ class OnnxRuntimeGraph:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Without the arena a session returns the memory of a large batch, which a worker of bounded size needs.
+        # Without the arena a session returns the memory of a large batch, which a worker of bounded
+        # size needs.
         options.enable_cpu_mem_arena = False
         # Idle threads that spin would take the cores from decoding and speech.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -16,9 +16,10 @@ from mm.runtimes.types import Array
 class OpenVinoGraph:
     """A compiled model; see `mm.runtimes.types.Graph`.
 
-    `precision` is "f32" or "bf16". OpenVINO takes bfloat16 by itself where the processor has it; it is told here, so that
-    vectors do not depend on the machine unless somebody decided so. Raises `Corrupt`, and `Unavailable` for "bf16" on a
-    processor without it, where OpenVINO would take float32 without a word.
+    `precision` is "f32" or "bf16". OpenVINO takes bfloat16 by itself where the processor has it; it
+    is told here, so that vectors do not depend on the machine unless somebody decided so. Raises
+    `Corrupt`, and `Unavailable` for "bf16" on a processor without it, where OpenVINO would take
+    float32 without a word.
     """
 
     def __init__(self, path: Path, threads: int, precision: str = "f32") -> None:

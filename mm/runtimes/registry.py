@@ -1,4 +1,5 @@
-"""Runtimes by name. A runtime's library is imported when a graph is loaded with it, never before."""
+"""Runtimes by name. A runtime's library is imported when a graph is loaded with it, never
+before."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def find_runtime(name: str) -> Runtime:
 
 
 def exact(name: str) -> Runtime:
-    """The float32 runtime nearest to `name`, for a network that has no other precision: same library, or else `DEFAULT`."""
+    """The float32 runtime nearest to `name`, for a network that has no other precision: same
+    library, or else `DEFAULT`."""
     library = find_runtime(name).library
     return next((runtime for runtime in RUNTIMES if (runtime.library, runtime.precision) == (library, "float32")), DEFAULT)
 
@@ -64,8 +66,9 @@ def exact(name: str) -> Runtime:
 def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
     """Load an ONNX graph with a runtime; `threads` 0 means every core this process may use.
 
-    What is quantized is in the graph itself: an 8-bit runtime runs any graph. Raises `InvalidInput` for a runtime that is
-    unknown or runs no graphs, `Corrupt` for a file that is no graph, `Unavailable` where the processor lacks the precision.
+    What is quantized is in the graph itself: an 8-bit runtime runs any graph. Raises `InvalidInput`
+    for a runtime that is unknown or runs no graphs, `Corrupt` for a file that is no graph,
+    `Unavailable` where the processor lacks the precision.
     """
     found, threads = find_runtime(runtime), threads or usable_cores()
     if found.library == "onnxruntime":
@@ -80,7 +83,8 @@ def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
 
 
 def require(name: str) -> None:
-    """Raise `Unavailable` where this machine lacks what the runtime needs: bfloat16, torch, a GPU."""
+    """Raise `Unavailable` where this machine lacks what the runtime needs: bfloat16, torch, a
+    GPU."""
     found = find_runtime(name)
     if found.precision == "bfloat16":
         from mm.runtimes.openvino_cpu import require_bfloat16

@@ -1,4 +1,5 @@
-"""Which of several runtimes is the fastest here that gives the same vectors? Timed in turns, in one process."""
+"""Which of several runtimes is the fastest here that gives the same vectors? Timed in turns, in one
+process."""
 
 from __future__ import annotations
 
@@ -47,10 +48,11 @@ def tune(
     clock: Callable[[], float] = time.perf_counter,
     told: Callable[[str], None] = lambda name: None,
 ) -> list[Trial]:
-    """A trial of each candidate, which is loaded by its function; the fastest that may be chosen comes first.
+    """A trial of each candidate, which is loaded by its function; the fastest that may be chosen
+    comes first.
 
-    One that cannot be loaded, breaks, or gives other vectors of `inputs` than `reference` (N, D) is reported and not timed.
-    `told` hears the name of each before it is loaded.
+    One that cannot be loaded, breaks, or gives other vectors of `inputs` than `reference` (N, D) is
+    reported and not timed. `told` hears the name of each before it is loaded.
     """
     runs: dict[str, Embed] = {}
     trials: dict[str, Trial] = {}
@@ -73,7 +75,8 @@ def tune(
 
 
 def compared(name: str, vectors: Vectors, reference: Vectors) -> Trial:
-    """A trial without times: refused when the vectors are not near enough to the reference, or are none at all."""
+    """A trial without times: refused when the vectors are not near enough to the reference, or are
+    none at all."""
     if vectors.shape != reference.shape or not np.isfinite(vectors).all():
         return Trial(name=name, refused=f"gives {vectors.shape} numbers that are no vectors")
     cosines = (vectors * reference).sum(1)
@@ -85,7 +88,8 @@ def compared(name: str, vectors: Vectors, reference: Vectors) -> Trial:
 def timed(
     runs: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds of each run in each round but the first. In turns, so that what else the machine does meets all of them."""
+    """Seconds of each run in each round but the first. In turns, so that what else the machine does
+    meets all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(-1, rounds):
         for name, run in runs.items():

@@ -16,5 +16,6 @@ class Graph(Protocol):
     """A compiled graph. Safe to call from several threads; calls run one after the other."""
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name. Raises `InvalidInput` when an input is missing, unknown, or of a shape the graph does not take."""
+        """All outputs by name. Raises `InvalidInput` when an input is missing, unknown, or of a
+        shape the graph does not take."""
         ...

@@ -1,4 +1,5 @@
-"""In: media through a reader, questions in words, pictures and sound. Out: vectors of one named space, and calibrated probes.
+"""In: media through a reader, questions in words, pictures and sound. Out: vectors of one named
+space, and calibrated probes.
 
 Must not know how vectors are stored or searched, nor the queue or the web.
 """

@@ -1,4 +1,5 @@
-"""Builds a graph in a process of its own: the builder's memory, several times the weights, ends with that process.
+"""Builds a graph in a process of its own: the builder's memory, several times the weights, ends
+with that process.
 
 python -m mm.spaces.build_graphs text CACHE
 python -m mm.spaces.build_graphs languages CACHE WEIGHTS
@@ -19,7 +20,8 @@ import mm
 def prepare_text(graph_cache: Path) -> None:
     """Have the graph of the text tower built.
 
-    A failure is not told: whoever loads the tower then builds in its own process, and meets the error under its own name.
+    A failure is not told: whoever loads the tower then builds in its own process, and meets the
+    error under its own name.
     """
     _build_apart("text", str(graph_cache))
 
@@ -52,7 +54,8 @@ def _build_apart(*arguments: str) -> None:
 
 
 def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") -> None:
-    """Build one graph. Each branch imports what it needs and no more: this process lives for a second or two."""
+    """Build one graph. Each branch imports what it needs and no more: this process lives for a
+    second or two."""
     cache = Path(graph_cache)
     match kind:
         case "text":

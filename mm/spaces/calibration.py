@@ -1,8 +1,10 @@
-"""The calibration of a space as a value: read from `calibration.json` and `bank.safetensors` beside its weights.
+"""The calibration of a space as a value: read from `calibration.json` and `bank.safetensors` beside
+its weights.
 
-What a question's cosines mean depends on the question: 'a man' is close to many pictures, keyboard noise equally far from all. A
-form turns a cosine into log-odds with the question's own statistics against a bank of reference vectors that ship with the space,
-and with what the question alone tells. All of it is linear in the stored vector.
+What a question's cosines mean depends on the question: 'a man' is close to many pictures, keyboard
+noise equally far from all. A form turns a cosine into log-odds with the question's own statistics
+against a bank of reference vectors that ship with the space, and with what the question alone
+tells. All of it is linear in the stored vector.
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ Value = TypeVar("Value", bound=_Value)
 class Form(_Value):
     """Log-odds = bias + cosine c + standard z + depictable d.
 
-    c is the cosine of question and evidence, z the same in standard deviations above the mean over the bank, d the
-    log-probability that the question, if it is text, asks for something that a picture can show, or, of sounds, that can be heard
-    (0 for every other question).
+    c is the cosine of question and evidence, z the same in standard deviations above the mean over
+    the bank, d the log-probability that the question, if it is text, asks for something that a
+    picture can show, or, of sounds, that can be heard (0 for every other question).
     """
 
     bias: float
@@ -61,24 +63,30 @@ class Calibration(_Value):
     image_weights: str
     """SHA-256 of the image tower's weights that this was fitted to."""
     prior: float
-    """Share of right answers among what is searched that the fit assumed: one in the size of its library."""
+    """Share of right answers among what is searched that the fit assumed: one in the size of its
+    library."""
     floor: float
     """Probability from which a hit is likely."""
     possible: float | None = None
-    """Probability from which a hit is possible; None where that was not measured: then only likely hits are returned."""
+    """Probability from which a hit is possible; None where that was not measured: then only likely
+    hits are returned."""
     alike: float | None = None
-    """Cosine from which on two pictures are the same at another size, quality or crop; None where that was not measured."""
+    """Cosine from which on two pictures are the same at another size, quality or crop; None where
+    that was not measured."""
     mixing: float
-    """How much of each part counts when several parts of a question look at the same kind; 1 if they were independent."""
+    """How much of each part counts when several parts of a question look at the same kind; 1 if
+    they were independent."""
     forms: tuple[PartForms, ...]
 
     def form(self, part: Part, kind: EvidenceKind) -> Form | None:
-        """The form, or None where this part of a question does not look at this kind of evidence."""
+        """The form, or None where this part of a question does not look at this kind of
+        evidence."""
         return next((entry.form for entry in self.forms if entry.part == part and entry.kind == kind), None)
 
 
 class SoundScores(_Value):
-    """What was fitted of sounds, in a file of its own: it goes with the weights of the sound tower."""
+    """What was fitted of sounds, in a file of its own: it goes with the weights of the sound
+    tower."""
 
     sound_weights: str
     """SHA-256 of the sound tower's weights that this was fitted to."""
@@ -97,7 +105,8 @@ class SoundScores(_Value):
 
 
 class Bank:
-    """Reference vectors. N pictures, sentences or sounds, D dimensions; pictures may be of another space than the other two."""
+    """Reference vectors. N pictures, sentences or sounds, D dimensions; pictures may be of another
+    space than the other two."""
 
     def __init__(self, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
         """Raises `KeyError` when a tensor is missing."""
@@ -106,7 +115,8 @@ class Bank:
         self.sentences = tensors["sentences"].astype(np.float32)
         self.sounds = tensors.get("sounds", np.zeros((0, self.sentences.shape[1]))).astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
-        """Weights (D + 1,) of a logistic regression on sentence vectors: can a picture show it? The last is its bias."""
+        """Weights (D + 1,) of a logistic regression on sentence vectors: can a picture show it? The
+        last is its bias."""
         self.audible = tensors.get("audible", np.zeros(self.sentences.shape[1] + 1)).astype(np.float32)
         """The same: can it be heard?"""
 

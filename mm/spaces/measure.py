@@ -1,4 +1,5 @@
-"""Measures the runtimes of the image tower in a process of its own, of low priority and with a limit of CPU time.
+"""Measures the runtimes of the image tower in a process of its own, of low priority and with a
+limit of CPU time.
 
 python -m mm.spaces.measure
 """
@@ -24,9 +25,11 @@ NICENESS = 19
 
 
 def start_measuring(settings: Settings) -> subprocess.Popen[bytes]:
-    """A process that measures for these settings and ends; 0 is its exit status when a measurement holds.
+    """A process that measures for these settings and ends; 0 is its exit status when a measurement
+    holds.
 
-    It needs no other process: whoever started it may end it at any time, and nothing is left half-written.
+    It needs no other process: whoever started it may end it at any time, and nothing is left
+    half-written.
     """
     path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     given = {f"MM_{name.upper()}": str(getattr(settings, name)) for name in ("home", "space", "threads", "runtime")}
@@ -40,7 +43,8 @@ def start_measuring(settings: Settings) -> subprocess.Popen[bytes]:
 
 
 def can_measure(settings: Settings) -> bool:
-    """Whether the settings leave the runtime open and nothing that was measured holds on this machine."""
+    """Whether the settings leave the runtime open and nothing that was measured holds on this
+    machine."""
     if settings.runtime != "auto" or settings.space != "lite":
         return False
     return not is_measured(settings, image_weights(settings.space))

@@ -1,7 +1,8 @@
-"""A larger space: the towers of an open_clip model for pictures, the sentence encoder of `lite` for what is said and named.
+"""A larger space: the towers of an open_clip model for pictures, the sentence encoder of `lite` for
+what is said and named.
 
-The id comes from the model's name and from everything that decides its vectors, so that another checkpoint, tokenizer or way to
-prepare a picture is another space.
+The id comes from the model's name and from everything that decides its vectors, so that another
+checkpoint, tokenizer or way to prepare a picture is another space.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ PREFIX = "openclip:"
 VERSION = 1
 """Grows when the same files would give other vectors."""
 OWN_SOUND = "+sound"
-"""Behind a name: with the sound tower that was trained for it, whose vectors are among those of its pictures."""
+"""Behind a name: with the sound tower that was trained for it, whose vectors are among those of its
+pictures."""
 _SLUG, _DIGITS = 38, 12  # with the prefix and the version, within the 64 characters that the catalog has for a space
 
 
@@ -40,17 +42,20 @@ class OpenClipSpace(Space):
     """Towers by name. Safe to use from several threads."""
 
     def __init__(self, name: str, settings: Settings, lite: Path, *, keep_speech: bool = True, device: str | None = None) -> None:
-        """The space `openclip:MODEL/PRETRAINED`. `lite` is the folder of the space whose text and speech towers it shares.
+        """The space `openclip:MODEL/PRETRAINED`. `lite` is the folder of the space whose text and
+        speech towers it shares.
 
-        Configurations are read and the checkpoint is hashed, a second or so a gigabyte; towers are loaded at first use. Raises
-        what `find_model` raises, and `Unavailable` for `+sound` where no sound tower was trained.
+        Configurations are read and the checkpoint is hashed, a second or so a gigabyte; towers are
+        loaded at first use. Raises what `find_model` raises, and `Unavailable` for `+sound` where
+        no sound tower was trained.
         """
         plain = name.removesuffix(OWN_SOUND)
         files = find_model(plain.removeprefix(PREFIX), download=settings.download_models)
         self.weights_hash = _hash_of(files.weights)
         """SHA-256 of the checkpoint."""
         self.base = SpaceId(_slug(files, self.weights_hash), VERSION)
-        """Its id without a sound tower of its own: scores of pictures and scenes are fitted once, for both."""
+        """Its id without a sound tower of its own: scores of pictures and scenes are fitted once,
+        for both."""
         self.folder = settings.root / "spaces" / str(self.base)
         """Where `mm train calibrate --space` leaves calibration and reference vectors."""
         space_id, self._own_sound = self.base, None
@@ -70,7 +75,8 @@ class OpenClipSpace(Space):
         )
         self.runtime = f"torch {version('torch')}; {self.runtime} for sentences"
         self.calibrated = (self.folder / CALIBRATION).is_file()
-        """Whether what cosines mean was fitted for it, when it was loaded: a fit holds from the next start."""
+        """Whether what cosines mean was fitted for it, when it was loaded: a fit holds from the
+        next start."""
         self._files = files
 
         def model() -> OpenClipModel:
@@ -101,7 +107,8 @@ class OpenClipSpace(Space):
 
     @property
     def text(self) -> OpenClipTexts:
-        """Raises `Unavailable`, `InvalidInput` and `Corrupt` as `OpenClipModel`; the image tower does too."""
+        """Raises `Unavailable`, `InvalidInput` and `Corrupt` as `OpenClipModel`; the image tower
+        does too."""
         return self._texts()
 
     @property
@@ -128,7 +135,8 @@ class OpenClipSpace(Space):
     def calibration(self) -> Calibration:
         """The fitted one; without it what the model itself assumed when it learnt, and no floor.
 
-        Raises `Corrupt` when it cannot be read, `SpaceMismatch` when it was fitted for another space.
+        Raises `Corrupt` when it cannot be read, `SpaceMismatch` when it was fitted for another
+        space.
         """
         return self._own_calibration()
 
@@ -153,7 +161,8 @@ class OpenClipSpace(Space):
 
     @property
     def every_frame(self) -> bool:
-        """How close two frames must be was measured in `lite`; in many models even unlike pictures are closer than that."""
+        """How close two frames must be was measured in `lite`; in many models even unlike pictures
+        are closer than that."""
         return True
 
     @property
@@ -162,7 +171,8 @@ class OpenClipSpace(Space):
 
     @property
     def card(self) -> str:
-        """Markdown: what the model is made of. What it was trained on is told by whoever made the weights."""
+        """Markdown: what the model is made of. What it was trained on is told by whoever made the
+        weights."""
         files = self._files
         rows = {
             "checkpoint": files.weights,

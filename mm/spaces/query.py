@@ -20,7 +20,8 @@ from mm.spaces.vectors import log_odds, unit
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
 SAME_FORM: Final[dict[tuple[Part, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
-"""What is written is asked as what is said: words against words, and nothing was fitted of it alone."""
+"""What is written is asked as what is said: words against words, and nothing was fitted of it
+alone."""
 SPEECH_ONLY = "Nothing but speech was heard in the sound: it is compared by the words spoken in it, and by nothing else."
 CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
 EQUAL: Final = Weights()
@@ -30,7 +31,8 @@ NOTHING_HEARD = "Nothing was heard in the sound, so that it could not be asked w
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One part of a question as vectors: what is compared with pictures, with words, with sounds. None where it is not."""
+    """One part of a question as vectors: what is compared with pictures, with words, with sounds.
+    None where it is not."""
 
     part: Part
     seen: Vector | None = None
@@ -45,7 +47,8 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class StoredMoment:
-    """A segment as it was encoded: (dim,) of what is seen, rows of the lines said and of the sounds. One of them is there."""
+    """A segment as it was encoded: (dim,) of what is seen, rows of the lines said and of the
+    sounds. One of them is there."""
 
     seen: Vector | None
     said: Vectors
@@ -64,15 +67,18 @@ def ask(
     without: Sequence[str] = (),
     weights: Weights = EQUAL,
 ) -> Question:
-    """Encode a question. Its parts add up: a picture with words asks for what fits both, and so do several texts.
+    """Encode a question. Its parts add up: a picture with words asks for what fits both, and so do
+    several texts.
 
-    A part's weight says how much of its evidence counts; 0 leaves it out. What the question is `without` takes from a moment the
-    probability that it is there, each text by itself, and adds nothing to any.
+    A part's weight says how much of its evidence counts; 0 leaves it out. What the question is
+    `without` takes from a moment the probability that it is there, each text by itself, and adds
+    nothing to any.
 
-    `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32 at 16 kHz. Words look at
-    all kinds of evidence; a picture and a clip at pictures; a sound, by what is said in it, at speech, and by what else sounds in
-    it at sounds. Pictures and sounds look at each other where the space has both among the same vectors. A stored moment is asked
-    with as the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
+    `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32
+    at 16 kHz. Words look at all kinds of evidence; a picture and a clip at pictures; a sound, by
+    what is said in it, at speech, and by what else sounds in it at sounds. Pictures and sounds look
+    at each other where the space has both among the same vectors. A stored moment is asked with as
+    the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
 
     Raises `InvalidInput` when nothing is asked.
     """
@@ -134,7 +140,8 @@ def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
 def _at_even_odds(probe: Probe, prior: float) -> Probe:
     """What says how likely something is there when it was as likely as not before one looked.
 
-    A moment rarely is the answer, which is what the prior says. What is not wanted is often there, or would not be named.
+    A moment rarely is the answer, which is what the prior says. What is not wanted is often there,
+    or would not be named.
     """
     return replace(probe, bias=probe.bias - log_odds(prior))
 

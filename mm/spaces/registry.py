@@ -17,7 +17,8 @@ from mm.spaces.types import SpaceId
 WEIGHTS = Path(mm.__file__).parent / "weights"
 
 _SPACES: dict[str, tuple[SpaceId, int]] = {"lite": (SpaceId("lite", 1), 384)}
-"""Id and length of a vector. The version grows whenever the same input would give another vector."""
+"""Id and length of a vector. The version grows whenever the same input would give another vector.
+"""
 
 
 def spaces() -> list[SpaceId]:
@@ -26,11 +27,12 @@ def spaces() -> list[SpaceId]:
 
 
 def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_speech: bool = True, gpu: bool = True) -> Space:
-    """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech tower is, at every
-    use. Without `gpu` nothing runs on one, whatever the settings say.
+    """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech
+    tower is, at every use. Without `gpu` nothing runs on one, whatever the settings say.
 
-    `openclip:MODEL/PRETRAINED` is any model of open_clip, see `mm.models.openclip.files`. Raises `NotFound` for an unknown name,
-    and `Unavailable` when a file of its folder below `weights` is missing, or one of the model that it names.
+    `openclip:MODEL/PRETRAINED` is any model of open_clip, see `mm.models.openclip.files`. Raises
+    `NotFound` for an unknown name, and `Unavailable` when a file of its folder below `weights` is
+    missing, or one of the model that it names.
     """
     if name.startswith("openclip:"):
         from mm.spaces.openclip_space import OpenClipSpace
@@ -56,7 +58,8 @@ def runtime_name(settings: Settings, weights: Path = WEIGHTS) -> str:
 
 
 def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
-    """Measure which runtime suits the image tower of the space of the settings, and keep the choice.
+    """Measure which runtime suits the image tower of the space of the settings, and keep the
+    choice.
 
     Raises as `image_weights` and `tune_image`.
     """
@@ -64,7 +67,8 @@ def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHT
 
 
 def image_weights(name: str, weights: Path = WEIGHTS) -> Path:
-    """The weights of a space whose image tower is a graph of ours. Raises `InvalidInput` for any other."""
+    """The weights of a space whose image tower is a graph of ours. Raises `InvalidInput` for any
+    other."""
     if name not in _SPACES:
         raise InvalidInput(f"The image tower of '{name}' runs in PyTorch alone: there is no runtime to choose.")
     return weights / name / IMAGE_WEIGHTS

@@ -36,7 +36,8 @@ def reach(question: Vector, bank: Vectors) -> Reach:
 
 
 def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Linear:
-    """The form, filled in for one question vector (D,) and the log-probability that it can be shown."""
+    """The form, filled in for one question vector (D,) and the log-probability that it can be
+    shown."""
     seen = reach(question, bank)
     slope = form.cosine + form.standard / seen.deviation
     bias = form.bias - form.standard * seen.mean / seen.deviation + form.depictable * depictable
@@ -44,9 +45,11 @@ def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Li
 
 
 def mixed(parts: Sequence[tuple[Linear, float]], prior: float, mixing: float) -> Linear:
-    """Several looks at the same evidence: what each adds to the log-odds of the `prior`, times its weight, is summed.
+    """Several looks at the same evidence: what each adds to the log-odds of the `prior`, times its
+    weight, is summed.
 
-    Where there is more than one, each counts by `mixing` too, since what they see is not independent.
+    Where there is more than one, each counts by `mixing` too, since what they see is not
+    independent.
     """
     if len(parts) == 1 and parts[0][1] == 1.0:
         return parts[0][0]
@@ -74,10 +77,12 @@ def logits(form: Form, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vec
 
 
 def depictable(text: Vector, bank: Bank) -> float:
-    """Log-probability, at most 0, that a text vector (D,) is of the sort that people caption or name pictures with.
+    """Log-probability, at most 0, that a text vector (D,) is of the sort that people caption or
+    name pictures with.
 
-    The chance that a picture answers is this chance times the one that the picture shows it. A sum of log-odds would not do: how
-    well a caption can be depicted says nothing about which picture it describes.
+    The chance that a picture answers is this chance times the one that the picture shows it. A sum
+    of log-odds would not do: how well a caption can be depicted says nothing about which picture it
+    describes.
     """
     return _log_chance(text, bank.depictable)
 

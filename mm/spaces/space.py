@@ -1,4 +1,5 @@
-"""A space: towers that share vectors, with their calibration and their card. Everything is loaded at first use, once."""
+"""A space: towers that share vectors, with their calibration and their card. Everything is loaded
+at first use, once."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ T = TypeVar("T")
 
 
 class Lazy(Generic[T]):
-    """A value made at the first call, once, whichever thread comes first. A failure is not kept: the next call tries again."""
+    """A value made at the first call, once, whichever thread comes first. A failure is not kept:
+    the next call tries again."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -73,8 +75,8 @@ class Space:
         chosen_by: str = "",
         keep_speech: bool = True,
     ) -> None:
-        """`folder` holds image weights, those for other languages, calibration, reference vectors and card; graphs are kept
-        in `graph_cache`.
+        """`folder` holds image weights, those for other languages, calibration, reference vectors
+        and card; graphs are kept in `graph_cache`.
 
         `chosen_by` says what chose the runtime, for a person.
         """
@@ -148,16 +150,18 @@ class Space:
 
     @property
     def questions(self) -> RoutedTexts:
-        """Words of a question for what is said and what a file is called, in English or another language.
+        """Words of a question for what is said and what a file is called, in English or another
+        language.
 
-        Raises `Unavailable` when the wheel of the English tower is not installed, `Corrupt` when what is there for other
-        languages cannot be read.
+        Raises `Unavailable` when the wheel of the English tower is not installed, `Corrupt` when
+        what is there for other languages cannot be read.
         """
         return self._questions()
 
     @property
     def sentences(self) -> TextEncoder:
-        """What is said and what a file is called, in English. Raises `Unavailable` when its wheel is not installed."""
+        """What is said and what a file is called, in English. Raises `Unavailable` when its wheel
+        is not installed."""
         return self._text()
 
     @property
@@ -172,17 +176,20 @@ class Space:
 
     @property
     def sound(self) -> SoundTower:
-        """Sounds other than words said, among the vectors of `sentences`. Raises `Corrupt` when its weights cannot be read."""
+        """Sounds other than words said, among the vectors of `sentences`. Raises `Corrupt` when its
+        weights cannot be read."""
         return self._sound()
 
     @property
     def reader(self) -> TextReader:
-        """What is written in pictures. Raises `Unavailable` when its wheel is not installed, `Corrupt` when it cannot be read."""
+        """What is written in pictures. Raises `Unavailable` when its wheel is not installed,
+        `Corrupt` when it cannot be read."""
         return self._reader()
 
     @property
     def temporal(self) -> TemporalTower | None:
-        """Where scenes begin; None where no such network was trained for the space. Raises `Corrupt`."""
+        """Where scenes begin; None where no such network was trained for the space. Raises
+        `Corrupt`."""
         return self._temporal()
 
     @property
@@ -202,7 +209,8 @@ class Space:
 
     @property
     def sound_texts(self) -> TextEncoder:
-        """Words for sounds: a text and a sound that mean the same lie close together. Raises as `sentences`."""
+        """Words for sounds: a text and a sound that mean the same lie close together. Raises as
+        `sentences`."""
         return self._text()
 
     @property
@@ -222,7 +230,8 @@ class Space:
 
     @property
     def every_frame(self) -> bool:
-        """Whether each sampled frame of a film passes through the image tower; else one between two that are close may not."""
+        """Whether each sampled frame of a film passes through the image tower; else one between two
+        that are close may not."""
         return False
 
     @property

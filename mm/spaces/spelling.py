@@ -1,8 +1,10 @@
-"""Words by how they are spelt: a word that was read in a picture is found by itself and by words that differ little from it.
+"""Words by how they are spelt: a word that was read in a picture is found by itself and by words
+that differ little from it.
 
-A word is the set of its pairs and triples of letters, its ends included, hashed with signs to a unit vector (feature hashing,
-https://arxiv.org/abs/0902.2206), so that the index searches it as any other evidence. The cosine of two words is nearly the share
-of pairs and triples that they have in common: 1 for the same word, about 0.7 for one wrong letter of eight.
+A word is the set of its pairs and triples of letters, its ends included, hashed with signs to a
+unit vector (feature hashing, https://arxiv.org/abs/0902.2206), so that the index searches it as any
+other evidence. The cosine of two words is nearly the share of pairs and triples that they have in
+common: 1 for the same word, about 0.7 for one wrong letter of eight.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ LEAST_LETTERS = 3
 MOST_WORDS = 64
 """Words of one text; the rest is left out."""
 SLOPE, BIAS = 10.0, -8.0
-"""Log-odds of a cosine, chosen and not fitted: the same word 0.88, one wrong letter of seven a little above the floor."""
+"""Log-odds of a cosine, chosen and not fitted: the same word 0.88, one wrong letter of seven a
+little above the floor."""
 CROWD = 2.0
 """A question of n words says n ** -CROWD as much by each."""
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -65,7 +68,8 @@ def spelt(words: Sequence[str]) -> Vectors:
 
 
 def spelling_probe(text: str, weight: float, prior: float) -> Probe | None:
-    """A look at the words of a text; None when it has none worth looking for. `weight` is how much of what it says counts."""
+    """A look at the words of a text; None when it has none worth looking for. `weight` is how much
+    of what it says counts."""
     words = words_in(text)
     if not words:
         return None

@@ -1,5 +1,5 @@
-"""The runtime of a space's image tower on this machine: what was measured, kept and read at every start, or what the processor
-suggests."""
+"""The runtime of a space's image tower on this machine: what was measured, kept and read at every
+start, or what the processor suggests."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class Chosen:
 
 
 def chosen_runtime(settings: Settings, weights: Path) -> Chosen:
-    """What MM_RUNTIME says. For `auto` what was measured on this machine; before that what the processor suggests, where the
-    weights keep their recall in it; or else the default, with the reason."""
+    """What MM_RUNTIME says. For `auto` what was measured on this machine; before that what the
+    processor suggests, where the weights keep their recall in it; or else the default, with the
+    reason."""
     if settings.runtime != "auto":
         return Chosen(find_runtime(settings.runtime).name, "set by MM_RUNTIME")
     choice, lacking = read_choice(choice_path(settings), _key(settings, weights))
@@ -48,7 +49,8 @@ def is_measured(settings: Settings, weights: Path) -> bool:
 
 
 def _refusal(weights: Path, runtime: str) -> str:
-    """Why a runtime may not be taken for these weights without measuring on this machine; empty where it may."""
+    """Why a runtime may not be taken for these weights without measuring on this machine; empty
+    where it may."""
     precision = find_runtime(runtime).precision
     if precision == "int8" and not weights.with_name(RANGES).is_file():
         return f"has no {RANGES} beside the weights"
@@ -56,7 +58,8 @@ def _refusal(weights: Path, runtime: str) -> str:
 
 
 def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = lambda name: None) -> Choice:
-    """Compare all runtimes that the weights may run in, keep the choice in the home folder, and return it.
+    """Compare all runtimes that the weights may run in, keep the choice in the home folder, and
+    return it.
 
     Raises `Unavailable` when not even the default can be run, or the home folder cannot be written.
     """

@@ -1,7 +1,8 @@
 """What a space hands out: its name, and a question in the form that an index can answer.
 
-A question is a set of probes. A probe looks at one kind of evidence and gives the probability that a stored unit vector v
-answers: sigmoid(weight @ v + bias). It is linear in v, so that an exact inner product search finds the best.
+A question is a set of probes. A probe looks at one kind of evidence and gives the probability that
+a stored unit vector v answers: sigmoid(weight @ v + bias). It is linear in v, so that an exact
+inner product search finds the best.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _ID = re.compile(r"([a-z][a-z0-9-]*)@([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True, order=True)
 class SpaceId:
-    """Vectors may be compared when their spaces have the same name and the same version, and never otherwise."""
+    """Vectors may be compared when their spaces have the same name and the same version, and never
+    otherwise."""
 
     name: str
     version: int
@@ -44,7 +46,8 @@ class SpaceId:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
-    """A calibrated look at one kind of evidence. `direction` is the unit vector whose cosine with v is shown to a person."""
+    """A calibrated look at one kind of evidence. `direction` is the unit vector whose cosine with v
+    is shown to a person."""
 
     kind: EvidenceKind
     weight: Vector
@@ -65,12 +68,15 @@ class Question:
     floor: float
     """Calibrated probability from which a hit is likely, all evidence together."""
     possible: float | None = None
-    """Probability from which a hit is possible; below it nothing matches. None where only likely hits are returned."""
+    """Probability from which a hit is possible; below it nothing matches. None where only likely
+    hits are returned."""
     heard: str | None = None
     """The words heard in a sound that was asked with."""
     alike: float | None = None
-    """Cosine from which on two pieces of evidence of one kind show or say the same; None where that is not known."""
+    """Cosine from which on two pieces of evidence of one kind show or say the same; None where that
+    is not known."""
     notes: tuple[str, ...] = ()
     """What the question could not take into account, a sentence each."""
     against: tuple[Probe, ...] = ()
-    """Looks at what must not be there, any number for a kind: p of a moment is that of answering times that of none of these."""
+    """Looks at what must not be there, any number for a kind: p of a moment is that of answering
+    times that of none of these."""

@@ -1,8 +1,10 @@
-"""What the cosines of a model mean as long as nobody has fitted it: what the model itself assumed when it learnt.
+"""What the cosines of a model mean as long as nobody has fitted it: what the model itself assumed
+when it learnt.
 
-A model that learnt by sigmoids (SigLIP) has a scale and a bias of its own: sigmoid(scale * cosine + bias). One that learnt by a
-softmax over a batch has a scale alone; its zero is put where a picture that has nothing to do with the words would lie, which a
-few photographs tell. Neither was measured on a library: there is no floor, and every answer says so.
+A model that learnt by sigmoids (SigLIP) has a scale and a bias of its own: sigmoid(scale * cosine +
+bias). One that learnt by a softmax over a batch has a scale alone; its zero is put where a picture
+that has nothing to do with the words would lie, which a few photographs tell. Neither was measured
+on a library: there is no floor, and every answer says so.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ CAPTIONS = (
 
 
 def assumed(model: OpenClipModel, bank: Bank, lite: Calibration, space: str, weights_hash: str) -> Calibration:
-    """A calibration without a fit. Forms for speech and names are those of `lite`, whose sentence encoder they are about."""
+    """A calibration without a fit. Forms for speech and names are those of `lite`, whose sentence
+    encoder they are about."""
     scale = model.scale
     words = model.texts(CAPTIONS).cpu().numpy()
     unlike = float((words @ bank.pictures.T).mean())

@@ -1,4 +1,5 @@
-"""Checkpoints: the weights that serve (safetensors, half precision), and the state that a run resumes from."""
+"""Checkpoints: the weights that serve (safetensors, half precision), and the state that a run
+resumes from."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ __all__ = ["load_encoder", "read_state", "write_encoder", "write_state"]
 
 
 def write_encoder(path: Path, state: dict[str, Tensor], size: int) -> None:
-    """Write an `ImageEncoder` state: matrices and kernels in half precision, norms, biases and scales in float32."""
+    """Write an `ImageEncoder` state: matrices and kernels in half precision, norms, biases and
+    scales in float32."""
     tensors = {
         name: (tensor.half() if tensor.ndim > 1 else tensor.float()).cpu().contiguous()
         for name, tensor in state.items()
@@ -37,7 +39,8 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 def read_state(path: Path, device: torch.device) -> dict[str, Any] | None:
     """What `write_state` kept, or None.
 
-    Raises `Corrupt` for what is no such file, and for a pickle that holds more than tensors and plain values: it is not opened.
+    Raises `Corrupt` for what is no such file, and for a pickle that holds more than tensors and
+    plain values: it is not opened.
     """
     if not path.exists():
         return None

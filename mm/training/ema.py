@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 
 class MovingAverage:
-    """Exponential moving average of a module's weights and of its norms' statistics; shorter in the first steps."""
+    """Exponential moving average of a module's weights and of its norms' statistics; shorter in the
+    first steps."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
@@ -27,5 +28,6 @@ class MovingAverage:
 
 
 def mean_weights(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Uniform soup (Wortsman et al. 2022, arXiv:2203.05482): mean of the weights of runs that started from the same ones."""
+    """Uniform soup (Wortsman et al. 2022, arXiv:2203.05482): mean of the weights of runs that
+    started from the same ones."""
     return {name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]}

@@ -1,4 +1,5 @@
-"""Logistic regression by Newton's method. Names of arrays end in their axes: N examples, F features."""
+"""Logistic regression by Newton's method. Names of arrays end in their axes: N examples, F
+features."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ _STEPS, _ENOUGH = 50, 1e-8
 
 
 def fit_logistic(features_NF: Float, right_N: Float, weight_N: Float, ridge: float) -> Float:
-    """Coefficients (F + 1,), the last one the bias, of least weighted log loss plus ridge / 2 times their squared length.
+    """Coefficients (F + 1,), the last one the bias, of least weighted log loss plus ridge / 2 times
+    their squared length.
 
-    The bias is not shrunk. Steps are halved until the loss falls, so that the search always ends at the one minimum.
+    The bias is not shrunk. Steps are halved until the loss falls, so that the search always ends at
+    the one minimum.
     """
     design = np.c_[features_NF, np.ones(len(features_NF))]
     penalty = np.full(design.shape[1], ridge)

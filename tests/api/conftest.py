@@ -1,4 +1,5 @@
-"""A real service: the app under a real uvicorn on a free port, with a real store, sandbox and space; only the broker is away."""
+"""A real service: the app under a real uvicorn on a free port, with a real store, sandbox and
+space; only the broker is away."""
 
 from __future__ import annotations
 
@@ -184,7 +185,8 @@ def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str,
 
 @pytest.fixture(scope="session")
 def library(api: Running) -> dict[str, str]:
-    """Item ids of a talk with two moments, in the second of which a recipe is given, and of a picture."""
+    """Item ids of a talk with two moments, in the second of which a recipe is given, and of a
+    picture."""
     space = api.service.space
     said = "here is my recipe for apple cake"
     (frame,) = space.image.embed([np.full((96, 128, 3), 120, np.uint8)])

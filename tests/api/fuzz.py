@@ -1,4 +1,5 @@
-"""What stands in for the slow parts of a service that is fuzzed: words without a tower, and work that is done at once."""
+"""What stands in for the slow parts of a service that is fuzzed: words without a tower, and work
+that is done at once."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def any_words(tower: object, texts: Sequence[str]) -> Vectors:
 
 
 class WorkingBell:
-    """Answers each bell itself, as a worker would, so that jobs end. Any item can be found by any words."""
+    """Answers each bell itself, as a worker would, so that jobs end. Any item can be found by any
+    words."""
 
     def __init__(self, settings: Settings) -> None:
         self._store = open_store(settings)

@@ -1,7 +1,9 @@
-"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an error of ours, or undocumented.
+"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an error
+of ours, or undocumented.
 
-Each operation alone, with good and bad values; then chains of operations along the document's links, so that requests meet what
-earlier ones made or deleted. Statuses, media types, headers and bodies of all answers are held against the document.
+Each operation alone, with good and bad values; then chains of operations along the document's
+links, so that requests meet what earlier ones made or deleted. Statuses, media types, headers and
+bodies of all answers are held against the document.
 """
 
 from __future__ import annotations
@@ -76,7 +78,8 @@ def seen() -> Counter[int]:
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Any]:
-    """The document of a service, asked in this process, that has a few items, and whose jobs end."""
+    """The document of a service, asked in this process, that has a few items, and whose jobs
+    end."""
     home = with_graphs(tmp_path_factory.mktemp("fuzz"), graphs)
     (home / "import").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -123,7 +126,8 @@ def test_chains_of_operations(schema: Any, seen: Counter[int]) -> None:
 
     class Chain(schema.as_state_machine()):  # type: ignore[misc]
         def before_call(self, case: Any) -> None:
-            """Resumable uploads whose lengths and places fit now and then; alone, they had every other."""
+            """Resumable uploads whose lengths and places fit now and then; alone, they had every
+            other."""
             if not case.operation.path.startswith("/v1/uploads"):
                 return
             case.headers["Tus-Resumable"] = "1.0.0"
@@ -143,8 +147,9 @@ def test_chains_of_operations(schema: Any, seen: Counter[int]) -> None:
     ids = {"/v1/media/{item_id}", "/v1/jobs/{job_id}", "/v1/uploads/{upload_id}"}
     wanted = {*ids, "/v1/uploads", "/v1/search"}
     for number in count():
-        # What earlier chains left decides what later ones can do, which Hypothesis takes for a strategy that changes its mind:
-        # it then ends the run, and the next one begins with another seed.
+        # What earlier chains left decides what later ones can do, which Hypothesis takes for a
+        # strategy that changes its mind: it then ends the run, and the next one begins with another
+        # seed.
         with suppress(FlakyStrategyDefinition):
             run_state_machine_as_test(
                 seed(number)(Chain), settings=settings(QUIET, derandomize=False, max_examples=CHAINS, stateful_step_count=STEPS)

@@ -1,4 +1,5 @@
-"""Files of the library are gone while the service runs: every answer says so, none is a defect, none names a path."""
+"""Files of the library are gone while the service runs: every answer says so, none is a defect,
+none names a path."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def truncate(served: Running) -> None:
 
 
 def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
-    """One request at least for each route of the document, with something that exists where it names something."""
+    """One request at least for each route of the document, with something that exists where it
+    names something."""
     client = served.client
     job = client.get("/v1/jobs").json()["data"][0]["id"]
     tus = {"Tus-Resumable": "1.0.0"}

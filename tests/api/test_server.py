@@ -1,4 +1,5 @@
-"""The server of `python -m api`: what it waits for, and the headers that uvicorn renews from a loop."""
+"""The server of `python -m api`: what it waits for, and the headers that uvicorn renews from a
+loop."""
 
 from __future__ import annotations
 

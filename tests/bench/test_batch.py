@@ -1,4 +1,5 @@
-"""`mm bench photos --service` on a few small files, so that it cannot rot. What it measures is not judged here."""
+"""`mm bench photos --service` on a few small files, so that it cannot rot. What it measures is not
+judged here."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from mm.errors import Conflict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Served, Shell
+    from tests.served import Served, Shell
 
 pytestmark = pytest.mark.xdist_group("served")
 

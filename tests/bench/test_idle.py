@@ -1,4 +1,5 @@
-"""`mm bench idle` for a second, so that it cannot rot, and its counters. What it measures is not judged here."""
+"""`mm bench idle` for a second, so that it cannot rot, and its counters. What it measures is not
+judged here."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from mm.bench.library.idle import IdleReport, Row, at_rest, family, picture, rea
 from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Shell
+    from tests.served import Shell
 
 WAITS = 4
 

@@ -1,4 +1,5 @@
-"""`mm bench ingest` on a few seconds of film, so that it cannot rot. What it measures is not judged here."""
+"""`mm bench ingest` on a few seconds of film, so that it cannot rot. What it measures is not judged
+here."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from pathlib import Path
 
-    from tests.cli.conftest import Served, Shell
+    from tests.served import Served, Shell
 
 pytestmark = pytest.mark.xdist_group("served")
 SECONDS, SIZE = 3.0, (160, 96)

@@ -16,7 +16,7 @@ from indexes import open_store
 from mm.schemas import EmbeddingResponse, SearchResponse
 from mm.settings import Settings
 from tests.api import media
-from tests.cli.conftest import Served, Shell, mm_command
+from tests.served import Served, Shell, mm_command
 from tests.stopped import stopped_item
 
 pytestmark = pytest.mark.xdist_group("served")

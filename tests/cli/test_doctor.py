@@ -93,7 +93,8 @@ def test_a_taken_port(settings: Settings) -> None:
 
 @contextmanager
 def serving(home: Path, layers: str) -> Iterator[None]:
-    """Something on `home` that answers as a service whose decoding children stand behind `layers`."""
+    """Something on `home` that answers as a service whose decoding children stand behind
+    `layers`."""
 
     class Api(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -52,7 +52,8 @@ def test_rebuild_as_json_says_what_was_done(settings: Settings) -> None:
 
 
 def test_collect_as_json_says_what_was_done_beside_what_is_logged(settings: Settings) -> None:
-    """A catalog that lost its items: the shards that are left are over the share, which is logged when they are swept."""
+    """A catalog that lost its items: the shards that are left are over the share, which is logged
+    when they are swept."""
     doctor(settings, "--rebuild")
     with open_store(settings) as store:
         for number in range(2 * ALWAYS_ALLOWED):

@@ -1,4 +1,5 @@
-"""A library moves to another space on a real service, whose worker is killed on the way, while somebody keeps asking."""
+"""A library moves to another space on a real service, whose worker is killed on the way, while
+somebody keeps asking."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from indexes.catalog.tables import Published
 from mm.client import Client
 from mm.settings import load_settings
 from tests.api import media
-from tests.cli.conftest import Served, Shell, serving
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
+from tests.served import Served, Shell, serving
 
 PICTURES, SECONDS = 20, 300.0
 

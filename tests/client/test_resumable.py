@@ -50,7 +50,8 @@ def large(tmp_path: Path) -> Path:
 
 @contextmanager
 def breaking(url: str, budgets: list[int]) -> Iterator[str]:
-    """A way to the service that is cut after so many bytes towards it, connection by connection; then one that holds."""
+    """A way to the service that is cut after so many bytes towards it, connection by connection;
+    then one that holds."""
     target = urlsplit(url)
 
     def carry(source: socket.socket, sink: socket.socket, budget: int) -> None:

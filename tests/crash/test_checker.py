@@ -127,7 +127,8 @@ def test_an_answer_must_be_that_of_scoring_everything() -> None:
 
 
 def searching(found: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
-    """What is wrong with an answer after A is ready and B was deleted, while something else happens."""
+    """What is wrong with an answer after A is ready and B was deleted, while something else
+    happens."""
     history = History()
     acknowledge(history, "add", A)
     acknowledge(history, "ready", A)

@@ -1,4 +1,5 @@
-"""The clock is set back by an hour: no lease is stolen from a worker that lives, none is held for a dead one, no work is late."""
+"""The clock is set back by an hour: no lease is stolen from a worker that lives, none is held for a
+dead one, no work is late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is acknowledged is on the disk: bytes are flushed, then named, then the name is flushed; only then the catalog knows."""
+"""What is acknowledged is on the disk: bytes are flushed, then named, then the name is flushed;
+only then the catalog knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A real disk is full at each write in turn: it is refused by name, nothing is half-written, and all works when there is room."""
+"""A real disk is full at each write in turn: it is refused by name, nothing is half-written, and
+all works when there is room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Fifteen kills at seeded moments, on SQLite and on PostgreSQL; `mm bench crash` makes three hundred."""
+"""Fifteen kills at seeded moments, on SQLite and on PostgreSQL; `mm bench crash` makes three
+hundred."""
 
 from __future__ import annotations
 

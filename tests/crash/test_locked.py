@@ -1,4 +1,5 @@
-"""Another process holds the catalog for longer than anybody waits: who asks is told so, and nothing is lost."""
+"""Another process holds the catalog for longer than anybody waits: who asks is told so, and nothing
+is lost."""
 
 from __future__ import annotations
 

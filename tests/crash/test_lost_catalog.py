@@ -1,4 +1,5 @@
-"""The catalog is lost, or another one, and a real worker starts with default settings: it refuses, and no file goes."""
+"""The catalog is lost, or another one, and a real worker starts with default settings: it refuses,
+and no file goes."""
 
 from __future__ import annotations
 

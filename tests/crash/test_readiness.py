@@ -1,4 +1,5 @@
-"""Readiness believes in a worker for what it did since the service started, not for a row that a dead one left."""
+"""Readiness believes in a worker for what it did since the service started, not for a row that a
+dead one left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Films put together: scenes and shots that tile them, changes where they say, and what is on the screen."""
+"""Films put together: scenes and shots that tile them, changes where they say, and what is on the
+screen."""
 
 from __future__ import annotations
 

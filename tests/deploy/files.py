@@ -22,13 +22,15 @@ class Refused(Exception):
 
 
 def load_compose(environment: Mapping[str, str]) -> Compose:
-    """The file with its variables filled in. Raises `Refused` for one that is required and not set."""
+    """The file with its variables filled in. Raises `Refused` for one that is required and not
+    set."""
     document: Compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     return {name: fill(value, environment) for name, value in document.items() if not name.startswith("x-")}
 
 
 def fill(value: Any, environment: Mapping[str, str]) -> Any:
-    """Put values for `${NAME}`, `${NAME:-default}` and `${NAME:?reason}`, everywhere below `value`."""
+    """Put values for `${NAME}`, `${NAME:-default}` and `${NAME:?reason}`, everywhere below
+    `value`."""
     if isinstance(value, dict):
         return {key: fill(item, environment) for key, item in value.items()}
     if isinstance(value, list):

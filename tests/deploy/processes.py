@@ -1,4 +1,5 @@
-"""The containers of `compose.yaml` as processes: their own commands and environments, with addresses of this machine put in."""
+"""The containers of `compose.yaml` as processes: their own commands and environments, with
+addresses of this machine put in."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ class Container:
     """What one service runs. Nothing of the environment of the tests reaches it."""
 
     def __init__(self, service: Mapping[str, Any], folder: Path, **addresses: str) -> None:
-        """`addresses` replace what names other containers. `folder` is what stands for the writable part of its disk."""
+        """`addresses` replace what names other containers. `folder` is what stands for the writable
+        part of its disk."""
         folder.mkdir()
         self._service = service
         self._folder = folder

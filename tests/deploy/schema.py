@@ -1,4 +1,5 @@
-"""The part of JSON Schema (draft 7) that the Compose specification uses; a keyword it does not know is an error, not a pass."""
+"""The part of JSON Schema (draft 7) that the Compose specification uses; a keyword it does not know
+is an error, not a pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The commands that the containers run, two APIs and two workers at once on one new library, over PostgreSQL and Valkey."""
+"""The commands that the containers run, two APIs and two workers at once on one new library, over
+PostgreSQL and Valkey."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ def deployment(tmp_path: Path, graphs: Path) -> Iterator[Deployment]:
 
 
 def make_key(addresses: dict[str, str]) -> dict[str, str]:
-    """What `docker compose run --rm --no-deps api mm keys add` does; gives the header that opens the door."""
+    """What `docker compose run --rm --no-deps api mm keys add` does; gives the header that opens
+    the door."""
     environment = {**addresses, "PATH": os.defpath}
     program = Path(sys.executable).with_name("mm")
     made = subprocess.run([program, "keys", "add", "tests"], env=environment, capture_output=True, text=True, check=True)
@@ -124,7 +126,8 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert "Traceback" not in silent.stderr
 
     assert deployment.apis[0].check_health().returncode == 0, "an API without workers takes uploads and answers"
-    # The server raises the signal again when all is closed; before that, it takes its note of where it listens away.
+    # The server raises the signal again when all is closed; before that, it takes its note of where
+    # it listens away.
     assert deployment.apis[0].stop() in {0, -signal.SIGTERM}, deployment.apis[0].log()
     assert not (deployment.home / "run" / "api.json").exists()
     gone = deployment.apis[0].check_health()

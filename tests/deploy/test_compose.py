@@ -1,6 +1,7 @@
 """`compose.yaml` against the Compose specification and against what it promises.
 
-`compose-spec.json` is `schema/compose-spec.json` of github.com/compose-spec/compose-spec at 170098ba07d9 (Apache-2.0).
+`compose-spec.json` is `schema/compose-spec.json` of github.com/compose-spec/compose-spec at
+170098ba07d9 (Apache-2.0).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Programs that stand in for the API and the worker, for what real ones do rarely. Run as a script: `standins.py ROLE FOLDER`.
+"""Programs that stand in for the API and the worker, for what real ones do rarely. Run as a script:
+`standins.py ROLE FOLDER`.
 
-FOLDER may hold `worker-dies`, with the words to die with, and `not-ready`, for an API that is never ready.
+FOLDER may hold `worker-dies`, with the words to die with, and `not-ready`, for an API that is never
+ready.
 """
 
 from __future__ import annotations

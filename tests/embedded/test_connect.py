@@ -1,4 +1,5 @@
-"""The service around a command: started for it, shared with others, stopped behind it; and `mm serve` under signals."""
+"""The service around a command: started for it, shared with others, stopped behind it; and `mm
+serve` under signals."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import pytest
 import mm
 from mm.embedded.address import running
 from tests.api import media
-from tests.cli.conftest import Served, Shell, environment, mm_command, serving
+from tests.served import Served, Shell, environment, mm_command, serving
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -123,7 +124,8 @@ def test_what_keeps_the_service_from_starting_is_one_sentence(tmp_path: Path) ->
 
 
 def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> None:
-    """The broker is held, so that no worker is woken and the command cannot be done before it is interrupted."""
+    """The broker is held, so that no worker is woken and the command cannot be done before it is
+    interrupted."""
     video = tmp_path / "v.mp4"
     video.write_bytes(media.video(2.0, seed=3))
     command = mm_command("add", str(video))

@@ -1,4 +1,5 @@
-"""A supervised process: it ends when it is told to, takes what it started along, and does not outlive its parent."""
+"""A supervised process: it ends when it is told to, takes what it started along, and does not
+outlive its parent."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
 
 
 def environment_of(stack: Stack, name: str) -> dict[str, str]:
-    """The environment of a part. The kernel shows an empty one of a process that is being replaced."""
+    """The environment of a part. The kernel shows an empty one of a process that is being
+    replaced."""
     found: dict[str, str] = {}
 
     def look() -> bool:

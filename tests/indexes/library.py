@@ -51,7 +51,8 @@ def planned(store: Store, seed: int | str, count: int = 1) -> tuple[JobRow, list
 
 
 def halves(rng: Rng, count: int) -> npt.NDArray[np.float16]:
-    """Vectors whose inner products with `weight` are exact in float32, so that two ways to sum give the same; ties happen."""
+    """Vectors whose inner products with `weight` are exact in float32, so that two ways to sum give
+    the same; ties happen."""
     return (rng.integers(-4, 5, (count, DIM)) / 4).astype(np.float16)
 
 
@@ -74,7 +75,8 @@ def publish(
     space: SpaceId = SPACE,
     **changes: object,
 ) -> ItemRow:
-    """A searchable item: `segments` seconds, a shot every third, up to `pieces` of evidence of each kind in a segment."""
+    """A searchable item: `segments` seconds, a shot every third, up to `pieces` of evidence of each
+    kind in a segment."""
     item, job = add(store, seed, **changes)
     (chunk,) = store.catalog.plan_job(job.id, space, [Span(0.0, float(segments))])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)

@@ -38,7 +38,8 @@ class Postgres:
         return str(make_url(self._server.get_uri()).set(database=name).render_as_string(hide_password=False))
 
     def new_schema(self) -> str:
-        """URL of a new and empty schema, which is made sooner than a database and does for one test just as well."""
+        """URL of a new and empty schema, which is made sooner than a database and does for one test
+        just as well."""
         name = f"t{secrets.token_hex(6)}"
         self._run(f"CREATE SCHEMA {name}")
         url = make_url(self._server.get_uri()).update_query_dict({"options": f"-csearch_path={name}"})

@@ -1,4 +1,5 @@
-"""Kernels for the tests: on the GPU where there is one, else through Triton's interpreter, which `tests/conftest.py` turns on."""
+"""Kernels for the tests: on the GPU where there is one, else through Triton's interpreter, which
+`tests/conftest.py` turns on."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _patch = interpreter._patch_lang_tensor
 
 
 def _patch_with_item(tensor: Any, scope: Any) -> None:
-    """Its scalars are arrays of one element, which NumPy from 2.4 on does not take for a bound of `range`."""
+    """Its scalars are arrays of one element, which NumPy from 2.4 on does not take for a bound of
+    `range`."""
     _patch(tensor, scope)
     scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
 

@@ -1,4 +1,5 @@
-"""The kernel against its plain twin, forward and backward. On a machine without a GPU, Triton's interpreter runs it."""
+"""The kernel against its plain twin, forward and backward. On a machine without a GPU, Triton's
+interpreter runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from tests.kernels.interpreted import DENSE, DEVICE, LOCAL, WIDE, Tiles, windowe
 
 
 def make(seed: int, lengths: list[int], seconds: float, num_global: int, width: int = 16) -> tuple[list[torch.Tensor], Windows]:
-    """Random queries, keys, values and an output gradient; times with gaps, as of a film sampled by content."""
+    """Random queries, keys, values and an output gradient; times with gaps, as of a film sampled by
+    content."""
     draw = torch.Generator().manual_seed(seed)
     longest = max(lengths)
     steps = torch.rand((len(lengths), longest), generator=draw) ** 3 * 2

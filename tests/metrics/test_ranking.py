@@ -15,7 +15,8 @@ from mm.metrics import average_precision_at, first_ranks, one_right, recall_at
 
 
 def apk(actual: list[int], predicted: list[int], k: int) -> float:
-    """AP@k as `ml_metrics.apk` computes it, the usual definition of mAP@k (github.com/benhamner/Metrics, BSD)."""
+    """AP@k as `ml_metrics.apk` computes it, the usual definition of mAP@k
+    (github.com/benhamner/Metrics, BSD)."""
     score, hits = 0.0, 0.0
     for place, found in enumerate(predicted[:k]):
         if found in actual and found not in predicted[:place]:

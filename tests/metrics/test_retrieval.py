@@ -28,7 +28,8 @@ def plain_recall(scores: list[list[int]], picture_of: list[int], k: int) -> tupl
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
-    """Scores of few values, so that ties are common, and captions spread over the pictures in any way."""
+    """Scores of few values, so that ties are common, and captions spread over the pictures in any
+    way."""
     pictures, captions = draw(st.integers(1, 6)), draw(st.integers(1, 9))
     row = st.lists(st.integers(0, 4), min_size=captions, max_size=captions)
     scores = draw(st.lists(row, min_size=pictures, max_size=pictures))

@@ -1,4 +1,5 @@
-"""Intersection over union of spans of time, against torchvision's of boxes one pixel high and against the plain definition."""
+"""Intersection over union of spans of time, against torchvision's of boxes one pixel high and
+against the plain definition."""
 
 from __future__ import annotations
 

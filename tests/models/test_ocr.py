@@ -1,4 +1,5 @@
-"""Text in pictures: what is written is read, what is not is not, and boxes agree with a plain twin."""
+"""Text in pictures: what is written is read, what is not is not, and boxes agree with a plain
+twin."""
 
 from __future__ import annotations
 

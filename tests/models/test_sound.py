@@ -1,4 +1,5 @@
-"""The sound tower: its front end and its graph against their torch twins, its weights, and what it hears."""
+"""The sound tower: its front end and its graph against their torch twins, its weights, and what it
+hears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Speech: recordings that the recogniser's wheel carries, silence, noise, and what is done to lines."""
+"""Speech: recordings that the recogniser's wheel carries, silence, noise, and what is done to
+lines."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def tower() -> SpeechTower:
 
 @pytest.fixture(scope="module")
 def recording() -> Waveform:
-    """Ten seconds of six short sentences, brought to the rate of the tower by linear interpolation."""
+    """Ten seconds of six short sentences, brought to the rate of the tower by linear
+    interpolation."""
     with wave.open(str(Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav")) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
         rate, channels = file.getframerate(), file.getnchannels()
@@ -49,7 +51,8 @@ def test_a_tower_that_keeps_nothing_hears_the_same(tower: SpeechTower, recording
     for _ in range(2):
         heard = brief.transcribe(recording)
         assert "try again" in " ".join(line.text for line in heard).lower()
-        # The recogniser's voice detector sets a line's start up to a few frames apart from call to call.
+        # The recogniser's voice detector sets a line's start up to a few frames apart from call to
+        # call.
         assert (heard[0].start, heard[-1].end) == pytest.approx((kept[0].start, kept[-1].end), abs=0.3)
     assert brief.describe() == tower.describe()
 

@@ -1,4 +1,5 @@
-"""A real service with a real worker, a library that is filled once, and the page in a real browser over it.
+"""A real service with a real worker, a library that is filled once, and the page in a real browser
+over it.
 
 `PAGE_PICTURES=folder` keeps pictures of the page, to be looked at.
 """
@@ -79,7 +80,8 @@ def taken_in(served: Running, data: bytes, name: str) -> str:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Of this package alone: as long as Playwright is open, nothing else in the process can run an event loop."""
+    """Of this package alone: as long as Playwright is open, nothing else in the process can run an
+    event loop."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

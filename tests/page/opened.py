@@ -113,7 +113,8 @@ class Open:
 
 @contextmanager
 def opened_at(browser: Browser, url: str, width: int = 1280, height: int = 860, theme: str = "light") -> Iterator[Open]:
-    """A new page, without anything that another one kept. At the end nothing may have gone wrong in it."""
+    """A new page, without anything that another one kept. At the end nothing may have gone wrong in
+    it."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce"
     )

@@ -1,4 +1,5 @@
-"""Questions in words, with files, with a part of a frame, with a moment; and what the answer shows."""
+"""Questions in words, with files, with a part of a frame, with a moment; and what the answer
+shows."""
 
 from __future__ import annotations
 

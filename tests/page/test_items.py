@@ -1,4 +1,5 @@
-"""The player over items of the library: the one before and the next, and those that could not be processed."""
+"""The player over items of the library: the one before and the next, and those that could not be
+processed."""
 
 from __future__ import annotations
 

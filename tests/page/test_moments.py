@@ -23,7 +23,8 @@ CUT = scene_start("chelsea.png")
 
 
 def spoken_from(start: float) -> Any:
-    """A change of each hit: words that begin at `start` carry it, and its best part is what the cut begins."""
+    """A change of each hit: words that begin at `start` carry it, and its best part is what the cut
+    begins."""
 
     def change(hit: dict[str, Any]) -> None:
         words = {"kind": "speech", "score": 0.9, "cosine": 0.5, "start": start, "end": CUT + 2, "text": "fail better"}

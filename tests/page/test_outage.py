@@ -1,4 +1,5 @@
-"""What the page shows while the service does not answer or does not work, and how it goes on by itself afterwards."""
+"""What the page shows while the service does not answer or does not work, and how it goes on by
+itself afterwards."""
 
 from __future__ import annotations
 

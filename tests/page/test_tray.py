@@ -1,4 +1,5 @@
-"""The list of files that are being added: what it says of waiting, and that it does not lie over an answer."""
+"""The list of files that are being added: what it says of waiting, and that it does not lie over an
+answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A stand-in for a service that takes uploads by tus 1.0, over a line that breaks where the test says."""
+"""A stand-in for a service that takes uploads by tus 1.0, over a line that breaks where the test
+says."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ URL = "/v1/uploads/0123abcd"
 
 
 class Tus:
-    """Takes one upload. Of each piece it keeps the bytes up to the next of `keeps` and lets the line break; then all.
+    """Takes one upload. Of each piece it keeps the bytes up to the next of `keeps` and lets the
+    line break; then all.
 
     As long as `hang` is set, a broken request is not ended.
     """

@@ -1,4 +1,5 @@
-"""The tuner takes the fastest stand-in that gives the same vectors, and survives all others; its choice holds for its machine."""
+"""The tuner takes the fastest stand-in that gives the same vectors, and survives all others; its
+choice holds for its machine."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ def info(kind: str, duration: float, *, sound: bool = False) -> MediaInfo:
 
 @dataclass
 class FakeReader:
-    """`shots` are stretches of one colour; one frame is sampled of each second, and none where the colour did not change."""
+    """`shots` are stretches of one colour; one frame is sampled of each second, and none where the
+    colour did not change."""
 
     shots: list[tuple[Span, RGB]] = field(default_factory=list)
     sound: Waveform = field(default_factory=lambda: np.zeros(0, np.float32))

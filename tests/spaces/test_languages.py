@@ -1,4 +1,5 @@
-"""Questions in other languages, with the shipped towers: what they mean, and that English is left as it was."""
+"""Questions in other languages, with the shipped towers: what they mean, and that English is left
+as it was."""
 
 from __future__ import annotations
 

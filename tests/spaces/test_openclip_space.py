@@ -1,4 +1,5 @@
-"""Larger spaces: named by what decides their vectors, asked with the right tower for each kind of evidence."""
+"""Larger spaces: named by what decides their vectors, asked with the right tower for each kind of
+evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which runtime a space takes: forced, tuned on this machine, or the default with the reason; and the graphs built apart."""
+"""Which runtime a space takes: forced, tuned on this machine, or the default with the reason; and
+the graphs built apart."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Small tensors gain nothing from more, and a busy machine makes threads wait for each other."""
+    """Small tensors gain nothing from more, and a busy machine makes threads wait for each
+    other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,5 @@
-"""A teacher with YAMNet's layers and random weights, and sets of sounds small enough to train on in a test."""
+"""A teacher with YAMNet's layers and random weights, and sets of sounds small enough to train on in
+a test."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def write_names(path: Path) -> Path:
 
 
 def write_teacher(path: Path, seed: int = 0) -> Path:
-    """Kernels in 8 bits with a scale for each output, biases in 32 bits, as a TensorFlow Lite file has them."""
+    """Kernels in 8 bits with a scale for each output, biases in 32 bits, as a TensorFlow Lite file
+    has them."""
     random = np.random.default_rng(seed)
     constants: list[tuple[np.ndarray, np.ndarray]] = []
     shapes = {name: tuple(value.shape) for name, value in SoundEncoder(len(NAMES), 1).state_dict().items()}
@@ -48,7 +50,8 @@ def write_teacher(path: Path, seed: int = 0) -> Path:
 
 
 def write_esc10(folder: Path) -> Path:
-    """Three labels; of each three sounds to learn from, two of dev, one of test that is not there."""
+    """Three labels; of each three sounds to learn from, two of dev, one of test that is not
+    there."""
     rows = []
     for index in range(18):
         label, make = (("fire_siren", siren), ("church_bell", bell), ("rain", noise))[index % 3]
@@ -96,7 +99,8 @@ def write_captions(folder: Path) -> Path:
 
 
 def write_texts(folder: Path) -> Path:
-    """Part of what `datasets` has of what no picture shows; the first few lines would be told from sounds without a doubt."""
+    """Part of what `datasets` has of what no picture shows; the first few lines would be told from
+    sounds without a doubt."""
     lines = (Path("datasets") / "depictable" / "unshown.txt").read_text().splitlines()[::4]
     (folder / "depictable").mkdir(parents=True)
     (folder / "depictable" / "unshown.txt").write_text("\n".join(lines) + "\n")
@@ -108,7 +112,8 @@ def _write_manifest(folder: Path, rows: list[dict[str, object]]) -> None:
 
 
 def _tflite(constants: list[tuple[np.ndarray, np.ndarray]]) -> bytes:
-    """Model: 2 subgraphs, 4 buffers. SubGraph: 0 tensors. Tensor: 0 shape, 1 type, 2 buffer, 3 name, 4 quantization."""
+    """Model: 2 subgraphs, 4 buffers. SubGraph: 0 tensors. Tensor: 0 shape, 1 type, 2 buffer, 3
+    name, 4 quantization."""
     builder = flatbuffers.Builder(1 << 20)
     tensors, buffers = [], [_table(builder, 1, {})]
     for number, (values, scale) in enumerate(constants):

@@ -1,4 +1,5 @@
-"""Distillation into other languages from a folder of texts to weights and card; killed, and measured by command."""
+"""Distillation into other languages from a folder of texts to weights and card; killed, and
+measured by command."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def sentences() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as Multi30k, Tux Paint and Flickr8k are; the last picture of the first is on the list `left.txt`."""
+    """A folder laid out as Multi30k, Tux Paint and Flickr8k are; the last picture of the first is
+    on the list `left.txt`."""
     folder, rows = tmp_path_factory.mktemp("texts"), sentences()
     write(folder / "task1_train.jsonl", rows)
     write(folder / "task1_val.jsonl", rows[:3])
@@ -103,7 +105,8 @@ def test_the_card_says_what_the_file_does_and_the_command_prints_it(finished: La
 
 
 def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig) -> None:
-    """The graph against the network in torch: of the same 8 bits the same vectors, and near those that were narrowed to them."""
+    """The graph against the network in torch: of the same 8 bits the same vectors, and near those
+    that were narrowed to them."""
     path, text = finished.out / "languages.safetensors", "Ein Hund auf einem Hügel."
     tower = LanguageTower(path, finished.out / "graphs", threads=1)
     learned = torch.load(finished.out / "languages.pt", weights_only=True)["encoder"]

@@ -1,4 +1,5 @@
-"""The sound tower from folders of sounds to weights, scores and card; stopped, killed, and strictly."""
+"""The sound tower from folders of sounds to weights, scores and card; stopped, killed, and
+strictly."""
 
 from __future__ import annotations
 
@@ -255,7 +256,8 @@ def test_the_command_trains(sets: Path, finished: tuple[SoundConfig, list[str]],
 
 
 def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path) -> None:
-    """Its sounds lie among its pictures; without the tower they lie among the sentences of lite, as another space."""
+    """Its sounds lie among its pictures; without the tower they lie among the sentences of lite, as
+    another space."""
     name = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     settings = Settings(home=tmp_path / "home", threads=1)
     with pytest.raises(Unavailable, match=r"mm train sound --space openclip:local-dir:.*/model` makes one"):

@@ -1,4 +1,5 @@
-"""The recipe of the temporal network on coloured pictures: it learns, resumes, and is measured on films that are really made."""
+"""The recipe of the temporal network on coloured pictures: it learns, resumes, and is measured on
+films that are really made."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ class Broker:
         return f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """At the address that it has, or, the first time, at another one if a different process took that in the meantime."""
+        """At the address that it has, or, the first time, at another one if a different process
+        took that in the meantime."""
         for _ in range(TRIES):
             try:
                 self._start()

@@ -1,4 +1,5 @@
-"""Real parts: a store in a temporary folder, a sandbox, the lite space (loaded once), a broker of its own for each test."""
+"""Real parts: a store in a temporary folder, a sandbox, the lite space (loaded once), a broker of
+its own for each test."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Home:
     broker: Broker
 
     def add(self, data: bytes, name: str, *, unseen: bool = False) -> str:
-        """What an upload writes, without the bell; `unseen` skips the look at the content. Returns the job's id."""
+        """What an upload writes, without the bell; `unseen` skips the look at the content. Returns
+        the job's id."""
         with self.store.blobs.writer() as writer:
             writer.write(data)
             sha256, size = writer.commit()
@@ -122,7 +124,8 @@ def home(tmp_path: Path, broker: Broker, graphs: Path, clock: Callable[[], float
 
 @contextmanager
 def tools_of(home: Home, space: Space, **changed: object) -> Iterator[Tools]:
-    """Tools as a working process has them, without the sweeper; they share the open store and the loaded space."""
+    """Tools as a working process has them, without the sweeper; they share the open store and the
+    loaded space."""
     settings = home.settings.model_copy(update=changed)
     with ExitStack() as stack:
         reader = stack.enter_context(MediaReader.from_settings(settings))

@@ -1,4 +1,5 @@
-"""Films whose every sampled picture differs from the one before, so that encoding them takes work; generated."""
+"""Films whose every sampled picture differs from the one before, so that encoding them takes work;
+generated."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ import moonshine_voice
 import numpy as np
 
 SPEECH = Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav"
-"""Ten seconds of human speech: "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better." """
+"""Ten seconds of speech: "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+"""
 
 
 @cache
 def film(seconds: float, *, scene_seconds: float = 5.0, fps: int = 4, seed: int = 0, container: str = "mp4") -> bytes:
-    """H.264, 160 x 120 px, a key frame every two seconds; coloured blocks that shift with each frame, new ones each scene."""
+    """H.264, 160 x 120 px, a key frame every two seconds; coloured blocks that shift with each
+    frame, new ones each scene."""
     random = np.random.default_rng(seed)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:

@@ -1,4 +1,5 @@
-"""A real worker: `python -m workers` in a session of its own, so that it can be killed with all its children."""
+"""A real worker: `python -m workers` in a session of its own, so that it can be killed with all its
+children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The tools of a working process: opened as soon as the catalog is there, and the sweeper with them."""
+"""The tools of a working process: opened as soon as the catalog is there, and the sweeper with
+them."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
 
 
 def test_a_catalog_that_is_away_at_the_start_is_waited_for(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No task comes to this process: the one that came was lost with the catalog, and only the sweeper rings again."""
+    """No task comes to this process: the one that came was lost with the catalog, and only the
+    sweeper rings again."""
     home.add(media.picture(1), "a.png")
     monkeypatch.setattr(module, "open_store", away_for(3, []))
     toolbox = Toolbox(home.settings)

@@ -1,4 +1,5 @@
-"""Real worker processes over a real broker: what they do, and what becomes of the work when something dies."""
+"""Real worker processes over a real broker: what they do, and what becomes of the work when
+something dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A library moves to another space by the steps of workers: beside uploads, with stops, and with files that will not go along."""
+"""A library moves to another space by the steps of workers: beside uploads, with stops, and with
+files that will not go along."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""One id from the request to the worker that does the work: in the answer, the job, and the logs of both."""
+"""One id from the request to the worker that does the work: in the answer, the job, and the logs of
+both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The sweeper: finds what was lost, sends no more messages than needed, and survives a broker that is away."""
+"""The sweeper: finds what was lost, sends no more messages than needed, and survives a broker that
+is away."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def sweeper(home: Home, tools: Tools, clock: Clock) -> Sweeper:
 
 
 def test_work_whose_message_was_lost_is_dispatched_again(home: Home, tools: Tools, sweeper: Sweeper, clock: Clock) -> None:
-    """A job that was not begun, a chunk that was not encoded, a job that was not finished; then there is nothing to do."""
+    """A job that was not begun, a chunk that was not encoded, a job that was not finished; then
+    there is nothing to do."""
     job_id = home.add(film(2.0), "a.mp4")
     for step in (plan, encode_without_the_end, finish):
         home.broker.empty()

@@ -1,4 +1,5 @@
-"""A library in a larger space, beside one in `lite`: taken in by a worker, found by a search, and never mixed."""
+"""A library in a larger space, beside one in `lite`: taken in by a worker, found by a search, and
+never mixed."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ BAD_URL = (
 NO_BROKER = "No broker is set: give MM_BROKER_URL the redis:// URL of Valkey or Redis."
 
 VISIBILITY_SECONDS = 3600
-"""After this long without an acknowledgement the broker delivers again. Only a second net: the lease in the catalog notices a
-dead worker much earlier, and makes a second delivery of running work a no-op."""
+"""After this long without an acknowledgement the broker delivers again. Only a second net: the
+lease in the catalog notices a dead worker much earlier, and makes a second delivery of running work
+a no-op."""
 RESTORE_SECONDS = 60
 """How often a worker looks for such messages."""
 CONNECT_SECONDS = 2.0
@@ -30,9 +31,11 @@ REPLY_SECONDS = 5.0
 
 
 def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
-    """A Celery application without tasks. A `consumer` reconnects for ever; others give up after one try.
+    """A Celery application without tasks. A `consumer` reconnects for ever; others give up after
+    one try.
 
-    Raises `Unavailable` if no broker is set, `InvalidInput` for a URL that is none; neither says what the URL holds.
+    Raises `Unavailable` if no broker is set, `InvalidInput` for a URL that is none; neither says
+    what the URL holds.
     """
     if not settings.broker_url:
         raise Unavailable(NO_BROKER)
@@ -43,7 +46,8 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
         "visibility_timeout": VISIBILITY_SECONDS,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_keepalive": True,
-        # What a dead worker held is looked for at this interval; it is due after VISIBILITY_SECONDS.
+        # What a dead worker held is looked for at this interval; it is due after
+        # VISIBILITY_SECONDS.
         "unacked_restore_interval": RESTORE_SECONDS,
         "unacked_restore_throttle": 1,
     }
@@ -99,6 +103,7 @@ def is_broker_url(url: str) -> bool:
 
 
 def _keepalive() -> dict[int, int]:
-    """Socket options with which the kernel notices a dead peer in about half a minute, where it has them."""
+    """Socket options with which the kernel notices a dead peer in about half a minute, where it has
+    them."""
     wanted = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
     return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}

@@ -1,4 +1,5 @@
-"""The dispatcher: tells workers that there is work. A message names no work; the catalog says what is next."""
+"""The dispatcher: tells workers that there is work. A message names no work; the catalog says what
+is next."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ FULL = "The broker has no memory left for messages; work goes on when workers ha
 
 
 class Bell:
-    """Sends messages to workers. Every method raises `Unavailable` within seconds when the broker does not take them.
+    """Sends messages to workers. Every method raises `Unavailable` within seconds when the broker
+    does not take them.
 
     Safe to share between threads, not across a fork.
     """
@@ -40,7 +42,8 @@ class Bell:
         self._send(READ, expires=expires)
 
     def ping(self, expires: float) -> None:
-        """Have some worker show that it really executes tasks; forgotten after `expires` seconds."""
+        """Have some worker show that it really executes tasks; forgotten after `expires`
+        seconds."""
         self._send(PING, expires=expires)
 
     def waiting(self) -> int:

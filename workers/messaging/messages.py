@@ -1,6 +1,8 @@
-"""The messages that workers take, and what becomes of all others: they are dropped and logged, where kombu or Celery would end.
+"""The messages that workers take, and what becomes of all others: they are dropped and logged,
+where kombu or Celery would end.
 
-Nothing is lost with a message: it names no work, and the sweeper sends new ones for work that is due.
+Nothing is lost with a message: it names no work, and the sweeper sends new ones for work that is
+due.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ Message = TypedDict(
 
 
 def cleaned(message: object) -> Message:
-    """The task, the id and the end of a message, with what else Celery reads made anew: none of it can do harm.
+    """The task, the id and the end of a message, with what else Celery reads made anew: none of it
+    can do harm.
 
     Raises `ValueError` for what is no message to a worker.
     """
@@ -88,7 +91,8 @@ class Channel(redis.Channel):  # type: ignore[misc]
 
 
 class Transport(redis.Transport):  # type: ignore[misc]
-    """Drops what is JSON and no message to a worker, and what the broker has no memory left to note as taken."""
+    """Drops what is JSON and no message to a worker, and what the broker has no memory left to note
+    as taken."""
 
     def _deliver(self, message: object, queue: str) -> None:
         try:

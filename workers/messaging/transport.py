@@ -1,7 +1,9 @@
-"""kombu's Redis transport for a worker: it waits for messages in one long BRPOP instead of asking anew each second.
+"""kombu's Redis transport for a worker: it waits for messages in one long BRPOP instead of asking
+anew each second.
 
-kombu waits for the reply to a BRPOP that is under way before it closes a channel, which is why its timeout is one second. Here
-the broker is asked to end it (CLIENT UNBLOCK): the reply is a message or nothing, as after the timeout, so none is lost.
+kombu waits for the reply to a BRPOP that is under way before it closes a channel, which is why its
+timeout is one second. Here the broker is asked to end it (CLIENT UNBLOCK): the reply is a message
+or nothing, as after the timeout, so none is lost.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 NAME = f"{__name__}:Transport"
 """For Celery's `broker_transport`."""
 BLOCK_SECONDS = 30
-"""Of one BRPOP. A connection that gives no reply for 25 s longer (kombu's `health_check_interval`) is made anew."""
+"""Of one BRPOP. A connection that gives no reply for 25 s longer (kombu's `health_check_interval`)
+is made anew."""
 
 
 class Channel(messages.Channel):
@@ -41,7 +44,8 @@ class Channel(messages.Channel):
         super().close()
 
     def _ask_number(self) -> None:
-        """Ask for the number of a connection that is new. A broker may refuse to tell it: then a stop waits for the timeout."""
+        """Ask for the number of a connection that is new. A broker may refuse to tell it: then a
+        stop waits for the timeout."""
         connection = self.client.connection
         if connection._sock is None or connection._sock is not self._numbered:
             connection.send_command("CLIENT", "ID")

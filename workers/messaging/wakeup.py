@@ -1,7 +1,7 @@
 """A signal ends the wait of a worker's event loop.
 
-Python goes on waiting after the handler of a signal has run (PEP 475), so that a worker without work would notice SIGTERM only
-when its next timer is due.
+Python goes on waiting after the handler of a signal has run (PEP 475), so that a worker without
+work would notice SIGTERM only when its next timer is due.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ READ_BYTES = 4096
 
 
 class WakeOnSignal(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of the main process of a worker: Python writes each signal into a pipe, which the event loop reads."""
+    """A step of the main process of a worker: Python writes each signal into a pipe, which the
+    event loop reads."""
 
     requires = ("celery.worker.components:Hub",)
 

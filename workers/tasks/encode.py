@@ -1,4 +1,5 @@
-"""Encode one chunk: lease, decode and embed, write the shard, mark it done; whoever does the last chunk finishes the item."""
+"""Encode one chunk: lease, decode and embed, write the shard, mark it done; whoever does the last
+chunk finishes the item."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def encode(tools: Tools, chunk_pk: int) -> None:
-    """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls leave one result."""
+    """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls
+    leave one result."""
     chunk = tools.store.catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
     if chunk is not None:
         encode_leased(tools, chunk)
@@ -98,7 +100,8 @@ def _encode_held(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
 
 
 def _go_on(tools: Tools, job: JobRow) -> None:
-    """Finish the item at once, however much other work waits, or say that its next chunk waits for its turn."""
+    """Finish the item at once, however much other work waits, or say that its next chunk waits for
+    its turn."""
     chunks = tools.store.catalog.chunks(job.id)
     left = sum(not chunk.done for chunk in chunks)
     if not left:

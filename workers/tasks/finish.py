@@ -65,7 +65,8 @@ def _commit(tools: Tools, job: JobRow, name: str, space_id: SpaceId, shard_ids: 
 
 
 def _describe(tools: Tools, item_id: str, chunks: Sequence[ChunkRow]) -> None:
-    """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded again."""
+    """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded
+    again."""
     parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
     try:
         tools.store.describe_encoded(item_id, Encoded(space=str(chunks[0].space), chunks=parts))
@@ -74,7 +75,8 @@ def _describe(tools: Tools, item_id: str, chunks: Sequence[ChunkRow]) -> None:
 
 
 def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
-    """The segments, the first with the name as evidence: a name must not fill an answer with all moments of its item."""
+    """The segments, the first with the name as evidence: a name must not fill an answer with all
+    moments of its item."""
     evidence = encode_item_name(space, name)
     if evidence is None or not segments:
         return segments

@@ -32,7 +32,8 @@ class Interrupted(Exception):
 
 
 class Lease:
-    """Renews the leases on chunks from a thread of its own. Work goes into a `with` block and calls `check` now and then."""
+    """Renews the leases on chunks from a thread of its own. Work goes into a `with` block and calls
+    `check` now and then."""
 
     def __init__(self, catalog: Catalog, chunk_pks: Sequence[int], owner: str, seconds: float, stop: StopFlag) -> None:
         self._catalog = catalog
@@ -53,7 +54,8 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise `Interrupted` when all leases are gone, all jobs were cancelled or the worker is to stop."""
+        """Raise `Interrupted` when all leases are gone, all jobs were cancelled or the worker is to
+        stop."""
         if self._stop.is_raised():
             raise Interrupted("the worker stops", worker_stops=True)
         if self._interrupted is not None:

@@ -1,4 +1,5 @@
-"""Has the runtimes of the image tower measured, once a machine, while a worker has nothing else to do."""
+"""Has the runtimes of the image tower measured, once a machine, while a worker has nothing else to
+do."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ STOP_SECONDS = 5.0
 
 
 class Measuring:
-    """Used by the sweeper's thread alone. What is measured holds for workers and services that start later, so that no item is
-    encoded by two runtimes."""
+    """Used by the sweeper's thread alone. What is measured holds for workers and services that
+    start later, so that no item is encoded by two runtimes."""
 
     def __init__(
         self,
@@ -47,7 +48,8 @@ class Measuring:
         return self._process is not None
 
     def step(self, *, idle: bool) -> None:
-        """Called now and then: begins when the worker was `idle` for a while, ends the process when it is not any more."""
+        """Called now and then: begins when the worker was `idle` for a while, ends the process when
+        it is not any more."""
         if self._process is not None and self._process.poll() is not None:
             status, self._process = self._process.returncode, None
             structlog.get_logger().info("runtimes measured", status=status)

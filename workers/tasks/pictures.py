@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 
 def encode_pictures(tools: Tools, job_ids: Sequence[str]) -> None:
-    """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone, by its chunk."""
+    """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone,
+    by its chunk."""
     catalog, seconds = tools.store.catalog, tools.settings.lease_seconds
     first = catalog.get_job(job_ids[0])
     if first is None:
@@ -79,7 +80,8 @@ def _encode(
 
 
 def _end(tools: Tools, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
-    """Commit a picture, or treat its error as that of its chunk. Returns whether it can be searched."""
+    """Commit a picture, or treat its error as that of its chunk. Returns whether it can be
+    searched."""
     log = structlog.get_logger()
     with about(one.job):
         try:

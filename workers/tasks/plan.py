@@ -22,7 +22,8 @@ STAGE = "looking at the file"
 
 
 def plan(tools: Tools, job_id: str) -> list[ChunkRow]:
-    """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all others are dispatched."""
+    """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
+    others are dispatched."""
     catalog = tools.store.catalog
     if chunks := catalog.chunks(job_id):
         return chunks
@@ -45,7 +46,8 @@ def plan(tools: Tools, job_id: str) -> list[ChunkRow]:
 
 
 def plan_anew(tools: Tools, job: JobRow) -> None:
-    """Begin with a job once more, because the library moved to another space after it was planned."""
+    """Begin with a job once more, because the library moved to another space after it was
+    planned."""
     structlog.get_logger().info("begun anew: the library has moved")
     tools.store.catalog.replan_job(job.id)
     with left_to_the_sweeper():
@@ -53,7 +55,8 @@ def plan_anew(tools: Tools, job: JobRow) -> None:
 
 
 def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:
-    """Spans of at most `longest` seconds that tile the item; a picture is one span without length."""
+    """Spans of at most `longest` seconds that tile the item; a picture is one span without
+    length."""
     if info.kind == "image":
         return [Span(0.0, 0.0)]
     keyframes = reader.keyframes(path, name) if info.has_video else []

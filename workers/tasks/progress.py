@@ -20,7 +20,8 @@ ENCODED = 0.98
 
 
 def done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, fraction: float = 0.0) -> float:
-    """Part of the job that is encoded, in [0, ENCODED], when `fraction` of the chunk `running` is."""
+    """Part of the job that is encoded, in [0, ENCODED], when `fraction` of the chunk `running`
+    is."""
     lengths = {chunk.pk: chunk.end - chunk.start for chunk in chunks}
     total = sum(lengths.values())
     if total <= 0:  # a picture
@@ -32,7 +33,8 @@ def done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, f
 
 
 class ChunkProgress:
-    """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now and then."""
+    """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now
+    and then."""
 
     def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], progressed: Callable[[], None]) -> None:
         self._catalog = catalog

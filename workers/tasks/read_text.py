@@ -1,4 +1,5 @@
-"""Read the text that encoding had no time for: behind all other work, and add it to items that can be searched already."""
+"""Read the text that encoding had no time for: behind all other work, and add it to items that can
+be searched already."""
 
 from __future__ import annotations
 
@@ -30,14 +31,16 @@ LONGEST_TASK = 60.0
 
 
 def text_waits(tools: Tools) -> bool:
-    """Whether this process may read, text is left to read, and no job waits. Raises `Unavailable`."""
+    """Whether this process may read, text is left to read, and no job waits. Raises
+    `Unavailable`."""
     space = tools.spaces.current()
     may_read = tools.settings.read_text != "off" and space.can_read
     return may_read and tools.store.catalog.text_waits(space.id, tools.settings.max_attempts)
 
 
 def read_left_out(tools: Tools) -> None:
-    """Read item after item, until a job waits, the worker stops, or nothing is left. Any number may run at once."""
+    """Read item after item, until a job waits, the worker stops, or nothing is left. Any number may
+    run at once."""
     catalog, settings, space = tools.store.catalog, tools.settings, tools.spaces.current()
     tools.worked()
     if settings.read_text == "off" or not space.can_read:
@@ -52,7 +55,8 @@ def read_left_out(tools: Tools) -> None:
 
 
 def _read_item(tools: Tools, space: Space, unread: UnreadText) -> None:
-    """Read a batch of the pictures of an item, or as many as other work leaves time for, and commit what was found."""
+    """Read a batch of the pictures of an item, or as many as other work leaves time for, and commit
+    what was found."""
     catalog = tools.store.catalog
     read: list[tuple[int, EncodedSegment]] = []
     failure: Exception | None = None
@@ -76,7 +80,8 @@ def _read_item(tools: Tools, space: Space, unread: UnreadText) -> None:
 
 
 def _read_segment(tools: Tools, space: Space, unread: UnreadText, segment: UnreadSegment) -> EncodedSegment:
-    """The segment with the text of its picture; without any where the picture cannot be decoded at all."""
+    """The segment with the text of its picture; without any where the picture cannot be decoded at
+    all."""
     try:
         evidence = written_evidence(space, _picture(tools, unread, segment), segment.start, segment.end)
     except MMError as error:
@@ -97,7 +102,8 @@ def _picture(tools: Tools, unread: UnreadText, segment: UnreadSegment) -> RGB:
 def store_text(
     shards: ShardStore, space: Space, read: Sequence[tuple[int, EncodedSegment]]
 ) -> Mapping[int, Sequence[NewEvidence]]:
-    """Write one shard of the segments that have text. Returns the evidence of all segments, by their index in the item."""
+    """Write one shard of the segments that have text. Returns the evidence of all segments, by
+    their index in the item."""
     with_text = [(index, segment) for index, segment in read if segment.evidence]
     found: dict[int, Sequence[NewEvidence]] = {index: [] for index, _ in read}
     if with_text:

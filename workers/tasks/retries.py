@@ -1,4 +1,5 @@
-"""What becomes of a task that fails: a broken file fails its job at once, everything else is tried again, but not for ever."""
+"""What becomes of a task that fails: a broken file fails its job at once, everything else is tried
+again, but not for ever."""
 
 from __future__ import annotations
 
@@ -33,11 +34,13 @@ MOST_EVENTS = 100_000
 
 
 class JobAttempt:
-    """Around a step on a whole job. Starts are counted in the job's events, because a worker that is killed counts nothing.
+    """Around a step on a whole job. Starts are counted in the job's events, because a worker that
+    is killed counts nothing.
 
-    Entering gives the job's row, or None where nothing is to do: the job is gone, has ended or was just quarantined, or
-    another worker is at this step. That one is believed to be alive for as long as a lease lasts, by a clock that may be set
-    back in the meantime: the step then runs twice at worst, and its second result is the first.
+    Entering gives the job's row, or None where nothing is to do: the job is gone, has ended or was
+    just quarantined, or another worker is at this step. That one is believed to be alive for as
+    long as a lease lasts, by a clock that may be set back in the meantime: the step then runs twice
+    at worst, and its second result is the first.
     """
 
     def __init__(self, tools: Tools, job_id: str, stage: str) -> None:
@@ -83,7 +86,8 @@ class JobAttempt:
 
 
 class ChunkAttempt:
-    """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job after the last attempt."""
+    """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job
+    after the last attempt."""
 
     def __init__(self, tools: Tools, chunk: ChunkRow) -> None:
         self._tools = tools
@@ -127,7 +131,8 @@ def is_hopeless(error: BaseException) -> TypeGuard[MMError]:
 
 
 def in_words(error: BaseException, home: Path) -> str:
-    """Our errors are sentences; of others, the kind says more than the text. Names no path of the home folder."""
+    """Our errors are sentences; of others, the kind says more than the text. Names no path of the
+    home folder."""
     return hide_home(str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}", home)
 
 

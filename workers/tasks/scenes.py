@@ -1,4 +1,5 @@
-"""Give each segment of a video the scene that it lies in, and cut those in two in which a scene begins."""
+"""Give each segment of a video the scene that it lies in, and cut those in two in which a scene
+begins."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ LEAST = 1.0
 
 
 def with_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment], shard_ids: Sequence[str]) -> list[NewSegment]:
-    """The segments with their scenes, as they were where nothing tells of any: without a temporal network, or without frames.
+    """The segments with their scenes, as they were where nothing tells of any: without a temporal
+    network, or without frames.
 
     Raises `Corrupt`, `SpaceMismatch`.
     """
@@ -40,8 +42,8 @@ def with_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment]
 
 
 def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> list[NewSegment]:
-    """Segments with the start and the end of their scene; a scene begins at the segment that begins nearest to it, and so does
-    a shot. Shots are numbered anew."""
+    """Segments with the start and the end of their scene; a scene begins at the segment that begins
+    nearest to it, and so does a shot. Shots are numbered anew."""
     edges = np.array([segment.start for segment in segments])
     first = sorted({0} | {int(np.abs(edges - start).argmin()) for start in starts})
     numbered: list[NewSegment] = []
@@ -57,7 +59,8 @@ def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> li
 def _divided(
     shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], starts: Sequence[float], frames: Frames
 ) -> list[NewSegment]:
-    """Segments cut where a scene begins inside; what is seen of each part is the mean of its own frames."""
+    """Segments cut where a scene begins inside; what is seen of each part is the mean of its own
+    frames."""
     parts: list[NewSegment] = []
     seen: dict[int, Vector] = {}
     for segment in segments:

@@ -1,4 +1,5 @@
-"""Encoded segments to a shard and back: vectors by kind of evidence, and beside them what each of their rows is about."""
+"""Encoded segments to a shard and back: vectors by kind of evidence, and beside them what each of
+their rows is about."""
 
 from __future__ import annotations
 
@@ -83,10 +84,12 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
 
 
 def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> Frames | None:
-    """The frames of consecutive shards, None where there are none: of sounds, and of shards that an earlier version wrote.
+    """The frames of consecutive shards, None where there are none: of sounds, and of shards that an
+    earlier version wrote.
 
-    The first frame of a shard has the start of the shard as its cut time, as its chunk was encoded without the frames before it,
-    and these may be seconds away where a picture stands still. Raises `Corrupt`, `SpaceMismatch`.
+    The first frame of a shard has the start of the shard as its cut time, as its chunk was encoded
+    without the frames before it, and these may be seconds away where a picture stands still. Raises
+    `Corrupt`, `SpaceMismatch`.
     """
     told: list[StoredFrame] = []
     vectors: list[npt.NDArray[np.float32]] = []
@@ -103,7 +106,8 @@ def read_frames(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -> 
 
 
 def _frames(segments: Sequence[StoredSegment]) -> list[StoredFrame]:
-    """The frames of a shard; the first has the start of the shard as its cut time, where it has none of its own."""
+    """The frames of a shard; the first has the start of the shard as its cut time, where it has
+    none of its own."""
     first, *rest = (frame for segment in segments for frame in segment["frames"])
     cut_time = segments[0]["start"] if first["cut_time"] is None else first["cut_time"]
     return [{"time": first["time"], "cut_time": cut_time, "motion": first["motion"]}, *rest]

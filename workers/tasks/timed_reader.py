@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class TimedReader:
-    """Passes everything on. `seconds` is the wait of all threads together: pictures and sound are read side by side."""
+    """Passes everything on. `seconds` is the wait of all threads together: pictures and sound are
+    read side by side."""
 
     def __init__(self, reader: Reader) -> None:
         self.seconds = 0.0

@@ -1,4 +1,5 @@
-"""One turn of a worker: the piece of work that the catalog says is next, up to the end of its item where that is the last one."""
+"""One turn of a worker: the piece of work that the catalog says is next, up to the end of its item
+where that is the last one."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def take_turn(tools: Tools) -> None:
-    """Do what is next. Nothing is due where another worker was faster, or where a message came twice."""
+    """Do what is next. Nothing is due where another worker was faster, or where a message came
+    twice."""
     settings = tools.settings
     turn = tools.store.catalog.take_turn(tools.owner, settings.lease_seconds, settings.chunk_seconds)
     if turn is None:

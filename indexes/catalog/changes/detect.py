@@ -1,7 +1,9 @@
-"""How one process learns that any process committed to the catalog: a counter of SQLite, a notification of PostgreSQL.
+"""How one process learns that any process committed to the catalog: a counter of SQLite, a
+notification of PostgreSQL.
 
-SQLite counts commits of other connections (`PRAGMA data_version`); reading the counter costs a few system calls, so it is read
-at an interval. PostgreSQL sends a notification with the commit (`NOTIFY`), which is waited for without a timer.
+SQLite counts commits of other connections (`PRAGMA data_version`); reading the counter costs a few
+system calls, so it is read at an interval. PostgreSQL sends a notification with the commit
+(`NOTIFY`), which is waited for without a timer.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class Changes(Protocol):
     """A source of changes, open."""
 
     def wait(self, stop: int) -> bool | None:
-        """Block until there may be a change. True if there may, False to call again, None when the file `stop` can be read.
+        """Block until there may be a change. True if there may, False to call again, None when the
+        file `stop` can be read.
 
         Raises `Unavailable` when the source does not answer any more.
         """
@@ -43,7 +46,8 @@ class Changes(Protocol):
 
 @contextmanager
 def open_changes(database: Database, seconds: float) -> Iterator[Changes]:
-    """Changes of a catalog from now on. What has to be polled is looked at every `seconds`. Raises `Unavailable`."""
+    """Changes of a catalog from now on. What has to be polled is looked at every `seconds`. Raises
+    `Unavailable`."""
     with database.unpooled() as connection:
         if isinstance(connection, sqlite3.Connection):
             yield SqliteChanges(connection, seconds)
@@ -84,7 +88,8 @@ class SqliteChanges:
 
 
 class PostgresqlChanges:
-    """Waits for notifications; polls where they do not arrive, as behind a pooler that gives each transaction a connection."""
+    """Waits for notifications; polls where they do not arrive, as behind a pooler that gives each
+    transaction a connection."""
 
     def __init__(self, connection: psycopg.Connection, database: Database, seconds: float) -> None:
         self._connection = connection
@@ -121,7 +126,8 @@ class PostgresqlChanges:
 
 
 def readable(files: Sequence[int], seconds: float | None) -> set[int]:
-    """Those of the files that can be read, after a wait for the first; none after so many seconds."""
+    """Those of the files that can be read, after a wait for the first; none after so many
+    seconds."""
     poll = select.poll()  # `select` refuses file numbers above 1023
     for file in files:
         poll.register(file, select.POLLIN)

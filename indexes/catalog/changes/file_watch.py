@@ -1,4 +1,5 @@
-"""Whether the file of a SQLite catalog is still the one that was opened, and has not become shorter."""
+"""Whether the file of a SQLite catalog is still the one that was opened, and has not become
+shorter."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from mm.errors import WrongLibrary
 
 
 class FileWatch:
-    """SQLite never shortens the file of this catalog, and goes on with one that was removed: both are seen only from outside.
+    """SQLite never shortens the file of this catalog, and goes on with one that was removed: both
+    are seen only from outside.
 
     Safe to use from several threads.
     """

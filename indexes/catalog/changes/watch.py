@@ -1,4 +1,5 @@
-"""Tells the threads of one process when the catalog may have changed, so that none of them polls it."""
+"""Tells the threads of one process when the catalog may have changed, so that none of them polls
+it."""
 
 from __future__ import annotations
 
@@ -21,10 +22,12 @@ NET_SECONDS = 30.0
 
 
 class CatalogWatch:
-    """One thread that follows the catalog while there are subscribers. Safe to use from several threads, not across a fork."""
+    """One thread that follows the catalog while there are subscribers. Safe to use from several
+    threads, not across a fork."""
 
     def __init__(self, database: Database, seconds: float) -> None:
-        """Where the catalog cannot announce its changes, subscribers are told every `seconds`. Starts nothing."""
+        """Where the catalog cannot announce its changes, subscribers are told every `seconds`.
+        Starts nothing."""
         self._database = database
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -33,8 +36,8 @@ class CatalogWatch:
 
     @contextmanager
     def subscribe(self) -> Iterator[threading.Event]:
-        """An event that is set after each commit of any process, and now and then without one. Whoever waits for it clears it
-        first and reads the catalog then.
+        """An event that is set after each commit of any process, and now and then without one.
+        Whoever waits for it clears it first and reads the catalog then.
         """
         event = threading.Event()
         with self._lock:
@@ -53,7 +56,8 @@ class CatalogWatch:
                 ended.stop()
 
     def wait(self, event: threading.Event, seconds: float | None = None) -> None:
-        """Block until the event is set, for `seconds` at most; by default until the next look is due anyway."""
+        """Block until the event is set, for `seconds` at most; by default until the next look is
+        due anyway."""
         event.wait(max(self._seconds, NET_SECONDS) if seconds is None else seconds)
         event.clear()
 

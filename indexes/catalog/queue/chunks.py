@@ -54,7 +54,8 @@ class ChunkRows(Rows):
             return chunk_rows(session, job_id)
 
     def replan_job(self, job_id: str) -> None:
-        """Forget the chunks of a job that is not over, as if it had just come; who works on one loses the lease."""
+        """Forget the chunks of a job that is not over, as if it had just come; who works on one
+        loses the lease."""
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
@@ -71,7 +72,8 @@ class ChunkRows(Rows):
     def lease_chunk(self, pk: int, owner: str, seconds: float) -> ChunkRow | None:
         """The right to work on a chunk for so long, and one attempt counted.
 
-        None if the chunk is gone or done, somebody else's lease on it is alive, or its job is over or rests with its move.
+        None if the chunk is gone or done, somebody else's lease on it is alive, or its job is over
+        or rests with its move.
         """
         now = self._clock()
         with self._database.write() as session:
@@ -94,7 +96,8 @@ class ChunkRows(Rows):
         return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_goes_on())
 
     def release_chunk(self, pk: int, owner: str, error: str | None, *, retry_in: float = 0.0) -> None:
-        """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if it had not begun.
+        """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if
+        it had not begun.
 
         After an error nobody takes the chunk for `retry_in` seconds.
         """
@@ -108,13 +111,15 @@ class ChunkRows(Rows):
             return finish_held(session, pk, owner, shard_id, self._clock())
 
     def _change(self, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
-        """Change a chunk that `owner` works on. False if it is not, or the conditions do not hold."""
+        """Change a chunk that `owner` works on. False if it is not, or the conditions do not
+        hold."""
         with self._database.write() as session:
             return _change_held(session, pk, owner, values, *conditions)
 
 
 def finish_held(session: Session, pk: int, owner: str, shard_id: str, now: float) -> bool:
-    """Mark a chunk as done, as a part of a transaction. False if the lease is lost or the job is over."""
+    """Mark a chunk as done, as a part of a transaction. False if the lease is lost or the job is
+    over."""
     values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0, "moved_at": now}
     return _change_held(session, pk, owner, values, _job_is_open())
 

@@ -1,4 +1,5 @@
-"""How many jobs come before one that waits, and when each ends, from the order of turns and the speeds that were measured."""
+"""How many jobs come before one that waits, and when each ends, from the order of turns and the
+speeds that were measured."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """The work that is left of a job, in seconds of its item; a picture counts as one piece without length."""
+    """The work that is left of a job, in seconds of its item; a picture counts as one piece without
+    length."""
 
     id: str
     lane: Lane
@@ -114,7 +116,8 @@ def forecast(work: OpenWork) -> dict[str, Forecast]:
 
 
 def _serve(free: list[float], seconds: float | None) -> float:
-    """The worker that is free first takes a turn. Returns when it ends; NaN, and for all that comes after, if nobody knows."""
+    """The worker that is free first takes a turn. Returns when it ends; NaN, and for all that comes
+    after, if nobody knows."""
     end = heapq.heappop(free) + (float("nan") if seconds is None else seconds)
     heapq.heappush(free, end)
     return end

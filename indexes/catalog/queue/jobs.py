@@ -49,8 +49,8 @@ class JobRows(Rows):
     ) -> None:
         """Change what is given and note an event, even if nothing changed. Progress never shrinks.
 
-        Nobody plans or finishes the job for `retry_in` seconds. Nothing happens to a job that is gone or over: a late report must
-        not revive it.
+        Nobody plans or finishes the job for `retry_in` seconds. Nothing happens to a job that is
+        gone or over: a late report must not revive it.
         """
         with self._database.write() as session:
             job = lock_job(session, job_id)
@@ -60,7 +60,8 @@ class JobRows(Rows):
                     job.due_at = self._clock() + retry_in
 
     def cancel_job(self, job_id: str, by: Actor = LOCAL) -> None:
-        """End the job; whoever works on it notices at the next heartbeat. Nothing happens to one that is gone or over."""
+        """End the job; whoever works on it notices at the next heartbeat. Nothing happens to one
+        that is gone or over."""
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
@@ -94,9 +95,10 @@ class JobRows(Rows):
             ]
 
     def pull_back(self, now: float, lease_seconds: float) -> None:
-        """Forget times that lie ahead, as after the clock was set back: else what was put off for seconds would rest for as long
-        as the clock was set back by, and the lease of a dead worker would count as alive. A lease counts as taken `now`, so that
-        who works on has time to prolong it.
+        """Forget times that lie ahead, as after the clock was set back: else what was put off for
+        seconds would rest for as long as the clock was set back by, and the lease of a dead worker
+        would count as alive. A lease counts as taken `now`, so that who works on has time to
+        prolong it.
         """
         latest = now + lease_seconds
         open_jobs = select(Job.pk).where(Job.state.in_(NOT_FINAL))

@@ -1,8 +1,10 @@
-"""Moving a library from one space to another: what is left to encode, when it is done, and what may be dropped afterwards.
+"""Moving a library from one space to another: what is left to encode, when it is done, and what may
+be dropped afterwards.
 
-Items are given out a few at a time, each as a job of its own that runs beside the uploads. Until the last one can be searched in
-the new space, the library stays in the old one; then one row changes. A stop, a crash and a delete leave nothing to repair,
-because what is left is always asked of the rows that searches use.
+Items are given out a few at a time, each as a job of its own that runs beside the uploads. Until
+the last one can be searched in the new space, the library stays in the old one; then one row
+changes. A stop, a crash and a delete leave nothing to repair, because what is left is always asked
+of the rows that searches use.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 
 OPEN: tuple[MoveState, ...] = ("running", "stopped")
 FAILED = ("failed", "quarantined", "cancelled")
-"""States of a job that ended without its item. One that was deleted took its job's key to it along."""
+"""States of a job that ended without its item. One that was deleted took its job's key to it along.
+"""
 
 
 class MoveRows(Rows):
@@ -69,7 +72,8 @@ class MoveRows(Rows):
             return {SpaceId.parse(space): count for space, count in sorted(counts)}
 
     def start_move(self, source: NamedSpace, target: NamedSpace, by: Actor = LOCAL, *, action: str = "space.move") -> MoveRow:
-        """Begin to encode everything for `target`. Raises `Conflict` while another move is not over, or when it leads nowhere."""
+        """Begin to encode everything for `target`. Raises `Conflict` while another move is not
+        over, or when it leads nowhere."""
         with self._database.write() as session:
             session.execute(select(Library.pk).with_for_update())  # two who begin at once
             latest = session.scalar(_latest())
@@ -89,7 +93,8 @@ class MoveRows(Rows):
             return _move_row(move)
 
     def stop_move(self, by: Actor = LOCAL) -> MoveRow:
-        """Let a move rest: nothing of it is begun, and leases on its chunks are not prolonged; chunks that are done stay so.
+        """Let a move rest: nothing of it is begun, and leases on its chunks are not prolonged;
+        chunks that are done stay so.
 
         Raises `Conflict` unless a move runs.
         """
@@ -100,7 +105,8 @@ class MoveRows(Rows):
             return _move_row(move)
 
     def resume_move(self, *, leave_out: bool, by: Actor = LOCAL) -> MoveRow:
-        """Go on, with another try for items that failed, or without them. Raises `Conflict` unless a move is stopped."""
+        """Go on, with another try for items that failed, or without them. Raises `Conflict` unless
+        a move is stopped."""
         with self._database.write() as session:
             move = _lock(session, "stopped")
             move.leave_out, move.cursor = leave_out, 0
@@ -111,7 +117,8 @@ class MoveRows(Rows):
             return _move_row(move)
 
     def undo_move(self, by: Actor = LOCAL) -> MoveRow:
-        """End a move that is not over; the library stays where it is. What was encoded is kept, for another try or to be dropped.
+        """End a move that is not over; the library stays where it is. What was encoded is kept, for
+        another try or to be dropped.
 
         Raises `Conflict` unless a move runs or is stopped.
         """
@@ -129,7 +136,8 @@ class MoveRows(Rows):
             return _move_row(move)
 
     def feed_move(self, most: int) -> list[JobRow]:
-        """New jobs of the move that runs, so that `most` are open. [] if none runs or nothing is left to give out."""
+        """New jobs of the move that runs, so that `most` are open. [] if none runs or nothing is
+        left to give out."""
         with self._database.write() as session:
             move = session.scalar(_latest().with_for_update())
             if move is None or move.state != "running":
@@ -147,7 +155,8 @@ class MoveRows(Rows):
             return [job_row(job) for job in jobs]
 
     def end_move(self) -> bool:
-        """Let the library be in the new space if nothing is left to do. Returns whether the move ended or stopped.
+        """Let the library be in the new space if nothing is left to do. Returns whether the move
+        ended or stopped.
 
         It stops when items failed that are not to be left out.
         """
@@ -155,7 +164,8 @@ class MoveRows(Rows):
             move = session.scalar(_latest().with_for_update())
             if move is None or move.state != "running" or _open_jobs(session, move.pk):
                 return False
-            # Whoever makes an item searchable holds this lock at the end: none can come between the look and the change.
+            # Whoever makes an item searchable holds this lock at the end: none can come between the
+            # look and the change.
             session.execute(select(Library.pk).with_for_update())
             if session.scalar(select(Item.pk).where(_left(move)).limit(1)) is not None:
                 return False
@@ -176,9 +186,11 @@ class MoveRows(Rows):
             return True
 
     def drop_space(self, space: SpaceId, limit: int, by: Actor = LOCAL) -> int:
-        """Withdraw up to `limit` items from a space in which the library is not, with their moments. Returns how many it were.
+        """Withdraw up to `limit` items from a space in which the library is not, with their
+        moments. Returns how many it were.
 
-        Raises `Conflict` for the space that a move leads to or that the library is in, as far as the catalog says so.
+        Raises `Conflict` for the space that a move leads to or that the library is in, as far as
+        the catalog says so.
         """
         with self._database.write() as session:
             move = session.scalar(_latest().with_for_update())

@@ -11,7 +11,8 @@ from indexes.catalog.tables import Worker, WorkerLayers
 
 class LayerRows(Rows):
     def report_layers(self, owner: str, time: float, report: str) -> None:
-        """Store the report of a worker, JSON, in place of its former one, and remove old ones of workers that are forgotten."""
+        """Store the report of a worker, JSON, in place of its former one, and remove old ones of
+        workers that are forgotten."""
         old = WorkerLayers.reported_at < time - FORGOTTEN_SECONDS
         with self._database.write() as session:
             session.execute(delete(WorkerLayers).where(old, WorkerLayers.owner.not_in(select(Worker.owner))))

@@ -1,10 +1,12 @@
 """Whose turn it is: the order in which jobs, keys and kinds of work are served.
 
-Open jobs of uploads wait in lanes: one for the short items of each key (pictures, films and sounds of up to `SHORT_SECONDS`), one
-for its long ones. Lanes share the workers by start-time fair queueing (Goyal, Vin and Cheng, 1996): a turn of a lane begins at
-the virtual time `max(used, now)` and ends `cost` later, and the lane whose turn would begin first is served; `now` is the virtual
-time at which the latest turn began. While two lanes wait, the costs of what they got differ by at most two turns.
-Inside a lane the job that has waited longest since its last turn, or since it came, is served. Jobs of a move come last.
+Open jobs of uploads wait in lanes: one for the short items of each key (pictures, films and sounds
+of up to `SHORT_SECONDS`), one for its long ones. Lanes share the workers by start-time fair
+queueing (Goyal, Vin and Cheng, 1996): a turn of a lane begins at the virtual time `max(used, now)`
+and ends `cost` later, and the lane whose turn would begin first is served; `now` is the virtual
+time at which the latest turn began. While two lanes wait, the costs of what they got differ by at
+most two turns. Inside a lane the job that has waited longest since its last turn, or since it came,
+is served. Jobs of a move come last.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 PICTURE_COST = 2.0
 """Seconds of film that take about as long to encode as a picture; also the least cost of a turn."""
 PICTURES = 8
-"""Most pictures of one turn: more gain little, and none of them can be searched before all are encoded."""
+"""Most pictures of one turn: more gain little, and none of them can be searched before all are
+encoded."""
 MOST_DUE = 1000
 """Pieces of work that are counted at most."""
 Lane = tuple[str | None, int]
@@ -39,7 +42,8 @@ Lane = tuple[str | None, int]
 
 class TurnRows(Rows):
     def take_turn(self, owner: str, seconds: float, longest: float) -> Turn | None:
-        """The next piece of work, claimed for `seconds`; None when nothing is due. `longest` is that of a chunk.
+        """The next piece of work, claimed for `seconds`; None when nothing is due. `longest` is
+        that of a chunk.
 
         Any number of workers may ask at once; no two get the same.
         """
@@ -55,7 +59,8 @@ class TurnRows(Rows):
         return None
 
     def due(self, seconds: float) -> int:
-        """How many pieces of work could be taken now, up to `MOST_DUE`; `seconds` is the time of a claim."""
+        """How many pieces of work could be taken now, up to `MOST_DUE`; `seconds` is the time of a
+        claim."""
         now = self._clock()
         chunks = select(Chunk.pk).join(Job, Job.pk == Chunk.job_pk).where(_open(), goes_on(), _chunk_is_due(now)).limit(MOST_DUE)
         jobs = select(Job.pk).where(_open(), goes_on(), or_(_to_plan(now), _to_finish(now, seconds))).limit(MOST_DUE)
@@ -63,7 +68,8 @@ class TurnRows(Rows):
             return sum(session.execute(select(func.count()).select_from(some.subquery())).scalar_one() for some in (chunks, jobs))
 
     def begin_pictures(self, job_ids: Sequence[str], space: SpaceId, owner: str, seconds: float) -> list[BegunPicture]:
-        """Plan jobs on pictures as one chunk each and lease those; jobs that are over, planned or not to be had are left out."""
+        """Plan jobs on pictures as one chunk each and lease those; jobs that are over, planned or
+        not to be had are left out."""
         now = self._clock()
         begun: list[BegunPicture] = []
         with self._database.write() as session:
@@ -122,7 +128,8 @@ def _in_lane(lane: Lane) -> list[ColumnElement[bool]]:
 
 
 def _lanes_in_order(session: Session) -> list[Lane]:
-    """The lanes that have open jobs, the one whose turn is next first; two workers that ask at once wait for each other."""
+    """The lanes that have open jobs, the one whose turn is next first; two workers that ask at once
+    wait for each other."""
     shares = session.scalars(select(Share).order_by(Share.key_id, Share.lane).with_for_update()).all()
     used = {(share.key_id, share.lane): share.used for share in shares}
     now = max((share.begun for share in shares), default=0.0)
@@ -143,7 +150,8 @@ def _first(session: Session, conditions: Sequence[ColumnElement[bool]], now: flo
 
 
 def _begin(session: Session, job: Job, owner: str, now: float, seconds: float, longest: float) -> tuple[Turn, float] | None:
-    """Claim what is due of a locked job. Returns it and its cost in seconds of film; None if another worker was faster."""
+    """Claim what is due of a locked job. Returns it and its cost in seconds of film; None if
+    another worker was faster."""
     chunks = select(Chunk).where(Chunk.job_pk == job.pk)
     chunk = session.scalar(chunks.where(_chunk_is_due(now)).order_by(Chunk.index).limit(1).with_for_update())
     if chunk is not None:

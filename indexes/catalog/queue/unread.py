@@ -1,4 +1,5 @@
-"""Pictures of searchable items whose text is still to be read, and the text that is added to them later."""
+"""Pictures of searchable items whose text is still to be read, and the text that is added to them
+later."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class UnreadTextRows(Rows):
             return session.scalar(select(exists().where(*_due(space, now, max_attempts)))) or False
 
     def lease_text(self, space: SpaceId, owner: str, seconds: float, max_attempts: int) -> UnreadText | None:
-        """The right to read the text of one item for so long, and one attempt counted; None where nothing is due.
+        """The right to read the text of one item for so long, and one attempt counted; None where
+        nothing is due.
 
         An item whose last `max_attempts` leases ended without `add_text` is left alone.
         """
@@ -79,10 +81,12 @@ class UnreadTextRows(Rows):
     def add_text(
         self, unread: UnreadText, owner: str, read: Mapping[int, Sequence[NewEvidence]], error: str | None = None
     ) -> bool:
-        """Add what was found in the segments `read`, by their index, and give the lease back, in one transaction.
+        """Add what was found in the segments `read`, by their index, and give the lease back, in
+        one transaction.
 
-        Segments without text count as read too. Readers load the item again where there is new evidence. With an `error` the
-        attempt stays counted. False, and nothing is changed, if the lease is lost or the item is no longer searchable.
+        Segments without text count as read too. Readers load the item again where there is new
+        evidence. With an `error` the attempt stays counted. False, and nothing is changed, if the
+        lease is lost or the item is no longer searchable.
         """
         space = str(unread.space)
         with self._database.write() as session:
@@ -111,7 +115,8 @@ class UnreadTextRows(Rows):
 
 
 def note_unread(session: Session, item_pk: int, space: str, segments: Sequence[int]) -> None:
-    """Write down which segments of an item that becomes searchable have a picture whose text was not read."""
+    """Write down which segments of an item that becomes searchable have a picture whose text was
+    not read."""
     session.execute(delete(Row).where(Row.item_pk == item_pk, Row.space == space))
     if segments:
         session.add(
@@ -129,7 +134,8 @@ def note_unread(session: Session, item_pk: int, space: str, segments: Sequence[i
 
 
 def unread_by_item(session: Session, item_pks: Sequence[int]) -> dict[int, int]:
-    """Pictures whose text is not read, by item, in the space of the library; items without any are left out."""
+    """Pictures whose text is not read, by item, in the space of the library; items without any are
+    left out."""
     here = Row.space == func.coalesce(select(Library.space).scalar_subquery(), Row.space)
     query = select(Row.item_pk, func.max(Row.pictures)).where(Row.item_pk.in_(item_pks), here).group_by(Row.item_pk)
     return dict(session.execute(query).tuples().all())

@@ -1,7 +1,8 @@
 """How long the steps of the work take, added up by all workers, and how much of it waits.
 
-Workers come and go, fork, and are replaced, so none of them keeps numbers that somebody could ask it for: a step that ends adds
-to a few rows, and whoever shows metrics reads those. The numbers grow for as long as the library lives.
+Workers come and go, fork, and are replaced, so none of them keeps numbers that somebody could ask
+it for: a step that ends adds to a few rows, and whoever shows metrics reads those. The numbers grow
+for as long as the library lives.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from indexes.catalog.tables import Tally as TallyTable
 from mm.schemas import Kind
 
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, math.inf)
-"""Upper ends of the buckets, in seconds. The rows know them by their place: other bounds need other names."""
+"""Upper ends of the buckets, in seconds. The rows know them by their place: other bounds need other
+names."""
 
 
 NEWEST = 0.2
@@ -50,7 +52,8 @@ class TallyRows(Rows):
                     session.execute(added)
 
     def note_speed(self, kind: Kind, seconds: float) -> None:
-        """Take a measured time of work, for one picture or for one second of a video or sound, into the mean of its kind."""
+        """Take a measured time of work, for one picture or for one second of a video or sound, into
+        the mean of its kind."""
         old = update(Speed).where(Speed.kind == kind).returning(Speed.kind)
         with self._database.write() as session:
             newer = old.values(seconds=Speed.seconds * (1 - NEWEST) + seconds * NEWEST)

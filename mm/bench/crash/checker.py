@@ -1,4 +1,5 @@
-"""Does the history fit what is there? Pure functions: each gives what is wrong, one sentence each."""
+"""Does the history fit what is there? Pure functions: each gives what is wrong, one sentence
+each."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Expected:
 
 
 def at_rest(history: History, census: Census, expected: Expected) -> list[str]:
-    """What is wrong with rows and files once nothing is left to do. Orphans may be there for a while: `OrphanWatch`."""
+    """What is wrong with rows and files once nothing is left to do. Orphans may be there for a
+    while: `OrphanWatch`."""
     return [
         *_jobs(history, census),
         *_items(history, census),
@@ -122,7 +124,8 @@ def answer(question: str, hits: Hits, truth: Sequence[SeenMoment]) -> list[str]:
 
 
 def searches(history: History) -> list[str]:
-    """Whether each answer that came has what was searchable before its question, and nothing deleted before it."""
+    """Whether each answer that came has what was searchable before its question, and nothing
+    deleted before it."""
     wrong = []
     items = {op.item for op in history.operations if op.kind == "add"}
     for search in history.operations:
@@ -138,7 +141,8 @@ def searches(history: History) -> list[str]:
 
 
 def _known(history: History, item: str, begin: float, end: float) -> tuple[bool, bool]:
-    """Whether an item must be, and must not be, in an answer to a question asked from `begin` to `end`."""
+    """Whether an item must be, and must not be, in an answer to a question asked from `begin` to
+    `end`."""
     ready = gone = False
     for op in history.operations:
         if op.item != item or op.begin >= end:

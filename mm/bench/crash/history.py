@@ -41,7 +41,8 @@ class History:
 
     @contextmanager
     def doing(self, kind: Literal["add", "delete", "ready", "search", "rebuild", "cut"], item: str = "") -> Iterator[Operation]:
-        """Around a call: what it raises decides how it counts, and an error of ours goes no further."""
+        """Around a call: what it raises decides how it counts, and an error of ours goes no
+        further."""
         operation = Operation(kind, item, time.monotonic())
         with self._lock:
             self.operations.append(operation)

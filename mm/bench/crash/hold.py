@@ -1,4 +1,5 @@
-"""Keeps everybody else from the catalog: `python -m mm.bench.crash.hold URL` says `held` and holds on until its input ends."""
+"""Keeps everybody else from the catalog: `python -m mm.bench.crash.hold URL` says `held` and holds
+on until its input ends."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ TABLES = "items, jobs, chunks, segments, evidence, published, buried, library, w
 
 @contextmanager
 def held(url: str) -> Iterator[None]:
-    """While the block runs, another process holds the catalog of this SQLAlchemy URL: SQLite against writers, PostgreSQL
-    against all.
+    """While the block runs, another process holds the catalog of this SQLAlchemy URL: SQLite
+    against writers, PostgreSQL against all.
     """
     command = [sys.executable, "-P", "-m", "mm.bench.crash.hold", url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:

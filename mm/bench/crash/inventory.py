@@ -1,4 +1,5 @@
-"""What a library holds, counted from outside of the service: rows, files, and the answers of search by scoring everything."""
+"""What a library holds, counted from outside of the service: rows, files, and the answers of search
+by scoring everything."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class SeenMoment(BaseModel):
 
 
 class Census(BaseModel):
-    """One look. `moments` are sentences that hold all of a segment and its evidence, vectors by their digest."""
+    """One look. `moments` are sentences that hold all of a segment and its evidence, vectors by
+    their digest."""
 
     jobs: list[SeenJob]
     items: dict[str, str]
@@ -56,7 +58,8 @@ class Census(BaseModel):
 
 
 class CensusTaker:
-    """Asks `python -m indexes.bench.inventory`, one process for a whole run. Runs inside a `with` block."""
+    """Asks `python -m indexes.bench.inventory`, one process for a whole run. Runs inside a `with`
+    block."""
 
     def __init__(self, environment: Mapping[str, str], log: Path, questions: Sequence[str]) -> None:
         self._environment = dict(environment)

@@ -33,7 +33,8 @@ class FaultOutcome(BaseModel):
 
 @dataclass
 class FaultReport:
-    """All points. `late` is what was found beside them, `encoded` what became of a library that was rebuilt and processed."""
+    """All points. `late` is what was found beside them, `encoded` what became of a library that was
+    rebuilt and processed."""
 
     seed: int
     outcomes: list[FaultOutcome] = field(default_factory=list)

@@ -1,4 +1,5 @@
-"""`mm bench crash --library-faults`: a library of a real service, and what happens to its catalog and its files."""
+"""`mm bench crash --library-faults`: a library of a real service, and what happens to its catalog
+and its files."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ NOT_COPIED = shutil.ignore_patterns("run", "locks", "log", "broker", "graphs")
 
 
 def library_faults(points: int, seed: int, first: int, say: Say) -> FaultReport:
-    """`points` times each of nine faults, then one library that lost its catalog is rebuilt and processed.
+    """`points` times each of nine faults, then one library that lost its catalog is rebuilt and
+    processed.
 
     Raises `Unavailable` when the service cannot be started.
     """
@@ -58,7 +60,8 @@ def _files() -> list[File]:
 
 
 def _make(home: Path, yesterday: Path, say: Say) -> Census:
-    """A library by a real service, and an older copy of its catalog: half of the uploads, and one that is deleted later."""
+    """A library by a real service, and an older copy of its catalog: half of the uploads, and one
+    that is deleted later."""
     files = _files()
     with under_test(home, say=say) as (system, census), Client(system.url, timeout=60.0) as client:
         for number, file in enumerate(files):
@@ -103,7 +106,8 @@ def _run(home: Path, yesterday: Path, folder: Path, numbers: tuple[int, int, int
 
 
 def _encode_anew(home: Path, rebuilt: Path, before: Census, report: FaultReport, say: Say) -> None:
-    """Lose the catalog, rebuild it by `mm doctor --rebuild`, and let a real service process everything."""
+    """Lose the catalog, rebuild it by `mm doctor --rebuild`, and let a real service process
+    everything."""
     shutil.copytree(home, rebuilt, ignore=NOT_COPIED)
     (rebuilt / "cache" / "graphs").symlink_to(home / "cache" / "graphs")
     for path in rebuilt.glob("catalog.db*"):

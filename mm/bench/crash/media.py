@@ -33,7 +33,8 @@ class File:
 
 
 def film(seed: int, seconds: int) -> File:
-    """H.264 with a cut every two seconds, and padding behind it in a box that every reader skips."""
+    """H.264 with a cut every two seconds, and padding behind it in a box that every reader
+    skips."""
     rng = np.random.default_rng(seed)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:

@@ -1,4 +1,5 @@
-"""What is killed, while what is done, and when: drawn from a seed, so that a run can be had again."""
+"""What is killed, while what is done, and when: drawn from a seed, so that a run can be had
+again."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Victim = Literal["decoder", "child", "worker", "broker", "API", "postgresql"]
-"""`child` is the process of the worker that executes tasks, `decoder` the one that opens files for it or for the API."""
+"""`child` is the process of the worker that executes tasks, `decoder` the one that opens files for
+it or for the API."""
 Phase = Literal["ingest", "upload", "delete", "rebuild"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 TRIGGERS: dict[Phase, tuple[str, ...]] = {
@@ -63,9 +65,11 @@ class Prey(Protocol):
 
 
 def strike(prey: Prey, point: Point) -> tuple[float, bool]:
-    """Wait for the moment and kill. Returns when, in seconds of `time.monotonic()`, and whether there was something to kill.
+    """Wait for the moment and kill. Returns when, in seconds of `time.monotonic()`, and whether
+    there was something to kill.
 
-    A victim that is not there (a decoder that is not needed yet) is waited for, and forgone in the end.
+    A victim that is not there (a decoder that is not needed yet) is waited for, and forgone in the
+    end.
     """
     give_up = time.monotonic() + LONGEST_DELAY
     if point.trigger != "time":

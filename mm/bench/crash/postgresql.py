@@ -52,7 +52,8 @@ class Postgresql:
         return int(self._server.get_pid())
 
     def kill(self) -> None:
-        """SIGKILL to the server, whose other processes then end by themselves; it is started again as soon as they have."""
+        """SIGKILL to the server, whose other processes then end by themselves; it is started again
+        as soon as they have."""
         server = psutil.Process(self.pid)
         backends = server.children(recursive=True)
         server.kill()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """What became of one point. `recovered` are the seconds from the kill until all was done and searchable."""
+    """What became of one point. `recovered` are the seconds from the kill until all was done and
+    searchable."""
 
     point: Point
     killed: bool
@@ -33,7 +34,8 @@ class Outcome:
 
 @dataclass
 class Report:
-    """All points of a run. `late` is what was found beside them, `held` what happened while the catalog was held."""
+    """All points of a run. `late` is what was found beside them, `held` what happened while the
+    catalog was held."""
 
     seed: int
     outcomes: list[Outcome] = field(default_factory=list)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 FILMS = 4
 QUESTIONS = ("coloured blocks", "film number 2", "a dog in the snow")
 SETTLE_SECONDS = 60.0
-"""Longest wait for an answer that is right, and for all parts to run again; it is looked at until then."""
+"""Longest wait for an answer that is right, and for all parts to run again; it is looked at until
+then."""
 LOOK_SECONDS = 0.1
 
 
@@ -86,7 +87,8 @@ class Run:
                 say(f"       {line}")
 
     def hold(self, seconds: float) -> None:
-        """Let another process hold the catalog for so long in the middle of the work, then check as after a kill."""
+        """Let another process hold the catalog for so long in the middle of the work, then check as
+        after a kill."""
         film, other = self._films[:2]
         self._workload.delete(film)
         self._workload.delete(other)
@@ -177,7 +179,8 @@ class Run:
                 return [(film, job)]
 
     def _settle(self) -> Census:
-        """The census when all parts run and jobs that nobody was told of have ended too. Raises `Unavailable`."""
+        """The census when all parts run and jobs that nobody was told of have ended too. Raises
+        `Unavailable`."""
         end = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
@@ -192,7 +195,8 @@ class Run:
             time.sleep(LOOK_SECONDS)
 
     def _answers(self, census: Census) -> list[str]:
-        """What is wrong with the answers, once there are any; an index that is being built is waited for."""
+        """What is wrong with the answers, once there are any; an index that is being built is
+        waited for."""
         wrong: list[str] = []
         for question in QUESTIONS:
             end = time.monotonic() + SETTLE_SECONDS
@@ -205,7 +209,8 @@ class Run:
         return wrong
 
     def _late(self) -> list[str]:
-        """What is found only now: files that outlive the sweeper's period, and answers that were wrong when they were given."""
+        """What is found only now: files that outlive the sweeper's period, and answers that were
+        wrong when they were given."""
         end = time.monotonic() + self._system.orphan_seconds
         while (orphans := self._census.take().orphans) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)

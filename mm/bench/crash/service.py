@@ -1,4 +1,5 @@
-"""The system that `mm bench crash` kills: the embedded service on a folder of its own, with SQLite or a PostgreSQL of its own."""
+"""The system that `mm bench crash` kills: the embedded service on a folder of its own, with SQLite
+or a PostgreSQL of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 CatalogKind = Literal["sqlite", "postgresql"]
 LEASE_SECONDS, SWEEP_SECONDS, LEFTOVER_SECONDS = 2.0, 0.2, 5.0
 SLACK_SECONDS = 20.0
-"""In which a file may stay longer: the sweeper's own process is killed as well, and has to start."""
+"""In which a file may stay longer: the sweeper's own process is killed as well, and has to start.
+"""
 PARTS = ("worker", "broker", "API")
 
 
@@ -88,7 +90,8 @@ class ServiceUnderTest:
 def under_test(
     home: Path, catalog: CatalogKind = "sqlite", *, say: Callable[[str], None] = lambda line: None, **changed: object
 ) -> Iterator[tuple[ServiceUnderTest, CensusTaker]]:
-    """A service on `home`, ready, with impatient settings. Raises `Unavailable` when it cannot be started."""
+    """A service on `home`, ready, with impatient settings. Raises `Unavailable` when it cannot be
+    started."""
     with ExitStack() as stack:
         postgresql = stack.enter_context(Postgresql(home.parent / "postgresql")) if catalog == "postgresql" else None
         settings = Settings(

@@ -1,4 +1,5 @@
-"""What users do meanwhile: each call goes into the history, and is tried again until it is answered."""
+"""What users do meanwhile: each call goes into the history, and is tried again until it is
+answered."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRY_SECONDS = 90.0
-"""Longest that an operation is tried again, and a job waited for: far more than any restart takes."""
+"""Longest that an operation is tried again, and a job waited for: far more than any restart takes.
+"""
 PAUSE_SECONDS = 0.05
 BLOCK = 8 << 10
 BLOCK_PAUSE = 0.02
@@ -62,7 +64,8 @@ class Workload:
             self._stream(file, file.data[: len(file.data) // 2])
 
     def delete(self, file: File) -> None:
-        """Delete until it is acknowledged; an item that is not there counts, when an earlier call was cut off."""
+        """Delete until it is acknowledged; an item that is not there counts, when an earlier call
+        was cut off."""
         self._until_answered(lambda: self._delete(file), f"delete of {file.name}")
 
     def wait(self, file: File, job_id: str) -> str:
@@ -114,7 +117,8 @@ class Workload:
         return None
 
     def _stream(self, file: File, data: bytes) -> str:
-        """Send some of a file's bytes slowly, of which all were promised. Returns the job's id. Raises `Unavailable`."""
+        """Send some of a file's bytes slowly, of which all were promised. Returns the job's id.
+        Raises `Unavailable`."""
         address = urlsplit(self._url)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30.0)
         try:

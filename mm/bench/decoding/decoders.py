@@ -1,4 +1,5 @@
-"""How fast is the sandboxed reader, by PyAV and by decord, beside a bare loop of PyAV that decodes and does nothing else?
+"""How fast is the sandboxed reader, by PyAV and by decord, beside a bare loop of PyAV that decodes
+and does nothing else?
 
 python -m mm.bench.decoding.decoders FILM...
 """
@@ -39,7 +40,8 @@ def read(reader: MediaReader, path: Path, duration: float) -> float:
 
 
 def compare(path: Path) -> str:
-    """A row of the table: seconds of film a second, as median and spread of `ROUNDS` rounds taken in turns."""
+    """A row of the table: seconds of film a second, as median and spread of `ROUNDS` rounds taken
+    in turns."""
     with MediaReader(decoder="pyav") as pyav, MediaReader(decoder="decord") as decord:
         duration = pyav.probe(path, path.name).duration
         taken: dict[str, list[float]] = {"bare": [], "pyav": [], "decord": []}

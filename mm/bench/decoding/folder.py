@@ -1,4 +1,5 @@
-"""Can each file of a folder be read? Every one is probed, sampled and heard in the sandbox, as an upload would be.
+"""Can each file of a folder be read? Every one is probed, sampled and heard in the sandbox, as an
+upload would be.
 
 python -m mm.bench.decoding.folder FOLDER
 """
@@ -24,7 +25,8 @@ PIECE = 600.0  # seconds of sound that are held at once
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one file. `error` is the sentence that a user would read, empty for a file that was read."""
+    """What became of one file. `error` is the sentence that a user would read, empty for a file
+    that was read."""
 
     file: str
     info: MediaInfo | None
@@ -62,7 +64,8 @@ HEADER = "| file | kind | codecs | size | seconds | frames | seconds of sound | 
 
 
 def read_folder(reader: MediaReader, folder: Path) -> Iterator[Row]:
-    """A row for each file below `folder`, by name; links are not followed. Raises `InvalidInput` where there is none."""
+    """A row for each file below `folder`, by name; links are not followed. Raises `InvalidInput`
+    where there is none."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     if not files:
         raise InvalidInput(f"{folder}: there are no files in this folder.")
@@ -71,7 +74,8 @@ def read_folder(reader: MediaReader, folder: Path) -> Iterator[Row]:
 
 
 def read_file(reader: MediaReader, path: Path, name: str) -> Row:
-    """Probe a file, sample its frames and hear all its sound. Errors of the file become part of the row."""
+    """Probe a file, sample its frames and hear all its sound. Errors of the file become part of the
+    row."""
     begin = time.perf_counter()
     info, frames, sound, error = None, 0, 0.0, ""
     try:

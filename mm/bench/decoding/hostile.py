@@ -1,4 +1,5 @@
-"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs, seeded."""
+"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs,
+seeded."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ SIDE, PICTURES = 96, 8
 
 @dataclass
 class Report:
-    """`read` files gave pictures, `refused` counts the others by reason; a hang is an answer later than all limits."""
+    """`read` files gave pictures, `refused` counts the others by reason; a hang is an answer later
+    than all limits."""
 
     read: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -49,7 +51,8 @@ class Report:
 
     @property
     def harmless(self) -> bool:
-        """Whether every file was read or refused by a named error, in time, and no child crashed."""
+        """Whether every file was read or refused by a named error, in time, and no child
+        crashed."""
         return not self.unnamed and not self.hangs and not self.refused["crashed"]
 
     def lines(self) -> list[str]:
@@ -63,7 +66,8 @@ class Report:
 
 
 def seeds() -> dict[str, bytes]:
-    """A small good file of each of 13 formats, and a transport stream whose clock starts anew twice."""
+    """A small good file of each of 13 formats, and a transport stream whose clock starts anew
+    twice."""
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(PICTURES)]
     files = {}
@@ -113,7 +117,8 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def bombs(films: dict[str, bytes]) -> dict[str, bytes]:
-    """Handmade files that are small and promise much, lead in circles, or are not what they are called."""
+    """Handmade files that are small and promise much, lead in circles, or are not what they are
+    called."""
 
     def png(width: int, height: int, packed: bytes) -> bytes:
         def chunk(kind: bytes, body: bytes) -> bytes:

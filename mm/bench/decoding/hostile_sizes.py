@@ -1,4 +1,5 @@
-"""Small files of large pictures: what their decoding takes, in memory and in time until they are read or refused."""
+"""Small files of large pictures: what their decoding takes, in memory and in time until they are
+read or refused."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ LONGEST = 427
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one file took: `peak` bytes is the largest resident set of a child, code and shared pages included."""
+    """What one file took: `peak` bytes is the largest resident set of a child, code and shared
+    pages included."""
 
     name: str
     size: int
@@ -83,7 +85,8 @@ def _read(reader: MediaReader, path: Path) -> str:
 
 
 class PeakOfChildren:
-    """`bytes` is the largest resident set that any descendant of this process had within the block (proc(5), VmHWM)."""
+    """`bytes` is the largest resident set that any descendant of this process had within the block
+    (proc(5), VmHWM)."""
 
     def __init__(self) -> None:
         self.bytes = 0

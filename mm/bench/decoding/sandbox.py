@@ -1,7 +1,8 @@
 """What do the layers of the sandbox cost on a good file, and what does the child process?
 
-The same requests that a worker makes are answered in turns by a child behind all layers, by one behind the limits alone, and
-without a child. No setting leaves layers out: only `Sandbox.layers` does, which nothing but measurements and tests sets.
+The same requests that a worker makes are answered in turns by a child behind all layers, by one
+behind the limits alone, and without a child. No setting leaves layers out: only `Sandbox.layers`
+does, which nothing but measurements and tests sets.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def compare(path: Path, rounds: int) -> Iterator[str]:
 
 
 def _ingest(reader: MediaReader, path: Path, settings: Settings) -> float:
-    """CPU seconds of what a worker does with a file that it has not seen, its child included; median of 3."""
+    """CPU seconds of what a worker does with a file that it has not seen, its child included;
+    median of 3."""
     space = load_space(settings.space, settings)
 
     def once(copy: Path) -> None:
@@ -121,7 +123,8 @@ def _server() -> float:
 
 
 def _fresh_child(sandbox: Sandbox) -> float:
-    """CPU seconds of a child that is forked, locked down and ended, in this process and in its descendants."""
+    """CPU seconds of a child that is forked, locked down and ended, in this process and in its
+    descendants."""
     pool = ChildPool(Limits(requests=10 * FORKS), "auto", sandbox, MemoryBudget())
     try:
         pool.held()

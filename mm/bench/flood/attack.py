@@ -1,6 +1,7 @@
 """The hostile side of `mm bench flood`: many connections of one kind, all in one process.
 
-python -m mm.bench.flood.attack      # reads an `Attack` as JSON, prints the counts of its answers as JSON
+python -m mm.bench.flood.attack      # reads an `Attack` as JSON, prints the counts of its answers
+as JSON
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import Literal
 
 Kind = Literal["idle heads", "slow bodies", "thumbnails", "event streams", "resumable uploads", "searches", "unread downloads"]
 SOURCE = "127.0.0.2"
-"""Another address than that of the honest client, as an attacker has. Linux gives a machine all of 127.0.0.0/8."""
+"""Another address than that of the honest client, as an attacker has. Linux gives a machine all of
+127.0.0.0/8."""
 DRIP_SECONDS = 1.0
 REOPEN_SECONDS = 0.05
-"""Before a connection that was closed is opened again: it is the service that is to be kept busy, not this process."""
+"""Before a connection that was closed is opened again: it is the service that is to be kept busy,
+not this process."""
 MAX_ANSWER = 1 << 20
 
 

@@ -1,4 +1,5 @@
-"""The honest side of `mm bench flood`: one client that asks, browses and uploads, and notes how long each takes."""
+"""The honest side of `mm bench flood`: one client that asks, browses and uploads, and notes how
+long each takes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ FILM_SECONDS, FILM_FPS = 300.0, 5
 TURNS = 4
 """In which the two are measured, because other load on the machine comes and goes."""
 LEAD_SECONDS = 2.0
-"""Of an attack before the honest client begins, and behind its end: a warm start, and no early end."""
+"""Of an attack before the honest client begins, and behind its end: a warm start, and no early end.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ class FloodReport:
 
 
 def run(service: Service, kinds: Sequence[Kind], connections: int, seconds: float, say: Callable[[str], None]) -> FloodReport:
-    """Measure `seconds` undisturbed and as long beside each kind of attack. Raises what httpx raises when nothing answers."""
+    """Measure `seconds` undisturbed and as long beside each kind of attack. Raises what httpx
+    raises when nothing answers."""
     url = f"http://127.0.0.1:{service.port}"
     rounds: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="mm-flood-") as name, HonestClient(url, service.honest_key, Path(name)) as client:

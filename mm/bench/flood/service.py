@@ -33,7 +33,8 @@ EVERY_ADDRESS = "0.0.0.0"
 
 
 def measure(kinds: Sequence[Kind], connections: int, seconds: float) -> FloodReport:
-    """Run the bench with the settings of the environment, except for the folder. Raises `Unavailable`."""
+    """Run the bench with the settings of the environment, except for the folder. Raises
+    `Unavailable`."""
     with terminable(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         home = Path(name) / "home"
         take_along(load_settings().root / "cache", home / "cache")
@@ -46,7 +47,8 @@ def measure(kinds: Sequence[Kind], connections: int, seconds: float) -> FloodRep
 
 @contextmanager
 def _api(settings: Settings, key: str) -> Iterator[tuple[int, int]]:
-    """The API alone: what a worker does beside it is not measured. Gives its port and its process id."""
+    """The API alone: what a worker does beside it is not measured. Gives its port and its process
+    id."""
     log = settings.root / "log"
     log.mkdir(parents=True, exist_ok=True)
     note_path(settings.root).unlink(missing_ok=True)

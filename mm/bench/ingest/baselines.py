@@ -16,7 +16,8 @@ import numpy as np
 
 
 def floor(film: Path) -> Callable[[], int]:
-    """Decode every frame with PyAV, on as many threads as it takes by itself, and do nothing else."""
+    """Decode every frame with PyAV, on as many threads as it takes by itself, and do nothing
+    else."""
     import av
 
     def run() -> int:
@@ -28,7 +29,8 @@ def floor(film: Path) -> Callable[[], int]:
 
 
 def naive(film: Path) -> Callable[[], int]:
-    """decord hands out one frame a second of the whole film at once; each passes through the tower in eager torch by itself."""
+    """decord hands out one frame a second of the whole film at once; each passes through the tower
+    in eager torch by itself."""
     import decord
     import torch
     from safetensors import safe_open

@@ -1,4 +1,5 @@
-"""A film to take in: camera moves over photographs, clips, textures that move, cut every few seconds, encoded as films are.
+"""A film to take in: camera moves over photographs, clips, textures that move, cut every few
+seconds, encoded as films are.
 
 A minute is encoded; what is longer repeats it, joined without encoding again.
 """
@@ -44,9 +45,11 @@ Size = tuple[int, int]
 
 
 def write_film(path: Path, seconds: float, size: Size, *, speech: bool) -> Path:
-    """Write an MP4 of H.264 at `size` (width, height), with AAC where `speech` is heard; what is repeated is repeated as a whole.
+    """Write an MP4 of H.264 at `size` (width, height), with AAC where `speech` is heard; what is
+    repeated is repeated as a whole.
 
-    Raises `Unavailable` when a package that carries photographs, clips or recordings is not installed.
+    Raises `Unavailable` when a package that carries photographs, clips or recordings is not
+    installed.
     """
     import av
 
@@ -127,7 +130,8 @@ def _clips() -> list[Path]:
 
 
 def carried(package: str, path: str) -> Path:
-    """A file that an installed package carries, found without importing it. Raises `Unavailable` where it is not there."""
+    """A file that an installed package carries, found without importing it. Raises `Unavailable`
+    where it is not there."""
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         file = Path(folder) / path
@@ -178,7 +182,8 @@ def _join(output: OutputContainer, master: Path, seconds: float, *, speech: bool
 
 
 def _sound(output: OutputContainer, seconds: float) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
-    """Packets and their times: the recordings one after the other, with pauses, as long as the film."""
+    """Packets and their times: the recordings one after the other, with pauses, as long as the
+    film."""
     import av
 
     stream = output.add_stream("aac", rate=RATE, layout="mono")

@@ -1,6 +1,8 @@
-"""How fast is a video taken in, beside decoding it alone and beside the naive way? How much memory does it take?
+"""How fast is a video taken in, beside decoding it alone and beside the naive way? How much memory
+does it take?
 
-Ours is the real service: a worker in a process of its own, told over HTTP, from the upload until the item can be searched.
+Ours is the real service: a worker in a process of its own, told over HTTP, from the upload until
+the item can be searched.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ class Films:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one run saw: for each way, one `Used` a repeat. `notes` say what was left out, and why."""
+    """What one run saw: for each way, one `Used` a repeat. `notes` say what was left out, and
+    why."""
 
     seconds: float
     size: str
@@ -86,14 +89,16 @@ class MemoryReport:
 
 
 def make_films(folder: Path, seconds: float, size: Size, *, speech: bool) -> Films:
-    """Write what a run takes in. Raises `Unavailable` when a package that carries the pictures or the speech is missing."""
+    """Write what a run takes in. Raises `Unavailable` when a package that carries the pictures or
+    the speech is missing."""
     silent = write_film(folder / "silent.mp4", seconds, size, speech=False)
     heard = write_film(folder / "speech.mp4", seconds, size, speech=True) if speech else None
     return Films(silent, heard, seconds)
 
 
 def given_film(video: Path, folder: Path, *, speech: bool) -> Films:
-    """A film of the user's: its pictures alone, joined anew without encoding, and the film itself where it is to be heard."""
+    """A film of the user's: its pictures alone, joined anew without encoding, and the film itself
+    where it is to be heard."""
     import av
 
     silent = folder / f"silent{video.suffix}"
@@ -113,7 +118,8 @@ def given_film(video: Path, folder: Path, *, speech: bool) -> Films:
 
 
 def run(service: Service, films: Films, size: str, repeats: int, say: Say) -> IngestReport:
-    """All ways in turns, `repeats` times. Raises `InvalidInput` for no repeat, and what the service raises."""
+    """All ways in turns, `repeats` times. Raises `InvalidInput` for no repeat, and what the service
+    raises."""
     if repeats < 1:
         raise InvalidInput("At least one repeat must be made.")
     ways: dict[str, Callable[[], Used]] = {FLOOR: lambda: other_way(FLOOR, films.silent)}
@@ -148,7 +154,8 @@ def warm_up(service: Service, folder: Path, *, speech: bool) -> None:
 
 
 def take_in(service: Service, film: Path) -> Used:
-    """What the worker and its decoding children take from the upload until the film can be searched; it is deleted behind it."""
+    """What the worker and its decoding children take from the upload until the film can be
+    searched; it is deleted behind it."""
     with Watch(service.worker) as watch:
         upload = service.client.add(film, wait=True)
     service.client.delete(upload.item.id)
@@ -158,7 +165,8 @@ def take_in(service: Service, film: Path) -> Used:
 
 
 def other_way(way: str, film: Path) -> Used:
-    """One of `mm.bench.ingest.baselines`; time and processor time as it tells them, memory as seen from here."""
+    """One of `mm.bench.ingest.baselines`; time and processor time as it tells them, memory as seen
+    from here."""
     command = [sys.executable, "-P", "-m", "mm.bench.ingest.baselines", way, str(film)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:

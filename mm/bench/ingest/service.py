@@ -22,7 +22,8 @@ MEMORY_MINUTES = (5.0, 120.0)
 
 
 def take_along(cache: Path, to: Path) -> None:
-    """Graphs, because building them takes longer than a short film, and the runtime that was chosen for this machine."""
+    """Graphs, because building them takes longer than a short film, and the runtime that was chosen
+    for this machine."""
     if (cache / "graphs").is_dir():
         shutil.copytree(cache / "graphs", to / "graphs")
     if (choice := cache / "runtime.json").is_file():
@@ -33,7 +34,8 @@ def take_along(cache: Path, to: Path) -> None:
 def measure(
     minutes: float, size: Size, *, speech: bool, repeats: int, video: Path | None, memory: bool
 ) -> IngestReport | MemoryReport:
-    """Run the bench with the settings of the environment, except for the folder. Raises what the service raises."""
+    """Run the bench with the settings of the environment, except for the folder. Raises what the
+    service raises."""
     with terminable(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         folder = Path(name)
         home = folder / "home"

@@ -15,7 +15,8 @@ SAMPLE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a stretch of work took. `pss` is the most that all processes held together, shared pages counted once."""
+    """What a stretch of work took. `pss` is the most that all processes held together, shared pages
+    counted once."""
 
     wall: float  # seconds
     cpu: float  # seconds, all processes
@@ -23,7 +24,8 @@ class Used:
 
 
 class Watch:
-    """Looks at the family of a process for as long as the `with` block lasts; `used` is known behind it."""
+    """Looks at the family of a process for as long as the `with` block lasts; `used` is known
+    behind it."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)

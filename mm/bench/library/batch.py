@@ -1,6 +1,8 @@
-"""How long does each file of a batch wait in a whole service, and how many are made searchable a second?
+"""How long does each file of a batch wait in a whole service, and how many are made searchable a
+second?
 
-Times are those that the service itself notes: a job's `created_at` is when its upload was accepted, `updated_at` when it ended.
+Times are those that the service itself notes: a job's `created_at` is when its upload was accepted,
+`updated_at` when it ended.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """`waits` has, for each sort, the seconds from accepting each of its files until it could be searched."""
+    """`waits` has, for each sort, the seconds from accepting each of its files until it could be
+    searched."""
 
     seconds: float
     cpu: float
@@ -63,7 +66,8 @@ def write_photos(folder: Path, count: int, seed: int) -> list[Path]:
 
 
 def run(client: Client, batch: Batch) -> BatchReport:
-    """Send all files one after the other and wait for the last job. Raises `Conflict` when one of them fails."""
+    """Send all files one after the other and wait for the last job. Raises `Conflict` when one of
+    them fails."""
     started, cpu = time.time(), _cpu_seconds()
     sent = [(sort, client.add(path).job.id) for sort, path in batch.files]
     ended = {job_id: _ended(client, job_id) for _, job_id in sent}

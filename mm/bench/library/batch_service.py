@@ -19,7 +19,8 @@ FILM_SIZE = (1280, 720)
 
 
 def measure(photos: int, seed: int, *, film: float, clips: int) -> BatchReport:
-    """Take in a film of `film` seconds (none if 0), then clips of 2 s and photos, through a service of its own.
+    """Take in a film of `film` seconds (none if 0), then clips of 2 s and photos, through a service
+    of its own.
 
     Raises what the service raises.
     """

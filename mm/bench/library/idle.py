@@ -1,4 +1,5 @@
-"""What a service costs that nobody uses, and how soon an item that is added to it at rest can be found. Linux only."""
+"""What a service costs that nobody uses, and how soon an item that is added to it at rest can be
+found. Linux only."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ DECODER, WORKING = "decoding child", "working process"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Of one process since its start: seconds of processor time, and how often it woke up (voluntary context switches)."""
+    """Of one process since its start: seconds of processor time, and how often it woke up
+    (voluntary context switches)."""
 
     cpu: float
     wakeups: int
@@ -83,7 +85,8 @@ def at_rest(processes: Callable[[], Mapping[str, int]], seconds: float) -> list[
 
 
 def family(processes: Mapping[str, int]) -> dict[int, str]:
-    """Names by process id of the processes given and of all that they started, which belong to the first one given."""
+    """Names by process id of the processes given and of all that they started, which belong to the
+    first one given."""
     names = {pid: name for name, pid in processes.items()}
     for name, pid in processes.items():
         with suppress(psutil.NoSuchProcess):
@@ -107,7 +110,8 @@ def read(pid: int) -> Reading | None:
 
 
 def time_to_search(client: Client, number: int) -> float:
-    """Add a small picture and return the seconds from the answer until a search finds it. Raises `Unavailable` when none does."""
+    """Add a small picture and return the seconds from the answer until a search finds it. Raises
+    `Unavailable` when none does."""
     added = client.add(picture(number), name=f"idle {number}.png")
     begin = time.monotonic()
     wanted = Filters(items=[added.item.id])

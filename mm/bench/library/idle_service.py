@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REST_SECONDS = 45.0
-"""From the last work until the measurement: by then an idle worker looks for lost work as seldom as it ever does."""
+"""From the last work until the measurement: by then an idle worker looks for lost work as seldom as
+it ever does."""
 
 
 def measure(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"]) -> IdleReport:
-    """Run the bench with the settings of the environment, except for folder and catalog. Raises what the service raises."""
+    """Run the bench with the settings of the environment, except for folder and catalog. Raises
+    what the service raises."""
     with terminable(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mm-idle-")))
         server = stack.enter_context(Postgresql(folder / "postgresql")) if catalog == "postgresql" else None
@@ -34,7 +36,8 @@ def measure(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"]
         take_along(load_settings().root / "cache", home / "cache")
         url = "" if server is None else server.url
         given = load_settings(home=home, host="127.0.0.1", port=0, database_url=url, broker_url="")
-        # A runtime that is set is not measured by an idle worker, as it would be once in the life of a library.
+        # A runtime that is set is not measured by an idle worker, as it would be once in the life
+        # of a library.
         settings = given.model_copy(update={"runtime": load_space(given.space, given).runtime_name})
         service = stack.enter_context(Stack(settings, warn=say))
         client = stack.enter_context(Client(service.url))

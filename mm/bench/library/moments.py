@@ -1,7 +1,7 @@
 """Does search find the right moment of a long video, and how fast is the video taken in?
 
-The truth is a timeline: scenes with start and end, captions of what is seen, and the sentence that is said. A question is
-answered when one of the first five hits overlaps its scene.
+The truth is a timeline: scenes with start and end, captions of what is seen, and the sentence that
+is said. A question is answered when one of the first five hits overlaps its scene.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class MomentsReport:
-    """What one run saw. `captions` leaves out the caption that is also spoken, so that only the picture can answer it."""
+    """What one run saw. `captions` leaves out the caption that is also spoken, so that only the
+    picture can answer it."""
 
     seconds_of_video: float
     seconds_to_ingest: float
@@ -100,7 +101,8 @@ def run(client: Client, video: Path, scenes: Sequence[Scene]) -> MomentsReport:
 
 
 def first_overlap(hits: Iterable[Hit], scene: Scene) -> int | None:
-    """Rank, from 0, of the first hit whose best part lies in the scene by more than half; `None` when none does."""
+    """Rank, from 0, of the first hit whose best part lies in the scene by more than half; `None`
+    when none does."""
     for rank, hit in enumerate(hits):
         shared = min(hit.best_end, scene.end) - max(hit.best_start, scene.start)
         if shared > 0.5 * min(hit.best_end - hit.best_start, scene.end - scene.start):

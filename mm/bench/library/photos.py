@@ -1,6 +1,7 @@
 """How fast are photos of 12 megapixels taken in, beside decoding them and doing nothing else?
 
-Ours is the way of an upload in a worker: a look at the file and the picture from the locked child, then the image tower.
+Ours is the way of an upload in a worker: a look at the file and the picture from the locked child,
+then the image tower.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ LABEL = b"\xff\xfe"  # JPEG's marker of a comment
 
 @dataclass
 class Way:
-    """What one way took over all rounds; `peak` is the most memory that its processes held together, in bytes."""
+    """What one way took over all rounds; `peak` is the most memory that its processes held
+    together, in bytes."""
 
     name: str
     photos: int = 0
@@ -71,7 +73,8 @@ class Report:
 
 
 def motifs(seed: int) -> list[bytes]:
-    """Photos in kind: objects with edges before a blurred ground, light that falls off, texture, grain."""
+    """Photos in kind: objects with edges before a blurred ground, light that falls off, texture,
+    grain."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(MOTIFS):

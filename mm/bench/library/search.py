@@ -1,4 +1,5 @@
-"""How long does a question in words take, from sending it to holding the answer, against a running service?"""
+"""How long does a question in words take, from sending it to holding the answer, against a running
+service?"""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class SearchReport:
 
 
 def run(client: Client, questions: int, k: int, floor: float | None, filters: Filters, clients: int = 1) -> SearchReport:
-    """Ask so many questions, so many at a time. Raises `InvalidInput` for none, and what a search raises."""
+    """Ask so many questions, so many at a time. Raises `InvalidInput` for none, and what a search
+    raises."""
     if questions < 1 or clients < 1:
         raise InvalidInput("At least one question must be asked, by at least one client.")
     _wait_for_index(client)
@@ -81,7 +83,8 @@ def run(client: Client, questions: int, k: int, floor: float | None, filters: Fi
 
 
 def _wait_for_index(client: Client) -> None:
-    """Return once the index says that it follows the catalog. Raises `Unavailable` where that takes too long."""
+    """Return once the index says that it follows the catalog. Raises `Unavailable` where that takes
+    too long."""
     until = time.monotonic() + INDEX_SECONDS
     while True:
         found = next((check for check in client.ready().checks if check.name == "index"), None)
@@ -93,8 +96,8 @@ def _wait_for_index(client: Client) -> None:
 
 
 def compare(segments: Sequence[int], questions: int, cache: Path | None) -> int:
-    """Print the index beside plain FAISS over so many made-up segments. Returns the exit code of the process that measures: the
-    library knows nothing of the index."""
+    """Print the index beside plain FAISS over so many made-up segments. Returns the exit code of
+    the process that measures: the library knows nothing of the index."""
     command = [sys.executable, "-P", "-m", "indexes.bench", "--questions", str(questions)]
     for size in segments:
         command += ["--segments", str(size)]

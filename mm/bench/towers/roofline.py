@@ -1,7 +1,9 @@
-"""The least a device can take for the image tower: operations over its arithmetic peak, bytes over its bandwidth.
+"""The least a device can take for the image tower: operations over its arithmetic peak, bytes over
+its bandwidth.
 
-Williams et al. 2009, "Roofline" (doi:10.1145/1498765.1498785). Bytes are those of a network that runs layer by layer: every layer
-reads its input and its weights once and writes its output once. A version that fuses layers moves less and may run faster.
+Williams et al. 2009, "Roofline" (doi:10.1145/1498765.1498785). Bytes are those of a network that
+runs layer by layer: every layer reads its input and its weights once and writes its output once. A
+version that fuses layers moves less and may run faster.
 """
 
 from __future__ import annotations

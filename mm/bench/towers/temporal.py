@@ -1,4 +1,5 @@
-"""How long the temporal network takes for a whole video, and how much memory, in a process of its own."""
+"""How long the temporal network takes for a whole video, and how much memory, in a process of its
+own."""
 
 from __future__ import annotations
 
@@ -62,6 +63,7 @@ def here(weights: str, minutes: str, fps: str) -> None:
         begin = time.perf_counter()
         tower.begins(frames)
         taken.append(time.perf_counter() - begin)
-    # Not by `getrusage`: what that tells begins with the memory of the process that this one was forked from.
+    # Not by `getrusage`: what that tells begins with the memory of the process that this one was
+    # forked from.
     peak = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
     sys.stdout.write(json.dumps(asdict(TemporalReport(count, float(fps), median(taken), peak))))

@@ -1,4 +1,5 @@
-"""How fast is the image tower in each runtime, beside eager torch? Pictures a second by batch, in turns, in one process."""
+"""How fast is the image tower in each runtime, beside eager torch? Pictures a second by batch, in
+turns, in one process."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ class TowerReport:
 
 
 def run(weights: Path, cache: Path, names: Sequence[str], batches: Sequence[int], threads: int, rounds: int = 5) -> TowerReport:
-    """Time the runtimes of these names (all when none is given), and eager torch where it is installed.
+    """Time the runtimes of these names (all when none is given), and eager torch where it is
+    installed.
 
     Raises `InvalidInput` for an unknown name, `Corrupt` for weights that are none.
     """

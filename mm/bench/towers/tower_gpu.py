@@ -1,4 +1,5 @@
-"""The image tower on a GPU by batch size, against the roofline that is measured on the same card."""
+"""The image tower on a GPU by batch size, against the roofline that is measured on the same
+card."""
 
 from __future__ import annotations
 

@@ -21,8 +21,9 @@ FPS = 2.0
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Actions that are told of each scene.")
 @options.as_json
 def command(videos: tuple[Path, ...], names: Path | None, head: Path | None, top: int, as_json: bool) -> None:
-    """Print the likeliest actions of each scene of VIDEOS. Of names nothing was learnt, their shares add up to 1; a head tells
-    of each of its labels how likely it is by itself. Needs no service."""
+    """Print the likeliest actions of each scene of VIDEOS. Of names nothing was learnt, their
+    shares add up to 1; a head tells of each of its labels how likely it is by itself. Needs no
+    service."""
     if names is not None and head is not None:
         raise click.UsageError("Give --names or --head.")
     from mm.media import MediaReader

@@ -20,7 +20,8 @@ def command(
 ) -> None:
     """Put files, and all files of folders, into the library; hidden files are left out.
 
-    A file that is refused is told with the reason, and the exit code is 1. With --json, one line a file.
+    A file that is refused is told with the reason, and the exit code is 1. With --json, one line a
+    file.
     """
     from mm.cli.progress import open_progress
     from mm.cli.upload import Ingest

@@ -28,7 +28,8 @@ PAGE = 500
 def command(action: str | None, key: str | None, since: datetime | None, limit: int, url: str | None, as_json: bool) -> None:
     """Who added, deleted and moved what, and changed keys; the last written first.
 
-    With --json one object a line, which is how the log is archived. A service that needs keys needs one with the scope admin.
+    With --json one object a line, which is how the log is archived. A service that needs keys needs
+    one with the scope admin.
     """
     from mm.cli.render import show_rows
     from mm.embedded.connect import connect

@@ -63,7 +63,8 @@ def search(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Time questions in words against the library that is served, or search itself beside plain FAISS."""
+    """Time questions in words against the library that is served, or search itself beside plain
+    FAISS."""
     from mm.bench.library.search import compare, run
     from mm.embedded.connect import connect
     from mm.schemas import Filters
@@ -105,7 +106,8 @@ def hostile(files: int, seed: int) -> None:
 @click.option("--connections", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="Of each attack.")
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of attack; may be given more than once.")
 def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
-    """Attack an API of its own with many connections of one key, and time an honest client beside them."""
+    """Attack an API of its own with many connections of one key, and time an honest client beside
+    them."""
     from mm.bench.flood.report import KINDS
     from mm.bench.flood.service import measure
 
@@ -143,7 +145,8 @@ def photos(photos: int, seed: int, service: bool, film: float, clips: int) -> No
 @click.argument("films", nargs=-1, type=options.FILE)
 @click.option("--rounds", default=7, show_default=True, metavar="N", help="How often each way is timed, in turns.")
 def sandbox(films: tuple[Path, ...], rounds: int) -> None:
-    """Time good files, or films of its own, behind all layers of the sandbox, behind its limits alone, and without a child."""
+    """Time good files, or films of its own, behind all layers of the sandbox, behind its limits
+    alone, and without a child."""
     from mm.bench.decoding.sandbox import run
 
     for line in run(films, rounds):
@@ -161,7 +164,8 @@ def sandbox(films: tuple[Path, ...], rounds: int) -> None:
 def ingest(
     minutes: float, size: tuple[int, int], speech: bool, repeats: int, video: Path | None, memory: bool, as_json: bool
 ) -> None:
-    """Time how a film is taken in, beside decoding alone and the naive way. A service of its own, on an empty folder."""
+    """Time how a film is taken in, beside decoding alone and the naive way. A service of its own,
+    on an empty folder."""
     from mm.bench.ingest.service import measure
 
     report = measure(minutes, size, speech=speech, repeats=repeats, video=video, memory=memory)
@@ -201,7 +205,8 @@ def crash(
 @click.option("--catalog", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
 @options.as_json
 def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], as_json: bool) -> None:
-    """Measure a service that nobody uses, each process by itself, and how soon an item is found that is added to it."""
+    """Measure a service that nobody uses, each process by itself, and how soon an item is found
+    that is added to it."""
     from mm.bench.library.idle_service import measure
 
     report = measure(seconds, items, catalog)

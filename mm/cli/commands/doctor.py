@@ -1,4 +1,5 @@
-"""`mm doctor`: what is wrong on this machine, in words; which runtime is the fastest on it; and how to mend a library."""
+"""`mm doctor`: what is wrong on this machine, in words; which runtime is the fastest on it; and how
+to mend a library."""
 
 from __future__ import annotations
 
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, tunes: bool, action: Action | None, confirmed: bool, as_json: bool) -> None:
-    """Look at everything that the service needs here, without starting it. Exit code 1 when something must be mended.
+    """Look at everything that the service needs here, without starting it. Exit code 1 when
+    something must be mended.
 
-    --adopt, --rebuild and --empty are the ways on when the catalog and the folder MM_HOME do not match; the service must not run
-    meanwhile. None of them deletes anything: a catalog that is replaced is renamed, files go to the trash.
+    --adopt, --rebuild and --empty are the ways on when the catalog and the folder MM_HOME do not
+    match; the service must not run meanwhile. None of them deletes anything: a catalog that is
+    replaced is renamed, files go to the trash.
     """
     if action is not None:
         _recover(action, confirmed=confirmed, as_json=as_json)

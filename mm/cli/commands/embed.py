@@ -16,7 +16,8 @@ from mm.cli import options
 @click.option("--model", help="Space that must encode them; without it, the one that is served.")
 @options.service
 def command(texts: tuple[str, ...], pictures: tuple[Path, ...], model: str | None, url: str | None, as_json: bool) -> None:
-    """Print the unit vectors of TEXTS, then those of the pictures: one line of JSON each, or the whole answer with --json."""
+    """Print the unit vectors of TEXTS, then those of the pictures: one line of JSON each, or the
+    whole answer with --json."""
     if not texts and not pictures:
         raise click.UsageError("Give texts or --picture.")
     from mm.embedded.connect import connect

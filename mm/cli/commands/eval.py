@@ -1,6 +1,7 @@
 """`mm eval`: the numbers of the cards, from the shipped files, on a CPU.
 
-One command a card. Each calls the module beside the recipe that made the weights, `mm/training/*_evaluate.py`, for its `Report`.
+One command a card. Each calls the module beside the recipe that made the weights,
+`mm/training/*_evaluate.py`, for its `Report`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ split = click.option(
 @click.option("--runtime", default="onnxruntime", show_default=True, help="What the tower runs in; see MM_RUNTIME.")
 @options.as_json
 def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json: bool) -> None:
-    """Pictures by their captions and captions by their pictures; any folder with captions.jsonl and images/."""
+    """Pictures by their captions and captions by their pictures; any folder with captions.jsonl and
+    images/."""
     from mm.evaluation.captions import report
     from mm.spaces.registry import WEIGHTS
 
@@ -58,7 +60,8 @@ def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json
 @click.option("--alike", type=click.FloatRange(-1, 1), help="Cosine from which on pictures are; default the calibration's.")
 @options.as_json
 def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike: float | None, as_json: bool) -> None:
-    """Pictures and their copies at another size, quality or crop: which are folded, and which others by mistake."""
+    """Pictures and their copies at another size, quality or crop: which are folded, and which
+    others by mistake."""
     from mm.evaluation.near_duplicates import report
     from mm.spaces.calibration import read_calibration
     from mm.spaces.registry import WEIGHTS
@@ -92,7 +95,8 @@ def without(root: Path, split: str, as_json: bool) -> None:
 @click.option("--texts", type=options.FOLDER, default="datasets", show_default=True, help="Folder of unanswerable/, depictable/.")
 @options.as_json
 def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
-    """What is likely and possible: one to three words with answers, questions without any; a folder as for flickr8k."""
+    """What is likely and possible: one to three words with answers, questions without any; a folder
+    as for flickr8k."""
     from mm.evaluation.bands import report
 
     with _shipped() as (space, _):
@@ -107,7 +111,8 @@ def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
 @click.option("--weights", type=options.FILE, help="Weights of the tower of other languages; default the shipped ones.")
 @options.as_json
 def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, as_json: bool) -> None:
-    """Questions in other languages by their English, and pictures by questions in German, French and Czech."""
+    """Questions in other languages by their English, and pictures by questions in German, French
+    and Czech."""
     from mm.evaluation.languages import Sources, report
     from mm.spaces.registry import WEIGHTS
 
@@ -122,7 +127,8 @@ def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights:
 @click.option("--space", help="A larger space instead, openclip:MODEL/PRETRAINED+sound.")
 @options.as_json
 def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
-    """Sounds by the names of their classes, beside YAMNet's own classes; a folder with manifest.jsonl and audio/."""
+    """Sounds by the names of their classes, beside YAMNet's own classes; a folder with
+    manifest.jsonl and audio/."""
     from mm.evaluation.esc10 import report
 
     with _shipped(space) as (of, reader):
@@ -136,7 +142,8 @@ def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
 @click.option("--space", help="A larger space instead, openclip:MODEL/PRETRAINED+sound.")
 @options.as_json
 def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
-    """Pictures by their sounds, sounds by their pictures, speech apart from sound; a folder with manifest.jsonl and files/."""
+    """Pictures by their sounds, sounds by their pictures, speech apart from sound; a folder with
+    manifest.jsonl and files/."""
     from mm.evaluation.tuxpaint import report
 
     with _shipped(space) as (of, reader):
@@ -158,7 +165,8 @@ def moments(
     root: Path, split: str, films: tuple[Path, ...], weights: Path | None, count: int, photographs: int, seconds: float,
     in_turn: float, as_json: bool,
 ) -> None:  # fmt: skip
-    """Moments of films made of pictures and clips, by captions: cut by the temporal network and by its rivals."""
+    """Moments of films made of pictures and clips, by captions: cut by the temporal network and by
+    its rivals."""
     from mm.evaluation.moments import read, report
     from mm.models.temporal.network import TemporalTower
     from mm.spaces.registry import WEIGHTS
@@ -175,7 +183,8 @@ def moments(
 @split
 @options.as_json
 def fight_clips(root: Path, split: str, as_json: bool) -> None:
-    """Fights among clips: motion alone, names alone, and heads that learn; a folder with manifest.jsonl."""
+    """Fights among clips: motion alone, names alone, and heads that learn; a folder with
+    manifest.jsonl."""
     from mm.training.actions.evaluate import report
 
     with _shipped() as (space, reader):
@@ -185,7 +194,8 @@ def fight_clips(root: Path, split: str, as_json: bool) -> None:
 
 @contextmanager
 def _shipped(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
-    """The space `lite` as it ships, its graphs in a folder that goes with it, or a larger one; and a reader."""
+    """The space `lite` as it ships, its graphs in a folder that goes with it, or a larger one; and
+    a reader."""
     from mm.media import MediaReader
     from mm.settings import Settings, load_settings
     from mm.spaces import load_space

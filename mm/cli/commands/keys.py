@@ -54,7 +54,8 @@ def list_keys(as_json: bool) -> None:
 @command.command()
 @click.argument("which", metavar="NAME")
 def revoke(which: str) -> None:
-    """Remove a key by its name or id. Its sessions and the requests that run with it end at once."""
+    """Remove a key by its name or id. Its sessions and the requests that run with it end at
+    once."""
     key = _keys().revoke(which)
     click.echo(f"The key {key.name!r} is revoked.", err=True)
 
@@ -62,7 +63,8 @@ def revoke(which: str) -> None:
 @command.command()
 @options.service
 def sessions(url: str | None, as_json: bool) -> None:
-    """List the browsers that are signed in. Where keys are needed, MM_API_KEY must hold one with the scope admin."""
+    """List the browsers that are signed in. Where keys are needed, MM_API_KEY must hold one with
+    the scope admin."""
     from mm.cli.render import show_rows
     from mm.embedded.connect import connect
 

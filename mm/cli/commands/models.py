@@ -13,7 +13,8 @@ from mm.cli import options
 @click.argument("name", required=False)
 @options.service
 def command(name: str | None, url: str | None, as_json: bool) -> None:
-    """List the spaces; with NAME, as in lite or lite@1, print the card of that one: training data, numbers, limits."""
+    """List the spaces; with NAME, as in lite or lite@1, print the card of that one: training data,
+    numbers, limits."""
     from mm.cli.render import show_models
     from mm.embedded.connect import connect
     from mm.errors import NotFound

@@ -16,8 +16,8 @@ from mm.cli import options
 def command(ctx: click.Context, items: tuple[str, ...], every: bool, wait: bool, url: str | None, as_json: bool) -> None:
     """Process the items ID again; their bytes are in the library and are not sent again.
 
-    An item that cannot be retried or fails again is printed with the reason, and the exit code is 1. With --json, each item is
-    one line.
+    An item that cannot be retried or fails again is printed with the reason, and the exit code is
+    1. With --json, each item is one line.
     """
     if not items and not every:
         raise click.UsageError("Name the items to retry, or use --all.")

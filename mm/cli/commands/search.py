@@ -88,7 +88,8 @@ def command(
 ) -> None:
     """Ask with TEXT, a picture, a sound, a clip, a moment of the library, or several at once.
 
-    Likely moments are listed; of less likely ones only the number, unless --all. That nothing matches is an answer too.
+    Likely moments are listed; of less likely ones only the number, unless --all. That nothing
+    matches is an answer too.
     """
     if text is None and picture is None and sound is None and clip is None and like is None and not also:
         raise click.UsageError("Ask with words, --picture, --sound, --clip or --like.")

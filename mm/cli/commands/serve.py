@@ -12,9 +12,11 @@ from mm.cli.options import as_json
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one; default MM_PORT.")
 @as_json
 def command(host: str | None, port: int | None, as_json: bool) -> None:
-    """Start broker, API and worker on the folder MM_HOME, print where the page is, and stay up until Ctrl+C or SIGTERM.
+    """Start broker, API and worker on the folder MM_HOME, print where the page is, and stay up
+    until Ctrl+C or SIGTERM.
 
-    A part that dies is started again. Logs are in MM_HOME/log. With --json, one line says where, once all of it works.
+    A part that dies is started again. Logs are in MM_HOME/log. With --json, one line says where,
+    once all of it works.
     """
     from mm.cli.keep_up import keep_up
     from mm.settings import load_settings

@@ -19,8 +19,8 @@ WAIT = click.option("--wait/--no-wait", default=True, help="Return when the move
 def command() -> None:
     """The space of the library, and the way to another one.
 
-    A move encodes every item anew beside the uploads, and goes on whenever the service runs. Questions are answered from the old
-    space until everything is in the new one.
+    A move encodes every item anew beside the uploads, and goes on whenever the service runs.
+    Questions are answered from the old space until everything is in the new one.
     """
 
 
@@ -61,7 +61,8 @@ def move(ctx: click.Context, to: str, wait: bool, url: str | None, as_json: bool
 @options.service
 @click.pass_context
 def stop(ctx: click.Context, url: str | None, as_json: bool) -> None:
-    """Let a move rest: within seconds nothing of it is worked on any more. What is done stays done."""
+    """Let a move rest: within seconds nothing of it is worked on any more. What is done stays
+    done."""
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -86,7 +87,8 @@ def resume(ctx: click.Context, leave_out: bool, wait: bool, url: str | None, as_
 @options.service
 @click.pass_context
 def undo(ctx: click.Context, wait: bool, url: str | None, as_json: bool) -> None:
-    """End a move that is not over; after one that is done, go back. What was encoded is kept until it is dropped."""
+    """End a move that is not over; after one that is done, go back. What was encoded is kept until
+    it is dropped."""
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -97,7 +99,8 @@ def undo(ctx: click.Context, wait: bool, url: str | None, as_json: bool) -> None
 @click.argument("space_id", metavar="ID")
 @options.service
 def drop(space_id: str, url: str | None, as_json: bool) -> None:
-    """Delete what the library has in the space ID, as in lite@1, in which it is not. A move to it begins from nothing then."""
+    """Delete what the library has in the space ID, as in lite@1, in which it is not. A move to it
+    begins from nothing then."""
     from mm.embedded.connect import connect, say
 
     with connect(url) as client:

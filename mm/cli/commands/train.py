@@ -34,7 +34,8 @@ def command() -> None:
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @options.as_json
 def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
-    """Train the image tower into the space of the text tower. Goes on where it stopped; what is not given is as shipped."""
+    """Train the image tower into the space of the text tower. Goes on where it stopped; what is not
+    given is as shipped."""
     require_torch()
     from mm.training.align.recipe import AlignConfig
     from mm.training.align.train import align as train
@@ -58,7 +59,8 @@ def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @options.as_json
 def distill(teacher: str, data: Path, out: Path, as_json: bool, **given: object) -> None:
-    """Train the image tower of lite from what a larger model sees; captions are words to choose from. Goes on where it ended."""
+    """Train the image tower of lite from what a larger model sees; captions are words to choose
+    from. Goes on where it ended."""
     require_torch()
     from mm.settings import load_settings
     from mm.spaces import load_space
@@ -125,7 +127,8 @@ def _tell_calibration(path: Path, as_json: bool) -> None:
 @click.option("--pictures", type=click.IntRange(1), default=64, show_default=True, help="Of train, from which ranges are taken.")
 @options.as_json
 def quantize(data: Path, weights: Path | None, pictures: int, as_json: bool) -> None:
-    """Make weights run in 8 bits, and measure on dev what 8 and 16 bits lose. Writes two files beside the weights."""
+    """Make weights run in 8 bits, and measure on dev what 8 and 16 bits lose. Writes two files
+    beside the weights."""
     from mm.spaces.registry import WEIGHTS
     from mm.training.quantization.precisions import fewer_bits, table
 
@@ -148,7 +151,8 @@ def quantize(data: Path, weights: Path | None, pictures: int, as_json: bool) -> 
 @click.option("--vocabulary", type=click.IntRange(1), help="Tokens of the tower's own vocabulary.")
 @options.as_json
 def languages(data: Path, out: Path, as_json: bool, **given: object) -> None:
-    """Distill the text tower into other languages. Goes on where it stopped; what is not given is as shipped."""
+    """Distill the text tower into other languages. Goes on where it stopped; what is not given is
+    as shipped."""
     require_torch()
     from mm.training.languages.recipe import LanguagesConfig
     from mm.training.languages.train import train_languages
@@ -186,9 +190,11 @@ def sound(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Place YAMNet's classes in the space. Goes on where it stopped; what is not given is as shipped.
+    """Place YAMNet's classes in the space. Goes on where it stopped; what is not given is as
+    shipped.
 
-    With --space the larger space has a sound tower of its own from then on, under the name SPACE+sound.
+    With --space the larger space has a sound tower of its own from then on, under the name
+    SPACE+sound.
     """
     require_torch()
     from mm.spaces.registry import WEIGHTS
@@ -226,7 +232,8 @@ def sound(
 @click.option("--seconds", type=click.FloatRange(1), help="Of a film.")
 @options.as_json
 def temporal(data: Path, out: Path | None, space: str, as_json: bool, **given: object) -> None:
-    """Train the network that tells where shots and scenes begin. Goes on where it stopped; what is not given is as shipped."""
+    """Train the network that tells where shots and scenes begin. Goes on where it stopped; what is
+    not given is as shipped."""
     require_torch()
     from mm.models.temporal.network import TemporalConfig
     from mm.settings import load_settings
@@ -250,7 +257,8 @@ def temporal(data: Path, out: Path | None, space: str, as_json: bool, **given: o
 @click.option("--space", default="lite", show_default=True, help="Whose towers look at the clips, openclip:MODEL/PRETRAINED.")
 @options.as_json
 def actions(data: Path, out: Path, space: str, as_json: bool) -> None:
-    """Train a head that tells what is done in clips, for `mm actions --head`. Needs no torch; goes on where it stopped."""
+    """Train a head that tells what is done in clips, for `mm actions --head`. Needs no torch; goes
+    on where it stopped."""
     from mm.media import MediaReader
     from mm.settings import load_settings
     from mm.spaces import load_space
@@ -263,7 +271,8 @@ def actions(data: Path, out: Path, space: str, as_json: bool) -> None:
 
 
 def larger_space(name: str) -> OpenClipSpace:
-    """The space of that name, without a sound tower of its own. Raises `UsageError` for another than a larger one."""
+    """The space of that name, without a sound tower of its own. Raises `UsageError` for another
+    than a larger one."""
     from mm.settings import load_settings
     from mm.spaces.openclip_space import OWN_SOUND, PREFIX, OpenClipSpace
     from mm.spaces.registry import WEIGHTS

@@ -1,4 +1,5 @@
-"""`python -m mm.cli.demo`: the whole journey on real media, with a truth that is known. Exit code 1 when a truth is missed."""
+"""`python -m mm.cli.demo`: the whole journey on real media, with a truth that is known. Exit code 1
+when a truth is missed."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def run(page: Path) -> int:
         click.echo(f"{time.monotonic() - start:5.1f} s  {line}", err=True)
 
     with TemporaryDirectory(prefix="mm-demo-") as folder, terminable():
-        # Its own folder, ports and database, whatever the environment says; nothing of the user's is touched.
+        # Its own folder, ports and database, whatever the environment says; nothing of the user's
+        # is touched.
         settings = Settings(home=Path(folder) / "home", host="127.0.0.1", port=0, broker_url="", database_url="")
         with Stack(settings, say) as stack, Client(stack.url) as client:
             say("splicing a film of two minutes from photos, clips and speech")

@@ -1,4 +1,5 @@
-"""Splicing: photos and clips after one another, with recordings as the sound, and cuts of both to ask with."""
+"""Splicing: photos and clips after one another, with recordings as the sound, and cuts of both to
+ask with."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Samples = npt.NDArray[np.int16]
 
 
 def splice(scenes: Sequence[Scene], sounds: Sequence[Recording], files: Mapping[str, Path], target: Path) -> None:
-    """Write the film, H.264 and AAC in MP4. `files` has a path for each name of a scene or a recording."""
+    """Write the film, H.264 and AAC in MP4. `files` has a path for each name of a scene or a
+    recording."""
     frames = (frame for scene in scenes for frame in _scene(files[scene.shows], scene.seconds))
     sound = np.zeros(round(sum(scene.seconds for scene in scenes) * RATE), np.int16)
     for recording in sounds:

@@ -1,4 +1,5 @@
-"""What the demo takes in and what it asks. All of it is data; the truth of the film follows from how it is spliced."""
+"""What the demo takes in and what it asks. All of it is data; the truth of the film follows from
+how it is spliced."""
 
 from __future__ import annotations
 
@@ -67,4 +68,5 @@ QUESTIONS = (
     Question("quarterly tax return", ()),
     Question("integral of x squared", ()),
 )
-"""What is asked, in the order of the table. A question without a truth is one that nothing in the library answers."""
+"""What is asked, in the order of the table. A question without a truth is one that nothing in the
+library answers."""

@@ -13,7 +13,8 @@ from mm.cli.demo.truth import Question
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A file to take in, under a name as cameras give them, so that what is seen and heard must answer, not the name."""
+    """A file to take in, under a name as cameras give them, so that what is seen and heard must
+    answer, not the name."""
 
     path: Path
     name: str
@@ -37,7 +38,8 @@ class Material:
 
 
 def prepare(folder: Path) -> Material:
-    """Find what the packages carry, and make the rest. Raises `Unavailable` when something is not there."""
+    """Find what the packages carry, and make the rest. Raises `Unavailable` when something is not
+    there."""
     folder.mkdir(parents=True)
     files = {name: locate(source) for name, source in {**PHOTOS, **CLIPS, **RECORDINGS}.items()}
     files[FILM] = folder / "film.mp4"

@@ -1,4 +1,5 @@
-"""The demo's results as one page that needs nothing beside itself: pictures are in it, and nothing is loaded."""
+"""The demo's results as one page that needs nothing beside itself: pictures are in it, and nothing
+is loaded."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Another rendering of a photo: a crop (left, top, right, bottom; parts of its sides), maybe mirrored."""
+    """Another rendering of a photo: a crop (left, top, right, bottom; parts of its sides), maybe
+    mirrored."""
 
     of: str
     crop: tuple[float, float, float, float]
@@ -74,7 +75,8 @@ Truth = Callable[[FilmTruth], tuple[Moment, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and what is true. `sound` and `clip` are cuts: of what, from when, until when."""
+    """What is asked, and what is true. `sound` and `clip` are cuts: of what, from when, until
+    when."""
 
     text: str | None
     truth: Truth | tuple[()]
@@ -121,7 +123,8 @@ def film_truth(name: str, scenes: Sequence[Scene], sounds: Sequence[Recording]) 
 
 
 def agrees(hit: Hit, medium: str, moments: Sequence[Moment]) -> bool:
-    """Whether the best part of the hit, on that medium, lies by more than half in one of the moments, or the moment in it."""
+    """Whether the best part of the hit, on that medium, lies by more than half in one of the
+    moments, or the moment in it."""
     return any(_lies_in(hit.best_start, hit.best_end, moment) for moment in moments if moment.medium == medium)
 
 

@@ -1,4 +1,5 @@
-"""What `mm doctor` looks at: one small function each, that says what is wrong and what it costs. None raises."""
+"""What `mm doctor` looks at: one small function each, that says what is wrong and what it costs.
+None raises."""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ def decoder(chosen: str = "auto") -> Check:
 
 
 def sandbox(settings: Settings) -> Check:
-    """What holds the process that opens files: that of the service of the folder, where one runs, and one started for it."""
+    """What holds the process that opens files: that of the service of the folder, where one runs,
+    and one started for it."""
     from mm.client import Client
     from mm.media import MediaReader
 
@@ -119,7 +121,8 @@ def sandbox(settings: Settings) -> Check:
 
 
 def worker_sandbox(settings: Settings) -> list[Check]:
-    """What holds in the workers of the service that runs on the folder, as it says itself. Empty without one."""
+    """What holds in the workers of the service that runs on the folder, as it says itself. Empty
+    without one."""
     from mm.client import Client
 
     url = running(settings.root)
@@ -152,7 +155,8 @@ def home(settings: Settings) -> Check:
 
 
 def library(settings: Settings) -> Check:
-    """Whether the catalog and the folder belong together, and what garbage collection left to a person."""
+    """Whether the catalog and the folder belong together, and what garbage collection left to a
+    person."""
     from mm.embedded.recover import look
 
     try:

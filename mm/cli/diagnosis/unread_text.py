@@ -15,7 +15,8 @@ READER = "rapidocr_onnxruntime"
 
 
 def unread_text(settings: Settings) -> Check:
-    """For information: pictures whose text was not read while they were encoded. Reads the catalog and changes nothing."""
+    """For information: pictures whose text was not read while they were encoded. Reads the catalog
+    and changes nothing."""
     import sqlalchemy
 
     if not settings.database_url and not (settings.root / "catalog.db").exists():

@@ -1,4 +1,5 @@
-"""The memory that all decoding children of a process may use together: who needs some waits until it is there."""
+"""The memory that all decoding children of a process may use together: who needs some waits until
+it is there."""
 
 from __future__ import annotations
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from mm.media.children.deadline import Deadline
 
 SHARE = 0.5
-"""Of the memory of the machine or the container, where no total is set: the rest is for the process itself."""
+"""Of the memory of the machine or the container, where no total is set: the rest is for the process
+itself."""
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 class MemoryBudget:
-    """`total` bytes, reserved in the order in which they are asked for. Safe to use from several threads and readers."""
+    """`total` bytes, reserved in the order in which they are asked for. Safe to use from several
+    threads and readers."""
 
     def __init__(self, total: int | None = None) -> None:
         """`total` is by default half of the memory that this process can have."""
@@ -35,7 +38,8 @@ class MemoryBudget:
         self._reclaimers: list[Callable[[], bool]] = []
 
     def add_reclaimer(self, reclaim: Callable[[], bool]) -> None:
-        """`reclaim` ends something that holds memory and does nothing, and says whether there was any. Called without locks."""
+        """`reclaim` ends something that holds memory and does nothing, and says whether there was
+        any. Called without locks."""
         with self._turn:
             self._reclaimers.append(reclaim)
 
@@ -55,9 +59,11 @@ class MemoryBudget:
         return self._free
 
     def reserve(self, size: int, seconds: float, name: str, deadline: Deadline) -> None:
-        """Take `size` bytes, at most `total`; waits for those who came before and for as much to be released.
+        """Take `size` bytes, at most `total`; waits for those who came before and for as much to be
+        released.
 
-        Raises `Unavailable` after so many seconds, and what `deadline` raises about the file `name`.
+        Raises `Unavailable` after so many seconds, and what `deadline` raises about the file
+        `name`.
         """
         ticket, end = object(), time.monotonic() + seconds
         with self._turn:
@@ -105,7 +111,8 @@ class MemoryBudget:
 
 
 def available_bytes(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
-    """Memory of the machine, or of the smallest control group around this process, versions 1 and 2."""
+    """Memory of the machine, or of the smallest control group around this process, versions 1 and
+    2."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     with suppress(OSError):
         for line in own.read_text().splitlines():
@@ -116,7 +123,8 @@ def available_bytes(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
 
 
 def _limits_above(root: Path, path: str, file: str) -> list[int]:
-    """Limits of a group and of those that it lies in. In a container the path may be one that is not seen from there."""
+    """Limits of a group and of those that it lies in. In a container the path may be one that is
+    not seen from there."""
     group, limits = root / path.lstrip("/"), []
     for folder in (group, *(parent for parent in group.parents if parent == root or root in parent.parents)):
         with suppress(OSError, ValueError):  # "max" is no number: no limit

@@ -1,8 +1,10 @@
-"""The decoding child: one process for one file. It reads requests from standard input and answers on standard output.
+"""The decoding child: one process for one file. It reads requests from standard input and answers
+on standard output.
 
-`fork_server` forks it; it puts on its layers before the first request. Standard input is a UNIX socket: a request
-is one byte that carries the file, opened for reading, and a head {"do", "name", "limits", "decoder", "arguments"}. Any number of
-messages answer it, the last of them "done" or "error". A decode that has nothing to say for long says "alive" once a second.
+`fork_server` forks it; it puts on its layers before the first request. Standard input is a UNIX
+socket: a request is one byte that carries the file, opened for reading, and a head {"do", "name",
+"limits", "decoder", "arguments"}. Any number of messages answer it, the last of them "done" or
+"error". A decode that has nothing to say for long says "alive" once a second.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ class Answer:
 
 
 def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
-    """Put on the layers and answer requests until there are no more. Returns the exit status of the process."""
+    """Put on the layers and answer requests until there are no more. Returns the exit status of the
+    process."""
     requests, answers = socket.socket(fileno=sys.stdin.fileno()), sys.stdout.buffer
     try:
         held = lock_down(sandbox, memory_bytes, cpu_seconds)
@@ -72,7 +75,8 @@ def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
             if not answer_one(request, file, answers, cache, memory_bytes):
                 return 0
         del request, file, received
-        # An open film refers to itself and holds some 100 MB of pictures, which Python counts as a handful of objects.
+        # An open film refers to itself and holds some 100 MB of pictures, which Python counts as a
+        # handful of objects.
         gc.collect()
     return 0
 
@@ -80,7 +84,8 @@ def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
 def answer_one(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCache, memory_bytes: int) -> bool:
     """Answer one request, down to its last message. False when nobody reads the answer any more.
 
-    A file that takes more than `memory_bytes`, which this child may use, is answered by "need": another child is to be asked.
+    A file that takes more than `memory_bytes`, which this child may use, is answered by "need":
+    another child is to be asked.
     """
     name, limits = str(request["name"]), Limits(**request["limits"])  # type: ignore[arg-type]
     answer = Answer(out, name, limits.output_bytes)

@@ -1,4 +1,5 @@
-"""When a caller stops waiting for an answer: after a number of seconds, or when it sets an event."""
+"""When a caller stops waiting for an answer: after a number of seconds, or when it sets an
+event."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     import threading
 
 POLL_SECONDS = 0.05
-"""Interval at which an event is looked at: it has no file descriptor that poll(2) could wait for."""
+"""Interval at which an event is looked at: it has no file descriptor that poll(2) could wait for.
+"""
 
 
 class Deadline:
@@ -23,14 +25,16 @@ class Deadline:
         self._end = inf if seconds is None else time.monotonic() + seconds
 
     def check(self, name: str) -> None:
-        """Raises `MediaError` (`timeout`) after the deadline and `Cancelled` when the event is set."""
+        """Raises `MediaError` (`timeout`) after the deadline and `Cancelled` when the event is
+        set."""
         if self._cancelled is not None and self._cancelled.is_set():
             raise Cancelled(f"{name}: reading it was cancelled.")
         if time.monotonic() >= self._end:
             raise MediaError(name, "timeout", f"it was not read within {self._seconds:g} s")
 
     def wait(self, seconds: float) -> float:
-        """How long one wait may take at most before `check` is due again; never more than `seconds`."""
+        """How long one wait may take at most before `check` is due again; never more than
+        `seconds`."""
         left = min(seconds, max(self._end - time.monotonic(), 0.0))
         return left if self._cancelled is None else min(left, POLL_SECONDS)
 

@@ -1,15 +1,20 @@
-"""The fork server: imports all that decoding needs, sees no file, and forks one decoding child for each request to do so.
+"""The fork server: imports all that decoding needs, sees no file, and forks one decoding child for
+each request to do so.
 
     python -m mm.media.children.fork_server JSON
 
-The argument is {"parent", "cpu_seconds", "decoder", "sandbox"}. Standard input is a UNIX socket of lines of JSON. The first line
-that it sends is {"ready": true}, or {"error"} before it ends. Then it answers, in turn:
+The argument is {"parent", "cpu_seconds", "decoder", "sandbox"}. Standard input is a UNIX socket of
+lines of JSON. The first line that it sends is {"ready": true}, or {"error"} before it ends. Then it
+answers, in turn:
 
-    {"do": "fork", "memory_bytes"} with the child's request socket and answer pipe   {"pid"} or {"error"}
-    {"do": "kill", "pid"}                                                            {}
-    {"do": "status", "pid"}                                                          {"status": exit status, -signal or null}
+    {"do": "fork", "memory_bytes"}    {"pid"} or {"error"}
+    {"do": "kill", "pid"}             {}
+    {"do": "status", "pid"}           {"status": exit status, -signal or null}
 
-It has one thread, so that a fork copies a consistent process, and ends when the socket is closed; its children end with it.
+With "fork" come two descriptors: the child's request socket and its answer pipe.
+
+It has one thread, so that a fork copies a consistent process, and ends when the socket is closed;
+its children end with it.
 """
 
 from __future__ import annotations
@@ -38,7 +43,8 @@ MOST_LINE = 65_536  # bytes
 LATE_IMPORTS = tuple(
     f"PIL.{name}" for name in ("ImageColor", "ImageFilter", "MpoImagePlugin", "TiffImagePlugin", "WebPImagePlugin")
 )
-"""What Pillow imports when a picture needs it, which a child behind its layers cannot; PyAV does the same with most modules."""
+"""What Pillow imports when a picture needs it, which a child behind its layers cannot; PyAV does
+the same with most modules."""
 NOT_IMPORTED = ("av.__main__", "av.datasets")
 
 
@@ -72,7 +78,8 @@ def main() -> None:
 
 
 def load_libraries(decoder: str) -> None:
-    """Import all that decoding may need: behind the layers nothing can be imported, and each child has it at once."""
+    """Import all that decoding may need: behind the layers nothing can be imported, and each child
+    has it at once."""
     import av
     from PIL import Image
 
@@ -123,7 +130,8 @@ class Server:
         return {"pid": pid}
 
     def _become_child(self, server: int, memory_bytes: int, requests: int, answers: int) -> Never:
-        """In the forked process: keep the two handles and nothing else of the server's, then serve one file."""
+        """In the forked process: keep the two handles and nothing else of the server's, then serve
+        one file."""
         status = 1
         try:
             die_with(server)

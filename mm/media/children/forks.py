@@ -1,4 +1,5 @@
-"""The service's end of a fork server: start it, have it fork children, learn how each of them ended."""
+"""The service's end of a fork server: start it, have it fork children, learn how each of them
+ended."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ class ForkServer:
             raise Unavailable(f"The decoding child does not start: {str(said['error']).rstrip('.')}.")
 
     def fork(self, memory_bytes: int, requests: int, answers: int) -> int:
-        """Process id of a new child that has these two handles. Raises `ServerDied`; `Unavailable` where none can be forked."""
+        """Process id of a new child that has these two handles. Raises `ServerDied`; `Unavailable`
+        where none can be forked."""
         answer = self._ask({"do": "fork", "memory_bytes": memory_bytes}, (requests, answers))
         if "error" in answer:
             raise Unavailable(f"The decoding child does not start: {answer['error']}.")
@@ -87,9 +89,11 @@ class ForkServer:
             self._ask({"do": "kill", "pid": pid})
 
     def status(self, pid: int, seconds: float) -> int | None:
-        """How a child ended: its exit status, or less the signal; None when it still runs after so many seconds.
+        """How a child ended: its exit status, or less the signal; None when it still runs after so
+        many seconds.
 
-        To be called until it gives a status, and never again then. A child dies of SIGKILL when the server does.
+        To be called until it gives a status, and never again then. A child dies of SIGKILL when the
+        server does.
         """
         end, pause = time.monotonic() + seconds, REAP_SECONDS
         while True:

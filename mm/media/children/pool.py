@@ -27,13 +27,15 @@ MAX_CHILDREN = 3
 KEPT_CHILDREN = 2
 """Children that wait for the next request about their file: one for pictures, one for sound."""
 IDLE_SECONDS = 60.0
-"""How long they wait. The file that a child belongs to is held open, so that a deleted one takes room on the disk as long."""
+"""How long they wait. The file that a child belongs to is held open, so that a deleted one takes
+room on the disk as long."""
 
 FileId = tuple[int, int, int, int]
 
 
 class Lease:
-    """A child and the file that it belongs to, held open here: the number of an inode that is open is not given to another."""
+    """A child and the file that it belongs to, held open here: the number of an inode that is open
+    is not given to another."""
 
     def __init__(self, file: int, fork: Callable[[], DecodingChild]) -> None:
         self.key = file_id(file)
@@ -51,7 +53,8 @@ class Lease:
 
 
 class ChildPool:
-    """Up to `MAX_CHILDREN` children at work, and a few that wait. Safe to use from several threads."""
+    """Up to `MAX_CHILDREN` children at work, and a few that wait. Safe to use from several
+    threads."""
 
     def __init__(self, limits: Limits, decoder: str, sandbox: Sandbox, budget: MemoryBudget) -> None:
         """`budget` may be shared with other pools."""
@@ -72,10 +75,11 @@ class ChildPool:
         return self._limits.memory_bytes
 
     def take(self, file: int, name: str, deadline: Deadline, memory_bytes: int = FIRST_BYTES) -> Lease:
-        """A child that has seen no file, or none but this one, for the caller alone. To be given back.
+        """A child that has seen no file, or none but this one, for the caller alone. To be given
+        back.
 
-        It may use at least `memory_bytes`, at most `most_memory`.
-        Raises `Unavailable` when all children or all memory stay in use or no child starts, and what `deadline` raises.
+        It may use at least `memory_bytes`, at most `most_memory`. Raises `Unavailable` when all
+        children or all memory stay in use or no child starts, and what `deadline` raises.
         """
         self._wait_for_slot(name, deadline)
         try:
@@ -86,7 +90,8 @@ class ChildPool:
             raise
 
     def give_back(self, lease: Lease) -> None:
-        """Keep the child for its file, unless it is in mid-answer, has done its share, or there is no room."""
+        """Keep the child for its file, unless it is in mid-answer, has done its share, or there is
+        no room."""
         child, surplus = lease.child, [lease]
         with self._lock:
             if child.idle and child.alive and not child.spent and not self.closed and not self._budget.wanted:
@@ -99,7 +104,8 @@ class ChildPool:
         self._slots.release()
 
     def held(self) -> Held:
-        """What children are held by, told by the first one. Raises `Unavailable` when none starts."""
+        """What children are held by, told by the first one. Raises `Unavailable` when none
+        starts."""
         if self._held is None:
             self.end_child(self.fork("", NO_DEADLINE))
         assert self._held is not None
@@ -145,7 +151,8 @@ class ChildPool:
             self._end(lease)
 
     def fork(self, name: str, deadline: Deadline, memory_bytes: int = FIRST_BYTES) -> DecodingChild:
-        """A fresh child, to be ended by `end_child`. Raises `Unavailable` when none starts, and what `deadline` raises."""
+        """A fresh child, to be ended by `end_child`. Raises `Unavailable` when none starts, and
+        what `deadline` raises."""
         memory = min(memory_bytes, self.most_memory)
         self._budget.reserve(memory, self._limits.silent_seconds, name, deadline)
         try:

@@ -38,14 +38,16 @@ class ChildDied(Exception):
 
 
 class DecodingChild:
-    """One child process, for one file. It answers one request at a time, and the next one only when `idle`."""
+    """One child process, for one file. It answers one request at a time, and the next one only when
+    `idle`."""
 
     def __init__(
         self, server: ForkServer, limits: Limits, decoder: str, memory_bytes: int, name: str, deadline: Deadline
     ) -> None:
         """`memory_bytes` are what it may use.
 
-        Raises `ServerDied`, `Unavailable` when no child starts, and what `deadline` raises about the file `name`.
+        Raises `ServerDied`, `Unavailable` when no child starts, and what `deadline` raises about
+        the file `name`.
         """
         self._server, self._limits, self._decoder = server, limits, decoder
         self.memory_bytes = memory_bytes
@@ -87,9 +89,11 @@ class DecodingChild:
     ) -> Generator[tuple[Head, bytearray], None, None]:
         """Messages that answer a request about an open file.
 
-        Raises the error that the child names, `MediaError` when it dies, `NeedsMemory` when the file takes more than it may use.
+        Raises the error that the child names, `MediaError` when it dies, `NeedsMemory` when the
+        file takes more than it may use.
 
-        The file may be closed when the first message is there. Past the `deadline` the child is in mid-answer and must be killed.
+        The file may be closed when the first message is there. Past the `deadline` the child is in
+        mid-answer and must be killed.
         """
         self.requests += 1
         self.idle = False

@@ -1,4 +1,5 @@
-"""Fork servers one after the other: the one that forks now, and those before it that have children still."""
+"""Fork servers one after the other: the one that forks now, and those before it that have children
+still."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ CLOSED = "The media reader is closed."
 
 
 class ForkServers:
-    """Starts a server for the first child, and another after `limits.requests` forks. Safe to use from several threads.
+    """Starts a server for the first child, and another after `limits.requests` forks. Safe to use
+    from several threads.
 
     A new one has another layout in memory, which children of the old one may have given away.
     """
@@ -32,11 +34,13 @@ class ForkServers:
         self._servers: list[ForkServer] = []  # the last one forks
         self._starting: Future[ForkServer] | None = None
         self._closed = False
-        # Linux kills a process when the *thread* that started it ends, so one thread that stays starts the servers.
+        # Linux kills a process when the *thread* that started it ends, so one thread that stays
+        # starts the servers.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
 
     def current(self, name: str, deadline: Deadline) -> ForkServer:
-        """The server that forks now. Raises `Unavailable` when none starts, and what `deadline` raises about the file `name`."""
+        """The server that forks now. Raises `Unavailable` when none starts, and what `deadline`
+        raises about the file `name`."""
         with self._lock:
             if self._closed:
                 raise Unavailable(CLOSED)
@@ -54,7 +58,8 @@ class ForkServers:
         return server
 
     def close(self) -> None:
-        """End all of them and their children, one that is just starting included. Whoever waits for an answer notices."""
+        """End all of them and their children, one that is just starting included. Whoever waits for
+        an answer notices."""
         with self._lock:
             self._closed = True
             servers, starting = self._servers, self._starting

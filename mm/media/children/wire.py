@@ -1,4 +1,5 @@
-"""Messages between a reader and its decoding child: a JSON head and raw bytes, each after its length. Never pickle."""
+"""Messages between a reader and its decoding child: a JSON head and raw bytes, each after its
+length. Never pickle."""
 
 from __future__ import annotations
 

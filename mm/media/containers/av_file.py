@@ -1,4 +1,5 @@
-"""A container opened by libav: only accepted demuxers and decoders, nothing but the one file, streams picked."""
+"""A container opened by libav: only accepted demuxers and decoders, nothing but the one file,
+streams picked."""
 
 from __future__ import annotations
 
@@ -46,19 +47,21 @@ AUDIO_DECODERS = frozenset(
 )
 COMMON_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
 AVI_PRIMING = {"mp3": 1105, "ac3": 256}
-"""Samples: of LAME's encoder 576 and of every MP3 decoder 529; the half window of every AC-3 (ATSC A/52, 7.9)."""
+"""Samples: of LAME's encoder 576 and of every MP3 decoder 529; the half window of every AC-3 (ATSC
+A/52, 7.9)."""
 BUFFER_BYTES = 1 << 17
 FALLBACK_RATE = Fraction(25)  # pictures a second of a stream that does not say
 WRAPPED = 1 << 31
-"""No packet is so long, in ticks: a last page of Ogg that ends before its packet begins has a negative length, kept unsigned."""
+"""No packet is so long, in ticks: a last page of Ogg that ends before its packet begins has a
+negative length, kept unsigned."""
 
 
 class AvFile:
     """One open container. `video` and `audio` are the streams that count, None where there is none.
 
-    `alive` is called for each packet, so that a long decode is seen to move. `joined` places the packets of a file whose clock
-    starts anew in the middle.
-    Raises `MediaError`, `UnsupportedMedia` and `TooLarge`, naming the file `name`.
+    `alive` is called for each packet, so that a long decode is seen to move. `joined` places the
+    packets of a file whose clock starts anew in the middle. Raises `MediaError`, `UnsupportedMedia`
+    and `TooLarge`, naming the file `name`.
     """
 
     def __init__(
@@ -72,7 +75,8 @@ class AvFile:
     ) -> None:
         self.name, self.kind, self.max_pixels, self.alive, self.joined = name, kind, max_pixels, alive, joined
         self.is_new_part = False
-        """Whether the packet given last is the first of its stream after a join: its decoder is to start anew."""
+        """Whether the packet given last is the first of its stream after a join: its decoder is to
+        start anew."""
         self._file = file
         self.container = self._open()
         try:
@@ -93,7 +97,8 @@ class AvFile:
         self.video, self.audio = self._pick_video(), self._pick_audio()
 
     def find_joins(self) -> None:
-        """Find out whether its clock starts anew somewhere; if so, packets are from now on on the clock of the whole."""
+        """Find out whether its clock starts anew somewhere; if so, packets are from now on on the
+        clock of the whole."""
         streams = self.streams
         pids = frozenset(stream.id for stream in streams)
         self._untouched = False
@@ -110,7 +115,8 @@ class AvFile:
         self.container.close()
 
     def seek(self, time: Fraction, stream: AvStream) -> bool:
-        """Move to a key frame of `stream` at or before `time`, as far as the demuxer can tell. False where it cannot."""
+        """Move to a key frame of `stream` at or before `time`, as far as the demuxer can tell.
+        False where it cannot."""
         self._untouched = False
         try:
             if self.joined is not None:
@@ -140,7 +146,8 @@ class AvFile:
         return stream
 
     def packets(self, *streams: AvStream) -> Iterator[AvPacket]:
-        """Packets of these streams from the current place on, without the empty one that ends a stream."""
+        """Packets of these streams from the current place on, without the empty one that ends a
+        stream."""
         self._untouched = False
         for stream in self.container.streams:
             stream.discard = Discard.default if stream in streams else Discard.all
@@ -162,7 +169,8 @@ class AvFile:
                 yield cast("AvPacket", packet)
 
     def ticks(self, packet: AvPacket) -> int | None:
-        """When a packet is shown or heard. AVI knows when it is decoded, and libavformat's guess of the other is wrong there."""
+        """When a packet is shown or heard. AVI knows when it is decoded, and libavformat's guess of
+        the other is wrong there."""
         if packet.pts is None or self.kind.container == "avi":
             return packet.dts
         return packet.pts

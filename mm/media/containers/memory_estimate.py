@@ -1,4 +1,5 @@
-"""How much memory a file takes to decode, by the arithmetic of its header: asked before anything of that size is allocated."""
+"""How much memory a file takes to decode, by the arithmetic of its header: asked before anything of
+that size is allocated."""
 
 from __future__ import annotations
 
@@ -15,18 +16,22 @@ if TYPE_CHECKING:
     from mm.media.types import Limits
 
 Reserve = Callable[[int, int], None]
-"""Called with the bytes that the pictures of a file take by a generous estimate, and with those that they take at least."""
+"""Called with the bytes that the pictures of a file take by a generous estimate, and with those
+that they take at least."""
 
 THREADS = min((os.cpu_count() or 1) + 1, 8)
 """Of a decoder; asked while the system still answers."""
 FIRST_BYTES = 320 << 20
-"""Address space that a child has before it knows the file: enough for a photo of 12 megapixels or a film of 1920 x 1080."""
+"""Address space that a child has before it knows the file: enough for a photo of 12 megapixels or a
+film of 1920 x 1080."""
 BASE_BYTES = (64 << 20) + THREADS * (16 << 20)
-"""Address space that decoding takes beside the pictures: buffers of libraries; a stack and an arena for each thread."""
+"""Address space that decoding takes beside the pictures: buffers of libraries; a stack and an arena
+for each thread."""
 STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2, "LA": 4}
 """Bytes a pixel in Pillow's memory, by mode; 4 in all others, RGB among them."""
 DECODER_BYTES = {"jpeg": 0.0, "png": 0.0, "tiff": 4.0, "webp": 12.0, "gif": 4.0}
-"""Bytes a pixel that decoding holds beside the picture: a strip of a TIFF may be all of it, WebP has canvases of its own."""
+"""Bytes a pixel that decoding holds beside the picture: a strip of a TIFF may be all of it, WebP
+has canvases of its own."""
 COEFFICIENT_BYTES = 6.0  # a pixel of a progressive JPEG, at whatever scale it is decoded: 16 bits for each of three components
 MAPPED = frozenset({"tiff", "webp"})  # libtiff maps the file, and Pillow hands libwebp all of it
 RGB_BYTES = 4  # a pixel in Pillow
@@ -39,7 +44,8 @@ UNKNOWN_BITS = 32  # a pixel of a film that does not name its pixel format
 
 
 class NeedsMemory(Exception):
-    """The child may use less than the file takes: to be asked again in one that may use `size` bytes."""
+    """The child may use less than the file takes: to be asked again in one that may use `size`
+    bytes."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -68,7 +74,8 @@ class StillSize:
         return int(stored + more), int(stored)
 
     def showing(self, scale: int, longest: int | None) -> int:
-        """Bytes that turning it upright, converting it to RGB and scaling it to `longest` takes beside the decoded picture."""
+        """Bytes that turning it upright, converting it to RGB and scaling it to `longest` takes
+        beside the decoded picture."""
         pixels, stored = self.pixels // scale**2, STORED.get(self.mode, 4)
         per_pixel = stored if self.turned else 0
         if self.mode.startswith(("I", "F")):
@@ -80,7 +87,8 @@ class StillSize:
 
 
 def film_bytes(video: VideoStream, codec: str) -> tuple[int, int]:
-    """Bytes that decoding a film of that codec and showing one frame takes, and takes at least: two frames."""
+    """Bytes that decoding a film of that codec and showing one frame takes, and takes at least: two
+    frames."""
     format_ = video.codec_context.format
     bits = UNKNOWN_BITS if format_ is None else format_.padded_bits_per_pixel
     pixels = video.width * video.height
@@ -90,7 +98,8 @@ def film_bytes(video: VideoStream, codec: str) -> tuple[int, int]:
 
 
 def reserve_within(limits: Limits, granted: int, name: str) -> Reserve:
-    """What a child reserves by: raises `TooLarge` beyond the limits, `NeedsMemory` beyond what was granted to it."""
+    """What a child reserves by: raises `TooLarge` beyond the limits, `NeedsMemory` beyond what was
+    granted to it."""
 
     def reserve(size: int, at_least: int) -> None:
         if at_least > limits.memory_bytes:

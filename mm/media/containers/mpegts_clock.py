@@ -1,4 +1,5 @@
-"""Where the clock of an MPEG-TS file starts anew, by its program clock references (ISO 13818-1, 2.4.3.5); nothing is decoded."""
+"""Where the clock of an MPEG-TS file starts anew, by its program clock references (ISO 13818-1,
+2.4.3.5); nothing is decoded."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ TICKS = 90_000
 """Of a clock reference a second."""
 WRAP = 1 << 33
 LONGEST_STEP = 10 * TICKS
-"""Two neighbouring references further apart than this are of two clocks; the standard asks for ten a second."""
+"""Two neighbouring references further apart than this are of two clocks; the standard asks for ten
+a second."""
 FIRST_PACKETS, MOST_PACKETS = 1 << 6, 1 << 15  # read at once
 GIVE_UP_BYTES = 1 << 16
 
@@ -31,16 +33,19 @@ class Restart:
 
 
 def wrapped(ticks: int) -> int:
-    """A difference of two time stamps, which count to 2^33 and then start at 0, as the nearer of the two that it may be."""
+    """A difference of two time stamps, which count to 2^33 and then start at 0, as the nearer of
+    the two that it may be."""
     return (ticks + WRAP // 2) % WRAP - WRAP // 2
 
 
 def find_restarts(file: BinaryIO, pids: frozenset[int], alive: Callable[[], None]) -> list[Restart]:
-    """Restarts of the clock that belongs to one of the streams `pids`, else of the one that is told most often."""
+    """Restarts of the clock that belongs to one of the streams `pids`, else of the one that is told
+    most often."""
     found: dict[int, list[npt.NDArray[np.int64]]] = {}
     for at, packets in _aligned(file):
         alive()
-        # Bit 5 of the fourth byte: an adaptation field; bit 4 of its flags: a reference, in the six bytes that follow.
+        # Bit 5 of the fourth byte: an adaptation field; bit 4 of its flags: a reference, in the six
+        # bytes that follow.
         has = (packets[:, 0] == 0x47) & (packets[:, 3] & 0x20 > 0) & (packets[:, 4] >= 7) & (packets[:, 5] & 0x10 > 0)
         where, fields = at[has], packets[has, :11].astype(np.int64)
         pid = (fields[:, 1] & 0x1F) << 8 | fields[:, 2]
@@ -56,7 +61,8 @@ def find_restarts(file: BinaryIO, pids: frozenset[int], alive: Callable[[], None
 
 
 def _restarts(positions: npt.NDArray[np.int64], base: npt.NDArray[np.int64]) -> list[Restart]:
-    """Where a reference does not follow the one before it. One that fits neither neighbour, which fit each other, is damage."""
+    """Where a reference does not follow the one before it. One that fits neither neighbour, which
+    fit each other, is damage."""
     breaks: list[int] = []  # numbers of the first reference of each new clock
     for number in (np.flatnonzero(~_follows(base[:-1], base[1:])) + 1).tolist():
         if breaks and breaks[-1] == number - 1 and _follows(base[number - 2], base[number]):
@@ -71,9 +77,11 @@ def _follows(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> npt
 
 
 def _aligned(file: BinaryIO) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
-    """Blocks of whole packets: where libavformat says that each begins, and their bytes from the mark on.
+    """Blocks of whole packets: where libavformat says that each begins, and their bytes from the
+    mark on.
 
-    Where their rhythm is lost it is looked for anew; files that lose it again and again are read in small pieces.
+    Where their rhythm is lost it is looked for anew; files that lose it again and again are read in
+    small pieces.
     """
     position = 0
     while (layout := _rhythm(file, position)) is not None:
@@ -94,7 +102,8 @@ def _aligned(file: BinaryIO) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArra
 
 
 def _rhythm(file: BinaryIO, position: int) -> tuple[int, int] | None:
-    """Size of the packets from `position` on and where the first one begins; None where libavformat gives up too."""
+    """Size of the packets from `position` on and where the first one begins; None where libavformat
+    gives up too."""
     for start in range(position, position + GIVE_UP_BYTES, HEAD_BYTES // 2):
         file.seek(start)
         head = file.read(HEAD_BYTES)

@@ -1,6 +1,8 @@
-"""Recordings joined end to end in one MPEG-TS: each part has a clock of its own, and all are shown one after another.
+"""Recordings joined end to end in one MPEG-TS: each part has a clock of its own, and all are shown
+one after another.
 
-A part keeps the distances between its pictures and its sound; it begins when all of the part in front of it has ended.
+A part keeps the distances between its pictures and its sound; it begins when all of the part in
+front of it has ended.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ WAYMARK = TICKS  # ticks between two places from which sound is read
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`first` is its earliest time stamp, `shown` the same on the clock of the whole, that of the first part; in ticks."""
+    """`first` is its earliest time stamp, `shown` the same on the clock of the whole, that of the
+    first part; in ticks."""
 
     first: int
     shown: int
@@ -35,8 +38,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """`edges`: for each stream, the position of its first packet in every part but the first. `waymarks`: for each stream,
-    times on the clock of the whole and positions of packets that reading can start from, ascending.
+    """`edges`: for each stream, the position of its first packet in every part but the first.
+    `waymarks`: for each stream, times on the clock of the whole and positions of packets that
+    reading can start from, ascending.
     """
 
     parts: Sequence[Part]
@@ -62,7 +66,8 @@ class Placer:
         self._part: dict[int, int] = {}
 
     def place(self, packet: AvPacket) -> bool:
-        """Change the packet's time stamps. True where its decoder has to start anew, because another part begins."""
+        """Change the packet's time stamps. True where its decoder has to start anew, because
+        another part begins."""
         stream = packet.stream.index
         before = self._part.get(stream)
         position = packet.pos
@@ -111,7 +116,8 @@ class _Survey:
             self._mark(packet, part, position)
 
     def _is_behind(self, restart: Restart, position: int, ticks: int, last: int | None) -> bool:
-        """Whether a packet is of the new clock. Between the two references that tell of it, the stream's own time decides."""
+        """Whether a packet is of the new clock. Between the two references that tell of it, the
+        stream's own time decides."""
         if position >= restart.after or position <= restart.before:
             return position >= restart.after
         return last is not None and not 0 <= wrapped(ticks - last) <= STEP_AHEAD

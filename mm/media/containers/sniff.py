@@ -71,7 +71,8 @@ GUESSES = (
 
 
 def sniff(head: bytes, after_tag: bytes = b"") -> FileType | None:
-    """The type of a file that starts with `head`; `after_tag` is what follows its ID3 tag, see `tag_size`. None: not accepted."""
+    """The type of a file that starts with `head`; `after_tag` is what follows its ID3 tag, see
+    `tag_size`. None: not accepted."""
     for prefix, found in PREFIXES:
         if head.startswith(prefix):
             return found
@@ -120,7 +121,8 @@ def _iso(brand: bytes) -> FileType | None:
 
 
 def _bare_sound(head: bytes) -> FileType | None:
-    """MP3 or ADTS frames without any header: two headers at the distance that the first one names."""
+    """MP3 or ADTS frames without any header: two headers at the distance that the first one
+    names."""
     if len(head) < 8 or head[0] != 0xFF:
         return None
     if head[1] & 0xF6 == 0xF0:
@@ -138,7 +140,8 @@ def _adts_size(head: bytes) -> int:
 
 
 def _mpeg_audio_size(head: bytes) -> int:
-    """Bytes of the MPEG audio layer III frame that starts here, 0 if none does (ISO 11172-3, 2.4.2.3)."""
+    """Bytes of the MPEG audio layer III frame that starts here, 0 if none does (ISO 11172-3,
+    2.4.2.3)."""
     version, layer, rate, sampling = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
     if head[1] & 0xE0 != 0xE0 or version == 1 or layer != 1 or rate in {0, 15} or sampling == 3:
         return 0
@@ -153,7 +156,8 @@ def _mpeg_audio_size(head: bytes) -> int:
 
 
 def transport_layout(head: bytes) -> tuple[int, int] | None:
-    """Bytes of a packet of the transport stream, and where the first whole one begins; None: it is none.
+    """Bytes of a packet of the transport stream, and where the first whole one begins; None: it is
+    none.
 
     Sync bytes come at a packet's distance; a recording may start anywhere within a packet.
     """

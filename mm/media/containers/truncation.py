@@ -12,7 +12,8 @@ TAIL_BYTES = 64
 
 
 def what_is_missing(file: BinaryIO, kind: FileType) -> str:
-    """What the file lacks by its own account, in words; empty when it lacks nothing or does not say."""
+    """What the file lacks by its own account, in words; empty when it lacks nothing or does not
+    say."""
     size = file.seek(0, os.SEEK_END)
     if kind.format == "mov":
         missing, indexed = _boxes(file, size)
@@ -28,7 +29,8 @@ def what_is_missing(file: BinaryIO, kind: FileType) -> str:
 
 
 def ends_early(file: BinaryIO, kind: FileType) -> bool:
-    """The mark that closes such a file is not there. Only files that did not decode are asked: many good ones have no mark."""
+    """The mark that closes such a file is not there. Only files that did not decode are asked: many
+    good ones have no mark."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - TAIL_BYTES, 0))
     tail = file.read(TAIL_BYTES)
@@ -46,7 +48,8 @@ def ends_early(file: BinaryIO, kind: FileType) -> bool:
 
 
 def _boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
-    """Missing bytes, and whether there is an index, the box `moov`. ISO 14496-12, 4.2: a box begins with its size and type."""
+    """Missing bytes, and whether there is an index, the box `moov`. ISO 14496-12, 4.2: a box begins
+    with its size and type."""
     position, film = 0, False
     while position + 8 <= size:
         file.seek(position)

@@ -1,7 +1,8 @@
 """Sound as one mono waveform on the presentation clock, gaps as silence.
 
-Output sample k lies at k / rate seconds, whatever span is asked for: the resampler always starts where a sample of the source and
-one of the output fall together, so that spans that tile a file give the samples of the whole.
+Output sample k lies at k / rate seconds, whatever span is asked for: the resampler always starts
+where a sample of the source and one of the output fall together, so that spans that tile a file
+give the samples of the whole.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ FULL_SCALE = {"rematrix_maxval": "1"}  # channels that are all as loud as can be
 
 
 def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator[Waveform]:
-    """Blocks that together are the samples round(start * rate) to round(end * rate) of the file. Raises `MediaError`."""
+    """Blocks that together are the samples round(start * rate) to round(end * rate) of the file.
+    Raises `MediaError`."""
     if media.audio is None:
         raise MediaError(media.name, "no-streams", "it has no sound")
     first, last = round(span.start * rate), round(span.end * rate)
@@ -55,7 +57,8 @@ def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator
 
 
 class _Mixer:
-    """Channels mixed to one, at the rate that the stream began with, also where it changes its form in the middle."""
+    """Channels mixed to one, at the rate that the stream began with, also where it changes its form
+    in the middle."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -74,7 +77,8 @@ class _Mixer:
 def _line_up(
     frames: Iterator[tuple[Fraction, AudioFrame]], origin: Fraction, native: int, jitter: int, begin: int, end: int
 ) -> Iterator[Waveform]:
-    """Samples `begin` to `end` at the stream's own rate, without a gap: silence where there are none, the earlier of two.
+    """Samples `begin` to `end` at the stream's own rate, without a gap: silence where there are
+    none, the earlier of two.
 
     Time stamps that are off by up to `jitter` samples are rounding, not gaps.
     """

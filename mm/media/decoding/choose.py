@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO, late: float = 0.0) -> Decoder:
-    """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which docs/decisions/0003-decoder.md explains.
+    """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which
+    docs/decisions/0003-decoder.md explains.
 
-    With `auto`, pictures may be left out that are followed by another within `late` seconds: see `frame_skipping`.
+    With `auto`, pictures may be left out that are followed by another within `late` seconds: see
+    `frame_skipping`.
 
     Raises `MediaError` where `decord` is named and not exact on this film.
     """

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
 
 Signature = npt.NDArray[np.int16]
-"""A picture in little: (3, 32, 32), planes Y, U and V in 0..255. Signed, so that differences need no cast."""
+"""A picture in little: (3, 32, 32), planes Y, U and V in 0..255. Signed, so that differences need
+no cast."""
 SIGNATURE_SIDE = 32
 
 
@@ -29,7 +30,8 @@ class DecodedFrame(Protocol):
     def signature(self) -> Signature: ...
 
     def rgb(self, longest: int | None) -> RGB:
-        """The picture as shown: square pixels, upright, scaled down until no side is over `longest`."""
+        """The picture as shown: square pixels, upright, scaled down until no side is over
+        `longest`."""
         ...
 
 

@@ -1,7 +1,8 @@
 """decord, only where it is proven exact. See docs/decisions/0003-decoder.md.
 
-It numbers frames and knows no clock: its frame n is taken to be that of the n-th packet in the order of presentation. That holds
-for H.264 at one rate in MP4, from time 0, without an edit list, in closed groups; everything else is refused.
+It numbers frames and knows no clock: its frame n is taken to be that of the n-th packet in the
+order of presentation. That holds for H.264 at one rate in MP4, from time 0, without an edit list,
+in closed groups; everything else is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ JITTER = 1  # ticks that a time stamp may be off by rounding
 
 
 class DecordDecoder:
-    """Frames of an MP4. Raises `MediaError` (`unsupported`) for a film it is not exact on, `Unavailable` where it is missing."""
+    """Frames of an MP4. Raises `MediaError` (`unsupported`) for a film it is not exact on,
+    `Unavailable` where it is missing."""
 
     def __init__(self, media: AvFile, facts: Facts, file: BinaryIO) -> None:
         self._times = exact_times(media, facts)
@@ -78,7 +80,8 @@ class DecordFrame:
 
 
 def exact_times(media: AvFile, facts: Facts) -> list[float]:
-    """Times of all frames of a film that decord reads exactly, on the presentation clock. Raises `MediaError` for any other."""
+    """Times of all frames of a film that decord reads exactly, on the presentation clock. Raises
+    `MediaError` for any other."""
     name, video = media.name, media.video
     if video is None or media.kind.format != "mov" or codec_name(video) != "h264":
         raise _not_exact(name, "it is not H.264 in MP4")

@@ -17,10 +17,11 @@ TEST_LINES = 1088  # in the middle of the picture
 
 
 def at_its_time(frame: VideoFrame) -> VideoFrame:
-    """A frame as it is shown at its own time: where its fields differ, the first of them, of half the height.
+    """A frame as it is shown at its own time: where its fields differ, the first of them, of half
+    the height.
 
-    Decided for each frame: film that is only marked as interlaced, or stands still, keeps all its lines. Frames that are not
-    marked are not looked at.
+    Decided for each frame: film that is only marked as interlaced, or stands still, keeps all its
+    lines. Frames that are not marked are not looked at.
     """
     if not frame.interlaced_frame or not is_combed(frame):
         return frame
@@ -28,7 +29,8 @@ def at_its_time(frame: VideoFrame) -> VideoFrame:
 
 
 def is_combed(frame: VideoFrame) -> bool:
-    """The lines of the picture alternate, as they do where something moved from one field to the next."""
+    """The lines of the picture alternate, as they do where something moved from one field to the
+    next."""
     plane, width = frame.planes[0], frame.width
     component = frame.format.components[0]
     if not frame.format.is_planar or component.plane != 0:
@@ -48,7 +50,8 @@ def is_combed(frame: VideoFrame) -> bool:
 
 
 def _first_field(frame: VideoFrame) -> VideoFrame:
-    """libavfilter knows which field comes first; what it cannot part (an odd number of lines) is given back whole."""
+    """libavfilter knows which field comes first; what it cannot part (an odd number of lines) is
+    given back whole."""
     graph = Graph()
     graph.threads = 1
     try:

@@ -1,7 +1,9 @@
-"""Which pictures of a film need not be decoded so that samples of it, and its shots, are found all the same.
+"""Which pictures of a film need not be decoded so that samples of it, and its shots, are found all
+the same.
 
-A picture may be passed over when no other is predicted from it and one that is decoded follows it soon. That one stands for it,
-at its own time: what begins with a picture that was passed over is found that much later, and none gets the time of another.
+A picture may be passed over when no other is predicted from it and one that is decoded follows it
+soon. That one stands for it, at its own time: what begins with a picture that was passed over is
+found that much later, and none gets the time of another.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from mm.media.containers.av_file import AvFile, AvPacket
 
 LATE_SECONDS = 0.1
-"""The most by which what is sampled, or the start of a shot, may come later than in a film that is decoded as a whole."""
+"""The most by which what is sampled, or the start of a shot, may come later than in a film that is
+decoded as a whole."""
 LATE_TICKS = 0.2  # and of the time between two samples
 CONTAINERS = frozenset({"mov", "matroska"})  # in these every packet has its time
 PROGRESSIVE = 1  # AVFieldOrder: two fields may share a picture and only one of them be referred to
@@ -61,13 +64,15 @@ def _is_known(media: AvFile, video: VideoStream) -> bool:
 
 
 def _length_bytes(video: VideoStream) -> int:
-    """Bytes of the length in front of each unit; ISO 14496-15, 5.3.3.1. 0 where units are parted in another way."""
+    """Bytes of the length in front of each unit; ISO 14496-15, 5.3.3.1. 0 where units are parted in
+    another way."""
     told = video.codec_context.extradata or b""
     return (told[4] & 3) + 1 if len(told) > 6 and told[0] == 1 else 0
 
 
 def is_disposable(data: memoryview, length_bytes: int) -> bool:
-    """No slice of the picture is referred to: `nal_ref_idc` of ITU-T H.264, 7.4.1. False for what cannot be read."""
+    """No slice of the picture is referred to: `nal_ref_idc` of ITU-T H.264, 7.4.1. False for what
+    cannot be read."""
     position, found = 0, False
     while position + length_bytes < len(data):
         length = int.from_bytes(data[position : position + length_bytes])

@@ -1,9 +1,10 @@
 """High dynamic range and wide gamut to what a tower and a page know: 8 bits, BT.709.
 
-For each pixel: the light of the display from the code (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100, with the system gamma of a
-display of `PEAK`); the primaries of BT.2020 (BT.2087) or P3-D65 to those of BT.709; light above what SDR can show is rolled off
-by the spline of BT.2390-10, 5.4.1, on the largest of the three channels, so that hues stay; SDR's code for that light (BT.1886).
-White is `WHITE`, as BT.2408 has it.
+For each pixel: the light of the display from the code (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100, with
+the system gamma of a display of `PEAK`); the primaries of BT.2020 (BT.2087) or P3-D65 to those of
+BT.709; light above what SDR can show is rolled off by the spline of BT.2390-10, 5.4.1, on the
+largest of the three channels, so that hues stay; SDR's code for that light (BT.1886). White is
+`WHITE`, as BT.2408 has it.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def _roll_off(top: Light) -> Light:
 
 @cache
 def _curve() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Lights and their gains. Below the knee the gain is 1; what is brighter than `PEAK` is clipped there."""
+    """Lights and their gains. Below the knee the gain is 1; what is brighter than `PEAK` is clipped
+    there."""
     peak, white = pq_code(np.array([PEAK, WHITE]))
     limit = white / peak
     knee = 1.5 * limit - 0.5

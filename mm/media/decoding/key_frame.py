@@ -1,4 +1,5 @@
-"""The key frame at or before a time, decoded alone: the cost of one frame, however long the group of pictures is."""
+"""The key frame at or before a time, decoded alone: the cost of one frame, however long the group
+of pictures is."""
 
 from __future__ import annotations
 
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
 
 INDEXED = frozenset({"mov"})
-"""Formats whose seek goes to the nearest key frame; behind the seek of the others, later key frames are looked for."""
+"""Formats whose seek goes to the nearest key frame; behind the seek of the others, later key frames
+are looked for."""
 PAINTED_OVER = frozenset({"gif"})
-"""Containers in which only the first frame stands on its own, whatever their packets are marked as."""
+"""Containers in which only the first frame stands on its own, whatever their packets are marked as.
+"""
 
 
 def key_picture(media: AvFile, origin: Fraction, time: float, longest: int | None) -> RGB:
-    """The nearest key frame at or before `time` seconds after `origin`, upright; no side over `longest` pixels.
+    """The nearest key frame at or before `time` seconds after `origin`, upright; no side over
+    `longest` pixels.
 
     Where none can be decoded alone: the first frame that can be decoded from there on.
     Raises `MediaError` (`unreadable`) when no frame can be decoded.

@@ -1,4 +1,5 @@
-"""What a file is, when it starts and when it ends: `Facts`, found once and used by every later request."""
+"""What a file is, when it starts and when it ends: `Facts`, found once and used by every later
+request."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ LATE_SECONDS = 10  # sound that has not begun this long after the first picture 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`origin` is the container's time, in seconds, of the presentation's 0; `joined` tells where its clock starts anew.
+    """`origin` is the container's time, in seconds, of the presentation's 0; `joined` tells where
+    its clock starts anew.
 
     `still` is a large JPEG, decoded small.
     """
@@ -114,7 +116,8 @@ def _facts_of_time(
 
 
 def _refuse_many_pixels(media: AvFile, limits: Limits) -> None:
-    """Raises `TooLarge` when the frames of a GIF have too many pixels together: each is painted on all of those before it."""
+    """Raises `TooLarge` when the frames of a GIF have too many pixels together: each is painted on
+    all of those before it."""
     video = media.stream("video")
     assert media.video is not None
     each, pixels = media.video.width * media.video.height, 0
@@ -138,7 +141,8 @@ def _shown(media: AvFile, picture: VideoFrame | None) -> tuple[int, int, int]:
 
 
 def _content_type(kind: FileType, has_video: bool) -> str:
-    """MIME type of the file: a container of films may hold nothing but sound, and the other way round."""
+    """MIME type of the file: a container of films may hold nothing but sound, and the other way
+    round."""
     if has_video:
         return kind.content_type.replace("audio/", "video/")
     return kind.content_type.replace("video/quicktime", "audio/mp4").replace("video/", "audio/")
@@ -152,7 +156,8 @@ class _Start:
 
 
 def _find_start(media: AvFile) -> _Start:
-    """Decode until the first picture and the first sound are there: what a header says of them is often a little wrong."""
+    """Decode until the first picture and the first sound are there: what a header says of them is
+    often a little wrong."""
     picture_time = sound_time = None
     picture: VideoFrame | None = None
     late = False

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 STEPS_BACK = (Fraction(0), Fraction(2), Fraction(10))  # seconds; a demuxer may land behind what was asked for
 NEVER_SEEK = frozenset({"gif", "mpeg"})
-"""Each frame of a GIF is painted on those before it; MPEG-PS tells few times, and those guessed behind a seek are wrong."""
+"""Each frame of a GIF is painted on those before it; MPEG-PS tells few times, and those guessed
+behind a seek are wrong."""
 
 
 class PyavDecoder:
-    """Frames of the video stream of an open file, timed from `origin`, the container's time of the presentation's 0.
+    """Frames of the video stream of an open file, timed from `origin`, the container's time of the
+    presentation's 0.
 
-    All of them, or with `late` only such that each one left out is followed by another within so many seconds.
+    All of them, or with `late` only such that each one left out is followed by another within so
+    many seconds.
     """
 
     def __init__(self, media: AvFile, origin: Fraction, late: float = 0.0) -> None:
@@ -48,7 +51,8 @@ class PyavDecoder:
 
 
 def pictures_from(media: AvFile, origin: Fraction, start: float, late: float = 0.0) -> Iterator[tuple[Fraction, VideoFrame]]:
-    """Pictures and their container times, the first of them shown at or before `start` seconds after `origin`."""
+    """Pictures and their container times, the first of them shown at or before `start` seconds
+    after `origin`."""
     return cast("Iterator[tuple[Fraction, VideoFrame]]", _frames_from(media, "video", origin, start, late))
 
 
@@ -60,7 +64,8 @@ def sounds_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple
 def _frames_from(
     media: AvFile, what: What, origin: Fraction, start: float, late: float = 0.0
 ) -> Iterator[tuple[Fraction, AvFrame]]:
-    """A demuxer's seek is taken at its word only when the first frame that comes out of it is early enough."""
+    """A demuxer's seek is taken at its word only when the first frame that comes out of it is early
+    enough."""
     for back in STEPS_BACK:
         if not seek(media, what, origin + Fraction(start) - back):
             break
@@ -107,7 +112,8 @@ def decoded_from_here(media: AvFile, *streams: AvStream, passing: Passing | None
 
 
 def _decode_to_the_end(media: AvFile, stream: AvStream) -> list[AvFrame]:
-    """What a decoder still holds of the part of a joined recording that has ended; it starts anew behind it."""
+    """What a decoder still holds of the part of a joined recording that has ended; it starts anew
+    behind it."""
     if not media.is_new_part:
         return []
     frames = decode(stream, None)
@@ -116,7 +122,8 @@ def _decode_to_the_end(media: AvFile, stream: AvStream) -> list[AvFrame]:
 
 
 def decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
-    """Frames that come out when `packet` goes in, or at the end (None); none where the packet is damaged."""
+    """Frames that come out when `packet` goes in, or at the end (None); none where the packet is
+    damaged."""
     try:
         return list(stream.codec_context.decode(packet))
     except MemoryError:
@@ -128,8 +135,8 @@ def decode(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
 class _Clock:
     """Times of decoded frames.
 
-    AVI stores none: there a picture leaves the decoder as many packets after its turn as the decoder holds back to reorder, and
-    the samples that an encoder puts in front are not told apart.
+    AVI stores none: there a picture leaves the decoder as many packets after its turn as the
+    decoder holds back to reorder, and the samples that an encoder puts in front are not told apart.
     """
 
     def __init__(self, stream: AvStream, container: str) -> None:
@@ -139,7 +146,8 @@ class _Clock:
         self._next: Fraction | None = None
 
     def time_of(self, frame: AvFrame) -> Fraction | None:
-        """None when there is no telling. A frame without a time of its own follows the one before it."""
+        """None when there is no telling. A frame without a time of its own follows the one before
+        it."""
         ticks = frame.dts if self._in_decoding_order else frame.pts
         time = self._next if ticks is None else seconds(ticks, self._stream)
         if time is not None:

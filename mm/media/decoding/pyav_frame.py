@@ -1,4 +1,5 @@
-"""A frame of libav as a picture: upright, square pixels, one field where there are two, RGB of BT.709, over white."""
+"""A frame of libav as a picture: upright, square pixels, one field where there are two, RGB of
+BT.709, over white."""
 
 from __future__ import annotations
 
@@ -95,9 +96,11 @@ class PyavFrame:
 
 
 def orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """How the picture is to be turned before it is shown: quarter turns clockwise, after mirroring left and right or not.
+    """How the picture is to be turned before it is shown: quarter turns clockwise, after mirroring
+    left and right or not.
 
-    Read from the display matrix (ISO 14496-12, 8.2.2), whose upper left 2 x 2 maps stored to shown coordinates, y downwards.
+    Read from the display matrix (ISO 14496-12, 8.2.2), whose upper left 2 x 2 maps stored to shown
+    coordinates, y downwards.
     """
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class FactsCache:
-    """Facts of the file that was asked for last, until its bytes change: one film is asked for many times in a row."""
+    """Facts of the file that was asked for last, until its bytes change: one film is asked for many
+    times in a row."""
 
     def __init__(self) -> None:
         self._key: tuple[int, ...] = ()
@@ -42,7 +43,8 @@ class FactsCache:
 
 @dataclass
 class Opened:
-    """A file that a request is about. `alive` is called while decoding goes on, `reserve` before much memory is used.
+    """A file that a request is about. `alive` is called while decoding goes on, `reserve` before
+    much memory is used.
 
     All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """

@@ -1,4 +1,5 @@
-"""Which frames of a video are worth an encoder's time: few a second, the first of each shot, none that shows the same again."""
+"""Which frames of a video are worth an encoder's time: few a second, the first of each shot, none
+that shows the same again."""
 
 from __future__ import annotations
 
@@ -30,9 +31,11 @@ def sample(
 ) -> Iterator[Frame]:
     """At most `fps` frames a second shown in [start, end), and the first frame of every shot.
 
-    `frame_seconds` is the time from one frame of the film to the next, for a decoder that leaves some out.
+    `frame_seconds` is the time from one frame of the film to the next, for a decoder that leaves
+    some out.
 
-    Ticks of 1 / `fps` lie on the presentation clock, not on the span: spans that tile a video give what the whole gives.
+    Ticks of 1 / `fps` lie on the presentation clock, not on the span: spans that tile a video give
+    what the whole gives.
     """
     sampler = _Sampler(span, fps, longest)
     detector: ShotDetector[DecodedFrame] = ShotDetector(frame_seconds=frame_seconds)

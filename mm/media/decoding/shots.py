@@ -1,8 +1,9 @@
 """Shot cuts by content, from pictures in little, a few frames behind the decoder.
 
-A hard cut is a step that stands out from those around it (the adaptive detector of PySceneDetect: the ratio to the mean of the
-neighbours, with an absolute floor) and after which nothing looks as before: a flash comes back, a cut does not.
-A slow change (fade, dissolve) is a new picture that stands still after one that stood still.
+A hard cut is a step that stands out from those around it (the adaptive detector of PySceneDetect:
+the ratio to the mean of the neighbours, with an absolute floor) and after which nothing looks as
+before: a flash comes back, a cut does not. A slow change (fade, dissolve) is a new picture that
+stands still after one that stood still.
 """
 
 from __future__ import annotations
@@ -54,10 +55,12 @@ class _Seen(Generic[FrameT]):
 
 
 class ShotDetector(Generic[FrameT]):
-    """Tells of each frame whether a shot starts with it. `of` hands every frame through, `RULES.ahead` frames late at most."""
+    """Tells of each frame whether a shot starts with it. `of` hands every frame through,
+    `RULES.ahead` frames late at most."""
 
     def __init__(self, rules: ShotRules = RULES, frame_seconds: float = 0.0) -> None:
-        """`frame_seconds` is the time from one frame of the film to the next, where not every one of them is told of."""
+        """`frame_seconds` is the time from one frame of the film to the next, where not every one
+        of them is told of."""
         self._rules, self._frame_seconds = rules, frame_seconds
         self._before: deque[_Seen[FrameT]] = deque(maxlen=rules.ahead)
         self._last_cut = -np.inf
@@ -77,7 +80,8 @@ class ShotDetector(Generic[FrameT]):
             yield self._decide(waiting)
 
     def _wait(self, waiting: deque[_Seen[FrameT]]) -> float:
-        """Seconds of look-ahead that a decision needs: those of a flash, and `neighbours` frames."""
+        """Seconds of look-ahead that a decision needs: those of a flash, and `neighbours`
+        frames."""
         return self._rules.flash if len(waiting) > self._rules.neighbours else np.inf
 
     def _decide(self, waiting: deque[_Seen[FrameT]]) -> tuple[FrameT, bool]:
@@ -109,7 +113,8 @@ class ShotDetector(Generic[FrameT]):
         return nearest >= rules.come_back * seen.step
 
     def _stretch(self, gap: float, wanted: float) -> float:
-        """What makes of a step over `gap` seconds one over `wanted`: a camera that moves goes twice as far in twice the time."""
+        """What makes of a step over `gap` seconds one over `wanted`: a camera that moves goes twice
+        as far in twice the time."""
         most = self._rules.stretch
         return min(max(wanted / gap, 1 / most), most) if gap else 1.0
 

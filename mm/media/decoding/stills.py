@@ -1,7 +1,8 @@
 """Still pictures by Pillow: any mode and depth to RGB, upright, over white.
 
-A JPEG is decoded no larger than it is shown, at 1/2, 1/4 or 1/8 of its sides: a mean over each block, without the rest of the
-arithmetic (libjpeg's scaled DCT, Pillow's draft mode). All of its bytes are read all the same, so that damage is found.
+A JPEG is decoded no larger than it is shown, at 1/2, 1/4 or 1/8 of its sides: a mean over each
+block, without the rest of the arithmetic (libjpeg's scaled DCT, Pillow's draft mode). All of its
+bytes are read all the same, so that damage is found.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Numbers: TypeAlias = npt.NDArray[Any]
 Image.MAX_IMAGE_PIXELS = None  # `Still` has its own limit
 SCALES = (8, 4, 2)
 LOOKED_AT = 480
-"""Longest side, in pixels at least, of a JPEG that is looked at to see whether it is whole: a tower asks for less."""
+"""Longest side, in pixels at least, of a JPEG that is looked at to see whether it is whole: a tower
+asks for less."""
 EXIF_BEHIND = frozenset({"png"})
 """Containers whose orientation may stand behind the pixels: Pillow decodes them to tell it."""
 BLOCK_PIXELS = 1 << 20
@@ -44,7 +46,8 @@ class Still:
     """
 
     def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, reserve: Reserve = no_reserve) -> None:
-        """`reserve` is called before anything of the picture's size is allocated: see mm/media/containers/memory_estimate.py."""
+        """`reserve` is called before anything of the picture's size is allocated: see
+        mm/media/containers/memory_estimate.py."""
         self._file, self._name, self._kind, self._reserve = file, name, kind, reserve
         if missing := what_is_missing(file, kind):
             raise MediaError(name, "truncated", missing)
@@ -145,7 +148,8 @@ class _Explained:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """RGB of 8 bits. Integers of 16 bits keep their scale (65535 is white); floats and 32 bits outside it are stretched."""
+    """RGB of 8 bits. Integers of 16 bits keep their scale (65535 is white); floats and 32 bits
+    outside it are stretched."""
     if image.mode.startswith("I;16"):
         return _grey(np.asarray(image), 0.0, 65535.0)
     if image.mode in {"I", "F"}:
@@ -163,7 +167,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _blocks(values: Numbers) -> Iterator[npt.NDArray[np.float64]]:
-    """Some rows at a time, in double precision: all at once would take eight times the bytes of the picture and more."""
+    """Some rows at a time, in double precision: all at once would take eight times the bytes of the
+    picture and more."""
     rows = max(BLOCK_PIXELS // max(values.shape[1], 1), 1)
     for start in range(0, values.shape[0], rows):
         yield np.nan_to_num(values[start : start + rows].astype(np.float64))

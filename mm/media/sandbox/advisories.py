@@ -7,7 +7,8 @@ import re
 Version = tuple[int, int, int]
 
 MAGICYUV_FIXES: dict[tuple[int, int], int] = {(7, 1): 5, (8, 0): 3, (8, 1): 2}
-"""FFmpeg release line: its first release without CVE-2026-8461. Lines from 8.2 on never had it; older ones are not mended."""
+"""FFmpeg release line: its first release without CVE-2026-8461. Lines from 8.2 on never had it;
+older ones are not mended."""
 
 DECORD = "MM_DECODER is decord, which carries an FFmpeg 4 of 2021 without the fixes made since: set it to auto."
 
@@ -21,14 +22,16 @@ def libavcodec_version() -> Version:
 
 
 def ffmpeg_version() -> str:
-    """Release of the FFmpeg that PyAV carries: libavcodec's own number does not always change from one to the next."""
+    """Release of the FFmpeg that PyAV carries: libavcodec's own number does not always change from
+    one to the next."""
     import av
 
     return str(av.ffmpeg_version_info)
 
 
 def known_holes(version: str | None = None, *, decoder: str = "auto") -> list[str]:
-    """One sentence for each known hole of an FFmpeg release, by default the installed one, and of the decoder that is forced."""
+    """One sentence for each known hole of an FFmpeg release, by default the installed one, and of
+    the decoder that is forced."""
     version = ffmpeg_version() if version is None else version
     return _holes_of(version) + ([DECORD] if decoder == "decord" else [])
 

@@ -1,4 +1,5 @@
-"""Calls to the Linux kernel that Python has no name for, by ctypes. Elsewhere than on Linux each of them raises `OSError`."""
+"""Calls to the Linux kernel that Python has no name for, by ctypes. Elsewhere than on Linux each of
+them raises `OSError`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _c = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, *arguments: int | ctypes.c_void_p) -> int:
-    """A function of the C library with word-sized arguments. Raises `OSError` when it gives -1 or is not there."""
+    """A function of the C library with word-sized arguments. Raises `OSError` when it gives -1 or
+    is not there."""
     if not sys.platform.startswith("linux"):
         raise OSError(errno.ENOSYS, f"{name} is Linux only")
     try:
@@ -48,7 +50,8 @@ def no_new_privileges() -> None:
 
 
 def leave_the_network() -> None:
-    """Move to empty namespaces of network and IPC: there is no interface to talk through, not even loopback."""
+    """Move to empty namespaces of network and IPC: there is no interface to talk through, not even
+    loopback."""
     call("unshare", CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC)
 
 

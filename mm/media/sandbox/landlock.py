@@ -1,4 +1,5 @@
-"""Landlock: no file, no TCP port, no socket and no process that this one does not hold open already.
+"""Landlock: no file, no TCP port, no socket and no process that this one does not hold open
+already.
 
 Source: Documentation/userspace-api/landlock.rst and <linux/landlock.h>.
 """
@@ -14,7 +15,8 @@ CREATE_RULESET, RESTRICT_SELF = 444, 446  # the same on every architecture
 VERSION = 1  # flag of CREATE_RULESET that asks for the ABI
 
 FILES_BY_ABI = {1: 13, 2: 14, 3: 15, 5: 16}
-"""Rights to files that an ABI brings the last of: to read, write, list, remove, make; link across; truncate; control devices."""
+"""Rights to files that an ABI brings the last of: to read, write, list, remove, make; link across;
+truncate; control devices."""
 PORTS_SINCE, PORTS = 4, 0b11  # bind and connect a TCP socket
 SCOPES_SINCE, SCOPES = 6, 0b11  # abstract UNIX sockets, signals
 

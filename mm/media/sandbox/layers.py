@@ -1,4 +1,5 @@
-"""What holds a decoding child: the layers, which of them there must be, and the order in which they are put on.
+"""What holds a decoding child: the layers, which of them there must be, and the order in which they
+are put on.
 
 docs/sandbox.md says what each of them keeps a file from.
 """
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 Minimum = Literal["limits", "one", "both"]
 LAYERS = ("limits", "no new privileges", "no network", "no capabilities", "Landlock", "seccomp")
-"""In the order in which they are put on: a namespace brings capabilities, and the last forbids what the others are made of."""
+"""In the order in which they are put on: a namespace brings capabilities, and the last forbids what
+the others are made of."""
 FILTERS = frozenset({"Landlock", "seccomp"})
 
 
@@ -27,8 +29,9 @@ FILTERS = frozenset({"Landlock", "seccomp"})
 class Sandbox:
     """What a child is asked to put on, and what it does not read a file without.
 
-    `minimum`: "limits" asks for nothing but the limits and no new privileges, "one" also for one of seccomp and Landlock, "both"
-    for both. All layers that can be had are put on all the same; only measurements and tests leave some out of `layers`.
+    `minimum`: "limits" asks for nothing but the limits and no new privileges, "one" also for one of
+    seccomp and Landlock, "both" for both. All layers that can be had are put on all the same; only
+    measurements and tests leave some out of `layers`.
     """
 
     minimum: Minimum = "one"

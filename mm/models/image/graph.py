@@ -1,8 +1,8 @@
 """The image tower as an ONNX graph, built from its weights without torch.
 
-Twin of `efficientnet_lite_torch.ImageEncoder`, to which tests hold it equal. Batch norms are folded into the convolutions.
-`efficientnet_lite_int8` builds it in 8 bits.
-Names of tensors end in their axes: N pictures, H height, W width, C channels, D dimensions of the space, K classes.
+Twin of `efficientnet_lite_torch.ImageEncoder`, to which tests hold it equal. Batch norms are folded
+into the convolutions. `efficientnet_lite_int8` builds it in 8 bits. Names of tensors end in their
+axes: N pictures, H height, W width, C channels, D dimensions of the space, K classes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ Weights = Mapping[str, npt.NDArray[np.generic]]
 
 
 def build_graph(weights: Weights, size: int) -> bytes:
-    """Serialised graph: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N, D), rows of length 1.
+    """Serialised graph: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N, D), rows of
+    length 1.
 
-    `weights` are those of `ImageEncoder.state_dict()`; half-precision ones are widened. Raises `KeyError` when one is
-    missing, `ValueError` or an error of onnx when shapes do not fit.
+    `weights` are those of `ImageEncoder.state_dict()`; half-precision ones are widened. Raises
+    `KeyError` when one is missing, `ValueError` or an error of onnx when shapes do not fit.
     """
     return assemble(GraphBuilder(weights), size)
 
@@ -52,7 +53,8 @@ def assemble(graph: GraphBuilder, size: int) -> bytes:
 class GraphBuilder:
     """Collects nodes and constants, float32; every method returns the name of the tensor it made.
 
-    What a layer gives has the layer's name, and what its convolution gives before ReLU6 that name with `.linear`.
+    What a layer gives has the layer's name, and what its convolution gives before ReLU6 that name
+    with `.linear`.
     """
 
     def __init__(self, weights: Weights) -> None:
@@ -91,7 +93,8 @@ class GraphBuilder:
         return self.add("Add", [x, entry], name)
 
     def folded(self, name: str) -> tuple[Float, Float]:
-        """Kernel and bias (C,) of one convolution that does what a convolution without bias and its batch norm do."""
+        """Kernel and bias (C,) of one convolution that does what a convolution without bias and its
+        batch norm do."""
         scale_C = self.weight(f"{name}.norm.weight") / np.sqrt(self.weight(f"{name}.norm.running_var") + NORM_EPSILON)
         kernel = self.weight(f"{name}.conv.weight") * scale_C[:, None, None, None]
         return kernel, self.weight(f"{name}.norm.bias") - self.weight(f"{name}.norm.running_mean") * scale_C
@@ -101,7 +104,8 @@ class GraphBuilder:
         return self.add("Conv", inputs, output, auto_pad="SAME_UPPER", **shape)
 
     def projection(self, features_NC: str) -> str:
-        """Linear map into the space, plus the mean of the classes' vectors by the classes' probabilities."""
+        """Linear map into the space, plus the mean of the classes' vectors by the classes'
+        probabilities."""
         classes_NK = self.add("Softmax", [self.linear(features_NC, "classes")], axis=1)
         named_ND = self.add("MatMul", [classes_NK, self.constant(self.weight("class_gain") * self.weight("class_vectors"))])
         return self.add("Add", [self.linear(features_NC, "head"), named_ND])

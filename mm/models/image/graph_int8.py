@@ -1,8 +1,9 @@
 """The image tower as an ONNX graph whose convolutions run in 8-bit integers.
 
-Jacob et al. 2018 (arXiv:1712.05877): real = scale * (integer - zero point); weights by channel, activations by tensor. The
-graph says so by pairs of QuantizeLinear and DequantizeLinear, which ONNX Runtime and OpenVINO both turn into integer arithmetic.
-Projection and normalisation stay in float32. Names of tensors end in their axes: N pictures, H height, W width, C channels.
+Jacob et al. 2018 (arXiv:1712.05877): real = scale * (integer - zero point); weights by channel,
+activations by tensor. The graph says so by pairs of QuantizeLinear and DequantizeLinear, which ONNX
+Runtime and OpenVINO both turn into integer arithmetic. Projection and normalisation stay in
+float32. Names of tensors end in their axes: N pictures, H height, W width, C channels.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from mm.models.image.efficientnet_lite import INPUT, PIXEL_MEAN, PIXEL_SCALE
 from mm.models.image.graph import Float, GraphBuilder, Weights, assemble
 
 WEIGHT_LIMIT = 64
-"""Largest weight as an integer: 255 * 64 * 2 fits into 16 bits. Processors without VNNI add two products there and would cut off
-more, so that 8 whole bits give other vectors on them."""
+"""Largest weight as an integer: 255 * 64 * 2 fits into 16 bits. Processors without VNNI add two
+products there and would cut off more, so that 8 whole bits give other vectors on them."""
 
 BIAS_LIMIT, SMALLEST = 2.0**30, 1e-12
 
@@ -64,7 +65,8 @@ class Quantization:
 
 
 def build_quantized_graph(weights: Weights, size: int, quantization: Quantization) -> bytes:
-    """As `efficientnet_lite_graph.build_graph`, with 8-bit convolutions. Raises `KeyError` also for a layer without a range."""
+    """As `efficientnet_lite_graph.build_graph`, with 8-bit convolutions. Raises `KeyError` also for
+    a layer without a range."""
     return assemble(_QuantizedBuilder(weights, quantization), size)
 
 

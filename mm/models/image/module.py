@@ -1,6 +1,8 @@
-"""The image tower as a torch module that serves: half precision, channels last, norms folded. For a GPU; needs torch.
+"""The image tower as a torch module that serves: half precision, channels last, norms folded. For a
+GPU; needs torch.
 
-Twin of the exported graph. On torch's CPU device the same code runs in float32 too, for tests and benches.
+Twin of the exported graph. On torch's CPU device the same code runs in float32 too, for tests and
+benches.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from mm.runtimes.gpu import require_gpu
 
 
 class ImageModule:
-    """See `mm.runtimes.types.Graph`: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N, D)."""
+    """See `mm.runtimes.types.Graph`: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N,
+    D)."""
 
     def __init__(self, encoder: ImageEncoder, device: torch.device, precision: torch.dtype) -> None:
         """`precision` is that of the convolutions; the projection is in float32."""
@@ -33,7 +36,8 @@ class ImageModule:
 
     @classmethod
     def on_gpu(cls, weights: Path) -> ImageModule:
-        """On the first device that this process sees, in half precision; CUDA_VISIBLE_DEVICES gives each process its own.
+        """On the first device that this process sees, in half precision; CUDA_VISIBLE_DEVICES gives
+        each process its own.
 
         Raises `Unavailable` without one, and `Corrupt` for a file that is no checkpoint.
         """
@@ -47,14 +51,16 @@ class ImageModule:
 
     @torch.inference_mode()
     def vectors(self, pixels_NHWC: Tensor) -> Tensor:
-        """Unit vectors (N, D), float32, of pixels (uint8) on the device; returns before a GPU has computed them."""
+        """Unit vectors (N, D), float32, of pixels (uint8) on the device; returns before a GPU has
+        computed them."""
         pixels_NCHW = pixels_NHWC.permute(0, 3, 1, 2).to(self._precision)  # a view: the channels stay last
         found: Tensor = self._encoder.project(self._encoder.features(pixels_NCHW).float())[0]
         return found
 
 
 def prepared(encoder: ImageEncoder) -> ImageEncoder:
-    """A copy for inference alone: each norm folded into its convolution, which pads by itself where both sides get the same."""
+    """A copy for inference alone: each norm folded into its convolution, which pads by itself where
+    both sides get the same."""
     served = copy.deepcopy(encoder).eval()
     for layer in list(served.modules()):
         if isinstance(layer, ConvNorm):

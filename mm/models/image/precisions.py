@@ -1,4 +1,5 @@
-"""What each precision loses against float32, as measured on dev for one weights file and kept beside it."""
+"""What each precision loses against float32, as measured on dev for one weights file and kept
+beside it."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ class Precisions(BaseModel):
 
 
 def read_precisions(weights: Path, digest: str) -> Precisions:
-    """What is known of a weights file whose hash is `digest`: nothing when there is no file or it belongs to other weights.
+    """What is known of a weights file whose hash is `digest`: nothing when there is no file or it
+    belongs to other weights.
 
     Raises `Corrupt` for a file that cannot be read.
     """

@@ -29,7 +29,8 @@ def whole_photographs() -> list[RGB]:
 
 
 def photographs(size: int) -> RGB:
-    """Sixteen pictures (16, size, size, 3): eight whole, then the middle of each. Raises `Unavailable` as `whole_photographs`."""
+    """Sixteen pictures (16, size, size, 3): eight whole, then the middle of each. Raises
+    `Unavailable` as `whole_photographs`."""
     whole = whole_photographs()
     return np.stack([fit(picture, size) for picture in (*whole, *map(_middle, whole))])
 

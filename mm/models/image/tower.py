@@ -24,16 +24,17 @@ RANGES = "int8.safetensors"
 
 
 class ImageTower:
-    """An EfficientNet-Lite2 with its projection: an exported graph, or with the runtime "cuda" the torch module."""
+    """An EfficientNet-Lite2 with its projection: an exported graph, or with the runtime "cuda" the
+    torch module."""
 
     def __init__(
         self, weights: Path, graph_cache: Path, runtime: str = "auto", threads: int = 0, apart: Callable[[], None] | None = None
     ) -> None:
-        """Load `weights` (safetensors with the metadata `size`); the graph is built on first use and kept in `graph_cache`;
-        of `apart` see `mm.runtimes.cached_graph`.
+        """Load `weights` (safetensors with the metadata `size`); the graph is built on first use
+        and kept in `graph_cache`; of `apart` see `mm.runtimes.cached_graph`.
 
-        Raises `Corrupt` when the file is missing or is not such a checkpoint, and `Unavailable` when this machine or these
-        weights lack what the runtime needs.
+        Raises `Corrupt` when the file is missing or is not such a checkpoint, and `Unavailable`
+        when this machine or these weights lack what the runtime needs.
         """
         self._runtime = find_runtime(runtime)
         self._source = weights.name
@@ -105,7 +106,8 @@ def file_hash(path: Path) -> str:
 
 
 def _build(weights: Path, size: int, ranges: Path | None = None) -> bytes:
-    """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache has no need of it."""
+    """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache
+    has no need of it."""
     from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError
     from safetensors.numpy import load_file

@@ -1,4 +1,5 @@
-"""Where text is: a map of chances per pixel to boxes of lines, as DBNet's authors do it, with upright boxes."""
+"""Where text is: a map of chances per pixel to boxes of lines, as DBNet's authors do it, with
+upright boxes."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def boxes_of(chances: npt.NDArray[np.float32], height: int, width: int) -> list[
 
 
 def _thickened(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Each pixel with its right, lower and lower right neighbour, so that a line does not fall apart at a hair's breadth."""
+    """Each pixel with its right, lower and lower right neighbour, so that a line does not fall
+    apart at a hair's breadth."""
     thick = mask.copy()
     thick[1:] |= mask[:-1]
     thick[:, 1:] |= thick[:, :-1].copy()
@@ -56,7 +58,8 @@ def _thickened(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def components(mask: npt.NDArray[np.bool_]) -> list[Box]:
-    """The box around each set of pixels that touch, corners included: runs of each row, joined with those above by union-find."""
+    """The box around each set of pixels that touch, corners included: runs of each row, joined with
+    those above by union-find."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1]

@@ -1,8 +1,9 @@
 """Pictures to the lines of text that are written in them.
 
-PP-OCRv4 mobile (https://arxiv.org/abs/2206.03001): DBNet (https://arxiv.org/abs/1911.08947) tells where text is, SVTR-LCNet what
-it says, Latin and Chinese. The graphs come with the wheel rapidocr-onnxruntime, Apache-2.0; what drives them here needs neither
-OpenCV nor Shapely. Lines are taken as upright boxes: text that leans far is missed.
+PP-OCRv4 mobile (https://arxiv.org/abs/2206.03001): DBNet (https://arxiv.org/abs/1911.08947) tells
+where text is, SVTR-LCNet what it says, Latin and Chinese. The graphs come with the wheel
+rapidocr-onnxruntime, Apache-2.0; what drives them here needs neither OpenCV nor Shapely. Lines are
+taken as upright boxes: text that leans far is missed.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from mm.models.ocr.dbnet import Box, boxes_of
 from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
 
 LONGEST = 960
-"""Pixels of the longest side that the detector sees: letters lower than 1 % of that are not read anyway."""
+"""Pixels of the longest side that the detector sees: letters lower than 1 % of that are not read
+anyway."""
 SCREEN = 480
 """The same for a first look that costs a quarter: where it sees no text there is no second."""
 STEP = 32
 """The detector takes sides that are multiples of this."""
 SURE = 0.8
-"""Least mean confidence of a line's letters: textures that are taken for text are read with less."""
+"""Least mean confidence of a line's letters: textures that are taken for text are read with less.
+"""
 MOST_LINES = 64
 """Lines that are read of one picture, the largest ones."""
 HEIGHT, WIDEST = 48, 1920
@@ -52,7 +55,8 @@ class TextReader:
     """Finds and reads lines. Safe to use from several threads."""
 
     def __init__(self, threads: int = 0) -> None:
-        """Raises `Unavailable` when its wheel is not installed, `Corrupt` when the wheel's graphs cannot be read."""
+        """Raises `Unavailable` when its wheel is not installed, `Corrupt` when the wheel's graphs
+        cannot be read."""
         folder = _model_folder()
         self._detector = OnnxRuntimeGraph(folder / "ch_PP-OCRv4_det_infer.onnx", threads)
         self._recogniser = OnnxRuntimeGraph(folder / "ch_PP-OCRv4_rec_infer.onnx", threads)
@@ -62,7 +66,8 @@ class TextReader:
         self._letters = ["", *letters, " "]  # class 0 is CTC's blank
 
     def read(self, image: RGB) -> list[Line]:
-        """Lines in the order of reading, top to bottom; none where nothing is written. (height, width, 3) uint8.
+        """Lines in the order of reading, top to bottom; none where nothing is written. (height,
+        width, 3) uint8.
 
         Raises `InvalidInput` for what is no picture.
         """

@@ -1,7 +1,9 @@
-"""Which files an open_clip model is made of: `MODEL/PRETRAINED`, `local-dir:FOLDER` or `hf-hub:ORG/NAME` to paths on this disk.
+"""Which files an open_clip model is made of: `MODEL/PRETRAINED`, `local-dir:FOLDER` or
+`hf-hub:ORG/NAME` to paths on this disk.
 
-Nothing is taken from the network unless the caller says so: what a name stands for is looked up in the caches that open_clip and
-the Hugging Face libraries keep. Ilharco et al. 2021, OpenCLIP (doi:10.5281/zenodo.5143773), MIT.
+Nothing is taken from the network unless the caller says so: what a name stands for is looked up in
+the caches that open_clip and the Hugging Face libraries keep. Ilharco et al. 2021, OpenCLIP
+(doi:10.5281/zenodo.5143773), MIT.
 """
 
 from __future__ import annotations
@@ -47,10 +49,12 @@ class ModelFiles:
 
 
 def find_model(wanted: str, *, download: bool = False) -> ModelFiles:
-    """The files of `wanted`, the part of a space's name behind `openclip:`. Reads configurations, no weights.
+    """The files of `wanted`, the part of a space's name behind `openclip:`. Reads configurations,
+    no weights.
 
-    Raises `InvalidInput` for what names no model, `NotFound` for an unknown one, and `Unavailable` when open_clip is not
-    installed or a file is neither on this disk nor, with `download`, to be had.
+    Raises `InvalidInput` for what names no model, `NotFound` for an unknown one, and `Unavailable`
+    when open_clip is not installed or a file is neither on this disk nor, with `download`, to be
+    had.
     """
     require_open_clip(wanted)
     if not download:
@@ -119,7 +123,8 @@ def _preprocess(tag: Config) -> Config:
 
 
 def _usual_preprocess(model: str) -> Config:
-    """For a file of one's own: how all known weights of the architecture want a picture; the default where they differ."""
+    """For a file of one's own: how all known weights of the architecture want a picture; the
+    default where they differ."""
     import open_clip
 
     first, *others = [
@@ -160,7 +165,8 @@ def _section(config: Config, name: str) -> Config:
 
 
 def _require_same_activation(model: str, tag: str, config: Config, described: Config) -> None:
-    """Weights that were trained with QuickGELU give other vectors, and no error, in a model that has GELU."""
+    """Weights that were trained with QuickGELU give other vectors, and no error, in a model that
+    has GELU."""
     trained, has = bool(described.get("quick_gelu")), bool(config.get("quick_gelu"))
     if trained == has or (has and not model.endswith("-quickgelu")):  # of some models only the configuration says it
         return

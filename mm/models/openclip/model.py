@@ -1,7 +1,8 @@
-"""An open_clip model as two towers: torch modules in half precision on a GPU, in float32 on a CPU, with the model's own
-preprocessing and tokenizer.
+"""An open_clip model as two towers: torch modules in half precision on a GPU, in float32 on a CPU,
+with the model's own preprocessing and tokenizer.
 
-Radford et al. 2021 (arXiv:2103.00020), Zhai et al. 2023 (arXiv:2303.15343) and their kin, by open_clip (MIT).
+Radford et al. 2021 (arXiv:2103.00020), Zhai et al. 2023 (arXiv:2303.15343) and their kin, by
+open_clip (MIT).
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ class OpenClipModel:
         half: bool | None = None,
         threads: int = 0,
     ) -> None:
-        """Load it on `device`, None for a GPU if torch sees one, in `half` precision, None for that on a GPU alone. `threads` of
-        torch, 0 leaves them as they are.
+        """Load it on `device`, None for a GPU if torch sees one, in `half` precision, None for that
+        on a GPU alone. `threads` of torch, 0 leaves them as they are.
 
-        Raises `InvalidInput` and `Corrupt` for a checkpoint that is refused or does not fit, `Unavailable` for files that are not
-        on this machine.
+        Raises `InvalidInput` and `Corrupt` for a checkpoint that is refused or does not fit,
+        `Unavailable` for files that are not on this machine.
         """
         import torch
 
@@ -59,8 +60,9 @@ class OpenClipModel:
         self.tokens = Tokens(files, download=download)
         self.module = _build(files, download)
         put_tensors(self.module, read_tensors(files.weights), files.weights, files.name)
-        # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for some text towers. Parameters
-        # still require gradients, though none is ever taken: torch picks its kernels by it, and others round otherwise.
+        # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for
+        # some text towers. Parameters still require gradients, though none is ever taken: torch
+        # picks its kernels by it, and others round otherwise.
         self.module = self.module.eval().to(self.device, torch.float16 if self.half else torch.float32)
         self.prepare = _preprocessing(self.module)
         self.size = _side(self.module)
@@ -73,7 +75,8 @@ class OpenClipModel:
 
     @property
     def bias(self) -> float | None:
-        """What it added then, if it learnt each pair on its own by a sigmoid; None if it learnt by a softmax over a batch."""
+        """What it added then, if it learnt each pair on its own by a sigmoid; None if it learnt by
+        a softmax over a batch."""
         bias = self.module.logit_bias
         return None if bias is None else float(bias.item())
 
@@ -97,7 +100,8 @@ class OpenClipModel:
             return torch.nn.functional.normalize(features.float(), dim=-1)
 
     def describe(self) -> str:
-        """Network and device for a person, such as `open_clip ViT-B-32, GELU, b32.safetensors, cpu float32`."""
+        """Network and device for a person, such as `open_clip ViT-B-32, GELU, b32.safetensors, cpu
+        float32`."""
         activation = "QuickGELU" if self.files.config.get("quick_gelu") else "GELU"
         precision = "float16" if self.half else "float32"
         return f"open_clip {self.files.name}, {activation}, {self.files.weights.name}, {self.device.type} {precision}"
@@ -146,7 +150,8 @@ class OpenClipTexts:
 
 
 def _build(files: ModelFiles, download: bool) -> Any:
-    """The network with random weights; nothing is fetched for it but configurations of its parts."""
+    """The network with random weights; nothing is fetched for it but configurations of its
+    parts."""
     import open_clip
 
     try:
@@ -193,5 +198,6 @@ def _side(module: Any) -> int:
 
 
 def _stacked(parts: Sequence[torch.Tensor], dim: int) -> npt.NDArray[np.float32]:
-    """One array (N, D) on the host; every part was handed to the device before the first is waited for."""
+    """One array (N, D) on the host; every part was handed to the device before the first is waited
+    for."""
     return np.concatenate([part.cpu().numpy() for part in parts]) if parts else np.zeros((0, dim), np.float32)

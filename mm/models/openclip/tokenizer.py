@@ -17,11 +17,12 @@ CLIP_CONTEXT, CLIP_VOCABULARY = 77, 49408
 
 
 class Tokens:
-    """The tokenizer of a model. Safe to call from several threads: the tokenizers underneath are not, and take turns."""
+    """The tokenizer of a model. Safe to call from several threads: the tokenizers underneath are
+    not, and take turns."""
 
     def __init__(self, files: ModelFiles, *, download: bool) -> None:
-        """Raises `Unavailable` when the tokenizer's files are not on this machine, `InvalidInput` when they would run code, and
-        `Corrupt` when it has more tokens than the model."""
+        """Raises `Unavailable` when the tokenizer's files are not on this machine, `InvalidInput`
+        when they would run code, and `Corrupt` when it has more tokens than the model."""
         text = files.text_config
         self.most = int(str(text.get("context_length", CLIP_CONTEXT)))
         """Tokens that the model reads of a text, those at its ends included."""
@@ -48,12 +49,14 @@ class Tokens:
 
 
 def _clean(texts: Sequence[str]) -> list[str]:
-    # A lone surrogate, which JSON can carry, is no character and a tokenizer would refuse the whole batch.
+    # A lone surrogate, which JSON can carry, is no character and a tokenizer would refuse the whole
+    # batch.
     return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def _make(files: ModelFiles, most: int, download: bool) -> tuple[Any, Callable[[str], int]]:
-    """The tokenizer that `open_clip.get_tokenizer` would make, from files on this disk; and what counts one text's tokens."""
+    """The tokenizer that `open_clip.get_tokenizer` would make, from files on this disk; and what
+    counts one text's tokens."""
     from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
     options = dict(_table(files.text_config.get("tokenizer_kwargs")))

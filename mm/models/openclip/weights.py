@@ -1,4 +1,5 @@
-"""A checkpoint of an open_clip model as tensors, and into the model: nothing but tensors is read, and every one must fit."""
+"""A checkpoint of an open_clip model as tensors, and into the model: nothing but tensors is read,
+and every one must fit."""
 
 from __future__ import annotations
 
@@ -26,10 +27,11 @@ Tensors = dict[str, "torch.Tensor"]
 
 
 def read_tensors(path: Path) -> Tensors:
-    """The tensors by name, as training or saving left them: without a wrapper around them and without a prefix of all names.
+    """The tensors by name, as training or saving left them: without a wrapper around them and
+    without a prefix of all names.
 
-    Raises `InvalidInput` for a file that could run code or is of no known kind, and `Corrupt` for one that cannot be read, holds
-    no tensors, or numbers that are not finite.
+    Raises `InvalidInput` for a file that could run code or is of no known kind, and `Corrupt` for
+    one that cannot be read, holds no tensors, or numbers that are not finite.
     """
     import torch
 
@@ -75,8 +77,9 @@ def _is_script(path: Path) -> bool:
 def put_tensors(model: torch.nn.Module, tensors: Tensors, path: Path, name: str) -> None:
     """Load the tensors into the model. `path` and `name` are for messages.
 
-    Unlike open_clip's own loading this neither resizes positions nor makes up a missing bias: a checkpoint of another resolution,
-    context length or loss is another model. Raises `Corrupt`, which names what does not fit.
+    Unlike open_clip's own loading this neither resizes positions nor makes up a missing bias: a
+    checkpoint of another resolution, context length or loss is another model. Raises `Corrupt`,
+    which names what does not fit.
     """
     from open_clip.convert import convert_state_dict
     from open_clip.model import convert_to_custom_text_state_dict

@@ -1,6 +1,8 @@
-"""The sound tower's network as an ONNX graph, built from its weights without torch. Twin of `SoundEncoder`.
+"""The sound tower's network as an ONNX graph, built from its weights without torch. Twin of
+`SoundEncoder`.
 
-Names of tensors end in their axes: P patches, T frames, M mel bands, C channels, H height, W width, K classes, D dimensions.
+Names of tensors end in their axes: P patches, T frames, M mel bands, C channels, H height, W width,
+K classes, D dimensions.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ Float = npt.NDArray[np.float32]
 
 
 def build_graph(weights: Mapping[str, Float]) -> bytes:
-    """Serialised graph: `logmel` float32 (P, 96, 64) -> `directions` (P, D), not normalised, and `classes` (P, K) in [0, 1].
+    """Serialised graph: `logmel` float32 (P, 96, 64) -> `directions` (P, D), not normalised, and
+    `classes` (P, K) in [0, 1].
 
     Raises `KeyError` when a weight is missing.
     """

@@ -1,9 +1,11 @@
-"""The sound tower: what sounds, other than the words said, as unit vectors of the space, on a CPU, without torch.
+"""The sound tower: what sounds, other than the words said, as unit vectors of the space, on a CPU,
+without torch.
 
-The network is YAMNet (Plakal & Ellis, tensorflow/models `research/audioset/yamnet`, Apache-2.0): it scores 521 classes, and a
-patch's direction is the sum of the classes' vectors by their scores. A waveform is heard in windows of up to 4 s. A window's
-vector is the mean direction of its patches; patches in which nothing sounds are left out, and who looks for sounds leaves out the
-windows in which people speak: what they say is the speech tower's to find.
+The network is YAMNet (Plakal & Ellis, tensorflow/models `research/audioset/yamnet`, Apache-2.0): it
+scores 521 classes, and a patch's direction is the sum of the classes' vectors by their scores. A
+waveform is heard in windows of up to 4 s. A window's vector is the mean direction of its patches;
+patches in which nothing sounds are left out, and who looks for sounds leaves out the windows in
+which people speak: what they say is the speech tower's to find.
 """
 
 from __future__ import annotations
@@ -32,9 +34,11 @@ QUIET = 1e-3
 BATCH = 16
 """Patches that pass through the graph at once."""
 SPEECH = 5
-"""The first so many classes are kinds of speech: AudioSet's Speech, Child speech, Conversation, Narration, Babbling."""
+"""The first so many classes are kinds of speech: AudioSet's Speech, Child speech, Conversation,
+Narration, Babbling."""
 SPOKEN = 0.5
-"""Mean score of speech from which on a window is speech. Fitted to nothing: see the card for what it keeps apart."""
+"""Mean score of speech from which on a window is speech. Fitted to nothing: see the card for what
+it keeps apart."""
 NAMED, MOST_NAMES = 0.2, 2
 """Least mean score of a class that is named to a person, and how many are."""
 VAGUE = frozenset(
@@ -49,8 +53,9 @@ VAGUE = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A window from the first patch in which something sounds to the last: samples [start, end), its unit vector (D,), how
-    sure it is that people speak, and what else sounds, in words; None where no class is sure."""
+    """A window from the first patch in which something sounds to the last: samples [start, end),
+    its unit vector (D,), how sure it is that people speak, and what else sounds, in words; None
+    where no class is sure."""
 
     start: int
     end: int
@@ -69,9 +74,11 @@ class SoundTower:
     def __init__(
         self, weights: Path, graph_cache: Path, runtime: str = "auto", threads: int = 0, apart: Callable[[], None] | None = None
     ) -> None:
-        """The graph is built from `weights` on first use and kept in `graph_cache`; of `apart` see `mm.runtimes.cached_graph`.
+        """The graph is built from `weights` on first use and kept in `graph_cache`; of `apart` see
+        `mm.runtimes.cached_graph`.
 
-        It runs in float32, whatever the precision of `runtime`. Raises `Corrupt` when the weights cannot be read.
+        It runs in float32, whatever the precision of `runtime`. Raises `Corrupt` when the weights
+        cannot be read.
         """
         self._runtime = exact(runtime)
         self.names = read_names(weights)
@@ -79,9 +86,11 @@ class SoundTower:
         self._graph = load_graph(sound_graph(weights, graph_cache, apart), self._runtime.name, threads)
 
     def hear(self, waveform: Waveform, windows: Sequence[tuple[int, int]] | None = None) -> list[Heard]:
-        """The windows in which something sounds, in order; of the whole waveform, or of the given [start, end) in samples.
+        """The windows in which something sounds, in order; of the whole waveform, or of the given
+        [start, end) in samples.
 
-        `waveform` is (samples,) float32 at 16 kHz. Raises `InvalidInput` for another shape or values that are not finite.
+        `waveform` is (samples,) float32 at 16 kHz. Raises `InvalidInput` for another shape or
+        values that are not finite.
         """
         if waveform.ndim != 1 or waveform.dtype != np.float32 or not np.isfinite(waveform).all():
             raise InvalidInput(f"A waveform must be finite float32 (samples,), not {waveform.dtype} {waveform.shape}.")
@@ -89,12 +98,14 @@ class SoundTower:
         return [heard for heard in found if heard is not None]
 
     def embed(self, waveform: Waveform, *, speech: bool = False) -> Float | None:
-        """One unit vector (D,) for the whole waveform; None where nothing sounds, or, without `speech`, nothing but speech."""
+        """One unit vector (D,) for the whole waveform; None where nothing sounds, or, without
+        `speech`, nothing but speech."""
         heard = [window.vector for window in self.hear(waveform) if speech or not window.is_speech]
         return unit(np.mean(heard, axis=0, dtype=np.float32)) if heard else None
 
     def scores(self, logmel: Float) -> tuple[Float, Float]:
-        """Of log-mel patches (P, 96, 64): directions (P, D), not normalised, and the classes' scores (P, K)."""
+        """Of log-mel patches (P, 96, 64): directions (P, D), not normalised, and the classes'
+        scores (P, K)."""
         parts = [self._graph.run({INPUT: logmel[start : start + BATCH]}) for start in range(0, len(logmel), BATCH)]
         return np.concatenate([part[OUTPUT] for part in parts]), np.concatenate([part[SCORES] for part in parts])
 
@@ -133,13 +144,15 @@ def tiled(start: int, end: int) -> list[tuple[int, int]]:
 
 
 def patch_starts(length: int) -> npt.NDArray[np.int64]:
-    """Where the patches of a window begin: they tile it, and the last ends where it ends; one, if it is shorter than a patch."""
+    """Where the patches of a window begin: they tile it, and the last ends where it ends; one, if
+    it is shorter than a patch."""
     count = max(1, -(-length // PATCH))
     return np.linspace(0, max(length - PATCH, 0), count).astype(np.int64)
 
 
 def sound_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:
-    """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be read."""
+    """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be
+    read."""
     try:
         with weights.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -149,7 +162,8 @@ def sound_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] | No
 
 
 def _build(weights: Path) -> bytes:
-    """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache has no need of it."""
+    """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache
+    has no need of it."""
     from mm.models.sound.graph import build_graph
     from mm.models.sound.weights import read_weights
 

@@ -1,6 +1,8 @@
-"""The sound tower's weights as they are kept: kernels and matrices in 8 bits with a scale for each output, the rest in float32.
+"""The sound tower's weights as they are kept: kernels and matrices in 8 bits with a scale for each
+output, the rest in float32.
 
-A name W has the rounded values, `W.scale` what they are multiplied by. The metadata holds the names of the classes, a line each.
+A name W has the rounded values, `W.scale` what they are multiplied by. The metadata holds the names
+of the classes, a line each.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ SCALE, NAMES = ".scale", "classes"
 
 
 def rounded(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
-    """The weights as they are kept. Each value moves by half a step of 1/127 of the largest of its output at most."""
+    """The weights as they are kept. Each value moves by half a step of 1/127 of the largest of its
+    output at most."""
     found: dict[str, npt.NDArray[np.generic]] = {}
     for name, value in weights.items():
         if value.ndim < 2:

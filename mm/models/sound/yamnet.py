@@ -1,9 +1,10 @@
 """What the sound tower's builders share: its shapes, and the log-mel front end in numpy.
 
-The front end is YAMNet's (see `tower`): 25 ms windows every 10 ms, magnitudes in 64 mel bands from 125 to 7500 Hz,
-log(x + 0.001). Its triangles are linear in hertz, as torchaudio's are, where TensorFlow's are linear in mels: by 0.03 at most.
-Twin of `mm.training.sound.features`, which is torchaudio's; a test holds the two equal.
-Names of arrays end in their axes: P patches, T frames, M mel bands, F frequencies.
+The front end is YAMNet's (see `tower`): 25 ms windows every 10 ms, magnitudes in 64 mel bands from
+125 to 7500 Hz, log(x + 0.001). Its triangles are linear in hertz, as torchaudio's are, where
+TensorFlow's are linear in mels: by 0.03 at most. Twin of `mm.training.sound.features`, which is
+torchaudio's; a test holds the two equal. Names of arrays end in their axes: P patches, T frames, M
+mel bands, F frequencies.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ INPUT, OUTPUT, SCORES = "logmel", "directions", "classes"
 
 BLOCKS: Final = ((32, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2), *((512, 512, 1),) * 5,
                  (512, 1024, 2), (1024, 1024, 1))  # fmt: skip
-"""MobileNet's separable convolutions (Howard et al. 2017, arXiv:1704.04861): channels in, channels out, stride."""
+"""MobileNet's separable convolutions (Howard et al. 2017, arXiv:1704.04861): channels in, channels
+out, stride."""
 STEM = 32
 """Channels of the first convolution, 3 x 3 with stride 2."""
 

@@ -1,7 +1,9 @@
-"""The sound tower's network in torch, for training. On a CPU its twin runs, `sound_graph`; a test holds the two equal.
+"""The sound tower's network in torch, for training. On a CPU its twin runs, `sound_graph`; a test
+holds the two equal.
 
-MobileNet as in YAMNet, norms folded into kernels and biases: 521 sound classes, and a vector of the space for each.
-Names of tensors end in their axes: P patches, T frames, M mel bands, C channels, K classes, D dimensions of the space.
+MobileNet as in YAMNet, norms folded into kernels and biases: 521 sound classes, and a vector of the
+space for each. Names of tensors end in their axes: P patches, T frames, M mel bands, C channels, K
+classes, D dimensions of the space.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ class SoundEncoder(nn.Module):
         """(K, D): where in the space each class lies, times how much it counts."""
 
     def forward(self, logmel_PTM: Tensor) -> tuple[Tensor, Tensor]:
-        """Directions (P, D), not normalised, so that a patch in which nothing is sure counts little in a mean; logits (P, K)."""
+        """Directions (P, D), not normalised, so that a patch in which nothing is sure counts little
+        in a mean; logits (P, K)."""
         logits_PK = self.classes(self.features(logmel_PTM))
         return torch.sigmoid(logits_PK) @ self.vectors, logits_PK
 

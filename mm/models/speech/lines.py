@@ -28,7 +28,8 @@ class Line:
 def cleaned(lines: Iterable[Line]) -> list[Line]:
     """Lines with words in them; those that show a sure sign of being made up are left out.
 
-    Signs: no word at all, more letters than anyone could say in the time, the same phrase over and over.
+    Signs: no word at all, more letters than anyone could say in the time, the same phrase over and
+    over.
     """
     return [line for line in (Line(line.start, line.end, line.text.strip()) for line in lines) if _was_said(line)]
 
@@ -40,7 +41,8 @@ def _was_said(line: Line) -> bool:
 
 
 def by_sentence(line: Line, longest: float = LONGEST) -> list[Line]:
-    """A line over `longest` seconds in parts of whole sentences, each with its share of the time by its letters."""
+    """A line over `longest` seconds in parts of whole sentences, each with its share of the time by
+    its letters."""
     if line.end - line.start <= longest:
         return [line]
     sentences = _sentences(line.text)

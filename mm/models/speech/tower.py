@@ -1,7 +1,7 @@
 """The speech tower: waveforms to lines of words with their times, on a CPU, without torch.
 
-Moonshine tiny, English: Jeffries et al. 2024 (arXiv:2410.15608), with its own voice activity detection; library and weights (MIT)
-from the wheel `moonshine-voice`.
+Moonshine tiny, English: Jeffries et al. 2024 (arXiv:2410.15608), with its own voice activity
+detection; library and weights (MIT) from the wheel `moonshine-voice`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class SpeechTower:
     """A recogniser. Safe to call from several threads; calls run one after the other."""
 
     def __init__(self, *, keep: bool = True) -> None:
-        """Load library and weights. Without `keep` they are loaded by each call that hears something, a quarter of a second,
-        and given back after it, 130 MB: for processes that transcribe now and then.
+        """Load library and weights. Without `keep` they are loaded by each call that hears
+        something, a quarter of a second, and given back after it, 130 MB: for processes that
+        transcribe now and then.
 
         Raises `Unavailable` when the wheel is not installed or its library does not load.
         """
@@ -44,7 +45,8 @@ class SpeechTower:
     def transcribe(self, waveform: Waveform) -> list[Line]:
         """What is said, in order; times from the waveform's start. Silence is not looked at.
 
-        `waveform` is (samples,) float32 at 16 kHz. Raises `InvalidInput` for another shape or values that are not finite.
+        `waveform` is (samples,) float32 at 16 kHz. Raises `InvalidInput` for another shape or
+        values that are not finite.
         """
         if waveform.ndim != 1 or waveform.dtype != np.float32 or not np.isfinite(waveform).all():
             raise InvalidInput(f"A waveform must be finite float32 (samples,), not {waveform.dtype} {waveform.shape}.")
@@ -53,7 +55,8 @@ class SpeechTower:
             return []
         with self._loaded() as transcriber:
             lines = [line for piece in pieces for line in _transcribe(transcriber, waveform, piece)]
-        # The library frees what it took, in pieces that the C library would keep: 15 MB a minute of speech, and no end to it.
+        # The library frees what it took, in pieces that the C library would keep: 15 MB a minute of
+        # speech, and no end to it.
         give_back_memory()
         return [part for line in cleaned(lines) for part in by_sentence(line)]
 

@@ -1,4 +1,5 @@
-"""Where a waveform sounds at all: silence must cost nothing, and speech recognition sees pieces of bounded length only."""
+"""Where a waveform sounds at all: silence must cost nothing, and speech recognition sees pieces of
+bounded length only."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Piece:
 
 
 def sounding(waveform: Waveform) -> list[Piece]:
-    """Pieces that hold every sound above the gate, in order, apart from each other, none longer than 60 s."""
+    """Pieces that hold every sound above the gate, in order, apart from each other, none longer
+    than 60 s."""
     loudness = _loudness(waveform)
     loud = np.flatnonzero(loudness > QUIET)
     if not loud.size:

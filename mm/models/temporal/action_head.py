@@ -1,4 +1,5 @@
-"""A head that tells what is done in a clip, on what the image tower and the temporal network say of its frames."""
+"""A head that tells what is done in a clip, on what the image tower and the temporal network say of
+its frames."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ TENSORS = ("mean", "scale", "weight", "bias")
 
 
 def describe(tower: TemporalTower, frames: FrameSequence) -> Float:
-    """(F,) a clip by its mean vector, the mean and the largest motion, and the mean of the network's states.
+    """(F,) a clip by its mean vector, the mean and the largest motion, and the mean of the
+    network's states.
 
     Raises `InvalidInput` for vectors of another space.
     """
@@ -35,7 +37,8 @@ def describe(tower: TemporalTower, frames: FrameSequence) -> Float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActionHead:
-    """A logistic regression for each label. Names of arrays end in their axes: C labels, F features."""
+    """A logistic regression for each label. Names of arrays end in their axes: C labels, F
+    features."""
 
     space: str
     """The space whose vectors it reads, as in `lite@1`."""
@@ -46,7 +49,8 @@ class ActionHead:
     bias_C: Float
 
     def chances(self, clip_F: Float) -> Float:
-        """(C,) how likely each label is, by itself. Raises `InvalidInput` for another kind of clip."""
+        """(C,) how likely each label is, by itself. Raises `InvalidInput` for another kind of
+        clip."""
         if clip_F.shape != self.mean_F.shape:
             raise InvalidInput(f"The head reads {len(self.mean_F)} numbers of a clip, not {clip_F.shape}.")
         logits = self.weight_CF @ ((clip_F - self.mean_F) / self.scale_F) + self.bias_C

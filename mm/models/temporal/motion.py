@@ -1,6 +1,7 @@
 """How much a frame differs from the one before it, from both in little.
 
-A frame vector says what is seen, and little of what moves: frame differences tell a cut from a pan, and a fight from a walk.
+A frame vector says what is seen, and little of what moves: frame differences tell a cut from a pan,
+and a fight from a walk.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def little(image: RGB) -> Little:
 
 
 def motion(before: Little, after: Little) -> npt.NDArray[np.float32]:
-    """(3,) mean difference, mean of the tenth that differs most, and the change of the whole picture's brightness."""
+    """(3,) mean difference, mean of the tenth that differs most, and the change of the whole
+    picture's brightness."""
     apart = np.abs(after - before)
     tenth = np.partition(apart, -(apart.size // 10), axis=None)[-(apart.size // 10) :]
     told = np.array([apart.mean(), tenth.mean(), abs(float(after.mean()) - float(before.mean()))], np.float32)

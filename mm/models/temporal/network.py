@@ -1,12 +1,14 @@
 """The frames of a whole video to where its shots and scenes begin.
 
-A transformer over every sampled frame at its real time: rotary positions in seconds (Su et al. 2021, arXiv:2104.09864) on half of
-each head, attention within a window of time to both sides, and a few global tokens that see all and are seen by all (Beltagy et
-al. 2020, arXiv:2004.05150), which carry no position, so that a video that starts later is the same video. Plain NumPy, block by
-block, so that memory grows with the frames times the window. `network_torch` is its twin for training and GPUs.
+A transformer over every sampled frame at its real time: rotary positions in seconds (Su et al.
+2021, arXiv:2104.09864) on half of each head, attention within a window of time to both sides, and a
+few global tokens that see all and are seen by all (Beltagy et al. 2020, arXiv:2004.05150), which
+carry no position, so that a video that starts later is the same video. Plain NumPy, block by block,
+so that memory grows with the frames times the window. `network_torch` is its twin for training and
+GPUs.
 
-Names of arrays end in their axes: L frames, T tokens (the global ones, then the frames), D width of a vector of the space, W of
-the network, H heads.
+Names of arrays end in their axes: L frames, T tokens (the global ones, then the frames), D width of
+a vector of the space, W of the network, H heads.
 """
 
 from __future__ import annotations
@@ -85,14 +87,16 @@ class FrameSequence:
 
 
 class TemporalTower:
-    """Tells of each frame how likely a shot, and a scene, begins between the one before and it. Safe to share between threads."""
+    """Tells of each frame how likely a shot, and a scene, begins between the one before and it.
+    Safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
         """Raises `Corrupt` for what are no weights of it."""
         self.config, self._weights = read_temporal(path)
 
     def begins(self, frames: FrameSequence) -> Float:
-        """(L, 2) probabilities that a shot (`SHOT`) and a scene (`SCENE`) begins with a frame; 1 for the first.
+        """(L, 2) probabilities that a shot (`SHOT`) and a scene (`SCENE`) begins with a frame; 1
+        for the first.
 
         Raises `InvalidInput` for vectors of another space.
         """
@@ -100,7 +104,8 @@ class TemporalTower:
         return probabilities(self.config, self._weights, frames)
 
     def states(self, frames: FrameSequence) -> Float:
-        """(L, W) what the last layer knows of each frame, for heads that tell other things. Raises as `begins`."""
+        """(L, W) what the last layer knows of each frame, for heads that tell other things. Raises
+        as `begins`."""
         self._check(frames)
         return states(self.config, self._weights, frames)
 
@@ -117,7 +122,8 @@ def probabilities(config: TemporalConfig, weights: Mapping[str, Float], frames: 
 
 
 def peaks(chances_L: Float, times_L: npt.NDArray[np.float64], least: float, apart: float) -> list[int]:
-    """Frames, in order, with at least that probability, of those nearer than `apart` seconds the likeliest; the first is none."""
+    """Frames, in order, with at least that probability, of those nearer than `apart` seconds the
+    likeliest; the first is none."""
     kept: list[int] = []
     for index in np.argsort(-chances_L, kind="stable").tolist():
         if chances_L[index] < least:
@@ -128,7 +134,8 @@ def peaks(chances_L: Float, times_L: npt.NDArray[np.float64], least: float, apar
 
 
 def scalars(frames: FrameSequence) -> Float:
-    """(L, `SCALARS`) what is told beside the vector: motion, and the distance to the frame before in the space and in time."""
+    """(L, `SCALARS`) what is told beside the vector: motion, and the distance to the frame before
+    in the space and in time."""
     similar_L = np.ones(len(frames.times_L), np.float32)
     similar_L[1:] = (frames.vectors_LD[1:] * frames.vectors_LD[:-1]).sum(1)
     gap_L = np.diff(frames.times_L, prepend=frames.times_L[:1])
@@ -143,7 +150,8 @@ def changes(vectors_LD: Float) -> Float:
 def rotations(config: TemporalConfig, times_L: npt.NDArray[np.float64]) -> tuple[Float, Float]:
     """Cosines and sines (T, head / 4) of the angles by which pairs of numbers are turned.
 
-    Both are 0 for the global tokens: they have no time, so they are compared by the other half of each head alone.
+    Both are 0 for the global tokens: they have no time, so they are compared by the other half of
+    each head alone.
     """
     pairs = config.head // 4
     periods = config.shortest * (config.longest / config.shortest) ** (np.arange(pairs) / max(pairs - 1, 1))
@@ -176,7 +184,8 @@ def states(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSe
 
 
 def _attend(config: TemporalConfig, times_L: npt.NDArray[np.float64], turn: tuple[Float, Float], qkv: Float) -> Float:
-    """(T, W) softmax attention: frames look at the global tokens and at frames near in time, global tokens at all."""
+    """(T, W) softmax attention: frames look at the global tokens and at frames near in time, global
+    tokens at all."""
     tokens, count = len(qkv), config.num_global
     q, k, v = qkv.reshape(tokens, 3, config.heads, config.head).transpose(1, 2, 0, 3)
     q, k = _turned(config, q, turn) * np.float32(config.head**-0.5), _turned(config, k, turn)
@@ -197,7 +206,8 @@ def _attend(config: TemporalConfig, times_L: npt.NDArray[np.float64], turn: tupl
 
 
 def _turned(config: TemporalConfig, x_HTD: Float, turn: tuple[Float, Float]) -> Float:
-    """The first half of each head turned by the token's time, the other half as it is: that one knows no time."""
+    """The first half of each head turned by the token's time, the other half as it is: that one
+    knows no time."""
     cos, sin = turn
     pairs = config.head // 4
     a, b = x_HTD[:, :, :pairs], x_HTD[:, :, pairs : 2 * pairs]

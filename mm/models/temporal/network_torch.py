@@ -1,6 +1,8 @@
-"""The temporal network in torch, for training and for GPUs; `network` is its twin in NumPy, with the same weights.
+"""The temporal network in torch, for training and for GPUs; `network` is its twin in NumPy, with
+the same weights.
 
-Names of tensors end in their axes: B videos, L frames, T tokens, D width of a vector of the space, W of the network, H heads.
+Names of tensors end in their axes: B videos, L frames, T tokens, D width of a vector of the space,
+W of the network, H heads.
 """
 
 from __future__ import annotations

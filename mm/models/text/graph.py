@@ -1,8 +1,9 @@
 """A BERT sentence encoder as an ONNX graph, built from its weights without torch.
 
-BERT: Devlin et al. 2018 (arXiv:1810.04805), post-norm, exact GELU. Twin of transformers' `BertModel` with the mean of the token
-vectors, to which a test holds it equal. Names of tensors end in their axes: N texts, L tokens, D dimensions, H heads,
-K dimensions of a head, F dimensions of the feed-forward layer.
+BERT: Devlin et al. 2018 (arXiv:1810.04805), post-norm, exact GELU. Twin of transformers'
+`BertModel` with the mean of the token vectors, to which a test holds it equal. Names of tensors end
+in their axes: N texts, L tokens, D dimensions, H heads, K dimensions of a head, F dimensions of the
+feed-forward layer.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ Weights = Mapping[str, npt.NDArray[np.generic]]
 
 
 def build_graph(weights: Weights, heads: int) -> bytes:
-    """Serialised graph: `tokens`, `mask` int64 (N, L) -> `embedding` float32 (N, D), rows of length 1.
+    """Serialised graph: `tokens`, `mask` int64 (N, L) -> `embedding` float32 (N, D), rows of length
+    1.
 
-    `weights` are those of transformers' `BertModel`; layers are counted in them. Raises `KeyError` when one is missing.
+    `weights` are those of transformers' `BertModel`; layers are counted in them. Raises `KeyError`
+    when one is missing.
     """
     graph = _Builder(weights, heads)
     mask_NL = graph.add("Cast", [MASK], to=TensorProto.FLOAT)
@@ -106,7 +109,8 @@ class _Builder:
         return self.add("LayerNormalization", inputs, axis=-1, epsilon=NORM_EPSILON)
 
     def gelu(self, x: str) -> str:
-        """x times the normal distribution's share below x (arXiv:1606.08415), not its approximation by tanh."""
+        """x times the normal distribution's share below x (arXiv:1606.08415), not its approximation
+        by tanh."""
         error = self.add("Erf", [self.add("Div", [x, self.constant(np.float32(math.sqrt(2)))])])
         doubled = self.add("Mul", [x, self.add("Add", [error, self.constant(np.float32(1))])])
         return self.add("Mul", [doubled, self.constant(np.float32(0.5))])

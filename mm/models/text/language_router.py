@@ -1,7 +1,8 @@
-"""Is a question English? Words that only English has against words that only other languages have, and what words look like.
+"""Is a question English? Words that only English has against words that only other languages have,
+and what words look like.
 
-A question of one or two words is decided by the lists of words, a sentence also by a linear model on the character n-grams of its
-words. What neither is sure of is English.
+A question of one or two words is decided by the lists of words, a sentence also by a linear model
+on the character n-grams of its words. What neither is sure of is English.
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ def is_latin(word: str) -> bool:
 
 
 def features(word: str) -> list[int]:
-    """Buckets of a word: the whole of it, and its n-grams of 1 to 5 characters with its ends marked."""
+    """Buckets of a word: the whole of it, and its n-grams of 1 to 5 characters with its ends
+    marked."""
     marked = f"<{word}>"
     found = {marked[start : start + size] for size in range(1, _LONGEST + 1) for start in range(len(marked) - size + 1)}
     return sorted({crc32(f"={word}".encode()) % BUCKETS, *(crc32(gram.encode()) % BUCKETS for gram in found - {"<", ">"})})
 
 
 def hashes(words: Iterable[str]) -> Hashes:
-    """A list of words as it is kept: the CRC-32 of each, in order. Of other words one in 100,000 is taken for one of them."""
+    """A list of words as it is kept: the CRC-32 of each, in order. Of other words one in 100,000 is
+    taken for one of them."""
     return np.array(sorted({crc32(word.encode()) for word in words}), np.uint32)
 
 
@@ -54,18 +57,21 @@ class LanguageRouter:
     """Decides from the words alone, in microseconds."""
 
     def __init__(self, weight: npt.NDArray[np.float32], bias: float, english: Hashes, other: Hashes) -> None:
-        """`weight` is (BUCKETS,); `bias` is added to a text's score, which above 0 looks like another language.
+        """`weight` is (BUCKETS,); `bias` is added to a text's score, which above 0 looks like
+        another language.
 
-        `english` and `other` are `hashes` of the unaccented words that English has, and that other languages have. A word
-        that stands in both says nothing.
+        `english` and `other` are `hashes` of the unaccented words that English has, and that other
+        languages have. A word that stands in both says nothing.
         """
         self.weight, self.bias = weight.reshape(-1), bias
         self.english, self.other = english, other
 
     def score(self, text: str) -> float:
-        """Log-odds, less the bias to English, that a text looks like another language; of a text without words that bias alone.
+        """Log-odds, less the bias to English, that a text looks like another language; of a text
+        without words that bias alone.
 
-        Each word counts with the mean of its features, a text with the sum of its words over the root of their number.
+        Each word counts with the mean of its features, a text with the sum of its words over the
+        root of their number.
         """
         words = words_of(text)
         if not words:
@@ -76,8 +82,9 @@ class LanguageRouter:
     def is_foreign(self, text: str) -> bool:
         """Whether a text goes to the tower of other languages.
 
-        It does when most of its words are in another script, when it has more words of other languages than of English, and
-        when it looks like another language and no more of its words are English than are not.
+        It does when most of its words are in another script, when it has more words of other
+        languages than of English, and when it looks like another language and no more of its words
+        are English than are not.
         """
         words = [unaccented(word) for word in words_of(text)]
         if 2 * sum(not is_latin(word) for word in words) > len(words):

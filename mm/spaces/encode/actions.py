@@ -36,7 +36,8 @@ def temporal_of(space: Space) -> TemporalTower:
 
 
 def watch(space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, fps: float) -> FrameSequence:
-    """The frames of a span. Raises what the reader raises, `InvalidInput` for what has no pictures that move."""
+    """The frames of a span. Raises what the reader raises, `InvalidInput` for what has no pictures
+    that move."""
     if info.kind != "video":
         raise InvalidInput(f"{name} is no video: nothing is done in it.")
     sampled = reader.frames(path, name, span, fps, decoded_longest(info, space.image.size))
@@ -62,7 +63,8 @@ def scenes_of(tower: TemporalTower, frames: FrameSequence, end: float) -> list[t
 
 
 def by_names(space: Space, frames: FrameSequence, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """(C,) shares of 1 for the names of actions, by what is seen on average; nothing was learnt of them."""
+    """(C,) shares of 1 for the names of actions, by what is seen on average; nothing was learnt of
+    them."""
     cosines = named(space, names) @ mean_direction(frames.vectors_LD)
     raised = np.exp(SHARPNESS * (cosines - cosines.max()))
     found: npt.NDArray[np.float32] = (raised / raised.sum()).astype(np.float32)
@@ -76,7 +78,8 @@ def named(space: Space, names: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 def read_names(path: Path) -> dict[str, str]:
-    """Names of actions, a line each, and the words to ask with, which may stand behind a tab. Lines that begin with # are notes.
+    """Names of actions, a line each, and the words to ask with, which may stand behind a tab. Lines
+    that begin with # are notes.
 
     Raises `InvalidInput` for what is no list of different names.
     """

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def encode_sound(space: Space, reader: Reader, path: Path, name: str, span: Span, duration: float) -> list[EncodedEvidence]:
-    """The lines and the sounds whose middle lies in the span. The sound is decoded once, with a margin around the span."""
+    """The lines and the sounds whose middle lies in the span. The sound is decoded once, with a
+    margin around the span."""
     around = Span(max(0.0, span.start - MARGIN), min(duration, span.end + MARGIN))
     waveform = reader.waveform(path, name, around)
     first, last = (round((time - around.start) * SPEECH_RATE) for time in (span.start, span.end))
@@ -23,7 +24,8 @@ def encode_sound(space: Space, reader: Reader, path: Path, name: str, span: Span
 
 
 def sound_evidence(space: Space, waveform: Waveform, offset: float) -> list[EncodedEvidence]:
-    """One piece for each window of the waveform in which something sounds and nobody speaks; times are from `offset` on."""
+    """One piece for each window of the waveform in which something sounds and nobody speaks; times
+    are from `offset` on."""
     return [
         EncodedEvidence(
             "sound", offset + window.start / SPEECH_RATE, offset + window.end / SPEECH_RATE, window.text, window.vector
@@ -34,7 +36,8 @@ def sound_evidence(space: Space, waveform: Waveform, offset: float) -> list[Enco
 
 
 def attach(segments: Sequence[EncodedSegment], evidence: Sequence[EncodedEvidence]) -> None:
-    """Add each piece of evidence to the segment that it overlaps most; the earlier one when two tie."""
+    """Add each piece of evidence to the segment that it overlaps most; the earlier one when two
+    tie."""
     for one in evidence:
         most = max(segments, key=lambda segment: min(one.end, segment.end) - max(one.start, segment.start))
         most.evidence.append(one)

@@ -24,7 +24,8 @@ __all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encod
 LONGEST = 960
 """Pixels of the longest side of a picture that is read: as much as the reader of text looks at."""
 ENCODED, SEEN = 0.9, 0.7
-"""Share that is done when all but text is encoded, and when all frames of a video with sound are."""
+"""Share that is done when all but text is encoded, and when all frames of a video with sound are.
+"""
 WAIT_SECONDS = 1.0
 """Between two calls of `progress` while only sound is encoded."""
 Progress = Callable[[float], None]
@@ -42,10 +43,12 @@ def encode_chunk(
     progress: Progress,
     reading: ReadingTime | None = None,
 ) -> list[EncodedSegment]:
-    """Segments that tile the span, each with what is seen, said, heard and written in it. Memory is bounded by its length.
+    """Segments that tile the span, each with what is seen, said, heard and written in it. Memory is
+    bounded by its length.
 
-    `reading` is the time that text may be read for, kept from chunk to chunk; without it this chunk has one of its own.
-    A picture is one segment of no length. Raises what the reader raises, and whatever `progress` does.
+    `reading` is the time that text may be read for, kept from chunk to chunk; without it this chunk
+    has one of its own. A picture is one segment of no length. Raises what the reader raises, and
+    whatever `progress` does.
     """
     reading = reading or ReadingTime(settings.read_text)
     with reading.earning():
@@ -76,7 +79,8 @@ def read_image(
 
 
 def _towards_the_end(progress: Progress) -> Callable[[], None]:
-    """Called before each picture whose text is read, of which it is not known how many come: each gives less than the last."""
+    """Called before each picture whose text is read, of which it is not known how many come: each
+    gives less than the last."""
     count = 0
 
     def waiting() -> None:

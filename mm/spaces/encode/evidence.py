@@ -14,7 +14,8 @@ from mm.spaces.types import Vector
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedEvidence:
-    """One thing that search can find. `vector` is (dim,) float32 of length 1; times are seconds from the start of the item."""
+    """One thing that search can find. `vector` is (dim,) float32 of length 1; times are seconds
+    from the start of the item."""
 
     kind: EvidenceKind
     start: float
@@ -26,7 +27,8 @@ class EncodedEvidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFrame:
-    """A frame's vector and time, when its shot began, and how it differs from the frame before (`mm.models.temporal.motion`)."""
+    """A frame's vector and time, when its shot began, and how it differs from the frame before
+    (`mm.models.temporal.motion`)."""
 
     time: float
     vector: Vector
@@ -38,7 +40,8 @@ class EncodedFrame:
 
 @dataclass(slots=True, eq=False)
 class EncodedSegment:
-    """A moment, what can be found of it, and the frames that were sampled in it. Shots are counted from 0 within the chunk."""
+    """A moment, what can be found of it, and the frames that were sampled in it. Shots are counted
+    from 0 within the chunk."""
 
     start: float
     end: float

@@ -24,7 +24,8 @@ _DROPPED, _SAYS_NOTHING = frozenset(_CODES.split()), frozenset(_MADE_BY_PROGRAMS
 
 
 def words_of_name(name: str) -> str | None:
-    """'coffee_break-02.jpg' -> 'coffee break'; None for what a camera or a program made up, such as IMG_1234 or a hash."""
+    """'coffee_break-02.jpg' -> 'coffee break'; None for what a camera or a program made up, such as
+    IMG_1234 or a hash."""
     stem = PurePosixPath(name.replace("\\", "/")).stem
     words = [word.lower() for word in _WORD.findall(_HUMP.sub(" ", stem))]
     said = [word for word in words if _is_word(word)]

@@ -28,9 +28,11 @@ AHEAD = 8
 LITTLE = 8
 """Of so many pixels of a picture, one is compared with another picture's."""
 FARTHER, MARGIN = 1.5, 8.0
-"""A picture stands out that differs from those around it so many times, and so much of 255, more than they from each other."""
+"""A picture stands out that differs from those around it so many times, and so much of 255, more
+than they from each other."""
 STRETCH, CLOSE = 4, 0.8
-"""Frames from one that surely passes through the tower to the next, and the cosine from which on those in between need not."""
+"""Frames from one that surely passes through the tower to the next, and the cosine from which on
+those in between need not."""
 EVERY = 2.0
 """Instead of `CLOSE`: no two are so close, and every frame passes through the tower."""
 _LONGEST_FACTOR = 2.0  # of the tower's side: what is decoded of a wide picture
@@ -40,7 +42,8 @@ Edges = tuple[int, int]
 
 
 def decoded_longest(info: MediaInfo, size: int) -> int:
-    """Longest side at which a picture is decoded, so that its shorter side still fills a tower of `size` pixels."""
+    """Longest side at which a picture is decoded, so that its shorter side still fills a tower of
+    `size` pixels."""
     short, long = sorted((max(info.width, 1), max(info.height, 1)))
     return math.ceil(size * min(long / short, _LONGEST_FACTOR))
 
@@ -68,7 +71,8 @@ def encode_frames(
 def vectors_of(frames: Sequence[EncodedFrame], span: Span) -> Vectors:
     """Vectors (N, D) of the frames that were shown in a segment, at least one.
 
-    A segment without a frame of its own shows what was last seen before it: frames that look the same are sampled once.
+    A segment without a frame of its own shows what was last seen before it: frames that look the
+    same are sampled once.
     """
     inside = [frame.vector for frame in frames if span.start <= frame.time < span.end]
     if inside:
@@ -84,9 +88,11 @@ def _windows(frames: Generator[Frame, None, None]) -> Iterator[list[Frame]]:
 
 
 def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> list[Vector]:
-    """First those of the edges of short stretches; where the two ends of one differ, that of its middle, and so on.
+    """First those of the edges of short stretches; where the two ends of one differ, that of its
+    middle, and so on.
 
-    What lies inside a stretch whose ends are close is taken to lie between them, unless the picture itself says otherwise.
+    What lies inside a stretch whose ends are close is taken to lie between them, unless the picture
+    itself says otherwise.
     """
     coarse = [np.asarray(frame.image[::LITTLE, ::LITTLE], np.int16) for frame in window]
     edges = _edges(window)
@@ -115,7 +121,8 @@ def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> li
 
 
 def _stands_out(coarse: Sequence[npt.NDArray[np.int16]]) -> int | None:
-    """The picture, if any, that is farther from both the first and the last than these are from each other."""
+    """The picture, if any, that is farther from both the first and the last than these are from
+    each other."""
     first, *inside, last = coarse
     farthest = [min(_distance(first, one), _distance(one, last)) for one in inside]
     if max(farthest) <= FARTHER * _distance(first, last) + MARGIN:
@@ -128,7 +135,8 @@ def _distance(a: npt.NDArray[np.int16], b: npt.NDArray[np.int16]) -> float:
 
 
 def _edges(window: Sequence[Frame]) -> list[Edges]:
-    """Stretches of at most `STRETCH` frames that tile each shot, as the numbers of their first and last frame."""
+    """Stretches of at most `STRETCH` frames that tile each shot, as the numbers of their first and
+    last frame."""
     starts = [0, *(index for index, frame in enumerate(window) if frame.cut and index), len(window)]
     found: list[Edges] = []
     for first, after in pairwise(starts):

@@ -32,9 +32,11 @@ class ImageFile:
 def encode_images(
     space: Space, reader: Reader, files: Sequence[ImageFile], progress: Callable[[float], None]
 ) -> list[EncodedSegment | MMError]:
-    """One segment of no length for each picture, in order; an error in place of one that cannot be decoded.
+    """One segment of no length for each picture, in order; an error in place of one that cannot be
+    decoded.
 
-    `progress` is called with the share that is done, in the calling thread; what it raises ends the work.
+    `progress` is called with the share that is done, in the calling thread; what it raises ends the
+    work.
     """
     with ThreadPoolExecutor(DECODERS, thread_name_prefix="image") as pool:
         decoded = pool.map(lambda file: _decode(space, reader, file), files)

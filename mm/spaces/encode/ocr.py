@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mm.spaces.space import Space
 
 CHANGED = 0.95
-"""Cosine with what was last read of the shot from which on a later segment shows the same, and is not read again."""
+"""Cosine with what was last read of the shot from which on a later segment shows the same, and is
+not read again."""
 BETWEEN = " / "
 """Stands between two lines."""
 MOST_LETTERS = 2000
@@ -30,10 +31,11 @@ Show = Callable[[EncodedSegment], RGB]
 def read_segments(
     space: Space, segments: Sequence[EncodedSegment], show: Show, time: ReadingTime, waiting: Callable[[], None]
 ) -> None:
-    """Add to segments what is written in them: one picture of each shot, longest shots first, and of where a shot has changed.
+    """Add to segments what is written in them: one picture of each shot, longest shots first, and
+    of where a shot has changed.
 
-    `waiting` is called before each picture and may raise to stop. A segment whose picture is not read, because `time` ended or
-    does not allow any, is marked as `unread`.
+    `waiting` is called before each picture and may raise to stop. A segment whose picture is not
+    read, because `time` ended or does not allow any, is marked as `unread`.
     """
     chosen = worth_reading(segments)
     allowed = time.mode == "always" or (time.mode == "auto" and space.can_read)
@@ -68,7 +70,8 @@ def worth_reading(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
 
 
 def written_evidence(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
-    """All that is written in a picture as one piece, and each of its words by its spelling; none where nothing is."""
+    """All that is written in a picture as one piece, and each of its words by its spelling; none
+    where nothing is."""
     text = BETWEEN.join(line.text for line in space.reader.read(picture))[:MOST_LETTERS]
     if not text:
         return []

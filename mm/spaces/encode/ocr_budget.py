@@ -15,8 +15,9 @@ SHARE = 0.1
 class ReadingTime:
     """An account in seconds: encoding pays in, reading draws. Used by one thread at a time.
 
-    Reading begins while something is left, and one picture may overdraw it, which the next chunks pay back: over many chunks the
-    share holds, whether they are minutes of film or single photographs.
+    Reading begins while something is left, and one picture may overdraw it, which the next chunks
+    pay back: over many chunks the share holds, whether they are minutes of film or single
+    photographs.
     """
 
     def __init__(self, mode: ReadText = "auto", clock: Callable[[], float] = time.monotonic) -> None:

@@ -18,10 +18,11 @@ class _End:
 
 
 def ahead(source: Iterator[T], most: int) -> Generator[T, None, None]:
-    """The items of `source`, made in a thread of their own, at most `most` of them before they are asked for.
+    """The items of `source`, made in a thread of their own, at most `most` of them before they are
+    asked for.
 
-    The source is closed when the iteration ends or is closed; that waits for the item that is being made.
-    Raises what the source raises, behind the items that it gave before.
+    The source is closed when the iteration ends or is closed; that waits for the item that is being
+    made. Raises what the source raises, behind the items that it gave before.
     """
     room, items, stopped = threading.Semaphore(most), SimpleQueue[T | _End](), threading.Event()
     thread = threading.Thread(target=_make, args=(source, room, items, stopped), name="ahead", daemon=True)

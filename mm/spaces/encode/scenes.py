@@ -1,4 +1,5 @@
-"""Scenes of a video, from all of its frames together: its chunks are encoded apart, and only now is seen what goes on across."""
+"""Scenes of a video, from all of its frames together: its chunks are encoded apart, and only now is
+seen what goes on across."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Frames:
 
 
 def scene_starts(tower: TemporalTower, frames: Frames) -> list[float]:
-    """Times at which scenes begin, ascending, without the first. None for more frames than are seen in one pass."""
+    """Times at which scenes begin, ascending, without the first. None for more frames than are seen
+    in one pass."""
     if len(frames.times_L) > MOST_FRAMES:
         return []
     sequence = FrameSequence(frames.times_L, frames.vectors_LD, frames.motion_LM)

@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from mm.spaces.space import Space
 
 MARGIN = 8.0
-"""Seconds heard on both sides of a chunk, so that a line across its border is heard whole. A line lasts 15 s at most."""
+"""Seconds heard on both sides of a chunk, so that a line across its border is heard whole. A line
+lasts 15 s at most."""
 
 
 def speech_evidence(space: Space, waveform: Waveform, offset: float, span: Span) -> list[EncodedEvidence]:
-    """One piece of evidence for each line whose middle lies in the span: of two neighbouring chunks, one has it.
+    """One piece of evidence for each line whose middle lies in the span: of two neighbouring
+    chunks, one has it.
 
-    The waveform begins `MARGIN` before the span, at `offset`, and ends as much after it. Not a line's start is looked at: it
-    begins a little before the shot it belongs to, and chunks are cut between shots.
+    The waveform begins `MARGIN` before the span, at `offset`, and ends as much after it. Not a
+    line's start is looked at: it begins a little before the shot it belongs to, and chunks are cut
+    between shots.
     """
     lines = [line for line in space.speech.transcribe(waveform) if span.start <= offset + (line.start + line.end) / 2 < span.end]
     vectors = space.sentences.embed([line.text for line in lines])

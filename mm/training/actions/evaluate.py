@@ -1,4 +1,5 @@
-"""Fights among clips of surveillance and of streets: how much of it motion alone tells, names, pictures, and the head.
+"""Fights among clips of surveillance and of streets: how much of it motion alone tells, names,
+pictures, and the head.
 
 Everything is fitted on train with the ridge chosen there, and measured on dev.
 """

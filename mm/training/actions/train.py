@@ -1,7 +1,9 @@
-"""Train a head that tells what is done in clips, on any labelled clips: a manifest.jsonl with file, label, group and split.
+"""Train a head that tells what is done in clips, on any labelled clips: a manifest.jsonl with file,
+label, group and split.
 
-A logistic regression for each label on what `action_head.describe` says of a clip; the strength of the ridge is chosen by
-cross-validation over groups of train. It takes seconds beside the look at the clips, which is kept and gone on with after a stop.
+A logistic regression for each label on what `action_head.describe` says of a clip; the strength of
+the ridge is chosen by cross-validation over groups of train. It takes seconds beside the look at
+the clips, which is kept and gone on with after a stop.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ class Clip:
 
 
 def read_clips(folder: Path, split: str) -> list[Clip]:
-    """The clips of a split. Raises `InvalidInput` where there are none, or fewer than two labels."""
+    """The clips of a split. Raises `InvalidInput` where there are none, or fewer than two
+    labels."""
     try:
         rows = [row for row in read_manifest(folder) if row["split"] == split]
         clips = [Clip(folder / row["file"], str(row["label"]).replace("_", " "), str(row["group"])) for row in rows]
@@ -80,9 +83,11 @@ def watch_clips(space: Space, reader: MediaReader, clips: Sequence[Clip], on_pro
 
 
 def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on_progress: Progress) -> Path:
-    """Train on train, measure on dev where there is one; returns the path of the head. Its card is beside it.
+    """Train on train, measure on dev where there is one; returns the path of the head. Its card is
+    beside it.
 
-    Raises `InvalidInput` for data that cannot be read, `Unavailable` where the space has no temporal network.
+    Raises `InvalidInput` for data that cannot be read, `Unavailable` where the space has no
+    temporal network.
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = read_clips(folder, "train")
@@ -115,7 +120,8 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
 def described(
     space: Space, reader: MediaReader, clips: Sequence[Clip], cache: Path, on_progress: Progress
 ) -> tuple[Float, list[Clip]]:
-    """(N, F) of the clips that can be read, and these. What was seen is kept in `cache`, under the files' names."""
+    """(N, F) of the clips that can be read, and these. What was seen is kept in `cache`, under the
+    files' names."""
     tower = temporal_of(space)
     seen: dict[str, npt.NDArray[np.float32]] = {}
     if cache.exists():
@@ -174,7 +180,8 @@ def _left_out(rows_NF: Float, right_NC: Float, fold_N: npt.NDArray[np.int64], ri
 
 def _fit(rows_NF: Float, right_NC: Float, ridge: float) -> tuple[Float, Float, Float]:
     mean_F, scale_F = rows_NF.mean(0), rows_NF.std(0) + 1e-6
-    # A ridge does not mind rotations, and clips span fewer directions than they have features: in these the fit is small.
+    # A ridge does not mind rotations, and clips span fewer directions than they have features: in
+    # these the fit is small.
     left_NR, lengths_R, axes_RF = np.linalg.svd((rows_NF - mean_F) / scale_F, full_matrices=False)
     found_CR = np.stack([fit_logistic(left_NR * lengths_R, right, np.ones(len(rows_NF)), ridge) for right in right_NC.T])
     return mean_F, scale_F, np.c_[found_CR[:, :-1] @ axes_RF, found_CR[:, -1]]

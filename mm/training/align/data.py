@@ -1,7 +1,7 @@
 """Captioned pictures, and pictures without captions, as tensors on the device that trains.
 
-Names of tensors end in their axes: N pictures, H height, W width, C channels, T captions a picture, D dimensions of the space,
-K classes.
+Names of tensors end in their axes: N pictures, H height, W width, C channels, T captions a picture,
+D dimensions of the space, K classes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True, slots=True)
 class CaptionedTensors:
-    """Pictures (N, H, W, 3) uint8 and captions (N, T, D) unit vectors, in memory, on the device that trains."""
+    """Pictures (N, H, W, 3) uint8 and captions (N, T, D) unit vectors, in memory, on the device
+    that trains."""
 
     pictures: Tensor  # NHWC
     captions: Tensor  # NTD
@@ -38,7 +39,8 @@ class CaptionedTensors:
 
 
 def load_split(folder: Path, split: str, side: int, cache: Path, device: torch.device) -> CaptionedTensors:
-    """Read one split. Pictures with fewer captions than the most described one repeat theirs; vectors are kept in `cache`."""
+    """Read one split. Pictures with fewer captions than the most described one repeat theirs;
+    vectors are kept in `cache`."""
     rows = read_captioned(folder, split)
     count_T = max(len(row.captions) for row in rows)
     sentences = [row.captions[index % len(row.captions)] for row in rows for index in range(count_T)]
@@ -56,7 +58,8 @@ def find_unlabeled(folder: Path) -> list[Path]:
 
 
 def load_unlabeled(folder: Path, side: int, device: torch.device) -> Tensor:
-    """All pictures (N, side, side, 3) of a folder, by name. Raises `InvalidInput` when there are none or one cannot be read."""
+    """All pictures (N, side, side, 3) of a folder, by name. Raises `InvalidInput` when there are
+    none or one cannot be read."""
     return torch.from_numpy(load_files(find_unlabeled(folder), side)).to(device)
 
 
@@ -64,7 +67,8 @@ def load_unlabeled(folder: Path, side: int, device: torch.device) -> Tensor:
 def pseudo_captioned(
     pictures_NHWC: Tensor, original: ImageEncoder, class_vectors_KD: Tensor, size: int, batch: int = 256
 ) -> CaptionedTensors:
-    """One caption each, from ImageNet's own classes: the mean of their names' vectors by the probabilities that they get."""
+    """One caption each, from ImageNet's own classes: the mean of their names' vectors by the
+    probabilities that they get."""
     parts = []
     for rows in torch.split(pictures_NHWC, batch):
         logits_NK = original.project(original.features(whole(rows, size)))[1]

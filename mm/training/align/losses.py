@@ -1,7 +1,7 @@
 """What alignment minimises.
 
-Names of tensors end in their axes: N pictures of the batch over all processes, M all pictures with T captions each, S = M T,
-D dimensions of the space, K classes.
+Names of tensors end in their axes: N pictures of the batch over all processes, M all pictures with
+T captions each, S = M T, D dimensions of the space, K classes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _MAX_SCALE = 100.0
 
 
 class Contrast(nn.Module):
-    """Contrast of pictures and captions with a learnt scale (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
+    """Contrast of pictures and captions with a learnt scale (CLIP, Radford et al. 2021,
+    arXiv:2103.00020)."""
 
     def __init__(self, scale: float = 20.0) -> None:
         super().__init__()
@@ -29,9 +30,11 @@ class Contrast(nn.Module):
         return functional.cross_entropy(logits_NN, torch.arange(len(logits_NN), device=logits_NN.device))
 
     def among(self, pictures_ND: Tensor, captions_MTD: Tensor, first_N: Tensor, second_N: Tensor, share_N: Tensor) -> Tensor:
-        """Minus the logarithm (N,) of how likely a picture takes a caption of its own among all captions of M pictures.
+        """Minus the logarithm (N,) of how likely a picture takes a caption of its own among all
+        captions of M pictures.
 
-        Its own are those of row `first_N`, and of row `second_N` for the rest of `share_N`: a picture may be blended of two.
+        Its own are those of row `first_N`, and of row `second_N` for the rest of `share_N`: a
+        picture may be blended of two.
         """
         count_M, count_T, _ = captions_MTD.shape
         logits_NS = self.scale() * pictures_ND @ captions_MTD.flatten(0, 1).T
@@ -52,7 +55,8 @@ def divergence(logits_NK: Tensor, teacher_NK: Tensor) -> Tensor:
 
 
 def gathered(rows_ND: Tensor) -> Tensor:
-    """Rows of all processes, in their order, with gradients; the same rows when there is one process."""
+    """Rows of all processes, in their order, with gradients; the same rows when there is one
+    process."""
     if not torch.distributed.is_initialized():
         return rows_ND
     from torch.distributed.nn.functional import all_gather

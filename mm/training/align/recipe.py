@@ -11,7 +11,8 @@ from mm.training.align.augment import Views
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One run of the recipe, and in what it differs from the others: runs that err differently are right together."""
+    """One run of the recipe, and in what it differs from the others: runs that err differently are
+    right together."""
 
     name: str  # of its state's file
     seed: int
@@ -33,7 +34,8 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class AlignConfig:
-    """The recipe. Defaults are those of the shipped weights, but for the seeds, which were not kept."""
+    """The recipe. Defaults are those of the shipped weights, but for the seeds, which were not
+    kept."""
 
     data: Path  # folder of captioned pictures with the splits train and dev
     out: Path  # folder that the checkpoint, the card and the states to resume from go to
@@ -61,5 +63,6 @@ class AlignConfig:
 
 
 def fingerprint(config: AlignConfig) -> str:
-    """What must be the same for a state to be taken up: all of the recipe but where it writes and how often."""
+    """What must be the same for a state to be taken up: all of the recipe but where it writes and
+    how often."""
     return repr(replace(config, out=Path(), save_every=0))

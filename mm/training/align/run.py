@@ -1,7 +1,8 @@
-"""One run of an alignment: the network, its optimizer and moving average, the epoch, and what it resumes from.
+"""One run of an alignment: the network, its optimizer and moving average, the epoch, and what it
+resumes from.
 
-Names of tensors end in their axes: N pictures, C channels, H height, W width, T captions a picture, D dimensions of the space,
-K classes, S captions of all pictures.
+Names of tensors end in their axes: N pictures, C channels, H height, W width, T captions a picture,
+D dimensions of the space, K classes, S captions of all pictures.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class _Projected(nn.Module):
 
 
 class Run:
-    """Contrast with captions, while the ImageNet classifier's answers are held near the original's."""
+    """Contrast with captions, while the ImageNet classifier's answers are held near the
+    original's."""
 
     def __init__(
         self,
@@ -86,7 +88,8 @@ class Run:
     def run_epoch(self) -> float:
         """One pass over the pictures; returns the mean loss.
 
-        All randomness comes from seeds of the epoch and the process, so that a resumed run goes on as if it had not stopped.
+        All randomness comes from seeds of the epoch and the process, so that a resumed run goes on
+        as if it had not stopped.
         """
         seed = self.variant.seed * 100_003 + self.epoch
         order = torch.randperm(len(self.train.pictures), generator=torch.Generator().manual_seed(seed))
@@ -111,7 +114,8 @@ class Run:
         return loss.detach()
 
     def _loss(self, rows: Tensor, random: torch.Generator) -> Tensor:
-        """What a step costs, of which `rows` are this process's share. A blend of two pictures has the captions of both."""
+        """What a step costs, of which `rows` are this process's share. A blend of two pictures has
+        the captions of both."""
         config, views = self.config, self.variant.views
         with torch.no_grad():
             pixels_NCHW = draw_views(self.train.pictures[rows], config.size, views, random)

@@ -1,4 +1,5 @@
-"""The runs of an alignment over what they share, each kept on disk and taken up where it stopped."""
+"""The runs of an alignment over what they share, each kept on disk and taken up where it
+stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def averaged_runs(
 ) -> Iterator[dict[str, Tensor]]:
     """The moving averages of the runs, one a variant, in order.
 
-    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
+    of another recipe.
     """
     kept, total = config.out / "vectors", config.epochs * len(config.variants)
     class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
@@ -61,7 +63,8 @@ def _taught(config: AlignConfig, teacher: Teacher, device: torch.device) -> Capt
 
 
 def _finish(run: Run, on_epoch: Callable[[int, str], None]) -> dict[str, Tensor]:
-    """Run to the end, from what was kept under the variant's name or else from the beginning; returns the moving average."""
+    """Run to the end, from what was kept under the variant's name or else from the beginning;
+    returns the moving average."""
     config, name = run.config, f"run-{run.variant.name}"
     path, recipe = config.out / f"{name}.pt", fingerprint(replace(config, variants=(run.variant,)))
     kept = read_state(path, run.device)

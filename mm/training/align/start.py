@@ -28,9 +28,11 @@ def imagenet_encoder(class_vectors_KD: Tensor, dropout: float = 0.0, drop_path: 
 
 @torch.no_grad()
 def fit_head(encoder: ImageEncoder, pictures_NHWC: Tensor, captions_NTD: Tensor, size: int, batch: int = 256) -> None:
-    """Set the head to the ridge regression from features to the mean vector of a picture's captions.
+    """Set the head to the ridge regression from features to the mean vector of a picture's
+    captions.
 
-    Runs that start from this head can be averaged, and it spares the backbone the large first steps of a random head.
+    Runs that start from this head can be averaged, and it spares the backbone the large first steps
+    of a random head.
     """
     encoder.eval()
     batches = torch.split(pictures_NHWC, batch)

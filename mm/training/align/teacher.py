@@ -1,8 +1,10 @@
-"""Captions by a teacher: of all sentences at hand, those that another image-text model finds nearest to a picture.
+"""Captions by a teacher: of all sentences at hand, those that another image-text model finds
+nearest to a picture.
 
-With them a small tower learns what a larger model sees, in the space of sentences that the small one has, whatever space
-the teacher's is, and from pictures that nobody described. Names of arrays end in their axes: N pictures, S sentences, T sentences
-told of a picture, D dimensions of the teacher's space.
+With them a small tower learns what a larger model sees, in the space of sentences that the small
+one has, whatever space the teacher's is, and from pictures that nobody described. Names of arrays
+end in their axes: N pictures, S sentences, T sentences told of a picture, D dimensions of the
+teacher's space.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from mm.spaces.types import SpaceId
 from mm.training.align.data import CaptionedTensors
 
 BLOCK = 256
-"""Pictures whose vectors are kept together: what is lost when a run is stopped while the teacher looks."""
+"""Pictures whose vectors are kept together: what is lost when a run is stopped while the teacher
+looks."""
 
 
 class Teacher(Protocol):
-    """Two towers of one space, such as an `OpenClipSpace`. Its id changes with anything that decides its vectors."""
+    """Two towers of one space, such as an `OpenClipSpace`. Its id changes with anything that
+    decides its vectors."""
 
     @property
     def id(self) -> SpaceId: ...
@@ -45,10 +49,11 @@ class Teacher(Protocol):
 def taught(
     teacher: Teacher, files: Sequence[Path], sentences: Sequence[str], told: int, side: int, kept: Path, device: torch.device
 ) -> CaptionedTensors:
-    """The pictures at `side` pixels, each with the `told` sentences that the teacher finds nearest, as MiniLM's vectors.
+    """The pictures at `side` pixels, each with the `told` sentences that the teacher finds nearest,
+    as MiniLM's vectors.
 
-    What the teacher sees is kept in the folder `kept`. Raises `InvalidInput` for a file that is no picture, and for fewer
-    sentences than are told.
+    What the teacher sees is kept in the folder `kept`. Raises `InvalidInput` for a file that is no
+    picture, and for fewer sentences than are told.
     """
     if not 1 <= told <= len(sentences):
         raise InvalidInput(f"Of {len(sentences)} sentences {told} cannot be told.")
@@ -67,7 +72,8 @@ def nearest(seen_ND: npt.NDArray[np.float32], said_SD: npt.NDArray[np.float32], 
 
 
 def picture_vectors(teacher: Teacher, files: Sequence[Path], kept: Path) -> npt.NDArray[np.float32]:
-    """Unit rows (N, D) of pictures as they are, each block of them read from `kept` where it is there."""
+    """Unit rows (N, D) of pictures as they are, each block of them read from `kept` where it is
+    there."""
     found = []
     for start in range(0, len(files), BLOCK):
         block = files[start : start + BLOCK]
@@ -87,7 +93,8 @@ def text_vectors(teacher: Teacher, sentences: Sequence[str]) -> npt.NDArray[np.f
 
 
 def teacher_recall(teacher: Teacher, data: Path, kept: Path) -> Retrieval:
-    """How well the teacher itself finds the pictures of dev by their captions, with its own towers."""
+    """How well the teacher itself finds the pictures of dev by their captions, with its own
+    towers."""
     rows = read_captioned(data, "dev")
     said_SD = text_vectors(teacher, [caption for row in rows for caption in row.captions])
     picture_of_S = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])

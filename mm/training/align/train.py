@@ -1,8 +1,10 @@
-"""Align pictures with sentences: train the image tower on captioned pictures, the text tower locked.
+"""Align pictures with sentences: train the image tower on captioned pictures, the text tower
+locked.
 
-Unlike runs learn from the captions, or from what a teacher says of the pictures, and the mean of their weights is the result.
-Works on a CPU, a GPU, or several by torchrun; resumes at the epoch that was last saved, with the same result as without the
-stop. Writes `image.safetensors` and `CARD.md` into the output folder.
+Unlike runs learn from the captions, or from what a teacher says of the pictures, and the mean of
+their weights is the result. Works on a CPU, a GPU, or several by torchrun; resumes at the epoch
+that was last saved, with the same result as without the stop. Writes `image.safetensors` and
+`CARD.md` into the output folder.
 """
 
 from __future__ import annotations
@@ -30,13 +32,15 @@ from mm.training.ema import mean_weights
 def align(config: AlignConfig, on_progress: OnProgress) -> Path:
     """Train by the recipe; returns the path of the weights.
 
-    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
+    of another recipe.
     """
     return _train(config, on_progress, None)
 
 
 def distill(config: AlignConfig, teacher: Teacher, on_progress: OnProgress) -> Path:
-    """As `align`, but what a picture shows is said by the teacher, in the sentences of train, and not by its own captions.
+    """As `align`, but what a picture shows is said by the teacher, in the sentences of train, and
+    not by its own captions.
 
     Raises as `align`, and what the teacher raises.
     """

@@ -1,6 +1,8 @@
-"""What a calibration is fitted on, as vectors: the dev library, questions about it, texts, speech. Kept between runs.
+"""What a calibration is fitted on, as vectors: the dev library, questions about it, texts, speech.
+Kept between runs.
 
-Names of arrays end in their axes: N pictures, M captions, L spoken lines, V views of a picture, D dimensions.
+Names of arrays end in their axes: N pictures, M captions, L spoken lines, V views of a picture, D
+dimensions.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ Int = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spoken:
-    """What the recogniser heard in spoken captions. Lines of train are there only to be confused with."""
+    """What the recogniser heard in spoken captions. Lines of train are there only to be confused
+    with."""
 
     lines: Vectors  # (L, D)
     file_of_line: Int
@@ -129,7 +132,8 @@ def sha256_of(path: Path) -> str:
 
 
 def viewer(view: int, seed: int) -> Callable[[int, RGB], RGB]:
-    """Another view of a picture: a part of 50 to 90 % of each side, perhaps mirrored, brighter or darker."""
+    """Another view of a picture: a part of 50 to 90 % of each side, perhaps mirrored, brighter or
+    darker."""
 
     def change(index: int, picture: RGB) -> RGB:
         draw = np.random.default_rng((seed, view, index))

@@ -1,4 +1,5 @@
-"""Learns which texts ask for something that a picture can show: a logistic regression on text vectors."""
+"""Learns which texts ask for something that a picture can show: a logistic regression on text
+vectors."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def text_groups(config: CalibrateConfig, train_captions: Sequence[str], class_na
 
 
 def fit_depictable(groups: Sequence[Group], embed: Callable[[Sequence[str]], Vectors]) -> npt.NDArray[np.float32]:
-    """Weights (D + 1,) of log-odds. Their scale is corrected by texts that the fit has not seen, fold by fold."""
+    """Weights (D + 1,) of log-odds. Their scale is corrected by texts that the fit has not seen,
+    fold by fold."""
     vectors = np.concatenate([embed(group.texts) for group in groups]).astype(np.float64)
     shown = np.concatenate([np.full(len(group.texts), float(group.shown)) for group in groups])
     weight = np.concatenate([np.full(len(group.texts), _MASS * group.share / len(group.texts)) for group in groups])

@@ -1,7 +1,9 @@
-"""Fit a space's calibration on dev: what its cosines mean, and the floor below which nothing matches.
+"""Fit a space's calibration on dev: what its cosines mean, and the floor below which nothing
+matches.
 
-Writes `calibration.json` and `bank.safetensors`, which ship with the space, and the trade-off of the floor as `floor.svg` and
-`floor.md`, into the output folder. Minutes on two cores; vectors are kept there, so that the next run takes seconds.
+Writes `calibration.json` and `bank.safetensors`, which ship with the space, and the trade-off of
+the floor as `floor.svg` and `floor.md`, into the output folder. Minutes on two cores; vectors are
+kept there, so that the next run takes seconds.
 """
 
 from __future__ import annotations
@@ -30,14 +32,16 @@ from mm.training.calibration.recipe import CalibrateConfig
 from mm.training.calibration.report import write_report
 
 NAMES_THAT_TELL = 0.1
-"""Share of file names that are trusted to say what is in the file. An assumption: no data here has names that people gave."""
+"""Share of file names that are trusted to say what is in the file. An assumption: no data here has
+names that people gave."""
 
 OnProgress = Callable[[str], None]
 """Told what is being done, a line for a person."""
 
 
 def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
-    """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that cannot be read."""
+    """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that
+    cannot be read."""
     encoder = Encoder(config)
     library = load_library(config, encoder, on_progress)
     on_progress("what can be shown")
@@ -77,7 +81,8 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
 
 
 def _sentences(config: CalibrateConfig, library: Library, groups: list[Group]) -> list[str]:
-    """Reference sentences: half descriptions, half of what is never seen, for speech is about both."""
+    """Reference sentences: half descriptions, half of what is never seen, for speech is about
+    both."""
     half = config.bank_sentences // 2
     unshown = [text for group in groups if not group.shown for text in group.texts][: config.bank_sentences - half]
     return [*library.train_captions[:half], *unshown]
@@ -128,7 +133,8 @@ def _scores(library: Library, bank: Bank, form: Form, unanswerable: Vectors) -> 
 
 
 def _doubted(names: Form) -> Form:
-    """The form of names that were made of captions, for names of files: most of those say little of what is seen."""
+    """The form of names that were made of captions, for names of files: most of those say little of
+    what is seen."""
     return names.model_copy(update={"bias": names.bias + float(np.log(NAMES_THAT_TELL))})
 
 

@@ -1,7 +1,8 @@
-"""Fit the scores of a larger space on captioned pictures: what its cosines mean, and the floor below which nothing matches.
+"""Fit the scores of a larger space on captioned pictures: what its cosines mean, and the floor
+below which nothing matches.
 
-Speech and names need no fit: a larger space compares them by the sentence encoder of `lite`, whose forms and reference sentences
-are taken over.
+Speech and names need no fit: a larger space compares them by the sentence encoder of `lite`, whose
+forms and reference sentences are taken over.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class SpaceCalibrateConfig:
 
 
 def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progress: OnProgress) -> Path:
-    """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that cannot be read."""
+    """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that
+    cannot be read."""
     unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
     library = _load(space, config, on_progress)
     lite, lite_bank = space.lite_calibration, space.lite_bank

@@ -25,7 +25,8 @@ _MIXINGS = np.linspace(0.3, 1.2, 37)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Questions against evidence, and which pairs are right. `counts` is False for pairs that are neither."""
+    """Questions against evidence, and which pairs are right. `counts` is False for pairs that are
+    neither."""
 
     questions: Vectors  # (Q, D)
     evidence: Vectors  # (E, D)
@@ -37,8 +38,8 @@ class Asked:
 def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Form:
     """Logistic regression of right on cosine and standard measure, over all pairs.
 
-    The right answers of a question share the weight of one: the form holds for a library in which one thing is right, whether the
-    question was 'dog' or twelve words long.
+    The right answers of a question share the weight of one: the form holds for a library in which
+    one thing is right, whether the question was 'dog' or twelve words long.
     """
     cosines_QE, standards_QE = measures(asked.questions, asked.evidence, bank_BD)
     weight_QE = np.ones(cosines_QE.shape) if asked.weight is None else np.repeat(asked.weight[:, None], cosines_QE.shape[1], 1)
@@ -51,7 +52,8 @@ def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Form
 
 
 def at_prior(form: Form, seen: float, wanted: float) -> Form:
-    """A form fitted where one pair in 1 / `seen` was right, for a library in which one in 1 / `wanted` is (Bayes' rule)."""
+    """A form fitted where one pair in 1 / `seen` was right, for a library in which one in 1 /
+    `wanted` is (Bayes' rule)."""
     shift = np.log(wanted / (1 - wanted)) - np.log(seen / (1 - seen))
     return form.model_copy(update={"bias": form.bias + float(shift)})
 
@@ -62,7 +64,8 @@ def rounded(form: Form) -> Form:
 
 
 def fit_mixing(parts_QE: Sequence[Float], right_QE: Bool, prior: float) -> float:
-    """How much of each part's log-odds above the prior counts where two parts look at the same evidence, by least log loss."""
+    """How much of each part's log-odds above the prior counts where two parts look at the same
+    evidence, by least log loss."""
     before = float(np.log(prior / (1 - prior)))
     above_QE = sum(part - before for part in parts_QE)
     right = right_QE.astype(np.float64)

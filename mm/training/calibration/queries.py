@@ -23,7 +23,8 @@ Embed = Callable[[Sequence[str]], Vectors]
 
 
 def words_for_pictures(library: Library, embed: Embed, seed: int) -> Asked:
-    """Each caption of dev asks for its picture; short questions, with the other half of the weight, ask for what they name."""
+    """Each caption of dev asks for its picture; short questions, with the other half of the weight,
+    ask for what they name."""
     captions = library.picture_of_caption[:, None] == np.arange(len(library.pictures))
     short = [
         question
@@ -48,7 +49,8 @@ def captions_by_picture(library: Library) -> list[list[str]]:
 
 
 def pictures_for_pictures(library: Library, views: int) -> Asked:
-    """Other views ask for their picture, and for those that people described in nearly the same words."""
+    """Other views ask for their picture, and for those that people described in nearly the same
+    words."""
     questions = np.stack([unit(seen[:views].mean(0)) for seen in library.views])
     described = np.stack(
         [unit(library.caption_vectors[library.picture_of_caption == row].mean(0)) for row in range(len(library.pictures))]
@@ -57,7 +59,8 @@ def pictures_for_pictures(library: Library, views: int) -> Asked:
 
 
 def words_for_speech(spoken: Spoken, unanswered: Sequence[str], embed: Embed, seed: int) -> Asked:
-    """What was said in dev, whole and in part, asks for the line it was heard as, among the lines of train and dev."""
+    """What was said in dev, whole and in part, asks for the line it was heard as, among the lines
+    of train and dev."""
     said = [spoken.sentences[file] for file in spoken.dev]
     asked = [*said, *(part_of(sentence, seed) for sentence in said), *(part_of(sentence, seed + 1) for sentence in said)]
     questions, files = embed(asked), np.tile(np.array(spoken.dev), 3)

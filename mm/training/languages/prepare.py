@@ -1,4 +1,5 @@
-"""What the distillation starts from: pairs of texts, vocabulary and router, MiniLM's layers, and the vectors of English."""
+"""What the distillation starts from: pairs of texts, vocabulary and router, MiniLM's layers, and
+the vectors of English."""
 
 from __future__ import annotations
 
@@ -20,14 +21,16 @@ from mm.training.languages.router import fit_router
 from mm.training.languages.words import word_lists
 
 PAIRS, READER, START, VECTORS = "pairs.json", "reader.safetensors", "start.safetensors", "english.npz"
-"""Files of the output folder: the pairs, tokenizer and router as tensors, where the layers start, the targets."""
+"""Files of the output folder: the pairs, tokenizer and router as tensors, where the layers start,
+the targets."""
 _COLUMNS = 64  # of the router's table as it is kept: so many weights share a step
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 
 
 def prepare(config: LanguagesConfig) -> None:
-    """Write the four files, unless all of them are there. Raises `InvalidInput` for data that cannot be read."""
+    """Write the four files, unless all of them are there. Raises `InvalidInput` for data that
+    cannot be read."""
     if all((config.out / name).exists() for name in (PAIRS, READER, START, VECTORS)):
         return
     from mm.data.sentences import sentence_vectors
@@ -52,7 +55,8 @@ def prepare(config: LanguagesConfig) -> None:
 
 
 def vocabulary(texts: Sequence[str], size: int) -> Tokenizer:
-    """Byte pair encoding of texts in lower case, without the accents of European scripts: people leave them out."""
+    """Byte pair encoding of texts in lower case, without the accents of European scripts: people
+    leave them out."""
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     accents = normalizers.Replace(Regex("[\u0300-\u036f]"), "")
     plain = [normalizers.NFKD(), accents, normalizers.NFC(), normalizers.Lowercase(), normalizers.Replace("ß", "ss")]
@@ -91,7 +95,8 @@ def _bare(text: str) -> str:
 
 
 def _start() -> Tensors:
-    """MiniLM without its words and pooler, in half precision; the places have the vector of the first segment in them."""
+    """MiniLM without its words and pooler, in half precision; the places have the vector of the
+    first segment in them."""
     from mm.models.text.minilm import model_folder
 
     weights = load_file(model_folder() / "model.safetensors")

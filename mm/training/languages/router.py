@@ -1,4 +1,5 @@
-"""The router, learned by logistic regression from the texts of the recipe, and its bias to English."""
+"""The router, learned by logistic regression from the texts of the recipe, and its bias to
+English."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _PARTS = (1, 1, 2, 3)  # words of the parts of texts that are learned beside the
 def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: int = 3) -> tuple[npt.NDArray[np.float32], float]:
     """Weight and bias of `LanguageRouter`. Both sides count alike.
 
-    The bias is set so that of English texts held out, whole and in parts, nearly all stay with English by their look alone.
+    The bias is set so that of English texts held out, whole and in parts, nearly all stay with
+    English by their look alone.
     """
     chance = random.Random(seed)
     held_out = [words_of(text) for text in english[::_HELD_OUT]]

@@ -99,7 +99,8 @@ class TextEncoder(nn.Module):
 
 
 class Distillation:
-    """One run. All randomness comes from (seed, epoch), so that a resumed run goes on as if it had not stopped."""
+    """One run. All randomness comes from (seed, epoch), so that a resumed run goes on as if it had
+    not stopped."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Texts in many languages to a tower that gives them the vectors of their English.
 
-Works on a CPU or a GPU; resumes at the epoch that was last saved, with the same result as without the stop. A run that begins
-anew may draw another vocabulary where pairs of tokens are equally frequent. Writes `languages.safetensors` and `LANGUAGES.md`,
-its card, into the output folder.
+Works on a CPU or a GPU; resumes at the epoch that was last saved, with the same result as without
+the stop. A run that begins anew may draw another vocabulary where pairs of tokens are equally
+frequent. Writes `languages.safetensors` and `LANGUAGES.md`, its card, into the output folder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ OnProgress = Callable[[int, int, str], None]
 def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
     """Train by the recipe; returns the path of the weights.
 
-    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe.
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
+    of another recipe.
     """
     multi30k(config.data, "val", set())  # a missing part is told before the training, not after it
     prepare(config)

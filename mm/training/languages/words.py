@@ -1,7 +1,9 @@
-"""The words that English has, and those that other languages have: what decides a question of a word or two.
+"""The words that English has, and those that other languages have: what decides a question of a
+word or two.
 
-A word is English's when English texts have it often enough beside the others, or when it is among the whole words of MiniLM's
-vocabulary, which was made from English books and pages and stands in the order of frequency.
+A word is English's when English texts have it often enough beside the others, or when it is among
+the whole words of MiniLM's vocabulary, which was made from English books and pages and stands in
+the order of frequency.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ def word_lists(english: Sequence[str], sentences: Sequence[str], described: Sequ
 
 
 def vocabulary_places(tokenizer: Path) -> dict[str, int]:
-    """Whole words of a WordPiece vocabulary and their places in it; single letters, numbers and marks left out."""
+    """Whole words of a WordPiece vocabulary and their places in it; single letters, numbers and
+    marks left out."""
     found = Tokenizer.from_file(str(tokenizer)).get_vocab()
     return {word: place for word, place in found.items() if len(word) > 1 and word.isalpha()}
 

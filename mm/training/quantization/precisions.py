@@ -1,4 +1,5 @@
-"""Makes a weights file run in fewer bits, and measures on dev what each precision loses; needs no torch."""
+"""Makes a weights file run in fewer bits, and measures on dev what each precision loses; needs no
+torch."""
 
 from __future__ import annotations
 
@@ -28,9 +29,11 @@ Told = Callable[[str], None]
 
 
 def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -> Precisions:
-    """Write `int8.safetensors` and `precisions.json` beside the weights: from `count` pictures of train, and all of dev.
+    """Write `int8.safetensors` and `precisions.json` beside the weights: from `count` pictures of
+    train, and all of dev.
 
-    Raises `InvalidInput` for data that cannot be read, and `Corrupt` for a file that holds no image tower.
+    Raises `InvalidInput` for data that cannot be read, and `Corrupt` for a file that holds no image
+    tower.
     """
     tower = ImageTower(weights, cache)
     rows = read_captioned(data, "train")

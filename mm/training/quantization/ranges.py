@@ -1,9 +1,11 @@
-"""Finds the ranges of an 8-bit image tower on training pictures, and corrects its biases; needs no torch.
+"""Finds the ranges of an 8-bit image tower on training pictures, and corrects its biases; needs no
+torch.
 
-Ranges are the least and largest activation seen. Then, layer by layer from the input, the bias is moved so that each channel has
-the mean that it has in float32 when the layers before are already in 8 bits: Nagel et al. 2019, "Data-Free Quantization Through
-Weight Equalization and Bias Correction" (arXiv:1906.04721), section 4.2, with means that are measured.
-Names of arrays end in their axes: N pictures, H height, W width, C channels.
+Ranges are the least and largest activation seen. Then, layer by layer from the input, the bias is
+moved so that each channel has the mean that it has in float32 when the layers before are already in
+8 bits: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction"
+(arXiv:1906.04721), section 4.2, with means that are measured. Names of arrays end in their axes: N
+pictures, H height, W width, C channels.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ Told = Callable[[str], None]
 
 
 def quantize(weights: Weights, digest: str, pictures_NHWC: RGB, told: Told = lambda line: None) -> Quantization:
-    """Ranges and corrections for weights whose file has the hash `digest`, from pictures of the tower's size."""
+    """Ranges and corrections for weights whose file has the hash `digest`, from pictures of the
+    tower's size."""
     size = pictures_NHWC.shape[1]
     convolutions = _convolutions()
     reference = build_graph(weights, size)
@@ -75,7 +78,8 @@ def _sums() -> list[str]:
 
 
 def _tensors(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> Iterator[list[Float]]:
-    """The named tensors (N, C, H, W), for one batch after the other. What they do not need is not computed."""
+    """The named tensors (N, C, H, W), for one batch after the other. What they do not need is not
+    computed."""
     model = onnx.load_from_string(graph)
     del model.graph.output[:]
     model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)

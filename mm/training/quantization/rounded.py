@@ -1,5 +1,5 @@
-"""The image tower with weights and activations rounded to 16 bits, sums in float32: a plain twin of what a processor with
-bfloat16 or a GPU computes, for machines that have neither."""
+"""The image tower with weights and activations rounded to 16 bits, sums in float32: a plain twin of
+what a processor with bfloat16 or a GPU computes, for machines that have neither."""
 
 from __future__ import annotations
 

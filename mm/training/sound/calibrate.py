@@ -1,7 +1,8 @@
 """What the cosines of sounds mean: forms fitted on dev, for words, sounds and pictures that ask.
 
-A label's sounds are scored by a run that never heard the label: what people ask for is seldom one of ten classes.
-Names of arrays end in their axes: Q questions, E evidence, B bank, D dimensions, K classes.
+A label's sounds are scored by a run that never heard the label: what people ask for is seldom one
+of ten classes. Names of arrays end in their axes: Q questions, E evidence, B bank, D dimensions, K
+classes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def fit_scores(
     left_out: Mapping[str, Float],
     space: Space | None = None,
 ) -> tuple[SoundScores, dict[str, npt.NDArray[np.generic]]]:
-    """The forms, and the tensors of the bank: the sounds of train, and what can be heard, which a larger space has from `lite`.
+    """The forms, and the tensors of the bank: the sounds of train, and what can be heard, which a
+    larger space has from `lite`.
 
     `left_out` has for each label the vectors of a run that never heard it.
     """
@@ -131,7 +133,8 @@ def _fitted(looks: list[Looked], evidence: int) -> Form:
 
 
 def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
-    """Weights (D + 1,): captions and classes of sounds are audible; what no picture shows, and keyboard noise, are not."""
+    """Weights (D + 1,): captions and classes of sounds are audible; what no picture shows, and
+    keyboard noise, are not."""
     kept = config.out / "vectors"
     captions, classes = read_captions(config.captions), read_names(config.names)
     unheard = read_lines(config.texts / "depictable" / "unshown.txt")

@@ -62,7 +62,8 @@ Python {python}, torch {torch}. `mm train sound` makes the weights, the scores a
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """(N,) 1 or 0 a sound of dev: of each seed, of the mean of the vectors, and of each seed in the strict sense."""
+    """(N,) 1 or 0 a sound of dev: of each seed, of the mean of the vectors, and of each seed in the
+    strict sense."""
 
     seeds: Mapping[int, Float]
     mean: Float

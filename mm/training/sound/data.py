@@ -1,6 +1,8 @@
-"""What the sound tower learns from: sounds as samples in memory, and where texts say they belong. Kept between runs.
+"""What the sound tower learns from: sounds as samples in memory, and where texts say they belong.
+Kept between runs.
 
-Names of arrays end in their axes: N sounds, C labels, Q ways to say a label, K classes of the teacher, D dimensions.
+Names of arrays end in their axes: N sounds, C labels, Q ways to say a label, K classes of the
+teacher, D dimensions.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ class Sounds:
 
 
 def load_sounds(config: SoundConfig, space: Space | None = None) -> Sounds:
-    """Read, or take up what was read before for the same folders, with vectors of `lite` or of a larger space.
+    """Read, or take up what was read before for the same folders, with vectors of `lite` or of a
+    larger space.
 
     Raises `InvalidInput` for data that cannot be read.
     """
@@ -128,7 +131,8 @@ def _films(folder: Path) -> Iterator[_Row]:
 
 
 def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
-    """What sounds in the file, silence before and after left out; None where nothing does, or where it cannot be read."""
+    """What sounds in the file, silence before and after left out; None where nothing does, or where
+    it cannot be read."""
     try:
         info = reader.probe(row.path, row.path.name)
         if not info.has_audio:

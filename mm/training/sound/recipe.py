@@ -42,5 +42,6 @@ class SoundConfig:
 
 
 def fingerprint(config: SoundConfig) -> str:
-    """What must be the same for a state to be taken up: all of the recipe but where it writes and how often."""
+    """What must be the same for a state to be taken up: all of the recipe but where it writes and
+    how often."""
     return repr(replace(config, out=Path(), save_every=0))

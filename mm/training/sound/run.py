@@ -1,7 +1,9 @@
-"""One run of the sound tower: the classes' vectors, moved from where texts place them until sounds lie near what they are called.
+"""One run of the sound tower: the classes' vectors, moved from where texts place them until sounds
+lie near what they are called.
 
-The network stays. Trained as a whole it told the labels that it heard apart, and gave sounds of all others to them.
-Names of tensors end in their axes: B sounds of a step, K classes, D dimensions, N sounds, T takes, C labels, Q ways to say them.
+The network stays. Trained as a whole it told the labels that it heard apart, and gave sounds of all
+others to them. Names of tensors end in their axes: B sounds of a step, K classes, D dimensions, N
+sounds, T takes, C labels, Q ways to say them.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class SoundRun:
         self.step = 0
 
     def advance(self, seed: int, path: Path, report: Report) -> Tensor:
-        """Go on to the last step from what `path` keeps; the vectors (K, D). Raises `InvalidInput`, `Corrupt`."""
+        """Go on to the last step from what `path` keeps; the vectors (K, D). Raises `InvalidInput`,
+        `Corrupt`."""
         kept = read_state(path, torch.device("cpu"))
         if kept is not None:
             if kept["recipe"] != fingerprint(self.config):
@@ -55,7 +58,8 @@ class SoundRun:
         return self.vectors_KD.detach().clone()
 
     def _step(self, seed: int) -> Tensor:
-        """All randomness comes from (seed, step), so that a resumed run goes on as if it had not stopped."""
+        """All randomness comes from (seed, step), so that a resumed run goes on as if it had not
+        stopped."""
         config = self.config
         random = torch.Generator().manual_seed(seed * 1_000_003 + self.step)
         sound_B = self.heard[torch.randperm(len(self.heard), generator=random)[: config.batch]]
@@ -72,7 +76,8 @@ class SoundRun:
         return loss.detach()
 
     def _said(self, heard_BD: Tensor, sound_B: Tensor, mixed_B: Tensor, random: torch.Generator) -> Tensor:
-        """Contrast with texts, each said in one of its ways; sounds of a label, and what is mixed in, do not count against it."""
+        """Contrast with texts, each said in one of its ways; sounds of a label, and what is mixed
+        in, do not count against it."""
         label_B = self.label_N[sound_B]
         way_B = torch.randint(self.ways_CQD.shape[1], (len(label_B),), generator=random)
         text_BD = torch.where((label_B >= 0)[:, None], self.ways_CQD[label_B.clamp(min=0), way_B], self.text_ND[sound_B])
@@ -95,15 +100,17 @@ class SoundRun:
 
 
 def centred(class_vectors_KD: Float) -> Float:
-    """Without what all classes have in common: it is no sound, and it is most of a sum over many."""
+    """Without what all classes have in common: it is no sound, and it is most of a sum over
+    many."""
     return np.asarray(class_vectors_KD - class_vectors_KD.mean(0), np.float32)
 
 
 def heard(sounds: Sounds, left_out: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Numbers of the sounds of train that texts tell something of, without those of the labels left out.
+    """Numbers of the sounds of train that texts tell something of, without those of the labels left
+    out.
 
-    Where labels are left out, Tux Paint is too: it has dogs and roosters under names of its own. Raises `InvalidInput` for an
-    unknown label.
+    Where labels are left out, Tux Paint is too: it has dogs and roosters under names of its own.
+    Raises `InvalidInput` for an unknown label.
     """
     unknown = sorted(set(left_out) - set(sounds.labels))
     if unknown:
@@ -114,7 +121,8 @@ def heard(sounds: Sounds, left_out: tuple[str, ...]) -> np.ndarray[tuple[int], n
 
 
 def _contrast(heard_BD: Tensor, other_BD: Tensor, also_BB: Tensor, temperature: float) -> Tensor:
-    """InfoNCE both ways among the sounds of which the other side is known; 0 where there are fewer than two."""
+    """InfoNCE both ways among the sounds of which the other side is known; 0 where there are fewer
+    than two."""
     rows = (other_BD.norm(dim=1) > 0).nonzero()[:, 0]
     if len(rows) < 2:
         return heard_BD.sum() * 0

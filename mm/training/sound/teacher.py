@@ -15,7 +15,8 @@ from mm.training.sound.tflite import read_constants
 
 
 def read_teacher(path: Path) -> dict[str, Tensor]:
-    """Weights of a `SoundEncoder`, but for the classes' vectors. Raises `InvalidInput` for a file of another network."""
+    """Weights of a `SoundEncoder`, but for the classes' vectors. Raises `InvalidInput` for a file
+    of another network."""
     constants = [value for _, value in read_constants(path) if value.ndim in (1, 2, 4) and value.size > 4]
     names = ["stem", *(f"{kind}.{block}" for block in range(13) for kind in ("depths", "points")), "classes"]
     if len(constants) != 2 * len(names):
@@ -32,7 +33,8 @@ def read_teacher(path: Path) -> dict[str, Tensor]:
 
 
 def teacher_network(path: Path, classes: int) -> SoundEncoder:
-    """YAMNet, its classes' vectors left at zero. Raises `InvalidInput` for a file of another network or other classes."""
+    """YAMNet, its classes' vectors left at zero. Raises `InvalidInput` for a file of another
+    network or other classes."""
     weights = read_teacher(path)
     if len(weights["classes.bias"]) != classes:
         raise InvalidInput(f"The teacher has {len(weights['classes.bias'])} classes, the list of names {classes}.")
@@ -42,7 +44,8 @@ def teacher_network(path: Path, classes: int) -> SoundEncoder:
 
 
 def _turned(weight: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
-    """Kernels as torch has them, (out, in, height, width); the file has (out, height, width, in) and (1, height, width, out)."""
+    """Kernels as torch has them, (out, in, height, width); the file has (out, height, width, in)
+    and (1, height, width, out)."""
     if name == "classes":
         return weight
     return weight.transpose(3, 0, 1, 2) if name.startswith("depths") else weight.transpose(0, 3, 1, 2)

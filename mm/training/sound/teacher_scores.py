@@ -1,4 +1,5 @@
-"""What the teacher's network, which stays as it is, hears in the sounds: scores of its classes, found once and kept.
+"""What the teacher's network, which stays as it is, hears in the sounds: scores of its classes,
+found once and kept.
 
 Names of arrays end in their axes: P patches, K classes, D dimensions, N sounds, T takes.
 """
@@ -50,7 +51,8 @@ class Patches:
         return found
 
     def vectors(self, vectors_KD: Float, count: int) -> Float:
-        """(N, D) as `SoundTower.embed` would give them if the classes lay there; 0 where nothing sounds."""
+        """(N, D) as `SoundTower.embed` would give them if the classes lay there; 0 where nothing
+        sounds."""
         directions_PD = self.scores @ vectors_KD
         found = np.zeros((count, vectors_KD.shape[1]), np.float32)
         for sound in np.unique(self.sound):
@@ -87,7 +89,8 @@ def hear(config: SoundConfig, sounds: Sounds, teacher: SoundEncoder, on_progress
 
 
 def take(config: SoundConfig, sounds: Sounds, teacher: SoundEncoder, whole: Patches, on_progress: OnProgress) -> Takes:
-    """The scores of `config.takes` windows of each sound beside the sound as it is. Each take is kept once it is made."""
+    """The scores of `config.takes` windows of each sound beside the sound as it is. Each take is
+    kept once it is made."""
     count = len(sounds.bounds)
     found, mixed = [whole.means(count)], [np.full(count, -1)]
     key = _key(sounds, teacher)

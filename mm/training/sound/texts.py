@@ -1,6 +1,8 @@
-"""Where in the space a sound belongs, as texts tell it: its label, the teacher's classes, captions of sounds.
+"""Where in the space a sound belongs, as texts tell it: its label, the teacher's classes, captions
+of sounds.
 
-Names of arrays end in their axes: C labels, Q ways to say a label, K classes, N captions, D dimensions.
+Names of arrays end in their axes: C labels, Q ways to say a label, K classes, N captions, D
+dimensions.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ CLOSE = 0.55
 
 
 def read_captions(folder: Path) -> list[str]:
-    """Short captions of train, each once, the `CAPTIONS` first by their hash: long ones tell of several sounds at once.
+    """Short captions of train, each once, the `CAPTIONS` first by their hash: long ones tell of
+    several sounds at once.
 
     Raises `InvalidInput` when they cannot be read.
     """
@@ -45,7 +48,8 @@ def read_captions(folder: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts as vectors, kept in a folder: what they mean, by the sentence encoder, and where they lie in the space."""
+    """Texts as vectors, kept in a folder: what they mean, by the sentence encoder, and where they
+    lie in the space."""
 
     kept: Path
     embed: Embed | None = None
@@ -63,7 +67,8 @@ class Texts:
 
 
 def label_vectors(labels: list[str], captions: Path, texts: Texts) -> Float:
-    """(C, Q, D): each label in the ways to say it, and captions that say it in other words; the prompt where these are few."""
+    """(C, Q, D): each label in the ways to say it, and captions that say it in other words; the
+    prompt where these are few."""
     said, short = [way.format(label) for label in labels for way in SAID], read_captions(captions)
     meant_CQD = texts.meant(said, "labels").reshape(len(labels), len(SAID), -1)
     placed_CQD = texts.placed(said, "labels").reshape(len(labels), len(SAID), -1)
@@ -77,7 +82,8 @@ def label_vectors(labels: list[str], captions: Path, texts: Texts) -> Float:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names of the teacher's classes as they are said: without what is in brackets, in lower case. Raises `InvalidInput`."""
+    """The names of the teacher's classes as they are said: without what is in brackets, in lower
+    case. Raises `InvalidInput`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -86,7 +92,8 @@ def read_names(path: Path) -> list[str]:
 
 
 def class_vectors(names: Path, captions: Path, texts: Texts) -> Float:
-    """(K, D) unit rows: the mean of a class's name and of the captions that are closest to it, where some are close."""
+    """(K, D) unit rows: the mean of a class's name and of the captions that are closest to it,
+    where some are close."""
     said, short = read_names(names), read_captions(captions)
     captions_ND, placed_ND = texts.meant(short, "captions"), texts.placed(short, "captions")
     found = []

@@ -1,6 +1,7 @@
 """The weights in a TensorFlow Lite file, without TensorFlow: constants by name, in float32.
 
-Format: tensorflow/lite/schema/schema.fbs, read by its field numbers. Only what a teacher of 8-bit weights needs.
+Format: tensorflow/lite/schema/schema.fbs, read by its field numbers. Only what a teacher of 8-bit
+weights needs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _DTYPES = {0: np.float32, 2: np.int32, 9: np.int8}  # TensorType
 
 
 def read_constants(path: Path) -> list[tuple[str, Float]]:
-    """Names and values of all constants, in the file's order; 8-bit and 32-bit integers times their scale, zero points taken off.
+    """Names and values of all constants, in the file's order; 8-bit and 32-bit integers times their
+    scale, zero points taken off.
 
     Raises `InvalidInput` for a file that is none of this format.
     """

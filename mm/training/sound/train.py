@@ -1,7 +1,9 @@
-"""Train the sound tower: YAMNet's classes get their places in the space, from texts and from sounds.
+"""Train the sound tower: YAMNet's classes get their places in the space, from texts and from
+sounds.
 
-Resumes at the step that was last saved, with the same result as without the stop. Writes `sound.safetensors`, `sound.json`,
-`sound_bank.safetensors` and `SOUND.md`, which ship with the space, into the output folder.
+Resumes at the step that was last saved, with the same result as without the stop. Writes
+`sound.safetensors`, `sound.json`, `sound_bank.safetensors` and `SOUND.md`, which ship with the
+space, into the output folder.
 """
 
 from __future__ import annotations
@@ -42,9 +44,11 @@ class Material:
 
 
 def train_sound(config: SoundConfig, on_progress: OnProgress, space: Space | None = None) -> Path:
-    """Train by the recipe, for `lite` or for the larger space that `config` names; returns the path of the weights.
+    """Train by the recipe, for `lite` or for the larger space that `config` names; returns the path
+    of the weights.
 
-    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe; `Corrupt`.
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
+    of another recipe; `Corrupt`.
     """
     sounds, names = load_sounds(config, space), read_names(config.names)
     teacher = teacher_network(config.teacher, len(names))
@@ -90,13 +94,15 @@ def run(config: SoundConfig, material: Material, seed: int, left_out: Fold, on_p
 
 
 def folds(labels: list[str]) -> list[Fold]:
-    """The strict protocol: the labels that are left out in each fold, two of ten; together all of them, each once."""
+    """The strict protocol: the labels that are left out in each fold, two of ten; together all of
+    them, each once."""
     half = (len(labels) + 1) // 2
     return [tuple(labels[first::half]) for first in range(half)]
 
 
 def told(material: Material, vectors_KD: Float, labels: Fold = ()) -> Float:
-    """(N,) 1 for each labelled sound of dev that lies nearest to its own label among all, else 0; of some labels alone."""
+    """(N,) 1 for each labelled sound of dev that lies nearest to its own label among all, else 0;
+    of some labels alone."""
     sounds = material.sounds
     rows = sounds.dev & (sounds.source == ESC10)
     if labels:

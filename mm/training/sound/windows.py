@@ -28,7 +28,8 @@ class Windows:
 def draw_windows(
     samples: Tensor, bounds_N2: Tensor, sound_B: Tensor, among: Tensor, patches: int, random: torch.Generator
 ) -> Windows:
-    """A window of so many patches out of each sound, silence behind those that are shorter. `among` may be mixed in."""
+    """A window of so many patches out of each sound, silence behind those that are shorter. `among`
+    may be mixed in."""
     count = len(sound_B)
     own = _cut(samples, bounds_N2[sound_B], patches, random)
     other_B = among[torch.randint(len(among), (count,), generator=random)]

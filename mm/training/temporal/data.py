@@ -1,9 +1,12 @@
-"""Films for training as the network sees them, put together from vectors: the image tower sees each source once.
+"""Films for training as the network sees them, put together from vectors: the image tower sees each
+source once.
 
-On its way over a photograph the vector goes straight from that of the first crop to that of the last, as frames between two that
-passed through the tower do when a video is encoded; in a dissolve from one to the other. Pictures in little are made, for motion.
+On its way over a photograph the vector goes straight from that of the first crop to that of the
+last, as frames between two that passed through the tower do when a video is encoded; in a dissolve
+from one to the other. Pictures in little are made, for motion.
 
-Names of arrays end in their axes: P photographs, N pictures of a clip, L frames, D width of a vector.
+Names of arrays end in their axes: P photographs, N pictures of a clip, L frames, D width of a
+vector.
 """
 
 from __future__ import annotations
@@ -118,7 +121,8 @@ def motions(small: Sequence[Little]) -> Float:
 
 
 def sampled_times(splice: Splice, random: np.random.Generator) -> npt.NDArray[np.float64]:
-    """When frames are taken: a steady rate from a random start, most first frames behind a cut, no picture that stands twice."""
+    """When frames are taken: a steady rate from a random start, most first frames behind a cut, no
+    picture that stands twice."""
     rate = float(random.uniform(*RATES))
     ticks = np.arange(float(random.uniform(0, 1 / rate)), splice.duration, 1 / rate)
     cuts = [change.time for change in splice.changes if change.seconds == 0 and random.random() < CUT_SEEN]

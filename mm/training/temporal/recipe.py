@@ -37,5 +37,6 @@ class TemporalRecipe:
 
 
 def fingerprint(recipe: TemporalRecipe) -> str:
-    """What must be the same for a state to be taken up: all of the recipe but where it writes, how often, and other runs."""
+    """What must be the same for a state to be taken up: all of the recipe but where it writes, how
+    often, and other runs."""
     return repr(replace(recipe, out=Path(), save_every=0, seeds=(0,)))

@@ -1,4 +1,5 @@
-"""One run of the temporal network: films drawn anew for each step, beginnings of shots and scenes as truth."""
+"""One run of the temporal network: films drawn anew for each step, beginnings of shots and scenes
+as truth."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ class TemporalRun:
         self.step = 0
 
     def advance(self, path: Path, report: Report) -> dict[str, Float]:
-        """Go on to the last step from what `path` keeps; the averaged weights. Raises `InvalidInput`, `Corrupt`."""
+        """Go on to the last step from what `path` keeps; the averaged weights. Raises
+        `InvalidInput`, `Corrupt`."""
         kept = read_state(path, self._device)
         if kept is not None:
             if kept["recipe"] != fingerprint(self._recipe):
@@ -82,7 +84,8 @@ class TemporalRun:
         return {name: value.cpu().numpy() for name, value in self.average.items()}
 
     def _films(self) -> Iterable[list[Film]]:
-        """The films of each step that is left, drawn ahead by other processes where there are cores to spare."""
+        """The films of each step that is left, drawn ahead by other processes where there are cores
+        to spare."""
         steps = Steps(self._recipe, self._material, self._seed, range(self.step, self._recipe.steps))
         spare = min(usable_cores() - 2, MOST_DRAWERS)
         if spare < 1:
@@ -90,7 +93,8 @@ class TemporalRun:
         return DataLoader(steps, batch_size=None, num_workers=spare, prefetch_factor=4, collate_fn=as_drawn)
 
     def _step(self, drawn: list[Film]) -> Tensor:
-        """All randomness comes from (seed, step), so that a resumed run goes on as if it had not stopped."""
+        """All randomness comes from (seed, step), so that a resumed run goes on as if it had not
+        stopped."""
         recipe = self._recipe
         torch.manual_seed(self._seed * STEPS_OF_A_SEED + self.step)
         self.network.train()

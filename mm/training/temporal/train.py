@@ -1,7 +1,8 @@
-"""Train the temporal network: where shots and scenes begin, on films put together from photographs and clips.
+"""Train the temporal network: where shots and scenes begin, on films put together from photographs
+and clips.
 
-Resumes at the step that was last saved, with the same result as without the stop. Writes `temporal.safetensors` and
-`TEMPORAL.md`, which ship with the space, into the output folder.
+Resumes at the step that was last saved, with the same result as without the stop. Writes
+`temporal.safetensors` and `TEMPORAL.md`, which ship with the space, into the output folder.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ LEAST = tuple(round(0.05 * step, 2) for step in range(2, 19))
 def train_temporal(
     recipe: TemporalRecipe, tower: PictureEncoder, on_progress: Progress, device: torch.device | None = None
 ) -> Path:
-    """Train by the recipe on what `tower` sees, the image tower of the recipe's space; returns the path of the weights.
+    """Train by the recipe on what `tower` sees, the image tower of the recipe's space; returns the
+    path of the weights.
 
-    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state of another recipe; `Corrupt`.
+    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
+    of another recipe; `Corrupt`.
     """
     recipe.out.mkdir(parents=True, exist_ok=True)
     train = seen(recipe, tower, "train", recipe.photographs, on_progress)
@@ -64,7 +67,8 @@ def train_temporal(
 
 
 def seen(recipe: TemporalRecipe, tower: PictureEncoder, split: str, most: int, on_progress: Progress) -> Material:
-    """The footage of a split as vectors, kept in the output folder. Raises `InvalidInput`, `Corrupt`."""
+    """The footage of a split as vectors, kept in the output folder. Raises `InvalidInput`,
+    `Corrupt`."""
     with MediaReader() as reader:
         footage = read_footage(recipe.data, recipe.films, split, max(most, 1), reader, on_progress)
     return prepare(footage, tower, recipe.out / f"footage-{split}.npz", on_progress)

@@ -1,4 +1,5 @@
-"""The library as a page looks through it: from any place on, in any order; tags; segments; a moment as a question."""
+"""The library as a page looks through it: from any place on, in any order; tags; segments; a moment
+as a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A service that wants keys, with a key of an honest caller, one of an attacker, and limits that a test can fill."""
+"""A service that wants keys, with a key of an honest caller, one of an attacker, and limits that a
+test can fill."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ class Flooded:
     admin: httpx2.Client
 
     def raw(self, request: str, sent: bytes = b"") -> socket.socket:
-        """A connection that has sent the head of a request of the attacker, and some bytes of its body."""
+        """A connection that has sent the head of a request of the attacker, and some bytes of its
+        body."""
         host, port = self.running.url.removeprefix("http://").split(":")
         connection = socket.create_connection((host, int(port)), timeout=SECONDS)
         key = self.hostile.headers["authorization"]

@@ -1,4 +1,5 @@
-"""Connections that are opened, ask, are answered and closed in any order, and what is closed when there are too many."""
+"""Connections that are opened, ask, are answered and closed in any order, and what is closed when
+there are too many."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ CALLERS = ("a", "b", "c")
 
 
 class LimiterMachine(RuleBasedStateMachine):
-    """Requests of three callers that arrive, leave and are cancelled in any order, against a count kept beside."""
+    """Requests of three callers that arrive, leave and are cancelled in any order, against a count
+    kept beside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +72,8 @@ class LimiterMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 100), also=st.integers(0, 100), turns=st.integers(0, 3))
     def leave_and_cancel(self, which: int, also: int, turns: int) -> None:
-        """One leaves and another is cancelled soon after: a place may just have been granted to it."""
+        """One leaves and another is cancelled soon after: a place may just have been granted to
+        it."""
         if self.requests:
             self.requests[which % len(self.requests)][2].set()
             for _ in range(turns):

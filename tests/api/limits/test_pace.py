@@ -33,7 +33,8 @@ def test_pace_allows_what_comes_at_the_rate_and_bounds_the_whole_wait(
 
 
 def paced(pieces: list[tuple[float, bytes]], *, answer_first: bool = False) -> list[Message]:
-    """What an application receives of a body whose pieces come after so many seconds; an answer may be begun before."""
+    """What an application receives of a body whose pieces come after so many seconds; an answer may
+    be begun before."""
     received: list[Message] = []
     left = list(pieces)
 

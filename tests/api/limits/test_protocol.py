@@ -1,4 +1,5 @@
-"""Connections that send half a head, nothing, or read nothing, against a server of one small application."""
+"""Connections that send half a head, nothing, or read nothing, against a server of one small
+application."""
 
 from __future__ import annotations
 

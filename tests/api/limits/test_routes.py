@@ -1,4 +1,5 @@
-"""One key that takes all it can get, while another asks, browses and uploads as if it were alone."""
+"""One key that takes all it can get, while another asks, browses and uploads as if it were
+alone."""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ def test_piece_that_stops_keeps_what_came(flooded: Flooded) -> None:
 
 @pytest.fixture
 def slow_film(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
-    """A film whose thumbnails take until they are cancelled, and the events of those that are being made."""
+    """A film whose thumbnails take until they are cancelled, and the events of those that are being
+    made."""
     film = uploaded(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
     reader = flooded.running.service.thumbnails._reader
     decode, running = type(reader).thumbnail, list[threading.Event]()

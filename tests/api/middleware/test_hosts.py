@@ -1,4 +1,5 @@
-"""DNS rebinding: a page whose name resolves to this machine must not reach a service that needs no key."""
+"""DNS rebinding: a page whose name resolves to this machine must not reach a service that needs no
+key."""
 
 from __future__ import annotations
 

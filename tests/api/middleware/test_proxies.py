@@ -1,4 +1,5 @@
-"""Address and scheme from a proxy's headers, which anyone may send and only named proxies are believed."""
+"""Address and scheme from a proxy's headers, which anyone may send and only named proxies are
+believed."""
 
 from __future__ import annotations
 

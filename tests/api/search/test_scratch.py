@@ -1,4 +1,5 @@
-"""Files of questions: each process that serves has its own, and leaves none behind, however it ends."""
+"""Files of questions: each process that serves has its own, and leaves none behind, however it
+ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Questions: every way to ask, the shape of an answer, and every refusal. Real towers, real index."""
+"""Questions: every way to ask, the shape of an answer, and every refusal. Real towers, real
+index."""
 
 from __future__ import annotations
 

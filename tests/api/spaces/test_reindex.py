@@ -1,4 +1,5 @@
-"""A library moves to another space while the API answers: from the old one until all is there, then from the new one."""
+"""A library moves to another space while the API answers: from the old one until all is there, then
+from the new one."""
 
 from __future__ import annotations
 
@@ -130,7 +131,8 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
 
 @pytest.fixture
 def prepared(api: Running, model: str) -> Running:
-    """A move to `model` that is complete but for its end, its target ready to answer. Only the test calls `follow`."""
+    """A move to `model` that is complete but for its end, its target ready to answer. Only the test
+    calls `follow`."""
     serving = api.service.serving
     add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
     serving._stopped.set()

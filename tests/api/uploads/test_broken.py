@@ -1,4 +1,5 @@
-"""Uploads whose line breaks, whose caller hangs, whose service is killed, and that two want at once."""
+"""Uploads whose line breaks, whose caller hangs, whose service is killed, and that two want at
+once."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def tus(api: Running) -> Tus:
 
 @contextmanager
 def half_sent(url: str, where: str, offset: int, length: int, data: bytes, **headers: str) -> Iterator[socket.socket]:
-    """A PATCH that announces `length` bytes and has sent only `data`; the line is cut at the end of the block."""
+    """A PATCH that announces `length` bytes and has sent only `data`; the line is cut at the end of
+    the block."""
     parts = urlsplit(url)
     lines = [f"PATCH {where} HTTP/1.1", f"Host: {parts.netloc}", "Tus-Resumable: 1.0.0", f"Content-Type: {PIECE}"]
     lines += [f"Upload-Offset: {offset}", f"Content-Length: {length}", *(f"{name}: {value}" for name, value in headers.items())]
@@ -72,7 +74,8 @@ def test_of_a_piece_with_a_checksum_nothing_stays_unless_all_came(api: Running, 
 
 
 def test_a_caller_that_hangs_makes_room_for_the_one_who_asks(api: Running, tus: Tus) -> None:
-    """A phone changed its network: the old connection is not closed, the new one asks how far it is."""
+    """A phone changed its network: the old connection is not closed, the new one asks how far it
+    is."""
     data = media.sound(0.9)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000]) as stuck:

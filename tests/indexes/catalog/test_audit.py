@@ -1,4 +1,5 @@
-"""The audit log: one row a change in the change's own transaction, never altered afterwards; and sessions."""
+"""The audit log: one row a change in the change's own transaction, never altered afterwards; and
+sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Items: the same bytes are one item, lists are stable, a delete leaves nothing but the job's end."""
+"""Items: the same bytes are one item, lists are stable, a delete leaves nothing but the job's
+end."""
 
 from __future__ import annotations
 

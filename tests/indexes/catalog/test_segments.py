@@ -1,4 +1,5 @@
-"""Moments: an item becomes searchable in one commit, and readers learn what is new and what is gone in the order of commits."""
+"""Moments: an item becomes searchable in one commit, and readers learn what is new and what is gone
+in the order of commits."""
 
 from __future__ import annotations
 

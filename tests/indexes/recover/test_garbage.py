@@ -1,4 +1,5 @@
-"""Garbage collection: what it deletes, what it moves to the trash, and what it leaves to a person."""
+"""Garbage collection: what it deletes, what it moves to the trash, and what it leaves to a
+person."""
 
 from __future__ import annotations
 

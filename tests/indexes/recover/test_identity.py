@@ -1,4 +1,5 @@
-"""A catalog and a folder that do not belong together are refused, and nothing in either is touched."""
+"""A catalog and a folder that do not belong together are refused, and nothing in either is
+touched."""
 
 from __future__ import annotations
 
@@ -217,7 +218,8 @@ CATALOGS = st.none() | st.builds(CatalogState, identity=IDENTITIES, revision=st.
 def test_what_is_accepted_belongs_together(
     catalog: CatalogState | None, home: Marker | None, blobs: Marker | None, shards: Marker | None, holds: bool, lost: int
 ) -> None:
-    """Nothing is accepted in which a marker contradicts the catalog, or in which files meet a catalog that cannot know them."""
+    """Nothing is accepted in which a marker contradicts the catalog, or in which files meet a
+    catalog that cannot know them."""
     marked = [marker for marker in (home, blobs, shards) if marker is not None]
     try:
         judge(catalog, FolderState(home, {"blobs": blobs, "shards": shards}), lambda: holds, lambda: lost)

@@ -1,4 +1,5 @@
-"""Near-duplicates of other items are one hit: the same as comparing everything, and nothing is lost."""
+"""Near-duplicates of other items are one hit: the same as comparing everything, and nothing is
+lost."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ def searcher(sqlite_store: Store) -> Searcher:
 
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Searcher]]:
-    """Pictures and films of seven things that are seen and five that are said, many of them several times."""
+    """Pictures and films of seven things that are seen and five that are said, many of them several
+    times."""
     rng = np.random.default_rng(3)
     seen, said = [unit(rng) for _ in range(7)], [unit(rng) for _ in range(5)]
     with open_store(Settings(home=tmp_path_factory.mktemp("copies"))) as store:

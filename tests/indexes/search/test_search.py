@@ -1,4 +1,5 @@
-"""Search: the same as scoring everything, filters before the cut, new items and deletes seen, spaces never mixed."""
+"""Search: the same as scoring everything, filters before the cut, new items and deletes seen,
+spaces never mixed."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def searcher(store: Store) -> Searcher:
 
 
 def assert_same(fast: Sequence[SearchHit], slow: Sequence[SearchHit], every: Sequence[SearchHit]) -> None:
-    """The same answer as the twin's; of hits with the same score, any of `every` that the twin would give for a larger k."""
+    """The same answer as the twin's; of hits with the same score, any of `every` that the twin
+    would give for a larger k."""
     np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-9, atol=1e-12)
     assert len({(hit.item_id, hit.start) for hit in fast}) == len(fast)
     spans = {(hit.item_id, hit.start, hit.end): hit for hit in every}
@@ -374,7 +376,8 @@ def test_search_with_a_lower_floor_leaves_the_likely_hits_as_they_are(
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
-    """Each segment that reaches the floor is in one moment, none below it is in any, and none is better than the best of its."""
+    """Each segment that reaches the floor is in one moment, none below it is in any, and none is
+    better than the best of its."""
     count = data.draw(st.integers(1, 25))
     strength = np.array([data.draw(st.integers(0, 12)) / 4 for _ in range(count)])
     shot = np.cumsum([data.draw(st.integers(0, 1)) for _ in range(count)])

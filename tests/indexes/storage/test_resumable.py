@@ -1,4 +1,5 @@
-"""Uploads in pieces, on the disk: a crash at any step leaves what an earlier step promised, and the bytes end up whole."""
+"""Uploads in pieces, on the disk: a crash at any step leaves what an earlier step promised, and the
+bytes end up whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Approximate search: what it says of a hit is true, filters and deletes are exact, and little is missed."""
+"""Approximate search: what it says of a hit is true, filters and deletes are exact, and little is
+missed."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ Floats = npt.NDArray[np.float32]
 
 
 class Library:
-    """Items of four segments, each a shot of its own, with pictures and, every other time, speech; in parts with codes."""
+    """Items of four segments, each a shot of its own, with pictures and, every other time, speech;
+    in parts with codes."""
 
     def __init__(self, folder: Path) -> None:
         rng = np.random.default_rng(3)
@@ -172,7 +174,8 @@ def test_the_same_vectors_give_the_same_files(library: Library, tmp_path: Path, 
 
 @pytest.mark.parametrize("way", ["auto", "exact", "approximate"])
 def test_a_searcher_takes_the_way_that_is_set(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    """The same answer from a library as small as this, whichever it is; the way is seen at what is asked of the parts."""
+    """The same answer from a library as small as this, whichever it is; the way is seen at what is
+    asked of the parts."""
     monkeypatch.setattr(pq_codes, "LEAST", 16)
     monkeypatch.setattr(search, "EXACT_UP_TO", 10)
     seen: list[float | None] = []

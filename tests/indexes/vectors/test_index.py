@@ -1,4 +1,5 @@
-"""The index on disk is a cache: it may be deleted, damaged, cut short or stale, and nothing is lost."""
+"""The index on disk is a cache: it may be deleted, damaged, cut short or stale, and nothing is
+lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A decoding child whose decoder was taken over: the name of the file that it is to probe says what it tries.
+"""A decoding child whose decoder was taken over: the name of the file that it is to probe says what
+it tries.
 
 Tests start it in the place of `mm.media.children.fork_server`; nothing else knows it.
 """
@@ -91,7 +92,8 @@ def talk_without_end() -> None:
 
 
 KEPT: list[bytes] = []
-"""What this process has been given so far, and a number of its own, drawn at the first request: process ids come again."""
+"""What this process has been given so far, and a number of its own, drawn at the first request:
+process ids come again."""
 NUMBER: list[str] = []
 
 

@@ -1,4 +1,5 @@
-"""The memory of all children together is never exceeded, whoever asks in whatever order, and each who waits gets it."""
+"""The memory of all children together is never exceeded, whoever asks in whatever order, and each
+who waits gets it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def lives(process: psutil.Process) -> bool:
 
 
 def pids() -> set[int]:
-    """Of all decoding children of this process: those of other readers may end at any time, when they have waited long enough."""
+    """Of all decoding children of this process: those of other readers may end at any time, when
+    they have waited long enough."""
     return {child.pid for child in children()}
 
 
@@ -354,7 +355,8 @@ def test_limits_come_from_the_settings(film: Path) -> None:
 
 
 def test_a_film_that_was_read_is_let_go_of(own: MediaReader, tmp_path: Path) -> None:
-    """A decoder's pictures are in a ring of references that Python would leave for long: they are few objects to it."""
+    """A decoder's pictures are in a ring of references that Python would leave for long: they are
+    few objects to it."""
     film = write(tmp_path / "film.mp4", Track(steady(25, 100), options={"preset": "ultrafast"}, width=960, height=544))
     child = new_child(own, film)
 

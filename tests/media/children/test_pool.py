@@ -29,7 +29,8 @@ CONTENTS = count()
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[MediaReader]:
-    """A reader whose children do what the name of the file says: see tests/media/children/hostile_child.py."""
+    """A reader whose children do what the name of the file says: see
+    tests/media/children/hostile_child.py."""
     with MediaReader(Limits(requests=100_000), sandbox=Sandbox("limits")) as reader:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("mm.media.children.forks.SERVER", "tests.media.children.hostile_child")

@@ -1,4 +1,5 @@
-"""Recordings joined end to end, whose clock starts anew: each part is shown behind the other, as it is shown on its own."""
+"""Recordings joined end to end, whose clock starts anew: each part is shown behind the other, as it
+is shown on its own."""
 
 from __future__ import annotations
 

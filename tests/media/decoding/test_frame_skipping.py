@@ -1,4 +1,5 @@
-"""Pictures that are passed over: only those that nobody needs, and every time stays that of the picture that has it."""
+"""Pictures that are passed over: only those that nobody needs, and every time stays that of the
+picture that has it."""
 
 from __future__ import annotations
 
@@ -132,7 +133,8 @@ def test_samples_are_those_of_the_plain_way_or_soon_after(
 
 
 def test_shots_begin_with_the_same_picture_or_soon_after(reader: MediaReader, plain: MediaReader, tmp_path: Path) -> None:
-    """A wide picture that passes by, another one each time; no encoder's help: cuts may fall on any kind of picture."""
+    """A wide picture that passes by, another one each time; no encoder's help: cuts may fall on any
+    kind of picture."""
     lengths, pictures = [37, 50, 43, 61, 44], []
     for seed, length in enumerate(lengths):
         wide = scene(seed, 480, 96)

@@ -1,4 +1,5 @@
-"""Thumbnails: the nearest key frame, at the cost of one frame, and a prompt end when nobody waits any more."""
+"""Thumbnails: the nearest key frame, at the cost of one frame, and a prompt end when nobody waits
+any more."""
 
 from __future__ import annotations
 
@@ -118,7 +119,8 @@ def test_thumbnail_past_its_deadline_ends_with_timeout_and_kills_the_child(film:
 
 
 class SetWhileReading(threading.Event):
-    """An event that is set once the request has its child: it is looked at before that, and again while it waits."""
+    """An event that is set once the request has its child: it is looked at before that, and again
+    while it waits."""
 
     looks = 0
 

@@ -1,4 +1,5 @@
-"""Films whose codes or lines are not those of an ordinary one: HDR, wide gamut, other matrices and ranges, two fields a frame."""
+"""Films whose codes or lines are not those of an ordinary one: HDR, wide gamut, other matrices and
+ranges, two fields a frame."""
 
 from __future__ import annotations
 
@@ -122,7 +123,8 @@ def test_hdr_film_is_shown_as_sdr(
 
 
 def interlaced(path: Path, container: str, order: str, *, moving: bool) -> Path:
-    """A film of 25 frames whose fields carry the numbers 2k and 2k + 1 in the order of time, or k and k."""
+    """A film of 25 frames whose fields carry the numbers 2k and 2k + 1 in the order of time, or k
+    and k."""
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream("libx264", rate=25, options={"preset": "veryfast", "g": "12", "flags": "+ildct+ilme"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"

@@ -1,4 +1,5 @@
-"""Sound and picture agree: a click is heard when the frame that it belongs to is shown, in each container with each codec."""
+"""Sound and picture agree: a click is heard when the frame that it belongs to is shown, in each
+container with each codec."""
 
 from __future__ import annotations
 

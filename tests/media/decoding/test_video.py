@@ -1,4 +1,5 @@
-"""The frame asked for is the frame that comes, at its time, whatever the container and the codec do with time."""
+"""The frame asked for is the frame that comes, at its time, whatever the container and the codec do
+with time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The layers bite: a decoder that was taken over gets nowhere, and a machine that lacks layers is told so."""
+"""The layers bite: a decoder that was taken over gets nowhere, and a machine that lacks layers is
+told so."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ ALONE = 0x58000000  # <linux/sched.h>: namespaces of its own for users, network 
 
 
 def namespaces() -> bool:
-    """Whether the kernel gives a process namespaces of its own, asked without the code under test."""
+    """Whether the kernel gives a process namespaces of its own, asked without the code under
+    test."""
     asked = f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({ALONE}) != 0)"
     return subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 

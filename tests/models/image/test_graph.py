@@ -24,7 +24,8 @@ def _one_thread() -> Iterator[None]:
 
 
 def patches(count: int, size: int, seed: int) -> np.ndarray:
-    """Pictures of a few large patches of colour: plain noise looks the same to a network that averages."""
+    """Pictures of a few large patches of colour: plain noise looks the same to a network that
+    averages."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (count, 4, 4, 3), np.uint8)
     rows = np.arange(size) * 4 // size
@@ -32,7 +33,8 @@ def patches(count: int, size: int, seed: int) -> np.ndarray:
 
 
 def random_encoder(seed: int) -> ImageEncoder:
-    """Every weight random; the norms' statistics are measured, since others let the signal die on its way through 21 blocks."""
+    """Every weight random; the norms' statistics are measured, since others let the signal die on
+    its way through 21 blocks."""
     torch.manual_seed(seed)
     encoder = ImageEncoder().train()
     with torch.no_grad():

@@ -1,4 +1,5 @@
-"""The 8-bit graph and the module for a GPU against the float32 graph, on fresh random weights and pictures."""
+"""The 8-bit graph and the module for a GPU against the float32 graph, on fresh random weights and
+pictures."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ def test_correction_moves_channels_back_to_their_means(weights: Path) -> None:
 
 
 def test_a_channel_that_is_all_bias_keeps_it() -> None:
-    """Its kernel is next to nothing: a scale made for the kernel alone would leave no room for the bias in 32 bits."""
+    """Its kernel is next to nothing: a scale made for the kernel alone would leave no room for the
+    bias in 32 bits."""
     import onnx
     from onnx import numpy_helper
 

@@ -1,4 +1,5 @@
-"""The image tower at its door: pictures of all shapes, files that are no tower, and what it keeps."""
+"""The image tower at its door: pictures of all shapes, files that are no tower, and what it
+keeps."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ def tower(tmp_path_factory: pytest.TempPathFactory) -> TextTower:
 
 
 def theirs(texts: list[str]) -> np.ndarray:
-    """The sentence vectors as the model's own configuration defines them, one text at a time, without padding."""
+    """The sentence vectors as the model's own configuration defines them, one text at a time,
+    without padding."""
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder())

@@ -1,4 +1,5 @@
-"""Frames that do not pass through the tower lie between two that did, look alike, and are of one shot."""
+"""Frames that do not pass through the tower lie between two that did, look alike, and are of one
+shot."""
 
 from __future__ import annotations
 

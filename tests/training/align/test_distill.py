@@ -1,4 +1,5 @@
-"""A lite image tower from a teacher: the teacher's words for pictures, the runs that learn them, stopped and killed."""
+"""A lite image tower from a teacher: the teacher's words for pictures, the runs that learn them,
+stopped and killed."""
 
 from __future__ import annotations
 

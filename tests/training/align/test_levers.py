@@ -1,4 +1,5 @@
-"""In what runs differ, and what a picture is asked: contrast among all captions, blends, noise, paths, pseudo-captions."""
+"""In what runs differ, and what a picture is asked: contrast among all captions, blends, noise,
+paths, pseudo-captions."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def unit(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_a_picture_is_asked_among_all_captions_which_are_its_own() -> None:
-    """Against a plain reading: the captions of one picture are right together; a blend has the captions of both."""
+    """Against a plain reading: the captions of one picture are right together; a blend has the
+    captions of both."""
     pictures_ND, captions_MTD = unit(3, 8), unit(5, 2, 8, seed=1)
     first, second, share = torch.tensor([4, 0, 2]), torch.tensor([1, 0, 3]), torch.tensor([0.6, 1.0, 0.9])
     found_N = Contrast(scale=10).among(pictures_ND, captions_MTD, first, second, share)

@@ -129,7 +129,8 @@ def test_mean_weights_are_the_mean_of_each_tensor() -> None:
 
 
 def test_the_head_is_the_ridge_solution() -> None:
-    """At the solution the gradient of the penalised squared error is zero; the bias makes the mean error zero."""
+    """At the solution the gradient of the penalised squared error is zero; the bias makes the mean
+    error zero."""
     torch.manual_seed(0)
     encoder = ImageEncoder().eval()
     rows, captions_NTD = pictures(9, 32), unit(9, 2, 384)
@@ -153,7 +154,8 @@ def test_where_training_starts_the_class_names_speak_alone() -> None:
 
 
 def test_training_and_serving_see_the_same_picture() -> None:
-    """Torch resamples on the device, Pillow, which rounds between rows and columns, where a tower serves."""
+    """Torch resamples on the device, Pillow, which rounds between rows and columns, where a tower
+    serves."""
     rows = pictures(3, 30)
     ours = whole(rows, 48).permute(0, 2, 3, 1).numpy()
     difference = np.abs(ours - fit_all(list(rows.numpy()), 48).astype(np.float32))

@@ -1,4 +1,5 @@
-"""Alignment from a folder of pictures to weights and card; stopped, killed, and over two processes."""
+"""Alignment from a folder of pictures to weights and card; stopped, killed, and over two
+processes."""
 
 from __future__ import annotations
 
@@ -161,9 +162,11 @@ def test_a_killed_process_ends_the_same(
 
 @pytest.fixture(scope="module")
 def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> AlignConfig:
-    """What two processes of one group trained; beside it, the gradients that each had of one loss."""
+    """What two processes of one group trained; beside it, the gradients that each had of one
+    loss."""
     config = config_for(captioned_folder, tmp_path_factory.mktemp("pair") / "out", class_vectors)
-    # Not a free one by the system's choice: until both processes are there, that may be given to another test.
+    # Not a free one by the system's choice: until both processes are there, that may be given to
+    # another test.
     port = 20_000 + 2 * (os.getpid() % 5_000)
     shared = environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     arguments = [*PAIRED, str(captioned_folder), str(config.out)]
@@ -182,7 +185,8 @@ def test_two_processes_train_together(pair: AlignConfig) -> None:
 
 
 def test_two_processes_learn_what_one_does(pair: AlignConfig) -> None:
-    """The gradient of the contrast over the rows of both, as each applies it, is that of one process with all rows."""
+    """The gradient of the contrast over the rows of both, as each applies it, is that of one
+    process with all rows."""
     matrix = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
     contrast = Contrast()
     cost(contrast, lambda pictures: pictures @ matrix.T, slice(None)).backward()  # type: ignore[no-untyped-call]
@@ -283,7 +287,8 @@ forward, contrast = DistributedDataParallel(linear), Contrast()
 cost(contrast, forward, slice(rank * 3, rank * 3 + 3)).backward()
 torch.save({"matrix": linear.weight.grad, "scale": contrast.log_scale.grad}, out.parent / f"{rank}.pt")
 torch.distributed.destroy_process_group()
-# A port of its own: at the old one the other process may still stand, and be taken for the new group.
+# A port of its own: at the old one the other process may still stand, and be taken for the new
+# group.
 os.environ["MASTER_PORT"] = str(int(os.environ["MASTER_PORT"]) + 1)
 align(recipe(data, out), lambda *_: None)
 """,

@@ -1,4 +1,5 @@
-"""A whole calibration on a small set that the test makes: a few patterns, their captions, and a recording of speech."""
+"""A whole calibration on a small set that the test makes: a few patterns, their captions, and a
+recording of speech."""
 
 from __future__ import annotations
 

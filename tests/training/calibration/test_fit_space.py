@@ -1,4 +1,5 @@
-"""The calibration of a larger space by the command, on pictures and with a model that the test makes."""
+"""The calibration of a larger space by the command, on pictures and with a model that the test
+makes."""
 
 from __future__ import annotations
 

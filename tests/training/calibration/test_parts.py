@@ -1,4 +1,5 @@
-"""The parts of a calibration: logistic regression, texts, short questions, forms; each on data whose answer is known."""
+"""The parts of a calibration: logistic regression, texts, short questions, forms; each on data
+whose answer is known."""
 
 from __future__ import annotations
 
@@ -107,7 +108,8 @@ def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -
 
 
 def test_right_answers_share_the_weight_of_one() -> None:
-    """A question with many right answers gives the log-odds of one that has a single one, at an equal cosine."""
+    """A question with many right answers gives the log-odds of one that has a single one, at an
+    equal cosine."""
     random = np.random.default_rng(0)
     evidence, bank = directions(400, 3), directions(60, 4)
     questions = directions(200, 5)

@@ -1,4 +1,5 @@
-"""A worker's wait for messages: one long request to the broker, which a stop ends at once and which loses nothing."""
+"""A worker's wait for messages: one long request to the broker, which a stop ends at once and which
+loses nothing."""
 
 from __future__ import annotations
 

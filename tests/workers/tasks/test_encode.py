@@ -1,4 +1,5 @@
-"""Encoding a chunk: once however often it rings, given up when it must be, and never half-written."""
+"""Encoding a chunk: once however often it rings, given up when it must be, and never
+half-written."""
 
 from __future__ import annotations
 
@@ -98,8 +99,8 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
 
 
 def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: Tools) -> None:
-    """What makes a second delivery harmless even where two workers encode at the same time. How much text is read is a matter of
-    time; here all of it is."""
+    """What makes a second delivery harmless even where two workers encode at the same time. How
+    much text is read is a matter of time; here all of it is."""
     tools = replace(tools, reading=ReadingTime("always"))
     job_id = home.add(film(6.0), "a.mp4")
     work(tools, job_id)

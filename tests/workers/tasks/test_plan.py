@@ -1,4 +1,5 @@
-"""Planning: chunks that tile the item, once however often it rings, and an end to attempts that have none."""
+"""Planning: chunks that tile the item, once however often it rings, and an end to attempts that
+have none."""
 
 from __future__ import annotations
 

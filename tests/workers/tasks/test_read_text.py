@@ -1,4 +1,5 @@
-"""Text that encoding left out is read later: behind all jobs, once, whatever ends the worker meanwhile."""
+"""Text that encoding left out is read later: behind all jobs, once, whatever ends the worker
+meanwhile."""
 
 from __future__ import annotations
 

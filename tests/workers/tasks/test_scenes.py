@@ -30,7 +30,8 @@ DIM = 384
 
 
 def of_photographs(*numbers: int) -> bytes:
-    """H.264: each photograph for `SECONDS`, filmed by a camera that moves in slowly, dissolved into the next over two seconds."""
+    """H.264: each photograph for `SECONDS`, filmed by a camera that moves in slowly, dissolved into
+    the next over two seconds."""
     pictures = [Image.fromarray(whole_photographs()[number]) for number in numbers]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
@@ -56,7 +57,8 @@ def view(picture: Image.Image, seconds: float) -> np.ndarray:
 
 
 def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(home: Home, tools: Tools, space: Space) -> None:
-    """A cat, a rocket, a cup: dissolves between them, which no cut detector sees while the camera moves."""
+    """A cat, a rocket, a cup: dissolves between them, which no cut detector sees while the camera
+    moves."""
     job_id = home.add(of_photographs(1, 4, 2), "film.mp4")
     work(tools, job_id)
     item_id = home.job(job_id).item_id

@@ -69,7 +69,8 @@ def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
 
 
 def test_read_frames_after_a_standing_picture_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
-    """Of a picture that stands still only a frame every few seconds is kept: the middle between two frames is no boundary."""
+    """Of a picture that stands still only a frame every few seconds is kept: the middle between two
+    frames is no boundary."""
     random = np.random.default_rng(1)
     chunks = [
         [EncodedSegment(0.0, 10.0, 0, [], [frame(random, 0.0), frame(random, 5.0)])],
@@ -87,7 +88,8 @@ def frame(random: np.random.Generator, time: float, cut: float | None = None) ->
 
 
 def encoded(shots: list[tuple[int, list[EvidenceKind]]], random: np.random.Generator) -> list[EncodedSegment]:
-    """Segments of a second each: how many shots further than the one before, and the kinds of their evidence."""
+    """Segments of a second each: how many shots further than the one before, and the kinds of their
+    evidence."""
     segments, shot = [], 0
     for second, (step, kinds) in enumerate(shots):
         shot += step

@@ -1,4 +1,5 @@
-"""Turns of a worker with real media: each ends what it can, and a batch treats its pictures one by one."""
+"""Turns of a worker with real media: each ends what it can, and a batch treats its pictures one by
+one."""
 
 from __future__ import annotations
 

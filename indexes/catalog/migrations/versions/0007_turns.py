@@ -1,4 +1,5 @@
-"""Jobs take turns: who sent each, how long it is, when it was last served, and when it may be tried again."""
+"""Jobs take turns: who sent each, how long it is, when it was last served, and when it may be tried
+again."""
 
 import sqlalchemy as sa
 from alembic import op

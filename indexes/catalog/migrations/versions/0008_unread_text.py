@@ -1,4 +1,5 @@
-"""Pictures whose text was not read while their item was encoded; of earlier items, those in which no text was found."""
+"""Pictures whose text was not read while their item was encoded; of earlier items, those in which
+no text was found."""
 
 import json
 from itertools import groupby

@@ -1,4 +1,5 @@
-"""The watch of the catalog: whatever a poll would see is announced, also by other connections, also after faults."""
+"""The watch of the catalog: whatever a poll would see is announced, also by other connections, also
+after faults."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ State = tuple[int, NamedSpace | None, MoveRow | None]
 
 @pytest.fixture(autouse=True)
 def no_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is seen here is announced, and not found by the look that subscribers take now and then."""
+    """What is seen here is announced, and not found by the look that subscribers take now and
+    then."""
     monkeypatch.setattr(watch, "NET_SECONDS", NEVER)
 
 

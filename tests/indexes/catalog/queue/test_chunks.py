@@ -1,4 +1,5 @@
-"""Leases: one works on a chunk at a time, whoever falls silent loses it, and attempts are counted."""
+"""Leases: one works on a chunk at a time, whoever falls silent loses it, and attempts are
+counted."""
 
 from __future__ import annotations
 

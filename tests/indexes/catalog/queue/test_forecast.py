@@ -1,4 +1,5 @@
-"""Positions and times: what the order of turns and measured speeds say of jobs that wait and run."""
+"""Positions and times: what the order of turns and measured speeds say of jobs that wait and
+run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A library moves from one space to another: nothing is lost or done twice, and questions are answered from one of the two."""
+"""A library moves from one space to another: nothing is lost or done twice, and questions are
+answered from one of the two."""
 
 from __future__ import annotations
 
@@ -310,7 +311,8 @@ def test_workers_that_ask_at_once_get_each_item_once(store: Store) -> None:
     )
 )
 def test_every_item_can_be_searched_where_the_library_is(sqlite_store: Store, steps: list[str]) -> None:
-    """Whatever happens in whatever order, but for items that fail to be encoded, which hold the move up."""
+    """Whatever happens in whatever order, but for items that fail to be encoded, which hold the
+    move up."""
     catalog, rng = sqlite_store.catalog, np.random.default_rng(len(steps))
     waiting: list[JobRow] = []
     for step in steps:

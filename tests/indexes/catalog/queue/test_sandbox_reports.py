@@ -1,4 +1,5 @@
-"""Reports of workers on their sandbox: the newest of each, for as long as the worker may come back."""
+"""Reports of workers on their sandbox: the newest of each, for as long as the worker may come
+back."""
 
 from __future__ import annotations
 

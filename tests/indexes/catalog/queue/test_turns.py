@@ -1,4 +1,5 @@
-"""Whose turn it is: every piece of work once, jobs, keys and kinds in turns, nobody waits without end."""
+"""Whose turn it is: every piece of work once, jobs, keys and kinds in turns, nobody waits without
+end."""
 
 from __future__ import annotations
 
@@ -229,8 +230,9 @@ uploads = st.lists(
 def test_no_job_waits_for_more_than_its_share_of_the_work_of_others(
     sqlite_store: Store, clock: Clock, given_uploads: list[tuple[str | None, float, int]], seed: int
 ) -> None:
-    """From one turn of a job, or its coming, to its next: each other job of its lane at most one turn, and each other lane at
-    most what its own lane got and two turns more. Uploads come after so many turns of others."""
+    """From one turn of a job, or its coming, to its next: each other job of its lane at most one
+    turn, and each other lane at most what its own lane got and two turns more. Uploads come after
+    so many turns of others."""
     store, lengths, lane = sqlite_store, {}, {}
     left = sorted(((turns, n, key_id, seconds) for n, (key_id, seconds, turns) in enumerate(given_uploads)))
     served: list[Served] = []

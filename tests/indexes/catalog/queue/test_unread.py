@@ -1,4 +1,5 @@
-"""Pictures whose text is still to be read: noted with the item, leased, added to later, gone with it."""
+"""Pictures whose text is still to be read: noted with the item, leased, added to later, gone with
+it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real service in a process of its own, and its folder as the one that commands work on."""
+"""A real service in a process of its own, and commands that work on its folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from mm.cli.main import main
@@ -57,12 +56,6 @@ def serving(home: Path) -> Iterator[Served]:
         process.stdout.close()
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("served") / "home") as service:
-        yield service
-
-
 @dataclass(frozen=True)
 class Shell:
     """Runs commands on the folder of a service that runs."""
@@ -73,8 +66,3 @@ class Shell:
         result = CliRunner().invoke(main, [str(argument) for argument in arguments], env={"MM_HOME": str(self.home)})
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
-
-
-@pytest.fixture
-def shell(served: Served) -> Shell:
-    return Shell(served.home)
