@@ -26,7 +26,7 @@ PATH = "/session"
 FORM_BYTES = 4096
 FORM_SECONDS = 10.0
 """Longest time that the form may take to arrive."""
-PAGE = Path(__file__).parent / "static" / "signin.html"
+PAGE = Path(__file__).parents[1] / "static" / "signin.html"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
