@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from indexes.catalog.records import ItemRow
     from indexes.storage.blobs import BlobWriter
     from mm.media import MediaReader
-    from workers.messaging.dispatch import Bell
+    from workers.messaging.dispatch import Dispatcher
 
 LOCK_SECONDS = 60.0
 """Longest wait for others who bring or delete an item just now."""
@@ -52,10 +52,16 @@ class Library:
     """Accepts and removes items. Safe to use from several threads."""
 
     def __init__(
-        self, store: Store, bell: Bell, reader: MediaReader, thumbnails: Thumbnails, metrics: Metrics, upload_bytes: int
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        reader: MediaReader,
+        thumbnails: Thumbnails,
+        metrics: Metrics,
+        upload_bytes: int,
     ) -> None:
         self._store = store
-        self._bell = bell
+        self._dispatcher = dispatcher
         self._reader = reader
         self._thumbnails = thumbnails
         self._metrics = metrics
@@ -142,7 +148,7 @@ class Library:
 
     def _ring(self, job_id: str) -> None:
         try:
-            self._bell.dispatch()
+            self._dispatcher.dispatch()
         except Unavailable as error:
             structlog.get_logger().warning("not dispatched, the sweeper will", job_id=job_id, detail=str(error))
 

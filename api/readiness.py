@@ -114,5 +114,5 @@ def _worker_layers(service: Service) -> list[Check]:
 
 
 def _broker(service: Service) -> str:
-    waiting = service.bell.waiting()
+    waiting = service.dispatcher.waiting()
     return f"The broker answers; {waiting} tasks wait."

@@ -23,7 +23,7 @@ from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
 from mm.settings import Settings
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Service:
     metrics: Metrics
     store: Store
     serving: Serving
-    bell: Bell
+    dispatcher: Dispatcher
     query_reader: MediaReader
     """Opens the files of questions; what uploads wait for has children of its own."""
     forecasts: Forecasts
@@ -87,21 +87,21 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         query_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
-        bell = Bell(settings)
+        dispatcher = Dispatcher(settings)
         beats_before = store.catalog.beats()
-        threading.Thread(target=_ask_for_sign, args=(bell,), name="ping", daemon=True).start()
+        threading.Thread(target=_ask_for_sign, args=(dispatcher,), name="ping", daemon=True).start()
         readiness = stack.enter_context(closing(Shared(lambda: look(service))))
         service = Service(
             settings=settings,
             metrics=metrics,
             store=store,
             serving=serving,
-            bell=bell,
+            dispatcher=dispatcher,
             query_reader=query_reader,
             forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             reader=reader,
             thumbnails=thumbnails,
-            library=Library(store, bell, reader, thumbnails, metrics, settings.upload_bytes),
+            library=Library(store, dispatcher, reader, thumbnails, metrics, settings.upload_bytes),
             scratch=stack.enter_context(scratch_folder(settings.root)),
             beats_before=beats_before,
             readiness=readiness,
@@ -109,11 +109,11 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         yield service
 
 
-def _ask_for_sign(bell: Bell) -> None:
+def _ask_for_sign(dispatcher: Dispatcher) -> None:
     """Have a worker write a sign of work now: one that started earlier may not do so by itself for
     a while."""
     with suppress(Unavailable):
-        bell.ping(SIGN_SECONDS)
+        dispatcher.ping(SIGN_SECONDS)
 
 
 async def get_service(request: Request) -> Service:

@@ -20,7 +20,7 @@ from mm.private import keep_private
 from mm.settings import load_settings
 from mm.spaces import runtime_name
 from workers.app import create_app
-from workers.context import Toolbox
+from workers.context import ContextOwner
 from workers.loaded_spaces import moves_to_larger, of_library
 from workers.logs import configure_logs
 from workers.messaging.wakeup import WakeOnSignal, leave_signals
@@ -47,7 +47,7 @@ def work(settings: Settings) -> int:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
     runtime = runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
-    toolbox = Toolbox(settings, lambda reason: end_worker(main, reason), runtime=runtime)
+    toolbox = ContextOwner(settings, lambda reason: end_worker(main, reason), runtime=runtime)
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
     app.steps["worker"].add(WakeOnSignal)
@@ -80,7 +80,7 @@ def end_worker(main: int, reason: str) -> None:
     os._exit(1)
 
 
-def connect_signals(toolbox: Toolbox) -> None:
+def connect_signals(toolbox: ContextOwner) -> None:
     """Tie the tools to the life of the processes of this worker."""
 
     def keep_logs(**_: object) -> None:

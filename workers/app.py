@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
 from mm.spaces import runtime_name
-from workers.context import Toolbox
+from workers.context import ContextOwner
 from workers.messaging.broker import create_broker
 from workers.messaging.kombu_patch import free_places_whatever_happens
 from workers.messaging.messages import PING, READ, WORK
@@ -27,7 +27,7 @@ GPU_PROCESSES = 4
 decodes on cores of its own."""
 
 
-def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bool = False) -> Celery:
+def create_app(settings: Settings, toolbox: ContextOwner | None = None, *, larger: bool = False) -> Celery:
     """The application with its tasks. `larger` says that a larger space is held beside that of the
     settings.
 
@@ -39,18 +39,18 @@ def create_app(settings: Settings, toolbox: Toolbox | None = None, *, larger: bo
     limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
     processes = settings.processes or (max(1, min(usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
-    box = toolbox or Toolbox(settings)
+    box = toolbox or ContextOwner(settings)
 
     def run_work() -> None:
-        with box.hearing.heard():
+        with box.stall_detector.heard():
             take_turn(box.open())
 
     def run_read() -> None:
-        with box.hearing.heard():
+        with box.stall_detector.heard():
             read_text.read_left_out(box.open())
 
     def run_ping() -> None:
-        with box.hearing.heard():
+        with box.stall_detector.heard():
             box.open().worked()
 
     for name, run in ((WORK, run_work), (READ, run_read), (PING, run_ping)):

@@ -20,9 +20,9 @@ from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import ReadingTime
 from workers.loaded_spaces import Spaces
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 from workers.sandbox_reports import LayerReporter
-from workers.stall_detector import Hearing
+from workers.stall_detector import StallDetector
 from workers.stop import StopFlag
 from workers.sweeper import Sweeper
 from workers.tasks import read_text
@@ -30,14 +30,15 @@ from workers.tasks.measure import Measuring
 
 
 @dataclass(frozen=True)
-class Tools:
-    """One working process: the store, the spaces (loaded at first use), the decoder, the bell."""
+class WorkerContext:
+    """One working process: the store, the spaces (loaded at first use), the decoder, the
+    dispatcher."""
 
     settings: Settings
     store: Store
     spaces: Spaces
     reader: MediaReader
-    bell: Bell
+    dispatcher: Dispatcher
     stop: StopFlag
     owner: str
     """Name of this process in leases and in the catalog's table of workers; never given twice."""
@@ -58,7 +59,7 @@ def new_owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-class Toolbox:
+class ContextOwner:
     """Holds the tools of a working process. Made before the fork and empty until after it, so that
     nothing open is shared."""
 
@@ -69,20 +70,20 @@ class Toolbox:
         """
         self.settings = settings
         self._runtime = runtime
-        self.hearing = Hearing(settings.sweep_seconds, stall_seconds=settings.stall_seconds)
+        self.stall_detector = StallDetector(settings.sweep_seconds, stall_seconds=settings.stall_seconds)
         self._on_deaf = on_deaf
         self.stop = StopFlag()
         self._stack = ExitStack()
-        self._tools: Tools | None = None
+        self._tools: WorkerContext | None = None
         self._opening = threading.Lock()
         self._closed = threading.Event()
 
     def start(self) -> None:
         """Open the tools; while the catalog is away, keep trying from a thread.
 
-        A task that comes in this time fails and its bell is lost. Only the sweeper finds it again,
-        so the next task must not be what opens the tools: where nobody else sweeps, it would never
-        come.
+        A task that comes in this time fails and its dispatcher is lost. Only the sweeper finds
+        it again, so the next task must not be what opens the tools: where nobody else sweeps, it
+        would never come.
         """
         try:
             self.open()
@@ -90,23 +91,23 @@ class Toolbox:
             structlog.get_logger().warning("not ready, trying again until it is back", detail=str(error))
             threading.Thread(target=self._keep_trying, name="toolbox", daemon=True).start()
 
-    def open(self) -> Tools:
+    def open(self) -> WorkerContext:
         """The tools of this process, opened at the first call, with a sweeper beside them. Raises
         `Unavailable`."""
         with self._opening:
             if self._tools is None:
                 with ExitStack() as stack:
                     tools = self._open(stack)
-                    self.hearing.begin()
+                    self.stall_detector.begin()
                     stack.enter_context(
                         LayerReporter(tools.store.catalog, tools.owner, tools.reader, self.settings.sweep_seconds)
                     )
                     measuring = stack.enter_context(Measuring(self.settings))
                     sweeper = Sweeper(
                         tools.store,
-                        tools.bell,
+                        tools.dispatcher,
                         self.settings,
-                        self.hearing,
+                        self.stall_detector,
                         self._on_deaf,
                         beat=tools.worked,
                         text_waits=partial(read_text.text_waits, tools),
@@ -130,14 +131,14 @@ class Toolbox:
                 self.open()
                 return
 
-    def _open(self, stack: ExitStack) -> Tools:
+    def _open(self, stack: ExitStack) -> WorkerContext:
         store = stack.enter_context(open_store(self.settings))
         encodes = self.settings if self._runtime is None else self.settings.model_copy(update={"runtime": self._runtime})
         spaces = Spaces(encodes, store.catalog)
         spaces.current()  # a space that is not to be had is told now, not by the first task
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
-        bell = Bell(self.settings)
-        stack.callback(bell.close)
+        dispatcher = Dispatcher(self.settings)
+        stack.callback(dispatcher.close)
         reading = ReadingTime(self.settings.read_text)
-        owner, progressed = new_owner(), self.hearing.progressed
-        return Tools(self.settings, store, spaces, reader, bell, self.stop, owner, reading, progressed)
+        owner, progressed = new_owner(), self.stall_detector.progressed
+        return WorkerContext(self.settings, store, spaces, reader, dispatcher, self.stop, owner, reading, progressed)

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from workers.messaging.dispatch import left_to_the_sweeper
+from workers.messaging.dispatch import tolerate_broker_failure
 
 if TYPE_CHECKING:
     from indexes import Store
-    from workers.messaging.dispatch import Bell
+    from workers.messaging.dispatch import Dispatcher
 
 WINDOW = 32
 """Most items in hand at once: more than there are working processes, and few enough to be soon done
 with at a stop."""
 
 
-def carry_on(store: Store, bell: Bell) -> int:
+def carry_on(store: Store, dispatcher: Dispatcher) -> int:
     """Give out items, if a move runs. Returns how many. Raises `Unavailable` when the catalog does
     not answer."""
     catalog = store.catalog
@@ -26,8 +26,8 @@ def carry_on(store: Store, bell: Bell) -> int:
     if move is None or move.state != "running":
         return 0
     jobs = catalog.feed_move(WINDOW)
-    with left_to_the_sweeper():
-        bell.dispatch(len(jobs))
+    with tolerate_broker_failure():
+        dispatcher.dispatch(len(jobs))
     if not jobs and catalog.end_move():
         ended = catalog.latest_move()
         structlog.get_logger().info("the move ended", space=str(move.target.id), state=ended.state if ended else "gone")

@@ -16,7 +16,7 @@ DEAF_SECONDS = 10.0
 """Least time of that, for a worker that is only just starting or connecting again."""
 
 
-class Hearing:
+class StallDetector:
     """Shared by the tasks of a process and its sweeper."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Hearing:
         with self._lock:
             return self._running > 0 and self._clock() - self._progress_at > self._stall_seconds
 
-    def is_deaf(self, waiting: int | None) -> bool:
+    def is_disconnected(self, waiting: int | None) -> bool:
         """At each sweep, with the number of messages that nobody has taken, None while the broker
         does not answer."""
         with self._lock:

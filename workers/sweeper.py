@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from indexes import Store
     from mm.settings import Settings
-    from workers.messaging.dispatch import Bell
-    from workers.stall_detector import Hearing
+    from workers.messaging.dispatch import Dispatcher
+    from workers.stall_detector import StallDetector
     from workers.tasks.measure import Measuring
 
 MOST_DISPATCHED = 100
@@ -41,9 +41,9 @@ class Sweeper:
     def __init__(
         self,
         store: Store,
-        bell: Bell,
+        dispatcher: Dispatcher,
         settings: Settings,
-        hearing: Hearing | None = None,
+        stall_detector: StallDetector | None = None,
         on_deaf: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         *,
@@ -51,20 +51,20 @@ class Sweeper:
         text_waits: Callable[[], bool] = lambda: False,
         measuring: Measuring | None = None,
     ) -> None:
-        """`beat` notes in the catalog that this process lives; it is called at each sweep while a
-        task runs. `on_deaf` is called with the reason when `hearing` says that no messages come to
-        this process any more, or that its task is stalled; `clock` is the store's. `text_waits`
-        says whether a worker with nothing else to do has text to read; `measuring` compares
-        runtimes when it has neither.
+        """`beat` notes in the catalog that this process lives; it is called at each sweep while
+        a task runs. `on_deaf` is called with the reason when `stall_detector` says that no
+        messages come to this process any more, or that its task is stalled; `clock` is the
+        store's. `text_waits` says whether a worker with nothing else to do has text to read;
+        `measuring` compares runtimes when it has neither.
         """
-        self._hearing = hearing
+        self._stall_detector = stall_detector
         self._on_deaf = on_deaf
         self._clock = clock
         self._beat = beat
         self._text_waits = text_waits
         self._measuring = measuring
         self._store = store
-        self._bell = bell
+        self._dispatcher = dispatcher
         self._every = settings.sweep_seconds
         self._pace = Pace(settings.sweep_seconds)
         self._lease_seconds = settings.lease_seconds
@@ -88,19 +88,19 @@ class Sweeper:
 
         Raises `Unavailable` when the broker or the catalog does not answer.
         """
-        if self._hearing is not None and self._hearing.busy:
+        if self._stall_detector is not None and self._stall_detector.busy:
             self._beat()
-        waiting = self._bell.waiting()
+        waiting = self._dispatcher.waiting()
         self._listen(waiting)
         open_jobs = self._store.catalog.has_open_jobs()
         lost = self._dispatch_lost(waiting) if open_jobs else 0
-        given_out = carry_on(self._store, self._bell)
+        given_out = carry_on(self._store, self._dispatcher)
         text_waits = False
         if waiting == lost == given_out == 0:  # otherwise the work itself shows it
             if text_waits := self._text_waits():
-                self._bell.dispatch_reading(expires=self._every)
+                self._dispatcher.dispatch_reading(expires=self._every)
             else:
-                self._bell.ping(expires=self._every)
+                self._dispatcher.ping(expires=self._every)
         if self._measuring is not None:
             self._measuring.step(idle=not open_jobs and not text_waits)
         if time.monotonic() >= self._clean_at:
@@ -118,7 +118,7 @@ class Sweeper:
         """Send messages for work that is due and for which none waits. Returns how many."""
         self._store.catalog.pull_back(self._clock(), self._lease_seconds)
         lost = min(max(self._store.catalog.due(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
-        self._bell.dispatch(lost)
+        self._dispatcher.dispatch(lost)
         return lost
 
     def _run(self) -> None:
@@ -141,9 +141,9 @@ class Sweeper:
             self._stopped.wait(self._pace.after(quiet=self.quiet))
 
     def _listen(self, waiting: int | None) -> None:
-        if self._hearing is None or self._on_deaf is None:
+        if self._stall_detector is None or self._on_deaf is None:
             return
-        if self._hearing.is_stalled():
+        if self._stall_detector.is_stalled():
             self._on_deaf(STALLED)
-        elif self._hearing.is_deaf(waiting):
+        elif self._stall_detector.is_disconnected(waiting):
             self._on_deaf(DEAF)

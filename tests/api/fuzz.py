@@ -29,9 +29,9 @@ def any_words(tower: object, texts: Sequence[str]) -> Vectors:
     return np.tile(SAME, (len(texts), 1))
 
 
-class WorkingBell:
-    """Answers each bell itself, as a worker would, so that jobs end. Any item can be found by any
-    words."""
+class WorkingDispatcher:
+    """Answers each dispatcher itself, as a worker would, so that jobs end. Any item can be found
+    by any words."""
 
     def __init__(self, settings: Settings) -> None:
         self._store = open_store(settings)

@@ -29,7 +29,7 @@ from api.app import create_app
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
-from tests.api.fuzz import WorkingBell, any_words
+from tests.api.fuzz import WorkingDispatcher, any_words
 from tests.api.uploads.tus import PIECE
 from tests.graphs import with_graphs
 
@@ -83,7 +83,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
     home = with_graphs(tmp_path_factory.mktemp("fuzz"), graphs)
     (home / "import").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api.service, "Bell", WorkingBell)
+        patch.setattr(api.service, "Dispatcher", WorkingDispatcher)
         patch.setattr(TextTower, "embed", any_words)
         app = create_app(Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST))
         yield schemathesis.openapi.from_asgi("/openapi.json", app)

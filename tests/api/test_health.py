@@ -48,7 +48,7 @@ def test_ready_when_everything_works(tmp_path: Path, graphs: Path) -> None:
     try:
         with running(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
-            wait_for(lambda: api.service.bell.waiting() == 1, "a worker is asked for a sign of work at once")
+            wait_for(lambda: api.service.dispatcher.waiting() == 1, "a worker is asked for a sign of work at once")
             api.service.store.catalog.beat("w1", time.time())
             answer = api.client.get("/readyz")
             assert (answer.status_code, answer.json()["ready"]) == (200, True), answer.text

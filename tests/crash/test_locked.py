@@ -20,9 +20,9 @@ from tests.api import media
 from tests.api.conftest import running
 from tests.graphs import with_graphs
 from tests.workers.films import film
-from workers.context import Tools, new_owner
+from workers.context import WorkerContext, new_owner
 from workers.loaded_spaces import Spaces
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
 from workers.tasks import encode as encoding
 from workers.tasks.encode import encode
@@ -49,17 +49,17 @@ def space(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Space:
 
 
 @pytest.fixture
-def tools(settings: Settings, space: Space) -> Iterator[Tools]:
+def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
     """Of a working process without a broker."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         reader = stack.enter_context(MediaReader.from_settings(settings))
-        yield Tools(
+        yield WorkerContext(
             settings,
             store,
             Spaces(settings, store.catalog, {settings.space: space}),
             reader,
-            Bell(settings),
+            Dispatcher(settings),
             StopFlag(),
             new_owner(),
         )
@@ -80,7 +80,7 @@ def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> No
 
 
 def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
-    settings: Settings, tools: Tools, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(settings) as api:
         job_id = api.upload(film(6.0), "a.mp4").json()["job"]["id"]
@@ -110,6 +110,6 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
     assert tools.store.catalog.counts().segments == len({row.segment_index for row in evidence(tools)})
 
 
-def evidence(tools: Tools) -> list:  # type: ignore[type-arg]
+def evidence(tools: WorkerContext) -> list:  # type: ignore[type-arg]
     published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).published
     return tools.store.catalog.stored_evidence([row.item_pk for row in published], tools.spaces.current().id)

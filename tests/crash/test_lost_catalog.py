@@ -17,7 +17,7 @@ from indexes.recover.garbage import ALWAYS_ALLOWED
 from mm.settings import Settings
 from tests.indexes.library import publish
 from tests.indexes.recover.test_identity import files, put
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 from workers.sweeper import Sweeper
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,8 @@ def test_a_sweeper_whose_catalog_is_emptied_while_it_runs_keeps_every_file(libra
         with store.database.connect_to_write() as connection:
             connection.exec_driver_sql("DELETE FROM items")
             connection.exec_driver_sql("DELETE FROM chunks")
-        bell = Bell(library.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))
-        sweeper = Sweeper(store, bell, library)
+        dispatcher = Dispatcher(library.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))
+        sweeper = Sweeper(store, dispatcher, library)
         sweeper.collect_garbage()
-        bell.close()
+        dispatcher.close()
     assert files(library) == before

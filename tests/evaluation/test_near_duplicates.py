@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from mm.cli.main import main
 from mm.errors import InvalidInput
+from mm.evaluation import near_duplicates
 from mm.evaluation.near_duplicate_threshold import WRONGLY, choose_alike, nearest_others
-from mm.metrics import near_duplicates
 
 
 def test_the_cosine_is_as_low_as_distinct_pictures_allow() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mm.errors import InvalidInput
+from mm.evaluation import bands
 from mm.evaluation.bands import absent_things, report
-from mm.metrics import bands
 from mm.spaces import Space
 from mm.spaces.query import ask
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mm.errors import InvalidInput
+from mm.evaluation import negation
 from mm.evaluation.negation import report
-from mm.metrics import negation
 from mm.spaces import Space
 from mm.spaces.types import Vectors
 

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from mm.cli.commands.train import command
 from mm.errors import InvalidInput, Unavailable
+from mm.evaluation import esc10, tuxpaint
 from mm.media import MediaReader
-from mm.metrics import esc10, tuxpaint
 from mm.models.sound.tower import SoundTower
 from mm.models.sound.weights import read_weights
 from mm.settings import Settings

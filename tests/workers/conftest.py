@@ -21,9 +21,9 @@ from mm.settings import Settings
 from mm.spaces import Space, load_space
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
-from workers.context import Tools, new_owner
+from workers.context import WorkerContext, new_owner
 from workers.loaded_spaces import Spaces
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
 from workers.tasks.encode import encode
 from workers.tasks.finish import finish
@@ -47,8 +47,8 @@ class Home:
     broker: Broker
 
     def add(self, data: bytes, name: str, *, unseen: bool = False) -> str:
-        """What an upload writes, without the bell; `unseen` skips the look at the content. Returns
-        the job's id."""
+        """What an upload writes, without the dispatcher; `unseen` skips the look at the content.
+        Returns the job's id."""
         with self.store.blobs.writer() as writer:
             writer.write(data)
             sha256, size = writer.commit()
@@ -123,25 +123,25 @@ def home(tmp_path: Path, broker: Broker, graphs: Path, clock: Callable[[], float
 
 
 @contextmanager
-def tools_of(home: Home, space: Space, **changed: object) -> Iterator[Tools]:
-    """Tools as a working process has them, without the sweeper; they share the open store and the
-    loaded space."""
+def tools_of(home: Home, space: Space, **changed: object) -> Iterator[WorkerContext]:
+    """WorkerContext as a working process has them, without the sweeper; they share the open
+    store and the loaded space."""
     settings = home.settings.model_copy(update=changed)
     with ExitStack() as stack:
         reader = stack.enter_context(MediaReader.from_settings(settings))
-        bell = Bell(settings)
-        stack.callback(bell.close)
+        dispatcher = Dispatcher(settings)
+        stack.callback(dispatcher.close)
         spaces = Spaces(settings, home.store.catalog, {settings.space: space})
-        yield Tools(settings, home.store, spaces, reader, bell, StopFlag(), new_owner())
+        yield WorkerContext(settings, home.store, spaces, reader, dispatcher, StopFlag(), new_owner())
 
 
 @pytest.fixture
-def tools(home: Home, space: Space) -> Iterator[Tools]:
+def tools(home: Home, space: Space) -> Iterator[WorkerContext]:
     with tools_of(home, space) as tools:
         yield tools
 
 
-def work(tools: Tools, job_id: str) -> None:
+def work(tools: WorkerContext, job_id: str) -> None:
     """All steps of a job, one after the other."""
     plan(tools, job_id)
     for chunk in tools.store.catalog.chunks(job_id):

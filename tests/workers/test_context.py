@@ -17,7 +17,7 @@ from tests.api import media
 from tests.workers.conftest import SWEEP_SECONDS, Home
 from tests.workers.process import wait_for
 from workers import context as module
-from workers.context import Toolbox, Tools
+from workers.context import ContextOwner, WorkerContext
 
 
 def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
@@ -32,15 +32,17 @@ def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
     return try_to_open
 
 
-def test_a_catalog_that_is_away_at_the_start_is_waited_for(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_that_is_away_at_the_start_is_waited_for(
+    home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No task comes to this process: the one that came was lost with the catalog, and only the
     sweeper rings again."""
     home.add(media.picture(1), "a.png")
     monkeypatch.setattr(module, "open_store", away_for(3, []))
-    toolbox = Toolbox(home.settings)
+    toolbox = ContextOwner(home.settings)
     try:
         toolbox.start()
-        wait_for(lambda: tools.bell.waiting() >= 1, "the job is dispatched")
+        wait_for(lambda: tools.dispatcher.waiting() >= 1, "the job is dispatched")
     finally:
         toolbox.close()
 
@@ -57,7 +59,7 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
         plain(catalog, owner, time, report)
 
     monkeypatch.setattr(Catalog, "report_layers", away_twice)
-    toolbox = Toolbox(home.settings)
+    toolbox = ContextOwner(home.settings)
     try:
         owner, held = toolbox.open().owner, toolbox.open().reader.held()
         wait_for(lambda: owner in home.store.catalog.layer_reports(), "it reports")
@@ -70,7 +72,7 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
 def test_closing_ends_the_tries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[float] = []
     monkeypatch.setattr(module, "open_store", away_for(float("inf"), tried))
-    toolbox = Toolbox(home.settings)
+    toolbox = ContextOwner(home.settings)
     toolbox.start()
     wait_for(lambda: len(tried) > 2, "it tries again")
     toolbox.close()

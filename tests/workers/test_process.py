@@ -18,8 +18,8 @@ from tests.api import media
 from tests.workers.conftest import Home, work
 from tests.workers.films import SPEECH, film
 from tests.workers.process import WorkerProcess, wait_for
-from workers.context import Tools
-from workers.messaging.dispatch import Bell
+from workers.context import WorkerContext
+from workers.messaging.dispatch import Dispatcher
 
 LONG = 48.0
 """Seconds of film that take a while to encode."""
@@ -37,10 +37,10 @@ def working(home: Home, log: Path | None = None) -> Iterator[WorkerProcess]:
 
 
 @pytest.fixture
-def bell(home: Home) -> Iterator[Bell]:
-    bell = Bell(home.settings)
-    yield bell
-    bell.close()
+def dispatcher(home: Home) -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher(home.settings)
+    yield dispatcher
+    dispatcher.close()
 
 
 def final(home: Home, job_id: str) -> bool:
@@ -71,12 +71,12 @@ def each_second_once(segments: list[tuple[float, float]], seconds: float) -> boo
     return starts[0] == 0.0 and starts[1:] == ends[:-1] and abs(ends[-1] - seconds) < 0.5
 
 
-def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alone(home: Home, bell: Bell) -> None:
+def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alone(home: Home, dispatcher: Dispatcher) -> None:
     files = {"a.png": media.picture(1), "b.wav": SPEECH.read_bytes(), "c.mp4": film(13.0)}
     with working(home) as worker:
         broken = home.add(b"no media at all, " * 50, "broken.mp4", unseen=True)
         jobs = {name: home.add(data, name) for name, data in files.items()}
-        bell.dispatch(1 + len(jobs))
+        dispatcher.dispatch(1 + len(jobs))
         child = working_child(worker).pid
         assert wait_final(home, broken) == "failed"
         assert "broken.mp4" in str(home.job(broken).error)
@@ -93,13 +93,13 @@ def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alon
         assert worker.terminate() == 0
 
 
-def test_two_workers_share_a_film(home: Home, bell: Bell) -> None:
+def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
     sharing = replace(home, settings=home.settings.model_copy(update={"chunk_seconds": 8.0}))
     job_id = home.add(film(LONG), "shared.mp4")
     logs = home.settings.root.parent
     with working(sharing, logs / "one.log"), working(sharing, logs / "other.log"):
         for _ in range(3):
-            bell.dispatch()
+            dispatcher.dispatch()
         assert wait_final(home, job_id) == "done"
     chunks = home.store.catalog.chunks(job_id)
     assert len(chunks) >= 6
@@ -109,10 +109,10 @@ def test_two_workers_share_a_film(home: Home, bell: Bell) -> None:
     assert home.store.catalog.counts().segments == len(segments)
 
 
-def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, bell: Bell, tools: Tools) -> None:
+def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
     job_id = home.add(film(LONG), "long.mp4")
     with working(home) as worker:
-        bell.dispatch()
+        dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         worker.kill()
     assert home.state(job_id) == "running"
@@ -126,10 +126,10 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, bell: 
     assert home.store.catalog.counts().segments == len(segments)
 
 
-def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, bell: Bell) -> None:
+def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, dispatcher: Dispatcher) -> None:
     job_id = home.add(film(LONG), "deadly.mp4")
     with working(home) as worker:
-        bell.dispatch()
+        dispatcher.dispatch()
         for attempt in range(1, 1 + home.settings.max_attempts):
             wait_for(lambda at=attempt: attempts(home, job_id) == at, f"attempt {attempt}")  # type: ignore[misc]
             working_child(worker).send_signal(signal.SIGKILL)
@@ -143,7 +143,7 @@ def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_o
         assert home.store.catalog.counts().segments == 0
 
         next_one = home.add(media.picture(1), "a.png")
-        bell.dispatch()
+        dispatcher.dispatch()
         assert wait_final(home, next_one) == "done"
         assert worker.running()
 
@@ -153,9 +153,9 @@ def attempts(home: Home, job_id: str) -> int:
     return max((chunk.attempts for chunk in home.store.catalog.chunks(job_id)), default=0)
 
 
-def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, bell: Bell) -> None:
+def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, dispatcher: Dispatcher) -> None:
     lost = home.add(media.picture(1), "lost.png")
-    bell.dispatch()
+    dispatcher.dispatch()
     home.broker.empty()
     with working(home) as worker:
         assert wait_final(home, lost) == "done"
@@ -168,7 +168,7 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         assert wait_final(home, away) == "done"
 
         running = home.add(film(LONG), "long.mp4")
-        bell.dispatch()
+        dispatcher.dispatch()
         wait_for(lambda: home.encoding(running), "it encodes")
         home.broker.stop()
         home.broker.start()
@@ -179,10 +179,10 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         assert worker.running()
 
 
-def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: Home, bell: Bell) -> None:
+def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: Home, dispatcher: Dispatcher) -> None:
     job_id = home.add(film(13.0), "a.mp4")
     with working(home) as worker:
-        bell.dispatch()
+        dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         os.kill(worker.pid, signal.SIGSTOP)  # so that it hears of the end of its task before it hears of that of the broker
         wait_for(lambda: any(chunk.done for chunk in home.store.catalog.chunks(job_id)), "a chunk is done")
@@ -197,28 +197,28 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
     assert max(chunk.attempts for chunk in home.store.catalog.chunks(job_id)) == 1
 
 
-def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: Home, bell: Bell) -> None:
+def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: Home, dispatcher: Dispatcher) -> None:
     with working(home) as worker:
         os.kill(worker.pid, signal.SIGSTOP)  # alive and silent
         job_id = home.add(media.picture(1), "a.png")
-        bell.dispatch()
+        dispatcher.dispatch()
         wait_for(lambda: not worker.running(), "it is ended")
         assert "none of it comes to this worker" in worker.log.read_text()
     with working(home):
         assert wait_final(home, job_id) == "done"
 
 
-def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, bell: Bell, tools: Tools) -> None:
+def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
     job_id = home.add(film(LONG), "long.mp4")
     with working(home) as worker:
-        bell.dispatch()
+        dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         assert worker.terminate() == 0
     assert home.state(job_id) == "running"
     chunks = home.store.catalog.chunks(job_id)
     assert all(chunk.attempts == int(chunk.done) for chunk in chunks), "no attempt is held against the file"
     assert not all(chunk.done for chunk in chunks)
-    assert bell.waiting() >= 1
+    assert dispatcher.waiting() >= 1
     work(tools, job_id)
     assert home.state(job_id) == "done"
     assert each_second_once(home.segments(job_id), LONG)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from indexes.catalog.records import NewSegment
     from mm.schemas import Recovery
     from mm.spaces import Space
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 
 def say(line: str) -> None:
@@ -32,7 +32,7 @@ def say(line: str) -> None:
 
 
 @pytest.fixture
-def lost(home: Home, tools: Tools, tmp_path: Path) -> Settings:
+def lost(home: Home, tools: WorkerContext, tmp_path: Path) -> Settings:
     """A copy of a library of one encoded film, without its catalog."""
     job_id = home.add(film(8.0), "walk.mp4")
     item = home.store.catalog.get_item(home.job(job_id).item_id)
@@ -100,7 +100,7 @@ def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, chang
         assert store.catalog.chunks(job.id) == []
 
 
-def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, tools: Tools) -> None:
+def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(2.0), "walk.mp4")
     work(tools, job_id)
     item = home.store.catalog.get_item(home.job(job_id).item_id)

@@ -18,7 +18,7 @@ from tests.indexes.conftest import Clock
 from tests.openclip_models import write_model
 from tests.workers.conftest import LEASE_SECONDS, Home, tools_of, work
 from tests.workers.films import film
-from workers.context import Tools
+from workers.context import WorkerContext
 from workers.loaded_spaces import moves_to_larger, of_library
 from workers.reindex import carry_on
 from workers.tasks.encode import encode
@@ -49,16 +49,16 @@ def start(home: Home, space: Space, there: NamedSpace) -> None:
     home.store.catalog.start_move(NamedSpace("lite", space.id), there)
 
 
-def do_all(tools: Tools, clock: Clock) -> None:
+def do_all(tools: WorkerContext, clock: Clock) -> None:
     """What a worker does until nothing is due any more."""
-    carry_on(tools.store, tools.bell)
+    carry_on(tools.store, tools.dispatcher)
     for _ in range(2):
         while tools.store.catalog.due(LEASE_SECONDS):
             take_turn(tools)
         clock.now += LATER
 
 
-def encode_without_the_end(tools: Tools, chunk_pk: int) -> None:
+def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
     """As a worker that is killed between the last chunk and the end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workers.tasks.encode.finish", lambda tools, job_id: None)
@@ -180,7 +180,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         home.store.blobs.path(item.sha256).write_bytes(b"rotten")
         start(home, space, there)
         do_all(tools, clock)
-        carry_on(home.store, tools.bell)
+        carry_on(home.store, tools.dispatcher)
         move = home.store.catalog.latest_move()
         assert move is not None
         assert move.state == "stopped"
@@ -188,7 +188,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         assert move.error.startswith("1 items cannot be encoded")
         assert found(home, space) == {home.job(good).item_id, item.id}, "questions are answered from where everything is"
         home.store.catalog.resume_move(leave_out=True)
-        carry_on(home.store, tools.bell)
+        carry_on(home.store, tools.dispatcher)
         assert home.store.catalog.library_space() == there
 
 
@@ -207,7 +207,7 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
         with pytest.raises(SpaceMismatch, match="when the move began"):
             tools.spaces.of(named.id)
         do_all(tools, clock)
-        carry_on(home.store, tools.bell)
+        carry_on(home.store, tools.dispatcher)
     move = home.store.catalog.latest_move()
     assert move is not None
     assert (move.state, home.store.catalog.library_space()) == ("stopped", None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FULL = "The broker has no memory left for messages; work goes on when workers have taken some (maxmemory of Valkey)."
 
 
-class Bell:
+class Dispatcher:
     """Sends messages to workers. Every method raises `Unavailable` within seconds when the broker
     does not take them.
 
@@ -75,7 +75,7 @@ class Bell:
 
 
 @contextmanager
-def left_to_the_sweeper() -> Iterator[None]:
+def tolerate_broker_failure() -> Iterator[None]:
     """Around messages that may fail: the sweeper sends those that could not be sent."""
     try:
         yield

@@ -24,10 +24,10 @@ from workers.tasks.timed_reader import TimedReader
 
 if TYPE_CHECKING:
     from indexes.catalog.records import ChunkRow, ItemRow, JobRow
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 
-def encode(tools: Tools, chunk_pk: int) -> None:
+def encode(tools: WorkerContext, chunk_pk: int) -> None:
     """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls
     leave one result."""
     chunk = tools.store.catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
@@ -35,7 +35,7 @@ def encode(tools: Tools, chunk_pk: int) -> None:
         encode_leased(tools, chunk)
 
 
-def encode_leased(tools: Tools, chunk: ChunkRow) -> None:
+def encode_leased(tools: WorkerContext, chunk: ChunkRow) -> None:
     """Do a chunk that this process has leased, and finish its item if no other chunk is left."""
     catalog = tools.store.catalog
     if chunk.attempts > tools.settings.max_attempts:  # those before ended with their process
@@ -55,7 +55,7 @@ def encode_leased(tools: Tools, chunk: ChunkRow) -> None:
         _go_on(tools, job)
 
 
-def _encode(tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
+def _encode(tools: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
     timed = TimedReader(tools.reader)
     started = time.monotonic()
     waited = max(0.0, time.time() - job.created_at.timestamp())
@@ -75,7 +75,7 @@ def _encode(tools: Tools, job: JobRow, chunk: ChunkRow) -> None:
         catalog.note_speed(item.kind, seconds / (length or 1.0))
 
 
-def _encode_held(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
+def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
     catalog, settings = tools.store.catalog, tools.settings
     space = tools.spaces.of(chunk.space)
     item = catalog.item_of_job(chunk.job_id)
@@ -99,7 +99,7 @@ def _encode_held(tools: Tools, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
     return item
 
 
-def _go_on(tools: Tools, job: JobRow) -> None:
+def _go_on(tools: WorkerContext, job: JobRow) -> None:
     """Finish the item at once, however much other work waits, or say that its next chunk waits for
     its turn."""
     chunks = tools.store.catalog.chunks(job.id)

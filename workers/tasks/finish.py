@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from indexes.catalog.records import ChunkRow, JobRow
     from indexes.storage.shards import ShardStore
     from mm.spaces import Space, SpaceId
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 STAGE = "finishing"
 
 
-def finish(tools: Tools, job_id: str) -> None:
-    """Commit the item of a job whose chunks are all done; otherwise leave it to the next bell."""
+def finish(tools: WorkerContext, job_id: str) -> None:
+    """Commit the item of a job whose chunks are all done; otherwise leave it to the next
+    dispatcher."""
     catalog = tools.store.catalog
     chunks = catalog.chunks(job_id)
     shard_ids = [chunk.shard_id for chunk in chunks if chunk.shard_id is not None]
@@ -53,10 +54,10 @@ def finish(tools: Tools, job_id: str) -> None:
             structlog.get_logger().info("job done", item=item.id, segments=segments)
             _describe(tools, item.id, chunks)
     if job is not None and job.background:
-        carry_on(tools.store, tools.bell)
+        carry_on(tools.store, tools.dispatcher)
 
 
-def _commit(tools: Tools, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
+def _commit(tools: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
     """Returns how many segments it were. Raises `LibraryMoved`, `Corrupt`, `SpaceMismatch`."""
     shards, space = tools.store.shards, tools.spaces.of(space_id)
     segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
@@ -64,7 +65,7 @@ def _commit(tools: Tools, job: JobRow, name: str, space_id: SpaceId, shard_ids: 
     return len(segments)
 
 
-def _describe(tools: Tools, item_id: str, chunks: Sequence[ChunkRow]) -> None:
+def _describe(tools: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) -> None:
     """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded
     again."""
     parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]

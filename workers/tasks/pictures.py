@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from indexes.catalog.records import BegunPicture
     from mm.spaces import Space
     from mm.spaces.encode.evidence import EncodedSegment
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 
-def encode_pictures(tools: Tools, job_ids: Sequence[str]) -> None:
+def encode_pictures(tools: WorkerContext, job_ids: Sequence[str]) -> None:
     """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone,
     by its chunk."""
     catalog, seconds = tools.store.catalog, tools.settings.lease_seconds
@@ -54,7 +54,7 @@ def encode_pictures(tools: Tools, job_ids: Sequence[str]) -> None:
         catalog.note_speed("image", took)
     structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
     if first.background:
-        carry_on(tools.store, tools.bell)
+        carry_on(tools.store, tools.dispatcher)
 
 
 def _waited(one: BegunPicture, begun_at: float) -> dict[str, float]:
@@ -63,7 +63,7 @@ def _waited(one: BegunPicture, begun_at: float) -> dict[str, float]:
 
 
 def _encode(
-    tools: Tools, begun: Sequence[BegunPicture], reader: TimedReader, lease: Lease
+    tools: WorkerContext, begun: Sequence[BegunPicture], reader: TimedReader, lease: Lease
 ) -> tuple[Space | None, list[EncodedSegment | Exception]]:
     """What became of each picture; an error that ends the batch is that of all of them."""
 
@@ -79,7 +79,7 @@ def _encode(
         return None, [error] * len(begun)
 
 
-def _end(tools: Tools, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
+def _end(tools: WorkerContext, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
     """Commit a picture, or treat its error as that of its chunk. Returns whether it can be
     searched."""
     log = structlog.get_logger()
@@ -93,7 +93,7 @@ def _end(tools: Tools, space: Space | None, one: BegunPicture, outcome: EncodedS
 
 
 def _commit_unless_moved(
-    tools: Tools, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease
+    tools: WorkerContext, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease
 ) -> bool:
     try:
         if isinstance(outcome, Exception):
@@ -104,7 +104,7 @@ def _commit_unless_moved(
         return False
 
 
-def _commit(tools: Tools, space: Space, one: BegunPicture, segment: EncodedSegment, lease: Lease) -> bool:
+def _commit(tools: WorkerContext, space: Space, one: BegunPicture, segment: EncodedSegment, lease: Lease) -> bool:
     file = _file(tools, one)
     read_image(space, tools.reader, file.path, file.name, segment, tools.reading, lease.check)
     name = encode_item_name(space, one.item.name)
@@ -118,7 +118,7 @@ def _commit(tools: Tools, space: Space, one: BegunPicture, segment: EncodedSegme
     return True
 
 
-def _file(tools: Tools, one: BegunPicture) -> ImageFile:
+def _file(tools: WorkerContext, one: BegunPicture) -> ImageFile:
     """The blob, and what the look at the upload said of it."""
     item = one.item
     info = MediaInfo("image", "", item.content_type, 0.0, item.width, item.height, 0, 0.0, "", "")

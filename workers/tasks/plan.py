@@ -11,17 +11,17 @@ from mm.media import MediaReader
 from mm.media.segmenting import cut_chunks
 from mm.media.types import MediaInfo, Span
 from workers.logs import about
-from workers.messaging.dispatch import left_to_the_sweeper
+from workers.messaging.dispatch import tolerate_broker_failure
 from workers.tasks.retries import JobAttempt
 
 if TYPE_CHECKING:
     from indexes.catalog.records import ChunkRow, JobRow
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 STAGE = "looking at the file"
 
 
-def plan(tools: Tools, job_id: str) -> list[ChunkRow]:
+def plan(tools: WorkerContext, job_id: str) -> list[ChunkRow]:
     """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
     others are dispatched."""
     catalog = tools.store.catalog
@@ -39,19 +39,19 @@ def plan(tools: Tools, job_id: str) -> list[ChunkRow]:
             spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
             chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.move_pk), spans)
             tools.worked()
-            with left_to_the_sweeper():
-                tools.bell.dispatch(len(chunks) - 1)
+            with tolerate_broker_failure():
+                tools.dispatcher.dispatch(len(chunks) - 1)
             structlog.get_logger().info("job planned", item=item.id, chunks=len(chunks))
     return chunks
 
 
-def plan_anew(tools: Tools, job: JobRow) -> None:
+def plan_anew(tools: WorkerContext, job: JobRow) -> None:
     """Begin with a job once more, because the library moved to another space after it was
     planned."""
     structlog.get_logger().info("begun anew: the library has moved")
     tools.store.catalog.replan_job(job.id)
-    with left_to_the_sweeper():
-        tools.bell.dispatch()
+    with tolerate_broker_failure():
+        tools.dispatcher.dispatch()
 
 
 def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:

@@ -12,7 +12,7 @@ from mm.errors import MMError, NotFound
 from mm.spaces.encode.chunk import LONGEST
 from mm.spaces.encode.evidence import EncodedSegment
 from mm.spaces.encode.ocr import written_evidence
-from workers.tasks.retries import in_words, is_hopeless
+from workers.tasks.retries import describe_error, is_permanent
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from indexes.storage.shards import ShardStore
     from mm.media.types import RGB
     from mm.spaces import Space
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 BATCH = 32
 """Pictures of one item that are read before what they say is committed."""
@@ -30,7 +30,7 @@ LONGEST_TASK = 60.0
 """Seconds after which a task begins with no other item: the sweeper sends for more."""
 
 
-def text_waits(tools: Tools) -> bool:
+def text_waits(tools: WorkerContext) -> bool:
     """Whether this process may read, text is left to read, and no job waits. Raises
     `Unavailable`."""
     space = tools.spaces.current()
@@ -38,7 +38,7 @@ def text_waits(tools: Tools) -> bool:
     return may_read and tools.store.catalog.text_waits(space.id, tools.settings.max_attempts)
 
 
-def read_left_out(tools: Tools) -> None:
+def read_left_out(tools: WorkerContext) -> None:
     """Read item after item, until a job waits, the worker stops, or nothing is left. Any number may
     run at once."""
     catalog, settings, space = tools.store.catalog, tools.settings, tools.spaces.current()
@@ -54,7 +54,7 @@ def read_left_out(tools: Tools) -> None:
             _read_item(tools, space, unread)
 
 
-def _read_item(tools: Tools, space: Space, unread: UnreadText) -> None:
+def _read_item(tools: WorkerContext, space: Space, unread: UnreadText) -> None:
     """Read a batch of the pictures of an item, or as many as other work leaves time for, and commit
     what was found."""
     catalog = tools.store.catalog
@@ -69,7 +69,7 @@ def _read_item(tools: Tools, space: Space, unread: UnreadText) -> None:
     except Exception as error:  # noqa: BLE001 - what was read before it is kept, and the attempt is counted
         failure = error
     found = store_text(tools.store.shards, space, read)
-    detail = None if failure is None else in_words(failure, tools.settings.root)
+    detail = None if failure is None else describe_error(failure, tools.settings.root)
     kept = catalog.add_text(unread, tools.owner, found, detail)
     pieces = sum(map(len, found.values()))
     structlog.get_logger().info("text read", pictures=len(read), pieces=pieces, kept=kept)
@@ -79,20 +79,20 @@ def _read_item(tools: Tools, space: Space, unread: UnreadText) -> None:
             raise failure
 
 
-def _read_segment(tools: Tools, space: Space, unread: UnreadText, segment: UnreadSegment) -> EncodedSegment:
+def _read_segment(tools: WorkerContext, space: Space, unread: UnreadText, segment: UnreadSegment) -> EncodedSegment:
     """The segment with the text of its picture; without any where the picture cannot be decoded at
     all."""
     try:
         evidence = written_evidence(space, _picture(tools, unread, segment), segment.start, segment.end)
     except MMError as error:
-        if isinstance(error, NotFound) or not is_hopeless(error):
+        if isinstance(error, NotFound) or not is_permanent(error):
             raise
         structlog.get_logger().warning("no text is read in a picture that cannot be decoded", detail=str(error))
         evidence = []
     return EncodedSegment(segment.start, segment.end, 0, evidence)
 
 
-def _picture(tools: Tools, unread: UnreadText, segment: UnreadSegment) -> RGB:
+def _picture(tools: WorkerContext, unread: UnreadText, segment: UnreadSegment) -> RGB:
     path = tools.store.blobs.path(unread.sha256)
     if unread.is_picture:
         return tools.reader.image(path, unread.name, longest=LONGEST)
@@ -113,10 +113,10 @@ def store_text(
     return found
 
 
-def _must_wait(tools: Tools) -> bool:
+def _must_wait(tools: WorkerContext) -> bool:
     return tools.stop.is_raised() or tools.store.catalog.work_waits()
 
 
-def _lease_seconds(tools: Tools) -> float:
+def _lease_seconds(tools: WorkerContext) -> float:
     """One picture is decoded and read in it."""
     return tools.settings.lease_seconds + tools.settings.sandbox_seconds

@@ -12,7 +12,7 @@ import structlog
 
 from mm.errors import Corrupt, InvalidInput, MediaError, MMError, SpaceMismatch, TooLarge, Unavailable, UnsupportedMedia
 from mm.paths import hide_home
-from workers.messaging.dispatch import left_to_the_sweeper
+from workers.messaging.dispatch import tolerate_broker_failure
 from workers.tasks.lease import Interrupted
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from indexes.catalog.catalog import Catalog
     from indexes.catalog.records import ChunkRow, JobRow
     from mm.settings import Settings
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
-HOPELESS = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
+PERMANENT = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
 """Errors that the next attempt would meet again."""
 MAYBE_THE_MACHINE = frozenset({"timeout", "out-of-memory", "crashed"})
 """Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
@@ -43,7 +43,7 @@ class JobAttempt:
     at worst, and its second result is the first.
     """
 
-    def __init__(self, tools: Tools, job_id: str, stage: str) -> None:
+    def __init__(self, tools: WorkerContext, job_id: str, stage: str) -> None:
         self._catalog = tools.store.catalog
         self._home = tools.settings.root
         self._most = tools.settings.max_attempts
@@ -70,12 +70,12 @@ class JobAttempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
         if error is None:
             return False
-        if is_hopeless(error):
-            fail_job(self._catalog, self._job_id, in_words(error, self._home))
+        if is_permanent(error):
+            fail_job(self._catalog, self._job_id, describe_error(error, self._home))
             return True
         with suppress(Unavailable):  # then the next attempt waits as if this worker had been lost
             if self._started >= self._most:
-                self._give_up(in_words(error, self._home))
+                self._give_up(describe_error(error, self._home))
             else:
                 self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry)
         return False  # Celery logs it; the sweeper dispatches again
@@ -89,7 +89,7 @@ class ChunkAttempt:
     """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job
     after the last attempt."""
 
-    def __init__(self, tools: Tools, chunk: ChunkRow) -> None:
+    def __init__(self, tools: WorkerContext, chunk: ChunkRow) -> None:
         self._tools = tools
         self._chunk = chunk
 
@@ -105,13 +105,13 @@ class ChunkAttempt:
             log.info("chunk given back", reason=error.reason)
             catalog.release_chunk(chunk.pk, self._tools.owner, None)
             if error.worker_stops:
-                with left_to_the_sweeper():
-                    self._tools.bell.dispatch()
+                with tolerate_broker_failure():
+                    self._tools.dispatcher.dispatch()
             return True
-        if is_hopeless(error):
-            fail_job(catalog, chunk.job_id, in_words(error, self._tools.settings.root))
+        if is_permanent(error):
+            fail_job(catalog, chunk.job_id, describe_error(error, self._tools.settings.root))
             return True
-        reason = in_words(error, self._tools.settings.root)
+        reason = describe_error(error, self._tools.settings.root)
         catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
         if chunk.attempts >= self._tools.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
@@ -123,14 +123,14 @@ def retry_seconds(settings: Settings) -> float:
     return RETRY_SWEEPS * settings.sweep_seconds
 
 
-def is_hopeless(error: BaseException) -> TypeGuard[MMError]:
+def is_permanent(error: BaseException) -> TypeGuard[MMError]:
     """Whether trying again is of no use."""
     if isinstance(error, MediaError):
         return error.reason not in MAYBE_THE_MACHINE
-    return isinstance(error, HOPELESS)
+    return isinstance(error, PERMANENT)
 
 
-def in_words(error: BaseException, home: Path) -> str:
+def describe_error(error: BaseException, home: Path) -> str:
     """Our errors are sentences; of others, the kind says more than the text. Names no path of the
     home folder."""
     return hide_home(str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}", home)

@@ -11,10 +11,10 @@ from workers.tasks.pictures import encode_pictures
 from workers.tasks.plan import plan
 
 if TYPE_CHECKING:
-    from workers.context import Tools
+    from workers.context import WorkerContext
 
 
-def take_turn(tools: Tools) -> None:
+def take_turn(tools: WorkerContext) -> None:
     """Do what is next. Nothing is due where another worker was faster, or where a message came
     twice."""
     settings = tools.settings

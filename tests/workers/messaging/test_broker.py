@@ -1,4 +1,5 @@
-"""What ringers and workers agree on, and what becomes of a bell when the broker does not answer."""
+"""What ringers and workers agree on, and what becomes of a dispatcher when the broker does not
+answer."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests.workers.broker import Broker
 from workers.app import CHILD_KIBIBYTES, GPU_PROCESSES, create_app
 from workers.messaging import broker as agreement
 from workers.messaging.broker import VISIBILITY_SECONDS, create_broker
-from workers.messaging.dispatch import Bell, left_to_the_sweeper
+from workers.messaging.dispatch import Dispatcher, tolerate_broker_failure
 
 
 def test_a_task_is_acknowledged_when_it_is_done_and_taken_one_at_a_time(broker: Broker) -> None:
@@ -58,36 +59,36 @@ def test_without_a_broker_url_nothing_rings() -> None:
     with pytest.raises(Unavailable, match="MM_BROKER_URL"):
         create_app(Settings())
     with pytest.raises(Unavailable, match="MM_BROKER_URL"):
-        Bell(Settings()).dispatch()
+        Dispatcher(Settings()).dispatch()
 
 
 def test_a_bell_rings_again_when_the_broker_is_back(broker: Broker) -> None:
-    bell = Bell(Settings(broker_url=broker.url))
-    bell.dispatch()
-    bell.dispatch(3)
-    assert bell.waiting() == 4
+    dispatcher = Dispatcher(Settings(broker_url=broker.url))
+    dispatcher.dispatch()
+    dispatcher.dispatch(3)
+    assert dispatcher.waiting() == 4
     broker.stop()
-    for ring in (bell.dispatch, lambda: bell.ping(1.0), bell.waiting):
+    for ring in (dispatcher.dispatch, lambda: dispatcher.ping(1.0), dispatcher.waiting):
         with pytest.raises(Unavailable, match="does not answer"):
             ring()
-    with left_to_the_sweeper():
-        bell.dispatch()
+    with tolerate_broker_failure():
+        dispatcher.dispatch()
     broker.start()
     broker.empty()
-    bell.dispatch()
-    assert bell.waiting() == 1
-    bell.close()
+    dispatcher.dispatch()
+    assert dispatcher.waiting() == 1
+    dispatcher.close()
 
 
 def test_a_broker_that_takes_the_call_and_says_nothing_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreement, "REPLY_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        bell = Bell(Settings(broker_url=f"redis://127.0.0.1:{mute.getsockname()[1]}/0"))
+        dispatcher = Dispatcher(Settings(broker_url=f"redis://127.0.0.1:{mute.getsockname()[1]}/0"))
         with pytest.raises(Unavailable, match="does not answer"):
-            bell.dispatch()
+            dispatcher.dispatch()
         with pytest.raises(Unavailable, match="does not answer"):
-            bell.waiting()
-        bell.close()
+            dispatcher.waiting()
+        dispatcher.close()
 
 
 @pytest.mark.parametrize(
@@ -103,21 +104,21 @@ def test_a_broker_that_takes_the_call_and_says_nothing_is_unavailable(monkeypatc
 )
 def test_a_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(InvalidInput, match="MM_BROKER_URL is no redis://") as error:
-        Bell(Settings(broker_url=url))
+        Dispatcher(Settings(broker_url=url))
     assert "s3" not in str(error.value)
 
 
 def test_a_broker_that_is_full_is_unavailable_and_says_why(broker: Broker) -> None:
-    bell = Bell(Settings(broker_url=broker.url))
-    bell.dispatch()
+    dispatcher = Dispatcher(Settings(broker_url=broker.url))
+    dispatcher.dispatch()
     with broker.client() as client:
         client.config_set("maxmemory", "1")
     with pytest.raises(Unavailable, match="no memory left"):
-        bell.dispatch()
-    assert bell.waiting() == 1
-    bell.close()
+        dispatcher.dispatch()
+    assert dispatcher.waiting() == 1
+    dispatcher.close()
 
 
 def test_an_address_that_is_none_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="does not answer"):
-        Bell(Settings(broker_url="redis://127.0.0.1:1/0")).dispatch()
+        Dispatcher(Settings(broker_url="redis://127.0.0.1:1/0")).dispatch()

@@ -14,15 +14,15 @@ from mm.errors import Unavailable
 from tests.api import media
 from tests.workers.conftest import Home
 from tests.workers.process import WorkerProcess, wait_for
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 from workers.messaging.messages import QUEUE, TASKS, cleaned
 
 
 def message(home: Home) -> dict[str, Any]:
     """A good one, as the dispatcher sends it."""
-    bell = Bell(home.settings)
-    bell.dispatch()
-    bell.close()
+    dispatcher = Dispatcher(home.settings)
+    dispatcher.dispatch()
+    dispatcher.close()
     with home.broker.client() as client:
         raw = client.rpop(QUEUE)
     found: dict[str, Any] = json.loads(raw)
@@ -114,20 +114,20 @@ def test_a_good_message_keeps_its_task_its_id_and_its_end(home: Home) -> None:
 
 
 def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(home: Home) -> None:
-    bell = Bell(home.settings)
-    bell.dispatch(3)
+    dispatcher = Dispatcher(home.settings)
+    dispatcher.dispatch(3)
     with home.broker.client() as client:
         client.config_set("maxmemory", "1")
         job_id = home.add(media.picture(1), "a.png")
         with pytest.raises(Unavailable, match="no memory left"):
-            bell.dispatch()
+            dispatcher.dispatch()
         with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
             wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "what waits is taken")
             assert worker.running(), worker.log.read_text()[-3000:]
             client.config_set("maxmemory", "0")
             wait_for(lambda: not worker.running() or home.job(job_id).final, "it works")
             assert worker.running(), worker.log.read_text()[-3000:]
-    bell.close()
+    dispatcher.close()
     assert home.state(job_id) == "done"
     assert "no memory left" in worker.log.read_text()
 

@@ -14,7 +14,7 @@ from mm.settings import Settings
 from tests.workers.broker import Broker
 from workers.app import create_app
 from workers.messaging.broker import create_broker
-from workers.messaging.dispatch import Bell
+from workers.messaging.dispatch import Dispatcher
 from workers.messaging.messages import QUEUE
 from workers.messaging.transport import BLOCK_SECONDS, NAME, Channel, Transport
 
@@ -58,16 +58,16 @@ def test_close_of_a_channel_that_waits_does_not_wait_for_the_timeout(broker: Bro
 
 
 def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
-    bell = Bell(Settings(broker_url=broker.url))
+    dispatcher = Dispatcher(Settings(broker_url=broker.url))
     for _ in range(20):
         connection = consumer(broker)
         channel = blocked(connection)
-        bell.ping(60.0)
+        dispatcher.ping(60.0)
         channel.close()
         connection.release()
-        assert bell.waiting() == 1
+        assert dispatcher.waiting() == 1
         broker.empty()
-    bell.close()
+    dispatcher.close()
 
 
 def test_a_connection_that_was_made_anew_has_its_own_number(broker: Broker) -> None:

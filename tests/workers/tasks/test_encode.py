@@ -19,7 +19,7 @@ from tests.api import media
 from tests.workers.conftest import LEASE_SECONDS, Home, expire_lease, tools_of, work
 from tests.workers.films import SPEECH, film
 from tests.workers.process import wait_for
-from workers.context import Tools
+from workers.context import WorkerContext
 from workers.tasks.encode import encode
 from workers.tasks.finish import finish
 from workers.tasks.lease import Interrupted, Lease
@@ -32,7 +32,7 @@ LONG = 60.0
 """Seconds of film that take longer to encode than a heartbeat takes to notice."""
 
 
-def test_a_film_becomes_segments_that_tile_it(home: Home, tools: Tools) -> None:
+def test_a_film_becomes_segments_that_tile_it(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(13.0), "market in the morning.mp4")
     work(tools, job_id)
     assert home.state(job_id) == "done"
@@ -62,7 +62,7 @@ def test_chunks_make_one_item_whatever_their_order(home: Home, space: Space) -> 
     assert home.store.catalog.counts().segments == len(segments)
 
 
-def test_words_said_are_evidence(home: Home, tools: Tools) -> None:
+def test_words_said_are_evidence(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(SPEECH.read_bytes(), "beckett.wav")
     work(tools, job_id)
     said = " ".join(
@@ -73,7 +73,7 @@ def test_words_said_are_evidence(home: Home, tools: Tools) -> None:
     assert "fail" in said.lower()
 
 
-def test_a_bell_that_rings_again_changes_nothing(home: Home, tools: Tools) -> None:
+def test_a_bell_that_rings_again_changes_nothing(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     work(tools, job_id)
     before = (home.chunk(job_id), home.job(job_id), home.store.catalog.counts())
@@ -98,7 +98,7 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
     assert home.store.catalog.counts().segments == len(home.segments(job_id))
 
 
-def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: Tools) -> None:
+def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: WorkerContext) -> None:
     """What makes a second delivery harmless even where two workers encode at the same time. How
     much text is read is a matter of time; here all of it is."""
     tools = replace(tools, reading=ReadingTime("always"))
@@ -112,7 +112,7 @@ def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: Too
 
 
 @pytest.fixture
-def encoding(home: Home, space: Space) -> Iterator[tuple[Tools, str, Future[None]]]:
+def encoding(home: Home, space: Space) -> Iterator[tuple[WorkerContext, str, Future[None]]]:
     """A worker in the middle of a long chunk: its tools, the job, the work."""
     with tools_of(home, space, max_attempts=1) as tools, ThreadPoolExecutor(1) as pool:
         job_id = home.add(film(LONG), "long.mp4")
@@ -123,7 +123,7 @@ def encoding(home: Home, space: Space) -> Iterator[tuple[Tools, str, Future[None
         yield tools, job_id, running
 
 
-def test_cancelled_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[None]]) -> None:
+def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
     _, job_id, running = encoding
     home.store.catalog.cancel_job(job_id)
     running.result()
@@ -134,7 +134,7 @@ def test_cancelled_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[
     assert home.store.catalog.due(0.0) == 0
 
 
-def test_deleted_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[None]]) -> None:
+def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
     tools, job_id, running = encoding
     item = home.store.catalog.item_of_job(job_id)
     assert item is not None
@@ -148,7 +148,7 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[Tools, str, Future[No
     assert home.store.catalog.due(0.0) == 0
 
 
-def test_deleted_before_the_bytes_were_opened(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_before_the_bytes_were_opened(home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     plan(tools, job_id)
     pk, item = home.chunk(job_id).pk, home.store.catalog.item_of_job(job_id)
@@ -167,19 +167,19 @@ def test_deleted_before_the_bytes_were_opened(home: Home, tools: Tools, monkeypa
 
 
 def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
-    home: Home, encoding: tuple[Tools, str, Future[None]], tools: Tools
+    home: Home, encoding: tuple[WorkerContext, str, Future[None]], tools: WorkerContext
 ) -> None:
     stopping, job_id, running = encoding
-    sent = stopping.bell.waiting()
+    sent = stopping.dispatcher.waiting()
     stopping.stop.raise_()
     running.result()
     chunk = home.chunk(job_id)
     assert (chunk.done, chunk.attempts, chunk.error) == (False, 0, None)
-    assert tools.bell.waiting() == sent + 1
+    assert tools.dispatcher.waiting() == sent + 1
     assert home.store.catalog.lease_chunk(chunk.pk, tools.owner, LEASE_SECONDS) is not None, "at once, without waiting"
 
 
-def test_a_lease_that_went_to_another_ends_the_work(home: Home, tools: Tools) -> None:
+def test_a_lease_that_went_to_another_ends_the_work(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     plan(tools, job_id)
     catalog, pk = home.store.catalog, home.chunk(job_id).pk
@@ -202,7 +202,7 @@ def interrupted(lease: Lease) -> bool:
     return False
 
 
-def test_a_lease_lasts_while_its_holder_lives(home: Home, tools: Tools) -> None:
+def test_a_lease_lasts_while_its_holder_lives(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(media.picture(1), "a.png")
     plan(tools, job_id)
     pk = home.chunk(job_id).pk
@@ -214,7 +214,7 @@ def test_a_lease_lasts_while_its_holder_lives(home: Home, tools: Tools) -> None:
         assert not home.chunk(job_id).done
 
 
-def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools: Tools) -> None:
+def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools: WorkerContext) -> None:
     whole = film(20.0, container="matroska")
     job_id = home.add(whole[: len(whole) // 2], "cut off.mkv", unseen=True)
     work(tools, job_id)
@@ -226,7 +226,7 @@ def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools:
     assert home.store.catalog.counts().segments == 0
 
 
-def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: Tools) -> None:
+def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     other = SpaceId(tools.spaces.current().id.name, tools.spaces.current().id.version + 1)
     (chunk,) = home.store.catalog.plan_job(job_id, other, [Span(0.0, 6.0)])
@@ -239,7 +239,7 @@ def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: Tools) -
 
 
 def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(
-    home: Home, space: Space, tools: Tools
+    home: Home, space: Space, tools: WorkerContext
 ) -> None:
     job_id = home.add(media.picture(1, (7000, 7000)), "poster.png")
     plan(tools, job_id)
@@ -277,7 +277,7 @@ def test_progress_only_grows(home: Home, space: Space) -> None:
     assert any("encoding 2 of " in event.stage for event in events)
 
 
-def test_a_bell_for_nothing_is_heard_in_vain(home: Home, tools: Tools) -> None:
+def test_a_bell_for_nothing_is_heard_in_vain(home: Home, tools: WorkerContext) -> None:
     encode(tools, 10**9)
     finish(tools, "job_nosuch")
-    assert tools.bell.waiting() == 0
+    assert tools.dispatcher.waiting() == 0

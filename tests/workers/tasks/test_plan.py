@@ -14,7 +14,7 @@ from mm.spaces import Space
 from tests.api import media
 from tests.workers.conftest import Home, expire_lease, tools_of
 from tests.workers.films import film
-from workers.context import Tools
+from workers.context import WorkerContext
 from workers.tasks.plan import STAGE, chunk_spans, plan
 from workers.tasks.retries import WAITING
 
@@ -34,14 +34,14 @@ def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
 
 
 @pytest.mark.parametrize(("data", "kind"), [(media.picture(1), "image"), (media.sound(3.0), "audio")], ids=["picture", "sound"])
-def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, tools: Tools, data: bytes, kind: str) -> None:
+def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, tools: WorkerContext, data: bytes, kind: str) -> None:
     job_id = home.add(data, "a.bin")
     plan(tools, job_id)
     chunk = home.chunk(job_id)
     assert (chunk.start, chunk.end) == ((0.0, 0.0) if kind == "image" else (0.0, pytest.approx(3.0, abs=0.05)))
 
 
-def test_a_sound_is_cut_without_key_frames(home: Home, tools: Tools) -> None:
+def test_a_sound_is_cut_without_key_frames(home: Home, tools: WorkerContext) -> None:
     info = MediaInfo("audio", "wav", "audio/wav", 25.0, 0, 0, 0, 0.0, "", "pcm_s16le")
     spans = chunk_spans(tools.reader, home.settings.root / "never-opened", "a.wav", info, 10.0)
     assert [spans[0].start, spans[-1].end] == [0.0, 25.0]
@@ -49,13 +49,13 @@ def test_a_sound_is_cut_without_key_frames(home: Home, tools: Tools) -> None:
     assert all(isinstance(span, Span) for span in spans)
 
 
-def test_a_job_that_is_planned_often_has_one_plan(home: Home, tools: Tools) -> None:
+def test_a_job_that_is_planned_often_has_one_plan(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     for _ in range(3 * home.settings.max_attempts):
         plan(tools, job_id)
     assert len(home.store.catalog.chunks(job_id)) == 1
     assert home.state(job_id) == "running"
-    assert tools.bell.waiting() == 0, "whoever plans encodes the first chunk"
+    assert tools.dispatcher.waiting() == 0, "whoever plans encodes the first chunk"
 
 
 def test_two_workers_that_plan_at_once_agree(home: Home, space: Space) -> None:
@@ -69,7 +69,7 @@ def test_two_workers_that_plan_at_once_agree(home: Home, space: Space) -> None:
         assert len({(chunk.start, chunk.end) for chunk in chunks}) == len(chunks) >= 3
 
 
-def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, tools: Tools) -> None:
+def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # and then its process was killed
     plan(tools, job_id)
@@ -79,7 +79,7 @@ def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, tools
     assert len(home.store.catalog.chunks(job_id)) == 1
 
 
-def test_planners_are_not_lost_for_ever(home: Home, tools: Tools) -> None:
+def test_planners_are_not_lost_for_ever(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     for _ in range(home.settings.max_attempts):
         home.store.catalog.update_job(job_id, state="running", stage=STAGE)
@@ -91,7 +91,7 @@ def test_planners_are_not_lost_for_ever(home: Home, tools: Tools) -> None:
     assert "lost" in job.error
 
 
-def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Home, tools: Tools, space: Space) -> None:
+def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Home, tools: WorkerContext, space: Space) -> None:
     passing, lasting = home.add(film(6.0), "a.mp4"), home.add(film(7.0), "b.mp4")
     with tools_of(home, space, sandbox_seconds=0.001) as hurried:
         for job_id in (passing, lasting):
@@ -107,7 +107,7 @@ def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Hom
 
 
 @pytest.mark.parametrize("data", [b"no media at all, " * 50, b""])
-def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, tools: Tools, data: bytes) -> None:
+def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, tools: WorkerContext, data: bytes) -> None:
     job_id = home.add(data, "holiday.mp4", unseen=True)
     plan(tools, job_id)
     job = home.job(job_id)
@@ -119,17 +119,17 @@ def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, tools: Tool
     assert (item.status, item.error) == ("failed", job.error)
 
 
-def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: Tools) -> None:
+def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: WorkerContext) -> None:
     plan(tools, "job_nosuch")
     job_id = home.add(media.picture(2), "a.png")
     home.store.catalog.cancel_job(job_id)
     plan(tools, job_id)
     assert home.state(job_id) == "cancelled"
     assert home.store.catalog.chunks(job_id) == []
-    assert tools.bell.waiting() == 0
+    assert tools.dispatcher.waiting() == 0
 
 
-def test_planning_is_a_sign_of_life(home: Home, tools: Tools) -> None:
+def test_planning_is_a_sign_of_life(home: Home, tools: WorkerContext) -> None:
     before = time.time()
     plan(tools, home.add(media.picture(3), "a.png"))
     last = home.store.catalog.last_beat()

@@ -23,8 +23,8 @@ from mm.spaces.query import ask
 from tests.workers.conftest import Home, tools_of, work
 from tests.workers.process import WorkerProcess, wait_for
 from tests.writing import written
-from workers.context import Tools
-from workers.messaging.dispatch import Bell
+from workers.context import WorkerContext
+from workers.messaging.dispatch import Dispatcher
 from workers.sweeper import Sweeper
 from workers.tasks import read_text
 from workers.tasks.read_text import read_left_out, text_waits
@@ -33,8 +33,8 @@ COFFEE = whole_photographs()[2]
 
 
 @pytest.fixture
-def late(home: Home, space: Space) -> Iterator[Tools]:
-    """Tools of a worker whose time for reading is always used up."""
+def late(home: Home, space: Space) -> Iterator[WorkerContext]:
+    """WorkerContext of a worker whose time for reading is always used up."""
     with tools_of(home, space) as tools:
         yield replace(tools, reading=ReadingTime("auto", lambda: 0.0))
 
@@ -73,7 +73,9 @@ def found(home: Home, space: Space, words: str) -> list[tuple[str, float, str | 
     return [(hit.item_id, hit.best_start, text) for hit, text in texts if text]
 
 
-def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(home: Home, late: Tools, space: Space) -> None:
+def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
+    home: Home, late: WorkerContext, space: Space
+) -> None:
     job_id = home.add(sign("Ferry to Zanzibar"), "IMG_1.png")
     work(late, job_id)
     item = home.store.catalog.item_of_job(job_id)
@@ -90,7 +92,7 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(h
     assert home.store.catalog.head() == head, "nothing is read twice"
 
 
-def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late: Tools, space: Space) -> None:
+def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late: WorkerContext, space: Space) -> None:
     job_id = home.add(film("Ferry to Zanzibar"), "clip.mp4")
     work(late, job_id)
     assert home.store.catalog.unread_pictures(space.id) >= 2
@@ -104,14 +106,14 @@ def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late
     assert home.store.catalog.unread_pictures(space.id) == 0
 
 
-def test_a_picture_without_text_counts_as_read(home: Home, late: Tools, space: Space) -> None:
+def test_a_picture_without_text_counts_as_read(home: Home, late: WorkerContext, space: Space) -> None:
     work(late, home.add(png(COFFEE), "IMG_1.png"))
     read_left_out(late)
     assert home.store.catalog.unread_pictures(space.id) == 0
 
 
 def test_reading_stops_for_a_job_and_goes_on_behind_it(
-    home: Home, late: Tools, space: Space, monkeypatch: pytest.MonkeyPatch
+    home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
         work(late, home.add(sign(f"Gate {number}"), f"IMG_{number}.png"))
@@ -135,7 +137,7 @@ def test_reading_stops_for_a_job_and_goes_on_behind_it(
 
 
 def test_a_worker_that_dies_before_the_commit_loses_no_text(
-    home: Home, late: Tools, space: Space, monkeypatch: pytest.MonkeyPatch
+    home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
     monkeypatch.setattr(read_text, "_lease_seconds", lambda _: 0.0)  # the lease of the dead worker has run out
@@ -161,7 +163,7 @@ def test_a_worker_that_dies_before_the_commit_loses_no_text(
 
 
 def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
-    home: Home, late: Tools, space: Space, monkeypatch: pytest.MonkeyPatch
+    home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
 
@@ -175,7 +177,7 @@ def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
 
 
 def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
-    home: Home, late: Tools, space: Space, monkeypatch: pytest.MonkeyPatch
+    home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
 
@@ -188,7 +190,7 @@ def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
 
 
 def test_nothing_is_read_where_it_is_off_or_cannot_be(
-    home: Home, late: Tools, space: Space, monkeypatch: pytest.MonkeyPatch
+    home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
     off = replace(late, settings=late.settings.model_copy(update={"read_text": "off"}))
@@ -200,9 +202,9 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
     assert home.store.catalog.unread_pictures(space.id) == 1
 
 
-def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools: Tools) -> None:
+def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools: WorkerContext) -> None:
     waits = [True]
-    sweeper = Sweeper(home.store, tools.bell, home.settings, text_waits=lambda: waits[0])
+    sweeper = Sweeper(home.store, tools.dispatcher, home.settings, text_waits=lambda: waits[0])
     sweeper.sweep()
     assert home.broker.tasks() == ["mm.read"]
     sweeper.sweep()
@@ -213,14 +215,14 @@ def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools
     assert home.broker.tasks() == ["mm.ping"]
 
 
-def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: Home, late: Tools, space: Space) -> None:
+def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: Home, late: WorkerContext, space: Space) -> None:
     for words in ("Ferry to Zanzibar", "Departures to Reykjavik"):
         work(late, home.add(sign(words), f"{len(words)}.png"))
     assert home.store.catalog.unread_pictures(space.id) == 2
     job_id = home.add(sign("Platform Timbuktu"), "IMG_3.png")
-    bell = Bell(home.settings)
-    bell.dispatch()
-    bell.close()
+    dispatcher = Dispatcher(home.settings)
+    dispatcher.dispatch()
+    dispatcher.close()
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
         wait_for(lambda: home.job(job_id).final, "the upload is encoded")
         wait_for(lambda: home.store.catalog.unread_pictures(space.id) == 0, worker.log.read_text()[-2000:])

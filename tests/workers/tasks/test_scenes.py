@@ -20,7 +20,7 @@ from mm.spaces import Space
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
 from mm.spaces.query import ask
 from tests.workers.conftest import Home, work
-from workers.context import Tools
+from workers.context import WorkerContext
 from workers.tasks import scenes
 from workers.tasks.scenes import number_scenes, with_scenes
 from workers.tasks.segment_shards import read_segments, write_segments
@@ -56,7 +56,9 @@ def view(picture: Image.Image, seconds: float) -> np.ndarray:
     return np.asarray(picture.resize((192, 160), Image.Resampling.BILINEAR, box), np.float32)
 
 
-def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(home: Home, tools: Tools, space: Space) -> None:
+def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
+    home: Home, tools: WorkerContext, space: Space
+) -> None:
     """A cat, a rocket, a cup: dissolves between them, which no cut detector sees while the camera
     moves."""
     job_id = home.add(of_photographs(1, 4, 2), "film.mp4")
@@ -78,7 +80,7 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
 
 
 def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_frames(
-    home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch
+    home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = np.eye(DIM, dtype=np.float32)[:2]
     frames = [EncodedFrame(float(t), a if t < 4 else b, False, 0.0, np.zeros(3, np.float32)) for t in range(8)]
@@ -101,7 +103,9 @@ def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_
     assert with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id]) == parts, "a second time gives the same"
 
 
-def test_where_no_network_tells_of_scenes_nothing_changes(home: Home, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_network_tells_of_scenes_nothing_changes(
+    home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     segment = EncodedSegment(0.0, 8.0, 0, [EncodedEvidence("sound", 0.0, 8.0, "rain", np.eye(DIM, dtype=np.float32)[0])])
     shard_id = write_segments(tools.store.shards, tools.spaces.current().id, [segment])
     segments = read_segments(tools.store.shards, tools.spaces.current().id, [shard_id])

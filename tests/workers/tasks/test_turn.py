@@ -9,7 +9,7 @@ from mm.spaces import Space
 from tests.api import media
 from tests.workers.conftest import LEASE_SECONDS, Home, tools_of
 from tests.workers.films import film
-from workers.context import Tools
+from workers.context import WorkerContext
 from workers.tasks.pictures import encode_pictures
 from workers.tasks.turn import take_turn
 
@@ -18,12 +18,12 @@ def stages(home: Home, job_id: str) -> list[tuple[str, str]]:
     return [(event.state, event.stage) for event in home.store.catalog.events_after(job_id, 0, 1000)]
 
 
-def test_a_short_film_is_searchable_after_one_turn(home: Home, tools: Tools) -> None:
+def test_a_short_film_is_searchable_after_one_turn(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(3.0), "a.mp4")
     assert stages(home, job_id) == [("queued", "waiting")]
     take_turn(tools)
     assert home.state(job_id) == "done"
-    assert tools.bell.waiting() == 0
+    assert tools.dispatcher.waiting() == 0
 
 
 def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: Home, space: Space) -> None:
@@ -31,7 +31,7 @@ def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: H
         long = home.add(film(40.0), "long.mp4")
         take_turn(tools)
         chunks = len(home.store.catalog.chunks(long))
-        assert tools.bell.waiting() == chunks - 1, "a message for each turn that is left"
+        assert tools.dispatcher.waiting() == chunks - 1, "a message for each turn that is left"
         assert home.job(long).stage == f"waiting for its turn, 1 of {chunks} encoded"
         short = home.add(film(3.0, seed=1), "short.mp4")
         take_turn(tools)
@@ -41,7 +41,7 @@ def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: H
         assert home.state(long) == "done"
 
 
-def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, tools: Tools) -> None:
+def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, tools: WorkerContext) -> None:
     good = [home.add(media.picture(n), f"market {n}.png") for n in range(3)]
     broken = home.add(media.picture(9)[:200], "broken.png", unseen=True)
     turn = home.store.catalog.take_turn("other", LEASE_SECONDS, 120.0)
@@ -56,7 +56,7 @@ def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home:
     assert home.store.catalog.due(0.0) == 0
 
 
-def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tools: Tools) -> None:
+def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tools: WorkerContext) -> None:
     jobs = [home.add(media.picture(n), f"{n}.png") for n in range(3)]
     encode_pictures(tools, jobs)
     shards = [home.chunk(job_id).shard_id for job_id in jobs]
@@ -70,13 +70,13 @@ def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tool
         assert float(stored.astype("float32") @ alone) > 0.99
 
 
-def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, tools: Tools) -> None:
+def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, tools: WorkerContext) -> None:
     jobs = [home.add(media.picture(n), f"{n}.png") for n in range(3)]
     tools.stop.raise_()
     take_turn(tools)
     chunks = [home.chunk(job_id) for job_id in jobs]
     assert {(chunk.done, chunk.attempts, chunk.error, chunk.owner) for chunk in chunks} == {(False, 0, None, None)}
-    assert tools.bell.waiting() == 3
+    assert tools.dispatcher.waiting() == 3
 
 
 def test_an_error_of_a_batch_is_an_attempt_of_each_and_they_go_on_alone(
@@ -98,7 +98,7 @@ def no_memory(*_: object) -> None:
     raise MemoryError("no room")
 
 
-def test_a_turn_without_work_does_nothing(home: Home, tools: Tools) -> None:
+def test_a_turn_without_work_does_nothing(home: Home, tools: WorkerContext) -> None:
     take_turn(tools)
     job_id = home.add(media.picture(2), "a.png")
     home.store.catalog.cancel_job(job_id)
