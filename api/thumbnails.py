@@ -3,6 +3,7 @@ be deleted at any time."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -16,7 +17,6 @@ from PIL import Image, ImageDraw
 
 from api.http.ranges import RESTORE
 from mm.errors import MissingData
-from mm.media.thumbnail import encode_webp
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 
 if TYPE_CHECKING:
@@ -109,6 +109,16 @@ class Thumbnails:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
             structlog.get_logger().warning("thumbnail not kept", detail=str(error))
+
+
+def encode_webp(image: RGB, *, longest: int, quality: int = 80) -> bytes:
+    """WebP of `image` (height, width, 3), scaled down until no side is over `longest`."""
+    picture = Image.fromarray(image)
+    if max(picture.size) > longest:
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
 
 
 def draw_waveform(samples: Waveform, width: int) -> RGB:
