@@ -4,9 +4,7 @@ be deleted at any time."""
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from api.http.ranges import RESTORE
 from mm.errors import MissingData
+from mm.files import write_atomic
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 
 if TYPE_CHECKING:
@@ -100,13 +99,7 @@ class Thumbnails:
             path.parent.mkdir(parents=True, exist_ok=True)
             if sum(1 for _ in path.parent.iterdir()) >= MAX_CACHED:
                 return
-            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(picture)
-                Path(name).replace(path)
-            finally:
-                Path(name).unlink(missing_ok=True)
+            write_atomic(path, picture, durable=False)
         except OSError as error:
             structlog.get_logger().warning("thumbnail not kept", detail=str(error))
 

@@ -87,7 +87,7 @@ def test_thumbnail_of_a_long_group_decodes_one_frame(tmp_path: Path, monkeypatch
         assert opened.probe().duration == pytest.approx(300.0)
         assert opened.keyframes() == [0.0]
         for module in ("pyav_decoder", "key_frame"):
-            monkeypatch.setattr(f"mm.media.{module}.decode", counted)
+            monkeypatch.setattr(f"mm.media.decoding.{module}.decode", counted)
         assert number_of(opened.thumbnail(299.0, 160)) == 0
     assert decoded == 1
 
