@@ -196,7 +196,7 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
     off = replace(late, settings=late.settings.model_copy(update={"read_text": "off"}))
     read_left_out(off)
     assert not text_waits(off)
-    monkeypatch.setattr(Space, "can_read", property(lambda _: False))
+    monkeypatch.setattr(Space, "can_recognize_text", property(lambda _: False))
     read_left_out(late)
     assert not text_waits(late)
     assert home.store.catalog.unread_pictures(space.id) == 1
