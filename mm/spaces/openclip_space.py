@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import SpaceMismatch, Unavailable
+from mm.files import hash_file
 from mm.models.image.sample_photos import whole_photographs
 from mm.models.openclip.files import TOKENIZER_FILES, ModelFiles, find_model
 from mm.spaces.build_graphs import prepare_sound
@@ -59,7 +60,7 @@ class OpenClipSpace(Space):
         """
         plain = name.removesuffix(OWN_SOUND)
         files = find_model(plain.removeprefix(PREFIX), download=settings.download_models)
-        self.weights_hash = _hash_of(files.weights)
+        self.weights_hash = hash_file(files.weights)
         """SHA-256 of the checkpoint."""
         self.base = SpaceId(_slug(files, self.weights_hash), VERSION)
         """Its id without a sound tower of its own: scores of pictures and scenes are fitted once,
@@ -71,7 +72,7 @@ class OpenClipSpace(Space):
             self._own_sound = self.folder / SOUND_WEIGHTS
             if not self._own_sound.is_file():
                 raise Unavailable(f"{plain} has no sound tower of its own: `mm train sound --space {plain}` makes one.")
-            space_id = SpaceId(_slug(files, self.weights_hash, _hash_of(self._own_sound)), VERSION)
+            space_id = SpaceId(_slug(files, self.weights_hash, hash_file(self._own_sound)), VERSION)
         super().__init__(
             space_id,
             int(str(files.config["embed_dim"])),
@@ -215,17 +216,12 @@ class OpenClipSpace(Space):
         return bank if self._own_sound is None else bank.with_sounds(read_sound_bank(self.folder / SOUND_BANK))
 
 
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _slug(files: ModelFiles, weights_hash: str, sound_hash: str | None = None) -> str:
     """`openclip-vit-b-32-0123456789ab`."""
     tokenizer = [files.tokenizer]
     if files.tokenizer is not None and Path(files.tokenizer).is_dir():
         found = {path for pattern in TOKENIZER_FILES for path in Path(files.tokenizer).glob(pattern)}
-        tokenizer = [_hash_of(path) for path in sorted(found)]
+        tokenizer = [hash_file(path) for path in sorted(found)]
     decides = [dict(files.config), dict(files.preprocess), weights_hash, tokenizer, *([] if sound_hash is None else [sound_hash])]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:_DIGITS]
     name = re.sub(r"[^a-z0-9]+", "-", files.name.lower()).strip("-")[:_SLUG].strip("-") or "model"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm.errors import Unavailable
+from mm.files import hash_file
 from mm.models.image.precisions import PRECISIONS, read_precisions
 from mm.models.image.sample_photos import photographs
-from mm.models.image.tower import RANGES, ImageTower, file_hash
+from mm.models.image.tower import RANGES, ImageTower
 from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
 from mm.runtimes.features import processor_flags, suggested_runtime
 from mm.runtimes.registry import DEFAULT, RUNTIMES, find_runtime, require
@@ -54,7 +55,7 @@ def _refusal(weights: Path, runtime: str) -> str:
     precision = find_runtime(runtime).precision
     if precision == "int8" and not weights.with_name(RANGES).is_file():
         return f"has no {RANGES} beside the weights"
-    return read_precisions(weights, file_hash(weights)).refusal(precision)
+    return read_precisions(weights, hash_file(weights, digits=16)).refusal(precision)
 
 
 def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = lambda name: None) -> Choice:
@@ -65,7 +66,7 @@ def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = 
     """
     cache = settings.root / "cache" / "graphs"
     key = _key(settings, weights)  # before: a file that changes meanwhile makes the choice void
-    recorded = read_precisions(weights, file_hash(weights))
+    recorded = read_precisions(weights, hash_file(weights, digits=16))
     plain = ImageTower(weights, cache, DEFAULT.name, settings.threads)
     pictures = photographs(plain.size)
 

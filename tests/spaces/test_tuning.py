@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from mm.errors import Unavailable
+from mm.files import hash_file
 from mm.models.image import tower as image
 from mm.models.image.precisions import PRECISIONS, Loss, Precisions
-from mm.models.image.tower import file_hash
 from mm.models.text import tower as text
 from mm.runtimes.tune import Trial
 from mm.settings import Settings
@@ -52,7 +52,7 @@ def weights(tmp_path: Path) -> Path:
     path.parent.mkdir(parents=True)
     save_file({"a": np.zeros(3, np.float32)}, path)
     loss = Loss(runtime="x", cosine=1.0, worst=1.0, text_to_image=0.2, image_to_text=0.1)
-    found = Precisions(weights=file_hash(path), pictures=9, losses={"int8": loss})
+    found = Precisions(weights=hash_file(path, digits=16), pictures=9, losses={"int8": loss})
     path.with_name(PRECISIONS).write_text(found.model_dump_json())
     return path
 

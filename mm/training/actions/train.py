@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mm.data.sounds import read_manifest
 from mm.errors import InvalidInput, MediaError, UnsupportedMedia
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media.types import Span
 from mm.metrics import Interval, bootstrap
 from mm.metrics.auc import auc
@@ -95,7 +95,7 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
     head, ridge = fit_head(rows, kept, str(space.id))
     on_progress(f"ridge {ridge:g}, by cross-validation over groups of train")
     path = out / "actions.safetensors"
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(head.packed())
     lines = [
         "# Actions",
@@ -112,7 +112,7 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
             if right.any() and not right.all():
                 found = auc_interval(chances[:, number], right, [clip.group for clip in there])
                 lines.append(f"| {label} | {right.sum()} | {found.value:.3f} | {found.low:.3f} to {found.high:.3f} |")
-    with replacing(out / "ACTIONS.md") as file:
+    with open_atomic(out / "ACTIONS.md") as file:
         file.write(("\n".join(lines) + "\n").encode())
     return path
 
@@ -133,7 +133,7 @@ def described(
             continue
         for clip, frames in zip(some, watch_clips(space, reader, some, on_progress), strict=True):
             seen[str(clip.path)] = np.zeros(0, np.float32) if frames is None else describe(tower, frames)
-        with replacing(cache) as file:
+        with open_atomic(cache) as file:
             np.savez(file, **seen)  # type: ignore[arg-type]
         on_progress(f"{min(start + KEEP_EVERY, len(clips))} of {len(clips)} clips seen")
     readable = [clip for clip in clips if len(seen[str(clip.path)])]

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from mm.data.texts import read_split
 from mm.evaluation.near_duplicate_threshold import choose_alike
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.metrics.rejection import Scores, TradeOff, choose_floor, right_and_taken_out, trade_off
 from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
 from mm.spaces.scoring import compute_logits, depictable
@@ -72,9 +72,9 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
         calibrators=tuple(forms),
     )
     write_report(config.out, scores, calibration.floor)
-    with replacing(config.out / "bank.safetensors") as file:
+    with open_atomic(config.out / "bank.safetensors") as file:
         file.write(save(tensors))
-    with replacing(config.out / "calibration.json") as file:
+    with open_atomic(config.out / "calibration.json") as file:
         file.write((calibration.model_dump_json(indent=2) + "\n").encode())
     on_progress(line(trade_off(scores, calibration.floor)))
     return config.out / "calibration.json"

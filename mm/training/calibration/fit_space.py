@@ -20,7 +20,7 @@ from mm.data.captioned import Captioned, read_captioned
 from mm.data.texts import read_split
 from mm.errors import InvalidInput
 from mm.evaluation.near_duplicate_threshold import choose_alike
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.rejection import Scores, choose_floor, right_and_taken_out, trade_off
 from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
@@ -92,9 +92,9 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
         ),
     )
     write_report(config.out, scores, calibration.floor)
-    with replacing(config.out / "bank.safetensors") as file:
+    with open_atomic(config.out / "bank.safetensors") as file:
         file.write(save(bank.tensors))
-    with replacing(config.out / "calibration.json") as file:  # last: with it the space counts as calibrated
+    with open_atomic(config.out / "calibration.json") as file:  # last: with it the space counts as calibrated
         file.write((calibration.model_dump_json(indent=2) + "\n").encode())
     on_progress(line(trade_off(scores, calibration.floor)))
     return config.out / "calibration.json"
@@ -141,7 +141,7 @@ def _pictures(
             )
             for first in range(0, len(rows), HELD)
         ]
-        with replacing(path) as file:
+        with open_atomic(path) as file:
             np.save(file, np.concatenate(parts))
     vectors: Vectors = np.load(path)
     return vectors
