@@ -143,7 +143,9 @@ def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, sea
     asked = ask({"picture": 0.9 * seen + 0.1 * other})
     assert found(searcher, asked) == [(first, [second, third]), (another, [])]
     assert found(searcher, asked, fold=False) == [(first, []), (second, []), (third, []), (another, [])]
-    assert found(searcher, replace(asked, near_duplicate_cosine=None)) == found(searcher, asked, fold=False), "where it was not measured"
+    assert found(searcher, replace(asked, near_duplicate_cosine=None)) == found(searcher, asked, fold=False), (
+        "where it was not measured"
+    )
     sqlite_store.catalog.delete_item(first)
     assert found(searcher, asked)[0] == (second, [third])
 
