@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mm
+from api.addresses import get_network
 from api.app import create_app
 from api.auth.middleware import require_keys, required_scope
-from api.addresses import get_network
 from api.limits.rate_limiter import MAX_CALLERS, RateLimiter
 from api.middleware.security_headers import SECURITY_HEADERS
 from mm.errors import Forbidden, TooMany, Unauthorized
