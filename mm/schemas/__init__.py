@@ -1,4 +1,4 @@
-"""In: plain values. Out: the request and response bodies of the API, as pydantic models by resource.
+"""In: plain values. Out: the bodies of API requests and responses, as pydantic models by resource.
 This package exports all of them. Times are seconds from the start of the item.
 Must not know: HTTP, SQL, settings, or anything else of this project.
 """
