@@ -11,7 +11,7 @@ from api.search.like import find_moment
 from api.serializers import hit_of
 from mm.errors import Cancelled, InvalidInput, TooLarge
 from mm.media.types import Span
-from mm.runtimes.memory import give_back_memory
+from mm.runtimes.memory import release_memory
 from mm.schemas import Hit, Kind, SearchRequest, SearchResponse
 from mm.spaces.query import ask
 
@@ -89,7 +89,7 @@ def _answer(service: Service, served: Served, query: Query, media: Decoded, star
             weights=query.request.weights,
         )
     if media.sound is not None:
-        give_back_memory()
+        release_memory()
     floor, likely = bounds(question, query.request.floor)
     with part("search").time():
         k = query.request.k

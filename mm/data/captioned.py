@@ -14,7 +14,7 @@ from PIL import Image
 
 from mm.errors import InvalidInput
 from mm.media.types import RGB
-from mm.models.image.preprocess import fit
+from mm.models.image.preprocess import resize_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,6 @@ def load_files(files: Sequence[Path], side: int) -> RGB:
 def _load(path: Path, side: int) -> RGB:
     try:
         with Image.open(path) as image:
-            return fit(np.asarray(image.convert("RGB")), side)
+            return resize_image(np.asarray(image.convert("RGB")), side)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read as a picture: {error}.") from error

@@ -129,9 +129,9 @@ def ask(
 def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
     (said,) = space.questions.embed([words])
     seen = said if space.text is space.questions else space.text.embed([words])[0]
-    if space.questions.is_foreign(words):
+    if space.questions.is_non_english(words):
         notes.append(FOREIGN)
-    if (most := space.text.cut_after(words)) is not None:
+    if (most := space.text.truncation_limit(words)) is not None:
         notes.append(CUT.format(most))
     heard = seen if space.sounds_with_pictures else said
     return _Asked("text", seen, said, heard, depictable(said, space.bank), audible(said, space.bank), weight, words)

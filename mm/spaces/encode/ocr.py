@@ -72,7 +72,7 @@ def worth_reading(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
 def written_evidence(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
     """All that is written in a picture as one piece, and each of its words by its spelling; none
     where nothing is."""
-    text = BETWEEN.join(line.text for line in space.reader.read(picture))[:MOST_LETTERS]
+    text = BETWEEN.join(line.text for line in space.reader.recognize(picture))[:MOST_LETTERS]
     if not text:
         return []
     words = words_in(text)

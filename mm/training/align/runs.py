@@ -12,7 +12,7 @@ from torch import Tensor
 from mm.data.captioned import read_captioned
 from mm.data.sentences import class_sentences, sentence_vectors
 from mm.errors import InvalidInput
-from mm.models.image.module import prepared
+from mm.models.image.module import fuse_batch_norms
 from mm.training.align.data import CaptionedTensors, find_unlabeled, load_split, load_unlabeled, pseudo_captioned
 from mm.training.align.recipe import AlignConfig, fingerprint
 from mm.training.align.run import Run
@@ -35,7 +35,7 @@ def averaged_runs(
     kept, total = config.out / "vectors", config.epochs * len(config.variants)
     class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
     encoder = imagenet_encoder(class_vectors_KD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    original = prepared(encoder)
+    original = fuse_batch_norms(encoder)
     if teacher is not None:
         train = more = _taught(config, teacher, device)
     else:

@@ -14,10 +14,10 @@ from mm.data.captioned import load_pictures, read_captioned
 from mm.evaluation.captions import Split, read_split
 from mm.files import replacing
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
-from mm.models.image.precisions import PRECISIONS, Loss, Precisions
-from mm.models.image.tower import RANGES, ImageTower, file_hash
+from mm.models.image.precisions import PRECISIONS_FILE, PrecisionLoss, Precisions
+from mm.models.image.tower import RANGES_FILE, ImageTower, file_hash
 from mm.runtimes import Graph, Precision, find_runtime, load_graph
-from mm.runtimes.tune import compared
+from mm.runtimes.tune import compare_vectors
 from mm.training.quantization.ranges import quantize
 from mm.training.quantization.rounded import build_rounded_graph
 
@@ -40,17 +40,17 @@ def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -
     drawn = np.random.default_rng(SEED).permutation(len(rows))[:count]
     tensors, digest = load_file(weights), file_hash(weights)
     ranges = quantize(tensors, digest, load_pictures([rows[index] for index in drawn], tower.size), told)
-    with replacing(weights.with_name(RANGES)) as file:
+    with replacing(weights.with_name(RANGES_FILE)) as file:
         file.write(ranges.to_bytes())
 
     dev = read_split(data, tower.size, cache)
     exact = tower.embed(list(dev.pictures))
-    losses: dict[Precision, Loss] = {}
+    losses: dict[Precision, PrecisionLoss] = {}
     for precision in ("bfloat16", "float16", "int8"):
         told(f"dev in {precision}")
         losses[precision] = _loss(precision, _embedded(weights, cache, precision, dev), exact, dev)
     found = Precisions(weights=digest, pictures=len(exact), losses=losses)
-    with replacing(weights.with_name(PRECISIONS)) as file:
+    with replacing(weights.with_name(PRECISIONS_FILE)) as file:
         file.write(found.model_dump_json(indent=2).encode() + b"\n")
     return found
 
@@ -77,10 +77,10 @@ def _embedded(weights: Path, cache: Path, precision: Precision, dev: Split) -> n
     return np.concatenate([graph.run({INPUT: dev.pictures[at : at + BATCH]})[OUTPUT] for at in batches]).astype(np.float32)
 
 
-def _loss(precision: Precision, vectors: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], dev: Split) -> Loss:
+def _loss(precision: Precision, vectors: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], dev: Split) -> PrecisionLoss:
     before, after = dev.recall(exact), dev.recall(vectors)
-    trial = compared(precision, vectors, exact)
-    return Loss(
+    trial = compare_vectors(precision, vectors, exact)
+    return PrecisionLoss(
         runtime=MEASURED_BY[precision],
         cosine=round(trial.cosine or 0.0, 5),
         worst=round(trial.worst or 0.0, 5),
