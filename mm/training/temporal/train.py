@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from mm.data.footage import read_footage
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media import MediaReader
 from mm.metrics.boundaries import f1, matched
 from mm.models.temporal.network import SCENE, SHOT, TemporalConfig, predict_boundaries, serialize_temporal, suppress_non_maxima
@@ -59,9 +59,9 @@ def train_temporal(
             Found(seed, config.shot_threshold, config.scene_threshold, *(score(config, weights, shown, c) for c in (SHOT, SCENE)))
         )
         ships = ships or serialize_temporal(config, weights)
-    with replacing(recipe.out / "temporal.safetensors") as file:
+    with open_atomic(recipe.out / "temporal.safetensors") as file:
         file.write(ships)
-    with replacing(recipe.out / "TEMPORAL.md") as file:
+    with open_atomic(recipe.out / "TEMPORAL.md") as file:
         file.write(temporal_card(recipe, rows, len(train.grey_P), len(train.clips), FILMS).encode())
     return recipe.out / "temporal.safetensors"
 
