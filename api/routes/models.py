@@ -36,6 +36,6 @@ def _describe(service: Service) -> ModelInfo:
     space = served.space
     towers = {"text": space.text.describe(), "image": space.image.describe(), "speech": space.speech.describe()}
     towers["sound"] = space.sound.describe()
-    if space.questions is not space.text:
-        towers["sentences"] = space.questions.describe()
+    if space.query_text is not space.text:
+        towers["sentences"] = space.query_text.describe()
     return ModelInfo(id=str(space.id), dim=space.dim, towers=towers, runtime=space.runtime, card=space.card)

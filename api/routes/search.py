@@ -24,7 +24,7 @@ from mm.schemas import SearchResponse
 
 if TYPE_CHECKING:
     from api.limits.resources import Limits
-    from api.search.request import Query
+    from api.search.request import SearchInput
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 
@@ -52,7 +52,7 @@ async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> Se
         return await until_disconnect(request, _answer(request, service, limits, query))
 
 
-async def _answer(request: Request, service: Service, limits: Limits, query: Query) -> SearchResponse:
+async def _answer(request: Request, service: Service, limits: Limits, query: SearchInput) -> SearchResponse:
     caller, asked = caller_of(request.scope), time.perf_counter()
     await service.towers.loaded()
     media = Decoded()

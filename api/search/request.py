@@ -39,7 +39,7 @@ class QueryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SearchInput:
     """A question that has the right shape; whether its values make sense is looked at when it is
     answered."""
 
@@ -47,16 +47,16 @@ class Query:
     files: dict[str, QueryFile] = field(default_factory=dict)  # by form field
 
 
-async def read_query(request: Request, threads: Threads, scratch: Path, settings: Settings) -> Query:
+async def read_query(request: Request, threads: Threads, scratch: Path, settings: Settings) -> SearchInput:
     """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`, `TooMany`,
     `RequestTimeout`."""
     text_bytes = JSON_BYTES + CHAR_BYTES * settings.query_chars
     if not is_form(request):
-        return Query(await read_json(request, SearchRequest, text_bytes, "query_chars"))
+        return SearchInput(await read_json(request, SearchRequest, text_bytes, "query_chars"))
     refuse_longer(request, settings.query_bytes + text_bytes, "query_bytes")
     with _Files(scratch, settings.query_bytes) as files:
         fields = await read_form(request, threads, files.open, text_bytes, "query_chars")
-    return Query(_search_request(fields), files.found)
+    return SearchInput(_search_request(fields), files.found)
 
 
 class _Files:

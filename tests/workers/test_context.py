@@ -61,7 +61,7 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
     monkeypatch.setattr(Catalog, "report_layers", away_twice)
     toolbox = ContextOwner(home.settings)
     try:
-        owner, held = toolbox.open().owner, toolbox.open().reader.held()
+        owner, held = toolbox.open().owner, toolbox.open().reader.active_layers()
         wait_for(lambda: owner in home.store.catalog.layer_reports(), "it reports")
         report = LayerReport.from_json(home.store.catalog.layer_reports()[owner])
         assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")

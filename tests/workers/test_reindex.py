@@ -12,7 +12,7 @@ from indexes.search.searcher import Searcher
 from mm.errors import SpaceMismatch
 from mm.schemas import Filters
 from mm.spaces import Space, load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.openclip_models import write_model
@@ -68,7 +68,7 @@ def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.refresh()
-        return {hit.item_id for hit in searcher.search(ask(space, text=text), 50, Filters(), 0.0, fold=False)}
+        return {hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, fold=False)}
 
 
 def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mm.errors import MediaError
 from mm.media.types import MediaInfo, Span
 from mm.spaces import Space
-from mm.spaces.encode.ocr_budget import ReadingTime
+from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.types import SpaceId
 from tests.api import media
 from tests.workers.conftest import LEASE_SECONDS, Home, expire_lease, tools_of, work
@@ -101,7 +101,7 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
 def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: WorkerContext) -> None:
     """What makes a second delivery harmless even where two workers encode at the same time. How
     much text is read is a matter of time; here all of it is."""
-    tools = replace(tools, reading=ReadingTime("always"))
+    tools = replace(tools, reading=OcrBudget("always"))
     job_id = home.add(film(6.0), "a.mp4")
     work(tools, job_id)
     first = home.chunk(job_id).shard_id
