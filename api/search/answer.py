@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.search.like import find_moment
-from api.serializers import hit_of
+from api.search.like import find_like_segment
+from api.serializers import serialize_hit
 from mm.errors import Cancelled, InvalidInput, TooLarge
 from mm.media.types import Span
 from mm.runtimes.memory import release_memory
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from api.search.request import QueryFile, SearchInput
     from api.service import Service
-    from api.spaces.active import Served
+    from api.spaces.manager import ServedSpace
     from indexes.search.searcher import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.settings import Settings
@@ -72,9 +72,9 @@ def check(query: SearchInput, settings: Settings) -> None:
         raise InvalidInput(f"The question is empty: it needs words, a picture, a sound, a clip or a moment{beside}.")
 
 
-def _answer(service: Service, served: Served, query: SearchInput, media: Decoded, started: float) -> SearchResponse:
+def _answer(service: Service, served: ServedSpace, query: SearchInput, media: Decoded, started: float) -> SearchResponse:
     part = service.metrics.question_seconds.labels
-    like = None if query.request.like is None else find_moment(service, served.space, query.request.like)
+    like = None if query.request.like is None else find_like_segment(service, served.space, query.request.like)
     text = (query.request.text or "").strip() or None
     with part("encode").time():
         question = build_query(
@@ -113,7 +113,7 @@ def _answer(service: Service, served: Served, query: SearchInput, media: Decoded
     )
 
 
-def _unread_note(service: Service, served: Served, question: Query) -> list[str]:
+def _unread_note(service: Service, served: ServedSpace, question: Query) -> list[str]:
     """A sentence where the question asks for text, and text of pictures has not been read. None
     where reading is off."""
     if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.evidence_queries):
@@ -201,4 +201,4 @@ def _dress(service: Service, found: Sequence[SearchHit], likely: float) -> list[
     """Hits with their items; an item deleted since the search is left out."""
     ids = {one.item_id for hit in found for one in (hit, *hit.alike)}
     items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
-    return [shown for hit in found if (shown := hit_of(hit, items, likely)) is not None]
+    return [shown for hit in found if (shown := serialize_hit(hit, items, likely)) is not None]

@@ -42,7 +42,7 @@ class Asked:
         return hit.item_id == self.item_id and (hit.best_start, hit.best_end) == (self.start, self.end)
 
 
-def find_moment(service: Service, space: Space, like: Like) -> Asked:
+def find_like_segment(service: Service, space: Space, like: Like) -> Asked:
     """Raises `NotFound` when there is no such item, or nothing of it can be asked with;
     `MissingData`, `Corrupt`."""
     item = service.library.item(like.item)

@@ -42,7 +42,7 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
         with tools_of(home, used) as tools:
             jobs[name] = [
                 home.add(film(3.0, seed=len(name)), f"market {name}.mp4"),
-                home.add(media.picture(len(name)), f"garden {name}.png"),
+                home.add(media.image(len(name)), f"garden {name}.png"),
             ]
             for job_id in jobs[name]:
                 work(tools, job_id)
@@ -62,7 +62,7 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
 
 
 def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
-    job_id = home.add(media.picture(9), "a.png")
+    job_id = home.add(media.image(9), "a.png")
     with tools_of(home, space) as tools:
         plan(tools, job_id)
     with tools_of(home, load_space(model, home.settings)) as tools:
