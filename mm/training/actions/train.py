@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_manifest
+from mm.data.jsonl import read_manifest
 from mm.errors import InvalidInput, MediaError, UnsupportedMedia
 from mm.files import replacing
 from mm.media.types import Span
@@ -24,7 +24,7 @@ from mm.metrics import Interval, bootstrap
 from mm.metrics.auc import auc
 from mm.models.temporal.action_head import FPS, ActionHead, describe
 from mm.spaces.encode.actions import temporal_of, watch
-from mm.training.logistic import fit_logistic, log_loss
+from mm.training.logistic_regression import fit_logistic, log_loss
 
 if TYPE_CHECKING:
     from mm.media import MediaReader

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_esc10, read_manifest, read_tuxpaint
+from mm.data.esc10 import read_esc10
+from mm.data.jsonl import read_manifest
+from mm.data.tuxpaint import read_stamps
 from mm.errors import InvalidInput, MediaError, TooLarge
 from mm.files import replacing
 from mm.media import MediaReader
@@ -118,9 +120,9 @@ def _esc10(folder: Path) -> Iterator[_Row]:
 
 
 def _tuxpaint(folder: Path | None) -> Iterator[_Row]:
-    for row in read_tuxpaint(folder) if folder else ():
-        if row.split in ("train", "dev") and row.sound is not None:
-            yield _Row(row.sound, TUXPAINT, row.split == "dev", "", row.text, row.group, row.picture)
+    for row in read_stamps(folder) if folder else ():
+        if row.split in ("train", "dev") and row.sound_effect is not None:
+            yield _Row(row.sound_effect, TUXPAINT, row.split == "dev", "", row.text, row.group, row.image)
 
 
 def _films(folder: Path) -> Iterator[_Row]:
