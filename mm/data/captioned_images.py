@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from mm.data.jsonl import Row, number_lines
 from mm.errors import InvalidInput
+from mm.files import read_json_lines
 from mm.media.types import RGB
 from mm.models.image.preprocess import fit
 
@@ -33,7 +34,7 @@ def read_captioned_images(folder: Path, split: str) -> list[CaptionedImage]:
     path = folder / "captions.jsonl"
     if not path.is_file():
         raise InvalidInput(f"{folder} has no captions.jsonl.")
-    rows = [_parse(folder, row, f"{path}, line {number}") for number, row in number_lines(path)]
+    rows = [_parse(folder, row, f"{path}, line {number}") for number, row in enumerate(read_json_lines(path), 1)]
     images = [image for image_split, image in rows if image_split == split]
     if not images:
         raise InvalidInput(f"{path} has no image of the split '{split}'.")
@@ -63,7 +64,7 @@ def read_image(path: Path) -> RGB:
         raise InvalidInput(f"{path} cannot be read as an image: {error}.") from error
 
 
-def _parse(folder: Path, row: Row, where: str) -> tuple[str, CaptionedImage]:
+def _parse(folder: Path, row: dict[str, Any], where: str) -> tuple[str, CaptionedImage]:
     try:
         captions = tuple(str(caption) for caption in row["captions"])
         split, path = str(row["split"]), folder / "images" / str(row["image"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mm.data.jsonl import read_manifest
+from mm.files import read_json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +22,5 @@ class Esc10Clip:
 
 def read_esc10(folder: Path) -> Iterator[Esc10Clip]:
     """Yield all clips in the manifest's order. Raises `InvalidInput` when it cannot be read."""
-    for row in read_manifest(folder):
+    for row in read_json_lines(folder / "manifest.jsonl"):
         yield Esc10Clip(folder / row["file"], str(row["label"]).replace("_", " "), row["group"], row["split"])

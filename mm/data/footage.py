@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from mm.data.captioned_images import CaptionedImage, load_captioned_images, read_captioned_images
-from mm.data.jsonl import read_manifest
 from mm.data.spliced_videos import Box, Mix, View, paths_of
 from mm.errors import MediaError, UnsupportedMedia
+from mm.files import read_json_lines
 from mm.media import MediaReader
 from mm.media.types import RGB, Span
 
@@ -97,7 +97,7 @@ def read_footage(
 
 def clip_files(folder: Path, split: str) -> list[Path]:
     """The files of a split. Raises `InvalidInput`."""
-    rows = read_manifest(folder)
+    rows = read_json_lines(folder / "manifest.jsonl")
     groups = sorted({str(row["group"]) for row in rows if row["split"] == EVERYTHING})
     half = set(groups[::2] if split == "train" else groups[1::2])
     return [

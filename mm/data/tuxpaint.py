@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mm.data.jsonl import read_manifest
+from mm.files import read_json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Stamp:
 
 def read_stamps(folder: Path) -> Iterator[Stamp]:
     """Yield all stamps with a bitmap image; vector drawings are skipped. Raises `InvalidInput`."""
-    for row in read_manifest(folder):
+    for row in read_json_lines(folder / "manifest.jsonl"):
         if row["image_type"] == "png":
             effect = row["sounds"].get("any")
             spoken_names = tuple(folder / row["speech"][language]["file"] for language in sorted(row["speech"]))
@@ -37,5 +37,5 @@ def read_descriptions(folder: Path | None, split: str) -> list[dict[str, str]]:
 
     Without a folder the list is empty. Raises `InvalidInput` when the manifest cannot be read.
     """
-    rows = [] if folder is None else read_manifest(folder)
+    rows = [] if folder is None else read_json_lines(folder / "manifest.jsonl")
     return [row["text"] for row in rows if row["split"] == split and row["text"].get("en")]

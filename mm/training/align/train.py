@@ -20,7 +20,7 @@ import torch.distributed
 
 from mm.data.captioned_images import read_captioned_images
 from mm.evaluation.captions import measure_recall
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.training.align.card import align_card
 from mm.training.align.recipe import AlignConfig
 from mm.training.align.runs import OnProgress, train_variants
@@ -57,7 +57,7 @@ def _train(config: AlignConfig, on_progress: OnProgress, teacher: Teacher | None
             write_encoder(weights, soup, config.served)
             kept = config.out / "vectors"
             taught_by = None if teacher is None else measure_teacher_recall(teacher, config.data, kept)
-            with replacing(config.out / "CARD.md") as file:
+            with open_atomic(config.out / "CARD.md") as file:
                 file.write(align_card(config, measure_recall(weights, config.data, kept), taught_by).encode())
     return weights
 

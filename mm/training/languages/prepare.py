@@ -14,7 +14,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from mm.data.translations import TRANSLATED, build_training_pairs, find_largest_languages, read_flickr_ids, read_multi30k
 from mm.data.tuxpaint import read_descriptions
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.text.language_router import LanguageRouter, hashes
 from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, narrowed
 from mm.training.languages.recipe import LanguagesConfig
@@ -108,5 +108,5 @@ def _start() -> Tensors:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(data)

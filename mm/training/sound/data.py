@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.data.esc10 import read_esc10
-from mm.data.jsonl import read_manifest
 from mm.data.tuxpaint import read_stamps
 from mm.errors import InvalidInput, MediaError, TooLarge
-from mm.files import replacing
+from mm.files import open_atomic, read_json_lines
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
 from mm.models.speech.vad import sounding
@@ -97,7 +96,7 @@ def load_sounds(config: SoundConfig, space: Space | None = None) -> Sounds:
         "label_vectors": label_vectors(labels, config.captions, said),
         "class_vectors": class_vectors(config.names, config.captions, said),
     }
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         np.savez_compressed(file, **arrays)
     return _unpacked(arrays)
 
@@ -127,7 +126,7 @@ def _tuxpaint(folder: Path | None) -> Iterator[_Row]:
 
 def _films(folder: Path) -> Iterator[_Row]:
     """Of a set without splits all are train: it has no labels to be measured by."""
-    for row in read_manifest(folder):
+    for row in read_json_lines(folder / "manifest.jsonl"):
         if row["split"] in ("train", "all"):
             yield _Row(folder / row["file"], FILMS, dev=False)
 
