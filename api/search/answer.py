@@ -118,7 +118,7 @@ def _unread_note(service: Service, served: Served, question: Question) -> list[s
     where reading is off."""
     if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.probes):
         return []
-    unread = service.store.catalog.unread_pictures(served.space.id)
+    unread = service.store.catalog.count_unread_images(served.space.id)
     return [UNREAD.format(unread)] if unread else []
 
 
