@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexes.recover.garbage import read_report
 from mm.errors import MMError, Unavailable
-from mm.media.sandbox.report import LayerReport, describe
+from mm.media.sandbox.report import LayerReport, describe_reports
 from mm.paths import hide_home
 from mm.schemas import Check
 
@@ -37,7 +37,7 @@ def look(service: Service) -> list[Check]:
         _attempt("catalog", lambda: _catalog(service), "Uploads and searches fail."),
         _attempt("blobs", lambda: _blobs(service), "Uploads fail."),
         _attempt("index", lambda: _index(service), "Searches miss what is new."),
-        _attempt("sandbox", lambda: service.reader.held().sentence(), "No file can be read."),
+        _attempt("sandbox", lambda: service.reader.active_layers().describe(), "No file can be read."),
         service.towers.check(),
         _attempt("worker", lambda: _worker(service), "Ingest waits."),
         _attempt("broker", lambda: _broker(service), "Ingest waits until it is back; uploads are accepted."),
@@ -110,7 +110,7 @@ def _worker_layers(service: Service) -> list[Check]:
         return []
     failed = [report for report in reports.values() if report.error]
     required = len(failed) == len(reports)  # the others go on
-    return [Check(name="worker sandbox", ok=not failed, detail=describe(reports), required=required)]
+    return [Check(name="worker sandbox", ok=not failed, detail=describe_reports(reports), required=required)]
 
 
 def _broker(service: Service) -> str:

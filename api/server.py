@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import tempfile
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.server import ServerState
+
+from mm.files import write_atomic
 
 if TYPE_CHECKING:
     import socket
@@ -59,7 +60,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            write_note(self._note, self._address)
+            write_address_file(self._note, self._address)
 
     async def main_loop(self) -> None:
         """Return when a signal has asked for the end. Handlers of the loop wake it; those of
@@ -79,12 +80,6 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def write_note(path: Path, address: tuple[str, int]) -> None:
-    """Write process id, host and port, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w") as file:
-        json.dump({"pid": os.getpid(), "host": address[0], "port": address[1]}, file)
-        file.flush()
-        os.fsync(handle)
-    Path(name).replace(path)
+def write_address_file(path: Path, address: tuple[str, int]) -> None:
+    """Write process id, host and port as JSON, atomically."""
+    write_atomic(path, json.dumps({"pid": os.getpid(), "host": address[0], "port": address[1]}).encode())

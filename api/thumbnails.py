@@ -3,9 +3,8 @@ be deleted at any time."""
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from api.http.ranges import RESTORE
 from mm.errors import MissingData
-from mm.media.thumbnail import encode_webp
+from mm.files import write_atomic
 from mm.media.types import RGB, SPEECH_RATE, Span, Waveform
 
 if TYPE_CHECKING:
@@ -100,15 +99,19 @@ class Thumbnails:
             path.parent.mkdir(parents=True, exist_ok=True)
             if sum(1 for _ in path.parent.iterdir()) >= MAX_CACHED:
                 return
-            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(picture)
-                Path(name).replace(path)
-            finally:
-                Path(name).unlink(missing_ok=True)
+            write_atomic(path, picture, durable=False)
         except OSError as error:
             structlog.get_logger().warning("thumbnail not kept", detail=str(error))
+
+
+def encode_webp(image: RGB, *, longest: int, quality: int = 80) -> bytes:
+    """WebP of `image` (height, width, 3), scaled down until no side is over `longest`."""
+    picture = Image.fromarray(image)
+    if max(picture.size) > longest:
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
 
 
 def draw_waveform(samples: Waveform, width: int) -> RGB:

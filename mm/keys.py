@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import tempfile
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mm.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+from mm.files import write_atomic
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
@@ -172,7 +172,7 @@ class KeyFile:
                 content = change(self._read[1])
                 # Without the list of changes when it is empty: versions that know none can read the
                 # file then.
-                _replace(self.path, content.model_dump_json(indent=1, exclude_defaults=True).encode())
+                write_atomic(self.path, content.model_dump_json(indent=1, exclude_defaults=True).encode())
         except Timeout as error:
             raise Unavailable(f"Another command has been changing {self.path} for {LOCK_SECONDS:.0f} s.") from error
         except OSError as error:
@@ -191,15 +191,3 @@ def _change_of(action: Literal["key.add", "key.revoke"], key: ApiKey) -> KeyChan
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

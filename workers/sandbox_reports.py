@@ -40,7 +40,7 @@ class LayerReporter:
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
-        report = LayerReport.of(self._reader)
+        report = LayerReport.from_reader(self._reader)
         while not self._closed.is_set():
             try:
                 self._catalog.record_sandbox_report(self._owner, time.time(), report.to_json())

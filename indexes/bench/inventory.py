@@ -26,18 +26,18 @@ from mm.private import keep_private
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mm.spaces.types import Question, SpaceId
+    from mm.spaces.types import Query, SpaceId
 
 ALL = 1_000_000
 
 
-def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Census:
+def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Census:
     """Everything that must hold at rest. Raises `Unavailable` when the catalog does not answer."""
     # Files first: one that comes in between has no row here and yet is no orphan, and the other way
     # round it would be one.
@@ -136,7 +136,7 @@ def main(texts: list[str]) -> None:
     keep_private()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
-    questions = {text: ask(space, text=text) for text in texts}
+    questions = {text: build_query(space, text=text) for text in texts}
     with open_store(settings) as store:
         for _ in sys.stdin:
             try:

@@ -11,7 +11,6 @@ and what is mended has every item with its name and tags. One JSON line a point.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -33,6 +32,7 @@ from indexes.recover.__main__ import ACTIONS
 from indexes.recover.stderr_logs import log_to_stderr
 from indexes.store import Store, open_store
 from mm.errors import MMError, Unavailable
+from mm.files import hash_file
 from mm.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,12 +83,8 @@ def kept(home: Path) -> Iterator[str]:
     of it."""
     for path in (*home.rglob("*"), *(home.parent / "blobs that are away").rglob("*")):
         digest = path.name.split(".")[0]
-        if len(digest) == DIGITS and path.suffix != ".json" and path.is_file() and _sha256(path) == digest:
+        if len(digest) == DIGITS and path.suffix != ".json" and path.is_file() and hash_file(path) == digest:
             yield path.name
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Point:

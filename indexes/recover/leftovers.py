@@ -10,9 +10,10 @@ from itertools import chain
 from pathlib import Path
 
 from indexes.storage.content_addressed import BATCH
-from indexes.storage.files import TEMPORARY, locked, remove_older
+from indexes.storage.files import locked, remove_older
 from indexes.vectors.manifest import read_manifest
 from mm.errors import Corrupt, Unavailable
+from mm.files import TEMPORARY
 
 
 def sweep_temporary(root: Path, older_than: float) -> int:

@@ -3,7 +3,6 @@ database."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from indexes.catalog.new_item import new_item
 from indexes.storage.descriptions import Description, Encoded
 from mm.errors import Corrupt, MediaError, MMError
+from mm.files import hash_file
 from mm.media import MediaReader
 from mm.media.types import Span
 from mm.schemas import Recovery
@@ -87,9 +87,8 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
     `MediaError`, `UnsupportedMedia`.
     """
     path = store.blobs.path(sha256)
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise Corrupt(f"The bytes of {description.name} are damaged: their checksum differs.")
+    if hash_file(path) != sha256:
+        raise Corrupt(f"The bytes of {description.name} are damaged: their checksum differs.")
     size = path.stat().st_size
     if size == 0:
         raise MediaError(description.name, "empty", "the file has no bytes")

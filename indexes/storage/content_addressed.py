@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from indexes.recover.identity import MARKER
-from indexes.storage.files import TEMPORARY, locked, move_into_place, naming_disk_errors, remove_older, sync_folder
+from indexes.storage.files import locked, move_into_place, naming_disk_errors, remove_older, sync_folder
 from mm.errors import WrongLibrary
+from mm.files import TEMPORARY
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LOCK_SECONDS = 60.0

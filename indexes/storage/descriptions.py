@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
-from indexes.storage.files import move_into_place, naming_disk_errors, temporary_beside, write_flushed, write_whole
+from indexes.storage.files import move_into_place, naming_disk_errors, temporary_beside, write_whole
 from mm.errors import Corrupt
+from mm.files import open_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +104,8 @@ class Descriptions:
         temporary = temporary_beside(self._blobs.files.incoming)
         with naming_disk_errors(temporary.parent):
             self._blobs.files.prepare()
-            write_flushed(temporary, description.to_json())
+            with open_new(temporary) as file:
+                file.write(description.to_json())
 
         def give(sha256: str) -> None:
             with naming_disk_errors(temporary.parent):

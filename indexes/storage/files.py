@@ -14,9 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mm.errors import StorageFull, Unavailable
+from mm.files import TEMPORARY, open_new
 
-TEMPORARY = ".part"
-"""Ending of files that are being written."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a disk, or somebody's share of it, says when nothing more fits."""
 
@@ -49,22 +48,11 @@ def write_whole(path: Path, data: bytes, incoming: Path | None = None) -> None:
         temporary = temporary_beside(incoming or path.parent)
         temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
-            write_flushed(temporary, data)
+            with open_new(temporary) as file:
+                file.write(data)
             move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def write_flushed(path: Path, data: bytes) -> None:
-    """Write a new file and flush it to the disk; one that fails is removed."""
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def move_into_place(temporary: Path, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from indexes.storage.files import naming_disk_errors, write_whole
 from indexes.storage.resumable_info import DATA, INFO, WANTED, PartialUpload
+from mm.files import hash_file
 
 if TYPE_CHECKING:
     from indexes.storage.blobs import BlobStore
@@ -117,8 +117,8 @@ class OpenUpload:
     def digest(self) -> str:
         """SHA-256 of the whole file, which must be complete. Reads it once; later calls know it."""
         if self.info.sha256 is None:
-            with naming_disk_errors(self._folder), self._data.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            with naming_disk_errors(self._folder):
+                sha256 = hash_file(self._data)
             self._save(sha256=sha256)
         assert self.info.sha256 is not None
         return self.info.sha256

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from safetensors.numpy import load, save
 from indexes.storage.content_addressed import AddressedFiles
 from indexes.storage.files import naming_disk_errors, temporary_beside
 from mm.errors import Corrupt, InvalidInput, MissingData, SpaceMismatch
+from mm.files import open_new
 from mm.spaces.types import SpaceId
 
 FORMAT = 1
@@ -67,10 +67,8 @@ class ShardStore:
             self._files.prepare()
             temporary = temporary_beside(self._files.incoming)
             try:
-                with temporary.open("xb") as file:
+                with open_new(temporary) as file:
                     file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
                 self._files.keep(temporary, shard_id)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from indexes.storage.files import TEMPORARY, locked, naming_disk_errors
+from indexes.storage.files import locked, naming_disk_errors
 from indexes.vectors.gather import gather
 from indexes.vectors.manifest import Manifest, PartEntry, read_manifest, write_manifest
 from indexes.vectors.parts import Part, WrittenPart, merge_parts, open_part, write_part
 from mm.errors import Corrupt
+from mm.files import TEMPORARY
 
 if TYPE_CHECKING:
     from indexes.catalog.records import PublicationRow

@@ -9,7 +9,6 @@ a power cut is built again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from safetensors.numpy import load_file, save_file
 from indexes.vectors.kind_index import BLOCK, Keys, KindIndex, KindRows, Mask
 from indexes.vectors.pq_codes import Axes, Codes, make_codes, read_codes, wants_codes
 from mm.errors import Corrupt
+from mm.files import hash_file
 from mm.schemas import EvidenceKind
 
 ROWS = "rows.safetensors"
@@ -148,7 +148,7 @@ def write_part(
         save_file(tensors, folder / ROWS)
     except SafetensorError as error:  # and so do safetensors
         raise OSError(f"The rows cannot be written to {folder / ROWS}: {error}") from error
-    files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+    files = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
     return WrittenPart(sum(len(rows.pk) for rows, _ in kinds.values()), files)
 
 
@@ -157,7 +157,7 @@ def open_part(folder: Path, name: str, files: Mapping[str, str]) -> Part:
     faiss = _faiss()
     try:
         for file, digest in files.items():
-            if _digest(folder / file) != digest:
+            if hash_file(folder / file) != digest:
                 raise Corrupt(f"{folder / file} is not what was written: the checksum differs.")
         tensors = load_file(folder / ROWS)
         segments = Segments(*(tensors[key] for key in ("item_pk", "item_seq", "item", "start", "end", "shot")))
@@ -220,8 +220,3 @@ def _faiss() -> Any:
     import faiss
 
     return faiss
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,14 +4,14 @@ with them."""
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
+
+from mm.files import write_atomic
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 """The service forgets them earlier; then a file is sent anew."""
@@ -49,11 +49,7 @@ class Remembered:
 
     def _write(self, kept: dict[str, dict[str, object]]) -> None:
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._path.parent, suffix=".part")
-            with os.fdopen(handle, "w") as file:
-                json.dump(kept, file)
-            Path(name).replace(self._path)
+            write_atomic(self._path, json.dumps(kept).encode(), durable=False)
 
 
 def _key(file: Path, tags: Sequence[str]) -> str:

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mm.errors import InvalidInput
+from mm.files import read_json_lines
 from mm.media.types import RGB
 from mm.models.image.preprocess import fit
 
@@ -34,17 +35,15 @@ def read_captioned(folder: Path, split: str) -> list[Captioned]:
     path = folder / "captions.jsonl"
     if not path.is_file():
         raise InvalidInput(f"{folder} has no captions.jsonl.")
-    with path.open(encoding="utf-8") as file:
-        rows = [_parsed(folder, line, f"{path}, line {number}") for number, line in enumerate(file, 1)]
+    rows = [_parsed(folder, row, f"{path}, line {number}") for number, row in enumerate(read_json_lines(path), 1)]
     found = [row for row_split, row in rows if row_split == split]
     if not found:
         raise InvalidInput(f"{path} has no picture of the split '{split}'.")
     return found
 
 
-def _parsed(folder: Path, line: str, where: str) -> tuple[str, Captioned]:
+def _parsed(folder: Path, row: dict[str, Any], where: str) -> tuple[str, Captioned]:
     try:
-        row = json.loads(line)
         captions = tuple(str(caption) for caption in row["captions"])
         if not captions:
             raise InvalidInput(f"{where}: a picture without captions.")

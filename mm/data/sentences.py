@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.text.tower import TextTower
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
@@ -28,7 +28,7 @@ def sentence_vectors(sentences: Sequence[str], kept: Path, embed: Embed | None =
             if str(arrays["digest"]) == digest:
                 return np.asarray(arrays["vectors"], np.float32)
     vectors = (embed or TextTower(kept.parent / "graphs").embed)(sentences).astype(np.float16)
-    with replacing(kept) as file:
+    with open_atomic(kept) as file:
         np.savez(file, digest=np.array(digest), vectors=vectors)
     return vectors.astype(np.float32)
 

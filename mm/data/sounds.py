@@ -3,13 +3,12 @@ stamps with pictures and names."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mm.errors import InvalidInput
+from mm.files import read_json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,7 @@ class Stamp:
 
 def read_manifest(folder: Path) -> list[dict[str, Any]]:
     """Raises `InvalidInput` when the folder holds no manifest."""
-    try:
-        return [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{folder} holds no manifest.jsonl that can be read: {error}.") from error
+    return read_json_lines(folder / "manifest.jsonl")
 
 
 def read_esc10(folder: Path) -> Iterator[LabelledSound]:

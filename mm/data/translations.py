@@ -3,7 +3,6 @@ common."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mm.errors import InvalidInput
+from mm.files import read_json_lines
 from mm.models.text.language_router import words_of
 
 TRANSLATED = ("de", "fr", "cs")
@@ -27,15 +27,6 @@ class Pairs:
 
     english: list[str]
     pairs: list[tuple[str, str, int]]
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines. Raises `InvalidInput` when it is not there or not of
-    this form."""
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read as JSON lines: {error}.") from error
 
 
 def flickr_ids(lists: Iterable[Path]) -> set[str]:
@@ -57,14 +48,14 @@ def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list
 
     Raises `InvalidInput`.
     """
-    rows = read_lines(folder / f"task{task}_{part}.jsonl")
+    rows = read_json_lines(folder / f"task{task}_{part}.jsonl")
     return [row for row in rows if row["image"].removesuffix(".jpg") not in left_out]
 
 
 def tuxpaint(folder: Path | None, part: str) -> list[dict[str, str]]:
     """Descriptions of the pictures of a part, by language; none without a folder. Raises
     `InvalidInput`."""
-    rows = [] if folder is None else read_lines(folder / "manifest.jsonl")
+    rows = [] if folder is None else read_json_lines(folder / "manifest.jsonl")
     return [row["text"] for row in rows if row["split"] == part and row["text"].get("en")]
 
 

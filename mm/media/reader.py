@@ -15,12 +15,12 @@ import numpy as np
 from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
 from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import NO_DEADLINE, Deadline
+from mm.media.children.fork_rotation import CLOSED
 from mm.media.children.pool import ChildPool, Lease
 from mm.media.children.process import ChildDied
-from mm.media.children.servers import CLOSED
-from mm.media.containers.memory_estimate import FIRST_BYTES, NeedsMemory
+from mm.media.containers.memory_estimate import INITIAL_BYTES, NeedsMemory
 from mm.media.sandbox.layers import Sandbox
-from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaInfo, Span, Waveform
+from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     import threading
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mm.media.children.wire import Head
-    from mm.media.sandbox.layers import Held
+    from mm.media.sandbox.layers import ActiveLayers
     from mm.settings import Settings
 
 DecoderChoice = Literal["auto", "pyav", "decord"]
-MOST_CHILDREN = 3
+MAX_ATTEMPTS = 3
 """Children that one request may take one after the other, each with more memory than the one
 before."""
 RATES = range(1000, 192_001)
@@ -89,10 +89,10 @@ class MediaReader:
         """End all children. What is being read in other threads fails."""
         self._pool.close()
 
-    def held(self) -> Held:
+    def active_layers(self) -> ActiveLayers:
         """What its children are held by, told by the first one that was started. Raises
         `Unavailable` when none starts."""
-        return self._pool.held()
+        return self._pool.active_layers()
 
     def probe(self, path: Path, name: str) -> MediaInfo:
         """What a file is. Its content decides, not its name; a picture is decoded as a whole, of
@@ -100,6 +100,10 @@ class MediaReader:
         head, _ = self._answer("probe", path, name, {})
         with _sense(name):
             return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
+
+    def probe_file(self, path: Path, name: str) -> MediaFile:
+        """Probe a file and return it with its description; see `probe`."""
+        return MediaFile(path, name, self.probe(path, name))
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
         """A picture, or the first frame of a video, upright, (height, width, 3); no side over
@@ -212,15 +216,15 @@ class MediaReader:
         mid-answer is ended.
 
         A file whose header names more memory than a child has first is asked for again in a child
-        that may use it, at most `MOST_CHILDREN` times; so is one that takes more than its header
+        that may use it, at most `MAX_ATTEMPTS` times; so is one that takes more than its header
         names. What was answered before is not given twice: a request has the same answers each
         time.
         """
         file = _open(path, name)
         try:
-            memory, given = FIRST_BYTES, 0
-            for left in reversed(range(MOST_CHILDREN)):
-                lease = self._pool.take(file, name, deadline, memory)
+            memory, given = INITIAL_BYTES, 0
+            for left in reversed(range(MAX_ATTEMPTS)):
+                lease = self._pool.acquire(file, name, deadline, memory)
                 try:
                     with closing(self._answers_of_one(lease, do, file, name, arguments, deadline)) as answers:
                         for answer in islice(answers, given, None):
@@ -232,8 +236,8 @@ class MediaReader:
                     if not left:
                         raise MediaError(name, "crashed", "the decoder lost its way and asked for memory without end") from need
                 except MediaError as error:
-                    memory = self._pool.most_memory
-                    if not (left and is_want_of_memory(error) and lease.child.memory_bytes < memory):
+                    memory = self._pool.max_child_memory
+                    if not (left and is_out_of_memory(error) and lease.child.memory_bytes < memory):
                         raise
         finally:
             os.close(file)
@@ -250,10 +254,10 @@ class MediaReader:
                 raise Unavailable(CLOSED) from error
             raise
         finally:
-            self._pool.give_back(lease)
+            self._pool.release(lease)
 
 
-def is_want_of_memory(error: MediaError) -> bool:
+def is_out_of_memory(error: MediaError) -> bool:
     """Whether a child said that it has too little memory; one that was killed for it is another
     matter."""
     return error.reason == "out-of-memory" and not isinstance(error.__cause__, ChildDied)

@@ -6,12 +6,15 @@ Times are seconds on the presentation clock, 0 at the first thing shown or heard
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Kind = Literal["image", "video", "audio"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MediaKind = Literal["image", "video", "audio"]
 RGB = npt.NDArray[np.uint8]
 """Picture, shape (height, width, 3), 8 bits a channel."""
 Waveform = npt.NDArray[np.float32]
@@ -25,7 +28,7 @@ SPEECH_RATE = 16_000
 class MediaInfo:
     """What a probe says of a file."""
 
-    kind: Kind
+    kind: MediaKind
     container: str
     content_type: str
     duration: float  # seconds; 0 for a still picture
@@ -43,6 +46,15 @@ class MediaInfo:
     @property
     def has_audio(self) -> bool:
         return bool(self.audio_codec)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file that was probed: what encoding passes on as one value."""
+
+    path: Path
+    name: str  # the name that errors and logs use
+    info: MediaInfo
 
 
 @dataclass(frozen=True, slots=True)

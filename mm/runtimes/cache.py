@@ -4,10 +4,11 @@ time to build them."""
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from mm.files import write_atomic
 
 
 def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Callable[[], None] | None = None) -> Path:
@@ -23,21 +24,7 @@ def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Call
         apart()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, build())
+        write_atomic(path, build())
     with suppress(OSError):  # a folder that may only be read, or a file that is removed just now
         os.utime(path)
     return path
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside `path`, flush it to the disk, rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

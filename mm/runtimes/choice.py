@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mm.runtimes.cache import write_whole
+from mm.files import write_atomic
 from mm.runtimes.features import processor_fields, processor_flags
 from mm.runtimes.registry import RUNTIMES, runtimes, usable_cores
 from mm.runtimes.tune import Trial
@@ -62,7 +62,7 @@ def read_choice(path: Path, key: dict[str, str]) -> tuple[Choice | None, str]:
 def write_choice(path: Path, choice: Choice) -> None:
     """Whole or not at all. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, choice.model_dump_json(indent=2).encode())
+    write_atomic(path, choice.model_dump_json(indent=2).encode())
 
 
 def _processor() -> str:

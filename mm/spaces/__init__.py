@@ -6,6 +6,6 @@ Must not know how vectors are stored or searched, nor the queue or the web.
 
 from mm.spaces.registry import load_space, require_same, runtime_name, spaces
 from mm.spaces.space import Space
-from mm.spaces.types import Probe, Question, SpaceId
+from mm.spaces.types import EvidenceQuery, Query, SpaceId
 
-__all__ = ["Probe", "Question", "Space", "SpaceId", "load_space", "require_same", "runtime_name", "spaces"]
+__all__ = ["EvidenceQuery", "Query", "Space", "SpaceId", "load_space", "require_same", "runtime_name", "spaces"]

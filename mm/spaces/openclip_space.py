@@ -15,10 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import SpaceMismatch, Unavailable
+from mm.files import hash_file
 from mm.models.image.sample_photos import whole_photographs
 from mm.models.openclip.files import TOKENIZER_FILES, ModelFiles, find_model
 from mm.spaces.build_graphs import prepare_sound
-from mm.spaces.calibration import Bank, Calibration, SoundScores, read_bank, read_calibration, read_sound_scores, read_sounds
+from mm.spaces.calibration import (
+    Bank,
+    Calibration,
+    SoundCalibration,
+    read_bank,
+    read_calibration,
+    read_sound_bank,
+    read_sound_calibration,
+)
 from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_SCORES, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
 from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
@@ -51,7 +60,7 @@ class OpenClipSpace(Space):
         """
         plain = name.removesuffix(OWN_SOUND)
         files = find_model(plain.removeprefix(PREFIX), download=settings.download_models)
-        self.weights_hash = _hash_of(files.weights)
+        self.weights_hash = hash_file(files.weights)
         """SHA-256 of the checkpoint."""
         self.base = SpaceId(_slug(files, self.weights_hash), VERSION)
         """Its id without a sound tower of its own: scores of pictures and scenes are fitted once,
@@ -63,7 +72,7 @@ class OpenClipSpace(Space):
             self._own_sound = self.folder / SOUND_WEIGHTS
             if not self._own_sound.is_file():
                 raise Unavailable(f"{plain} has no sound tower of its own: `mm train sound --space {plain}` makes one.")
-            space_id = SpaceId(_slug(files, self.weights_hash, _hash_of(self._own_sound)), VERSION)
+            space_id = SpaceId(_slug(files, self.weights_hash, hash_file(self._own_sound)), VERSION)
         super().__init__(
             space_id,
             int(str(files.config["embed_dim"])),
@@ -101,7 +110,7 @@ class OpenClipSpace(Space):
             return SoundTower(weights, graphs, settings.runtime, settings.threads, lambda: prepare_sound(weights, graphs))
 
         self._model, self._pictures, self._texts = Lazy(model), Lazy(pictures), Lazy(texts)
-        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_scores(self.folder / SOUND_SCORES))
+        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_calibration(self.folder / SOUND_SCORES))
         self._own_bank = Lazy(self._make_bank)
         self._own_calibration = Lazy(self._make_calibration)
 
@@ -120,16 +129,16 @@ class OpenClipSpace(Space):
         return super().sound if self._own_sound is None else self._own_tower()
 
     @property
-    def sound_texts(self) -> TextEncoder:
-        return self.text if self.sounds_with_pictures else super().sound_texts
+    def sound_text(self) -> TextEncoder:
+        return self.text if self.can_compare_sound_with_images else super().sound_text
 
     @property
-    def sounds_with_pictures(self) -> bool:
+    def can_compare_sound_with_images(self) -> bool:
         return self._own_sound is not None
 
     @property
-    def sound_scores(self) -> SoundScores:
-        return super().sound_scores if self._own_sound is None else self._own_scores()
+    def sound_calibration(self) -> SoundCalibration:
+        return super().sound_calibration if self._own_sound is None else self._own_scores()
 
     @property
     def calibration(self) -> Calibration:
@@ -197,19 +206,14 @@ class OpenClipSpace(Space):
                 raise SpaceMismatch(
                     f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.base}: fit it again."
                 )
-        return self.sound_scores.instead_of_others(found)
+        return self.sound_calibration.instead_of_others(found)
 
     def _make_bank(self) -> Bank:
         if self.calibrated:
             bank = read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
         else:
-            bank = self.lite_bank.with_pictures(self.image.embed(whole_photographs()))
-        return bank if self._own_sound is None else bank.with_sounds(read_sounds(self.folder / SOUND_BANK))
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            bank = self.lite_bank.with_images(self.image.embed(whole_photographs()))
+        return bank if self._own_sound is None else bank.with_sounds(read_sound_bank(self.folder / SOUND_BANK))
 
 
 def _slug(files: ModelFiles, weights_hash: str, sound_hash: str | None = None) -> str:
@@ -217,7 +221,7 @@ def _slug(files: ModelFiles, weights_hash: str, sound_hash: str | None = None) -
     tokenizer = [files.tokenizer]
     if files.tokenizer is not None and Path(files.tokenizer).is_dir():
         found = {path for pattern in TOKENIZER_FILES for path in Path(files.tokenizer).glob(pattern)}
-        tokenizer = [_hash_of(path) for path in sorted(found)]
+        tokenizer = [hash_file(path) for path in sorted(found)]
     decides = [dict(files.config), dict(files.preprocess), weights_hash, tokenizer, *([] if sound_hash is None else [sound_hash])]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:_DIGITS]
     name = re.sub(r"[^a-z0-9]+", "-", files.name.lower()).strip("-")[:_SLUG].strip("-") or "model"

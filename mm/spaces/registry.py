@@ -11,7 +11,7 @@ from mm.runtimes.choice import Choice
 from mm.runtimes.registry import DEFAULT, find_runtime
 from mm.settings import Settings
 from mm.spaces.space import FILES, IMAGE_WEIGHTS, Space
-from mm.spaces.tuning import Chosen, chosen_runtime, tune_image
+from mm.spaces.tuning import SelectedRuntime, select_runtime, tune_image
 from mm.spaces.types import SpaceId
 
 WEIGHTS = Path(mm.__file__).parent / "weights"
@@ -46,15 +46,15 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     if missing:
         raise Unavailable(f"The space {space_id} cannot be loaded: {folder} lacks {', '.join(missing)}.")
     graphs = settings.root / "cache" / "graphs"
-    chosen = chosen_runtime(settings, folder / IMAGE_WEIGHTS)
+    chosen = select_runtime(settings, folder / IMAGE_WEIGHTS)
     if not gpu and find_runtime(chosen.name).library == "torch":
-        chosen = Chosen(DEFAULT.name, "the default, because a GPU is left to the workers")
+        chosen = SelectedRuntime(DEFAULT.name, "the default, because a GPU is left to the workers")
     return Space(space_id, dim, folder, graphs, chosen.name, settings.threads, chosen_by=chosen.reason, keep_speech=keep_speech)
 
 
 def runtime_name(settings: Settings, weights: Path = WEIGHTS) -> str:
     """What the image tower of the space of the settings runs in. Raises as `image_weights`."""
-    return chosen_runtime(settings, image_weights(settings.space, weights)).name
+    return select_runtime(settings, image_weights(settings.space, weights)).name
 
 
 def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mm.errors import Corrupt
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.image.efficientnet_lite_torch import load_encoder
 
 __all__ = ["load_encoder", "read_state", "write_encoder", "write_state"]
@@ -26,13 +26,13 @@ def write_encoder(path: Path, state: dict[str, Tensor], size: int) -> None:
         for name, tensor in state.items()
         if tensor.is_floating_point()
     }
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(save(tensors, {"size": str(size)}))
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
     """Keep what a run resumes from."""
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         torch.save(state, file)
 
 

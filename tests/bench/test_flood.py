@@ -12,7 +12,7 @@ from mm.bench.flood import report as flood
 from mm.bench.flood.honest import Times
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def test_flood_times_an_honest_client_beside_each_attack(tmp_path: Path, graphs:
     monkeypatch.setattr(flood, "TURNS", 2)
     home = with_graphs(tmp_path, graphs)
     honest, hostile = (KeyFile(home).add(name, "write")[1] for name in ("honest", "hostile"))
-    with running(Settings(home=home, keys="on")) as service:
+    with run_server(Settings(home=home, keys="on")) as service:
         port = int(service.url.rpartition(":")[2])
         under_test = flood.Service(port, os.getpid(), honest, hostile)
         report = flood.run(under_test, ["searches", "idle heads"], 8, 2.0, lambda line: None)

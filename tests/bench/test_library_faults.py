@@ -34,7 +34,7 @@ def material(tmp_path: Path) -> Material:
                 with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(yesterday)) as copy:
                     catalog.backup(copy)
             with store.blobs.writer() as writer:
-                writer.write(media.picture(seed))
+                writer.write(media.image(seed))
                 sha256, size = writer.commit()
             item = publish(store, seed, rng, sha256=sha256, size=size, name=f"{seed}.png", tags=["a", f"t{seed}"])
             store.descriptions.write(item)

@@ -66,7 +66,7 @@ def test_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_decoder_with_a_known_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.decoder().ok
-    monkeypatch.setattr("mm.media.sandbox.advisories.known_holes", lambda *, decoder: ["FFmpeg 8.0.1 has a hole."])
+    monkeypatch.setattr("mm.media.sandbox.advisories.known_vulnerabilities", lambda *, decoder: ["FFmpeg 8.0.1 has a hole."])
     assert_bad(checks.decoder(), "8.0.1 has a hole")
 
 

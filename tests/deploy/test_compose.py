@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 import mm
-from mm.media.containers.memory_estimate import FIRST_BYTES
+from mm.media.containers.memory_estimate import INITIAL_BYTES
 from mm.settings import Settings
 from tests.deploy.files import Compose, Refused, load_compose, load_dockerfile
 from tests.deploy.schema import violations
@@ -108,7 +108,7 @@ def test_decoding_children_have_half_of_the_memory_of_their_container(name: str,
     assert settings.sandbox_total_memory is not None
     assert service["mem_limit"].endswith("g")
     assert 2 * processes * settings.sandbox_total_memory <= int(service["mem_limit"][:-1]) << 30
-    assert settings.sandbox_total_memory >= 3 * FIRST_BYTES, "three small files are decoded side by side"
+    assert settings.sandbox_total_memory >= 3 * INITIAL_BYTES, "three small files are decoded side by side"
 
 
 def test_addresses_name_services_and_the_database_that_is_made() -> None:

@@ -62,7 +62,7 @@ def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, 
     commands = []
     for seed in range(3):
         picture = tmp_path / f"{seed}.png"
-        picture.write_bytes(media.picture(seed))
+        picture.write_bytes(media.image(seed))
         commands.append(mm_command("add", str(picture), "--json"))
     started = [
         subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -102,7 +102,7 @@ def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
 def test_work_goes_on_after_the_worker_was_killed(home: Path) -> None:
     with serving(home) as service, mm.Client(service.url) as client:
         os.kill(service.pids["worker"], signal.SIGKILL)
-        assert client.add(media.picture(7), name="a.png", wait=True).item.status == "ready"
+        assert client.add(media.image(7), name="a.png", wait=True).item.status == "ready"
         pids = family(service.process.pid)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(300) == 0

@@ -60,7 +60,7 @@ def test_the_shipped_calibration_belongs_to_the_shipped_space(space: Space) -> N
     weights = hashlib.sha256((WEIGHTS / "lite" / "image.safetensors").read_bytes()).hexdigest()
     assert space.calibration.image_weights == weights
     assert space.calibration.space == str(space.id)
-    assert space.calibration.alike is not None
+    assert space.calibration.near_duplicate_cosine is not None
     assert space.id in spaces()
-    assert space.dim == space.text.dim == space.image.dim == space.bank.pictures.shape[1]
+    assert space.dim == space.text.dim == space.image.dim == space.bank.images.shape[1]
     assert str(space.id) in space.card or space.id.name in space.card

@@ -37,7 +37,7 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(
 ) -> None:
     """No task comes to this process: the one that came was lost with the catalog, and only the
     sweeper rings again."""
-    home.add(media.picture(1), "a.png")
+    home.add(media.image(1), "a.png")
     monkeypatch.setattr(module, "open_store", away_for(3, []))
     toolbox = ContextOwner(home.settings)
     try:
@@ -61,7 +61,7 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
     monkeypatch.setattr(Catalog, "record_sandbox_report", away_twice)
     toolbox = ContextOwner(home.settings)
     try:
-        owner, held = toolbox.open().owner, toolbox.open().reader.held()
+        owner, held = toolbox.open().owner, toolbox.open().reader.active_layers()
         wait_for(lambda: owner in home.store.catalog.list_sandbox_reports(), "it reports")
         report = LayerReport.from_json(home.store.catalog.list_sandbox_reports()[owner])
         assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")

@@ -67,7 +67,7 @@ def measure(limits: Limits, side: int = SIDE, many_bytes: int = MANY_BYTES) -> I
             path = Path(folder) / name
             path.write_bytes(make())
             with MediaReader(limits) as reader:
-                reader.held()  # the fork server is there
+                reader.active_layers()  # the fork server is there
                 start = time.monotonic()
                 with PeakOfChildren() as peak:
                     verdict = _read(reader, path)

@@ -25,7 +25,7 @@ from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import NO_DEADLINE
 from mm.media.children.pool import ChildPool
-from mm.media.decoding.requests import FactsCache, Opened
+from mm.media.decoding.opened_file import FactsCache, OpenedFile
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import Limits, Span
 from mm.settings import Settings
@@ -65,7 +65,7 @@ def compare(path: Path, rounds: int) -> Iterator[str]:
     limits = Limits()
     bare = Sandbox("limits", layers=("limits",))
     with MediaReader(limits) as locked, MediaReader(limits, sandbox=bare) as unlocked:
-        assert len(locked.held().layers) > len(unlocked.held().layers), "there are no layers here whose cost could be told"
+        assert len(locked.active_layers().layers) > len(unlocked.active_layers().layers), "no layer is active here"
         ways: dict[str, Callable[[], None]] = {
             BEHIND_ALL: lambda: _read(locked, path),
             BEHIND_LIMITS: lambda: _read(unlocked, path),
@@ -117,7 +117,7 @@ def _server() -> float:
 
     def once() -> None:
         with MediaReader() as reader:
-            reader.held()
+            reader.active_layers()
 
     return median(_timed(once).cpu for _ in range(3))
 
@@ -127,7 +127,7 @@ def _fresh_child(sandbox: Sandbox) -> float:
     descendants."""
     pool = ChildPool(Limits(requests=10 * FORKS), "auto", sandbox, MemoryBudget())
     try:
-        pool.held()
+        pool.active_layers()
 
         def once() -> None:
             for _ in range(FORKS):
@@ -153,7 +153,7 @@ def _read(reader: MediaReader, path: Path) -> None:
 def _read_here(path: Path, limits: Limits) -> None:
     """The same without a child."""
     with path.open("rb") as file:
-        opened = Opened(file, path.name, limits, "auto", lambda: None, FactsCache())
+        opened = OpenedFile(file, path.name, limits, "auto", lambda: None, FactsCache())
         info = opened.probe()
         span = Span(0.0, info.duration)
         if info.kind == "image":

@@ -23,7 +23,7 @@ from mm.media.types import Span
 from mm.settings import Settings
 from mm.spaces import load_space
 from mm.spaces.encode.chunk import encode_chunk
-from mm.spaces.encode.ocr_budget import ReadingTime
+from mm.spaces.encode.ocr_budget import OcrBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def run(photos: int, seed: int = 0, home: Path | None = None) -> Report:
     """Time the ways batch by batch in turns, each on photos that it has not seen."""
     settings = Settings() if home is None else Settings(home=home)
     space, material = load_space(settings.space, settings), motifs(seed)
-    reading = ReadingTime(settings.read_text)  # one for all photos, as a worker has it
+    reading = OcrBudget(settings.read_text)  # one for all photos, as a worker has it
     sizes = 0
     with tempfile.TemporaryDirectory() as folder, MediaReader.from_settings(settings) as reader:
         todo: dict[str, tuple[int, Callable[[Path], object]]] = {
@@ -140,7 +140,7 @@ def naive(space: Space, path: Path) -> object:
     return space.image.embed([np.asarray(decode(path).convert("RGB"))])
 
 
-def ours(space: Space, reader: MediaReader, settings: Settings, reading: ReadingTime, path: Path) -> object:
+def ours(space: Space, reader: MediaReader, settings: Settings, reading: OcrBudget, path: Path) -> object:
     info = reader.probe(path, path.name)
     return encode_chunk(space, reader, path, path.name, info, Span(0.0, 0.0), settings, lambda share: None, reading)
 

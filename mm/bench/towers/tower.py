@@ -14,12 +14,13 @@ from statistics import median
 import numpy as np
 
 from mm.errors import MMError
+from mm.files import hash_file
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.precisions import Precisions, read_precisions
 from mm.models.image.preprocess import fit_all
 from mm.models.image.sample_photos import photographs
-from mm.models.image.tower import ImageTower, file_hash
+from mm.models.image.tower import ImageTower
 from mm.runtimes import find_runtime, runtimes
 from mm.runtimes.registry import DEFAULT, require
 from mm.runtimes.tune import Vectors, compared, timed
@@ -87,7 +88,7 @@ def run(weights: Path, cache: Path, names: Sequence[str], batches: Sequence[int]
     for name, way in ways.items():
         vectors = np.concatenate([way(pictures[:8]), way(pictures[8:])])
         cosines[name] = compared(name, vectors, reference).cosine or 0.0
-    recorded = read_precisions(weights, file_hash(weights))
+    recorded = read_precisions(weights, hash_file(weights, digits=16))
     rows: list[TowerRow] = []
     for batch in batches:
         given = np.resize(pictures, (batch, *pictures.shape[1:]))

@@ -67,7 +67,7 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
     from mm.spaces.registry import WEIGHTS
 
     lite = WEIGHTS / "lite"
-    least = read_calibration(lite / "calibration.json").alike if alike is None else alike
+    least = read_calibration(lite / "calibration.json").near_duplicate_cosine if alike is None else alike
     if least is None:
         raise click.UsageError("The calibration knows no cosine from which on pictures are alike; name one by --alike.")
     with tempfile.TemporaryDirectory() as cache:

@@ -85,10 +85,10 @@ def wheels() -> Check:
 
 def decoder(chosen: str = "auto") -> Check:
     """Holes that the FFmpeg which decodes here is known to have."""
-    from mm.media.sandbox.advisories import ffmpeg_version, known_holes
+    from mm.media.sandbox.advisories import ffmpeg_version, known_vulnerabilities
 
     try:
-        holes, version = known_holes(decoder=chosen), ffmpeg_version()
+        holes, version = known_vulnerabilities(decoder=chosen), ffmpeg_version()
     except ImportError as error:
         return _bad("decoder", f"The package `av` cannot be loaded: {_line(error)}.")
     if holes:
@@ -104,7 +104,7 @@ def sandbox(settings: Settings) -> Check:
 
     def look() -> str:
         with MediaReader.from_settings(settings) as reader:
-            return reader.held().sentence()
+            return reader.active_layers().describe()
 
     here, url = _attempt("sandbox", look), running(settings.root)
     if url is None:

@@ -31,7 +31,7 @@ class MemoryBudget:
 
     def __init__(self, total: int | None = None) -> None:
         """`total` is by default half of the memory that this process can have."""
-        self.total = total or int(SHARE * available_bytes())
+        self.total = total or int(SHARE * available_memory())
         self._free = self.total
         self._turn = threading.Condition()
         self._waiting: deque[object] = deque()
@@ -49,7 +49,7 @@ class MemoryBudget:
             self._reclaimers.remove(reclaim)
 
     @property
-    def wanted(self) -> bool:
+    def has_waiters(self) -> bool:
         """Whether somebody waits."""
         return bool(self._waiting)
 
@@ -110,7 +110,7 @@ class MemoryBudget:
         return any(reclaim() for reclaim in reclaimers)
 
 
-def available_bytes(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
+def available_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
     """Memory of the machine, or of the smallest control group around this process, versions 1 and
     2."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]

@@ -22,8 +22,8 @@ import numpy as np
 from mm.errors import MediaError, MMError, TooLarge, Unavailable
 from mm.media.children import wire
 from mm.media.containers.memory_estimate import NeedsMemory, reserve_within
-from mm.media.decoding.requests import FactsCache, Opened
-from mm.media.sandbox.layers import Sandbox, lock_down
+from mm.media.decoding.opened_file import FactsCache, OpenedFile
+from mm.media.sandbox.layers import Sandbox, apply_layers
 from mm.media.sandbox.rlimits import used_cpu_seconds
 from mm.media.types import Limits, Span
 
@@ -60,7 +60,7 @@ def serve(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> int:
     process."""
     requests, answers = socket.socket(fileno=sys.stdin.fileno()), sys.stdout.buffer
     try:
-        held = lock_down(sandbox, memory_bytes, cpu_seconds)
+        held = apply_layers(sandbox, memory_bytes, cpu_seconds)
     except Unavailable as error:
         wire.send(answers, {"what": "error", "detail": str(error)})
         return 1
@@ -118,11 +118,11 @@ def _answer(
     arguments = dict(request["arguments"])  # type: ignore[call-overload]
     if "span" in arguments:
         arguments["span"] = Span(*arguments["span"])
-    opened = Opened(file, name, limits, str(request["decoder"]), answer.alive, cache, reserve)
+    opened = OpenedFile(file, name, limits, str(request["decoder"]), answer.alive, cache, reserve)
     _send_all(str(request["do"]), opened, arguments, answer)
 
 
-def _send_all(do: str, opened: Opened, arguments: dict[str, object], answer: Answer) -> None:
+def _send_all(do: str, opened: OpenedFile, arguments: dict[str, object], answer: Answer) -> None:
     match do:
         case "probe":
             answer.send({"what": "info", **asdict(opened.probe())})

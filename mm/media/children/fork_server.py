@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import mm.media
 from mm.errors import Unavailable
-from mm.media.sandbox.layers import Sandbox, refuse_known_holes
+from mm.media.sandbox.layers import Sandbox, refuse_vulnerable_decoder
 from mm.media.sandbox.rlimits import die_with
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def main() -> None:
     try:
         load_libraries(config["decoder"])
         sandbox = Sandbox(**config["sandbox"])  # type: ignore[arg-type]
-        refuse_known_holes(sandbox)
+        refuse_vulnerable_decoder(sandbox)
     except Unavailable as error:
         _send(control, {"error": str(error)})
         sys.exit(1)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from mm.errors import Unavailable
 from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import NO_DEADLINE, Deadline
-from mm.media.children.forks import ServerDied
+from mm.media.children.fork_client import ForkServerDied
+from mm.media.children.fork_rotation import CLOSED, ForkServerRotation
 from mm.media.children.process import DecodingChild
-from mm.media.children.servers import CLOSED, ForkServers
-from mm.media.containers.memory_estimate import FIRST_BYTES
+from mm.media.containers.memory_estimate import INITIAL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mm.media.sandbox.layers import Held, Sandbox
+    from mm.media.sandbox.layers import ActiveLayers, Sandbox
     from mm.media.types import Limits
 
 MAX_CHILDREN = 3
@@ -47,7 +47,7 @@ class Lease:
             os.close(self._file)
             raise
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close the file, after the end of the child."""
         os.close(self._file)
 
@@ -61,40 +61,40 @@ class ChildPool:
         self._limits = replace(limits, memory_bytes=min(limits.memory_bytes, budget.total))
         self._decoder, self._budget = decoder, budget
         budget.add_reclaimer(self._end_longest_idle)
-        self._held: Held | None = None
+        self._active_layers: ActiveLayers | None = None
         self._slots = threading.BoundedSemaphore(MAX_CHILDREN)
         self._lock = threading.Lock()
         self._idle: list[Lease] = []  # the one that has waited longest first
         self._timer: threading.Timer | None = None
         self.closed = False
-        self._servers = ForkServers(limits, decoder, sandbox)
+        self._servers = ForkServerRotation(limits, decoder, sandbox)
 
     @property
-    def most_memory(self) -> int:
+    def max_child_memory(self) -> int:
         """Bytes that one child may be given."""
         return self._limits.memory_bytes
 
-    def take(self, file: int, name: str, deadline: Deadline, memory_bytes: int = FIRST_BYTES) -> Lease:
+    def acquire(self, file: int, name: str, deadline: Deadline, memory_bytes: int = INITIAL_BYTES) -> Lease:
         """A child that has seen no file, or none but this one, for the caller alone. To be given
         back.
 
-        It may use at least `memory_bytes`, at most `most_memory`. Raises `Unavailable` when all
-        children or all memory stay in use or no child starts, and what `deadline` raises.
+        It may use at least `memory_bytes`, at most `max_child_memory`. Raises `Unavailable` when
+        all children or all memory stay in use or no child starts, and what `deadline` raises.
         """
         self._wait_for_slot(name, deadline)
         try:
-            memory = min(memory_bytes, self.most_memory)
+            memory = min(memory_bytes, self.max_child_memory)
             return self._waiting_for(file_id(file), memory) or Lease(file, lambda: self.fork(name, deadline, memory))
         except BaseException:
             self._slots.release()
             raise
 
-    def give_back(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> None:
         """Keep the child for its file, unless it is in mid-answer, has done its share, or there is
         no room."""
         child, surplus = lease.child, [lease]
         with self._lock:
-            if child.idle and child.alive and not child.spent and not self.closed and not self._budget.wanted:
+            if child.idle and child.alive and not child.spent and not self.closed and not self._budget.has_waiters:
                 lease.idle_since = time.monotonic()
                 self._idle.append(lease)
                 surplus, self._idle = self._idle[:-KEPT_CHILDREN], self._idle[-KEPT_CHILDREN:]
@@ -103,13 +103,13 @@ class ChildPool:
             self._end(ended)
         self._slots.release()
 
-    def held(self) -> Held:
+    def active_layers(self) -> ActiveLayers:
         """What children are held by, told by the first one. Raises `Unavailable` when none
         starts."""
-        if self._held is None:
+        if self._active_layers is None:
             self.end_child(self.fork("", NO_DEADLINE))
-        assert self._held is not None
-        return self._held
+        assert self._active_layers is not None
+        return self._active_layers
 
     def close(self) -> None:
         """End all children. Whoever waits for an answer notices."""
@@ -150,10 +150,10 @@ class ChildPool:
                 return lease
             self._end(lease)
 
-    def fork(self, name: str, deadline: Deadline, memory_bytes: int = FIRST_BYTES) -> DecodingChild:
+    def fork(self, name: str, deadline: Deadline, memory_bytes: int = INITIAL_BYTES) -> DecodingChild:
         """A fresh child, to be ended by `end_child`. Raises `Unavailable` when none starts, and
         what `deadline` raises."""
-        memory = min(memory_bytes, self.most_memory)
+        memory = min(memory_bytes, self.max_child_memory)
         self._budget.reserve(memory, self._limits.silent_seconds, name, deadline)
         try:
             return self._fork(name, deadline, memory)
@@ -170,7 +170,7 @@ class ChildPool:
 
     def _end(self, lease: Lease) -> None:
         self.end_child(lease.child)
-        lease.let_go()
+        lease.release()
 
     def _end_longest_idle(self) -> bool:
         """For another child's sake. False when none waits."""
@@ -186,9 +186,9 @@ class ChildPool:
             server = self._servers.current(name, deadline)
             try:
                 child = DecodingChild(server, self._limits, self._decoder, memory_bytes, name, deadline)
-            except ServerDied:
+            except ForkServerDied:
                 continue
-            self._held = child.held
+            self._active_layers = child.active_layers
             return child
         raise Unavailable("The decoding child does not start: the fork server has ended twice.")
 

@@ -15,12 +15,12 @@ from mm.errors import ERRORS, MediaError, MMError, Unavailable
 from mm.media.children import wire
 from mm.media.children.deadline import NO_DEADLINE, Deadline
 from mm.media.containers.memory_estimate import NeedsMemory
-from mm.media.sandbox.layers import Held
+from mm.media.sandbox.layers import ActiveLayers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from mm.media.children.forks import ForkServer
+    from mm.media.children.fork_client import ForkClient
     from mm.media.children.wire import Head
     from mm.media.types import Limits
 
@@ -42,12 +42,12 @@ class DecodingChild:
     `idle`."""
 
     def __init__(
-        self, server: ForkServer, limits: Limits, decoder: str, memory_bytes: int, name: str, deadline: Deadline
+        self, server: ForkClient, limits: Limits, decoder: str, memory_bytes: int, name: str, deadline: Deadline
     ) -> None:
         """`memory_bytes` are what it may use.
 
-        Raises `ServerDied`, `Unavailable` when no child starts, and what `deadline` raises about
-        the file `name`.
+        Raises `ForkServerDied`, `Unavailable` when no child starts, and what `deadline` raises
+        about the file `name`.
         """
         self._server, self._limits, self._decoder = server, limits, decoder
         self.memory_bytes = memory_bytes
@@ -77,7 +77,7 @@ class DecodingChild:
         except BaseException:
             self.kill()
             raise
-        self.held = Held(head["layers"], head["missing"])  # type: ignore[arg-type]
+        self.active_layers = ActiveLayers(head["layers"], head["missing"])  # type: ignore[arg-type]
 
     @property
     def spent(self) -> bool:

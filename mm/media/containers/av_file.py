@@ -16,9 +16,9 @@ from av.video.stream import VideoStream
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media.containers.memory_estimate import THREADS
-from mm.media.containers.mpegts_clock import find_restarts
-from mm.media.containers.mpegts_joined import Placer, find_joined
-from mm.media.containers.truncation import what_is_missing
+from mm.media.containers.mpegts_clock import find_discontinuities
+from mm.media.containers.mpegts_sections import SectionTimestamps, find_sections
+from mm.media.containers.truncation import describe_missing_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-    from mm.media.containers.mpegts_joined import Joined
+    from mm.media.containers.mpegts_sections import SectionMap
     from mm.media.containers.sniff import FileType
 
 What = Literal["video", "audio"]
@@ -71,10 +71,10 @@ class AvFile:
         kind: FileType,
         max_pixels: int,
         alive: Callable[[], None],
-        joined: Joined | None = None,
+        joined: SectionMap | None = None,
     ) -> None:
         self.name, self.kind, self.max_pixels, self.alive, self.joined = name, kind, max_pixels, alive, joined
-        self.is_new_part = False
+        self.is_new_section = False
         """Whether the packet given last is the first of its stream after a join: its decoder is to
         start anew."""
         self._file = file
@@ -96,16 +96,16 @@ class AvFile:
         self.container = self._open()
         self.video, self.audio = self._pick_video(), self._pick_audio()
 
-    def find_joins(self) -> None:
+    def find_sections(self) -> None:
         """Find out whether its clock starts anew somewhere; if so, packets are from now on on the
         clock of the whole."""
         streams = self.streams
         pids = frozenset(stream.id for stream in streams)
         self._untouched = False
-        restarts = find_restarts(self._file, pids, self.alive)
+        discontinuities = find_discontinuities(self._file, pids, self.alive)
         self.rewind()
-        if restarts:
-            self.joined = find_joined(restarts, ((packet, shown_for(packet)) for packet in self.packets(*self.streams)))
+        if discontinuities:
+            self.joined = find_sections(discontinuities, ((packet, shown_for(packet)) for packet in self.packets(*self.streams)))
             self.rewind()
 
     def __enter__(self) -> AvFile:
@@ -126,7 +126,7 @@ class AvFile:
             return False
         return True
 
-    def _seek_joined(self, joined: Joined, time: Fraction, stream: AvStream) -> bool:
+    def _seek_joined(self, joined: SectionMap, time: Fraction, stream: AvStream) -> bool:
         position = joined.position(stream.index, time)
         if position is None:
             return False
@@ -152,7 +152,7 @@ class AvFile:
         for stream in self.container.streams:
             stream.discard = Discard.default if stream in streams else Discard.all
         demuxed = self.container.demux(*streams)
-        placer = Placer(self.joined, self._position) if self.joined is not None else None
+        placer = SectionTimestamps(self.joined, self._position) if self.joined is not None else None
         while True:
             self.alive()
             try:
@@ -165,7 +165,7 @@ class AvFile:
                 return  # what lies behind cannot be found; what was found is used
             if packet.dts is not None or packet.pts is not None or packet.size:
                 if placer is not None:
-                    self.is_new_part = placer.place(cast("AvPacket", packet))
+                    self.is_new_section = placer.place(cast("AvPacket", packet))
                 yield cast("AvPacket", packet)
 
     def ticks(self, packet: AvPacket) -> int | None:
@@ -176,7 +176,7 @@ class AvFile:
         return packet.pts
 
     def _open(self) -> InputContainer:
-        if missing := what_is_missing(self._file, self.kind):
+        if missing := describe_missing_data(self._file, self.kind):
             raise MediaError(self.name, "truncated", missing)
         self._file.seek(0)
         self._untouched, self._position = True, 0

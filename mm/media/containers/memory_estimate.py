@@ -21,7 +21,7 @@ that they take at least."""
 
 THREADS = min((os.cpu_count() or 1) + 1, 8)
 """Of a decoder; asked while the system still answers."""
-FIRST_BYTES = 320 << 20
+INITIAL_BYTES = 320 << 20
 """Address space that a child has before it knows the file: enough for a photo of 12 megapixels or a
 film of 1920 x 1080."""
 BASE_BYTES = (64 << 20) + THREADS * (16 << 20)
@@ -86,7 +86,7 @@ class StillSize:
         return pixels * per_pixel + sent * (SENT_BYTES + RGB_BYTES)
 
 
-def film_bytes(video: VideoStream, codec: str) -> tuple[int, int]:
+def video_bytes(video: VideoStream, codec: str) -> tuple[int, int]:
     """Bytes that decoding a film of that codec and showing one frame takes, and takes at least: two
     frames."""
     format_ = video.codec_context.format

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from mm.media.containers.sniff import HEAD_BYTES, PACKET_SIZES, transport_layout
+from mm.media.containers.sniff import HEAD_BYTES, PACKET_SIZES, find_packet_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ GIVE_UP_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
+class Discontinuity:
     """Between two packets of the file, at these byte positions, one clock gives way to another."""
 
     before: int
@@ -38,7 +38,7 @@ def wrapped(ticks: int) -> int:
     return (ticks + WRAP // 2) % WRAP - WRAP // 2
 
 
-def find_restarts(file: BinaryIO, pids: frozenset[int], alive: Callable[[], None]) -> list[Restart]:
+def find_discontinuities(file: BinaryIO, pids: frozenset[int], alive: Callable[[], None]) -> list[Discontinuity]:
     """Restarts of the clock that belongs to one of the streams `pids`, else of the one that is told
     most often."""
     found: dict[int, list[npt.NDArray[np.int64]]] = {}
@@ -60,7 +60,7 @@ def find_restarts(file: BinaryIO, pids: frozenset[int], alive: Callable[[], None
     return _restarts(positions, base)
 
 
-def _restarts(positions: npt.NDArray[np.int64], base: npt.NDArray[np.int64]) -> list[Restart]:
+def _restarts(positions: npt.NDArray[np.int64], base: npt.NDArray[np.int64]) -> list[Discontinuity]:
     """Where a reference does not follow the one before it. One that fits neither neighbour, which
     fit each other, is damage."""
     breaks: list[int] = []  # numbers of the first reference of each new clock
@@ -69,7 +69,7 @@ def _restarts(positions: npt.NDArray[np.int64], base: npt.NDArray[np.int64]) -> 
             breaks.pop()
         else:
             breaks.append(number)
-    return [Restart(int(positions[number - 1]), int(positions[number])) for number in breaks]
+    return [Discontinuity(int(positions[number - 1]), int(positions[number])) for number in breaks]
 
 
 def _follows(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -107,7 +107,7 @@ def _rhythm(file: BinaryIO, position: int) -> tuple[int, int] | None:
     for start in range(position, position + GIVE_UP_BYTES, HEAD_BYTES // 2):
         file.seek(start)
         head = file.read(HEAD_BYTES)
-        layout = transport_layout(head)
+        layout = find_packet_layout(head)
         if layout is not None:
             return layout[0], start + layout[1]
         if len(head) < HEAD_BYTES:

@@ -24,7 +24,7 @@ PNG = FileType("png", "pillow", "PNG", "image/png")
 WEBP = FileType("webp", "pillow", "WEBP", "image/webp")
 TIFF = FileType("tiff", "pillow", "TIFF", "image/tiff")
 GIF = FileType("gif", "pillow", "GIF", "image/gif")
-GIF_FILM = FileType("gif", "libav", "gif", "image/gif")
+ANIMATED_GIF = FileType("gif", "libav", "gif", "image/gif")
 MP4 = FileType("mp4", "libav", "mov", "video/mp4")
 MOV = FileType("mov", "libav", "mov", "video/quicktime")
 MATROSKA = FileType("matroska", "libav", "matroska", "video/x-matroska")
@@ -52,7 +52,7 @@ PREFIXES = (
     (b"\0\0\x01\xba", MPEGPS),
 )
 RIFF_KINDS = {b"WEBP": WEBP, b"AVI ": AVI, b"WAVE": WAV}
-STILL_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"jpx "}
+IMAGE_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"jpx "}
 MOV_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # what a QuickTime file without `ftyp` starts with
 GUESSES = (
     (b"#EXTM3U", "a playlist"),
@@ -72,7 +72,7 @@ GUESSES = (
 
 def sniff(head: bytes, after_tag: bytes = b"") -> FileType | None:
     """The type of a file that starts with `head`; `after_tag` is what follows its ID3 tag, see
-    `tag_size`. None: not accepted."""
+    `id3_tag_size`. None: not accepted."""
     for prefix, found in PREFIXES:
         if head.startswith(prefix):
             return found
@@ -86,10 +86,10 @@ def sniff(head: bytes, after_tag: bytes = b"") -> FileType | None:
         return MOV
     if head.startswith(b"ID3"):
         return FLAC if after_tag.startswith(b"fLaC") else _bare_sound(after_tag) or MP3
-    return _bare_sound(head) or (MPEGTS if transport_layout(head) else None)
+    return _bare_sound(head) or (MPEGTS if find_packet_layout(head) else None)
 
 
-def tag_size(head: bytes) -> int:
+def id3_tag_size(head: bytes) -> int:
     """Bytes of the ID3v2 tag that `head` starts with, 0 without one (id3.org, section 3.1)."""
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0
@@ -115,7 +115,7 @@ def guess(head: bytes) -> str:
 
 
 def _iso(brand: bytes) -> FileType | None:
-    if brand in STILL_BRANDS:
+    if brand in IMAGE_BRANDS:
         return None
     return MOV if brand == b"qt  " else MP4
 
@@ -155,7 +155,7 @@ def _mpeg_audio_size(head: bytes) -> int:
     return (144 if first else 72) * rates[rate - 1] * 1000 // hertz + (head[2] >> 1 & 1)
 
 
-def transport_layout(head: bytes) -> tuple[int, int] | None:
+def find_packet_layout(head: bytes) -> tuple[int, int] | None:
     """Bytes of a packet of the transport stream, and where the first whole one begins; None: it is
     none.
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 TAIL_BYTES = 64
 
 
-def what_is_missing(file: BinaryIO, kind: FileType) -> str:
+def describe_missing_data(file: BinaryIO, kind: FileType) -> str:
     """What the file lacks by its own account, in words; empty when it lacks nothing or does not
     say."""
     size = file.seek(0, os.SEEK_END)
@@ -28,7 +28,7 @@ def what_is_missing(file: BinaryIO, kind: FileType) -> str:
     return f"{missing:,} bytes are missing at its end" if missing else ""
 
 
-def ends_early(file: BinaryIO, kind: FileType) -> bool:
+def lacks_end_marker(file: BinaryIO, kind: FileType) -> bool:
     """The mark that closes such a file is not there. Only files that did not decode are asked: many
     good ones have no mark."""
     size = file.seek(0, os.SEEK_END)
@@ -44,7 +44,7 @@ def ends_early(file: BinaryIO, kind: FileType) -> bool:
         case "tiff":
             return True  # what cannot be read lies behind an offset: nearly always past the end
         case _:
-            return bool(what_is_missing(file, kind))
+            return bool(describe_missing_data(file, kind))
 
 
 def _boxes(file: BinaryIO, size: int) -> tuple[int, bool]:

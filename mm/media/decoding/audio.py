@@ -17,7 +17,7 @@ import numpy as np
 
 from mm.errors import MediaError
 from mm.media.containers.av_file import time_base
-from mm.media.decoding.pyav_decoder import sounds_from
+from mm.media.decoding.pyav_decoder import audio_frames_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator
     if media.audio is None:
         raise MediaError(media.name, "no-streams", "it has no sound")
     first, last = round(span.start * rate), round(span.end * rate)
-    frames = sounds_from(media, origin, first / rate - MARGIN - PRE_ROLL)
+    frames = audio_frames_from(media, origin, first / rate - MARGIN - PRE_ROLL)
     head = next(frames, None)
     if head is None:
         raise MediaError(media.name, "unreadable", "none of its sound can be decoded")

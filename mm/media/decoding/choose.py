@@ -9,10 +9,10 @@ from mm.media.decoding.pyav_decoder import PyavDecoder
 if TYPE_CHECKING:
     from mm.media.containers.av_file import AvFile
     from mm.media.decoding.decoder import Decoder
-    from mm.media.decoding.probe import Facts
+    from mm.media.decoding.probe import MediaFacts
 
 
-def open_decoder(choice: str, media: AvFile, facts: Facts, file: BinaryIO, late: float = 0.0) -> Decoder:
+def open_decoder(choice: str, media: AvFile, facts: MediaFacts, file: BinaryIO, late: float = 0.0) -> Decoder:
     """The decoder that `choice` (MM_DECODER) names. `auto` is PyAV, which
     docs/decisions/0003-decoder.md explains.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mm.media.containers.av_file import AvFile
     from mm.media.decoding.decoder import Signature
-    from mm.media.decoding.probe import Facts
+    from mm.media.decoding.probe import MediaFacts
     from mm.media.types import RGB
 
 JITTER = 1  # ticks that a time stamp may be off by rounding
@@ -34,7 +34,7 @@ class DecordDecoder:
     """Frames of an MP4. Raises `MediaError` (`unsupported`) for a film it is not exact on,
     `Unavailable` where it is missing."""
 
-    def __init__(self, media: AvFile, facts: Facts, file: BinaryIO) -> None:
+    def __init__(self, media: AvFile, facts: MediaFacts, file: BinaryIO) -> None:
         self._times = exact_times(media, facts)
         load()
         import decord
@@ -79,7 +79,7 @@ class DecordFrame:
         return np.asarray(image)
 
 
-def exact_times(media: AvFile, facts: Facts) -> list[float]:
+def exact_times(media: AvFile, facts: MediaFacts) -> list[float]:
     """Times of all frames of a film that decord reads exactly, on the presentation clock. Raises
     `MediaError` for any other."""
     name, video = media.name, media.video

@@ -16,7 +16,7 @@ COMBED = 0.01  # of all pixels: from so many teeth on, something moves between t
 TEST_LINES = 1088  # in the middle of the picture
 
 
-def at_its_time(frame: VideoFrame) -> VideoFrame:
+def deinterlace(frame: VideoFrame) -> VideoFrame:
     """A frame as it is shown at its own time: where its fields differ, the first of them, of half
     the height.
 

@@ -29,12 +29,12 @@ SLICES = range(1, 6)  # ITU-T H.264, table 7-1: the units that carry a picture
 REMEMBERED = 32  # packets; a decoder holds 16 pictures back at most
 
 
-def lateness(fps: float) -> float:
+def max_delay(fps: float) -> float:
     """Seconds that a sample may come late where `fps` are taken a second."""
     return min(LATE_SECONDS, LATE_TICKS / fps)
 
 
-class Passing:
+class FrameSkipper:
     """Tells of the packets of one stream, in the order of decoding, which to leave out."""
 
     def __init__(self, media: AvFile, late: float) -> None:
@@ -44,7 +44,7 @@ class Passing:
         self._late = floor(late / time_base(video)) if video is not None else 0  # ticks
         self._kept: deque[int] = deque(maxlen=REMEMBERED)
 
-    def passes(self, packet: AvPacket) -> bool:
+    def can_skip(self, packet: AvPacket) -> bool:
         """Whether the picture of this packet is not needed."""
         if not self._length_bytes:
             return False

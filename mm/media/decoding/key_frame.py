@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from mm.media.containers.av_file import seconds
 from mm.media.decoding.pyav_decoder import STEPS_BACK, PyavDecoder, decode, seek
-from mm.media.decoding.pyav_frame import Painter
+from mm.media.decoding.pyav_frame import FrameConverter
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -24,7 +24,7 @@ PAINTED_OVER = frozenset({"gif"})
 """
 
 
-def key_picture(media: AvFile, origin: Fraction, time: float, longest: int | None) -> RGB:
+def decode_key_frame(media: AvFile, origin: Fraction, time: float, longest: int | None) -> RGB:
     """The nearest key frame at or before `time` seconds after `origin`, upright; no side over
     `longest` pixels.
 
@@ -36,7 +36,7 @@ def key_picture(media: AvFile, origin: Fraction, time: float, longest: int | Non
     if frame is None:
         return next(PyavDecoder(media, origin).frames(time)).rgb(longest)
     assert media.video is not None
-    return Painter(media.name, media.max_pixels, media.video.sample_aspect_ratio).rgb(frame, longest)
+    return FrameConverter(media.name, media.max_pixels, media.video.sample_aspect_ratio).rgb(frame, longest)
 
 
 def _nearest_key(media: AvFile, origin: Fraction, time: float) -> AvPacket | None:

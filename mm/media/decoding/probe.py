@@ -1,4 +1,4 @@
-"""What a file is, when it starts and when it ends: `Facts`, found once and used by every later
+"""What a file is, when it starts and when it ends: `MediaFacts`, found once and used by every later
 request."""
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from av.video.frame import VideoFrame
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media.containers import sniff
 from mm.media.containers.av_file import AvFile, codec_name, frame_seconds, priming, seconds, shown_for
-from mm.media.containers.memory_estimate import film_bytes, no_reserve
-from mm.media.decoding.pyav_decoder import decoded_from_here
-from mm.media.decoding.pyav_frame import Painter, orientation
-from mm.media.decoding.stills import Still
+from mm.media.containers.memory_estimate import no_reserve, video_bytes
+from mm.media.decoding.pyav_decoder import decode_frames
+from mm.media.decoding.pyav_frame import FrameConverter, orientation
+from mm.media.decoding.still_image import StillImage
 from mm.media.types import MediaInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mm.media.containers.memory_estimate import Reserve
-    from mm.media.containers.mpegts_joined import Joined
+    from mm.media.containers.mpegts_sections import SectionMap
     from mm.media.containers.sniff import FileType
     from mm.media.types import Limits
 
@@ -35,7 +35,7 @@ LATE_SECONDS = 10  # sound that has not begun this long after the first picture 
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MediaFacts:
     """`origin` is the container's time, in seconds, of the presentation's 0; `joined` tells where
     its clock starts anew.
 
@@ -45,51 +45,51 @@ class Facts:
     kind: FileType
     info: MediaInfo
     origin: Fraction
-    joined: Joined | None = None
-    still: Still | None = None
+    joined: SectionMap | None = None
+    still: StillImage | None = None
 
 
-def find_kind(file: BinaryIO, name: str) -> FileType:
+def detect_type(file: BinaryIO, name: str) -> FileType:
     """Raises `MediaError` for an empty file, `UnsupportedMedia` for bytes of no accepted type."""
     file.seek(0)
     head = file.read(sniff.HEAD_BYTES)
     if not head:
         raise MediaError(name, "empty", "the file has no bytes")
-    file.seek(sniff.tag_size(head))
+    file.seek(sniff.id3_tag_size(head))
     kind = sniff.sniff(head, file.read(sniff.HEAD_BYTES))
     if kind is None:
         raise UnsupportedMedia(f"{name}: this is {sniff.guess(head)}, not a picture, video or sound of an accepted type.")
     return kind
 
 
-def find_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], None], reserve: Reserve = no_reserve) -> Facts:
+def read_facts(file: BinaryIO, name: str, limits: Limits, alive: Callable[[], None], reserve: Reserve = no_reserve) -> MediaFacts:
     """Look at a file: type, size, codecs, first frame and first sound, end.
 
     A still picture is decoded as a whole. Raises `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """
-    kind = find_kind(file, name)
+    kind = detect_type(file, name)
     if kind.opened_by == "pillow":
-        still = Still(file, name, kind, limits.pixels, reserve)
+        still = StillImage(file, name, kind, limits.pixels, reserve)
         if not still.animated:
             still.load()
             size = still.width, still.height
             info = MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, "")
-            return Facts(kind, info, Fraction(0), still=still if still.is_small else None)
-        kind = sniff.GIF_FILM
+            return MediaFacts(kind, info, Fraction(0), still=still if still.is_small else None)
+        kind = sniff.ANIMATED_GIF
     return _facts_of_time(file, name, kind, limits, alive, reserve)
 
 
 def _facts_of_time(
     file: BinaryIO, name: str, kind: FileType, limits: Limits, alive: Callable[[], None], reserve: Reserve
-) -> Facts:
-    """Facts of what takes time: a video or a sound."""
+) -> MediaFacts:
+    """Facts of a video or of an audio file."""
     with AvFile(file, name, kind, limits.pixels, alive) as media:
         if media.video is not None:
-            reserve(*film_bytes(media.video, codec_name(media.video)))
-        if kind is sniff.GIF_FILM:
+            reserve(*video_bytes(media.video, codec_name(media.video)))
+        if kind is sniff.ANIMATED_GIF:
             _refuse_many_pixels(media, limits)
         if kind is sniff.MPEGTS:
-            media.find_joins()
+            media.find_sections()
         start = _find_start(media)
         media.rewind()
         duration = _find_end(media) - start.origin
@@ -112,7 +112,7 @@ def _facts_of_time(
             video_codec=codec_name(video),
             audio_codec=codec_name(media.audio) if start.has_sound else "",
         )
-        return Facts(kind, info, start.origin, media.joined)
+        return MediaFacts(kind, info, start.origin, media.joined)
 
 
 def _refuse_many_pixels(media: AvFile, limits: Limits) -> None:
@@ -135,7 +135,7 @@ def _shown(media: AvFile, picture: VideoFrame | None) -> tuple[int, int, int]:
     """Width and height as shown, and the turn clockwise in degrees."""
     if media.video is None or picture is None:
         return 0, 0, 0
-    width, height = Painter(media.name, media.max_pixels, media.video.sample_aspect_ratio).size(picture)
+    width, height = FrameConverter(media.name, media.max_pixels, media.video.sample_aspect_ratio).size(picture)
     turns, _ = orientation(picture)
     return (height, width, turns * 90) if turns % 2 else (width, height, turns * 90)
 
@@ -161,7 +161,7 @@ def _find_start(media: AvFile) -> _Start:
     picture_time = sound_time = None
     picture: VideoFrame | None = None
     late = False
-    for time, frame in decoded_from_here(media, *media.streams):
+    for time, frame in decode_frames(media, *media.streams):
         if isinstance(frame, VideoFrame):
             if picture is None:
                 picture, picture_time = frame, time

@@ -11,8 +11,8 @@ from av.video.stream import VideoStream
 
 from mm.errors import MediaError
 from mm.media.containers.av_file import AvFrame, AvStream, frame_seconds, priming, seconds, time_base
-from mm.media.decoding.frame_skipping import Passing
-from mm.media.decoding.pyav_frame import Painter, PyavFrame
+from mm.media.decoding.frame_skipping import FrameSkipper
+from mm.media.decoding.pyav_frame import FrameConverter, PyavFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +38,11 @@ class PyavDecoder:
     def __init__(self, media: AvFile, origin: Fraction, late: float = 0.0) -> None:
         self._media, self._origin, self._late = media, origin, late
         assert media.video is not None
-        self._painter = Painter(media.name, media.max_pixels, media.video.sample_aspect_ratio)
+        self._painter = FrameConverter(media.name, media.max_pixels, media.video.sample_aspect_ratio)
 
     def frames(self, start: float) -> Iterator[PyavFrame]:
         last: Fraction | None = None
-        for time, frame in pictures_from(self._media, self._origin, start, self._late):
+        for time, frame in video_frames_from(self._media, self._origin, start, self._late):
             if last is None or time > last:  # in a broken stream time may stand or go back
                 last = time
                 yield PyavFrame(float(time - self._origin), frame, self._painter)
@@ -50,14 +50,14 @@ class PyavDecoder:
             raise MediaError(self._media.name, "unreadable", "none of its frames can be decoded")
 
 
-def pictures_from(media: AvFile, origin: Fraction, start: float, late: float = 0.0) -> Iterator[tuple[Fraction, VideoFrame]]:
+def video_frames_from(media: AvFile, origin: Fraction, start: float, late: float = 0.0) -> Iterator[tuple[Fraction, VideoFrame]]:
     """Pictures and their container times, the first of them shown at or before `start` seconds
     after `origin`."""
     return cast("Iterator[tuple[Fraction, VideoFrame]]", _frames_from(media, "video", origin, start, late))
 
 
-def sounds_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple[Fraction, AudioFrame]]:
-    """As `pictures_from`, of the sound."""
+def audio_frames_from(media: AvFile, origin: Fraction, start: float) -> Iterator[tuple[Fraction, AudioFrame]]:
+    """As `video_frames_from`, of the sound."""
     return cast("Iterator[tuple[Fraction, AudioFrame]]", _frames_from(media, "audio", origin, start))
 
 
@@ -89,17 +89,17 @@ def seek(media: AvFile, what: What, time: Fraction) -> bool:
 
 
 def _decoded(media: AvFile, what: What, late: float) -> Iterator[tuple[Fraction, AvFrame]]:
-    return decoded_from_here(media, media.stream(what), passing=Passing(media, late) if late else None)
+    return decode_frames(media, media.stream(what), skipper=FrameSkipper(media, late) if late else None)
 
 
-def decoded_from_here(media: AvFile, *streams: AvStream, passing: Passing | None = None) -> Iterator[tuple[Fraction, AvFrame]]:
-    """Decode from the current place to the end, without the pictures that `passing` leaves out.
+def decode_frames(media: AvFile, *streams: AvStream, skipper: FrameSkipper | None = None) -> Iterator[tuple[Fraction, AvFrame]]:
+    """Decode from the current place to the end, without the pictures that `skipper` leaves out.
 
     Damaged packets are passed over, as players do.
     """
     clocks = {stream.index: _Clock(stream, media.kind.container) for stream in streams}
     for packet in media.packets(*streams):
-        if passing is not None and passing.passes(packet):
+        if skipper is not None and skipper.can_skip(packet):
             continue
         stream, clock = packet.stream, clocks[packet.stream.index]
         for frame in (*_decode_to_the_end(media, stream), *decode(stream, packet)):
@@ -114,7 +114,7 @@ def decoded_from_here(media: AvFile, *streams: AvStream, passing: Passing | None
 def _decode_to_the_end(media: AvFile, stream: AvStream) -> list[AvFrame]:
     """What a decoder still holds of the part of a joined recording that has ended; it starts anew
     behind it."""
-    if not media.is_new_part:
+    if not media.is_new_section:
         return []
     frames = decode(stream, None)
     stream.codec_context.flush_buffers()

@@ -11,7 +11,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from mm.errors import TooLarge
 from mm.media.decoding.decoder import SIGNATURE_SIDE
-from mm.media.decoding.deinterlace import at_its_time
+from mm.media.decoding.deinterlace import deinterlace
 from mm.media.decoding.hdr import to_sdr
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}  # ITU-T H.273, table 3
 PRIMARIES: dict[int, Primaries] = {1: "bt709", 9: "bt2020", 12: "p3"}  # table 2
 
 
-class Painter:
+class FrameConverter:
     """Converts frames. One a stream: the scaler's tables are kept between frames of one size."""
 
     def __init__(self, name: str, max_pixels: int, aspect: Fraction | None) -> None:
@@ -54,7 +54,7 @@ class Painter:
         width, height = self.size(frame)
         scale = min(1.0, longest / max(width, height)) if longest is not None else 1.0
         width, height = max(round(width * scale), 1), max(round(height * scale), 1)
-        turn, shown = orientation(frame), at_its_time(frame)
+        turn, shown = orientation(frame), deinterlace(frame)
         light = _light(frame)
         see_through = light is None and any(component.is_alpha for component in frame.format.components)
         converted = self._large.reformat(
@@ -83,7 +83,7 @@ class Painter:
 class PyavFrame:
     """A `DecodedFrame` that holds on to the codec's own buffer until it is let go."""
 
-    def __init__(self, time: float, frame: VideoFrame, painter: Painter) -> None:
+    def __init__(self, time: float, frame: VideoFrame, painter: FrameConverter) -> None:
         self.time = time
         self._frame, self._painter = frame, painter
 

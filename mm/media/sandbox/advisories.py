@@ -29,7 +29,7 @@ def ffmpeg_version() -> str:
     return str(av.ffmpeg_version_info)
 
 
-def known_holes(version: str | None = None, *, decoder: str = "auto") -> list[str]:
+def known_vulnerabilities(version: str | None = None, *, decoder: str = "auto") -> list[str]:
     """One sentence for each known hole of an FFmpeg release, by default the installed one, and of
     the decoder that is forced."""
     version = ffmpeg_version() if version is None else version

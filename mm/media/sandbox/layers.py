@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from mm.errors import Unavailable
 from mm.media.sandbox import kernel, landlock, seccomp
-from mm.media.sandbox.advisories import known_holes
-from mm.media.sandbox.rlimits import confine
+from mm.media.sandbox.advisories import known_vulnerabilities
+from mm.media.sandbox.rlimits import apply_rlimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,32 +40,32 @@ class Sandbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ActiveLayers:
     """Layers that a child stands behind, and why the others are missing."""
 
     layers: Sequence[str]
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """For a person."""
-        held = f"Files are decoded behind {', '.join(self.layers)}."
-        return " ".join([held, *(f"Missing layer: {layer} ({why})." for layer, why in self.missing.items())])
+        active = f"Files are decoded behind {', '.join(self.layers)}."
+        return " ".join([active, *(f"Missing layer: {layer} ({why})." for layer, why in self.missing.items())])
 
 
-def refuse_known_holes(sandbox: Sandbox) -> None:
+def refuse_vulnerable_decoder(sandbox: Sandbox) -> None:
     """Raises `Unavailable` when something published against the installed FFmpeg applies."""
-    holes = [] if sandbox.allow_known_holes else known_holes()
+    holes = [] if sandbox.allow_known_holes else known_vulnerabilities()
     if holes:
         raise Unavailable(f"{' '.join(holes).rstrip('.')}; MM_SANDBOX_ALLOW_KNOWN_HOLES=true decodes all the same")
 
 
-def lock_down(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> Held:
+def apply_layers(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> ActiveLayers:
     """Put on every layer that can be had. From then on nothing can be opened, imported or started.
 
     Raises `Unavailable` when less than the minimum holds.
     """
     put_on: dict[str, Callable[[], None]] = {
-        "limits": lambda: confine(memory_bytes, cpu_seconds),
+        "limits": lambda: apply_rlimits(memory_bytes, cpu_seconds),
         "no new privileges": kernel.no_new_privileges,
         "no network": kernel.leave_the_network,
         "no capabilities": kernel.drop_capabilities,
@@ -81,18 +81,18 @@ def lock_down(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> Held:
             put_on[layer]()
         except (OSError, ValueError) as error:
             missing[layer] = getattr(error, "strerror", None) or str(error)
-    held = Held([layer for layer in LAYERS if layer not in missing], missing)
-    check(held, sandbox.minimum)
-    return held
+    active = ActiveLayers([layer for layer in LAYERS if layer not in missing], missing)
+    check_minimum(active, sandbox.minimum)
+    return active
 
 
-def check(held: Held, minimum: Minimum) -> None:
+def check_minimum(active: ActiveLayers, minimum: Minimum) -> None:
     """Raises `Unavailable`, one sentence, when a child has less than the minimum."""
     wanted = {"limits"} if minimum == "limits" else {"limits", "no new privileges"}
     filters = {"limits": 0, "one": 1, "both": 2}[minimum]
-    if wanted <= set(held.layers) and len(FILTERS & set(held.layers)) >= filters:
+    if wanted <= set(active.layers) and len(FILTERS & set(active.layers)) >= filters:
         return
-    why = "; ".join(f"{layer}: {reason}" for layer, reason in held.missing.items() if layer in wanted | FILTERS)
+    why = "; ".join(f"{layer}: {reason}" for layer, reason in active.missing.items() if layer in wanted | FILTERS)
     raise Unavailable(
         f"this machine lacks layers of the sandbox that MM_SANDBOX_MINIMUM={minimum} asks for ({why}); "
         "MM_SANDBOX_MINIMUM=limits decodes without them"

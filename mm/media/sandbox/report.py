@@ -38,16 +38,16 @@ class LayerReport:
             return cls(error="its report cannot be read")
 
     @classmethod
-    def of(cls, reader: MediaReader) -> LayerReport:
+    def from_reader(cls, reader: MediaReader) -> LayerReport:
         """Of the children of `reader`; starts one."""
         try:
-            held = reader.held()
+            active = reader.active_layers()
         except Unavailable as error:
             return cls(error=str(error).rstrip("."))
-        return cls(tuple(held.layers), dict(held.missing))
+        return cls(tuple(active.layers), dict(active.missing))
 
 
-def describe(reports: Mapping[str, LayerReport]) -> str:
+def describe_reports(reports: Mapping[str, LayerReport]) -> str:
     """Sentences on the reports of some workers, by name: what holds in all of them, then where
     something does not."""
     decoding = {name: report for name, report in reports.items() if not report.error}

@@ -24,7 +24,7 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
-def confine(memory_bytes: int, cpu_seconds: int) -> None:
+def apply_rlimits(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound the memory beyond what is mapped now and the processor time, and forbid to write files
     and to dump cores.
 

@@ -42,7 +42,7 @@ class Precisions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weights: str
-    """Hash of the weights file, see `mm.models.image.tower.file_hash`."""
+    """First 16 hex digits of the SHA-256 of the weights file."""
     pictures: int
     losses: dict[Precision, Loss]
 

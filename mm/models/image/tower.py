@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from mm.errors import Corrupt, InvalidInput, Unavailable
+from mm.files import hash_file
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import BUILDER_VERSION, DIMENSIONS, INPUT, OUTPUT
 from mm.models.image.preprocess import fit_all
@@ -78,13 +78,13 @@ def image_graph(
 ) -> Path:
     """Path of the graph, built if it is not there yet. Raises as `ImageTower`."""
     size = read_size(weights)
-    digest = file_hash(weights)
+    digest = hash_file(weights, digits=16)
     if precision != "int8":
         return cached_graph(graph_cache, f"image-{digest}-{BUILDER_VERSION}", lambda: _build(weights, size), apart)
     ranges = weights.with_name(RANGES)
     if not ranges.is_file():
         raise Unavailable(f"{weights.name} has no {RANGES} beside it, without which it does not run in 8 bits.")
-    key = f"image-int8-{digest}-{file_hash(ranges)}-{BUILDER_VERSION}"
+    key = f"image-int8-{digest}-{hash_file(ranges, digits=16)}-{BUILDER_VERSION}"
     return cached_graph(graph_cache, key, lambda: _build(weights, size, ranges), apart)
 
 
@@ -99,12 +99,6 @@ def read_size(weights: Path) -> int:
         raise Corrupt(f"{weights} does not say at what size its tower reads: no checkpoint of an image tower.") from error
 
 
-def file_hash(path: Path) -> str:
-    """16 hex digits that stand for the bytes of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
 def _build(weights: Path, size: int, ranges: Path | None = None) -> bytes:
     """The graph's bytes. Its builder is imported here: a process that finds the graph in the cache
     has no need of it."""
@@ -116,7 +110,7 @@ def _build(weights: Path, size: int, ranges: Path | None = None) -> bytes:
     from mm.models.image.graph_int8 import Quantization, build_quantized_graph
 
     quantization = None if ranges is None else Quantization.read(ranges)
-    if quantization is not None and quantization.weights != file_hash(weights):
+    if quantization is not None and quantization.weights != hash_file(weights, digits=16):
         raise Unavailable(f"{RANGES} beside {weights.name} was made for other weights: `mm train quantize` makes it anew.")
     try:
         tensors = load_file(weights)

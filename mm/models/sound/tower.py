@@ -10,7 +10,6 @@ which people speak: what they say is the speech tower's to find.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import Corrupt, InvalidInput
+from mm.files import hash_file
 from mm.media.types import Waveform
 from mm.models.sound.weights import read_names
 from mm.models.sound.yamnet import INPUT, OUTPUT, PATCH, SCORES, Float, log_mel, patches
@@ -154,8 +154,7 @@ def sound_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] | No
     """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be
     read."""
     try:
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        digest = hash_file(weights, digits=16)
     except OSError as error:
         raise Corrupt(f"The sound tower's weights cannot be read from {weights}: {error}.") from error
     return cached_graph(graph_cache, f"sound-{digest}-{BUILDER_VERSION}", lambda: _build(weights), apart)

@@ -8,7 +8,6 @@ the tower's weights, in 8 bits a row, its tokenizer and the router; the tower ru
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from mm.errors import Corrupt
+from mm.files import hash_file
 from mm.models.text.language_router import LanguageRouter
 from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, OUTPUT
 from mm.models.text.tower import BATCH, cleaned, padded
@@ -147,8 +147,7 @@ def language_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] |
     """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be
     read."""
     try:
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        digest = hash_file(weights, digits=16)
     except OSError as error:
         raise Corrupt(f"{_UNREADABLE} {weights}: {error.strerror}.") from error
     return cached_graph(graph_cache, f"languages-{digest}-{BUILDER_VERSION}", lambda: _build(weights), apart)

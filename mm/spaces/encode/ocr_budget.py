@@ -12,7 +12,7 @@ SHARE = 0.1
 """Of the time that encoding takes, reading included."""
 
 
-class ReadingTime:
+class OcrBudget:
     """An account in seconds: encoding pays in, reading draws. Used by one thread at a time.
 
     Reading begins while something is left, and one picture may overdraw it, which the next chunks

@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from mm.data.sounds import read_manifest
 from mm.errors import InvalidInput, MediaError, UnsupportedMedia
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media.types import Span
 from mm.metrics import Interval, bootstrap
 from mm.metrics.auc import auc
 from mm.models.temporal.action_head import FPS, ActionHead, describe
-from mm.spaces.encode.actions import temporal_of, watch
+from mm.spaces.encode.actions import encode_frame_sequence, require_temporal_tower
 from mm.training.logistic import fit_logistic, log_loss
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def watch_clips(space: Space, reader: MediaReader, clips: Sequence[Clip], on_pro
         try:
             info = reader.probe(clip.path, clip.path.name)
             whole = Span(0.0, min(info.duration, LONGEST))
-            found.append(watch(space, reader, clip.path, clip.path.name, info, whole, FPS))
+            found.append(encode_frame_sequence(space, reader, clip.path, clip.path.name, info, whole, FPS))
         except (MediaError, UnsupportedMedia) as error:
             on_progress(f"{clip.path.name} is left out: {error}")
             found.append(None)
@@ -95,7 +95,7 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
     head, ridge = fit_head(rows, kept, str(space.id))
     on_progress(f"ridge {ridge:g}, by cross-validation over groups of train")
     path = out / "actions.safetensors"
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(head.packed())
     lines = [
         "# Actions",
@@ -112,7 +112,7 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
             if right.any() and not right.all():
                 found = auc_interval(chances[:, number], right, [clip.group for clip in there])
                 lines.append(f"| {label} | {right.sum()} | {found.value:.3f} | {found.low:.3f} to {found.high:.3f} |")
-    with replacing(out / "ACTIONS.md") as file:
+    with open_atomic(out / "ACTIONS.md") as file:
         file.write(("\n".join(lines) + "\n").encode())
     return path
 
@@ -122,7 +122,7 @@ def described(
 ) -> tuple[Float, list[Clip]]:
     """(N, F) of the clips that can be read, and these. What was seen is kept in `cache`, under the
     files' names."""
-    tower = temporal_of(space)
+    tower = require_temporal_tower(space)
     seen: dict[str, npt.NDArray[np.float32]] = {}
     if cache.exists():
         with np.load(cache) as kept:
@@ -133,7 +133,7 @@ def described(
             continue
         for clip, frames in zip(some, watch_clips(space, reader, some, on_progress), strict=True):
             seen[str(clip.path)] = np.zeros(0, np.float32) if frames is None else describe(tower, frames)
-        with replacing(cache) as file:
+        with open_atomic(cache) as file:
             np.savez(file, **seen)  # type: ignore[arg-type]
         on_progress(f"{min(start + KEEP_EVERY, len(clips))} of {len(clips)} clips seen")
     readable = [clip for clip in clips if len(seen[str(clip.path)])]

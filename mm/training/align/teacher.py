@@ -22,7 +22,7 @@ from PIL import Image
 from mm.data.captioned import load_files, read_captioned
 from mm.data.sentences import sentence_vectors
 from mm.errors import InvalidInput
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.retrieval import Retrieval, recall_of_vectors
 from mm.models.types import PictureEncoder, TextEncoder
@@ -81,7 +81,7 @@ def picture_vectors(teacher: Teacher, files: Sequence[Path], kept: Path) -> npt.
         path = kept / f"seen-{digest.hexdigest()[:16]}.npy"
         if not path.exists():
             vectors_ND = teacher.image.embed([_picture(picture) for picture in block])
-            with replacing(path) as file:
+            with open_atomic(path) as file:
                 np.save(file, vectors_ND)
         found.append(np.load(path))
     return np.concatenate(found)

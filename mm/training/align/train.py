@@ -20,7 +20,7 @@ import torch.distributed
 
 from mm.data.captioned import read_captioned
 from mm.evaluation.captions import evaluate
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.training.align.card import align_card
 from mm.training.align.recipe import AlignConfig
 from mm.training.align.runs import OnProgress, averaged_runs
@@ -57,7 +57,7 @@ def _train(config: AlignConfig, on_progress: OnProgress, teacher: Teacher | None
             write_encoder(weights, soup, config.served)
             kept = config.out / "vectors"
             taught_by = None if teacher is None else teacher_recall(teacher, config.data, kept)
-            with replacing(config.out / "CARD.md") as file:
+            with open_atomic(config.out / "CARD.md") as file:
                 file.write(align_card(config, evaluate(weights, config.data, kept), taught_by).encode())
     return weights
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mm.data.captioned import Captioned, load_pictures, read_captioned
 from mm.errors import InvalidInput
-from mm.files import replacing
+from mm.files import hash_file, open_atomic, read_json_lines
 from mm.media import MediaReader
 from mm.media.types import RGB, Limits, Span
 from mm.models.image.tower import ImageTower
@@ -92,7 +92,7 @@ class Encoder:
     def _kept(self, name: str, compute: Callable[[], Vectors]) -> Vectors:
         path = self.folder / f"{name}.npy"
         if not path.exists():
-            with replacing(path) as file:
+            with open_atomic(path) as file:
                 np.save(file, compute())
         vectors: Vectors = np.load(path)
         return vectors
@@ -125,8 +125,7 @@ def load_library(config: CalibrateConfig, encoder: Encoder, told: Callable[[str]
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's bytes. Raises `InvalidInput` when it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(path)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error}.") from error
 
@@ -148,7 +147,7 @@ def viewer(view: int, seed: int) -> Callable[[int, RGB], RGB]:
 
 
 def _load_spoken(config: CalibrateConfig, encoder: Encoder) -> Spoken:
-    rows = [row for row in _read_manifest(config.spoken) if row["split"] in ("train", "dev")]
+    rows = [row for row in read_json_lines(config.spoken / "manifest.jsonl") if row["split"] in ("train", "dev")]
     heard = _heard(config, [str(row["audio"]) for row in rows])
     lines = [(file, line) for file, said in enumerate(heard) for line in said]
     return Spoken(
@@ -157,13 +156,6 @@ def _load_spoken(config: CalibrateConfig, encoder: Encoder) -> Spoken:
         [str(row["spoken_text"]) for row in rows],
         [file for file, row in enumerate(rows) if row["split"] == "dev" and heard[file]],
     )
-
-
-def _read_manifest(folder: Path) -> list[dict[str, object]]:
-    try:
-        return [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{folder} holds no spoken captions: {error}.") from error
 
 
 def _heard(config: CalibrateConfig, files: Sequence[str]) -> list[list[str]]:
@@ -177,7 +169,7 @@ def _heard(config: CalibrateConfig, files: Sequence[str]) -> list[list[str]]:
                 [line.text for line in tower.transcribe(reader.waveform(config.spoken / file, file, Span(0.0, _LONGEST_SPOKEN)))]
                 for file in files
             ]
-        with replacing(path) as out:
+        with open_atomic(path) as out:
             out.write(json.dumps(found).encode())
     heard: list[list[str]] = json.loads(path.read_text())
     return heard

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.metrics.chart import Chart, Line
 from mm.metrics.rejection import Scores, curve, trade_off_table
 
@@ -28,8 +28,8 @@ def write_report(folder: Path, scores: Scores, floor: float) -> None:
         ),
         floor,
     )
-    with replacing(folder / "floor.svg") as file:
+    with open_atomic(folder / "floor.svg") as file:
         file.write(chart.svg().encode())
     table = curve(scores, np.array(sorted({*_TABLE_FLOORS, floor})))
-    with replacing(folder / "floor.md") as file:
+    with open_atomic(folder / "floor.md") as file:
         file.write((trade_off_table(table) + "\n").encode())

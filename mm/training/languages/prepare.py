@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from mm.data.translations import TRANSLATED, flickr_ids, largest_languages, multi30k, training_pairs, tuxpaint
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.text.language_router import LanguageRouter, hashes
 from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, narrowed
 from mm.training.languages.recipe import LanguagesConfig
@@ -107,5 +107,5 @@ def _start() -> Tensors:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(data)

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save
 from mm.data.translations import Pairs, multi30k
 from mm.errors import InvalidInput
 from mm.evaluation.languages import Sources, report
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.text.multilingual import TOKENIZER, limited, narrowed
 from mm.spaces.space import LANGUAGES
 from mm.training.checkpoint import read_state, write_state
@@ -53,10 +53,10 @@ def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
         write_state(config.out / _STATE, {**run.state(), "recipe": fingerprint(config)})
         on_progress(run.epoch, config.epochs, f"loss {loss:.4f}")
     weights = config.out / LANGUAGES
-    with replacing(weights) as file:
+    with open_atomic(weights) as file:
         file.write(save({**narrowed(run.encoder.tensors()), **load_file(config.out / READER)}))
     found = report(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
-    with replacing(config.out / CARD) as file:
+    with open_atomic(config.out / CARD) as file:
         file.write(languages_card(config, found).encode())
     return weights
 

@@ -12,10 +12,10 @@ from safetensors.numpy import load_file
 
 from mm.data.captioned import load_pictures, read_captioned
 from mm.evaluation.captions import Split, read_split
-from mm.files import replacing
+from mm.files import hash_file, open_atomic
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.precisions import PRECISIONS, Loss, Precisions
-from mm.models.image.tower import RANGES, ImageTower, file_hash
+from mm.models.image.tower import RANGES, ImageTower
 from mm.runtimes import Graph, Precision, find_runtime, load_graph
 from mm.runtimes.tune import compared
 from mm.training.quantization.ranges import quantize
@@ -38,9 +38,9 @@ def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -
     tower = ImageTower(weights, cache)
     rows = read_captioned(data, "train")
     drawn = np.random.default_rng(SEED).permutation(len(rows))[:count]
-    tensors, digest = load_file(weights), file_hash(weights)
+    tensors, digest = load_file(weights), hash_file(weights, digits=16)
     ranges = quantize(tensors, digest, load_pictures([rows[index] for index in drawn], tower.size), told)
-    with replacing(weights.with_name(RANGES)) as file:
+    with open_atomic(weights.with_name(RANGES)) as file:
         file.write(ranges.to_bytes())
 
     dev = read_split(data, tower.size, cache)
@@ -50,7 +50,7 @@ def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -
         told(f"dev in {precision}")
         losses[precision] = _loss(precision, _embedded(weights, cache, precision, dev), exact, dev)
     found = Precisions(weights=digest, pictures=len(exact), losses=losses)
-    with replacing(weights.with_name(PRECISIONS)) as file:
+    with open_atomic(weights.with_name(PRECISIONS)) as file:
         file.write(found.model_dump_json(indent=2).encode() + b"\n")
     return found
 

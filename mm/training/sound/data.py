@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mm.data.sounds import read_esc10, read_manifest, read_tuxpaint
 from mm.errors import InvalidInput, MediaError, TooLarge
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
 from mm.models.speech.vad import sounding
@@ -95,7 +95,7 @@ def load_sounds(config: SoundConfig, space: Space | None = None) -> Sounds:
         "label_vectors": label_vectors(labels, config.captions, said),
         "class_vectors": class_vectors(config.names, config.captions, said),
     }
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         np.savez_compressed(file, **arrays)
     return _unpacked(arrays)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.sound.tower import QUIET, patch_starts, tiled, unit
 from mm.models.sound.yamnet import patches
 from mm.models.sound.yamnet_torch import SoundEncoder
@@ -161,5 +161,5 @@ def _kept(path: Path, key: str) -> dict[str, npt.NDArray[np.generic]] | None:
 
 
 def _keep(path: Path, key: str, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         np.savez(file, key=np.array(key), **arrays)  # type: ignore[arg-type]

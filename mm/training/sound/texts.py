@@ -8,7 +8,6 @@ dimensions.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from mm.data.sentences import Embed, sentence_vectors
 from mm.errors import InvalidInput
+from mm.files import read_json_lines
 
 Float = npt.NDArray[np.float32]
 
@@ -38,10 +38,7 @@ def read_captions(folder: Path) -> list[str]:
 
     Raises `InvalidInput` when they cannot be read.
     """
-    try:
-        rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{folder} holds no captions: {error}.") from error
+    rows = read_json_lines(folder / "manifest.jsonl")
     short = {row["caption"] for row in rows if row["split"] == "train" and len(row["caption"].split()) <= SHORT}
     return sorted(short, key=lambda caption: hashlib.sha256(caption.encode()).digest())[:CAPTIONS]
 

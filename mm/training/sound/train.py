@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import save
 
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.metrics import one_right, recall_at
 from mm.models.sound.weights import packed
 from mm.training.sound.calibrate import fit_scores
@@ -60,21 +60,21 @@ def train_sound(config: SoundConfig, on_progress: OnProgress, space: Space | Non
     }
     vectors_KD = np.stack(list(runs.values())).mean(0)
     weights = {name: value.numpy() for name, value in teacher.state_dict().items()} | {"vectors": vectors_KD}
-    with replacing(config.out / "sound.safetensors") as file:
+    with open_atomic(config.out / "sound.safetensors") as file:
         file.write(packed(weights, names))
     on_progress("what scores mean")
     left_out = {label: strict[config.seeds[0]][fold] for fold in folds(sounds.labels) for label in fold}
     scores, bank = fit_scores(config, sounds, patches, vectors_KD, left_out, space)
-    with replacing(config.out / "sound_bank.safetensors") as file:
+    with open_atomic(config.out / "sound_bank.safetensors") as file:
         file.write(save(bank))
-    with replacing(config.out / "sound.json") as file:
+    with open_atomic(config.out / "sound.json") as file:
         file.write((scores.model_dump_json(indent=2) + "\n").encode())
     numbers = Numbers(
         {seed: told(material, vectors) for seed, vectors in runs.items()},
         told(material, vectors_KD),
         {seed: strictly_told(material, found) for seed, found in strict.items()},
     )
-    with replacing(config.out / "SOUND.md") as file:
+    with open_atomic(config.out / "SOUND.md") as file:
         file.write(
             sound_card(config, numbers, len(sounds.labels), len(names), sum(value.size for value in weights.values())).encode()
         )

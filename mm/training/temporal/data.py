@@ -25,7 +25,7 @@ from mm.data.footage import CLIP_RATE, Footage, box_of, clip_index, cropped
 from mm.data.footage import SIDE as SEEN
 from mm.data.spliced_films import PATHS, Mix, Splice, View, begins, draw_splice, frame_at, paths_of
 from mm.errors import Corrupt, InvalidInput
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.models.temporal.motion import MOTIONS, SIDE, Little, little, motion
 from mm.models.temporal.network import FrameSequence
@@ -155,7 +155,7 @@ def _see(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: Call
     grey = [_grey(picture) for picture in footage.pictures]
     small = [np.rint(np.stack([little(picture) for picture in clip])).astype(np.uint8) for clip in footage.clips]
     none, none_grey = black[None][:0], np.zeros((0, SIDE, SIDE), np.uint8)
-    with replacing(cache) as file:
+    with open_atomic(cache) as file:
         np.savez(
             file,
             paths=np.concatenate(rows).reshape(len(footage.photographs), PATHS, 2, -1).astype(np.float16),

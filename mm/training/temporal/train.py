@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from mm.data.footage import read_footage
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.media import MediaReader
 from mm.metrics.boundaries import f1, matched
 from mm.models.temporal.network import SCENE, SHOT, TemporalConfig, packed_temporal, peaks, probabilities
@@ -59,9 +59,9 @@ def train_temporal(
             Found(seed, config.least_shot, config.least_scene, *(score(config, weights, shown, c) for c in (SHOT, SCENE)))
         )
         ships = ships or packed_temporal(config, weights)
-    with replacing(recipe.out / "temporal.safetensors") as file:
+    with open_atomic(recipe.out / "temporal.safetensors") as file:
         file.write(ships)
-    with replacing(recipe.out / "TEMPORAL.md") as file:
+    with open_atomic(recipe.out / "TEMPORAL.md") as file:
         file.write(temporal_card(recipe, rows, len(train.grey_P), len(train.clips), FILMS).encode())
     return recipe.out / "temporal.safetensors"
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from mm.errors import UnsupportedMedia
 from mm.media.children import fork_server, wire
-from mm.media.decoding import requests
+from mm.media.decoding import opened_file
 from mm.media.sandbox.kernel import syscall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Never
 
-    from mm.media.decoding.requests import Opened
+    from mm.media.decoding.opened_file import OpenedFile
 
 OUTSIDE = Path(__file__)
 ALREADY_OPEN = 0
@@ -97,19 +97,19 @@ process ids come again."""
 NUMBER: list[str] = []
 
 
-def keep(opened: Opened) -> Never:
+def keep(opened: OpenedFile) -> Never:
     """Give away what was kept of files before, and keep this one too."""
     KEPT.append(opened.file.read())
     raise UnsupportedMedia(f"Kept: {KEPT}")
 
 
-def say_who(opened: Opened) -> Never:
+def say_who(opened: OpenedFile) -> Never:
     """A number that no other process has."""
     NUMBER.append(os.urandom(16).hex())
     raise UnsupportedMedia(f"Number: {NUMBER[0]}")
 
 
-def list_handles(opened: Opened) -> Never:
+def list_handles(opened: OpenedFile) -> Never:
     """Handles that are open, without the file that was given."""
     found = []
     for handle in range(64):
@@ -144,7 +144,7 @@ TRIES: dict[str, Callable[[], object]] = {
 }
 
 
-def taken_over(opened: Opened) -> Never:
+def taken_over(opened: OpenedFile) -> Never:
     if opened.name in REQUESTS:
         REQUESTS[opened.name](opened)
     TRIES[opened.name]()
@@ -152,5 +152,5 @@ def taken_over(opened: Opened) -> Never:
 
 
 if __name__ == "__main__":
-    requests.Opened.probe = taken_over  # type: ignore[method-assign, assignment]
+    opened_file.OpenedFile.probe = taken_over  # type: ignore[method-assign, assignment]
     fork_server.main()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.errors import Cancelled, MediaError, Unavailable
-from mm.media.children.budget import MemoryBudget, available_bytes
+from mm.media.children.budget import MemoryBudget, available_memory
 from mm.media.children.deadline import NO_DEADLINE, Deadline
 from tests.media.children.test_child import wait_until
 
@@ -42,7 +42,7 @@ def test_reservations_of_many_threads_stay_within_the_total(sizes: list[int]) ->
         list(pool.map(use, sizes))
     assert most <= 100
     assert budget.free == 100
-    assert not budget.wanted
+    assert not budget.has_waiters
 
 
 def test_large_reservation_is_not_passed_by_small_ones_that_come_later() -> None:
@@ -55,7 +55,7 @@ def test_large_reservation_is_not_passed_by_small_ones_that_come_later() -> None
 
     with ThreadPoolExecutor(2) as pool:
         large = pool.submit(take, 100)
-        wait_until(lambda: budget.wanted)
+        wait_until(lambda: budget.has_waiters)
         small = pool.submit(take, 10)
         wait_until(lambda: len(budget._waiting) == 2)
         assert not small.done(), "there are 40 bytes, but the large one was first"
@@ -77,7 +77,7 @@ def test_reservation_that_waits_too_long_names_the_setting_and_leaves_the_line()
     cancelled.set()
     with pytest.raises(Cancelled):
         budget.reserve(1, LONG, "file", Deadline(None, cancelled))
-    assert not budget.wanted
+    assert not budget.has_waiters
     budget.release(100)
     budget.reserve(100, LONG, "file", NO_DEADLINE)
 
@@ -118,5 +118,5 @@ def test_available_memory_is_that_of_the_smallest_group(
     for name, text in files.items():
         (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "cgroup" / name).write_text(text + "\n")
-    whole = available_bytes(tmp_path / "none", tmp_path / "none")
-    assert available_bytes(tmp_path / "cgroup", tmp_path / "own") == (found or whole)
+    whole = available_memory(tmp_path / "none", tmp_path / "none")
+    assert available_memory(tmp_path / "cgroup", tmp_path / "own") == (found or whole)

@@ -33,8 +33,8 @@ def hostile() -> Iterator[MediaReader]:
     tests/media/children/hostile_child.py."""
     with MediaReader(Limits(requests=100_000), sandbox=Sandbox("limits")) as reader:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("mm.media.children.forks.SERVER", "tests.media.children.hostile_child")
-            reader.held()
+            patch.setattr("mm.media.children.fork_client.SERVER", "tests.media.children.hostile_child")
+            reader.active_layers()
         yield reader
 
 

@@ -16,7 +16,7 @@ from mm.bench.decoding.hostile_sizes import measure
 from mm.errors import TooLarge, Unavailable
 from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
-from mm.media.containers.memory_estimate import FIRST_BYTES
+from mm.media.containers.memory_estimate import INITIAL_BYTES
 from mm.media.types import Limits, Span
 from tests.media.children.test_child import children
 from tests.media_files import Track, number_of, scene, steady, write
@@ -51,7 +51,7 @@ def test_large_picture_is_read_in_the_memory_that_its_header_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     LARGE[name](tmp_path / name)
-    monkeypatch.setattr("mm.media.reader.is_want_of_memory", lambda error: False)
+    monkeypatch.setattr("mm.media.reader.is_out_of_memory", lambda error: False)
     with MediaReader() as reader:
         assert reader.probe(tmp_path / name, name).width == SIDE
         assert reader.image(tmp_path / name, name).shape == (SIDE, SIDE, 3)
@@ -60,7 +60,7 @@ def test_large_picture_is_read_in_the_memory_that_its_header_names(
 def test_film_of_4k_is_read_in_the_memory_that_its_header_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = Track(steady(25, 30), options={"preset": "ultrafast", "bf": "3", "refs": "4"}, width=3840, height=2160)
     film = write(tmp_path / "film.mp4", track)
-    monkeypatch.setattr("mm.media.reader.is_want_of_memory", lambda error: False)
+    monkeypatch.setattr("mm.media.reader.is_out_of_memory", lambda error: False)
     before = {child.pid for child in children()}
     with MediaReader() as reader:
         assert len(list(reader.frames(film, film.name, Span(0.0, 1.2), 1000.0))) == 30
@@ -75,7 +75,7 @@ def test_film_of_4k_is_read_in_the_memory_that_its_header_names(tmp_path: Path, 
 
 def test_file_that_takes_more_than_its_header_names_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "picture.png")
-    monkeypatch.setattr("mm.media.reader.FIRST_BYTES", 8 * MIB)
+    monkeypatch.setattr("mm.media.reader.INITIAL_BYTES", 8 * MIB)
     with MediaReader() as reader:
         assert reader.probe(tmp_path / "picture.png", "picture.png").width == SIDE
 
@@ -83,7 +83,7 @@ def test_file_that_takes_more_than_its_header_names_is_asked_for_again(tmp_path:
 def test_film_that_takes_more_in_the_middle_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = Track(steady(25, 30), options={"preset": "ultrafast", "bf": "3", "refs": "4"}, width=1920, height=1080)
     film = write(tmp_path / "film.mp4", track)
-    monkeypatch.setattr("mm.media.reader.FIRST_BYTES", 150 * MIB)
+    monkeypatch.setattr("mm.media.reader.INITIAL_BYTES", 150 * MIB)
     limits = Limits()
     with MediaReader(limits) as reader:
         reader.probe(film, film.name)
@@ -101,7 +101,7 @@ def test_picture_is_refused_by_arithmetic_before_its_bytes_are_decoded(tmp_path:
     said = r"head\.png: its pictures take 400,000,000 bytes.*MM_SANDBOX_MEMORY"
     with MediaReader(Limits(memory_bytes=200 * MIB)) as reader, pytest.raises(TooLarge, match=said):
         reader.probe(tmp_path / "head.png", "head.png")
-    with MediaReader(budget=MemoryBudget(FIRST_BYTES)) as reader, pytest.raises(TooLarge, match="MM_SANDBOX_TOTAL_MEMORY"):
+    with MediaReader(budget=MemoryBudget(INITIAL_BYTES)) as reader, pytest.raises(TooLarge, match="MM_SANDBOX_TOTAL_MEMORY"):
         reader.probe(tmp_path / "head.png", "head.png")
 
 
@@ -120,7 +120,7 @@ def film(tmp_path: Path) -> Path:
 
 
 def test_children_of_all_readers_share_one_total(film: Path) -> None:
-    budget = MemoryBudget(2 * FIRST_BYTES)
+    budget = MemoryBudget(2 * INITIAL_BYTES)
     limits = Limits(silent_seconds=0.5)
     with MediaReader(limits, budget=budget) as one, MediaReader(limits, budget=budget) as other, ExitStack() as stack:
         for reader in (one, other):
@@ -135,7 +135,7 @@ def test_children_of_all_readers_share_one_total(film: Path) -> None:
 
 def test_idle_child_gives_way_to_the_file_of_another_reader(tmp_path: Path, film: Path) -> None:
     Image.fromarray(scene(1)).save(tmp_path / "picture.png")
-    budget = MemoryBudget(FIRST_BYTES)
+    budget = MemoryBudget(INITIAL_BYTES)
     with MediaReader(budget=budget) as one, MediaReader(budget=budget) as other:
         assert one.probe(film, film.name).kind == "video"
         assert budget.free == 0, "its child waits"

@@ -10,7 +10,7 @@ import pytest
 
 from mm.errors import MediaError
 from mm.media import MediaReader
-from mm.media.sandbox.advisories import known_holes
+from mm.media.sandbox.advisories import known_vulnerabilities
 from mm.media.types import Span
 from tests.media_files import Clicks, Track, edit, number_of, steady, turn_by, write
 
@@ -87,5 +87,5 @@ def test_edits_and_turns_are_refused(decord: MediaReader, tmp_path: Path) -> Non
 
 
 def test_forcing_it_is_a_known_hole() -> None:
-    (sentence,) = known_holes("8.1.2", decoder="decord")
+    (sentence,) = known_vulnerabilities("8.1.2", decoder="decord")
     assert "decord" in sentence

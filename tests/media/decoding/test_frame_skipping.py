@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mm.media import MediaReader
-from mm.media.decoding.frame_skipping import LATE_SECONDS, is_disposable, lateness
-from mm.media.decoding.requests import FactsCache, Opened
+from mm.media.decoding.frame_skipping import LATE_SECONDS, is_disposable, max_delay
+from mm.media.decoding.opened_file import FactsCache, OpenedFile
 from mm.media.types import Limits, Span
 from tests.media_files import Track, edit, number_of, scene, steady, write
 
@@ -63,7 +63,7 @@ def film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def pictures(path: Path, late: float, start: float = 0.0) -> list[tuple[float, RGB]]:
     """Times of all pictures that the decoder hands out, and the pictures."""
     with path.open("rb") as file:
-        opened = Opened(file, "film", Limits(), "auto", lambda: None, FactsCache())
+        opened = OpenedFile(file, "film", Limits(), "auto", lambda: None, FactsCache())
         with opened._film() as media:
             return [(frame.time, frame.rgb(None)) for frame in opened._decoder(media, late).frames(start)]
 
@@ -200,5 +200,5 @@ def test_a_packet_is_disposable_when_all_its_slices_are() -> None:
 
 
 def test_the_tolerance_shrinks_with_the_time_between_samples() -> None:
-    assert lateness(2.0) == LATE_SECONDS
-    assert lateness(1000.0) < 0.001
+    assert max_delay(2.0) == LATE_SECONDS
+    assert max_delay(1000.0) < 0.001

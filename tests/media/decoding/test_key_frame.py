@@ -15,7 +15,7 @@ from PIL import Image
 from mm.errors import Cancelled, InvalidInput, MediaError
 from mm.media import MediaReader
 from mm.media.decoding import pyav_decoder
-from mm.media.decoding.requests import FactsCache, Opened
+from mm.media.decoding.opened_file import FactsCache, OpenedFile
 from mm.media.types import Limits, Span
 from tests.media.children.test_child import children
 from tests.media_files import Clicks, Track, number_of, scene, steady, turn_by, write
@@ -83,11 +83,11 @@ def test_thumbnail_of_a_long_group_decodes_one_frame(tmp_path: Path, monkeypatch
         return plain(stream, packet)
 
     with film.open("rb") as file:
-        opened = Opened(file, film.name, Limits(), "auto", lambda: None, FactsCache())
+        opened = OpenedFile(file, film.name, Limits(), "auto", lambda: None, FactsCache())
         assert opened.probe().duration == pytest.approx(300.0)
         assert opened.keyframes() == [0.0]
         for module in ("pyav_decoder", "key_frame"):
-            monkeypatch.setattr(f"mm.media.{module}.decode", counted)
+            monkeypatch.setattr(f"mm.media.decoding.{module}.decode", counted)
         assert number_of(opened.thumbnail(299.0, 160)) == 0
     assert decoded == 1
 
@@ -96,7 +96,7 @@ def test_thumbnail_without_a_key_frame_is_the_first_that_decodes(tmp_path: Path,
     film = write(tmp_path / "film.mkv", FILMS["mkv"])
     monkeypatch.setattr("mm.media.decoding.key_frame.decode", lambda *_: [])
     with film.open("rb") as file:
-        opened = Opened(file, film.name, Limits(), "auto", lambda: None, FactsCache())
+        opened = OpenedFile(file, film.name, Limits(), "auto", lambda: None, FactsCache())
         assert number_of(opened.thumbnail(0.2, None)) == 0
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mm.errors import MediaError
 from mm.media.containers.sniff import JPEG
-from mm.media.decoding.stills import Still
+from mm.media.decoding.still_image import StillImage
 from tests.media_files import scene
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_what_was_looked_at_before_gives_the_same(reader: MediaReader, tmp_path:
     path.write_bytes(photo)
     reader.probe(path, "photo.jpg")
     for _ in range(2):
-        fresh = Still(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30).rgb(longest)
+        fresh = StillImage(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30).rgb(longest)
         assert np.array_equal(reader.image(path, "photo.jpg", longest=longest), fresh)
 
 
@@ -77,7 +77,7 @@ def test_a_large_photo_that_ends_early_is_named_so(reader: MediaReader, tmp_path
 
 
 def test_what_is_kept_of_it_is_small(photo: bytes) -> None:
-    still = Still(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30)
+    still = StillImage(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30)
     still.load()
     assert still.is_small
     assert still.serves(347)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from mm.media.sandbox.advisories import ffmpeg_version, known_holes, libavcodec_version
+from mm.media.sandbox.advisories import ffmpeg_version, known_vulnerabilities, libavcodec_version
 
 
 def test_the_installed_one_has_no_known_hole() -> None:
     assert libavcodec_version() >= (62, 28, 102)
     assert ffmpeg_version().startswith("8.")
-    assert known_holes() == []
+    assert known_vulnerabilities() == []
 
 
 @pytest.mark.parametrize("version", ["8.1.2", "8.1.3", "8.0.3", "7.1.5", "8.2", "n8.2-dev", "9.0.1"])
 def test_mended(version: str) -> None:
-    assert known_holes(version) == []
+    assert known_vulnerabilities(version) == []
 
 
 @pytest.mark.parametrize("version", ["8.1.1", "8.1", "8.0", "8.0.2", "7.1.4", "7.0.9", "6.1.2", "4.4"])
 def test_not_mended(version: str) -> None:
-    (sentence,) = known_holes(version)
+    (sentence,) = known_vulnerabilities(version)
     assert version in sentence
     assert "CVE-2026-8461" in sentence
 
 
 def test_a_version_that_says_nothing() -> None:
-    (sentence,) = known_holes("N-119000-gabcdef")
+    (sentence,) = known_vulnerabilities("N-119000-gabcdef")
     assert "cannot be told" in sentence

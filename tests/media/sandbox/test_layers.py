@@ -17,7 +17,7 @@ from mm.errors import Forbidden, MediaError, Unavailable, UnsupportedMedia
 from mm.media import MediaReader
 from mm.media.sandbox import landlock, seccomp
 from mm.media.sandbox import layers as sandbox
-from mm.media.sandbox.layers import LAYERS, Held, Sandbox
+from mm.media.sandbox.layers import LAYERS, ActiveLayers, Sandbox
 from mm.media.sandbox.seccomp import AARCH64, ALLOW, FAIL, KILL, X86_64, Machine, program
 from mm.media.types import Limits
 from mm.settings import Settings
@@ -50,7 +50,7 @@ def taken_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = LAYERS, limits: Limits | None = None
 ) -> Iterator[tuple[MediaReader, Path]]:
     """A reader whose child does what the name of the file says, and a file."""
-    monkeypatch.setattr("mm.media.children.forks.SERVER", "tests.media.children.hostile_child")
+    monkeypatch.setattr("mm.media.children.fork_client.SERVER", "tests.media.children.hostile_child")
     (folder / "file").write_bytes(b"x")
     with MediaReader(limits, sandbox=Sandbox("limits", layers=layers)) as reader:
         yield reader, folder / "file"
@@ -80,7 +80,7 @@ def test_behind_landlock_alone_no_file_is_opened(tmp_path: Path, monkeypatch: py
 @needs_namespaces
 def test_without_a_network_there_is_not_even_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with taken_over(tmp_path, monkeypatch, (*BASE, "no network")) as (reader, file):
-        assert "no network" in reader.held().layers
+        assert "no network" in reader.active_layers().layers
         with pytest.raises(MediaError, match=os.strerror(errno.ENETUNREACH)):
             reader.probe(file, "socket")
 
@@ -100,14 +100,14 @@ def test_limits_end_what_has_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_plain_child_says_what_holds_it() -> None:
     with MediaReader() as reader:
-        held = reader.held()
+        held = reader.active_layers()
         assert set(held.layers) | set(held.missing) == set(LAYERS)
-        assert held.sentence().startswith("Files are decoded behind limits, no new privileges")
+        assert held.describe().startswith("Files are decoded behind limits, no new privileges")
 
 
 def test_a_missing_layer_is_named_with_its_reason() -> None:
-    held = Held(["limits"], {"no network": "Operation not permitted"})
-    assert held.sentence() == "Files are decoded behind limits. Missing layer: no network (Operation not permitted)."
+    held = ActiveLayers(["limits"], {"no network": "Operation not permitted"})
+    assert held.describe() == "Files are decoded behind limits. Missing layer: no network (Operation not permitted)."
 
 
 @pytest.mark.parametrize(
@@ -129,27 +129,27 @@ def test_a_child_without_the_minimum_does_not_start(tmp_path: Path, layers: tupl
 
 def test_the_minimum_counts_what_holds() -> None:
     without = {"Landlock": "the kernel has none"}
-    sandbox.check(Held([*BASE, "seccomp"], without), "one")
-    sandbox.check(Held(["limits"], without), "limits")
+    sandbox.check_minimum(ActiveLayers([*BASE, "seccomp"], without), "one")
+    sandbox.check_minimum(ActiveLayers(["limits"], without), "limits")
     with pytest.raises(Unavailable, match="Landlock: the kernel has none"):
-        sandbox.check(Held([*BASE, "seccomp"], without), "both")
+        sandbox.check_minimum(ActiveLayers([*BASE, "seccomp"], without), "both")
 
 
 def test_an_ffmpeg_with_a_published_hole_is_refused_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox.refuse_known_holes(Sandbox())
-    monkeypatch.setattr("mm.media.sandbox.layers.known_holes", lambda: ["FFmpeg 8.0.1 has a hole."])
+    sandbox.refuse_vulnerable_decoder(Sandbox())
+    monkeypatch.setattr("mm.media.sandbox.layers.known_vulnerabilities", lambda: ["FFmpeg 8.0.1 has a hole."])
     with pytest.raises(Unavailable, match=r"8\.0\.1 has a hole; MM_SANDBOX_ALLOW_KNOWN_HOLES"):
-        sandbox.refuse_known_holes(Sandbox())
-    sandbox.refuse_known_holes(Sandbox(allow_known_holes=True))
+        sandbox.refuse_vulnerable_decoder(Sandbox())
+    sandbox.refuse_vulnerable_decoder(Sandbox(allow_known_holes=True))
 
 
 def test_the_settings_reach_the_child() -> None:
     with MediaReader() as plain, MediaReader.from_settings(Settings(sandbox_minimum="both")) as strict:
-        if {"Landlock", "seccomp"} <= set(plain.held().layers):
-            assert strict.held() == plain.held()
+        if {"Landlock", "seccomp"} <= set(plain.active_layers().layers):
+            assert strict.active_layers() == plain.active_layers()
         else:
             with pytest.raises(Unavailable, match="MM_SANDBOX_MINIMUM=both"):
-                strict.held()
+                strict.active_layers()
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

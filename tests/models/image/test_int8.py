@@ -11,13 +11,14 @@ import torch
 from safetensors.numpy import load_file
 
 from mm.errors import Corrupt, InvalidInput, Unavailable
+from mm.files import hash_file
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.graph import build_graph
 from mm.models.image.graph_int8 import WEIGHT_LIMIT, Quantization, build_quantized_graph
 from mm.models.image.module import ImageModule
 from mm.models.image.precisions import PRECISIONS, Loss, Precisions, read_precisions
 from mm.models.image.sample_photos import photographs
-from mm.models.image.tower import RANGES, ImageTower, file_hash
+from mm.models.image.tower import RANGES, ImageTower
 from mm.runtimes import load_graph
 from mm.spaces.registry import WEIGHTS
 from mm.training.checkpoint import load_encoder, write_encoder
@@ -35,7 +36,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with its ranges beside it."""
     path = tmp_path_factory.mktemp("weights") / "image.safetensors"
     write_encoder(path, random_encoder(5).state_dict(), SIZE)
-    quantization = quantize(load_file(path), file_hash(path), patches(4, SIZE, 1))
+    quantization = quantize(load_file(path), hash_file(path, digits=16), patches(4, SIZE, 1))
     path.with_name(RANGES).write_bytes(quantization.to_bytes())
     return path
 
@@ -111,7 +112,7 @@ def test_a_channel_that_is_all_bias_keeps_it() -> None:
 
 def test_ranges_are_read_as_they_were_written(weights: Path, tmp_path: Path) -> None:
     found = Quantization.read(weights.with_name(RANGES))
-    assert found.weights == file_hash(weights)
+    assert found.weights == hash_file(weights, digits=16)
     (tmp_path / "again").write_bytes(found.to_bytes())
     again = Quantization.read(tmp_path / "again")
     assert again.ranges == found.ranges
@@ -202,7 +203,7 @@ def test_losses_hold_for_their_weights_alone(tmp_path: Path) -> None:
 
 
 def test_what_ships_belongs_to_the_shipped_weights() -> None:
-    digest = file_hash(SHIPPED)
+    digest = hash_file(SHIPPED, digits=16)
     assert Quantization.read(SHIPPED.with_name(RANGES)).weights == digest
     recorded = read_precisions(SHIPPED, digest)
     assert "int8" in recorded.losses

@@ -18,7 +18,7 @@ from torch.nn import functional
 from mm.data.captioned import load_pictures, read_captioned
 from mm.data.sentences import sentence_vectors
 from mm.errors import Corrupt, InvalidInput
-from mm.files import replacing
+from mm.files import open_atomic
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.models.image.preprocess import fit_all
 from mm.training.align.augment import Views, draw_captions, draw_views
@@ -262,11 +262,11 @@ def test_a_pickle_that_would_run_something_is_not_opened(tmp_path: Path, monkeyp
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(b"old")
 
     def write_half() -> None:
-        with replacing(path) as file:
+        with open_atomic(path) as file:
             file.write(b"new")
             raise RuntimeError("broke")
 

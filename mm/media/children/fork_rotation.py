@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING
 
 from mm.errors import Unavailable
-from mm.media.children.forks import START_SECONDS, ForkServer
+from mm.media.children.fork_client import START_SECONDS, ForkClient
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CLOSED = "The media reader is closed."
 
 
-class ForkServers:
+class ForkServerRotation:
     """Starts a server for the first child, and another after `limits.requests` forks. Safe to use
     from several threads.
 
@@ -31,14 +31,14 @@ class ForkServers:
     def __init__(self, limits: Limits, decoder: str, sandbox: Sandbox) -> None:
         self._limits, self._decoder, self._sandbox = limits, decoder, sandbox
         self._lock = threading.Lock()
-        self._servers: list[ForkServer] = []  # the last one forks
-        self._starting: Future[ForkServer] | None = None
+        self._servers: list[ForkClient] = []  # the last one forks
+        self._starting: Future[ForkClient] | None = None
         self._closed = False
         # Linux kills a process when the *thread* that started it ends, so one thread that stays
         # starts the servers.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
 
-    def current(self, name: str, deadline: Deadline) -> ForkServer:
+    def current(self, name: str, deadline: Deadline) -> ForkClient:
         """The server that forks now. Raises `Unavailable` when none starts, and what `deadline`
         raises about the file `name`."""
         with self._lock:
@@ -47,7 +47,7 @@ class ForkServers:
             if self._servers and self._servers[-1].alive and self._servers[-1].forks < self._limits.requests:
                 return self._servers[-1]
             if self._starting is None:
-                self._starting = self._starter.submit(ForkServer, self._limits, self._decoder, self._sandbox)
+                self._starting = self._starter.submit(ForkClient, self._limits, self._decoder, self._sandbox)
             starting = self._starting
         try:
             server = _result(starting, name, deadline)
@@ -70,7 +70,7 @@ class ForkServers:
         if starting is not None and starting.exception() is None:
             starting.result().close()
 
-    def _started(self, starting: Future[ForkServer], server: ForkServer | None) -> None:
+    def _started(self, starting: Future[ForkClient], server: ForkClient | None) -> None:
         """Note what came of a start, whoever of those that wait for it is the first."""
         with self._lock:
             if self._starting is not starting:
@@ -82,7 +82,7 @@ class ForkServers:
                 self._servers = [former for former in self._servers if former.alive] + [server]
 
 
-def _result(starting: Future[ForkServer], name: str, deadline: Deadline) -> ForkServer:
+def _result(starting: Future[ForkClient], name: str, deadline: Deadline) -> ForkClient:
     while True:
         deadline.check(name)
         try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from api.limits.limiter import Quota
 
 
-class Budget:
+class ByteBudget:
     """Bytes of memory that bodies of requests may take together. Used on one event loop only."""
 
     def __init__(self, name: str, quota: Quota) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from api.limits.threads import Threads
+from api.limits.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ PAUSE_SECONDS = 0.1
 """From the end of one computation to the start of the next."""
 
 
-class Shared(Generic[T]):
+class CoalescedCall(Generic[T]):
     """Runs `work` in a thread of its own whenever someone asks; a request that comes while it runs
     gets the next result.
 
@@ -27,7 +27,7 @@ class Shared(Generic[T]):
     def __init__(self, work: Callable[[], T], pause_seconds: float = PAUSE_SECONDS) -> None:
         self._work = work
         self._pause_seconds = pause_seconds
-        self._threads = Threads("shared", 1)
+        self._threads = ThreadPool("shared", 1)
         self._running: asyncio.Task[T] | None = None
         self._next: asyncio.Task[T] | None = None
 

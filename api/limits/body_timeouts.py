@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Pace:
+class BodyProgress:
     """The waiting for one body. Time that the service spends on what came does not count."""
 
     silence_seconds: float
@@ -42,7 +42,7 @@ class Pace:
 
 
 @dataclass
-class PacedBodies:
+class BodyTimeouts:
     """ASGI middleware: whoever reads a body that comes too slowly gets `RequestTimeout`, or a
     disconnect behind the answer."""
 
@@ -54,7 +54,7 @@ class PacedBodies:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        pace = Pace(self.settings.body_silence_seconds, self.settings.body_bytes_per_second)
+        pace = BodyProgress(self.settings.body_silence_seconds, self.settings.body_bytes_per_second)
         complete = answered = False
 
         async def receive_in_time() -> Message:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.middleware.hosts import AllowedHosts
+from api.auth.allowed_hosts import AllowedHosts
 from mm.errors import Forbidden
 from mm.settings import Settings
-from tests.api.conftest import assert_problem, running
+from tests.api.conftest import assert_problem, run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def test_foreign_name_is_refused_where_others_reach_a_service_without_keys(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path, graphs), host="0.0.0.0", keys="off", allowed_hosts="nas.example, other")
-    with running(settings) as service:
+    with run_server(settings) as service:
         for path in ("/", "/v1/media", "/healthz", "/static/app.js"):
             answer = service.client.get(path, headers={"Host": "evil.example:8321"})
             assert "MM_ALLOWED_HOSTS" in assert_problem(answer, 403, "forbidden")["detail"]

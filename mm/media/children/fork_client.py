@@ -34,11 +34,11 @@ PASSED_ON = frozenset({"PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "TMPDIR
 SETTINGS_OF_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
-class ServerDied(Exception):
+class ForkServerDied(Exception):
     """The fork server is gone, and all of its children with it."""
 
 
-class ForkServer:
+class ForkClient:
     """One server process. Safe to use from several threads.
 
     The thread that constructs it must outlive it: Linux kills the process when that thread ends.
@@ -64,7 +64,7 @@ class ForkServer:
             )
         try:
             said = self._read()
-        except ServerDied as died:
+        except ForkServerDied as died:
             self._close()
             raise Unavailable(f"The decoding child does not start: {died}.") from died
         if "error" in said:
@@ -72,8 +72,9 @@ class ForkServer:
             raise Unavailable(f"The decoding child does not start: {str(said['error']).rstrip('.')}.")
 
     def fork(self, memory_bytes: int, requests: int, answers: int) -> int:
-        """Process id of a new child that has these two handles. Raises `ServerDied`; `Unavailable`
-        where none can be forked."""
+        """Fork a child that has these two handles and return its process id.
+
+        Raises `ForkServerDied`, and `Unavailable` when no process can be forked."""
         answer = self._ask({"do": "fork", "memory_bytes": memory_bytes}, (requests, answers))
         if "error" in answer:
             raise Unavailable(f"The decoding child does not start: {answer['error']}.")
@@ -85,7 +86,7 @@ class ForkServer:
 
     def kill(self, pid: int) -> None:
         """Make a child die; whoever waits for its answer notices."""
-        with suppress(ServerDied):
+        with suppress(ForkServerDied):
             self._ask({"do": "kill", "pid": pid})
 
     def status(self, pid: int, seconds: float) -> int | None:
@@ -99,7 +100,7 @@ class ForkServer:
         while True:
             try:
                 status = self._ask({"do": "status", "pid": pid})["status"]
-            except ServerDied:
+            except ForkServerDied:
                 status = -signal.SIGKILL
             if status is not None:
                 self._forget(pid)
@@ -142,7 +143,7 @@ class ForkServer:
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode("ascii") + b"\n"], list(handles))
             except OSError as error:
-                raise ServerDied("the fork server has ended") from error
+                raise ForkServerDied("the fork server has ended") from error
             return self._read()
 
     def _read(self) -> Head:
@@ -152,9 +153,9 @@ class ForkServer:
                 data = self._control.recv(65_536)
             except OSError as error:
                 self._process.kill()  # an answer that comes late would be taken for that to the next request
-                raise ServerDied("the fork server does not answer") from error
+                raise ForkServerDied("the fork server does not answer") from error
             if not data:
-                raise ServerDied("the fork server has ended")
+                raise ForkServerDied("the fork server has ended")
             line += data
         answer = json.loads(line)
         assert isinstance(answer, dict)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.names import MAX_NAME, MAX_TAGS, clean_name, clean_tags, content_disposition
+from api.uploads.names import MAX_NAME, MAX_TAGS, clean_name, clean_tags, content_disposition
 from mm.errors import InvalidInput
 
 

@@ -1,4 +1,4 @@
-"""Towers that load behind the start: what is said while they do, and when one of them cannot."""
+"""`TowerLoader`: its status while it loads, and the error when a tower cannot be loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.spaces.loading import Towers
+from api.spaces.tower_loader import TowerLoader
 from mm.errors import Unavailable
 from mm.settings import Settings
 from mm.spaces import load_space
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_a_tower_that_cannot_be_loaded_is_named(tmp_path: Path, graphs: Path) -> None:
     shutil.copytree(WEIGHTS, tmp_path / "weights")
     (tmp_path / "weights" / "lite" / "image.safetensors").write_bytes(b"no weights")
-    with Towers(load_space("lite", Settings(home=with_graphs(tmp_path, graphs)), tmp_path / "weights")) as towers:
+    with TowerLoader(load_space("lite", Settings(home=with_graphs(tmp_path, graphs)), tmp_path / "weights")) as towers:
         for _ in range(2):
             with pytest.raises(Unavailable, match=r"lite@1 cannot be loaded: .*image\.safetensors"):
                 towers.wait()
@@ -32,6 +32,6 @@ def test_a_tower_that_cannot_be_loaded_is_named(tmp_path: Path, graphs: Path) ->
 
 
 def test_loaded_towers_are_ready(tmp_path: Path, graphs: Path) -> None:
-    with Towers(load_space("lite", Settings(home=with_graphs(tmp_path, graphs)))) as towers:
+    with TowerLoader(load_space("lite", Settings(home=with_graphs(tmp_path, graphs)))) as towers:
         towers.wait()
         assert towers.check().ok

@@ -1,4 +1,4 @@
-"""Still pictures by Pillow: any mode and depth to RGB, upright, over white.
+"""Still images by Pillow: any mode and depth to RGB, upright, over white.
 
 A JPEG is decoded no larger than it is shown, at 1/2, 1/4 or 1/8 of its sides: a mean over each
 block, without the rest of the arithmetic (libjpeg's scaled DCT, Pillow's draft mode). All of its
@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from mm.errors import MediaError, TooLarge
 from mm.media.containers.memory_estimate import StillSize, no_reserve
-from mm.media.containers.truncation import ends_early, what_is_missing
+from mm.media.containers.truncation import describe_missing_data, lacks_end_marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
-Image.MAX_IMAGE_PIXELS = None  # `Still` has its own limit
+Image.MAX_IMAGE_PIXELS = None  # `StillImage` has its own limit
 SCALES = (8, 4, 2)
 LOOKED_AT = 480
 """Longest side, in pixels at least, of a JPEG that is looked at to see whether it is whole: a tower
@@ -39,7 +39,7 @@ BLOCK_PIXELS = 1 << 20
 EXIF_ORIENTATION = 0x0112  # 1 to 8; from 5 on the picture lies on its side
 
 
-class Still:
+class StillImage:
     """An opened picture, not decoded yet. `width` and `height` are as shown.
 
     Raises `MediaError`, and `TooLarge` before anything is decoded.
@@ -49,7 +49,7 @@ class Still:
         """`reserve` is called before anything of the picture's size is allocated: see
         mm/media/containers/memory_estimate.py."""
         self._file, self._name, self._kind, self._reserve = file, name, kind, reserve
-        if missing := what_is_missing(file, kind):
+        if missing := describe_missing_data(file, kind):
             raise MediaError(name, "truncated", missing)
         file.seek(0)
         with self._explained():
@@ -142,7 +142,7 @@ class _Explained:
     def __exit__(self, cls: object, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, MemoryError | MediaError) or not isinstance(error, Exception):
             return
-        if "truncated" in str(error).lower() or ends_early(self._file, self._kind):
+        if "truncated" in str(error).lower() or lacks_end_marker(self._file, self._kind):
             raise MediaError(self._name, "truncated", "the picture ends before its last line") from error
         raise MediaError(self._name, "unreadable", f"it is not a readable {self._kind.format} picture: {error}") from error
 

@@ -1,4 +1,4 @@
-"""What a decoding child does with one file: one method of `Opened` a request of `MediaReader`."""
+"""Requests of `MediaReader` about one file, as a decoding child executes them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError
 from mm.media.containers.av_file import AvFile, codec_name, seconds
-from mm.media.containers.memory_estimate import film_bytes, no_reserve
+from mm.media.containers.memory_estimate import no_reserve, video_bytes
 from mm.media.decoding import audio
 from mm.media.decoding.choose import open_decoder
-from mm.media.decoding.frame_skipping import lateness
-from mm.media.decoding.key_frame import key_picture
-from mm.media.decoding.probe import Facts, find_facts
+from mm.media.decoding.frame_skipping import max_delay
+from mm.media.decoding.key_frame import decode_key_frame
+from mm.media.decoding.probe import MediaFacts, read_facts
 from mm.media.decoding.sampling import sample
-from mm.media.decoding.stills import Still
+from mm.media.decoding.still_image import StillImage
 from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 
 class FactsCache:
-    """Facts of the file that was asked for last, until its bytes change: one film is asked for many
-    times in a row."""
+    """Facts of the file that was requested last, until its bytes change."""
 
     def __init__(self) -> None:
         self._key: tuple[int, ...] = ()
-        self._facts: Facts | None = None
+        self._facts: MediaFacts | None = None
 
-    def of(self, file: BinaryIO, find: Callable[[], Facts]) -> Facts:
+    def of(self, file: BinaryIO, find: Callable[[], MediaFacts]) -> MediaFacts:
         status = os.fstat(file.fileno())
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if self._facts is None or key != self._key:
@@ -42,7 +41,7 @@ class FactsCache:
 
 
 @dataclass
-class Opened:
+class OpenedFile:
     """A file that a request is about. `alive` is called while decoding goes on, `reserve` before
     much memory is used.
 
@@ -58,8 +57,8 @@ class Opened:
     reserve: Reserve = no_reserve
 
     @cached_property
-    def facts(self) -> Facts:
-        return self.cache.of(self.file, lambda: find_facts(self.file, self.name, self.limits, self.alive, self.reserve))
+    def facts(self) -> MediaFacts:
+        return self.cache.of(self.file, lambda: read_facts(self.file, self.name, self.limits, self.alive, self.reserve))
 
     def probe(self) -> MediaInfo:
         return self.facts.info
@@ -68,7 +67,7 @@ class Opened:
         if self.facts.info.kind == "image":
             still = self.facts.still
             if still is None or not still.serves(longest):
-                still = Still(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
+                still = StillImage(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
             return still.rgb(longest)
         return self.frame_at(0.0, longest)
 
@@ -88,7 +87,7 @@ class Opened:
         if self.facts.info.kind == "image":
             return self.image(longest)
         with self._film() as media:
-            return key_picture(media, self.facts.origin, time, longest)
+            return decode_key_frame(media, self.facts.origin, time, longest)
 
     def keyframes(self) -> list[float]:
         if self.facts.info.kind == "image":
@@ -106,7 +105,7 @@ class Opened:
             yield Frame(span.start, self.image(longest), False, span.start)
             return
         with self._film() as media:
-            info, decoder = self.facts.info, self._decoder(media, lateness(fps))
+            info, decoder = self.facts.info, self._decoder(media, max_delay(fps))
             yield from sample(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
 
     def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
@@ -124,7 +123,7 @@ class Opened:
         media = self._open()
         try:
             if media.video is not None:
-                self.reserve(*film_bytes(media.video, codec_name(media.video)))
+                self.reserve(*video_bytes(media.video, codec_name(media.video)))
         except BaseException:
             media.container.close()
             raise

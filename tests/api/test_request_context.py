@@ -13,11 +13,11 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from api.auth.auth import Guard
-from api.auth.callers import Caller, caller_of, current_caller, key_id_of
+from api.auth.middleware import AuthenticationMiddleware
+from api.request_context import Client, current_client, get_client_id, get_key_id
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import Keyed
+from tests.api.conftest import KeyedServer
 from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 async def _report(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers who the request is from, as a route, a thread and the log see it."""
-    threaded = await run_in_threadpool(lambda: str(current_caller()))
+    threaded = await run_in_threadpool(lambda: str(current_client()))
     bound = structlog.contextvars.get_contextvars().get("key")
-    await JSONResponse([caller_of(scope), key_id_of(scope), threaded, bound])(scope, receive, send)
+    await JSONResponse([get_client_id(scope), get_key_id(scope), threaded, bound])(scope, receive, send)
 
 
 def ask(settings: Settings, address: str, key: str = "") -> Any:
@@ -47,7 +47,7 @@ def ask(settings: Settings, address: str, key: str = "") -> Any:
     headers = [(b"host", b"127.0.0.1"), *([(b"authorization", b"Bearer " + key.encode())] if key else [])]
     scope: Scope = {"type": "http", "method": "GET", "path": "/v1/media", "query_string": b"", "headers": headers}
     scope |= {"client": (address, 1), "scheme": "http", "server": ("127.0.0.1", 80)}
-    contextvars.copy_context().run(anyio.run, lambda: Guard(_report, settings)(scope, receive, send))
+    contextvars.copy_context().run(anyio.run, lambda: AuthenticationMiddleware(_report, settings)(scope, receive, send))
     return json.loads(b"".join(message.get("body", b"") for message in sent))
 
 
@@ -77,13 +77,13 @@ def test_caller_without_key_is_the_network(tmp_path: Path, address: str, caller:
     ],
 )
 def test_actor_without_key_is_local_or_anonymous(address: str, actor: str) -> None:
-    assert Caller(address).actor().name == actor
+    assert Client(address).actor().name == actor
 
 
 def test_caller_outside_of_the_authentication_is_the_network() -> None:
-    assert caller_of({"type": "http", "client": ("10.0.0.9", 1)}) == "address 10.0.0.9"
-    assert key_id_of({"type": "http"}) is None
-    assert str(current_caller()) == "address "
+    assert get_client_id({"type": "http", "client": ("10.0.0.9", 1)}) == "address 10.0.0.9"
+    assert get_key_id({"type": "http"}) is None
+    assert str(current_client()) == "address "
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def lines() -> Iterator[list[MutableMapping[str, Any]]]:
     structlog.reset_defaults()
 
 
-def test_log_lines_name_the_key_and_never_hold_it(keyed: Keyed, lines: list[MutableMapping[str, Any]]) -> None:
+def test_log_lines_name_the_key_and_never_hold_it(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
     key_id, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
     for request_id, sent in (("logged-1", headers), ("logged-2", {"Authorization": f"Bearer {secret}x"})):
@@ -106,7 +106,7 @@ def test_log_lines_name_the_key_and_never_hold_it(keyed: Keyed, lines: list[Muta
 
 
 def test_pipelined_request_does_not_inherit_the_key_of_the_one_before(
-    keyed: Keyed, lines: list[MutableMapping[str, Any]]
+    keyed: KeyedServer, lines: list[MutableMapping[str, Any]]
 ) -> None:
     key_id, headers = keyed.key("read")
     host, port = keyed.url.removeprefix("http://").split(":")

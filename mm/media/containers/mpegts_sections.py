@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mm.media.containers.av_file import AvPacket
-    from mm.media.containers.mpegts_clock import Restart
+    from mm.media.containers.mpegts_clock import Discontinuity
 
 STEP_AHEAD = 10 * TICKS  # a stream's decoding times that go further at once, or back, are of another clock
 WAYMARK = TICKS  # ticks between two places from which sound is read
@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class SectionMap:
     """`edges`: for each stream, the position of its first packet in every part but the first.
     `waymarks`: for each stream, times on the clock of the whole and positions of packets that
     reading can start from, ascending.
@@ -58,10 +58,10 @@ class Joined:
         return positions[number - 1] if number else None
 
 
-class Placer:
+class SectionTimestamps:
     """Puts the packets of one reading on the clock of the whole."""
 
-    def __init__(self, joined: Joined, position: int = 0) -> None:
+    def __init__(self, joined: SectionMap, position: int = 0) -> None:
         self._joined, self._position = joined, position
         self._part: dict[int, int] = {}
 
@@ -83,9 +83,9 @@ class Placer:
         return before is not None and part != before
 
 
-def find_joined(restarts: Sequence[Restart], packets: Iterable[tuple[AvPacket, Fraction]]) -> Joined:
+def find_sections(discontinuities: Sequence[Discontinuity], packets: Iterable[tuple[AvPacket, Fraction]]) -> SectionMap:
     """The parts of a file, from all its packets and the seconds that each is shown or heard."""
-    survey = _Survey(restarts)
+    survey = _Survey(discontinuities)
     for packet, length in packets:
         survey.add(packet, round(length * TICKS))
     return survey.joined()
@@ -94,11 +94,11 @@ def find_joined(restarts: Sequence[Restart], packets: Iterable[tuple[AvPacket, F
 class _Survey:
     """What one reading of all packets tells of the parts."""
 
-    def __init__(self, restarts: Sequence[Restart]) -> None:
-        self._restarts = restarts
+    def __init__(self, discontinuities: Sequence[Discontinuity]) -> None:
+        self._restarts = discontinuities
         self._edges: dict[int, list[int]] = {}
         self._last: dict[int, int] = {}
-        self._times: list[tuple[int, int, int] | None] = [None] * (len(restarts) + 1)  # of a part: any, earliest, end
+        self._times: list[tuple[int, int, int] | None] = [None] * (len(discontinuities) + 1)  # of a part: any, earliest, end
         self._marks: dict[int, list[tuple[int, int, int]]] = {}  # of a stream: part, ticks, position
 
     def add(self, packet: AvPacket, length: int) -> None:
@@ -115,11 +115,11 @@ class _Survey:
         if position is not None and position >= 0:
             self._mark(packet, part, position)
 
-    def _is_behind(self, restart: Restart, position: int, ticks: int, last: int | None) -> bool:
+    def _is_behind(self, discontinuity: Discontinuity, position: int, ticks: int, last: int | None) -> bool:
         """Whether a packet is of the new clock. Between the two references that tell of it, the
         stream's own time decides."""
-        if position >= restart.after or position <= restart.before:
-            return position >= restart.after
+        if position >= discontinuity.after or position <= discontinuity.before:
+            return position >= discontinuity.after
         return last is not None and not 0 <= wrapped(ticks - last) <= STEP_AHEAD
 
     def _stretch(self, part: int, ticks: int, length: int) -> None:
@@ -139,7 +139,7 @@ class _Survey:
         if packet.is_keyframe:
             marks.append((part, packet.pts, position))
 
-    def joined(self) -> Joined:
+    def joined(self) -> SectionMap:
         parts: list[Part] = []
         end: int | None = None
         for times in self._times:
@@ -154,4 +154,4 @@ class _Survey:
         for stream, marks in self._marks.items():
             placed = sorted((parts[part].place(ticks), position) for part, ticks, position in marks)
             waymarks[stream] = [time for time, _ in placed], [position for _, position in placed]
-        return Joined(parts, self._edges, waymarks)
+        return SectionMap(parts, self._edges, waymarks)

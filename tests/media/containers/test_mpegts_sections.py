@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mm.media.containers.av_file import AvFile, seconds
-from mm.media.containers.mpegts_clock import WRAP, find_restarts, wrapped
+from mm.media.containers.mpegts_clock import WRAP, find_discontinuities, wrapped
 from mm.media.containers.sniff import MPEGTS
 from mm.media.segmenting import cut_chunks
 from mm.media.types import SPEECH_RATE, Span
@@ -137,7 +137,7 @@ def test_chunks_of_a_joined_recording_give_the_whole(reader: MediaReader, tmp_pa
 def test_what_lies_in_a_later_part_is_read_from_there(tmp_path: Path) -> None:
     whole = joined(tmp_path, (20.0, 5.0, 0.0)).whole
     with whole.open("rb") as file, AvFile(file, "whole", MPEGTS, 1 << 20, lambda: None) as media:
-        media.find_joins()
+        media.find_sections()
         video = media.stream("video")
         assert media.joined is not None
         begin = media.joined.parts[2].shown
@@ -156,7 +156,7 @@ def test_one_clock_is_not_taken_for_two(tmp_path: Path, start: float) -> None:
     damaged = bytearray(data)
     damaged[clock[2] + 6] ^= 0x55  # one reference that is far off, and bytes that are in nobody's rhythm
     for found in (data, data[77:], bytes(damaged), data[: clock[2]] + b"noise" + data[clock[2] :]):
-        assert find_restarts(io.BytesIO(found), frozenset(), lambda: None) == []
+        assert find_discontinuities(io.BytesIO(found), frozenset(), lambda: None) == []
 
 
 def test_differences_of_time_stamps_wrap() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 
-class Towers:
+class TowerLoader:
     """Loads text and image towers once, in a thread."""
 
     def __init__(self, space: Space) -> None:
@@ -27,7 +27,7 @@ class Towers:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="towers")
         self._loaded: Future[None] = self._pool.submit(self._load)
 
-    def __enter__(self) -> Towers:
+    def __enter__(self) -> TowerLoader:
         return self
 
     def __exit__(self, *error: object) -> None:

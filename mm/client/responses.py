@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mm.client.steps import Reply
+from mm.client.steps import Response
 from mm.errors import ERRORS, InvalidInput, MediaError, MMError, NotFound, Unavailable
 from mm.schemas import Problem
 
@@ -17,29 +17,29 @@ GATEWAY_STATUSES = frozenset({502, 503, 504})
 _BY_STATUS: dict[int, type[MMError]] = {404: NotFound, **dict.fromkeys(GATEWAY_STATUSES, Unavailable)}
 
 
-def read(reply: Reply, shape: type[M], *, also: frozenset[int] = frozenset()) -> M:
+def read(reply: Response, shape: type[M], *, also: frozenset[int] = frozenset()) -> M:
     """The shape in a good answer, or in one with a status of `also`. Raises the error that the
     answer stands for."""
-    if not is_good(reply) and reply.status not in also:
-        raise error_of(reply)
+    if not is_success(reply) and reply.status not in also:
+        raise parse_error(reply)
     try:
         return shape.model_validate_json(reply.body)
     except ValidationError as error:
         raise Unavailable(f"{reply.url} does not answer as this version of mm does ({_first(error)}).") from error
 
 
-def read_bytes(reply: Reply) -> bytes:
+def read_bytes(reply: Response) -> bytes:
     """The body of a good answer. Raises the error that the answer stands for."""
-    if not is_good(reply):
-        raise error_of(reply)
+    if not is_success(reply):
+        raise parse_error(reply)
     return reply.body
 
 
-def is_good(reply: Reply) -> bool:
+def is_success(reply: Response) -> bool:
     return 200 <= reply.status < 300
 
 
-def error_of(reply: Reply) -> MMError:
+def parse_error(reply: Response) -> MMError:
     """The error that a bad answer stands for; one without problem details is told by its status."""
     try:
         problem = Problem.model_validate_json(reply.body)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from api.middleware.proxies import parse_address
-from api.middleware.rate_limit import network_of
-from api.middleware.request_log import current_request_id
+from api.addresses import get_network, parse_address
 from indexes.catalog.audit import Actor
 from mm.errors import Unauthorized
 
@@ -28,7 +26,7 @@ _STATE = "caller"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Client:
     """The sender of a request."""
 
     address: str
@@ -46,7 +44,7 @@ class Caller:
         return None if self.key is None else self.key.id
 
     def __str__(self) -> str:
-        return f"address {network_of(self.address)}" if self.key is None else f"key {self.key.id}"
+        return f"address {get_network(self.address)}" if self.key is None else f"key {self.key.id}"
 
     def require_valid(self) -> None:
         """Raise `Unauthorized` if the key was revoked or the session ended while the request
@@ -59,10 +57,10 @@ class Caller:
         return Actor(self.key_id or _without_key(self.address), self.address, current_request_id())
 
 
-_current: ContextVar[Caller] = ContextVar("caller", default=Caller(""))  # noqa: B039  frozen
+_current: ContextVar[Client] = ContextVar("caller", default=Client(""))  # noqa: B039  frozen
 
 
-def set_caller(scope: Scope, caller: Caller) -> None:
+def set_client(scope: Scope, caller: Client) -> None:
     """Record `caller` for this request, for the threads that work for it and for its log lines
     (field `key`)."""
     scope.setdefault("state", {})[_STATE] = caller
@@ -71,7 +69,7 @@ def set_caller(scope: Scope, caller: Caller) -> None:
         structlog.contextvars.bind_contextvars(key=caller.key_id)
 
 
-def current_caller() -> Caller:
+def current_client() -> Client:
     """Of the request that is being answered, also in threads that work for it. Outside of a request
     its address is empty."""
     return _current.get()
@@ -79,26 +77,32 @@ def current_caller() -> Caller:
 
 def current_actor() -> Actor:
     """The present caller as the audit log names it."""
-    return current_caller().actor()
+    return current_client().actor()
 
 
-def caller_in(scope: Scope) -> Caller:
+def current_request_id() -> str | None:
+    """Of the request that is being answered, in threads that work for it too."""
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
+
+
+def get_client(scope: Scope) -> Client:
     """The sender of a request."""
     found = scope.get("state", {}).get(_STATE)
-    if isinstance(found, Caller):
+    if isinstance(found, Client):
         return found
     client = scope.get("client")
-    return Caller(client[0] if client else "")
+    return Client(client[0] if client else "")
 
 
-def caller_of(scope: Scope) -> str:
+def get_client_id(scope: Scope) -> str:
     """`key ID` or `address NETWORK`: what limits per caller count by."""
-    return str(caller_in(scope))
+    return str(get_client(scope))
 
 
-def key_id_of(scope: Scope) -> str | None:
+def get_key_id(scope: Scope) -> str | None:
     """Id of the request's API key; `None` where no key is needed or none came."""
-    return caller_in(scope).key_id
+    return get_client(scope).key_id
 
 
 def _without_key(address: str) -> str:

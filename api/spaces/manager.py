@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from api.spaces.loading import Towers
+from api.spaces.tower_loader import TowerLoader
 from indexes.search.searcher import Searcher
 from mm.errors import MMError
 from mm.spaces import load_space
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Served:
+class ServedSpace:
     """A space with all that answers in it."""
 
     name: str
     """As MM_SPACE has it."""
     space: Space
     searcher: Searcher
-    towers: Towers
+    towers: TowerLoader
     _stack: ExitStack
     users: int = field(default=0)
     """Questions that are being answered with it."""
@@ -45,7 +45,7 @@ class Served:
         self._stack.close()
 
 
-class Serving:
+class SpaceManager:
     """Runs inside a `with` block. Safe to use from several threads."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -54,8 +54,8 @@ class Serving:
         self._settings = settings
         self._lock = threading.Lock()
         self._current = self._open(self._name())
-        self._next: Served | None = None
-        self._retired: list[Served] = []
+        self._next: ServedSpace | None = None
+        self._retired: list[ServedSpace] = []
         self.failure: str | None = None
         """Why the space that the library moves or has moved to cannot be used here."""
         self._stopped = threading.Event()
@@ -77,12 +77,12 @@ class Serving:
             served.close()
 
     @property
-    def current(self) -> Served:
+    def current(self) -> ServedSpace:
         """What answers now. For a look; an answer is made inside `use`."""
         return self._current
 
     @contextmanager
-    def use(self) -> Iterator[Served]:
+    def use(self) -> Iterator[ServedSpace]:
         """What answers now, and stays open for as long as the block lasts.
 
         Who waited for an item and then asks must find it: if the library has moved in the meantime,
@@ -167,12 +167,12 @@ class Serving:
             return name
         return move.target.name if move is not None and move.state == "running" else None
 
-    def _open(self, name: str) -> Served:
+    def _open(self, name: str) -> ServedSpace:
         with ExitStack() as stack:
             space = load_space(name, self._settings, keep_speech=False, gpu=False)  # few questions bring a sound
             searcher = stack.enter_context(Searcher(self._store, space.id, self._settings))
-            towers = stack.enter_context(Towers(space))
-            return Served(name, space, searcher, towers, stack.pop_all())
+            towers = stack.enter_context(TowerLoader(space))
+            return ServedSpace(name, space, searcher, towers, stack.pop_all())
 
     def _follow(self) -> None:
         watch = self._store.watch

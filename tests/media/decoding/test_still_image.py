@@ -1,4 +1,4 @@
-"""Still pictures of every accepted kind, depth and mode come out as the same upright RGB."""
+"""Still images of every accepted kind, depth and mode come out as the same upright RGB."""
 
 from __future__ import annotations
 

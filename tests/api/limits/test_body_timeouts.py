@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.limits.pace import Pace, PacedBodies
+from api.limits.body_timeouts import BodyProgress, BodyTimeouts
 from mm.errors import RequestTimeout
 from mm.settings import Settings
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def test_pace_allows_what_comes_at_the_rate_and_bounds_the_whole_wait(
     pieces: list[tuple[float, int]], silence: float, rate: float
 ) -> None:
-    pace = Pace(silence, rate)
+    pace = BodyProgress(silence, rate)
     for wait, size in pieces:
         assert pace.left <= silence
-        if wait > pace.left:  # PacedBodies ends the body here
+        if wait > pace.left:  # BodyTimeouts ends the body here
             assert wait > silence or pace.waited + wait > silence + pace.received / rate
             return
         pace.waited += wait
@@ -55,7 +55,7 @@ def paced(pieces: list[tuple[float, bytes]], *, answer_first: bool = False) -> l
         pass
 
     settings = Settings(body_silence_seconds=0.05, body_bytes_per_second=1000)
-    asyncio.run(PacedBodies(app, settings)({"type": "http"}, receive, send))
+    asyncio.run(BodyTimeouts(app, settings)({"type": "http"}, receive, send))
     return received
 
 
@@ -95,7 +95,7 @@ def test_waiting_for_a_disconnect_behind_the_body_has_no_limit() -> None:
             pass
 
         found: list[Message] = []
-        await PacedBodies(app, Settings(body_silence_seconds=0.02))({"type": "http"}, receive, send)
+        await BodyTimeouts(app, Settings(body_silence_seconds=0.02))({"type": "http"}, receive, send)
         return found[0]
 
     assert asyncio.run(run()) == {"type": "http.disconnect"}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from api.auth.callers import Caller
 from api.auth.cookies import session_token
+from api.request_context import Client
 from mm.errors import Unavailable
 from mm.keys import KeyFile
 
@@ -33,8 +33,8 @@ THREADS = 4
 """
 
 
-class Access:
-    """Finds out who sends a request. Used on the event loop; `Caller.is_valid` may be called from
+class Authenticator:
+    """Finds out who sends a request. Used on the event loop; `Client.is_valid` may be called from
     threads."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
@@ -43,24 +43,24 @@ class Access:
         self._sessions: OrderedDict[str, tuple[SessionRow, float]] = OrderedDict()  # by token, and until when to believe it
         self._threads = anyio.CapacityLimiter(THREADS)
 
-    async def identify(self, request: Request, address: str) -> tuple[Caller, bool]:
+    async def identify(self, request: Request, address: str) -> tuple[Client, bool]:
         """The sender, and whether it brought a credential that is wrong: unknown, revoked or
         expired. Raises `Unavailable`."""
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             key = self.keys.find(secret.strip())
             if key is None:
-                return Caller(address), True
-            return Caller(address, key, None, partial(self.has_key, key.id)), False
+                return Client(address), True
+            return Client(address, key, None, partial(self.has_key, key.id)), False
         token = session_token(request)
         session = await self._find(request, token) if token else None
         key = None if session is None else self.keys.get(session.key_id)
         if session is None or key is None:
-            return Caller(address), token != ""
-        return Caller(address, key, session, _OpenSession(self, catalog_of(request), token, session.key_id)), False
+            return Client(address), token != ""
+        return Client(address, key, session, _OpenSession(self, get_catalog(request), token, session.key_id)), False
 
-    async def is_valid(self, caller: Caller) -> bool:
-        """`Caller.is_valid` without blocking the event loop."""
+    async def is_valid(self, caller: Client) -> bool:
+        """`Client.is_valid` without blocking the event loop."""
         check = caller.is_valid
         if isinstance(check, _OpenSession) and not check.is_remembered():
             return await anyio.to_thread.run_sync(check, limiter=self._threads)
@@ -74,7 +74,7 @@ class Access:
     async def _find(self, request: Request, token: str) -> SessionRow | None:
         if (session := self.remembered(token)) is not None:
             return session
-        return await anyio.to_thread.run_sync(self.look_up, catalog_of(request), token, limiter=self._threads)
+        return await anyio.to_thread.run_sync(self.look_up, get_catalog(request), token, limiter=self._threads)
 
     def has_key(self, key_id: str) -> bool:
         """Whether a key was not revoked."""
@@ -101,7 +101,7 @@ class Access:
 class _OpenSession:
     """Whether a session has not ended and its key was not revoked."""
 
-    def __init__(self, access: Access, catalog: Catalog, token: str, key_id: str) -> None:
+    def __init__(self, access: Authenticator, catalog: Catalog, token: str, key_id: str) -> None:
         self._access = access
         self._catalog = catalog
         self._token = token
@@ -117,7 +117,7 @@ class _OpenSession:
         return self._access.remembered(self._token) is not None
 
 
-def catalog_of(request: Request) -> Catalog:
+def get_catalog(request: Request) -> Catalog:
     """The catalog of the application that got the request. Raises `Unavailable` while it is not
     open."""
     service = getattr(request.app.state, "service", None)

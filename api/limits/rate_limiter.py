@@ -3,7 +3,6 @@ worth."""
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 MAX_CALLERS = 10_000  # remembered; the one that was silent longest is forgotten first, and its bucket is the fullest
 
 
-class Rates:
+class RateLimiter:
     """Buckets of all callers. Used on the event loop only, so it needs no lock."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,15 +36,3 @@ class Rates:
         if not taken:
             limit = f"More than {self._capacity:.0f} requests came from here in a minute (MM_RATE_PER_MINUTE); wait a little."
             raise TooMany(limit, retry_after=(1 - tokens) / self._per_second)
-
-
-def network_of(address: str) -> str:
-    """What counts as one caller: an IPv4 address, also written as IPv6, or the /64 that one IPv6
-    host has to itself."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:  # a socket of both kinds
-        return str(parsed.ipv4_mapped)
-    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import structlog
 
-from api.middleware.rate_limit import network_of
+from api.addresses import get_network
 from indexes.catalog.audit import NewAudit
 from mm.errors import MMError
 
@@ -25,7 +25,7 @@ MAX_NETWORKS = 20
 """Networks that a row names; all are counted."""
 
 
-class Failures:
+class FailureLog:
     """Counts wrong credentials until they are written. Used on the event loop only, so it needs no
     lock."""
 
@@ -41,7 +41,7 @@ class Failures:
         self._count += 1
         self._last = by
         if len(self._networks) < MAX_NETWORKS:
-            self._networks.add(network_of(by.address))
+            self._networks.add(get_network(by.address))
         if self._clock() >= self._due:
             await self.flush(catalog)
 
