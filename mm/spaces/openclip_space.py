@@ -28,7 +28,7 @@ from mm.spaces.calibration import (
     read_sound_bank,
     read_sound_calibration,
 )
-from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_SCORES, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
+from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_CALIBRATION, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
 from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
 
@@ -110,7 +110,7 @@ class OpenClipSpace(Space):
             return SoundTower(weights, graphs, settings.runtime, settings.threads, lambda: prepare_sound(weights, graphs))
 
         self._model, self._pictures, self._texts = Lazy(model), Lazy(pictures), Lazy(texts)
-        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_calibration(self.folder / SOUND_SCORES))
+        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_calibration(self.folder / SOUND_CALIBRATION))
         self._own_bank = Lazy(self._make_bank)
         self._own_calibration = Lazy(self._make_calibration)
 
@@ -169,7 +169,7 @@ class OpenClipSpace(Space):
         return super().bank
 
     @property
-    def every_frame(self) -> bool:
+    def encodes_every_frame(self) -> bool:
         """How close two frames must be was measured in `lite`; in many models even unlike pictures
         are closer than that."""
         return True
@@ -206,7 +206,7 @@ class OpenClipSpace(Space):
                 raise SpaceMismatch(
                     f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.base}: fit it again."
                 )
-        return self.sound_calibration.instead_of_others(found)
+        return self.sound_calibration.override_sound(found)
 
     def _make_bank(self) -> Bank:
         if self.calibrated:

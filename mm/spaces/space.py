@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
-SOUND_WEIGHTS, SOUND_SCORES, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
+SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
 FILES = (
     IMAGE_WEIGHTS,
     LANGUAGES,
@@ -35,7 +35,7 @@ FILES = (
     TEMPORAL,
     TEMPORAL_CARD,
     SOUND_WEIGHTS,
-    SOUND_SCORES,
+    SOUND_CALIBRATION,
     SOUND_BANK,
     SOUND_CARD,
 )
@@ -136,8 +136,8 @@ class Space:
         self._reader, self._temporal = Lazy(reader), Lazy(temporal)
         self._text, self._image, self._speech, self._sound = Lazy(text), Lazy(image), Lazy(speech), Lazy(sound)
         self._languages, self._questions = Lazy(languages), Lazy(questions)
-        self._sound_scores = Lazy(lambda: read_sound_calibration(folder / SOUND_SCORES))
-        self._calibration = Lazy(lambda: self._sound_scores().added_to(read_calibration(folder / CALIBRATION)))
+        self._sound_scores = Lazy(lambda: read_sound_calibration(folder / SOUND_CALIBRATION))
+        self._calibration = Lazy(lambda: self._sound_scores().complete(read_calibration(folder / CALIBRATION)))
         self._bank = Lazy(lambda: read_bank(folder / BANK, folder / SOUND_BANK))
 
     @property
@@ -229,7 +229,7 @@ class Space:
         return self._bank()
 
     @property
-    def every_frame(self) -> bool:
+    def encodes_every_frame(self) -> bool:
         """Whether each sampled frame of a film passes through the image tower; else one between two
         that are close may not."""
         return False

@@ -58,7 +58,7 @@ def _refusal(weights: Path, runtime: str) -> str:
     return read_precisions(weights, hash_file(weights, digits=16)).refusal(precision)
 
 
-def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = lambda name: None) -> Choice:
+def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], None] = lambda name: None) -> Choice:
     """Compare all runtimes that the weights may run in, keep the choice in the home folder, and
     return it.
 
@@ -81,7 +81,7 @@ def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = 
 
     embed = _embedder(plain)
     others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT}
-    trials = tune({DEFAULT.name: lambda: embed, **others}, pictures, embed(pictures), told=told)
+    trials = tune({DEFAULT.name: lambda: embed, **others}, pictures, embed(pictures), told=on_progress)
     choice = Choice(runtime=fastest_runtime(trials), key=key, trials=trials)
     try:
         write_choice(choice_path(settings), choice)

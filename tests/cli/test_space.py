@@ -20,20 +20,20 @@ from mm.settings import load_settings
 from tests.api import media
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
-from tests.served import Served, Shell, serving
+from tests.service_process import RunningService, Shell, run_service
 
 PICTURES, SECONDS = 20, 300.0
 
 
 @pytest.fixture
-def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningService]:
     monkeypatch.setenv("MM_LEASE_SECONDS", "2")
     monkeypatch.setenv("MM_SWEEP_SECONDS", "0.5")
-    with serving(with_graphs(tmp_path / "home", graphs)) as service:
+    with run_service(with_graphs(tmp_path / "home", graphs)) as service:
         yield service
 
 
-def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tmp_path: Path) -> None:
+def test_a_library_moves_there_and_back_while_it_is_searched(service: RunningService, tmp_path: Path) -> None:
     model = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     shell = Shell(service.home)
     for number in range(PICTURES):

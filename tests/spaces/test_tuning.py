@@ -19,7 +19,7 @@ from mm.runtimes.tune import Trial
 from mm.settings import Settings
 from mm.spaces import load_space
 from mm.spaces import tuning as tuning_module
-from mm.spaces.registry import WEIGHTS, tune
+from mm.spaces.registry import WEIGHTS, tune_runtime
 from mm.spaces.tuning import choice_path, fastest_runtime, select_runtime
 from tests.graphs import with_graphs
 
@@ -63,7 +63,7 @@ def test_what_is_measured_is_kept_until_something_changes(tmp_path: Path, weight
     assert select_runtime(settings, weights).name == "onnxruntime"
     assert "nothing was measured yet" in select_runtime(settings, weights).reason
     heard: list[str] = []
-    choice = tune(settings, heard.append, weights.parents[1])
+    choice = tune_runtime(settings, heard.append, weights.parents[1])
     assert heard[0] == "onnxruntime"
     refused = {trial.name: trial.refused for trial in choice.trials if trial.refused}
     assert refused.keys() >= {"openvino-bf16", "cuda"}, "never measured on dev, or not on this machine"
@@ -85,13 +85,13 @@ def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     monkeypatch.setattr(Stub, "turned", 0.3)
     settings = Settings(home=tmp_path / "home")
-    turned = {trial.name: trial.refused for trial in tune(settings, str, weights.parents[1]).trials}
+    turned = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
     assert "cosine 0.955" in turned["onnxruntime-int8"]
     assert turned["openvino"] == ""
     bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
     weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
-    lost = {trial.name: trial.refused for trial in tune(settings, str, weights.parents[1]).trials}
+    lost = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
     assert "0.7 points" in lost["openvino-int8"]
 
 
@@ -113,7 +113,7 @@ def test_before_anything_is_measured_the_processor_suggests_a_runtime(
     assert "0.7 points" in select_runtime(settings, weights).reason
     weights.with_name(PRECISIONS).unlink()
     assert "never measured" in select_runtime(settings, weights).reason
-    choice = tune(settings, str, weights.parents[1])
+    choice = tune_runtime(settings, str, weights.parents[1])
     assert select_runtime(settings, weights).name == choice.runtime
     assert select_runtime(settings, weights).reason == "the fastest here, as measured"
 
@@ -127,7 +127,7 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, weights: Path, mo
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     (tmp_path / "home").write_text("a file")
     with pytest.raises(Unavailable, match="cannot be kept"):
-        tune(Settings(home=tmp_path / "home"), str, weights.parents[1])
+        tune_runtime(Settings(home=tmp_path / "home"), str, weights.parents[1])
 
 
 def test_a_space_says_what_it_runs_in_and_why(tmp_path: Path) -> None:

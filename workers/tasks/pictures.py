@@ -75,7 +75,7 @@ def _encode(
 
     try:
         space = tools.spaces.of(begun[0].chunk.space)
-        with tools.reading.earning():
+        with tools.ocr_budget.credit():
             return space, [*encode_images(space, reader, [_file(tools, one) for one in begun], progress)]
     except Exception as error:  # noqa: BLE001  treated as that of each picture
         return None, [error] * len(begun)
@@ -108,7 +108,7 @@ def _commit_unless_moved(
 
 def _commit(tools: WorkerContext, space: Space, one: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
     file = _file(tools, one)
-    recognize_image_text(space, tools.reader, file.path, file.name, segment, tools.reading, lease.check)
+    recognize_image_text(space, tools.reader, file.path, file.name, segment, tools.ocr_budget, lease.check)
     name = encode_file_name(space, one.item.name)
     segment.evidence.extend([] if name is None else [name])
     shard_id = write_segments(tools.store.shards, space.id, [segment])

@@ -41,11 +41,11 @@ def read_segments(
     allowed = time.mode == "always" or (time.mode == "auto" and space.can_recognize_text)
     read = 0
     for segment in chosen:
-        if not (allowed and time.allows):
+        if not (allowed and time.is_available):
             segment.unread = True
             continue
         waiting()
-        with time.spending():
+        with time.debit():
             written = recognize_text(space, show(segment), segment.start, segment.end)
         segment.evidence.extend(written)
         read += 1

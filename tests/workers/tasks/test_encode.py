@@ -101,7 +101,7 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
 def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: WorkerContext) -> None:
     """What makes a second delivery harmless even where two workers encode at the same time. How
     much text is read is a matter of time; here all of it is."""
-    tools = replace(tools, reading=OcrBudget("always"))
+    tools = replace(tools, ocr_budget=OcrBudget("always"))
     job_id = home.add(film(6.0), "a.mp4")
     work(tools, job_id)
     first = home.chunk(job_id).shard_id

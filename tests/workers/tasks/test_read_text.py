@@ -36,7 +36,7 @@ COFFEE = whole_photographs()[2]
 def late(home: Home, space: Space) -> Iterator[WorkerContext]:
     """WorkerContext of a worker whose time for reading is always used up."""
     with tools_of(home, space) as tools:
-        yield replace(tools, reading=OcrBudget("auto", lambda: 0.0))
+        yield replace(tools, ocr_budget=OcrBudget("auto", lambda: 0.0))
 
 
 def png(picture: RGB) -> bytes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 360
 
 
-def write_film(path: Path, *, seconds: float, fps: int, key_frame_every: int) -> None:
+def write_video(path: Path, *, seconds: float, fps: int, key_frame_every: int) -> None:
     """Write an MP4 of H.264: a texture that moves, with a key frame every so many frames."""
     texture = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     with av.open(str(path), "w") as container:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.cli.demo.truth import Picture, Recording, Scene
+from mm.cli.demo.ground_truth import ImageVariant, Recording, Scene
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +25,7 @@ Samples = npt.NDArray[np.int16]
 
 
 def splice(scenes: Sequence[Scene], sounds: Sequence[Recording], files: Mapping[str, Path], target: Path) -> None:
-    """Write the film, H.264 and AAC in MP4. `files` has a path for each name of a scene or a
+    """Write the video, H.264 and AAC in MP4. `files` has a path for each name of a scene or a
     recording."""
     frames = (frame for scene in scenes for frame in _scene(files[scene.shows], scene.seconds))
     sound = np.zeros(round(sum(scene.seconds for scene in scenes) * RATE), np.int16)
@@ -53,7 +53,7 @@ def cut_sound(source: Path, start: float, end: float, target: Path) -> None:
         file.writeframes(_samples(source)[round(start * RATE) : round(end * RATE)].tobytes())
 
 
-def render(source: Path, picture: Picture, target: Path) -> None:
+def render(source: Path, picture: ImageVariant, target: Path) -> None:
     """Write another rendering of a photo, as JPEG."""
     from PIL import Image, ImageOps
 
@@ -91,7 +91,7 @@ def _shown(path: Path, times: Iterable[Fraction | float]) -> Iterator[Image]:
 
 
 def _fill(image: Image) -> Image:
-    """The middle of a picture, as large as fits the film's shape."""
+    """The middle of a picture, as large as fits the video's shape."""
     from PIL import ImageOps
 
     return ImageOps.fit(image, (WIDTH, HEIGHT))

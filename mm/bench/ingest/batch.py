@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from mm.bench.library.photos import motifs, photo
+from mm.bench.ingest.photos import motifs, photo
 from mm.errors import Conflict
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
-"""Keeps everybody else from the catalog: `python -m mm.bench.crash.hold URL` says `held` and holds
-on until its input ends."""
+"""Lock a catalog: `python -m mm.bench.crash.catalog_lock URL` holds the lock until its input ends.
+
+It prints `held` when it has the lock.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ TABLES = "items, jobs, chunks, segments, evidence, published, buried, library, w
 
 
 @contextmanager
-def held(url: str) -> Iterator[None]:
+def lock_catalog(url: str) -> Iterator[None]:
     """While the block runs, another process holds the catalog of this SQLAlchemy URL: SQLite
     against writers, PostgreSQL against all.
     """
-    command = [sys.executable, "-P", "-m", "mm.bench.crash.hold", url]
+    command = [sys.executable, "-P", "-m", "mm.bench.crash.catalog_lock", url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         if holder.stdout.readline() != b"held\n":

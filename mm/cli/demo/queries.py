@@ -1,12 +1,12 @@
-"""The questions, asked, and the answers held against the truth."""
+"""The questions, query_files, and the answers held against the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mm.cli.demo.material import Asked, Material
-from mm.cli.demo.truth import FilmTruth, Moment, Question, agrees
+from mm.cli.demo.fixtures import Fixtures, QueryFiles
+from mm.cli.demo.ground_truth import DemoQuery, MediaSpan, VideoGroundTruth, matches
 from mm.client import Client
 from mm.schemas import Filters, Hit, SearchResponse
 
@@ -15,7 +15,7 @@ TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class JudgedHit:
     """A hit, the medium it is on, and whether it is true."""
 
     hit: Hit
@@ -25,12 +25,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A question with its first likely hits."""
+    """A query with its first likely hits."""
 
-    question: Question
-    files: Asked
-    moments: tuple[Moment, ...]  # that are true
-    hits: list[Answered]
+    query: DemoQuery
+    files: QueryFiles
+    moments: tuple[MediaSpan, ...]  # that are true
+    hits: list[JudgedHit]
     answer: SearchResponse
 
     @property
@@ -43,24 +43,24 @@ class Result:
         return ", ".join(f"{moment.medium} {moment.when()}".strip() for moment in self.moments)
 
 
-def ask_all(
-    client: Client, questions: Sequence[Question], library: Mapping[str, str], material: Material, film: FilmTruth
+def run_queries(
+    client: Client, questions: Sequence[DemoQuery], library: Mapping[str, str], fixtures: Fixtures, video: VideoGroundTruth
 ) -> list[Result]:
     """Ask one after the other. `library` has the medium of each item id."""
-    pairs = zip(questions, material.asked, strict=True)
-    return [_ask(client, question, files, library, question.moments(film)) for question, files in pairs]
+    pairs = zip(questions, fixtures.query_files, strict=True)
+    return [_run_query(client, query, files, library, query.moments(video)) for query, files in pairs]
 
 
-def _ask(client: Client, question: Question, files: Asked, library: Mapping[str, str], moments: tuple[Moment, ...]) -> Result:
+def _run_query(
+    client: Client, query: DemoQuery, files: QueryFiles, library: Mapping[str, str], moments: tuple[MediaSpan, ...]
+) -> Result:
     answer = client.search(
-        question.text,
+        query.text,
         picture=files.picture,
         sound=files.sound,
         clip=files.clip,
         k=TOP,
-        filters=Filters(kinds=list(question.kinds)),
+        filters=Filters(kinds=list(query.kinds)),
     )
     media = [(hit, library[hit.item.id]) for hit in answer.hits if hit.band == "likely"]
-    return Result(
-        question, files, moments, [Answered(hit, medium, agrees(hit, medium, moments)) for hit, medium in media], answer
-    )
+    return Result(query, files, moments, [JudgedHit(hit, medium, matches(hit, medium, moments)) for hit, medium in media], answer)

@@ -14,7 +14,7 @@ SAMPLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class Usage:
     """What a stretch of work took. `pss` is the most that all processes held together, shared pages
     counted once."""
 
@@ -23,7 +23,7 @@ class Used:
     pss: int  # bytes
 
 
-class Watch:
+class ProcessMeter:
     """Looks at the family of a process for as long as the `with` block lasts; `used` is known
     behind it."""
 
@@ -32,7 +32,7 @@ class Watch:
         self._peak = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-        self.used = Used(0.0, 0.0, 0)
+        self.used = Usage(0.0, 0.0, 0)
 
     def __enter__(self) -> Self:
         self._begin, self._cpu = time.perf_counter(), self._cpu_seconds()
@@ -43,7 +43,7 @@ class Watch:
         wall, cpu = time.perf_counter() - self._begin, self._cpu_seconds() - self._cpu
         self._done.set()
         self._thread.join()
-        self.used = Used(wall, cpu, self._peak)
+        self.used = Usage(wall, cpu, self._peak)
 
     def _look(self) -> None:
         while True:

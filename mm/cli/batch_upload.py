@@ -10,16 +10,16 @@ from pathlib import Path
 
 import click
 
-from mm.cli.format import about
-from mm.cli.progress import Progress, Report
-from mm.cli.resume_notes import Remembered
+from mm.cli.format import describe_item
+from mm.cli.progress import Progress, ProgressCallback
+from mm.cli.resume_notes import ResumeNotes
 from mm.client import Client
 from mm.embedded.terminal import clean
 from mm.errors import Forbidden, MMError, Unavailable
 from mm.schemas import Upload
 
 
-class Ingest:
+class BatchUpload:
     """Prints one line a file, as soon as its fate is known. `failed` counts those that cannot be
     searched."""
 
@@ -30,7 +30,7 @@ class Ingest:
         self._progress = progress
         self._as_json = as_json
         self._sent: list[tuple[Path, Upload]] = []
-        self._remembered = Remembered()
+        self._resume_notes = ResumeNotes()
 
     def send(self, paths: Iterable[Path]) -> None:
         """Upload every file; links in a folder are refused. A link that is named itself is
@@ -50,20 +50,20 @@ class Ingest:
                 except Unavailable:
                     raise
                 except MMError as error:
-                    self._remembered.forget(path, self._tags)
+                    self._resume_notes.remove(path, self._tags)
                     self._refused(path, error)
 
-    def _send(self, path: Path, report: Report) -> Upload:
+    def _send(self, path: Path, report: ProgressCallback) -> Upload:
         """An interruption leaves the note of where the beginning is; an answer, good or bad,
         removes it."""
         upload = self._client.add(
             path,
             tags=self._tags,
             on_progress=report,
-            upload=self._remembered.find(path, self._tags),
-            on_upload=lambda where: self._remembered.note(path, self._tags, where),
+            upload=self._resume_notes.find_upload(path, self._tags),
+            on_upload=lambda where: self._resume_notes.record(path, self._tags, where),
         )
-        self._remembered.forget(path, self._tags)
+        self._resume_notes.remove(path, self._tags)
         return upload
 
     def follow(self) -> None:
@@ -75,7 +75,7 @@ class Ingest:
             item = self._client.item(upload.item.id)
             self._done(path, Upload(item=item, job=job, created=upload.created))
 
-    def leave(self) -> None:
+    def print_sent(self) -> None:
         """Tell what was sent, without waiting."""
         for path, upload in self._sent:
             self._done(path, upload)
@@ -89,7 +89,7 @@ class Ingest:
             click.echo(f"{job.state}  {clean(str(path))}: {clean(job.error)}", err=True)
         else:
             known = "" if upload.created else ", already there"
-            click.echo(f"{item.status}  {item.id}  {clean(str(path))} ({about(item)}{known})")
+            click.echo(f"{item.status}  {item.id}  {clean(str(path))} ({describe_item(item)}{known})")
 
     def _refused(self, path: Path, error: MMError) -> None:
         self.failed += 1

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from mm.cli.format import about
+from mm.cli.format import describe_item
 from mm.cli.progress import Progress
 from mm.client import Client
 from mm.embedded.terminal import clean
@@ -20,7 +20,7 @@ STOPPED: tuple[ItemStatus, ...] = ("failed", "quarantined")
 PAGE = 500  # items of one request
 
 
-class Reprocess:
+class BatchRetry:
     """Prints one line an item. `failed` counts those that were refused or failed again."""
 
     def __init__(self, client: Client, progress: Progress, *, as_json: bool) -> None:
@@ -60,7 +60,7 @@ class Reprocess:
         elif job.error is not None:
             click.echo(f"{job.state}  {item.id}  {clean(item.name)}: {clean(job.error)}", err=True)
         else:
-            click.echo(f"{item.status}  {item.id}  {clean(item.name)} ({about(item)})")
+            click.echo(f"{item.status}  {item.id}  {clean(item.name)} ({describe_item(item)})")
 
     def _refused(self, item_id: str, error: MMError) -> None:
         self.failed += 1

@@ -20,7 +20,7 @@ START_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Served:
+class RunningService:
     """`mm serve`, ready."""
 
     process: subprocess.Popen[str]
@@ -38,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Served]:
+def run_service(home: Path) -> Iterator[RunningService]:
     """The service for as long as the block lasts, if the block does not end it."""
     command = mm_command("serve", "--port", "0", "--json")
     with (home.parent / "serve.log").open("w") as log:
@@ -48,7 +48,7 @@ def serving(home: Path) -> Iterator[Served]:
         line = process.stdout.readline()
         assert line, (home.parent / "serve.log").read_text()
         told = json.loads(line)
-        yield Served(process, told["url"], home, told["pids"])
+        yield RunningService(process, told["url"], home, told["pids"])
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

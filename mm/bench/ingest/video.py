@@ -44,7 +44,7 @@ Samples = npt.NDArray[np.int16]
 Size = tuple[int, int]
 
 
-def write_film(path: Path, seconds: float, size: Size, *, speech: bool) -> Path:
+def write_video(path: Path, seconds: float, size: Size, *, speech: bool) -> Path:
     """Write an MP4 of H.264 at `size` (width, height), with AAC where `speech` is heard; what is
     repeated is repeated as a whole.
 

@@ -38,13 +38,13 @@ class FaultReport:
 
     seed: int
     outcomes: list[FaultOutcome] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
+    final_violations: list[str] = field(default_factory=list)
     encoded: str = ""
 
     @property
-    def kept(self) -> bool:
+    def passed(self) -> bool:
         """Whether nothing was lost."""
-        return not self.late and not any(outcome.violations for outcome in self.outcomes)
+        return not self.final_violations and not any(outcome.violations for outcome in self.outcomes)
 
     def lines(self) -> Iterator[str]:
         yield "| fault | points | while the library was open | start refused | mended by | lost |"
@@ -58,7 +58,7 @@ class FaultReport:
             if outcome.violations:
                 yield f"again: --library-faults 1 --seed {self.seed} --first {outcome.number}: {outcome.fault}"
                 yield from (f"  {line}" for line in outcome.violations)
-        yield from self.late
+        yield from self.final_violations
 
 
 def _row(name: str, outcomes: Sequence[FaultOutcome]) -> str:

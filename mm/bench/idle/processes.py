@@ -30,7 +30,7 @@ DECODER, WORKING = "decoding child", "working process"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Counters:
     """Of one process since its start: seconds of processor time, and how often it woke up
     (voluntary context switches)."""
 
@@ -66,25 +66,25 @@ class IdleReport:
         return lines
 
 
-def at_rest(processes: Callable[[], Mapping[str, int]], seconds: float) -> list[Row]:
+def measure_at_rest(processes: Callable[[], Mapping[str, int]], seconds: float) -> list[Row]:
     """Let `seconds` pass, and say what each process took and what those did that it has started.
 
     `processes` are ids by name. One that ended or began meanwhile is left out.
     """
-    names = family(processes())
-    before = {pid: read(pid) for pid in names}
+    names = list_process_tree(processes())
+    before = {pid: read_counters(pid) for pid in names}
     begin = time.monotonic()
     time.sleep(seconds)
     passed = time.monotonic() - begin
     rows: list[Row] = []
     for pid, name in names.items():
-        first, last = before[pid], read(pid)
+        first, last = before[pid], read_counters(pid)
         if first is not None and last is not None:
             rows.append(Row(name, 100 * (last.cpu - first.cpu) / passed, (last.wakeups - first.wakeups) / passed))
     return _summed(rows)
 
 
-def family(processes: Mapping[str, int]) -> dict[int, str]:
+def list_process_tree(processes: Mapping[str, int]) -> dict[int, str]:
     """Names by process id of the processes given and of all that they started, which belong to the
     first one given."""
     names = {pid: name for name, pid in processes.items()}
@@ -96,7 +96,7 @@ def family(processes: Mapping[str, int]) -> dict[int, str]:
     return names
 
 
-def read(pid: int) -> Reading | None:
+def read_counters(pid: int) -> Counters | None:
     """The counters of a process, over its threads; None when it is gone."""
     cpu, wakeups = 0.0, 0
     try:
@@ -106,23 +106,23 @@ def read(pid: int) -> Reading | None:
                 wakeups += _voluntary_switches(thread)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Reading(cpu, wakeups)
+    return Counters(cpu, wakeups)
 
 
 def time_to_search(client: Client, number: int) -> float:
-    """Add a small picture and return the seconds from the answer until a search finds it. Raises
+    """Add a small make_image and return the seconds from the answer until a search finds it. Raises
     `Unavailable` when none does."""
-    added = client.add(picture(number), name=f"idle {number}.png")
+    added = client.add(make_image(number), name=f"idle {number}.png")
     begin = time.monotonic()
     wanted = Filters(items=[added.item.id])
-    while not client.search(f"picture {number}", k=1, floor=0.0, filters=wanted).hits:
+    while not client.search(f"make_image {number}", k=1, floor=0.0, filters=wanted).hits:
         if time.monotonic() - begin > FOUND_SECONDS:
             raise Unavailable(f"{added.item.name} is not found after {FOUND_SECONDS:.0f} s.")
         time.sleep(LOOK_SECONDS)
     return time.monotonic() - begin
 
 
-def picture(number: int) -> bytes:
+def make_image(number: int) -> bytes:
     """A PNG of noise, the same for the same number."""
     out = io.BytesIO()
     pixels = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)

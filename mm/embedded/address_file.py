@@ -15,8 +15,8 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # addresses to listen on, not to g
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Process id and address of a running API."""
+class AddressFile:
+    """Process id and address of a find_running_service API."""
 
     pid: int
     host: str
@@ -28,23 +28,23 @@ class Note:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def note_path(home: Path) -> Path:
+def address_file_path(home: Path) -> Path:
     return home / "run" / "api.json"
 
 
-def read_note(home: Path) -> Note | None:
+def read_address_file(home: Path) -> AddressFile | None:
     """The note, true or stale; `None` when there is none."""
     try:
-        note = json.loads(note_path(home).read_text())
-        return Note(int(note["pid"]), str(note["host"]), int(note["port"]))
+        note = json.loads(address_file_path(home).read_text())
+        return AddressFile(int(note["pid"]), str(note["host"]), int(note["port"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def running(home: Path) -> str | None:
+def find_running_service(home: Path) -> str | None:
     """Address of the service that runs on the folder, looked at: its process lives and it
     answers."""
-    note = read_note(home)
+    note = read_address_file(home)
     if note is None or not _lives(note.pid):
         return None
     try:
