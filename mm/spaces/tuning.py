@@ -81,7 +81,7 @@ def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], N
 
     embed = _embedder(plain)
     others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT_RUNTIME}
-    trials = tune({DEFAULT_RUNTIME.name: lambda: embed, **others}, pictures, embed(pictures), told=on_progress)
+    trials = tune({DEFAULT_RUNTIME.name: lambda: embed, **others}, pictures, embed(pictures), on_progress=on_progress)
     choice = Choice(runtime=fastest_runtime(trials), key=key, trials=trials)
     try:
         write_choice(choice_path(settings), choice)
