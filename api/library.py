@@ -14,7 +14,7 @@ from api.middleware.request_log import current_request_id
 from api.serializers import item_of, job_of
 from indexes.catalog.new_item import new_item
 from indexes.storage.descriptions import Description
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
@@ -76,7 +76,7 @@ class Library:
     def incoming(self) -> Incoming:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing
         behind."""
-        return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
+        return Incoming(self, self._store.blobs.open_writer(), self._upload_bytes, self._metrics)
 
     def accept(self, arrived: Arrived, name: str, size: int, tags: Sequence[str]) -> Upload:
         """Make the bytes written an item, unless they are one.
@@ -92,7 +92,7 @@ class Library:
             self._metrics.uploads.labels("refused").inc()
             raise
         now, descriptions = datetime.now(UTC), self._store.descriptions
-        described = descriptions.prepared(Description(name=name, tags=sorted(set(tags)), created_at=now))
+        described = descriptions.prepare(Description(name=name, tags=sorted(set(tags)), created_at=now))
         with described as describe, self._coming_and_going():
             current_caller().require_valid()
             sha256, size = arrived.commit()
@@ -144,7 +144,7 @@ class Library:
 
         A lock between processes, because several may serve one library. Raises `Unavailable`.
         """
-        return locked(self._lock, LOCK_SECONDS)
+        return hold_lock(self._lock, LOCK_SECONDS)
 
     def _ring(self, job_id: str) -> None:
         try:

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
     from api.limits.threads import Threads
     from api.service import Service
-    from indexes.storage.resumable_info import PartialUpload
+    from indexes.storage.resumable_info import UploadInfo
 
 
-async def require_owner(request: Request, service: Service, threads: Threads, upload_id: str) -> PartialUpload:
+async def require_owner(request: Request, service: Service, threads: Threads, upload_id: str) -> UploadInfo:
     """The upload. Raises `NotFound` also when it is another key's, and `Gone` when it expired.
 
     Where no key is asked for, the id alone decides: a phone that changes its network has another
     address.
     """
-    info = await threads.run(service.store.partial.get, upload_id)
+    info = await threads.run(service.store.uploads.get, upload_id)
     caller = caller_in(request.scope)
     if caller.key is not None and info.owner not in {"", str(caller)} and not caller.key.allows("admin"):
         raise NotFound(f"There is no upload {upload_id!r}.")

@@ -54,11 +54,11 @@ async def _take(service: Service, threads: Threads, upload_id: str) -> OpenUploa
     end = time.monotonic() + LOCK_SECONDS
     while True:
         try:
-            return await threads.run(service.store.partial.open, upload_id)
+            return await threads.run(service.store.uploads.open, upload_id)
         except Locked:
             if time.monotonic() >= end:
                 raise
-        await threads.run(service.store.partial.ask_for, upload_id)
+        await threads.run(service.store.uploads.request_release, upload_id)
         await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -70,10 +70,10 @@ async def receive(request: Request, service: Service, threads: Threads, upload: 
     took the upload over, `ClientDisconnect`, `RequestTimeout`, `Unavailable`.
     """
     length = declared_length(request)
-    if length is not None and length > upload.left:
-        raise TooLarge(f"The piece has {length:,} bytes; the upload lacks {upload.left:,}.")
+    if length is not None and length > upload.num_bytes_left:
+        raise TooLarge(f"The piece has {length:,} bytes; the upload lacks {upload.num_bytes_left:,}.")
     try:
-        async for block in arriving(request, upload.is_wanted):
+        async for block in arriving(request, upload.has_waiter):
             await threads.run(_write, service, upload, block, checksum)
         if checksum is not None:
             checksum.verify()
@@ -87,13 +87,13 @@ async def receive(request: Request, service: Service, threads: Threads, upload: 
 
 
 def _write(service: Service, upload: OpenUpload, block: bytes, checksum: Checksum | None) -> None:
-    if len(block) > upload.left:
+    if len(block) > upload.num_bytes_left:
         raise TooLarge(f"The upload has {upload.info.length:,} bytes, and more than that came.")
     upload.write(block)
     service.metrics.upload_bytes.inc(len(block))
     if checksum is not None:
         checksum.update(block)
-    elif upload.is_due():
+    elif upload.is_checkpoint_due():
         upload.checkpoint()
 
 
@@ -146,7 +146,7 @@ def take_in(service: Service, upload: OpenUpload) -> None:
     A refusal of the file ends the upload; a key that was revoked does not, another may go on.
     Raises what `Library.accept` does.
     """
-    if upload.info.is_taken:
+    if upload.info.is_stored:
         return
     upload.digest()  # a long file takes a while: not under the lock of the library
     info = upload.info
@@ -156,5 +156,5 @@ def take_in(service: Service, upload: OpenUpload) -> None:
         if error.status < 500 and not isinstance(error, Unauthorized):
             upload.remove()
         raise
-    upload.taken(done.item.id, done.job.id, created=done.created)
+    upload.mark_stored(done.item.id, done.job.id, created=done.created)
     log_accepted(done)
