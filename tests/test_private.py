@@ -46,7 +46,7 @@ def test_a_file_that_is_added_leaves_nothing_that_others_may_read(tmp_path: Path
         pass
     open_to_all(home)
     photo = tmp_path / "photo.png"
-    photo.write_bytes(media.picture(1))
+    photo.write_bytes(media.image(1))
     environment = {**os.environ, "MM_HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-c", "from mm.cli.main import main; main()", "add", str(photo), "--json"],

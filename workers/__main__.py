@@ -18,7 +18,7 @@ from indexes import open_store
 from mm.errors import MMError
 from mm.private import restrict_umask
 from mm.settings import load_settings
-from mm.spaces import runtime_name
+from mm.spaces import select_runtime_name
 from workers.app import create_app
 from workers.context import ContextOwner
 from workers.loaded_spaces import moves_to_larger, of_library
@@ -46,7 +46,7 @@ def work(settings: Settings) -> int:
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
-    runtime = runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
+    runtime = select_runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
     toolbox = ContextOwner(settings, lambda reason: end_worker(main, reason), runtime=runtime)
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 import mm
 from api import metrics
 from api.http.openapi import responses
-from api.limits.resources import while_working
+from api.limits.resources import hold_while_processing
 from api.service import ServiceDep
 from mm.errors import Unavailable
 from mm.schemas import Health, Readiness
@@ -39,7 +39,7 @@ async def readyz(response: Response, service: ServiceDep) -> Readiness:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **responses(Unavailable)},
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def get_metrics(service: ServiceDep) -> Response:
     """Requests, uploads, searches, what waits, what the library holds, and how long all of its

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.auth.callers import current_actor
+from api.request_context import current_actor
 from indexes.catalog.queue.reindex import OPEN
 from indexes.catalog.records import NamedSpace
 from mm.errors import Conflict, NotFound, Unavailable

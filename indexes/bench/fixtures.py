@@ -22,8 +22,8 @@ from indexes.vectors.parts import Segments, open_part, write_part
 from indexes.vectors.snapshot import Snapshot
 from mm.schemas import EvidenceKind
 from mm.spaces import Space
-from mm.spaces.query import ask
-from mm.spaces.types import Probe
+from mm.spaces.query import build_query
+from mm.spaces.types import EvidenceQuery
 
 LINKS, BUILD_EFFORT = 32, 40
 WHO = ("a dog", "two children", "a man in a red shirt", "a woman", "a white car", "people in uniform", "a black horse")
@@ -49,7 +49,7 @@ class Material:
     size: int
     """Bytes of the parts, mapped and held."""
 
-    def best(self, asked: Sequence[Sequence[Probe]], chosen: npt.NDArray[np.int64] | None, k: int) -> list[Found]:
+    def best(self, asked: Sequence[Sequence[EvidenceQuery]], chosen: npt.NDArray[np.int64] | None, k: int) -> list[Found]:
         """The k best segments for each question by scoring everything: what recall is measured
         against."""
         strength = np.zeros((len(asked), len(self.pictures)))
@@ -70,17 +70,17 @@ class Material:
         return [[int(n) for n in numbers[np.argsort(-row[numbers], kind="stable")[:k]]] for row in strength]
 
 
-def questions(space: Space, count: int) -> list[tuple[Probe, ...]]:
+def questions(space: Space, count: int) -> list[tuple[EvidenceQuery, ...]]:
     """The probes of sentences, no two alike while there are enough of them."""
     texts = [f"{who} {does}{where}" for where in WHERE for does in DOES for who in WHO]
-    return [ask(space, text=texts[i % len(texts)]).probes for i in range(count)]
+    return [build_query(space, text=texts[i % len(texts)]).evidence_queries for i in range(count)]
 
 
 def unpack(space: Space, segments: int, folder: Path) -> Material:
     """So many made-up segments, half of them with speech, as parts of the size that the index
     merges to; from `folder`, where they are kept."""
     rng = np.random.default_rng(1)
-    pictures = Neighbourhood(space.bank.pictures).draw(segments, rng)
+    pictures = Neighbourhood(space.bank.images).draw(segments, rng)
     spoken = np.flatnonzero(rng.random(segments) < SPOKEN)
     speech = Neighbourhood(space.bank.sentences).draw(len(spoken), rng)
     own = folder / f"ours-{segments}-{FULL}-{NOISE}"

@@ -20,24 +20,24 @@ from indexes.recover.identity import MARKER
 from indexes.search.brute_force import search_brute_force
 from indexes.store import Store, open_store
 from indexes.vectors.manifest import read_manifest
-from mm.bench.crash.inventory import Census, SeenChunk, SeenJob, SeenMoment
+from mm.bench.crash.inventory import ChunkRecord, Inventory, JobRecord, ScoredMoment
 from mm.errors import Corrupt, Unavailable
 from mm.private import restrict_umask
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mm.spaces.types import Question, SpaceId
+    from mm.spaces.types import Query, SpaceId
 
 ALL = 1_000_000
 
 
-def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Census:
+def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inventory:
     """Everything that must hold at rest. Raises `Unavailable` when the catalog does not answer."""
     # Files first: one that comes in between has no row here and yet is no orphan, and the other way
     # round it would be one.
@@ -47,11 +47,11 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
         sha_of = dict(session.execute(select(Item.id, Item.sha256)).tuples().all())
         status = dict(session.execute(select(Item.id, Item.status)).tuples().all())
         jobs = [
-            SeenJob(id=job.id, item=job.item_id, state=job.state, error=job.error)
+            JobRecord(id=job.id, item=job.item_id, state=job.state, error=job.error)
             for job in session.scalars(select(Job).order_by(Job.pk))
         ]
         chunks = [
-            SeenChunk(item=item, index=chunk.index, attempts=chunk.attempts, done=chunk.done)
+            ChunkRecord(item=item, index=chunk.index, attempts=chunk.attempts, done=chunk.done)
             for chunk, item in session.execute(
                 select(Chunk, Job.item_id).join(Job, Job.pk == Chunk.job_pk).order_by(Chunk.pk)
             ).tuples()
@@ -89,10 +89,10 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
     if not damaged:
         for text, question in questions.items():
             hits = search_brute_force(store, question, ALL, Filters(), 0.0, fold=False)
-            answers[text] = [SeenMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
+            answers[text] = [ScoredMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
     known = {*sha_of.values(), *(shard for shard in shards if shard), *sha_of}
     orphans = [name for name in files if _is_orphan(store.settings.root, name, known)]
-    return Census(jobs=jobs, items=status, chunks=chunks, moments=moments, damaged=damaged, orphans=orphans, answers=answers)
+    return Inventory(jobs=jobs, items=status, chunks=chunks, segments=moments, damaged=damaged, orphans=orphans, results=answers)
 
 
 def _vector_digest(store: Store, space: SpaceId, shard_id: str, kind: str, row: int) -> str:
@@ -136,7 +136,7 @@ def main(texts: list[str]) -> None:
     restrict_umask()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
-    questions = {text: ask(space, text=text) for text in texts}
+    questions = {text: build_query(space, text=text) for text in texts}
     with open_store(settings) as store:
         for _ in sys.stdin:
             try:

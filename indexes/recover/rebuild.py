@@ -14,7 +14,7 @@ from mm.files import hash_file
 from mm.media import MediaReader
 from mm.media.types import Span
 from mm.schemas import Recovery
-from mm.spaces.registry import spaces
+from mm.spaces.registry import list_spaces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
 
 def _fitting_space(store: Store, encoded: EncodedItem) -> SpaceId | None:
     """The space of the settings, if the shards are of it and each is there and whole."""
-    space = next((known for known in spaces() if known.name == store.settings.space and str(known) == encoded.space), None)
+    space = next((known for known in list_spaces() if known.name == store.settings.space and str(known) == encoded.space), None)
     if space is None or not encoded.chunks:
         return None
     try:

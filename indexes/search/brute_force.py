@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from indexes.storage.shards import Half
     from indexes.store import Store
     from mm.schemas import EvidenceKind, Filters
-    from mm.spaces.types import Question
+    from mm.spaces.types import Query
 
     Look = tuple[set[EvidenceKind], dict[EvidenceKind, npt.NDArray[np.float64]]]
     """What is compared of a moment, and its unit vectors by kind."""
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
 
 
 def search_brute_force(
-    store: Store, question: Question, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
+    store: Store, question: Query, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
 ) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
     every = score_all_moments(store, question, filters, floor, likely)
-    if not fold or question.alike is None:
+    if not fold or question.near_duplicate_cosine is None:
         return every[:k]
     looks = _looks(store, question)
     count = DEPTH * k
     while True:
-        folded = _folded(every[:count], looks, question.alike)
+        folded = _folded(every[:count], looks, question.near_duplicate_cosine)
         if len(folded) >= k or count >= len(every):
             return folded[:k]
         count *= DEPTH
 
 
 def score_all_moments(
-    store: Store, question: Question, filters: Filters, floor: float, likely: float | None = None
+    store: Store, question: Query, filters: Filters, floor: float, likely: float | None = None
 ) -> list[SearchHit]:
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
@@ -75,7 +75,7 @@ def score_all_moments(
     return sorted(hits, key=lambda hit: -hit.score)
 
 
-def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
+def _looks(store: Store, question: Query) -> Callable[[SearchHit], Look]:
     """What is compared of the best segment of a moment, what is seen and what it is found by unless
     that is its name; and what others may be compared with."""
     catalog, space = store.catalog, question.space
@@ -86,8 +86,8 @@ def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
         assert segment is not None
         found: dict[EvidenceKind, npt.NDArray[np.float64]] = {}
         compared: set[EvidenceKind] = {"picture", hit.evidence[0].kind}
-        for kind in compared | {probe.kind for probe in question.probes}:
-            weight = next((probe.weight for probe in question.probes if probe.kind == kind), None)
+        for kind in compared | {probe.kind for probe in question.evidence_queries}:
+            weight = next((probe.weight for probe in question.evidence_queries if probe.kind == kind), None)
             rows = [
                 vectors(piece.shard_id)[piece.kind][piece.row].astype(np.float64)
                 for piece in segment.evidence
@@ -141,11 +141,11 @@ def _score(
     vectors: Callable[[str], Mapping[str, Half]],
     item_id: str,
     pieces: Sequence[StoredEvidence],
-    question: Question,
+    question: Query,
 ) -> SearchHit | None:
     best: dict[EvidenceKind, SearchEvidence] = {}
     for row in pieces:
-        for probe in question.probes:
+        for probe in question.evidence_queries:
             if probe.kind != row.kind:
                 continue
             vector = vectors(row.shard_id)[row.kind][row.row].astype(np.float64)
@@ -157,10 +157,10 @@ def _score(
     if not best:
         return None
     score = 1.0 - math.prod(1.0 - piece.score for piece in best.values())
-    for probe in question.against:
+    for probe in question.negations:
         looked = [vectors(row.shard_id)[row.kind][row.row].astype(np.float64) for row in pieces if row.kind == probe.kind]
         score *= min((1.0 / (1.0 + math.exp(float(vector @ probe.weight) + probe.bias)) for vector in looked), default=1.0)
-    of_kinds = [best[probe.kind] for probe in question.probes if probe.kind in best]
+    of_kinds = [best[probe.kind] for probe in question.evidence_queries if probe.kind in best]
     evidence = sorted(of_kinds, key=lambda piece: -piece.score)
     start, end = pieces[0].segment_start, pieces[0].segment_end
     return SearchHit(item_id, start, end, start, end, score, evidence, shown[pieces[0].pk].scene)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from indexes.vectors.manifest import Manifest
     from mm.schemas import Filters
     from mm.settings import Settings
-    from mm.spaces.types import Probe, Question, SpaceId
+    from mm.spaces.types import EvidenceQuery, Query, SpaceId
 
 WAIT_SECONDS = 60.0
 """Longest wait for another process that writes the index, for those who ask for a refresh."""
@@ -178,7 +178,7 @@ class Searcher:
 
     def search(
         self,
-        question: Question,
+        question: Query,
         k: int,
         filters: Filters,
         floor: float,
@@ -204,26 +204,28 @@ class Searcher:
         chosen = self._catalog.select_items(filters)
         keys = None if chosen is None else np.fromiter(sorted(chosen), dtype=np.int64, count=len(chosen))
         snapshot = self.snapshot
-        doubt = None if self._exactly(snapshot, question.probes) else DOUBT
+        doubt = None if self._exactly(snapshot, question.evidence_queries) else DOUBT
 
         def best(count: int) -> list[Moment]:
             return find_top_moments(
                 snapshot,
-                question.probes,
+                question.evidence_queries,
                 keys,
                 count,
                 strength_from_probability(floor),
                 self._pool.map,
                 doubt,
-                question.against,
+                question.negations,
                 math.inf if likely is None else strength_from_probability(likely),
             )
 
-        if fold and question.alike is not None:
-            return self._dress(folded(best, question.probes, k, question.alike), question.probes)
-        return self._dress([Fold(moment) for moment in best(k)], question.probes)
+        if fold and question.near_duplicate_cosine is not None:
+            return self._dress(
+                folded(best, question.evidence_queries, k, question.near_duplicate_cosine), question.evidence_queries
+            )
+        return self._dress([Fold(moment) for moment in best(k)], question.evidence_queries)
 
-    def _exactly(self, snapshot: Snapshot, probes: Sequence[Probe]) -> bool:
+    def _exactly(self, snapshot: Snapshot, probes: Sequence[EvidenceQuery]) -> bool:
         if self._way != "auto":
             return self._way == "exact"
         kinds = {probe.kind for probe in probes}
@@ -289,7 +291,7 @@ class Searcher:
             self._complaints[failure] = complaint
             wait()
 
-    def _dress(self, folds: Sequence[Fold], probes: Sequence[Probe]) -> list[SearchHit]:
+    def _dress(self, folds: Sequence[Fold], probes: Sequence[EvidenceQuery]) -> list[SearchHit]:
         """Moments with their evidence, as the catalog has it; what was deleted since is left
         out."""
         pieces = [[_pieces(moment, probes) for moment in (fold.moment, *fold.alike)] for fold in folds]
@@ -315,7 +317,7 @@ class Piece:
     cosine: float
 
 
-def _pieces(moment: Moment, probes: Sequence[Probe]) -> list[Piece]:
+def _pieces(moment: Moment, probes: Sequence[EvidenceQuery]) -> list[Piece]:
     """Strongest first."""
     pieces: list[Piece] = []
     at = np.asarray([moment.segment])
@@ -347,14 +349,14 @@ def _evidence(row: FoundEvidence, piece: Piece) -> SearchEvidence:
     return SearchEvidence(row.kind, piece.score, piece.cosine, row.start, row.end, row.text)
 
 
-def _check(question: Question, space: SpaceId, k: int, floor: float) -> None:
+def _check(question: Query, space: SpaceId, k: int, floor: float) -> None:
     if question.space != space:
         raise SpaceMismatch(f"The question is of the space {question.space}, the index of {space}.")
     if k < 1 or not 0.0 <= floor <= 1.0:
         raise InvalidInput(f"k is {k} and the floor {floor}; k must be at least 1, the floor between 0 and 1.")
-    kinds = [probe.kind for probe in question.probes]
+    kinds = [probe.kind for probe in question.evidence_queries]
     if len(set(kinds)) < len(kinds):
         raise InvalidInput("The question has two probes for one kind of evidence.")
-    looks = (*question.probes, *question.against)
+    looks = (*question.evidence_queries, *question.negations)
     if not all(np.isfinite(probe.weight).all() and math.isfinite(probe.bias) for probe in looks):
         raise InvalidInput("The question's vectors are not finite.")

@@ -26,7 +26,7 @@ from indexes.vectors.parts import Part
 
 if TYPE_CHECKING:
     from indexes.vectors.snapshot import Snapshot
-    from mm.spaces.types import Probe
+    from mm.spaces.types import EvidenceQuery
 
 FIRST = 256
 """Pieces of evidence that are asked for at first, of each part and kind."""
@@ -43,13 +43,13 @@ Spread = Callable[[Callable[["Scan"], None], Sequence["Scan"]], Iterable[None]]
 
 def find_top_moments(
     snapshot: Snapshot,
-    probes: Sequence[Probe],
+    probes: Sequence[EvidenceQuery],
     chosen: Keys | None,
     k: int,
     floor: float,
     spread: Spread = map,
     doubt: float | None = None,
-    against: Sequence[Probe] = (),
+    against: Sequence[EvidenceQuery] = (),
     likely: float = math.inf,
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
@@ -106,11 +106,11 @@ class Scan:
     """One search in one part."""
 
     part: Part
-    probes: Sequence[Probe]
+    probes: Sequence[EvidenceQuery]
     items: Mask | None
     """Items that may be looked at, None for all."""
     doubt: float | None
-    against: Sequence[Probe]
+    against: Sequence[EvidenceQuery]
     rest: float = field(init=False, default=-np.inf)
     """What the strength of a segment that was not given cannot exceed; -inf if all were."""
     given: npt.NDArray[np.int32] = field(init=False)

@@ -8,10 +8,10 @@ from typing import Self, TypeVar
 
 import httpx2
 
-from mm.client.events import Feed
+from mm.client.events import EventStream
 from mm.client.flows import segment
-from mm.client.steps import Close, Flow, Listen, ReadLine, Reply, Send, Sleep, Step, Stream
-from mm.client.transport import DEFAULT_SECONDS, DEFAULT_URL, Address, blocks, headers_of, opened, reply_of
+from mm.client.steps import Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
+from mm.client.transport import DEFAULT_SECONDS, DEFAULT_URL, Address, blocks, build_headers, build_response, open_form_files
 from mm.client.verbs import Verbs
 from mm.schemas import JobEvent
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _Open(Stream):
-    def __init__(self, reply: Reply, response: httpx2.Response) -> None:
+    def __init__(self, reply: Response, response: httpx2.Response) -> None:
         self.reply = reply
         self.response = response
         self.lines = response.aiter_lines()
@@ -58,10 +58,10 @@ class AsyncDriver:
         match step:
             case Send():
                 return await self._send(step)
-            case Listen():
+            case OpenStream():
                 return await self._listen(step)
             case ReadLine(stream=_Open() as stream):
-                with self._address.reaching():
+                with self._address.translate_errors():
                     return await anext(stream.lines, None)
             case Close(stream=_Open() as stream):
                 await stream.response.aclose()
@@ -71,27 +71,27 @@ class AsyncDriver:
                 raise TypeError(f"no such step: {step}")
         return None
 
-    async def _send(self, step: Send) -> Reply:
-        with self._address.reaching(), opened(step.parts) as files:
+    async def _send(self, step: Send) -> Response:
+        with self._address.translate_errors(), open_form_files(step.parts) as files:
             response = await self._http.request(
                 step.method,
                 step.path,
                 params=step.params,
-                headers=headers_of(step),
+                headers=build_headers(step),
                 json=step.json,
                 data=step.form,
                 files=files,
                 content=None if step.body is None else _in_threads(blocks(step.body)),
             )
-            return reply_of(response, response.content)
+            return build_response(response, response.content)
 
-    async def _listen(self, step: Listen) -> Stream:
+    async def _listen(self, step: OpenStream) -> Stream:
         timeout = httpx2.Timeout(step.silence, connect=self._address.timeout.connect)
-        with self._address.reaching():
+        with self._address.translate_errors():
             request = self._http.build_request("GET", step.path, headers=step.headers, timeout=timeout)
             response = await self._http.send(request, stream=True)
             body = b"" if response.status_code == httpx2.codes.OK else await response.aread()
-            return _Open(reply_of(response, body), response)
+            return _Open(build_response(response, body), response)
 
 
 async def _in_threads(source: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -126,7 +126,7 @@ class AsyncClient(Verbs, AsyncDriver):
     async def events(self, job_id: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
         """The steps of a job behind event `after`, as they happen, up to its final state; goes on
         after a broken connection."""
-        feed = Feed(segment(job_id), after)
+        feed = EventStream(segment(job_id), after)
         try:
             while (event := await self.run(feed.next())) is not None:
                 yield event

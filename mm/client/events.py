@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from mm.client.replies import error_of
-from mm.client.steps import Close, Flow, Listen, ReadLine, Sleep, Stream
+from mm.client.responses import parse_error
+from mm.client.steps import Close, Flow, OpenStream, ReadLine, Sleep, Stream
 from mm.errors import Unauthorized, Unavailable
 from mm.schemas import FINAL_STATES, JobEvent, Problem
 
@@ -13,7 +13,7 @@ SILENCE_SECONDS = 30.0  # the service sends a comment every 10 s
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each new try; any event starts anew
 
 
-class Feed:
+class EventStream:
     """Events of one job behind `after`, each as often as it says something new. Reads on after a
     break, by Last-Event-ID."""
 
@@ -79,10 +79,10 @@ class Feed:
         headers = {"Accept": "text/event-stream"}
         if self._after:
             headers["Last-Event-ID"] = str(self._after)
-        self._stream = stream = yield from Listen(f"/v1/jobs/{self._job_id}/events", headers, SILENCE_SECONDS)
+        self._stream = stream = yield from OpenStream(f"/v1/jobs/{self._job_id}/events", headers, SILENCE_SECONDS)
         self._over = stream.reply.status == 204  # every event was seen
         if not self._over and stream.reply.status != 200:
-            raise error_of(stream.reply)
+            raise parse_error(stream.reply)
         return stream
 
 

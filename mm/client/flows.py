@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from mm.client.events import Feed
-from mm.client.replies import read, read_bytes
+from mm.client.events import EventStream
+from mm.client.responses import read, read_bytes
 from mm.client.resumable import LARGE_BYTES, send_resumable
-from mm.client.steps import Body, Flow, Part, Send, Sleep, Source
+from mm.client.steps import Body, Flow, FormFile, Send, Sleep, Source
 from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import (
     AuditPage,
@@ -200,7 +200,7 @@ def cancel(job_id: str) -> Flow[Job]:
 
 def wait_for(job_id: str, *, on_progress: OnProgress | None = None) -> Flow[Job]:
     """Return when the job is over, however it ended: see its `state`. Raises `NotFound`."""
-    feed = Feed(segment(job_id))
+    feed = EventStream(segment(job_id))
     try:
         while (event := (yield from feed.next())) is not None:
             if on_progress is not None:
@@ -424,11 +424,11 @@ def _file(source: Source, name: str | None) -> tuple[Path | bytes, str]:
     return path, name or path.name
 
 
-def _part(field: str, source: Source) -> Part:
+def _part(field: str, source: Source) -> FormFile:
     file, name = _file(source, field if isinstance(source, bytes) else None)
     if isinstance(file, Path):
         _size(file)
-    return Part(field, file, name)
+    return FormFile(field, file, name)
 
 
 def _size(path: Path) -> int:

@@ -7,8 +7,8 @@ import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mm.client.replies import error_of, is_good
-from mm.client.steps import Body, Flow, Reply, Send, Sleep
+from mm.client.responses import is_success, parse_error
+from mm.client.steps import Body, Flow, Response, Send, Sleep
 from mm.errors import Conflict, Gone, Locked, NotFound, RequestTimeout, StorageFull, TooMany, Unavailable
 
 LARGE_BYTES = 8 << 20
@@ -31,7 +31,7 @@ def send_resumable(
     sent: Callable[[int], None],
     upload: str | None = None,
     on_upload: Callable[[str], None] | None = None,
-) -> Flow[Reply]:
+) -> Flow[Response]:
     """Send a file, or the rest of it if `upload` says where its beginning is. The answer names the
     item in its headers.
 
@@ -57,10 +57,10 @@ def send_resumable(
                 reached, breaks = offset, 0
             headers = {**VERSION, "Content-Type": PIECE, "Upload-Offset": str(offset)}
             reply = yield from Send("PATCH", where, headers=headers, body=Body(file, size - offset, sent, start=offset))
-            if is_good(reply) and "mm-item" in reply.headers:
+            if is_success(reply) and "mm-item" in reply.headers:
                 return reply
-            error = error_of(reply)
-            if not is_good(reply) and reply.status not in AGAIN:
+            error = parse_error(reply)
+            if not is_success(reply) and reply.status not in AGAIN:
                 raise error
         except StorageFull:
             raise
@@ -76,21 +76,21 @@ def _begin(size: int, name: str, tags: Sequence[str]) -> Flow[str]:
     given = {"filename": name, "tags": ",".join(tags)}
     metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in given.items() if value)
     reply = yield from Send("POST", UPLOADS, headers={**VERSION, "Upload-Length": str(size), "Upload-Metadata": metadata})
-    if not is_good(reply):
-        raise error_of(reply)
+    if not is_success(reply):
+        raise parse_error(reply)
     where = reply.headers.get("location", "")
     if not where.startswith(f"{UPLOADS}/"):
         raise Unavailable(f"{reply.url} does not answer as this version of mm does (Location: {where!r}).")
     return where
 
 
-def _ask(where: str, size: int) -> Flow[Reply | None]:
+def _ask(where: str, size: int) -> Flow[Response | None]:
     """How far an upload is; `None` when it is gone or of another file."""
     reply = yield from Send("HEAD", where, headers=VERSION)
     if reply.status in {NotFound.status, Gone.status}:
         return None
     if reply.status == Locked.status:  # an answer to HEAD has no body to say it with
         raise Unavailable(f"{reply.url} is being worked on by another request.")
-    if not is_good(reply) or not reply.headers.get("upload-offset", "").isdigit():
-        raise error_of(reply)
+    if not is_success(reply) or not reply.headers.get("upload-offset", "").isdigit():
+        raise parse_error(reply)
     return reply if reply.headers.get("upload-length") == str(size) else None

@@ -32,7 +32,7 @@ class Step(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """A whole answer."""
 
     url: str
@@ -45,11 +45,11 @@ class Reply:
 class Stream:
     """An answer whose lines are still coming. Drivers know more of it."""
 
-    reply: Reply  # without a body when its lines come
+    reply: Response  # without a body when its lines come
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormFile:
     """A file in a form."""
 
     field: str
@@ -69,7 +69,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Send(Step[Reply]):
+class Send(Step[Response]):
     """Send a request and read the whole answer, whatever its status."""
 
     method: str
@@ -78,12 +78,12 @@ class Send(Step[Reply]):
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object | None = None
     form: Mapping[str, str | list[str]] = field(default_factory=dict)
-    parts: Sequence[Part] = ()
+    parts: Sequence[FormFile] = ()
     body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Listen(Step[Stream]):
+class OpenStream(Step[Stream]):
     """Send a GET and leave the answer open if it is a 200; otherwise its reply has the body."""
 
     path: str

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import httpx2
 
-from mm.client.steps import Body, Part, Reply, Send
+from mm.client.steps import Body, FormFile, Response, Send
 from mm.errors import Conflict, InvalidInput, Unavailable
 
 DEFAULT_URL = "http://127.0.0.1:8321"
@@ -65,7 +65,7 @@ class Address:
             return host != "localhost"
 
     @contextmanager
-    def reaching(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Inside, a failure of the way to the service becomes `Unavailable` with one sentence."""
         try:
             yield
@@ -79,7 +79,7 @@ class Address:
             raise Unavailable(f"The connection to {self.url} broke: {error or type(error).__name__}.") from error
 
 
-def headers_of(step: Send) -> dict[str, str]:
+def build_headers(step: Send) -> dict[str, str]:
     """The step's headers, and the length of its body: the service refuses what is too large before
     it is sent."""
     if step.body is None:
@@ -88,7 +88,7 @@ def headers_of(step: Send) -> dict[str, str]:
 
 
 @contextmanager
-def opened(parts: Sequence[Part]) -> Iterator[list[tuple[str, tuple[str, bytes | BinaryIO]]] | None]:
+def open_form_files(parts: Sequence[FormFile]) -> Iterator[list[tuple[str, tuple[str, bytes | BinaryIO]]] | None]:
     """The files of a form, open for as long as the block lasts; `None` when there are none."""
     with ExitStack() as stack:
 
@@ -119,6 +119,6 @@ def _read(source: Path | bytes, start: int) -> Iterator[bytes]:
             yield block
 
 
-def reply_of(response: httpx2.Response, body: bytes) -> Reply:
+def build_response(response: httpx2.Response, body: bytes) -> Response:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Reply(str(response.url), response.status_code, media_type, body, dict(response.headers))
+    return Response(str(response.url), response.status_code, media_type, body, dict(response.headers))

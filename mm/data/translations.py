@@ -53,7 +53,7 @@ def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list
 
 
 def tuxpaint(folder: Path | None, part: str) -> list[dict[str, str]]:
-    """DescriptionStore of the pictures of a part, by language; none without a folder. Raises
+    """Descriptions of the pictures of a part, by language; none without a folder. Raises
     `InvalidInput`."""
     rows = [] if folder is None else read_json_lines(folder / "manifest.jsonl")
     return [row["text"] for row in rows if row["split"] == part and row["text"].get("en")]

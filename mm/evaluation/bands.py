@@ -22,8 +22,8 @@ from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
 from mm.spaces import Space
-from mm.spaces.query import ask
-from mm.spaces.types import Question, Vectors
+from mm.spaces.query import build_query
+from mm.spaces.types import Query, Vectors
 
 COUNT = 200
 """Short questions of each length."""
@@ -82,11 +82,11 @@ def absent_things(names: Sequence[str], captions: Sequence[Sequence[str]]) -> li
 
 def _scores(space: Space, texts: Sequence[str], vectors: Vectors, kind: str = "picture") -> Float:
     """Probabilities (Q, N) of pieces of evidence of one kind."""
-    return np.stack([_score(ask(space, text=text), vectors, kind) for text in texts])
+    return np.stack([_score(build_query(space, text=text), vectors, kind) for text in texts])
 
 
-def _score(question: Question, vectors: Vectors, kind: str) -> Float:
-    (probe,) = (probe for probe in question.probes if probe.kind == kind)
+def _score(question: Query, vectors: Vectors, kind: str) -> Float:
+    (probe,) = (probe for probe in question.evidence_queries if probe.kind == kind)
     return 1 / (1 + np.exp(-probe.logits(vectors).astype(np.float64)))
 
 

@@ -47,7 +47,7 @@ def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") 
     right_NC = one_right(np.array([labels.index(row.label) for row in rows]), len(labels))
     recordings_N = np.unique([row.group for row in rows], return_inverse=True)[1]
     waveforms = [whole(reader, row.path) for row in rows]
-    prompts, meant = space.sound_texts.embed(labels), space.sentences.embed(labels)
+    prompts, meant = space.sound_text.embed(labels), space.sentences.embed(labels)
     vectors = [space.sound.embed(waveform, speech=True) for waveform in waveforms]
     scores_NC = np.stack([prompts @ vector if vector is not None else np.zeros(len(labels)) for vector in vectors])
     classes_NK = np.stack([class_scores(space.sound, waveform) for waveform in waveforms])

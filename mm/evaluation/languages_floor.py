@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mm.metrics.rejection import right_and_taken_out
 from mm.spaces.calibration import read_bank, read_calibration
-from mm.spaces.scoring import depictable, logits
+from mm.spaces.scoring import compute_logits, depictable
 from mm.spaces.space import BANK, CALIBRATION
 from mm.spaces.vectors import sigmoid
 
@@ -40,12 +40,12 @@ def floor_rows(space: Path, asked: Mapping[str, tuple[Float, npt.NDArray[np.int6
     `space` is the folder with calibration and bank. Raises `Corrupt`.
     """
     calibration, bank = read_calibration(space / CALIBRATION), read_bank(space / BANK)
-    form = calibration.form("text", "picture")
+    form = calibration.find_calibrator("text", "picture")
     assert form is not None
     rows = []
     for language, (questions, right) in asked.items():
         shown = np.array([depictable(question, bank) for question in questions])
-        chances = sigmoid(logits(form, questions, pictures, bank.pictures, shown))
+        chances = sigmoid(compute_logits(form, questions, pictures, bank.images, shown))
         found, others = right_and_taken_out(chances, right)
         kept = float((found >= calibration.floor).mean()) if len(found) else 0.0
         rows.append(FloorRow(language, len(right), kept, float((others < calibration.floor).mean())))

@@ -30,8 +30,8 @@ from mm.metrics.boundaries import f1, matched
 from mm.metrics.change_points import change_points
 from mm.models.temporal.network import FrameSequence, peaks
 from mm.spaces.encode.evidence import EncodedFrame
-from mm.spaces.encode.frames import encode_frames, vectors_of
-from mm.spaces.query import mean_direction
+from mm.spaces.encode.frames import encode_frames, frame_vectors_in
+from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -74,7 +74,7 @@ class Film:
         """With its segments."""
         cuts = sorted({frame.cut_time for frame in frames if frame.cut})
         parts = [part for part, _ in cut_segments(Span(0.0, duration), cuts, WINDOW)]
-        vectors = np.stack([mean_direction(vectors_of(frames, part)) for part in parts])
+        vectors = np.stack([mean_direction(frame_vectors_in(frames, part)) for part in parts])
         return cls(splice, frames, duration, np.array([(part.start, part.end) for part in parts]), vectors)
 
     @property

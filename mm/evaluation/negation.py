@@ -18,8 +18,8 @@ from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
 from mm.spaces import Space
-from mm.spaces.query import ask
-from mm.spaces.types import Probe, Vectors
+from mm.spaces.query import build_query
+from mm.spaces.types import EvidenceQuery, Vectors
 
 FIRST = 10
 """Answers that are looked at."""
@@ -74,18 +74,20 @@ def report(space: Space, data: Path, split: str = "dev") -> Report:
 
 
 def _ways(space: Space, wanted: str, unwanted: str, pictures_ND: Vectors) -> dict[str, Floats]:
-    question = ask(space, text=wanted, without=[unwanted])
-    plain = _probability(question.probes, pictures_ND)
+    question = build_query(space, text=wanted, without=[unwanted])
+    plain = _probability(question.evidence_queries, pictures_ND)
     one, other = space.text.embed([wanted, unwanted])
     return {
         "what is wanted, and no more": plain,
-        "said in words: 'a dog without grass'": _probability(ask(space, text=f"{wanted} without {unwanted}").probes, pictures_ND),
-        "without": plain * (1 - _probability(question.against, pictures_ND)),
+        "said in words: 'a dog without grass'": _probability(
+            build_query(space, text=f"{wanted} without {unwanted}").evidence_queries, pictures_ND
+        ),
+        "without": plain * (1 - _probability(question.negations, pictures_ND)),
         "vectors: wanted - unwanted / 2": (pictures_ND @ (one - other / 2)).astype(np.float64),
     }
 
 
-def _probability(probes: tuple[Probe, ...], pictures_ND: Vectors) -> Floats:
+def _probability(probes: tuple[EvidenceQuery, ...], pictures_ND: Vectors) -> Floats:
     (logits,) = [probe.logits(pictures_ND).astype(np.float64) for probe in probes if probe.kind == "picture"]
     found: Floats = 1 / (1 + np.exp(-logits))
     return found

@@ -48,7 +48,7 @@ def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") 
     vectors = np.stack([vector for _, vector in sounds])
     shown = [stamp for stamp, _ in sounds]
     pictures = space.image.embed([reader.image(stamp.picture, stamp.picture.name, longest=SIDE) for stamp in shown])
-    names = space.sound_texts.embed([stamp.text for stamp in shown])
+    names = space.sound_text.embed([stamp.text for stamp in shown])
     thing = np.unique([stamp.group for stamp in shown], return_inverse=True)[1]
     right = thing[:, None] == thing
     kept = np.array([space.sound.embed(waveform) is not None for _, waveform in effects])

@@ -20,28 +20,28 @@ from mm.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedRuntime:
     """The name of a runtime, and what chose it."""
 
     name: str
     reason: str
 
 
-def chosen_runtime(settings: Settings, weights: Path) -> Chosen:
+def select_runtime(settings: Settings, weights: Path) -> SelectedRuntime:
     """What MM_RUNTIME says. For `auto` what was measured on this machine; before that what the
     processor suggests, where the weights keep their recall in it; or else the default, with the
     reason."""
     if settings.runtime != "auto":
-        return Chosen(find_runtime(settings.runtime).name, "set by MM_RUNTIME")
+        return SelectedRuntime(find_runtime(settings.runtime).name, "set by MM_RUNTIME")
     choice, lacking = read_choice(choice_path(settings), _key(settings, weights))
     if choice is not None:
-        return Chosen(choice.runtime, "the fastest here, as measured")
+        return SelectedRuntime(choice.runtime, "the fastest here, as measured")
     suggested = suggested_runtime(processor_flags())
     if suggested is None:
-        return Chosen(DEFAULT.name, f"the default, because {lacking}")
+        return SelectedRuntime(DEFAULT.name, f"the default, because {lacking}")
     if refusal := _refusal(weights, suggested):
-        return Chosen(DEFAULT.name, f"the default, because {lacking}, and {suggested} {refusal}")
-    return Chosen(suggested, f"by the features of the processor, because {lacking}")
+        return SelectedRuntime(DEFAULT.name, f"the default, because {lacking}, and {suggested} {refusal}")
+    return SelectedRuntime(suggested, f"by the features of the processor, because {lacking}")
 
 
 def is_measured(settings: Settings, weights: Path) -> bool:
@@ -58,7 +58,7 @@ def _refusal(weights: Path, runtime: str) -> str:
     return read_precisions(weights, hash_file(weights, digits=16)).refusal(precision)
 
 
-def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = lambda name: None) -> Choice:
+def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], None] = lambda name: None) -> Choice:
     """Compare all runtimes that the weights may run in, keep the choice in the home folder, and
     return it.
 
@@ -81,8 +81,8 @@ def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = 
 
     embed = _embedder(plain)
     others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT}
-    trials = tune({DEFAULT.name: lambda: embed, **others}, pictures, embed(pictures), told=told)
-    choice = Choice(runtime=fastest(trials), key=key, trials=trials)
+    trials = tune({DEFAULT.name: lambda: embed, **others}, pictures, embed(pictures), told=on_progress)
+    choice = Choice(runtime=fastest_runtime(trials), key=key, trials=trials)
     try:
         write_choice(choice_path(settings), choice)
     except OSError as error:
@@ -90,7 +90,7 @@ def tune_image(settings: Settings, weights: Path, told: Callable[[str], None] = 
     return choice
 
 
-def fastest(trials: list[Trial]) -> str:
+def fastest_runtime(trials: list[Trial]) -> str:
     """The first that was not refused. Raises `Unavailable` when all were."""
     found = next((trial.name for trial in trials if not trial.refused), None)
     if found is None:

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 
 import mm
-from mm.cli.progress import Silent
-from mm.cli.upload import Ingest
+from mm.cli.batch_upload import BatchUpload
+from mm.cli.progress import NullProgress
 from mm.client import resumable
 from mm.errors import Unavailable, UnsupportedMedia
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ SIZE = 9 << 20
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Running]:
-    with running(Settings(home=with_graphs(tmp_path_factory.mktemp("home"), graphs))) as service:
+def api(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
+    with run_server(Settings(home=with_graphs(tmp_path_factory.mktemp("home"), graphs))) as service:
         yield service
 
 
@@ -44,7 +44,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     path = tmp_path / "large.wav"
-    path.write_bytes(b"".join(media.long_sound(SIZE)))
+    path.write_bytes(b"".join(media.long_audio(SIZE)))
     return path
 
 
@@ -81,7 +81,7 @@ def breaking(url: str, budgets: list[int]) -> Iterator[str]:
         thread.join()
 
 
-def test_a_large_file_goes_on_where_the_line_broke(api: Running, face: Face, large: Path) -> None:
+def test_a_large_file_goes_on_where_the_line_broke(api: ApiServer, face: Face, large: Path) -> None:
     large.write_bytes(large.read_bytes() + bytes(2 * face.asynchronous))  # another file for each client
     heard: list[float] = []
     with breaking(api.url, [3 << 20, 2 << 20, 1 << 20]) as url:
@@ -93,12 +93,12 @@ def test_a_large_file_goes_on_where_the_line_broke(api: Running, face: Face, lar
     assert not face.call(api.url, "add", large).created
 
 
-def test_a_service_that_stays_away_is_left(api: Running, large: Path) -> None:
+def test_a_service_that_stays_away_is_left(api: ApiServer, large: Path) -> None:
     with breaking(api.url, [1 << 20] + [200] * 20) as url, mm.Client(url) as client, pytest.raises(Unavailable):
         client.add(large)
 
 
-def test_a_file_that_is_refused_is_not_sent_again(api: Running, tmp_path: Path) -> None:
+def test_a_file_that_is_refused_is_not_sent_again(api: ApiServer, tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     path.write_bytes(b"no media " * (SIZE // 9 + 1))
     heard: list[str] = []
@@ -107,7 +107,7 @@ def test_a_file_that_is_refused_is_not_sent_again(api: Running, tmp_path: Path) 
     assert len(heard) == 1
 
 
-def test_an_upload_that_is_gone_begins_anew(api: Running, large: Path) -> None:
+def test_an_upload_that_is_gone_begins_anew(api: ApiServer, large: Path) -> None:
     heard: list[str] = []
     with mm.Client(api.url) as client:
         upload = client.add(large, upload="/v1/uploads/" + "0" * 32, on_upload=heard.append)
@@ -115,12 +115,12 @@ def test_an_upload_that_is_gone_begins_anew(api: Running, large: Path) -> None:
     assert len(heard) == 1
 
 
-def test_mm_add_goes_on_after_it_was_interrupted(api: Running, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_add_goes_on_after_it_was_interrupted(api: ApiServer, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     large.write_bytes(large.read_bytes() + bytes(4))
     first: list[float] = []
 
     @contextmanager
-    def interrupting(self: Silent, name: str) -> Iterator[object]:
+    def interrupting(self: NullProgress, name: str) -> Iterator[object]:
         def report(share: float, stage: str) -> None:
             first.append(share)
             if share > 0.5 and len(first) < 100:
@@ -130,19 +130,19 @@ def test_mm_add_goes_on_after_it_was_interrupted(api: Running, large: Path, monk
 
     with mm.Client(api.url) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(Silent, "task", interrupting)
+            patch.setattr(NullProgress, "task", interrupting)
             with pytest.raises(KeyboardInterrupt):
-                Ingest(client, ["x"], Silent(), as_json=True).send([large])
+                BatchUpload(client, ["x"], NullProgress(), as_json=True).send([large])
         again: list[float] = []
 
         @contextmanager
-        def listening(self: Silent, name: str) -> Iterator[object]:
+        def listening(self: NullProgress, name: str) -> Iterator[object]:
             yield lambda share, stage: again.append(share)
 
-        monkeypatch.setattr(Silent, "task", listening)
-        ingest = Ingest(client, ["x"], Silent(), as_json=True)
+        monkeypatch.setattr(NullProgress, "task", listening)
+        ingest = BatchUpload(client, ["x"], NullProgress(), as_json=True)
         ingest.send([large])
     assert again[0] > 0.3, "the beginning was not sent again"
     (sent,) = ingest._sent
     assert sent[1].item.size == large.stat().st_size
-    assert ingest._remembered.find(large, ["x"]) is None
+    assert ingest._resume_notes.find_upload(large, ["x"]) is None

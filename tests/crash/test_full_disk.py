@@ -19,7 +19,7 @@ from mm.schemas import Filters
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
 from tests.api import media
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.crash.small_disk import SmallDisk, refusal, small_disk
 from tests.graphs import with_graphs
 from tests.indexes.library import SPACE, add, publish, question
@@ -44,8 +44,8 @@ def store(disk: SmallDisk) -> Iterator[Store]:
 
 
 @pytest.fixture
-def api(disk: SmallDisk, graphs: Path) -> Iterator[Running]:
-    with running(Settings(home=with_graphs(disk.path / "home", graphs))) as api:
+def api(disk: SmallDisk, graphs: Path) -> Iterator[ApiServer]:
+    with run_server(Settings(home=with_graphs(disk.path / "home", graphs))) as api:
         api.service.towers.wait()  # the first one of all builds their graphs, and nothing else gets a turn
         yield api
 
@@ -62,24 +62,24 @@ def refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("left", STEPS[::2])
-def test_an_upload(api: Running, disk: SmallDisk, left: int) -> None:
-    kept = api.uploaded(media.picture(1))
+def test_an_upload(api: ApiServer, disk: SmallDisk, left: int) -> None:
+    kept = api.uploaded(media.image(1))
     before = api.blobs()
     disk.fill(left)
-    answer = api.upload(media.sound(5.0), "a.wav")
+    answer = api.upload(media.audio(5.0), "a.wav")
     assert answer.status_code == 507, answer.text
     assert "No space left" in answer.json()["detail"]
     assert "Retry-After" in answer.headers
     assert api.blobs() == before
     assert not api.client.get("/readyz").json()["ready"]
-    assert api.client.get(f"/v1/media/{kept['id']}/content").content == media.picture(1)
+    assert api.client.get(f"/v1/media/{kept['id']}/content").content == media.image(1)
     disk.free()
-    assert api.upload(media.sound(5.0), "a.wav").status_code == 202
+    assert api.upload(media.audio(5.0), "a.wav").status_code == 202
     assert len(api.client.get("/v1/media").json()["items"]) == 2
 
 
-def test_a_thumbnail(api: Running, disk: SmallDisk) -> None:
-    item = api.uploaded(media.picture(1))
+def test_a_thumbnail(api: ApiServer, disk: SmallDisk) -> None:
+    item = api.uploaded(media.image(1))
     disk.fill()
     answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
     assert answer.status_code == 200, "what cannot be kept is shown all the same"

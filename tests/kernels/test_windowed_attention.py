@@ -84,8 +84,8 @@ def test_every_pair_is_inside_the_blocks_that_are_looked_at(seed: int, length: i
     windows = make_windows(times, seconds, num_global=num_global)
     index = torch.arange(length)
     first, last = windows.first_BN[0][index // BLOCK], windows.last_BN[0][index // BLOCK]
-    select_parts = (index >= first[:, None]) & (index < last[:, None]) | (index < num_global)
-    assert not bool((windows.allowed()[0] & ~select_parts).any())
+    looked_at = (index >= first[:, None]) & (index < last[:, None]) | (index < num_global)
+    assert not bool((windows.allowed()[0] & ~looked_at).any())
     first, last = windows.full_first_BN[0][index // BLOCK], windows.full_last_BN[0][index // BLOCK]
     unmasked = (index >= first[:, None]) & (index < last[:, None])
     assert bool(windows.allowed()[0][unmasked].all())

@@ -11,7 +11,7 @@ from mm.errors import InvalidInput
 from mm.evaluation import bands
 from mm.evaluation.bands import absent_things, report
 from mm.spaces import Space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 
 SETS = Path("datasets")
 CAPTIONS = ["A dog runs .", "A dog jumps .", "Snow lies on a mountain .", "A woman rides a horse ."]
@@ -57,11 +57,11 @@ def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, mo
 def test_bands_of_a_space_with_one_bound_is_an_error(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     single = space.calibration.model_copy(update={"possible": None})
     monkeypatch.setattr(Space, "calibration", property(lambda _: single))
-    assert ask(space, text="a dog").possible is None
+    assert build_query(space, text="a dog").possible is None
     with pytest.raises(InvalidInput, match="no bound of possible hits"):
         report(space, folder, SETS)
 
 
 def test_a_question_has_both_bounds_of_the_calibration(space: Space) -> None:
-    question = ask(space, text="a dog")
+    question = build_query(space, text="a dog")
     assert (question.floor, question.possible) == (0.166, 0.02)

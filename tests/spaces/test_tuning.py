@@ -19,8 +19,8 @@ from mm.runtimes.tune import Trial
 from mm.settings import Settings
 from mm.spaces import load_space
 from mm.spaces import tuning as tuning_module
-from mm.spaces.registry import WEIGHTS, tune
-from mm.spaces.tuning import choice_path, chosen_runtime, fastest
+from mm.spaces.registry import WEIGHTS, tune_runtime
+from mm.spaces.tuning import choice_path, fastest_runtime, select_runtime
 from tests.graphs import with_graphs
 
 SHIPPED = WEIGHTS / "lite" / "image.safetensors"
@@ -60,23 +60,23 @@ def weights(tmp_path: Path) -> Path:
 def test_what_is_measured_is_kept_until_something_changes(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     settings = Settings(home=tmp_path / "home")
-    assert chosen_runtime(settings, weights).name == "onnxruntime"
-    assert "nothing was measured yet" in chosen_runtime(settings, weights).reason
+    assert select_runtime(settings, weights).name == "onnxruntime"
+    assert "nothing was measured yet" in select_runtime(settings, weights).reason
     heard: list[str] = []
-    choice = tune(settings, heard.append, weights.parents[1])
+    choice = tune_runtime(settings, heard.append, weights.parents[1])
     assert heard[0] == "onnxruntime"
     refused = {trial.name: trial.refused for trial in choice.trials if trial.refused}
     assert refused.keys() >= {"openvino-bf16", "cuda"}, "never measured on dev, or not on this machine"
-    assert chosen_runtime(settings, weights).name == choice.runtime
+    assert select_runtime(settings, weights).name == choice.runtime
     assert choice.runtime not in refused
     forced = settings.model_copy(update={"runtime": "openvino-int8"})
-    assert (chosen_runtime(forced, weights).name, chosen_runtime(forced, weights).reason) == (
+    assert (select_runtime(forced, weights).name, select_runtime(forced, weights).reason) == (
         "openvino-int8",
         "set by MM_RUNTIME",
     )
     save_file({"a": np.ones(3, np.float32)}, weights)
-    assert chosen_runtime(settings, weights).name == "onnxruntime"
-    assert "other weights" in chosen_runtime(settings, weights).reason
+    assert select_runtime(settings, weights).name == "onnxruntime"
+    assert "other weights" in select_runtime(settings, weights).reason
 
 
 def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
@@ -85,13 +85,13 @@ def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     monkeypatch.setattr(Stub, "turned", 0.3)
     settings = Settings(home=tmp_path / "home")
-    turned = {trial.name: trial.refused for trial in tune(settings, str, weights.parents[1]).trials}
+    turned = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
     assert "cosine 0.955" in turned["onnxruntime-int8"]
     assert turned["openvino"] == ""
     bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
     weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
-    lost = {trial.name: trial.refused for trial in tune(settings, str, weights.parents[1]).trials}
+    lost = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
     assert "0.7 points" in lost["openvino-int8"]
 
 
@@ -102,32 +102,32 @@ def test_before_anything_is_measured_the_processor_suggests_a_runtime(
     settings = Settings(home=tmp_path / "home")
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     monkeypatch.setattr(tuning_module, "processor_flags", lambda: frozenset({"avx2", flag}))
-    assert "has no int8.safetensors" in chosen_runtime(settings, weights).reason
+    assert "has no int8.safetensors" in select_runtime(settings, weights).reason
     weights.with_name("int8.safetensors").touch()
-    assert chosen_runtime(settings, weights).name == "onnxruntime-int8"
-    assert chosen_runtime(settings, weights).reason == "by the features of the processor, because nothing was measured yet"
+    assert select_runtime(settings, weights).name == "onnxruntime-int8"
+    assert select_runtime(settings, weights).reason == "by the features of the processor, because nothing was measured yet"
     bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
     weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
-    assert chosen_runtime(settings, weights).name == "onnxruntime"
-    assert "0.7 points" in chosen_runtime(settings, weights).reason
+    assert select_runtime(settings, weights).name == "onnxruntime"
+    assert "0.7 points" in select_runtime(settings, weights).reason
     weights.with_name(PRECISIONS).unlink()
-    assert "never measured" in chosen_runtime(settings, weights).reason
-    choice = tune(settings, str, weights.parents[1])
-    assert chosen_runtime(settings, weights).name == choice.runtime
-    assert chosen_runtime(settings, weights).reason == "the fastest here, as measured"
+    assert "never measured" in select_runtime(settings, weights).reason
+    choice = tune_runtime(settings, str, weights.parents[1])
+    assert select_runtime(settings, weights).name == choice.runtime
+    assert select_runtime(settings, weights).reason == "the fastest here, as measured"
 
 
 def test_when_nothing_runs_all_reasons_are_told() -> None:
     with pytest.raises(Unavailable, match=r"a: no; b: broken"):
-        fastest([Trial(name="a", refused="no"), Trial(name="b", refused="broken")])
+        fastest_runtime([Trial(name="a", refused="no"), Trial(name="b", refused="broken")])
 
 
 def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     (tmp_path / "home").write_text("a file")
     with pytest.raises(Unavailable, match="cannot be kept"):
-        tune(Settings(home=tmp_path / "home"), str, weights.parents[1])
+        tune_runtime(Settings(home=tmp_path / "home"), str, weights.parents[1])
 
 
 def test_a_space_says_what_it_runs_in_and_why(tmp_path: Path) -> None:

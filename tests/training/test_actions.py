@@ -19,7 +19,7 @@ from mm.errors import Corrupt, InvalidInput
 from mm.metrics.auc import auc
 from mm.models.image.sample_photos import whole_photographs
 from mm.models.temporal.action_head import ActionHead
-from mm.spaces.encode.actions import ACTIVITYNET, read_names
+from mm.spaces.encode.actions import ACTIVITYNET, read_action_names
 from mm.training.actions.train import Clip, auc_interval, fit_head, folds, read_clips
 from tests.graphs import with_graphs
 
@@ -109,7 +109,7 @@ def test_actions_are_told_by_names_of_each_scene(
 
 
 def test_the_names_of_activitynet_are_two_hundred() -> None:
-    names = read_names(ACTIVITYNET)
+    names = read_action_names(ACTIVITYNET)
     assert len(names) == 200
     assert names["Archery"] == "archery"
     assert names["Playing flauta"] == "playing the flute"
@@ -120,7 +120,7 @@ def test_lists_and_clips_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     for text in ("", "# only a note\n", "one\none\n"):
         names.write_text(text)
         with pytest.raises(InvalidInput, match="names of actions"):
-            read_names(names)
+            read_action_names(names)
     (tmp_path / "manifest.jsonl").write_text(json.dumps({"file": "a", "label": "x", "group": "g", "split": "train"}) + "\n")
     with pytest.raises(InvalidInput, match="two labels"):
         read_clips(tmp_path, "train")

@@ -25,9 +25,9 @@ from mm.models.sound.tower import SoundTower
 from mm.models.sound.weights import read_weights
 from mm.settings import Settings
 from mm.spaces import Space, load_space
-from mm.spaces.calibration import read_bank, read_sound_scores
+from mm.spaces.calibration import read_bank, read_sound_calibration
 from mm.spaces.openclip_space import OpenClipSpace
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from mm.spaces.registry import WEIGHTS
 from mm.training.sound import calibrate
 from mm.training.sound.data import load_sounds
@@ -124,8 +124,8 @@ def test_every_run_is_told_and_the_card_has_their_numbers(finished: tuple[SoundC
 
 def test_scores_go_with_the_weights(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
     config, _ = finished
-    scores, bank = read_sound_scores(config.out / "sound.json"), read_bank(WEIGHTS / "lite" / "bank.safetensors")
-    assert {(entry.part, entry.kind) for entry in scores.forms} == {
+    scores, bank = read_sound_calibration(config.out / "sound.json"), read_bank(WEIGHTS / "lite" / "bank.safetensors")
+    assert {(entry.component, entry.kind) for entry in scores.calibrators} == {
         ("text", "sound"), ("sound", "sound"), ("sound", "picture"), ("picture", "sound"), ("clip", "sound"),
     }  # fmt: skip
     bank = read_bank(WEIGHTS / "lite" / "bank.safetensors", config.out / "sound_bank.safetensors")
@@ -272,14 +272,17 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     space = load_space(f"{name}+sound", settings)
     assert isinstance(space, OpenClipSpace)
     assert (space.id != plain.id, space.folder) == (True, plain.folder)
-    assert (space.sounds_with_pictures, plain.sounds_with_pictures) == (True, False)
+    assert (space.can_compare_sound_with_images, plain.can_compare_sound_with_images) == (True, False)
     waveform = load_sounds(config, plain).waveform(0)
     assert space.sound.hear(waveform)[0].vector.shape == (24,)
     assert plain.sound.hear(waveform)[0].vector.shape == (384,)
     picture = np.full((32, 32, 3), 200, np.uint8)
-    asked = {probe.kind: probe.weight.shape for probe in ask(space, text="rain", picture=picture, sound=waveform).probes}
+    asked = {
+        probe.kind: probe.weight.shape
+        for probe in build_query(space, text="rain", picture=picture, sound=waveform).evidence_queries
+    }
     assert (asked["sound"], asked["picture"], asked["speech"]) == ((24,), (24,), (384,))
-    assert {probe.kind: probe.weight.shape for probe in ask(plain, text="rain").probes}["sound"] == (384,)
+    assert {probe.kind: probe.weight.shape for probe in build_query(plain, text="rain").evidence_queries}["sound"] == (384,)
     with MediaReader() as reader:
         assert esc10.report(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
         assert tuxpaint.report(space, reader, sets / "tuxpaint").measures

@@ -37,7 +37,7 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(
 ) -> None:
     """No task comes to this process: the one that came was lost with the catalog, and only the
     sweeper rings again."""
-    home.add(media.picture(1), "a.png")
+    home.add(media.image(1), "a.png")
     monkeypatch.setattr(module, "open_store", away_for(3, []))
     toolbox = ContextOwner(home.settings)
     try:

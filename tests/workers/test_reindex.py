@@ -12,7 +12,7 @@ from indexes.search.searcher import Searcher
 from mm.errors import SpaceMismatch
 from mm.schemas import Filters
 from mm.spaces import Space, load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.openclip_models import write_model
@@ -68,13 +68,13 @@ def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.refresh()
-        return {hit.item_id for hit in searcher.search(ask(space, text=text), 50, Filters(), 0.0, fold=False)}
+        return {hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, fold=False)}
 
 
 def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
     large = load_space(there.name, home.settings)
     with tools_of(home, space, chunk_seconds=2.0) as tools:
-        uploads = [home.add(film(5.0, seed=1), "film.mp4"), *(home.add(media.picture(n), f"{n}.png") for n in range(3))]
+        uploads = [home.add(film(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
         for job_id in uploads:
             work(tools, job_id)
         items = {home.job(job_id).item_id for job_id in uploads}
@@ -90,7 +90,7 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         assert found(home, large) == found(home, space) == items
         assert {home.state(job_id) for job_id in uploads} == {"done"}
 
-        new = home.add(media.picture(9), "new.png")
+        new = home.add(media.image(9), "new.png")
         work(tools, new)
         assert home.chunk(new).space == large.id
         home.store.catalog.start_move(there, NamedSpace("lite", space.id))
@@ -113,8 +113,8 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
     home: Home, space: Space, there: NamedSpace, clock: Clock
 ) -> None:
     with tools_of(home, space) as tools:
-        work(tools, home.add(media.picture(1), "a.png"))
-        planned, encoded = home.add(media.picture(2), "planned.png"), home.add(media.picture(3), "encoded.png")
+        work(tools, home.add(media.image(1), "a.png"))
+        planned, encoded = home.add(media.image(2), "planned.png"), home.add(media.image(3), "encoded.png")
         plan(tools, planned)
         plan(tools, encoded)
         encode_without_the_end(tools, home.chunk(encoded).pk)
@@ -136,7 +136,7 @@ def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
     home: Home, space: Space, there: NamedSpace, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tools_of(home, space) as tools:
-        job_id = home.add(media.picture(1), "a.png")
+        job_id = home.add(media.image(1), "a.png")
         plan(tools, job_id)
         encode_without_the_end(tools, home.chunk(job_id).pk)
         start(home, space, there)
@@ -172,7 +172,7 @@ def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
 
 def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
     with tools_of(home, space) as tools:
-        good, bad = home.add(media.picture(1), "good.png"), home.add(media.picture(2), "bad.png")
+        good, bad = home.add(media.image(1), "good.png"), home.add(media.image(2), "bad.png")
         for job_id in (good, bad):
             work(tools, job_id)
         item = home.store.catalog.get_item(home.job(bad).item_id)
@@ -202,7 +202,7 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
     for file in write_again.iterdir():
         file.replace(tmp_path / "model" / file.name)
     with tools_of(home, space) as tools:
-        work(tools, home.add(media.picture(1), "a.png"))
+        work(tools, home.add(media.image(1), "a.png"))
         start(home, space, named)
         with pytest.raises(SpaceMismatch, match="when the move began"):
             tools.spaces.of(named.id)

@@ -88,7 +88,7 @@ def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> 
         span = Span(chunk.start, chunk.end)
         try:
             info = tools.reader.probe(path, item.name)
-            segments = encode_chunk(space, reader, path, item.name, info, span, settings, progress, tools.reading)
+            segments = encode_chunk(space, reader, path, item.name, info, span, settings, progress, tools.ocr_budget)
         except NotFound as error:
             if catalog.item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
                 raise Interrupted("item deleted") from error

@@ -11,7 +11,7 @@ from indexes.catalog.base import LibraryMoved
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
-from mm.spaces.encode.chunk import EncodedSegment, encode_item_name
+from mm.spaces.encode.chunk import EncodedSegment, encode_file_name
 from workers.logs import about
 from workers.reindex import carry_on
 from workers.tasks.plan import plan_anew
@@ -78,7 +78,7 @@ def _describe(tools: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) ->
 def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
     """The segments, the first with the name as evidence: a name must not fill an answer with all
     moments of its item."""
-    evidence = encode_item_name(space, name)
+    evidence = encode_file_name(space, name)
     if evidence is None or not segments:
         return segments
     first = segments[0]

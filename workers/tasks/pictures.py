@@ -12,7 +12,7 @@ from indexes.catalog.base import LibraryMoved
 from indexes.catalog.records import HeldChunk
 from mm.errors import Unavailable
 from mm.media.types import MediaInfo
-from mm.spaces.encode.chunk import encode_item_name, read_image
+from mm.spaces.encode.chunk import encode_file_name, recognize_image_text
 from mm.spaces.encode.images import ImageFile, encode_images
 from workers.logs import about
 from workers.reindex import carry_on
@@ -73,7 +73,7 @@ def _encode(
 
     try:
         space = tools.spaces.of(begun[0].chunk.space)
-        with tools.reading.earning():
+        with tools.ocr_budget.credit():
             return space, [*encode_images(space, reader, [_file(tools, one) for one in begun], progress)]
     except Exception as error:  # noqa: BLE001  treated as that of each picture
         return None, [error] * len(begun)
@@ -106,8 +106,8 @@ def _commit_unless_moved(
 
 def _commit(tools: WorkerContext, space: Space, one: BegunPicture, segment: EncodedSegment, lease: Lease) -> bool:
     file = _file(tools, one)
-    read_image(space, tools.reader, file.path, file.name, segment, tools.reading, lease.check)
-    name = encode_item_name(space, one.item.name)
+    recognize_image_text(space, tools.reader, file.path, file.name, segment, tools.ocr_budget, lease.check)
+    name = encode_file_name(space, one.item.name)
     segment.evidence.extend([] if name is None else [name])
     shard_id = write_segments(tools.store.shards, space.id, [segment])
     segments = read_segments(tools.store.shards, space.id, [shard_id])

@@ -11,7 +11,7 @@ import structlog
 from mm.errors import MMError, NotFound
 from mm.spaces.encode.chunk import LONGEST
 from mm.spaces.encode.evidence import EncodedSegment
-from mm.spaces.encode.ocr import written_evidence
+from mm.spaces.encode.ocr import recognize_text
 from workers.tasks.retries import describe_error, is_permanent
 from workers.tasks.segment_shards import read_segments, write_segments
 
@@ -34,7 +34,7 @@ def text_waits(tools: WorkerContext) -> bool:
     """Whether this process may read, text is left to read, and no job waits. Raises
     `Unavailable`."""
     space = tools.spaces.current()
-    may_read = tools.settings.read_text != "off" and space.can_read
+    may_read = tools.settings.read_text != "off" and space.can_recognize_text
     return may_read and tools.store.catalog.text_waits(space.id, tools.settings.max_attempts)
 
 
@@ -43,7 +43,7 @@ def read_left_out(tools: WorkerContext) -> None:
     run at once."""
     catalog, settings, space = tools.store.catalog, tools.settings, tools.spaces.current()
     tools.worked()
-    if settings.read_text == "off" or not space.can_read:
+    if settings.read_text == "off" or not space.can_recognize_text:
         return
     end = time.monotonic() + LONGEST_TASK
     while time.monotonic() < end and not _must_wait(tools):
@@ -83,7 +83,7 @@ def _read_segment(tools: WorkerContext, space: Space, unread: UnreadText, segmen
     """The segment with the text of its picture; without any where the picture cannot be decoded at
     all."""
     try:
-        evidence = written_evidence(space, _picture(tools, unread, segment), segment.start, segment.end)
+        evidence = recognize_text(space, _picture(tools, unread, segment), segment.start, segment.end)
     except MMError as error:
         if isinstance(error, NotFound) or not is_permanent(error):
             raise

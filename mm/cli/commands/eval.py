@@ -49,7 +49,7 @@ def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json
 
     with tempfile.TemporaryDirectory() as cache:
         found = report(weights or WEIGHTS / "lite" / "image.safetensors", root, Path(cache), split, runtime)
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -67,12 +67,12 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
     from mm.spaces.registry import WEIGHTS
 
     lite = WEIGHTS / "lite"
-    least = read_calibration(lite / "calibration.json").alike if alike is None else alike
+    least = read_calibration(lite / "calibration.json").near_duplicate_cosine if alike is None else alike
     if least is None:
         raise click.UsageError("The calibration knows no cosine from which on pictures are alike; name one by --alike.")
     with tempfile.TemporaryDirectory() as cache:
         found = report(weights or lite / "image.safetensors", root, Path(cache), least, split, runtime)
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -86,7 +86,7 @@ def without(root: Path, split: str, as_json: bool) -> None:
     from mm.spaces import load_space
 
     settings = load_settings()
-    tell(report(load_space("lite", settings, keep_speech=False, gpu=False), root, split), as_json)
+    print_report(report(load_space("lite", settings, keep_speech=False, gpu=False), root, split), as_json)
 
 
 @command.command()
@@ -101,7 +101,7 @@ def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
 
     with _shipped() as (space, _):
         found = report(space, root, texts, split)
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -118,7 +118,7 @@ def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights:
 
     with tempfile.TemporaryDirectory() as cache:
         found = report(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -133,7 +133,7 @@ def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
 
     with _shipped(space) as (of, reader):
         found = report(of, reader, root, split)
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -148,7 +148,7 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
 
     with _shipped(space) as (of, reader):
         found = report(of, reader, root, split)
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -175,7 +175,7 @@ def moments(
         tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
         footage = read(root, films, split, photographs, reader)
         found = report(space, tower, reader, footage, count, seconds, in_turn, lambda line: click.echo(line, err=True))
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @command.command()
@@ -189,7 +189,7 @@ def fight_clips(root: Path, split: str, as_json: bool) -> None:
 
     with _shipped() as (space, reader):
         found = report(space, reader, root, split, lambda line: click.echo(line, err=True))
-    tell(found, as_json)
+    print_report(found, as_json)
 
 
 @contextmanager
@@ -208,6 +208,6 @@ def _shipped(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
         yield load_space("lite", Settings(home=Path(home), runtime="onnxruntime")), reader
 
 
-def tell(report: Report | Tables, as_json: bool) -> None:
+def print_report(report: Report | Tables, as_json: bool) -> None:
     """Print a report."""
     click.echo(json.dumps(report.record()) if as_json else report.table())

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from mm.media.types import Frame, MediaInfo, Span
 from mm.models.temporal.motion import MOTIONS, Little, little, motion
 from mm.spaces.encode.evidence import EncodedFrame
-from mm.spaces.encode.prefetch import ahead
-from mm.spaces.query import mean_direction
+from mm.spaces.encode.prefetch import prefetch
 from mm.spaces.types import Vector, Vectors
+from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.models.types import PictureEncoder
@@ -41,7 +41,7 @@ _LONGEST_FACTOR = 2.0  # of the tower's side: what is decoded of a wide picture
 Edges = tuple[int, int]
 
 
-def decoded_longest(info: MediaInfo, size: int) -> int:
+def max_decoded_side(info: MediaInfo, size: int) -> int:
     """Longest side at which a picture is decoded, so that its shorter side still fills a tower of
     `size` pixels."""
     short, long = sorted((max(info.width, 1), max(info.height, 1)))
@@ -57,7 +57,7 @@ def encode_frames(
     """
     encoded: list[EncodedFrame] = []
     before: Little | None = None
-    for window in _windows(ahead(frames, AHEAD)):
+    for window in _windows(prefetch(frames, AHEAD)):
         vectors = _vectors(tower, window, close)
         for frame, vector in zip(window, vectors, strict=True):
             now = little(frame.image)
@@ -68,7 +68,7 @@ def encode_frames(
     return encoded
 
 
-def vectors_of(frames: Sequence[EncodedFrame], span: Span) -> Vectors:
+def frame_vectors_in(frames: Sequence[EncodedFrame], span: Span) -> Vectors:
     """Vectors (N, D) of the frames that were shown in a segment, at least one.
 
     A segment without a frame of its own shows what was last seen before it: frames that look the

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mm.metrics import Measure, Report
 from mm.models.temporal.action_head import describe
 from mm.models.temporal.motion import MOTIONS
-from mm.spaces.encode.actions import named, temporal_of
+from mm.spaces.encode.actions import embed_action_names, require_temporal_tower
 from mm.training.actions.train import Clip, Float, auc_interval, fit_head, read_clips, watch_clips
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def report(space: Space, reader: MediaReader, folder: Path, split: str, on_progr
     groups = [clip.group for clip, _ in shown]
     motion = slice(space.dim, space.dim + 2 * MOTIONS)
     rows, asked = _described(space, train), _described(space, shown)
-    fight, other = named(space, ASKED)
+    fight, other = embed_action_names(space, ASKED)
     seen = np.stack([frames.vectors_LD.mean(0) for _, frames in shown])
 
     def fitted(columns: Sequence[int]) -> npt.NDArray[np.floating]:
@@ -68,5 +68,5 @@ def _watched(space: Space, reader: MediaReader, clips: list[Clip], on_progress: 
 
 
 def _described(space: Space, watched: Watched) -> Float:
-    tower = temporal_of(space)
+    tower = require_temporal_tower(space)
     return np.stack([describe(tower, frames) for _, frames in watched]).astype(np.float64)

@@ -23,7 +23,7 @@ from mm.media.types import Span
 from mm.metrics import Interval, bootstrap
 from mm.metrics.auc import auc
 from mm.models.temporal.action_head import FPS, ActionHead, describe
-from mm.spaces.encode.actions import temporal_of, watch
+from mm.spaces.encode.actions import encode_frame_sequence, require_temporal_tower
 from mm.training.logistic import fit_logistic, log_loss
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def watch_clips(space: Space, reader: MediaReader, clips: Sequence[Clip], on_pro
         try:
             info = reader.probe(clip.path, clip.path.name)
             whole = Span(0.0, min(info.duration, LONGEST))
-            found.append(watch(space, reader, clip.path, clip.path.name, info, whole, FPS))
+            found.append(encode_frame_sequence(space, reader, clip.path, clip.path.name, info, whole, FPS))
         except (MediaError, UnsupportedMedia) as error:
             on_progress(f"{clip.path.name} is left out: {error}")
             found.append(None)
@@ -122,7 +122,7 @@ def described(
 ) -> tuple[Float, list[Clip]]:
     """(N, F) of the clips that can be read, and these. What was seen is kept in `cache`, under the
     files' names."""
-    tower = temporal_of(space)
+    tower = require_temporal_tower(space)
     seen: dict[str, npt.NDArray[np.float32]] = {}
     if cache.exists():
         with np.load(cache) as kept:

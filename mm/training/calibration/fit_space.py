@@ -23,9 +23,9 @@ from mm.evaluation.near_duplicate_threshold import choose_alike
 from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.rejection import Scores, choose_floor, right_and_taken_out, trade_off
-from mm.spaces.calibration import Bank, Calibration, Form, PartForms
+from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
 from mm.spaces.openclip_space import OpenClipSpace
-from mm.spaces.scoring import depictable, logits
+from mm.spaces.scoring import compute_logits, depictable
 from mm.spaces.types import Vectors
 from mm.spaces.vectors import Float, sigmoid
 from mm.training.calibration.data import VIEWS, Library, Spoken, viewer
@@ -59,13 +59,13 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
     unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
     library = _load(space, config, on_progress)
     lite, lite_bank = space.lite_calibration, space.lite_bank
-    bank = lite_bank.with_pictures(library.bank.astype(np.float16))
+    bank = lite_bank.with_images(library.bank.astype(np.float16))
     sentences = space.sentences.embed(library.captions)
     shown = _shown(sentences, bank)
     on_progress("forms")
     described = replace(library, caption_vectors=sentences)  # 'nearly the same words' is a matter of sentences
-    words = fit_form(words_for_pictures(library, space.text.embed, config.seed), bank.pictures, depictable=1.0)
-    picture, clip = (fit_form(pictures_for_pictures(described, views), bank.pictures) for views in (1, VIEWS))
+    words = fit_form(words_for_pictures(library, space.text.embed, config.seed), bank.images, depictable=1.0)
+    picture, clip = (fit_form(pictures_for_pictures(described, views), bank.images) for views in (1, VIEWS))
     mixing = _fit_mixing(library, bank, words, picture, shown)
     seen = 1 / len(library.pictures)
     words, picture, clip = (rounded(at_prior(form, seen, config.prior)) for form in (words, picture, clip))
@@ -82,13 +82,13 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
         prior=config.prior,
         floor=floor,
         possible=min(config.prior, floor),
-        alike=choose_alike(library.pictures),
-        mixing=round(mixing, 3),
-        forms=(
-            PartForms(part="text", kind="picture", form=words),
-            PartForms(part="picture", kind="picture", form=picture),
-            PartForms(part="clip", kind="picture", form=clip),
-            *(entry for entry in lite.forms if entry.kind != "picture"),
+        near_duplicate_cosine=choose_alike(library.pictures),
+        evidence_weight=round(mixing, 3),
+        calibrators=(
+            ComponentCalibrator(component="text", kind="picture", calibrator=words),
+            ComponentCalibrator(component="picture", kind="picture", calibrator=picture),
+            ComponentCalibrator(component="clip", kind="picture", calibrator=clip),
+            *(entry for entry in lite.calibrators if entry.kind != "picture"),
         ),
     )
     write_report(config.out, scores, calibration.floor)
@@ -160,16 +160,16 @@ def _shown(sentences: Vectors, bank: Bank) -> Float:
     return np.array([depictable(sentence, bank) for sentence in sentences])
 
 
-def _chances(form: Form, questions: Vectors, library: Library, bank: Bank, shown: Float) -> Float:
+def _chances(form: Calibrator, questions: Vectors, library: Library, bank: Bank, shown: Float) -> Float:
     """Probabilities (Q, N) of the pictures of dev."""
-    return sigmoid(logits(form, questions, library.pictures, bank.pictures, shown))
+    return sigmoid(compute_logits(form, questions, library.pictures, bank.images, shown))
 
 
-def _fit_mixing(library: Library, bank: Bank, words: Form, picture: Form, shown: Float) -> float:
+def _fit_mixing(library: Library, bank: Bank, words: Calibrator, picture: Calibrator, shown: Float) -> float:
     """Another view of a picture, with its first caption, asks for the picture."""
     first = np.array([int(np.flatnonzero(library.picture_of_caption == row)[0]) for row in range(len(library.pictures))])
     looks = [
-        logits(words, library.caption_vectors[first], library.pictures, bank.pictures, shown[first]),
-        logits(picture, library.views[:, 0], library.pictures, bank.pictures),
+        compute_logits(words, library.caption_vectors[first], library.pictures, bank.images, shown[first]),
+        compute_logits(picture, library.views[:, 0], library.pictures, bank.images),
     ]
     return fit_mixing(looks, np.eye(len(first), dtype=np.bool_), 1 / len(first))

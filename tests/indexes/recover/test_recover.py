@@ -26,7 +26,7 @@ from tests.indexes.recover.test_identity import files, other_url, unmark
 __all__ = ["other_url"]
 
 NAMES = {"walk.png": ("holiday", "sea"), "größe.wav": (), "talk.png": ("work",)}
-DATA = dict(zip(NAMES, (media.picture(1), media.sound(0.2), media.picture(2)), strict=True))
+DATA = dict(zip(NAMES, (media.image(1), media.audio(0.2), media.image(2)), strict=True))
 UPLOADED = datetime(2026, 5, 17, 9, 30, 1, 234567, UTC)
 
 
@@ -146,7 +146,7 @@ def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was
 ) -> None:
     fill(settings)
     with open_store(settings) as store, store.blobs.open_writer() as writer:
-        writer.write(media.picture(3))
+        writer.write(media.image(3))
         writer.commit()
     damaged = hashlib.sha256(DATA["walk.png"]).hexdigest()
     path = settings.root / "blobs" / damaged[:2] / damaged

@@ -24,7 +24,7 @@ from indexes.vectors.kind_index import KindRows
 from indexes.vectors.parts import Segments, open_part, write_part
 from indexes.vectors.snapshot import Snapshot
 from mm.schemas import Filters
-from mm.spaces.types import Probe
+from mm.spaces.types import EvidenceQuery
 from tests.indexes.library import SPACE, publish, question
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Library:
             },
         )
 
-    def strength(self, probes: list[Probe]) -> npt.NDArray[np.float64]:
+    def strength(self, probes: list[EvidenceQuery]) -> npt.NDArray[np.float64]:
         """Of each segment, by scoring everything."""
         total = np.zeros(PARTS * SIZE)
         for probe in probes:
@@ -89,13 +89,13 @@ class Library:
                 total[::2] += strengths(probe.logits(self.speech))
         return total
 
-    def ask(self, seed: int) -> list[Probe]:
+    def ask(self, seed: int) -> list[EvidenceQuery]:
         rng = np.random.default_rng(seed)
         probes = []
         for kind in ("picture", "speech"):
             look = self.centres[kind][rng.integers(25)] + rng.standard_normal(WIDTH)
             weight = (12 * look / np.linalg.norm(look)).astype(np.float32)
-            probes.append(Probe(kind, weight, -6.0, weight))  # type: ignore[arg-type]
+            probes.append(EvidenceQuery(kind, weight, -6.0, weight))  # type: ignore[arg-type]
         return probes
 
 

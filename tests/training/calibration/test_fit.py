@@ -62,9 +62,9 @@ def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: Cal
     assert found.prior == config.prior
     assert 0 < found.floor < 1
     assert found.possible == min(config.prior, found.floor)
-    assert bank.pictures.shape == (12, 384)
+    assert bank.images.shape == (12, 384)
     assert bank.sentences.shape == (40, 384)
-    looks = {(entry.part, entry.kind) for entry in found.forms}
+    looks = {(entry.component, entry.kind) for entry in found.calibrators}
     assert looks == {
         ("text", "picture"),
         ("text", "speech"),

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from mm.cli.main import main
 from mm.settings import Settings
 from mm.spaces import load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from tests.openclip_models import write_model
 
 SETS = Path(__file__).parents[3] / "datasets"
@@ -37,11 +37,11 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
 
     space = load_space(name, Settings(home=home, threads=1))
     assert space.id == before.id
-    question = ask(space, text="a red wall", picture=None)
+    question = build_query(space, text="a red wall", picture=None)
     assert question.notes == ()
     assert 0 < question.floor < 1
     assert question.possible == min(space.calibration.prior, question.floor)
-    assert {probe.kind: len(probe.weight) for probe in question.probes} == {
+    assert {probe.kind: len(probe.weight) for probe in question.evidence_queries} == {
         "picture": 24,
         "speech": 384,
         "sound": 384,
@@ -49,11 +49,13 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
         "word": 512,
         "name": 384,
     }
-    assert space.bank.pictures.shape == (12, 24)
+    assert space.bank.images.shape == (12, 24)
     assert "fitted" in space.card
     lite = load_space("lite", Settings(home=home, threads=1)).calibration
-    assert space.calibration.form("sound", "speech") == lite.form("sound", "speech")
-    assert {(entry.part, entry.kind) for entry in space.calibration.forms} == {(entry.part, entry.kind) for entry in lite.forms}
+    assert space.calibration.find_calibrator("sound", "speech") == lite.find_calibrator("sound", "speech")
+    assert {(entry.component, entry.kind) for entry in space.calibration.calibrators} == {
+        (entry.component, entry.kind) for entry in lite.calibrators
+    }
 
     assert CliRunner().invoke(main, command).exit_code == 0
     assert path.read_bytes() == first

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mm.data.short_queries import short_questions
 from mm.data.texts import as_asked, file_name_words, keyboard_noise, noun_phrases, part_of, read_lines, read_split, split_of
 from mm.errors import InvalidInput
-from mm.spaces.calibration import Form
-from mm.spaces.scoring import linear, logits
+from mm.spaces.calibration import Calibrator
+from mm.spaces.scoring import compute_logits, linearize
 from mm.spaces.vectors import sigmoid, unit
 from mm.training.calibration.depictable import Group, fit_depictable
 from mm.training.calibration.forms import Asked, at_prior, fit_form, fit_mixing
@@ -102,7 +102,7 @@ def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -
     evidence, bank = directions(80, 0), directions(60, 1)
     questions = np.stack([unit(row) for row in evidence + 0.1 * directions(80, 2)])
     form = fit_form(Asked(questions, evidence, np.eye(80, dtype=np.bool_)), bank)
-    found = sigmoid(logits(form, questions, evidence, bank))
+    found = sigmoid(compute_logits(form, questions, evidence, bank))
     assert found.diagonal().mean() > 0.9
     assert found[~np.eye(80, dtype=np.bool_)].mean() < 0.01
 
@@ -115,16 +115,16 @@ def test_right_answers_share_the_weight_of_one() -> None:
     questions = directions(200, 5)
     right = random.random((200, 400)) < 0.1
     form = fit_form(Asked(questions, evidence, right), bank)
-    assert sigmoid(logits(form, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
+    assert sigmoid(compute_logits(form, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
 
 
 def test_the_fit_and_the_service_read_a_form_alike() -> None:
-    form = Form(bias=-3.0, cosine=4.0, standard=1.5, depictable=1.0)
+    form = Calibrator(bias=-3.0, cosine=4.0, z_score=1.5, depictable=1.0)
     questions, evidence, bank = directions(5, 6), directions(9, 7), directions(50, 8)
     shown = np.linspace(-3, 0, 5)
-    together = logits(form, questions, evidence, bank, shown)
+    together = compute_logits(form, questions, evidence, bank, shown)
     for row, question, one in zip(together, questions, shown.tolist(), strict=True):
-        served = linear(form, question, bank, one)
+        served = linearize(form, question, bank, one)
         np.testing.assert_allclose(row, evidence @ served.weight + served.bias, rtol=1e-4, atol=1e-4)
 
 
@@ -156,7 +156,7 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
 
 
 def test_another_prior_multiplies_the_odds_by_the_ratio_of_the_priors_odds() -> None:
-    form = Form(bias=-2.0, cosine=3.0, standard=1.0, depictable=0.0)
+    form = Calibrator(bias=-2.0, cosine=3.0, z_score=1.0, depictable=0.0)
     moved = at_prior(form, 0.001, 0.02)
     assert np.exp(moved.bias - form.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
     assert moved.model_copy(update={"bias": form.bias}) == form

@@ -118,7 +118,7 @@ def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(ho
     dispatcher.dispatch(3)
     with home.broker.client() as client:
         client.config_set("maxmemory", "1")
-        job_id = home.add(media.picture(1), "a.png")
+        job_id = home.add(media.image(1), "a.png")
         with pytest.raises(Unavailable, match="no memory left"):
             dispatcher.dispatch()
         with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
@@ -145,7 +145,7 @@ def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
                 client.lpush(QUEUE, data)
             wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "all were taken")
             assert worker.running(), worker.log.read_text()[-3000:]
-        job_id = home.add(media.picture(1), "a.png")
+        job_id = home.add(media.image(1), "a.png")
         wait_for(lambda: not worker.running() or home.job(job_id).final, "the worker goes on")
         assert worker.running(), worker.log.read_text()[-3000:]
         assert home.state(job_id) == "done"

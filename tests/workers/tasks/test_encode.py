@@ -13,7 +13,7 @@ import pytest
 from mm.errors import MediaError
 from mm.media.types import MediaInfo, Span
 from mm.spaces import Space
-from mm.spaces.encode.ocr_budget import ReadingTime
+from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.types import SpaceId
 from tests.api import media
 from tests.workers.conftest import LEASE_SECONDS, Home, expire_lease, tools_of, work
@@ -101,7 +101,7 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
 def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: WorkerContext) -> None:
     """What makes a second delivery harmless even where two workers encode at the same time. How
     much text is read is a matter of time; here all of it is."""
-    tools = replace(tools, reading=ReadingTime("always"))
+    tools = replace(tools, ocr_budget=OcrBudget("always"))
     job_id = home.add(film(6.0), "a.mp4")
     work(tools, job_id)
     first = home.chunk(job_id).shard_id
@@ -203,7 +203,7 @@ def interrupted(lease: Lease) -> bool:
 
 
 def test_a_lease_lasts_while_its_holder_lives(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(media.picture(1), "a.png")
+    job_id = home.add(media.image(1), "a.png")
     plan(tools, job_id)
     pk = home.chunk(job_id).pk
     assert home.store.catalog.lease_chunk(pk, "slow", LEASE_SECONDS) is not None
@@ -241,7 +241,7 @@ def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: WorkerCo
 def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(
     home: Home, space: Space, tools: WorkerContext
 ) -> None:
-    job_id = home.add(media.picture(1, (7000, 7000)), "poster.png")
+    job_id = home.add(media.image(1, (7000, 7000)), "poster.png")
     plan(tools, job_id)
     with tools_of(home, space, sandbox_memory=187 << 20) as tight:
         pk = home.chunk(job_id).pk
@@ -260,7 +260,7 @@ def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_i
         assert (item.status, item.error) == ("quarantined", job.error)
         encode(tight, pk)
         assert home.chunk(job_id).attempts == home.settings.max_attempts
-        small = home.add(media.picture(2), "small.png")
+        small = home.add(media.image(2), "small.png")
         work(tight, small)
         assert home.state(small) == "done"
 

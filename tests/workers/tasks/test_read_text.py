@@ -18,8 +18,8 @@ from mm.media.types import RGB
 from mm.models.image.sample_photos import whole_photographs
 from mm.schemas import Filters
 from mm.spaces import Space
-from mm.spaces.encode.ocr_budget import ReadingTime
-from mm.spaces.query import ask
+from mm.spaces.encode.ocr_budget import OcrBudget
+from mm.spaces.query import build_query
 from tests.workers.conftest import Home, tools_of, work
 from tests.workers.process import WorkerProcess, wait_for
 from tests.writing import written
@@ -36,7 +36,7 @@ COFFEE = whole_photographs()[2]
 def late(home: Home, space: Space) -> Iterator[WorkerContext]:
     """WorkerContext of a worker whose time for reading is always used up."""
     with tools_of(home, space) as tools:
-        yield replace(tools, reading=ReadingTime("auto", lambda: 0.0))
+        yield replace(tools, ocr_budget=OcrBudget("auto", lambda: 0.0))
 
 
 def png(picture: RGB) -> bytes:
@@ -67,7 +67,7 @@ def found(home: Home, space: Space, words: str) -> list[tuple[str, float, str | 
     """Item, place and text of the likely hits that are found by what is written in them."""
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.refresh()
-        question = ask(space, text=words)
+        question = build_query(space, text=words)
         hits = searcher.search(question, 5, Filters(), question.floor)
     texts = [(hit, {piece.kind: piece.text for piece in hit.evidence}.get("written")) for hit in hits]
     return [(hit.item_id, hit.best_start, text) for hit, text in texts if text]
@@ -196,7 +196,7 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
     off = replace(late, settings=late.settings.model_copy(update={"read_text": "off"}))
     read_left_out(off)
     assert not text_waits(off)
-    monkeypatch.setattr(Space, "can_read", property(lambda _: False))
+    monkeypatch.setattr(Space, "can_recognize_text", property(lambda _: False))
     read_left_out(late)
     assert not text_waits(late)
     assert home.store.catalog.unread_pictures(space.id) == 1

@@ -18,7 +18,7 @@ from mm.models.image.sample_photos import whole_photographs
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from tests.workers.conftest import Home, work
 from workers.context import WorkerContext
 from workers.tasks import scenes
@@ -75,7 +75,7 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
         assert [piece.kind for piece in segment.evidence].count("picture") == 1
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.refresh()
-        (hit, *_) = searcher.search(ask(space, text="a rocket on its launch pad"), 5, Filters(), 0.0)
+        (hit, *_) = searcher.search(build_query(space, text="a rocket on its launch pad"), 5, Filters(), 0.0)
     assert hit.scene == told[1]
 
 

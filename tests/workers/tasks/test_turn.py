@@ -42,8 +42,8 @@ def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: H
 
 
 def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, tools: WorkerContext) -> None:
-    good = [home.add(media.picture(n), f"market {n}.png") for n in range(3)]
-    broken = home.add(media.picture(9)[:200], "broken.png", unseen=True)
+    good = [home.add(media.image(n), f"market {n}.png") for n in range(3)]
+    broken = home.add(media.image(9)[:200], "broken.png", unseen=True)
     turn = home.store.catalog.take_turn("other", LEASE_SECONDS, 120.0)
     assert turn is not None
     encode_pictures(tools, [*turn.job_ids, *([broken] if broken not in turn.job_ids else [])])
@@ -57,7 +57,7 @@ def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home:
 
 
 def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tools: WorkerContext) -> None:
-    jobs = [home.add(media.picture(n), f"{n}.png") for n in range(3)]
+    jobs = [home.add(media.image(n), f"{n}.png") for n in range(3)]
     encode_pictures(tools, jobs)
     shards = [home.chunk(job_id).shard_id for job_id in jobs]
     for job_id, shard_id in zip(jobs, shards, strict=True):
@@ -71,7 +71,7 @@ def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tool
 
 
 def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, tools: WorkerContext) -> None:
-    jobs = [home.add(media.picture(n), f"{n}.png") for n in range(3)]
+    jobs = [home.add(media.image(n), f"{n}.png") for n in range(3)]
     tools.stop.raise_()
     take_turn(tools)
     chunks = [home.chunk(job_id) for job_id in jobs]
@@ -82,7 +82,7 @@ def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, tools
 def test_an_error_of_a_batch_is_an_attempt_of_each_and_they_go_on_alone(
     home: Home, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [home.add(media.picture(n), f"{n}.png") for n in range(2)]
+    jobs = [home.add(media.image(n), f"{n}.png") for n in range(2)]
     with tools_of(home, space, sweep_seconds=0.001) as tools:
         with monkeypatch.context() as patch:
             patch.setattr("workers.tasks.pictures.encode_images", no_memory)
@@ -100,7 +100,7 @@ def no_memory(*_: object) -> None:
 
 def test_a_turn_without_work_does_nothing(home: Home, tools: WorkerContext) -> None:
     take_turn(tools)
-    job_id = home.add(media.picture(2), "a.png")
+    job_id = home.add(media.image(2), "a.png")
     home.store.catalog.cancel_job(job_id)
     take_turn(tools)
     assert home.state(job_id) == "cancelled"

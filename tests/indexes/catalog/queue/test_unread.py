@@ -18,7 +18,7 @@ from indexes.search.searcher import Searcher
 from mm.media.types import Span
 from mm.schemas import Filters
 from mm.settings import Settings
-from mm.spaces.types import Probe, Question, SpaceId
+from mm.spaces.types import EvidenceQuery, Query, SpaceId
 from tests.indexes.conftest import Clock
 from tests.indexes.library import DIM, SPACE, add
 
@@ -47,7 +47,7 @@ def found(store: Store) -> list[tuple[float, str | None]]:
     """Where text is found, with the words."""
     searcher = Searcher(store, SPACE, store.settings)
     searcher.refresh()
-    asked = Question((Probe("written", 8 * AXIS[1], -4.0, AXIS[1]),), SPACE, 0.5)
+    asked = Query((EvidenceQuery("written", 8 * AXIS[1], -4.0, AXIS[1]),), SPACE, 0.5)
     return [(hit.best_start, hit.evidence[0].text) for hit in searcher.search(asked, 10, Filters(), 0.5)]
 
 
