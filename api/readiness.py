@@ -90,7 +90,7 @@ def _index(service: Service) -> str:
 def _worker(service: Service) -> str:
     # What was there before the service started may be the last sign of a worker that died with the
     # service before it.
-    ages = [abs(time.time() - at) for owner, at in service.store.catalog.beats() - service.beats_before]
+    ages = [abs(time.time() - at) for owner, at in service.store.catalog.list_heartbeats() - service.beats_before]
     if not ages:
         raise Unavailable("No worker yet")
     if min(ages) > WORK_SECONDS:
@@ -101,7 +101,7 @@ def _worker(service: Service) -> str:
 def _worker_layers(service: Service) -> list[Check]:
     """What each living worker reports of its sandbox. Empty while none has."""
     try:
-        found, beats = service.store.catalog.layer_reports(), service.store.catalog.beats()
+        found, beats = service.store.catalog.list_sandbox_reports(), service.store.catalog.list_heartbeats()
     except MMError:
         return []  # the catalog's own check says so
     alive = {owner for owner, at in beats - service.beats_before if abs(time.time() - at) <= WORK_SECONDS}

@@ -114,12 +114,12 @@ class Store:
             write_report(root, [str(error)])
             return removed
         removed += self.uploads.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
-        removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
+        removed += sweep_pictures(root, self.catalog.find_missing_items, older_than)
         emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
         if emptied:
-            self.catalog.record(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+            self.catalog.record_audit(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
         removed += emptied
-        self.describe_items()
+        self.write_missing_descriptions()
         return removed + self.collect(older_than)
 
     def collect(self, older_than: float, *, commanded: bool = False) -> int:
@@ -130,14 +130,14 @@ class Store:
         items left too.
         """
         collector = Collector(self.catalog, self.settings.sweep_share, commanded=commanded)
-        blobs = Source("blobs", self.blobs.files, self.catalog.unknown_blobs, self.descriptions.exists, older_than)
+        blobs = Source("blobs", self.blobs.files, self.catalog.find_unreferenced_blobs, self.descriptions.exists, older_than)
         shard_age = min(older_than, SHARD_SECONDS)
-        shards = Source("shards", self.shards.files, self.catalog.unknown_shards, lambda _: False, shard_age)
+        shards = Source("shards", self.shards.files, self.catalog.find_unreferenced_shards, lambda _: False, shard_age)
         removed = collector.collect(blobs) + collector.collect(shards)
         write_report(self.settings.root, collector.refused)
         return removed
 
-    def record_encoded(self, item_id: str, encoded: EncodedItem) -> None:
+    def write_encoded_description(self, item_id: str, encoded: EncodedItem) -> None:
         """Note beside the bytes of an item, if it is still there, which shards have its vectors.
 
         Raises `Unavailable` when the disk does not take it.
@@ -147,12 +147,12 @@ class Store:
             if item is not None:
                 self.descriptions.write(item, encoded)
 
-    def describe_items(self) -> int:
+    def write_missing_descriptions(self) -> int:
         """Write the descriptions that items lack, as those of an earlier version do. Returns how
         many."""
         written = 0
         for names in self.blobs.files.names():
-            for item in self.catalog.items_of_blobs(self.descriptions.filter_missing(names)):
+            for item in self.catalog.find_items_by_blob(self.descriptions.filter_missing(names)):
                 self.descriptions.write(item)
                 written += 1
         if not self.identity.described():

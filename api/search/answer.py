@@ -118,7 +118,7 @@ def _unread_note(service: Service, served: ServedSpace, question: Query) -> list
     where reading is off."""
     if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.evidence_queries):
         return []
-    unread = service.store.catalog.unread_pictures(served.space.id)
+    unread = service.store.catalog.count_unread_images(served.space.id)
     return [UNREAD.format(unread)] if unread else []
 
 

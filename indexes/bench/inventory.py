@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from indexes.catalog.tables import Chunk, Evidence, Item, Job, Published, Segment
+from indexes.catalog.tables import Chunk, Evidence, Item, Job, Publication, Segment
 from indexes.recover.garbage import REPORT
 from indexes.recover.identity import MARKER
 from indexes.search.brute_force import search_brute_force
@@ -74,7 +74,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inven
                 said.append(f"{piece.kind} {piece.start:.3f}-{piece.end:.3f} {piece.text!r} {vector}")
             head = f"{segment.start:.3f}-{segment.end:.3f} shot {segment.shot} scene {segment.scene}"
             moments.setdefault(item_of[segment.item_pk], []).append("; ".join([head, *said]))
-        published = {item_of[pk] for pk in session.scalars(select(Published.item_pk))}
+        published = {item_of[pk] for pk in session.scalars(select(Publication.item_pk))}
     damaged = [f"{item} has moments and is not published" for item in moments.keys() - published]
     for shard in sorted(shard for shard in shards if shard):
         try:

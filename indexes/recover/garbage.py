@@ -83,7 +83,7 @@ class Collector:
         """Collect from one folder. Returns how many files were deleted or moved to the trash."""
         found = self._find(source)
         removed = self._each(source, found.released, source.files.delete_stale)
-        self._catalog.forget_released(found.released)
+        self._catalog.delete_released(found.released)
         if found.items and self._commanded:
             found.leftovers += found.items
         elif found.items:
@@ -101,7 +101,7 @@ class Collector:
         moved = self._each(source, found.leftovers, source.files.move_to_trash)
         if moved:
             new = NewAudit(action="garbage.trash", subject=source.name, detail={"files": moved, "names": found.leftovers})
-            self._catalog.record(LOCAL if self._commanded else WORKER, new)
+            self._catalog.record_audit(LOCAL if self._commanded else WORKER, new)
         return removed + moved
 
     def _find(self, source: Source) -> _Found:
@@ -109,7 +109,7 @@ class Collector:
         for names in source.files.names():
             found.total += len(names)
             old = source.files.filter_stale(sorted(source.unknown(names)), source.older_than)
-            released = self._catalog.released(old)
+            released = self._catalog.find_released(old)
             for name in old:
                 kind = found.released if name in released else found.items if source.is_item(name) else found.leftovers
                 kind.append(name)

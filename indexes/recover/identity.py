@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import inspect, select, text
 
-from indexes.catalog.changes.file_watch import FileWatch
+from indexes.catalog.changes.file_watch import CatalogFileGuard
 from indexes.catalog.database import REPAIR, DamagedCatalog, sqlite_file
 from indexes.catalog.tables import Item, Library
 from indexes.storage.files import hold_lock, translate_disk_errors, write_durable
@@ -182,7 +182,7 @@ class LibraryIdentity:
         self._root = root
         self._database = database
         self._lock = root / "locks" / "identity.lock"
-        self._watch = FileWatch(sqlite_file(database.url))
+        self._watch = CatalogFileGuard(sqlite_file(database.url))
 
     def open(self, migrate: Callable[[], None]) -> None:
         """Check, bring the tables up to date by `migrate`, and mark the folder. Raises

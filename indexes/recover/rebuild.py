@@ -59,8 +59,8 @@ def _lost(store: Store, *, leftovers_too: bool) -> tuple[list[tuple[str, Descrip
     refused: dict[str, str] = {}
     skipped = 0
     for names in store.blobs.files.names():
-        unknown = store.catalog.unknown_blobs(names)
-        for sha256 in sorted(unknown - store.catalog.released(sorted(unknown))):
+        unknown = store.catalog.find_unreferenced_blobs(names)
+        for sha256 in sorted(unknown - store.catalog.find_released(sorted(unknown))):
             try:
                 description = store.descriptions.read(sha256)
             except Corrupt as error:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def put_aside(catalog: Path) -> Path | None:
+def rename_catalog(catalog: Path) -> Path | None:
     """Rename a file of SQLite, with what SQLite keeps beside it. Returns where it is, None if there
     is none."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")

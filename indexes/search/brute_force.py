@@ -22,7 +22,7 @@ from indexes.vectors.parts import TOUCH_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from indexes.catalog.records import FoundEvidence, ItemRow, StoredEvidence
+    from indexes.catalog.records import EvidenceRow, ItemRow
     from indexes.storage.shards import Half
     from indexes.store import Store
     from mm.schemas import EvidenceKind, Filters
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Look = tuple[set[EvidenceKind], dict[EvidenceKind, npt.NDArray[np.float64]]]
     """What is compared of a moment, and its unit vectors by kind."""
-    Scored = tuple[StoredEvidence, SearchHit]
+    Scored = tuple[EvidenceRow, SearchHit]
     """A segment, by a piece of its evidence, and what it would be alone."""
 
 
@@ -57,11 +57,11 @@ def score_all_moments(
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
     published = catalog.changes_after(0, space, 1 << 62).published
-    rows = catalog.stored_evidence([row.item_pk for row in published], space)
+    rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
         evidence = list(of_item)
-        shown = catalog.found_evidence([row.pk for row in evidence])
+        shown = catalog.get_evidence([row.pk for row in evidence])
         item = catalog.get_item(shown[evidence[0].pk].item_id)
         if item is None or not passes(item, filters):
             continue
@@ -137,10 +137,10 @@ def passes(item: ItemRow, filters: Filters) -> bool:
 
 
 def _score(
-    shown: Mapping[int, FoundEvidence],
+    shown: Mapping[int, EvidenceRow],
     vectors: Callable[[str], Mapping[str, Half]],
     item_id: str,
-    pieces: Sequence[StoredEvidence],
+    pieces: Sequence[EvidenceRow],
     question: Query,
 ) -> SearchHit | None:
     best: dict[EvidenceKind, SearchEvidence] = {}
@@ -187,7 +187,7 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     return moments
 
 
-def _goes_on(before: StoredEvidence, after: StoredEvidence, other: SearchHit, least: float, bound: float) -> bool:
+def _goes_on(before: EvidenceRow, after: EvidenceRow, other: SearchHit, least: float, bound: float) -> bool:
     """Whether a moment goes on from one of two neighbours to the `other`."""
     touches = after.segment_start - before.segment_end <= TOUCH_SECONDS
     return touches and other.score >= bound and (before.shot == after.shot or strength_from_probability(other.score) >= least)

@@ -27,7 +27,7 @@ from mm.schemas import EvidenceKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from indexes.catalog.records import FoundEvidence
+    from indexes.catalog.records import EvidenceRow
     from indexes.store import Store
     from indexes.vectors.manifest import Manifest
     from mm.schemas import Filters
@@ -295,7 +295,7 @@ class Searcher:
         """Moments with their evidence, as the catalog has it; what was deleted since is left
         out."""
         pieces = [[_pieces(moment, probes) for moment in (fold.moment, *fold.alike)] for fold in folds]
-        found = self._catalog.found_evidence(sorted({piece.pk for fold in pieces for some in fold for piece in some}))
+        found = self._catalog.get_evidence(sorted({piece.pk for fold in pieces for some in fold for piece in some}))
         hits: list[SearchHit] = []
         for fold, of_fold in zip(folds, pieces, strict=True):
             dressed = [
@@ -331,7 +331,7 @@ def _pieces(moment: Moment, probes: Sequence[EvidenceQuery]) -> list[Piece]:
     return sorted(pieces, key=lambda piece: piece.score, reverse=True)
 
 
-def _hit(moment: Moment, evidence: Sequence[tuple[FoundEvidence, Piece]]) -> SearchHit:
+def _hit(moment: Moment, evidence: Sequence[tuple[EvidenceRow, Piece]]) -> SearchHit:
     segments = moment.part.segments
     return SearchHit(
         evidence[0][0].item_id,
@@ -345,7 +345,7 @@ def _hit(moment: Moment, evidence: Sequence[tuple[FoundEvidence, Piece]]) -> Sea
     )
 
 
-def _evidence(row: FoundEvidence, piece: Piece) -> SearchEvidence:
+def _evidence(row: EvidenceRow, piece: Piece) -> SearchEvidence:
     return SearchEvidence(row.kind, piece.score, piece.cosine, row.start, row.end, row.text)
 
 

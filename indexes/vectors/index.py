@@ -27,7 +27,7 @@ from mm.errors import Corrupt
 from mm.files import TEMPORARY
 
 if TYPE_CHECKING:
-    from indexes.catalog.records import Publication
+    from indexes.catalog.records import PublicationRow
     from indexes.store import Store
     from mm.spaces.types import SpaceId
 
@@ -175,7 +175,7 @@ class SpaceIndex:
     def _open(self, entry: PartEntry) -> Part:
         return open_part(self.folder / entry.name, entry.name, entry.files)
 
-    def _build(self, batch: Sequence[Publication]) -> list[PartEntry]:
+    def _build(self, batch: Sequence[PublicationRow]) -> list[PartEntry]:
         """One part of these publications, none if they are gone or unreadable."""
         gathered = gather(self._store.catalog, self._store.shards, self._space, batch)
         return [] if gathered is None else [self._write(lambda folder: write_part(folder, *gathered))]
@@ -196,9 +196,9 @@ class SpaceIndex:
         for path in self.folder.glob(f"*{TEMPORARY}"):
             path.unlink(missing_ok=True)
 
-    def _published(self, upto: int) -> list[Publication]:
+    def _published(self, upto: int) -> list[PublicationRow]:
         """Everything that is published up to a sequence number."""
-        rows: list[Publication] = []
+        rows: list[PublicationRow] = []
         while True:
             some = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PUBLICATIONS).published
             rows += some
@@ -206,7 +206,7 @@ class SpaceIndex:
                 return [row for row in rows if row.seq <= upto]
 
 
-def _batch(published: Sequence[Publication]) -> list[Publication]:
+def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
     """The first so many that make one step."""
     evidence = 0
     for number, publication in enumerate(published, 1):

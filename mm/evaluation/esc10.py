@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_esc10
+from mm.data.esc10 import read_esc10
 from mm.errors import InvalidInput
 from mm.media.types import Span
-from mm.metrics import Measure, Report, bootstrap, one_right, recall_at
+from mm.metrics import Measure, Report, bootstrap, one_hot_relevance, recall_at
 from mm.models.sound.tower import patch_starts
 from mm.models.sound.yamnet import log_mel, patches
 
@@ -35,7 +35,7 @@ BY_HAND = {
 Float = npt.NDArray[np.floating]
 
 
-def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") -> Report:
+def evaluate(space: Space, reader: MediaReader, folder: Path, split: str = "dev") -> Report:
     """Accuracy on every clip of the split, with the space as it is served.
 
     Raises `InvalidInput` for data that cannot be read, and what the reader raises.
@@ -44,7 +44,7 @@ def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") 
     if not rows:
         raise InvalidInput(f"{folder} has no sounds in the split {split!r}.")
     labels = sorted({row.label for row in rows})
-    right_NC = one_right(np.array([labels.index(row.label) for row in rows]), len(labels))
+    right_NC = one_hot_relevance(np.array([labels.index(row.label) for row in rows]), len(labels))
     recordings_N = np.unique([row.group for row in rows], return_inverse=True)[1]
     waveforms = [whole(reader, row.path) for row in rows]
     prompts, meant = space.sound_text.embed(labels), space.sentences.embed(labels)

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import load_pictures, read_captioned
-from mm.data.translations import TRANSLATED, largest_languages, multi30k, tuxpaint
+from mm.data.captioned_images import load_captioned_images, read_captioned_images
+from mm.data.translations import TRANSLATED, find_largest_languages, read_multi30k
+from mm.data.tuxpaint import read_descriptions
 from mm.errors import InvalidInput
-from mm.evaluation.languages_floor import FloorRow, floor_rows, floor_table
+from mm.evaluation.language_thresholds import FloorRow, floor_rows, floor_table
 from mm.metrics.bootstrap import Interval, bootstrap
 from mm.models.image.tower import ImageTower
 from mm.models.text.language_router import words_of
@@ -79,13 +80,13 @@ class Tables:
         }
 
 
-def report(weights: Path, sources: Sources, cache: Path) -> Tables:
+def evaluate(weights: Path, sources: Sources, cache: Path) -> Tables:
     """Multi30k val sentence to sentence, Tux Paint's dev in its 28 largest languages, and pictures
     of Flickr8k's dev.
 
     Raises `InvalidInput` for data that cannot be read, `Corrupt` for weights.
     """
-    words = {word for row in multi30k(sources.multi30k, "train", set()) for word in words_of(row["en"])}
+    words = {word for row in read_multi30k(sources.multi30k, "train", set()) for word in words_of(row["en"])}
     towers = Towers(weights, cache, words)
     found = {"Multi30k val, each sentence by its translation": _sentences(towers, sources.multi30k)}
     if sources.tuxpaint is not None:
@@ -136,28 +137,28 @@ class Towers:
 
 
 def _sentences(towers: Towers, folder: Path) -> list[Row]:
-    rows = multi30k(folder, "val", set())
+    rows = read_multi30k(folder, "val", set())
     asked: Asked = {name: [(row[name], place) for place, row in enumerate(rows)] for name in ("en", *TRANSLATED)}
     return towers.rows(asked, towers.english.embed([row["en"] for row in rows]))
 
 
 def _descriptions(towers: Towers, folder: Path) -> list[Row]:
-    texts = tuxpaint(folder, "dev")
+    texts = read_descriptions(folder, "dev")
     english = list(dict.fromkeys(row["en"] for row in texts))
     places = {text: place for place, text in enumerate(english)}
-    languages = sorted(largest_languages([*tuxpaint(folder, "train"), *texts], 28))
+    languages = sorted(find_largest_languages([*read_descriptions(folder, "train"), *texts], 28))
     asked: Asked = {name: [(row[name], places[row["en"]]) for row in texts if row.get(name)] for name in ("en", *languages)}
     return towers.rows(asked, towers.english.embed(english))
 
 
 def _pictures(sources: Sources, folder: Path, image: ImageTower) -> tuple[Asked, Float]:
-    found = read_captioned(folder, "dev")
-    places = {f"{row.picture.name.split('_')[0]}.jpg": place for place, row in enumerate(found)}
-    rows = [row for part in ("train", "val") for row in multi30k(sources.multi30k, part, set()) if row["image"] in places]
+    found = read_captioned_images(folder, "dev")
+    places = {f"{row.path.name.split('_')[0]}.jpg": place for place, row in enumerate(found)}
+    rows = [row for part in ("train", "val") for row in read_multi30k(sources.multi30k, part, set()) if row["image"] in places]
     if not rows:
         raise InvalidInput(f"No sentence of {sources.multi30k} describes a picture of the split dev of {folder}.")
     asked: Asked = {name: [(row[name], places[row["image"]]) for row in rows] for name in ("en", *TRANSLATED)}
-    return asked, image.embed(list(load_pictures(found, image.size)))
+    return asked, image.embed(list(load_captioned_images(found, image.size)))
 
 
 def ranks(questions: Float, answers: Float, right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mm.data.texts import read_lines
+from mm.data.query_texts import read_lines
 from mm.errors import Corrupt
 from mm.models.text.tower import TextTower
 from mm.settings import Settings

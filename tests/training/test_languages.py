@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 from mm.cli.commands.eval import command as evaluation
 from mm.cli.commands.train import command
-from mm.data.translations import dictionary, flickr_ids, training_pairs
+from mm.data.translations import build_dictionary, build_training_pairs, read_flickr_ids
 from mm.errors import InvalidInput
 from mm.models.text.multilingual import LanguageTower, read_router, widened
 from mm.training.languages.prepare import PAIRS, READER, START, VECTORS
@@ -158,7 +158,7 @@ def test_data_that_is_not_there_is_told_before_training(texts: Path, tmp_path: P
     with pytest.raises(InvalidInput, match=r"task1_val\.jsonl"):
         train_languages(LanguagesConfig(tmp_path, tmp_path / "out"), lambda *_: None)
     with pytest.raises(InvalidInput, match=r"none\.txt"):
-        flickr_ids([tmp_path / "none.txt"])
+        read_flickr_ids([tmp_path / "none.txt"])
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"vocabulary": 0}, {"languages": 0}])
@@ -169,13 +169,13 @@ def test_a_recipe_that_means_nothing_is_refused(tmp_path: Path, change: dict[str
 
 def test_words_that_stand_together_are_translations() -> None:
     rows = sentences() * 3
-    found = dict(dictionary([(row["cs"], row["en"]) for row in rows]))
+    found = dict(build_dictionary([(row["cs"], row["en"]) for row in rows]))
     assert found["pes"] == "dog"
     assert found["pták"] == "bird"
 
 
 def test_english_stands_for_itself_and_each_english_is_kept_once() -> None:
-    pairs = training_pairs(sentences(), [{"en": "A dog.", "pl": "Pies."}], ["pl"])
+    pairs = build_training_pairs(sentences(), [{"en": "A dog.", "pl": "Pies."}], ["pl"])
     assert len(pairs.english) == len(set(pairs.english))
     assert ("pl", "Pies.", pairs.english.index("A dog.")) in pairs.pairs
     assert all(pairs.english[row] == text for language, text, row in pairs.pairs if language == "en")

@@ -31,7 +31,7 @@ ASKED = ("people fighting", "people who stand or walk")
 Watched = list[tuple[Clip, "FrameSequence"]]
 
 
-def report(space: Space, reader: MediaReader, folder: Path, split: str, on_progress: Callable[[str], None]) -> Report:
+def evaluate(space: Space, reader: MediaReader, folder: Path, split: str, on_progress: Callable[[str], None]) -> Report:
     """AUC of fight against no fight. Raises `InvalidInput`, `Unavailable` as `train_actions`."""
     train, shown = (_watched(space, reader, read_clips(folder, of), on_progress) for of in ("train", split))
     right = np.array([clip.label == FIGHT for clip, _ in shown])

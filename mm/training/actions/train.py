@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_manifest
 from mm.errors import InvalidInput, MediaError, UnsupportedMedia
-from mm.files import open_atomic
+from mm.files import open_atomic, read_json_lines
 from mm.media.types import Span
 from mm.metrics import Interval, bootstrap
 from mm.metrics.auc import auc
 from mm.models.temporal.action_head import FPS, ActionHead, describe
 from mm.spaces.encode.actions import encode_frame_sequence, require_temporal_tower
-from mm.training.logistic import fit_logistic, log_loss
+from mm.training.logistic_regression import fit_logistic, log_loss
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -55,7 +54,7 @@ def read_clips(folder: Path, split: str) -> list[Clip]:
     """The clips of a split. Raises `InvalidInput` where there are none, or fewer than two
     labels."""
     try:
-        rows = [row for row in read_manifest(folder) if row["split"] == split]
+        rows = [row for row in read_json_lines(folder / "manifest.jsonl") if row["split"] == split]
         clips = [Clip(folder / row["file"], str(row["label"]).replace("_", " "), str(row["group"])) for row in rows]
     except KeyError as error:
         raise InvalidInput(
@@ -103,7 +102,7 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
         f"A head on the space {space.id} for {', '.join(head.labels)}: {len(kept)} clips of `{folder.name}`, ridge {ridge:g}.",
         "",
     ]
-    if any(row["split"] == "dev" for row in read_manifest(folder)):
+    if any(row["split"] == "dev" for row in read_json_lines(folder / "manifest.jsonl")):
         shown, there = described(space, reader, read_clips(folder, "dev"), out / "dev.npz", on_progress)
         lines += ["| label | clips of dev | AUC | 95 % interval |", "| --- | --- | --- | --- |"]
         chances = np.stack([head.chances(row.astype(np.float32)) for row in shown])

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from mm.data.translations import TRANSLATED, flickr_ids, largest_languages, multi30k, training_pairs, tuxpaint
+from mm.data.translations import TRANSLATED, build_training_pairs, find_largest_languages, read_flickr_ids, read_multi30k
+from mm.data.tuxpaint import read_descriptions
 from mm.files import open_atomic
 from mm.models.text.language_router import LanguageRouter, hashes
 from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, narrowed
@@ -33,13 +34,13 @@ def prepare(config: LanguagesConfig) -> None:
     cannot be read."""
     if all((config.out / name).exists() for name in (PAIRS, READER, START, VECTORS)):
         return
-    from mm.data.sentences import sentence_vectors
+    from mm.data.sentences import embed_sentences
 
-    left_out = flickr_ids(config.left_out)
-    sentences, more = multi30k(config.data, "train", left_out), multi30k(config.data, "train", left_out, task=2)
-    described = tuxpaint(config.tuxpaint, "train")
-    languages = largest_languages(described, config.languages)
-    pairs = training_pairs(sentences, described, languages)
+    left_out = read_flickr_ids(config.left_out)
+    sentences, more = read_multi30k(config.data, "train", left_out), read_multi30k(config.data, "train", left_out, task=2)
+    described = read_descriptions(config.tuxpaint, "train")
+    languages = find_largest_languages(described, config.languages)
+    pairs = build_training_pairs(sentences, described, languages)
     tokenizer = vocabulary([text for _, text, _ in pairs.pairs], config.vocabulary)
     english = [*pairs.english, *(text for row in more for text in row["en"])]
     translated = [text for row in more for text in row["de"]]
@@ -50,7 +51,7 @@ def prepare(config: LanguagesConfig) -> None:
     router = _router(english, other, word_lists(english, translated, named), config.seed)
     _write(config.out / READER, save(reader_tensors(tokenizer, router)))
     _write(config.out / START, save(_start()))
-    sentence_vectors(pairs.english, config.out / VECTORS)
+    embed_sentences(pairs.english, config.out / VECTORS)
     _write(config.out / PAIRS, json.dumps({"english": pairs.english, "pairs": pairs.pairs}, ensure_ascii=False).encode())
 
 

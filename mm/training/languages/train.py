@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save
 
-from mm.data.translations import Pairs, multi30k
+from mm.data.translations import Pairs, read_multi30k
 from mm.errors import InvalidInput
-from mm.evaluation.languages import Sources, report
+from mm.evaluation.languages import Sources, evaluate
 from mm.files import open_atomic
 from mm.models.text.multilingual import TOKENIZER, limited, narrowed
 from mm.spaces.space import LANGUAGES
@@ -40,7 +40,7 @@ def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
     Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
     of another recipe.
     """
-    multi30k(config.data, "val", set())  # a missing part is told before the training, not after it
+    read_multi30k(config.data, "val", set())  # a missing part is told before the training, not after it
     prepare(config)
     run = _run(config)
     kept = read_state(config.out / _STATE, run.device)
@@ -55,7 +55,7 @@ def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
     weights = config.out / LANGUAGES
     with open_atomic(weights) as file:
         file.write(save({**narrowed(run.encoder.tensors()), **load_file(config.out / READER)}))
-    found = report(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
+    found = evaluate(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
     with open_atomic(config.out / CARD) as file:
         file.write(languages_card(config, found).encode())
     return weights

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_esc10, read_manifest, read_tuxpaint
+from mm.data.esc10 import read_esc10
+from mm.data.tuxpaint import read_stamps
 from mm.errors import InvalidInput, MediaError, TooLarge
-from mm.files import open_atomic
+from mm.files import open_atomic, read_json_lines
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
 from mm.models.speech.vad import sounding
@@ -118,14 +119,14 @@ def _esc10(folder: Path) -> Iterator[_Row]:
 
 
 def _tuxpaint(folder: Path | None) -> Iterator[_Row]:
-    for row in read_tuxpaint(folder) if folder else ():
-        if row.split in ("train", "dev") and row.sound is not None:
-            yield _Row(row.sound, TUXPAINT, row.split == "dev", "", row.text, row.group, row.picture)
+    for row in read_stamps(folder) if folder else ():
+        if row.split in ("train", "dev") and row.sound_effect is not None:
+            yield _Row(row.sound_effect, TUXPAINT, row.split == "dev", "", row.text, row.group, row.image)
 
 
 def _films(folder: Path) -> Iterator[_Row]:
     """Of a set without splits all are train: it has no labels to be measured by."""
-    for row in read_manifest(folder):
+    for row in read_json_lines(folder / "manifest.jsonl"):
         if row["split"] in ("train", "all"):
             yield _Row(folder / row["file"], FILMS, dev=False)
 

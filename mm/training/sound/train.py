@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from mm.files import open_atomic
-from mm.metrics import one_right, recall_at
+from mm.metrics import one_hot_relevance, recall_at
 from mm.models.sound.weights import packed
 from mm.training.sound.calibrate import fit_scores
 from mm.training.sound.card import Numbers, sound_card
@@ -108,7 +108,7 @@ def told(material: Material, vectors_KD: Float, labels: Fold = ()) -> Float:
     if labels:
         rows &= np.isin(sounds.label, [sounds.labels.index(label) for label in labels])
     heard_ND = material.patches.vectors(vectors_KD, len(rows))[rows]
-    right_NC = one_right(sounds.label[rows], len(sounds.labels))
+    right_NC = one_hot_relevance(sounds.label[rows], len(sounds.labels))
     return np.asarray(recall_at(heard_ND @ sounds.label_vectors[:, 0].T, right_NC, 1), np.float32)
 
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from mm.data.footage import CLIP_RATE, Footage, box_of, clip_index, cropped
 from mm.data.footage import SIDE as SEEN
-from mm.data.spliced_films import PATHS, Mix, Splice, View, begins, draw_splice, frame_at, paths_of
+from mm.data.spliced_videos import PATHS, Mix, SplicedVideo, View, begins, draw_spliced_video, frame_at, paths_of
 from mm.errors import Corrupt, InvalidInput
 from mm.files import open_atomic
 from mm.media.types import RGB
@@ -100,7 +100,7 @@ def draw_film(
 ) -> tuple[FrameSequence, npt.NDArray[np.bool_]]:
     """One film, and (L, 2) where its shots and scenes begin."""
     random = np.random.default_rng(seed)
-    splice = draw_splice(random, range(len(material.grey_P)), material.lengths, seconds)
+    splice = draw_spliced_video(random, range(len(material.grey_P)), material.lengths, seconds)
     times = sampled_times(splice, random)
     mixes = [frame_at(splice, time) for time in times]
     vectors = np.stack([_vector(material, mix) for mix in mixes])
@@ -120,7 +120,7 @@ def motions(small: Sequence[Little]) -> Float:
     return found
 
 
-def sampled_times(splice: Splice, random: np.random.Generator) -> npt.NDArray[np.float64]:
+def sampled_times(splice: SplicedVideo, random: np.random.Generator) -> npt.NDArray[np.float64]:
     """When frames are taken: a steady rate from a random start, most first frames behind a cut, no
     picture that stands twice."""
     rate = float(random.uniform(*RATES))

@@ -102,7 +102,7 @@ def test_opening_with_the_catalog_of_another_library_is_refused(settings: Settin
 
 def test_opening_with_an_older_catalog_is_refused(settings: Settings) -> None:
     fill(settings)
-    with open_store(settings) as store, store.database.connect_to_write() as connection:
+    with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("UPDATE library SET revision = revision - 1"))
     refused(settings, f"older.*{WAYS}")
 

@@ -22,8 +22,8 @@ from mm.models.image.tower import RANGES, ImageTower
 from mm.runtimes import load_graph
 from mm.spaces.registry import WEIGHTS
 from mm.training.checkpoint import load_encoder, write_encoder
-from mm.training.quantization.ranges import find_ranges, means, quantize
-from mm.training.quantization.rounded import build_rounded_graph
+from mm.training.quantization.ranges import calibrate_int8, find_ranges, mean_activations
+from mm.training.quantization.rounded_graph import build_rounded_graph
 from tests.models.image.test_graph import patches, random_encoder
 
 pytestmark = pytest.mark.xdist_group("int8")
@@ -36,7 +36,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with its ranges beside it."""
     path = tmp_path_factory.mktemp("weights") / "image.safetensors"
     write_encoder(path, random_encoder(5).state_dict(), SIZE)
-    quantization = quantize(load_file(path), hash_file(path, digits=16), patches(4, SIZE, 1))
+    quantization = calibrate_int8(load_file(path), hash_file(path, digits=16), patches(4, SIZE, 1))
     path.with_name(RANGES).write_bytes(quantization.to_bytes())
     return path
 
@@ -81,9 +81,9 @@ def test_correction_moves_channels_back_to_their_means(weights: Path) -> None:
 
     def error(quantization: Quantization) -> float:
         graph = build_quantized_graph(tensors, SIZE, quantization)
-        return float(np.abs(means(graph, ["top.linear"], pictures)["top.linear"] - wanted_C).mean())
+        return float(np.abs(mean_activations(graph, ["top.linear"], pictures)["top.linear"] - wanted_C).mean())
 
-    wanted_C = means(build_graph(tensors, SIZE), ["top.linear"], pictures)["top.linear"]
+    wanted_C = mean_activations(build_graph(tensors, SIZE), ["top.linear"], pictures)["top.linear"]
     assert error(corrected) < error(raw) / 5
 
 
