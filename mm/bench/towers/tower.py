@@ -18,7 +18,7 @@ from mm.files import hash_file
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.precisions import Precisions, read_precisions
-from mm.models.image.preprocess import resize_images
+from mm.models.image.preprocess import resize_batch
 from mm.models.image.sample_photos import load_sample_batch
 from mm.models.image.tower import ImageTower
 from mm.runtimes import find_runtime, list_runtimes
@@ -161,5 +161,5 @@ def _squeeze(size: int, rounds: int = 20) -> float:
     width, height = DECODED
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     begin = time.process_time()
-    resize_images([frame] * rounds, size)
+    resize_batch([frame] * rounds, size)
     return (time.process_time() - begin) / rounds * 1e3

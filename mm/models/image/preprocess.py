@@ -18,6 +18,6 @@ def resize_image(image: RGB, size: int) -> RGB:
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
-def resize_images(images: Sequence[RGB], size: int) -> RGB:
+def resize_batch(images: Sequence[RGB], size: int) -> RGB:
     """`resize_image` for several: (N, size, size, 3)."""
     return np.stack([resize_image(image, size) for image in images])

@@ -13,7 +13,7 @@ from mm.errors import Corrupt, InvalidInput, Unavailable
 from mm.files import hash_file
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import BUILDER_VERSION, DIMENSIONS, INPUT, OUTPUT
-from mm.models.image.preprocess import resize_images
+from mm.models.image.preprocess import resize_batch
 from mm.runtimes import Graph, Precision, ensure_graph, find_runtime, load_graph
 from mm.runtimes.gpu import require_gpu
 
@@ -61,7 +61,7 @@ class ImageTower:
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
                 raise InvalidInput(f"A picture must be uint8 (height, width, 3), not {image.dtype} {image.shape}.")
         batches = [images[start : start + self.batch] for start in range(0, len(images), self.batch)]
-        rows = [self.graph.run({INPUT: resize_images(batch, self.size)})[OUTPUT] for batch in batches]
+        rows = [self.graph.run({INPUT: resize_batch(batch, self.size)})[OUTPUT] for batch in batches]
         return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, self.dim), np.float32)
 
     def _load(self, weights: Path, graph_cache: Path, threads: int, prebuild: Callable[[], None] | None) -> Graph:

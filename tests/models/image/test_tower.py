@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from mm.errors import Corrupt, InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
-from mm.models.image.preprocess import resize_image, resize_images
+from mm.models.image.preprocess import resize_batch, resize_image
 from mm.models.image.tower import BATCH, ImageTower
 from mm.training.checkpoint import write_encoder
 
@@ -138,4 +138,4 @@ def test_a_picture_is_squeezed_whole(tower: ImageTower) -> None:
 def test_a_picture_of_the_right_size_is_left_alone() -> None:
     image = pictures((SIZE, SIZE))[0]
     np.testing.assert_array_equal(resize_image(image, SIZE), image)
-    assert resize_images([image, image], SIZE).shape == (2, SIZE, SIZE, 3)
+    assert resize_batch([image, image], SIZE).shape == (2, SIZE, SIZE, 3)
