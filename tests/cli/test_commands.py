@@ -16,7 +16,7 @@ from indexes import open_store
 from mm.schemas import EmbeddingResponse, SearchResponse
 from mm.settings import Settings
 from tests.api import media
-from tests.served import Served, Shell, mm_command
+from tests.service_process import RunningService, Shell, mm_command
 from tests.stopped import stopped_item
 
 pytestmark = pytest.mark.xdist_group("served")
@@ -139,8 +139,8 @@ def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
     assert "in the library already" in again.stderr
 
 
-def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell: Shell) -> None:
-    store = open_store(Settings(home=served.home))
+def test_retry_processes_stopped_items_and_refuses_others(running_service: RunningService, shell: Shell) -> None:
+    store = open_store(Settings(home=running_service.home))
     failed, quarantined = stopped_item(store, 21, "failed"), stopped_item(store, 22, "quarantined")
     cancelled = stopped_item(store, 23, "cancelled", None)
     done = shell("retry", failed, "0" * 32)
@@ -157,19 +157,19 @@ def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell:
     assert shell("retry").exit_code == 2
 
 
-def test_a_service_elsewhere(served: Served, shell: Shell) -> None:
-    elsewhere = Shell(served.home / "nothing" / "here")
-    assert elsewhere("models", "--url", served.url).stdout == shell("models").stdout
+def test_a_service_elsewhere(running_service: RunningService, shell: Shell) -> None:
+    elsewhere = Shell(running_service.home / "nothing" / "here")
+    assert elsewhere("models", "--url", running_service.url).stdout == shell("models").stdout
     assert not elsewhere.home.exists()
 
 
-def test_a_terminal_gets_bars_and_tables(served: Served, tmp_path: Path) -> None:
+def test_a_terminal_gets_bars_and_tables(running_service: RunningService, tmp_path: Path) -> None:
     picture = tmp_path / "on a terminal.png"
     picture.write_bytes(media.image(11))
-    added = on_a_terminal(served.home, "add", str(picture), "--tag", "terminal")
+    added = on_a_terminal(running_service.home, "add", str(picture), "--tag", "terminal")
     assert "━" in added
     assert "on a terminal.png (image" in added
-    shown = on_a_terminal(served.home, "models")
+    shown = on_a_terminal(running_service.home, "models")
     assert "space" in shown
     assert "runs on" in shown
     assert "━" in shown or "─" in shown

@@ -14,26 +14,26 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from indexes.catalog.tables import Published
+from indexes.catalog.tables import Publication
 from mm.client import Client
 from mm.settings import load_settings
 from tests.api import media
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
-from tests.served import Served, Shell, serving
+from tests.service_process import RunningService, Shell, run_service
 
 PICTURES, SECONDS = 20, 300.0
 
 
 @pytest.fixture
-def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningService]:
     monkeypatch.setenv("MM_LEASE_SECONDS", "2")
     monkeypatch.setenv("MM_SWEEP_SECONDS", "0.5")
-    with serving(with_graphs(tmp_path / "home", graphs)) as service:
+    with run_service(with_graphs(tmp_path / "home", graphs)) as service:
         yield service
 
 
-def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tmp_path: Path) -> None:
+def test_a_library_moves_there_and_back_while_it_is_searched(service: RunningService, tmp_path: Path) -> None:
     model = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     shell = Shell(service.home)
     for number in range(PICTURES):
@@ -80,8 +80,8 @@ def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tm
     assert {space for space, _ in seen} == {"lite@1", there}
     assert {found for _, found in seen} <= {count, count + 1}, "everything was found at any time"
     with open_store(load_settings(home=service.home)) as store, store.database.read() as session:
-        assert {row.space for row in session.query(Published)} == {"lite@1"}
-        assert session.query(Published).count() == count + 1
+        assert {row.space for row in session.query(Publication)} == {"lite@1"}
+        assert session.query(Publication).count() == count + 1
 
 
 def wait_for(client: Client, condition: Callable[[int], bool]) -> None:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 import mm
-from mm.cli.progress import Silent
-from mm.cli.upload import Ingest
+from mm.cli.batch_upload import BatchUpload
+from mm.cli.progress import NullProgress
 from mm.client import resumable
 from mm.errors import Unavailable, UnsupportedMedia
 from mm.settings import Settings
@@ -120,7 +120,7 @@ def test_mm_add_resumes_after_interrupt(api: ApiServer, large: Path, monkeypatch
     first: list[float] = []
 
     @contextmanager
-    def interrupting(self: Silent, name: str) -> Iterator[object]:
+    def interrupting(self: NullProgress, name: str) -> Iterator[object]:
         def report(share: float, stage: str) -> None:
             first.append(share)
             if share > 0.5 and len(first) < 100:
@@ -130,19 +130,19 @@ def test_mm_add_resumes_after_interrupt(api: ApiServer, large: Path, monkeypatch
 
     with mm.Client(api.url) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(Silent, "task", interrupting)
+            patch.setattr(NullProgress, "task", interrupting)
             with pytest.raises(KeyboardInterrupt):
-                Ingest(client, ["x"], Silent(), as_json=True).send([large])
+                BatchUpload(client, ["x"], NullProgress(), as_json=True).send([large])
         again: list[float] = []
 
         @contextmanager
-        def listening(self: Silent, name: str) -> Iterator[object]:
+        def listening(self: NullProgress, name: str) -> Iterator[object]:
             yield lambda share, stage: again.append(share)
 
-        monkeypatch.setattr(Silent, "task", listening)
-        ingest = Ingest(client, ["x"], Silent(), as_json=True)
+        monkeypatch.setattr(NullProgress, "task", listening)
+        ingest = BatchUpload(client, ["x"], NullProgress(), as_json=True)
         ingest.send([large])
     assert again[0] > 0.3, "the uploaded part was not sent again"
     (sent,) = ingest._sent
     assert sent[1].item.size == large.stat().st_size
-    assert ingest._remembered.find(large, ["x"]) is None
+    assert ingest._resume_notes.find_upload(large, ["x"]) is None

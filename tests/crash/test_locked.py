@@ -11,7 +11,7 @@ import pytest
 
 from indexes import open_store
 from indexes.catalog import database
-from mm.bench.crash.hold import held
+from mm.bench.crash.catalog_lock import lock_catalog
 from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
@@ -68,7 +68,7 @@ def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
 def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> None:
     with run_server(settings) as api:
         first = api.uploaded(media.image(1))
-        with held(settings.catalog_url):
+        with lock_catalog(settings.catalog_url):
             answer = api.upload(media.image(2))
             assert answer.status_code == 503
             assert answer.headers["Retry-After"] == "1"
@@ -86,7 +86,7 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
         job_id = api.upload(film(6.0), "a.mp4").json()["job"]["id"]
     plan(tools, job_id)
     (chunk,) = tools.store.catalog.chunks(job_id)
-    with held(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
+    with lock_catalog(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
         encode(tools, chunk.pk)
     assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "who does not get the lease has not tried"
 
@@ -94,7 +94,7 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
     with ExitStack() as lock:
 
         def held_in_the_middle(*args: object) -> object:
-            lock.enter_context(held(settings.catalog_url))
+            lock.enter_context(lock_catalog(settings.catalog_url))
             return real(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(encoding, "encode_chunk", held_in_the_middle)
@@ -112,4 +112,4 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
 
 def evidence(tools: WorkerContext) -> list:  # type: ignore[type-arg]
     published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).published
-    return tools.store.catalog.stored_evidence([row.item_pk for row in published], tools.spaces.current().id)
+    return tools.store.catalog.list_evidence([row.item_pk for row in published], tools.spaces.current().id)

@@ -19,7 +19,7 @@ import pytest
 
 from mm.keys import KeyFile
 from tests.graphs import with_graphs
-from tests.served import serving
+from tests.service_process import run_service
 from tests.workers.process import wait_for
 
 pytestmark = pytest.mark.xdist_group("upgrade")
@@ -48,7 +48,7 @@ def client(home: Path) -> Iterator[httpx2.Client]:
     """The service of this version on the stored library, once the interrupted item is encoded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MM_UPLOAD_SECONDS", "1e9")  # the stored upload is as old as the archive
-        with serving(home) as service, httpx2.Client(base_url=service.url, timeout=300) as client:
+        with run_service(home) as service, httpx2.Client(base_url=service.url, timeout=300) as client:
             wait_for(lambda: _item(client, LATE)["status"] != "processing", "the interrupted item is encoded")
             yield client
 
