@@ -69,7 +69,7 @@ class Address:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Convert transport errors to `Unavailable`, and an error of a changed file to `Conflict`."""
+        """Convert transport errors to `Unavailable`; that of a changed file to `Conflict`."""
         try:
             yield
         except httpx2.ConnectError as error:
