@@ -9,17 +9,17 @@ import structlog
 from fastapi import FastAPI
 
 import mm
-from api.auth.auth import Guard, require_keys
-from api.auth.failures import Failures
+from api.auth.failure_log import FailureLog
 from api.auth.key_changes import copy_key_changes
+from api.auth.middleware import AuthenticationMiddleware, require_keys
 from api.http import openapi, problems
+from api.limits.body_timeouts import BodyTimeouts
 from api.limits.connections import Connections
-from api.limits.pace import PacedBodies
 from api.limits.refusals import DelayedRefusals
 from api.limits.resources import Limits
 from api.metrics import Metrics
 from api.middleware.proxies import TrustedProxies
-from api.middleware.request_log import Observe
+from api.middleware.request_log import RequestLog
 from api.middleware.same_origin import SameOrigin
 from api.middleware.security_headers import SecurityHeaders
 from api.routes import (
@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     metrics, limits = Metrics(), Limits(settings)
     connections = Connections(settings)
     metrics.watch(limits, connections)
-    failures = Failures()
+    failures = FailureLog()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -97,13 +97,13 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.state.failures = failures
-    app.add_middleware(Guard, settings=settings, failures=failures)
+    app.add_middleware(AuthenticationMiddleware, settings=settings, failures=failures)
     app.add_middleware(TusVersion)
     app.add_middleware(SameOrigin)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(PacedBodies, settings=settings)
+    app.add_middleware(BodyTimeouts, settings=settings)
     app.add_middleware(DelayedRefusals)
-    app.add_middleware(Observe, metrics=metrics)  # outside of what refuses: refusals are counted and get an id too
+    app.add_middleware(RequestLog, metrics=metrics)  # outside of what refuses: refusals are counted and get an id too
     app.add_middleware(TrustedProxies, trusted=settings.proxy_networks)
     problems.install(app)
     openapi.install(app)

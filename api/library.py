@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from api.auth.callers import current_actor, current_caller
-from api.middleware.request_log import current_request_id
-from api.serializers import item_of, job_of
+from api.request_context import current_actor, current_client, current_request_id
+from api.serializers import serialize_item, serialize_job
 from indexes.catalog.new_item import new_item
 from indexes.storage.descriptions import Description
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
@@ -35,7 +34,7 @@ LOCK_SECONDS = 60.0
 """Longest wait for others who bring or delete an item just now."""
 
 
-class Arrived(Protocol):
+class ReceivedFile(Protocol):
     """The bytes of a file on the disk, which become a blob when they are accepted."""
 
     @property
@@ -73,12 +72,12 @@ class Library:
         """The folder of the library."""
         return self._store.settings.root
 
-    def incoming(self) -> Incoming:
+    def incoming(self) -> IncomingFile:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing
         behind."""
-        return Incoming(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
+        return IncomingFile(self, self._store.blobs.open_writer(), self._upload_bytes, self._metrics)
 
-    def accept(self, arrived: Arrived, name: str, size: int, tags: Sequence[str]) -> Upload:
+    def accept(self, arrived: ReceivedFile, name: str, size: int, tags: Sequence[str]) -> Upload:
         """Make the bytes written an item, unless they are one.
 
         Raises `MediaError`, `UnsupportedMedia`, and `Unauthorized` when the caller's key was
@@ -92,12 +91,12 @@ class Library:
             self._metrics.uploads.labels("refused").inc()
             raise
         now, descriptions = datetime.now(UTC), self._store.descriptions
-        described = descriptions.prepared(Description(name=name, tags=sorted(set(tags)), created_at=now))
+        described = descriptions.prepare(Description(name=name, tags=sorted(set(tags)), created_at=now))
         with described as describe, self._coming_and_going():
-            current_caller().require_valid()
+            current_client().require_valid()
             sha256, size = arrived.commit()
             new = new_item(
-                sha256, size, name, tags, info, request_id=current_request_id(), key_id=current_caller().key_id, created_at=now
+                sha256, size, name, tags, info, request_id=current_request_id(), key_id=current_client().key_id, created_at=now
             )
             item, job, created = self._store.catalog.add_item(new, current_actor())
             if created:
@@ -106,7 +105,7 @@ class Library:
                 descriptions.write(item)
         self._metrics.uploads.labels("created" if created else "known").inc()
         self._ring(job.id)
-        return Upload(item=item_of(item), job=job_of(job), created=created)
+        return Upload(item=serialize_item(item), job=serialize_job(job), created=created)
 
     def item(self, item_id: str) -> ItemRow:
         """The row of an item. Raises `NotFound`."""
@@ -121,14 +120,14 @@ class Library:
 
         Raises `NotFound`, `Conflict` for an item that is ready.
         """
-        found = self._store.catalog.retry_item(item_id, current_request_id(), current_caller().key_id, current_actor())
+        found = self._store.catalog.retry_item(item_id, current_request_id(), current_client().key_id, current_actor())
         if found is None:
             raise NotFound(f"There is no item {item_id!r}.")
         item, job = found
         if item.status == "ready":
             raise Conflict(f"{item.name} is ready; only an item that failed, is quarantined or was cancelled can be retried.")
         self._ring(job.id)
-        return Upload(item=item_of(item), job=job_of(job), created=False)
+        return Upload(item=serialize_item(item), job=serialize_job(job), created=False)
 
     def remove(self, item_id: str) -> None:
         """Delete an item, its bytes and its pictures. Raises `NotFound`."""
@@ -144,7 +143,7 @@ class Library:
 
         A lock between processes, because several may serve one library. Raises `Unavailable`.
         """
-        return locked(self._lock, LOCK_SECONDS)
+        return hold_lock(self._lock, LOCK_SECONDS)
 
     def _ring(self, job_id: str) -> None:
         try:
@@ -153,7 +152,7 @@ class Library:
             structlog.get_logger().warning("not dispatched, the sweeper will", job_id=job_id, detail=str(error))
 
 
-class Incoming:
+class IncomingFile:
     """The bytes of one upload on their way to disk: write, then accept."""
 
     def __init__(self, library: Library, writer: BlobWriter, limit: int, metrics: Metrics) -> None:
@@ -163,7 +162,7 @@ class Incoming:
         self._metrics = metrics
         self.size = 0
 
-    def __enter__(self) -> Incoming:
+    def __enter__(self) -> IncomingFile:
         self._writer.__enter__()
         return self
 

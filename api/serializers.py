@@ -18,7 +18,7 @@ PICTURE_SHARE = 0.9
 """Where in the best part of a hit its picture is taken."""
 
 
-def item_of(row: ItemRow) -> Item:
+def serialize_item(row: ItemRow) -> Item:
     return Item(
         id=row.id,
         name=row.name,
@@ -36,7 +36,7 @@ def item_of(row: ItemRow) -> Item:
     )
 
 
-def job_of(row: JobRow, forecast: Forecast | None = None) -> Job:
+def serialize_job(row: JobRow, forecast: Forecast | None = None) -> Job:
     return Job(
         id=row.id,
         item_id=row.item_id,
@@ -52,7 +52,7 @@ def job_of(row: JobRow, forecast: Forecast | None = None) -> Job:
     )
 
 
-def event_of(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
+def serialize_event(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
     return JobEvent(
         id=row.id,
         job_id=row.job_id,
@@ -65,7 +65,7 @@ def event_of(row: JobEventRow, forecast: Forecast | None = None) -> JobEvent:
     )
 
 
-def hit_of(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
+def serialize_hit(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
     """A hit with the items that it names; None when all of these are gone. From the score `likely`
     on it is likely."""
     moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
@@ -80,7 +80,7 @@ def _moment(hit: SearchHit, item: ItemRow) -> Moment:
         Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text) for e in hit.evidence
     ]
     return Moment(
-        item=item_of(item),
+        item=serialize_item(item),
         start=hit.start,
         end=hit.end,
         best_start=hit.best_start,

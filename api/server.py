@@ -60,7 +60,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            write_note(self._note, self._address)
+            write_address_file(self._note, self._address)
 
     async def main_loop(self) -> None:
         """Return when a signal has asked for the end. Handlers of the loop wake it; those of
@@ -80,6 +80,6 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def write_note(path: Path, address: tuple[str, int]) -> None:
+def write_address_file(path: Path, address: tuple[str, int]) -> None:
     """Write process id, host and port as JSON, atomically."""
     write_atomic(path, json.dumps({"pid": os.getpid(), "host": address[0], "port": address[1]}).encode())

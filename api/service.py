@@ -12,11 +12,11 @@ from fastapi import Depends, Request
 
 from api.forecasts import Forecasts
 from api.library import Library
-from api.limits.shared import Shared
+from api.limits.coalesced_call import CoalescedCall
 from api.metrics import Metrics
 from api.readiness import look
 from api.search.scratch import scratch_folder
-from api.spaces.active import Serving
+from api.spaces.manager import SpaceManager
 from api.thumbnails import Thumbnails
 from indexes import Store, open_store
 from mm.errors import Unavailable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from api.spaces.loading import Towers
+    from api.spaces.tower_loader import TowerLoader
     from indexes.search.searcher import Searcher
     from mm.schemas import Check
     from mm.spaces import Space
@@ -46,7 +46,7 @@ class Service:
     settings: Settings
     metrics: Metrics
     store: Store
-    serving: Serving
+    serving: SpaceManager
     dispatcher: Dispatcher
     query_reader: MediaReader
     """Opens the files of questions; what uploads wait for has children of its own."""
@@ -54,7 +54,7 @@ class Service:
     reader: MediaReader
     thumbnails: Thumbnails
     library: Library
-    readiness: Shared[list[Check]]
+    readiness: CoalescedCall[list[Check]]
     scratch: Path  # for files of questions
     beats_before: frozenset[tuple[str, float]]  # signs of life of workers that are older than the service
 
@@ -69,17 +69,17 @@ class Service:
         return self.serving.current.searcher
 
     @property
-    def towers(self) -> Towers:
+    def towers(self) -> TowerLoader:
         return self.serving.current.towers
 
 
 @contextmanager
 def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
-    """Open every part, and close what was opened whatever happens. Towers load in the
+    """Open every part, and close what was opened whatever happens. TowerLoader load in the
     background."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
-        serving = stack.enter_context(Serving(store, settings))
+        serving = stack.enter_context(SpaceManager(store, settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
         reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         # Children of their own: neither a page of thumbnails nor a question keeps an upload
@@ -88,9 +88,9 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         dispatcher = Dispatcher(settings)
-        beats_before = store.catalog.beats()
+        beats_before = store.catalog.list_heartbeats()
         threading.Thread(target=_ask_for_sign, args=(dispatcher,), name="ping", daemon=True).start()
-        readiness = stack.enter_context(closing(Shared(lambda: look(service))))
+        readiness = stack.enter_context(closing(CoalescedCall(lambda: look(service))))
         service = Service(
             settings=settings,
             metrics=metrics,

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.served import Served, Shell, serving
+from tests.service_process import RunningService, Shell, run_service
 
 # No test asserts a time, so none of hypothesis's own clocks may fail one on a busy machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -53,15 +53,15 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """One service for all tests of the group `served`."""
-    with serving(tmp_path_factory.mktemp("served") / "home") as service:
+    with run_service(tmp_path_factory.mktemp("served") / "home") as service:
         yield service
 
 
 @pytest.fixture
-def shell(served: Served) -> Shell:
-    return Shell(served.home)
+def shell(running_service: RunningService) -> Shell:
+    return Shell(running_service.home)
 
 
 def pytest_report_header() -> str:

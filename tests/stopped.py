@@ -16,8 +16,8 @@ REASON = "The file was given up after 3 attempts. Last: the worker was lost"
 
 def stopped_item(store: Store, seed: int, state: JobState, error: str | None = REASON) -> str:
     """The id of a good picture, named by the state in which its job has ended."""
-    with store.blobs.writer() as writer:
-        writer.write(media.picture(seed))
+    with store.blobs.open_writer() as writer:
+        writer.write(media.image(seed))
         sha256, size = writer.commit()
     new = NewItem(
         sha256=sha256, name=f"{state}.png", kind="image", content_type="image/png", size=size, duration=0.0, width=96,

@@ -64,7 +64,7 @@ def items(hits: list[dict[str, object]]) -> list[str]:
 
 def test_media_goes_in_and_the_right_moments_come_out(client: Client) -> None:
     files = {
-        "picture": (media.picture(7, (320, 240)), "IMG_0001.png"),
+        "picture": (media.image(7, (320, 240)), "IMG_0001.png"),
         "sound": (SPEECH.read_bytes(), "REC_0002.wav"),
         "film": (film(12.0, scene_seconds=4.0), "autumn market.mp4"),
     }

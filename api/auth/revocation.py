@@ -14,9 +14,9 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from api.auth.callers import ENDED
 from api.http import sse
-from api.http.problems import of_error
+from api.http.problems import build_error_response
+from api.request_context import ENDED
 from mm.errors import MMError, Unauthorized
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 
-class Watched:
+class RevocableRequest:
     """`receive` and `send` of one request; both check that the caller's key or session is still
     valid."""
 
@@ -94,7 +94,7 @@ class Watched:
     async def _refuse(self) -> None:
         assert self._error is not None
         self._ended.set()
-        await of_error(Request(self._scope), self._error)(self._scope, self._receive, self._send)
+        await build_error_response(Request(self._scope), self._error)(self._scope, self._receive, self._send)
 
     async def _end(self) -> None:
         """End a streamed answer: events by a last one that says why, a file by closing the

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 import anyio
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.auth.access import catalog_of
-from api.auth.callers import Caller, caller_in, set_caller
+from api.auth.authenticator import get_catalog
 from api.auth.cookies import clear_old_cookie, clear_session_cookie, set_session_cookie
+from api.request_context import Client, get_client, set_client
 from mm.errors import TooMany
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from api.auth.access import Access
+    from api.auth.authenticator import Authenticator
 
 PATH = "/session"
 FORM_BYTES = 4096
@@ -38,7 +38,7 @@ TOO_MANY = "Too many wrong keys came from this address. Try again in {seconds} s
 class SignIn:
     """The answers at `/session`, and at `/` to who is not signed in."""
 
-    def __init__(self, access: Access, refuse: Callable[[Request, Caller], Awaitable[None]], session_hours: float) -> None:
+    def __init__(self, access: Authenticator, refuse: Callable[[Request, Client], Awaitable[None]], session_hours: float) -> None:
         """`refuse` counts a wrong key and raises `TooMany` over the limit."""
         self._access = access
         self._refuse = refuse
@@ -47,7 +47,7 @@ class SignIn:
     async def answer(self, request: Request) -> Response | None:
         """`None` for a request that the routes answer: the page, for a caller with a key. Raises
         `Unavailable`."""
-        caller = caller_in(request.scope)
+        caller = get_client(request.scope)
         if request.scope["path"] != PATH:
             return None if caller.key is not None else _page(request)
         if request.method == "GET":
@@ -56,7 +56,7 @@ class SignIn:
             return await self._sign_in(request, caller)
         return await self._sign_out(request, caller) if request.method == "DELETE" else None
 
-    async def _sign_in(self, request: Request, before: Caller) -> Response:
+    async def _sign_in(self, request: Request, before: Client) -> Response:
         key = self._access.keys.find(await _sent(request))
         if key is None:
             try:
@@ -66,26 +66,26 @@ class SignIn:
                 seconds = math.ceil(error.retry_after)
                 return _page(request, TOO_MANY.format(seconds=seconds), 429, {"Retry-After": str(seconds)})
             return _page(request, UNKNOWN)
-        caller = Caller(before.address, key)
-        set_caller(request.scope, caller)
+        caller = Client(before.address, key)
+        set_client(request.scope, caller)
         await self._end(request, before)  # a token that was known before the sign-in is worth nothing after it
-        catalog = catalog_of(request)
+        catalog = get_catalog(request)
         _, token = await anyio.to_thread.run_sync(catalog.start_session, key.id, self._seconds, caller.actor())
         welcome = RedirectResponse("/", status_code=303)
         clear_old_cookie(request, welcome)
         set_session_cookie(request, welcome, token)
         return welcome
 
-    async def _sign_out(self, request: Request, caller: Caller) -> Response:
+    async def _sign_out(self, request: Request, caller: Client) -> Response:
         await self._end(request, caller)
         goodbye = Response(status_code=204)
         clear_session_cookie(request, goodbye)
         clear_old_cookie(request, goodbye)
         return goodbye
 
-    async def _end(self, request: Request, caller: Caller) -> None:
+    async def _end(self, request: Request, caller: Client) -> None:
         if caller.session is not None:
-            await anyio.to_thread.run_sync(catalog_of(request).end_session, caller.session.id, caller.actor())
+            await anyio.to_thread.run_sync(get_catalog(request).end_session, caller.session.id, caller.actor())
             self._access.forget(caller.session.id)
 
 
@@ -106,6 +106,6 @@ def _page(request: Request, note: str = "", status: int = 401, headers: dict[str
     text = PAGE.read_text().replace("<!-- note -->", f'<p role="alert">{note}</p>' if note else "")
     page = HTMLResponse(text, status_code=status, headers=HEADERS | (headers or {}))
     clear_old_cookie(request, page)
-    if caller_in(request.scope).session is None:  # what it brings is expired or ended
+    if get_client(request.scope).session is None:  # what it brings is expired or ended
         clear_session_cookie(request, page)
     return page

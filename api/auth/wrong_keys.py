@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from api.middleware.rate_limit import Rates
+from api.limits.rate_limiter import RateLimiter
 from mm.errors import TooMany
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ TOTAL_FACTOR = 20
 """The limit of all addresses together, in limits of one address."""
 
 
-class WrongKeys:
+class WrongKeyLimiter:
     """Counts wrong credentials. Used on the event loop only, so it needs no lock."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = per_minute
-        self._by_network = Rates(per_minute, clock)
-        self._total = Rates(per_minute * TOTAL_FACTOR, clock)
+        self._by_network = RateLimiter(per_minute, clock)
+        self._total = RateLimiter(per_minute * TOTAL_FACTOR, clock)
 
     def count(self, network: str) -> None:
         """One wrong credential from `network`. Raises `TooMany` over the limit."""

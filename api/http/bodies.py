@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from api.auth.callers import caller_of
-from api.http.problems import sentence
-from api.limits.resources import limits_of
+from api.http.problems import describe_validation_errors
+from api.limits.resources import get_limits
+from api.request_context import get_client_id
 from mm.errors import InvalidInput, TooLarge
 from mm.schemas import Model
 
@@ -64,7 +64,7 @@ async def read_json(
     """
     refuse_longer(request, limit, setting)
     length = declared_length(request)
-    with limits_of(request).bodies.hold(caller_of(request.scope), limit if length is None else length):
+    with get_limits(request).bodies.hold(get_client_id(request.scope), limit if length is None else length):
         body = bytearray()
         async for piece in request.stream():
             body += piece
@@ -75,7 +75,7 @@ async def read_json(
         try:
             return shape.model_validate_json(bytes(body))
         except ValidationError as error:
-            raise InvalidInput(sentence(error.errors())) from error
+            raise InvalidInput(describe_validation_errors(error.errors())) from error
 
 
 def _named(setting: str | None) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from api.limits.threads import Threads
+    from api.limits.thread_pool import ThreadPool
 
-MAX_PARTS = 1000
+MAX_FIELDS = 1000
 MEDIA_TYPE = "multipart/form-data"
 
 
@@ -30,7 +30,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PartHead:
+class FieldHead:
     """What a part says of itself."""
 
     field: str
@@ -47,7 +47,7 @@ def is_form(request: Request) -> bool:
 
 
 async def read_form(
-    request: Request, threads: Threads, open_file: Callable[[PartHead], Sink], field_bytes: int, setting: str | None = None
+    request: Request, threads: ThreadPool, open_file: Callable[[FieldHead], Sink], field_bytes: int, setting: str | None = None
 ) -> Fields:
     """Read the form; `open_file` is called once a file, in one of `threads`, where the sink is
     written to as well.
@@ -66,7 +66,7 @@ async def read_form(
 class _Parser:
     """Callbacks of the push parser, which sees each byte once and keeps none of a file's."""
 
-    def __init__(self, boundary: bytes, open_file: Callable[[PartHead], Sink], field_bytes: int, too_long: str) -> None:
+    def __init__(self, boundary: bytes, open_file: Callable[[FieldHead], Sink], field_bytes: int, too_long: str) -> None:
         if not boundary:
             raise InvalidInput("The form's Content-Type names no boundary.")
         self._open_file = open_file
@@ -78,7 +78,7 @@ class _Parser:
         self._header_name = bytearray()
         self._header_value = bytearray()
         self._disposition = ""
-        self._head = PartHead("", None)
+        self._head = FieldHead("", None)
         self._sink: Sink | None = None
         self._text = bytearray()
         try:
@@ -111,8 +111,8 @@ class _Parser:
 
     def _part_begin(self) -> None:
         self._parts += 1
-        if self._parts > MAX_PARTS:
-            raise InvalidInput(f"The form has more than {MAX_PARTS} parts.")
+        if self._parts > MAX_FIELDS:
+            raise InvalidInput(f"The form has more than {MAX_FIELDS} parts.")
         self._disposition = ""
         self._text.clear()
 
@@ -127,7 +127,7 @@ class _Parser:
         if b"name" not in options:
             raise InvalidInput("A part of the form has no name.")
         filename = options.get(b"filename")
-        self._head = PartHead(_text(options[b"name"]), None if filename is None else _text(filename))
+        self._head = FieldHead(_text(options[b"name"]), None if filename is None else _text(filename))
         self._sink = None if filename is None else self._open_file(self._head)
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
-from api.auth.auth import needed
+from api.auth.middleware import required_scope
 from api.http import problems
 from mm.errors import Forbidden, InvalidInput, MMError, StorageFull, TooMany, Unauthorized, Unavailable
 from mm.schemas import EmbeddingRequest, ImportRequest, MoveRequest, Problem, ResumeRequest, SearchRequest
@@ -118,13 +118,13 @@ HEADERS: dict[str, str] = {
 }
 
 
-def answer_headers(status: int, *names: str, **more: object) -> dict[int | str, JSON]:
+def response_headers(status: int, *names: str, **more: object) -> dict[int | str, JSON]:
     """An answer without a body that says everything in its headers."""
     headers = {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
     return {status: {"description": "Done", "headers": headers, **more}}
 
 
-def piece_body(*, required: bool) -> JSON:
+def chunk_body(*, required: bool) -> JSON:
     """The next bytes of a resumable upload."""
     return {"requestBody": {"required": required, "content": {"application/offset+octet-stream": {"schema": BINARY}}}}
 
@@ -169,9 +169,9 @@ UPLOAD_LINKS: JSON = {
 }
 """From the answer to an upload to what may be asked of its item and its job."""
 _OF_TAKEN = {**links("item_id", "$response.header.Mm-Item", *OF_ITEM), **links("job_id", "$response.header.Mm-Job", *OF_JOB)}
-TAKEN_LINKS: JSON = {"links": _OF_TAKEN}
+FINISHED_LINKS: JSON = {"links": _OF_TAKEN}
 """The same from the answer that ends a resumable upload."""
-BEGUN_LINKS: JSON = {"links": {**_OF_TAKEN, **links("upload_id", "$response.header.Mm-Upload", *OF_UPLOAD)}}
+CREATED_LINKS: JSON = {"links": {**_OF_TAKEN, **links("upload_id", "$response.header.Mm-Upload", *OF_UPLOAD)}}
 """And from the answer that begins one."""
 HIT_LINKS: JSON = {"links": links("item_id", "$response.body#/hits/0/item/id", *OF_ITEM[:-1])}
 LIST_LINKS: JSON = {"links": links("item_id", "$response.body#/items/0/id", *OF_ITEM)}
@@ -197,7 +197,7 @@ def _document(app: FastAPI) -> JSON:
                 del operation["responses"]["422"]
             if path.startswith("/v1/"):
                 errors += [Unavailable, StorageFull] if method in {"post", "patch"} else [Unavailable]
-            if needed(method.upper(), path) is not None:
+            if required_scope(method.upper(), path) is not None:
                 errors += [Unauthorized, TooMany]
                 operation["security"] = [{"key": []}]
             for error in errors:

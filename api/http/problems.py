@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.middleware.security_headers import SECURITY_HEADERS
-from indexes.storage.files import FULL
+from indexes.storage.files import DISK_FULL
 from mm.errors import (
     ERRORS,
     InvalidInput,
@@ -26,7 +26,7 @@ from mm.errors import (
     Unauthorized,
     Unavailable,
 )
-from mm.paths import hide_home
+from mm.private import hide_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ def problem(
     return JSONResponse(document, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-def sentence(errors: Sequence[ErrorDetails]) -> str:
+def describe_validation_errors(errors: Sequence[ErrorDetails]) -> str:
     """What pydantic found, in words: where, and what is wrong there."""
     parts = []
     for error in errors:
@@ -81,7 +81,7 @@ def sentence(errors: Sequence[ErrorDetails]) -> str:
     return "; ".join(parts) + "."
 
 
-def of_error(request: Request, error: MMError) -> Response:
+def build_error_response(request: Request, error: MMError) -> Response:
     """The problem document of an error of ours."""
     if error.status >= 500:
         structlog.get_logger().error("request failed", slug=error.slug, detail=str(error), exc_info=error)
@@ -107,19 +107,19 @@ def of_error(request: Request, error: MMError) -> Response:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, MMError)
-    return of_error(request, error)
+    return build_error_response(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return of_error(request, InvalidInput(sentence(error.errors())))
+    return build_error_response(request, InvalidInput(describe_validation_errors(error.errors())))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     """Errors of the framework: no such route, a method that a route lacks."""
     assert isinstance(error, HTTPException)
     if error.status_code == NotFound.status:
-        return of_error(request, NotFound(f"There is nothing at {request.url.path}."))
+        return build_error_response(request, NotFound(f"There is nothing at {request.url.path}."))
     status = error.status_code if error.status_code in FRAMEWORK else 400
     slug, title = FRAMEWORK[status]
     detail = f"{request.url.path} does not take {request.method}." if error.status_code == 405 else str(error.detail)
@@ -133,9 +133,9 @@ async def _gone(request: Request, error: Exception) -> Response:
 async def _disk(request: Request, error: Exception) -> Response:
     """A scratch file that did not fit; any other failure of the system is a defect of ours."""
     assert isinstance(error, OSError)
-    if error.errno not in FULL:
+    if error.errno not in DISK_FULL:
         return await _unexpected(request, error)
-    return of_error(request, StorageFull(f"Nothing more can be written: {error.strerror}."))
+    return build_error_response(request, StorageFull(f"Nothing more can be written: {error.strerror}."))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

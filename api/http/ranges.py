@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from api.limits.resources import limits_of
+from api.limits.resources import get_limits
 from mm.errors import MissingData, Unavailable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from api.limits.threads import Threads
+    from api.limits.thread_pool import ThreadPool
 
 READ_BYTES = 256 << 10
 RESTORE = "Restore it from a backup, or send the file again."
@@ -110,11 +110,11 @@ def _answer(request: Request, file: BinaryIO, etag: str, headers: dict[str, str]
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=headers)
-    reading = _read(limits_of(request).disk, file, part)
+    reading = _read(get_limits(request).disk, file, part)
     return StreamingResponse(reading, status_code=status, headers=headers)
 
 
-async def _read(threads: Threads, file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+async def _read(threads: ThreadPool, file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
     with file:
         await threads.run(file.seek, part.first)
         left = part.length

@@ -43,7 +43,7 @@ def encode_unauthorized(detail: str) -> bytes:
     return f"event: {Unauthorized.slug}\ndata: {json.dumps(document)}\n\n".encode()
 
 
-def pause_of(streams: int) -> float:
+def get_poll_interval(streams: int) -> float:
     """Seconds between two reads of a stream whose caller has `streams` of them."""
     return max(POLL_SECONDS, streams / READS_PER_SECOND)
 

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from api.middleware.rate_limit import network_of
+from api.addresses import get_network
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -56,7 +56,7 @@ class Connections:
     def add(self, connection: Connection, address: str) -> bool:
         """Take a new connection, which waits for a request. False when there is no room and no
         other could be closed."""
-        network = network_of(address)
+        network = get_network(address)
         if not self._make_room(network):
             self.closed += 1
             return False

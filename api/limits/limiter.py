@@ -30,7 +30,7 @@ class Quota:
             raise ValueError(f"a share of {self.share} of {self.total}")
 
 
-NOBODY_WAITS = Quota(0, 1)
+NO_QUEUE = Quota(0, 1)
 
 
 class Limiter:
@@ -47,7 +47,7 @@ class Limiter:
         name: str,
         places: Quota,
         *,
-        queue: Quota = NOBODY_WAITS,
+        queue: Quota = NO_QUEUE,
         wait_seconds: float = 0.0,
         setting: str | None = None,
         retry_after: float = 1.0,

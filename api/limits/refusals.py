@@ -7,8 +7,8 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from api.auth.callers import caller_of
-from api.middleware.rate_limit import Rates
+from api.limits.rate_limiter import RateLimiter
+from api.request_context import get_client_id
 from mm.errors import TooMany
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class DelayedRefusals:
     def __init__(self, app: ASGIApp, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._app = app
         self._sleep = sleep
-        self._free = Rates(FREE_PER_MINUTE)
+        self._free = RateLimiter(FREE_PER_MINUTE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_later(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == TooMany.status:
-                await self._delay(caller_of(scope))
+                await self._delay(get_client_id(scope))
             await send(message)
 
         await self._app(scope, receive, send_later if scope["type"] == "http" else send)

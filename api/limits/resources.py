@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, Request
 
-from api.auth.callers import caller_of
-from api.limits.budget import Budget
+from api.limits.byte_budget import ByteBudget
 from api.limits.disconnects import until_disconnect
 from api.limits.limiter import Limiter, Quota
-from api.limits.pool import Pool
-from api.limits.threads import Threads
+from api.limits.thread_pool import LimitedThreadPool, ThreadPool
+from api.request_context import get_client_id
 from mm.errors import TooMany
 
 if TYPE_CHECKING:
@@ -64,23 +63,23 @@ class Limits:
         self._part = settings.caller_share
         self._max_waiting_jobs = settings.max_waiting_jobs
         searches = self._shared(settings.max_searches)
-        self.catalog = Pool(
+        self.catalog = LimitedThreadPool(
             "catalog requests",
             self._shared(CATALOG_PLACES),
             queue=self._shared(CATALOG_QUEUE),
             wait_seconds=CATALOG_SECONDS,
         )
-        self.thumbnails = Pool(
+        self.thumbnails = LimitedThreadPool(
             "thumbnails",
             self._all_but_one(settings.max_thumbnails),
             queue=self._shared(32 * settings.max_thumbnails),
             wait_seconds=settings.thumbnail_seconds,
             setting="max_thumbnails",
         )
-        self.searches = Pool(
+        self.searches = LimitedThreadPool(
             "searches", self._all_but_one(ENCODERS), queue=searches, wait_seconds=SEARCH_SECONDS, setting="max_searches"
         )
-        self.query_files = Pool(
+        self.query_files = LimitedThreadPool(
             "files of questions",
             self._all_but_one(DECODINGS),
             queue=searches,
@@ -98,20 +97,20 @@ class Limits:
             queue=self._shared(CATALOG_QUEUE),
             wait_seconds=15.0,
         )
-        self.accepted = Pool(
+        self.accepted = LimitedThreadPool(
             "files that have arrived",
             self._all_but_one(DECODINGS),
             queue=Quota(settings.max_uploads, settings.max_uploads),
             wait_seconds=ACCEPT_SECONDS,
             setting="max_uploads",
         )
-        self.imports = Pool("imports", Quota(1, 1), retry_after=QUEUE_SECONDS)
+        self.imports = LimitedThreadPool("imports", Quota(1, 1), retry_after=QUEUE_SECONDS)
         self.event_streams = Limiter("event streams", self._shared(settings.max_event_streams), setting="max_event_streams")
         self.downloads = Limiter("downloads", self._shared(settings.max_downloads), setting="max_downloads")
         largest = max(settings.query_bytes, SMALL_BODIES_BYTES)
-        self.bodies = Budget("request bodies", Quota(4 * largest, 4 * largest if self._alone else largest))
-        self.disk = Threads("disk", DISK_THREADS)
-        self.events = Threads("events", EVENT_THREADS)
+        self.bodies = ByteBudget("request bodies", Quota(4 * largest, 4 * largest if self._alone else largest))
+        self.disk = ThreadPool("disk", DISK_THREADS)
+        self.events = ThreadPool("events", EVENT_THREADS)
 
     def close(self) -> None:
         """End all threads."""
@@ -121,13 +120,13 @@ class Limits:
             threads.close()
 
     @property
-    def pools(self) -> tuple[Pool, ...]:
+    def pools(self) -> tuple[LimitedThreadPool, ...]:
         return (self.catalog, self.thumbnails, self.searches, self.query_files, self.accepted, self.imports)
 
     @property
-    def all(self) -> dict[str, Limiter | Budget]:
+    def all(self) -> dict[str, Limiter | ByteBudget]:
         """By the names that metrics and docs have."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Limiter | Budget)}
+        return {name: value for name, value in vars(self).items() if isinstance(value, Limiter | ByteBudget)}
 
     def refuse_more_jobs(self, catalog: Catalog) -> None:
         """Raise `TooMany` when so many jobs wait that another upload would only lie there."""
@@ -145,26 +144,26 @@ class Limits:
         return Quota(total, total if self._alone else max(1, total - 1))
 
 
-def limits_of(request: Request) -> Limits:
+def get_limits(request: Request) -> Limits:
     """The limits of the application that got the request."""
     limits = request.app.state.limits
     assert isinstance(limits, Limits)
     return limits
 
 
-async def get_limits(request: Request) -> Limits:
-    return limits_of(request)
+async def _provide_limits(request: Request) -> Limits:
+    return get_limits(request)
 
 
-LimitsDep = Annotated[Limits, Depends(get_limits)]
+LimitsDep = Annotated[Limits, Depends(_provide_limits)]
 
 
-def while_working(name: Held) -> Dependency:
+def hold_while_processing(name: Held) -> Dependency:
     """A route's dependency: a place of that resource until the answer is made."""
     return _place(name, "function")
 
 
-def while_sending(name: Held) -> Dependency:
+def hold_while_sending(name: Held) -> Dependency:
     """A route's dependency: a place of that resource until the last byte of the answer is sent, or
     the caller is gone."""
     return _place(name, "request")
@@ -172,8 +171,8 @@ def while_sending(name: Held) -> Dependency:
 
 def _place(name: Held, scope: Literal["function", "request"]) -> Dependency:
     async def place(request: Request) -> AsyncIterator[None]:
-        limiter: Limiter = getattr(limits_of(request), name)
-        caller = caller_of(request.scope)
+        limiter: Limiter = getattr(get_limits(request), name)
+        caller = get_client_id(request.scope)
         async with AsyncExitStack() as stack:
             entering = stack.enter_async_context(limiter.hold(caller))
             if limiter.has_room(caller) or request.method not in BODILESS:

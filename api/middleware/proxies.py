@@ -7,19 +7,19 @@ choose its own address.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+
+from api.addresses import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from api.addresses import IPAddress
     from mm.settings import Network
-
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class TrustedProxies:
@@ -57,21 +57,3 @@ class TrustedProxies:
 
     def _trusts(self, address: IPAddress | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)
-
-
-def parse_address(text: str) -> IPAddress | None:
-    """An address as `X-Forwarded-For` has it, also with a port, or as a socket has it; None for
-    anything else.
-
-    An IPv4 address that is written as IPv6 (`::ffff:10.0.0.1`) is the IPv4 address.
-    """
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address

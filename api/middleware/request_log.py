@@ -22,13 +22,7 @@ _ACCEPTED_ID = re.compile(r"[\w.\-]{1,64}", re.ASCII)  # anything else could for
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def current_request_id() -> str | None:
-    """Of the request that is being answered, in threads that work for it too."""
-    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
-    return found
-
-
-class Observe:
+class RequestLog:
     """ASGI middleware; sets `scope["request_id"]`."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -1,7 +1,7 @@
 """What every answer tells a browser: guess no types, load nothing, frame nothing, send no address
 on, let no other origin read.
 
-No `Access-Control-*` header is ever sent: pages of other origins get nothing.
+No `Authenticator-Control-*` header is ever sent: pages of other origins get nothing.
 """
 
 from __future__ import annotations

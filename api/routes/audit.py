@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from api.auth.callers import caller_of
-from api.auth.failures import Failures
+from api.auth.failure_log import FailureLog
 from api.auth.key_changes import copy_key_changes
 from api.http.openapi import responses
 from api.limits.resources import LimitsDep
+from api.request_context import get_client_id
 from api.service import Service, ServiceDep
 from indexes.catalog.audit import AuditFilters, AuditRow
 from mm.errors import Unavailable
@@ -36,10 +36,10 @@ async def list_audit(
 ) -> AuditPage:
     """The last written first. Needs a key with the scope `admin`, where keys are needed."""
     failures = request.app.state.failures
-    assert isinstance(failures, Failures)
+    assert isinstance(failures, FailureLog)
     await failures.flush(service.store.catalog)
     filters = AuditFilters(action, key, since)
-    rows, following = await limits.catalog.run(caller_of(request.scope), _list, service, filters, limit, cursor)
+    rows, following = await limits.catalog.run(get_client_id(request.scope), _list, service, filters, limit, cursor)
     return AuditPage(entries=[_entry(row) for row in rows], next=following)
 
 

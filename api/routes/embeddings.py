@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Request
 
-from api.auth.callers import caller_of
 from api.http.bodies import read_json
 from api.http.openapi import json_body, responses
 from api.limits.disconnects import until_disconnect
 from api.limits.resources import LimitsDep
+from api.request_context import get_client_id
 from api.service import Service, ServiceDep
 from mm.errors import Cancelled, InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage
@@ -54,7 +54,7 @@ async def embed(request: Request, service: ServiceDep, limits: LimitsDep) -> Emb
     wanted = await read_json(request, EmbeddingRequest, service.settings.query_bytes, "query_bytes")
     inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
     _check(service, wanted.model, inputs)
-    encoding = _encode_in_turn(service, limits, caller_of(request.scope), inputs)
+    encoding = _encode_in_turn(service, limits, get_client_id(request.scope), inputs)
     space, vectors, tokens = await until_disconnect(request, encoding)
     data = [
         Embedding(index=index, embedding=_base64(vector) if wanted.encoding_format == "base64" else vector.tolist())

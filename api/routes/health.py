@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 import mm
 from api import metrics
 from api.http.openapi import responses
-from api.limits.resources import while_working
+from api.limits.resources import hold_while_processing
 from api.service import ServiceDep
 from mm.errors import Unavailable
 from mm.schemas import Health, Readiness
@@ -39,7 +39,7 @@ async def readyz(response: Response, service: ServiceDep) -> Readiness:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **responses(Unavailable)},
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def get_metrics(service: ServiceDep) -> Response:
     """Requests, uploads, searches, what waits, what the library holds, and how long all of its
@@ -48,4 +48,6 @@ def get_metrics(service: ServiceDep) -> Response:
     counts = catalog.counts()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
     jobs = {str(state): count for state, count in counts.jobs.items()}
-    return Response(service.metrics.render(library, jobs, catalog.queue(), catalog.tallies()), media_type=metrics.CONTENT_TYPE)
+    return Response(
+        service.metrics.render(library, jobs, catalog.queue_status(), catalog.work_metrics()), media_type=metrics.CONTENT_TYPE
+    )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.auth.callers import caller_of, current_actor
 from api.http import sse
 from api.http.openapi import JOB_LINKS, responses
-from api.limits.resources import LimitsDep, while_sending, while_working
-from api.serializers import event_of, job_of
+from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
+from api.request_context import current_actor, get_client_id
+from api.serializers import serialize_event, serialize_job
 from api.service import Service, ServiceDep
 from mm.errors import Conflict, InvalidInput, NotFound
 from mm.schemas import FINAL_STATES, Job, JobEvent, JobList
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 EVENTS_AT_ONCE = 200
 
 
-@router.get("", summary="The latest jobs", responses=responses(), dependencies=[while_working("catalog")])
+@router.get("", summary="The latest jobs", responses=responses(), dependencies=[hold_while_processing("catalog")])
 def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> JobList:
     """Newest first."""
     return JobList(data=[_job_of(service, row) for row in service.store.catalog.list_jobs(limit)])
@@ -35,7 +35,7 @@ def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 
     "/{job_id}",
     summary="One job",
     responses={200: JOB_LINKS, **responses(NotFound)},
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def get_job(job_id: str, service: ServiceDep) -> Job:
     """Its state, how far it is, what comes before it, when it may be done, and why it failed if it
@@ -47,7 +47,7 @@ def get_job(job_id: str, service: ServiceDep) -> Job:
     "/{job_id}/cancel",
     summary="Stop a job",
     responses=responses(NotFound, Conflict),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def cancel_job(job_id: str, service: ServiceDep) -> Job:
     """Its item stays, cancelled; the same bytes sent again begin anew."""
@@ -55,7 +55,7 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
     if job.state in FINAL_STATES and job.state != "cancelled":
         raise Conflict(f"The job {job_id} is {job.state} already; there is nothing to stop.")
     service.store.catalog.cancel_job(job_id, current_actor())
-    return job_of(_job(service, job_id))
+    return serialize_job(_job(service, job_id))
 
 
 @router.get(
@@ -71,7 +71,7 @@ def cancel_job(job_id: str, service: ServiceDep) -> Job:
         204: {"description": "The job is over and every event was seen"},
         **responses(NotFound),
     },
-    dependencies=[while_sending("event_streams")],
+    dependencies=[hold_while_sending("event_streams")],
 )
 async def job_events(
     job_id: str, request: Request, service: ServiceDep, limits: LimitsDep, last_event_id: Annotated[str | None, Header()] = None
@@ -83,21 +83,26 @@ async def job_events(
 
     def read(behind: int) -> list[JobEvent]:
         rows = service.store.catalog.events_after(job_id, behind, EVENTS_AT_ONCE)
-        return [*map(event_of, rows[:-1]), *(event_of(row, _forecast(service, job_id, row.state)) for row in rows[-1:])]
+        return [
+            *map(serialize_event, rows[:-1]),
+            *(serialize_event(row, _forecast(service, job_id, row.state)) for row in rows[-1:]),
+        ]
 
     job = await limits.events.run(_job, service, job_id)
     if job.state in FINAL_STATES and not await limits.events.run(read, after):
         return Response(status_code=204)  # tells a browser's EventSource not to come back
-    caller = caller_of(request.scope)
+    caller = get_client_id(request.scope)
     # `read(n - 1)` gives event n again
     events = sse.stream(
-        lambda behind: limits.events.run(read, behind), after, lambda: sse.pause_of(limits.event_streams.inside_of(caller))
+        lambda behind: limits.events.run(read, behind),
+        after,
+        lambda: sse.get_poll_interval(limits.event_streams.inside_of(caller)),
     )
     return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 def _job_of(service: Service, row: JobRow) -> Job:
-    return job_of(row, _forecast(service, row.id, row.state))
+    return serialize_job(row, _forecast(service, row.id, row.state))
 
 
 def _forecast(service: Service, job_id: str, state: str) -> Forecast | None:

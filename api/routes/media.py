@@ -7,18 +7,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.auth.callers import caller_of, current_actor
 from api.http.bodies import read_json
 from api.http.openapi import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
 from api.http.paging import Browse
 from api.http.ranges import serve_file
 from api.limits.disconnects import until_disconnect
-from api.limits.resources import LimitsDep, while_sending, while_working
-from api.names import content_disposition
-from api.serializers import item_of
+from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
+from api.request_context import current_actor, get_client_id
+from api.serializers import serialize_item
 from api.service import ServiceDep
 from api.uploads.body import log_accepted, receive
 from api.uploads.folder import import_folder
+from api.uploads.names import content_disposition
 from indexes.catalog.audit import NewAudit
 from indexes.catalog.records import ItemFilters
 from mm.errors import Conflict, Forbidden, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -47,7 +47,7 @@ WEBP: JSON = {"content": {"image/webp": {}}}
         **responses(UnsupportedMedia, MediaError, TooLarge),
     },
     openapi_extra=upload_body(),
-    dependencies=[while_working("uploads")],
+    dependencies=[hold_while_processing("uploads")],
 )
 async def upload(
     request: Request,
@@ -59,7 +59,7 @@ async def upload(
 ) -> Upload:
     """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its
     content decides."""
-    caller = caller_of(request.scope)
+    caller = get_client_id(request.scope)
     await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
     with service.library.incoming() as incoming:
         label = await receive(request, limits.disk, incoming, service.settings.upload_bytes)
@@ -79,7 +79,7 @@ async def upload(
 async def import_media(request: Request, service: ServiceDep, limits: LimitsDep) -> ImportResponse:
     """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT
     is set."""
-    caller = caller_of(request.scope)
+    caller = get_client_id(request.scope)
     wanted = await read_json(request, ImportRequest, IMPORT_BYTES)
     await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
     root = service.settings.import_root
@@ -89,7 +89,7 @@ async def import_media(request: Request, service: ServiceDep, limits: LimitsDep)
         subject=wanted.folder,
         detail={"files": len(done.uploads), "refused": len(done.refused)},
     )
-    await limits.catalog.run(caller, service.store.catalog.record, current_actor(), new)
+    await limits.catalog.run(caller, service.store.catalog.record_audit, current_actor(), new)
     return done
 
 
@@ -97,7 +97,7 @@ async def import_media(request: Request, service: ServiceDep, limits: LimitsDep)
     "",
     summary="List items, newest first or as `sort` says",
     responses={200: LIST_LINKS, **responses()},
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def list_media(
     service: ServiceDep,
@@ -114,15 +114,15 @@ def list_media(
     filters = ItemFilters(kinds=kind, tags=tag, status=status)
     if browse.offset is not None:
         found, total = service.store.catalog.browse_items(browse.filters(filters), browse.sort, browse.offset, limit)
-        return ItemPage(items=[item_of(row) for row in found], total=total)
+        return ItemPage(items=[serialize_item(row) for row in found], total=total)
     rows, following = service.store.catalog.list_items(filters, limit, cursor)
-    return ItemPage(items=[item_of(row) for row in rows], next=following)
+    return ItemPage(items=[serialize_item(row) for row in rows], next=following)
 
 
-@router.get("/{item_id}", summary="One item", responses=responses(NotFound), dependencies=[while_working("catalog")])
+@router.get("/{item_id}", summary="One item", responses=responses(NotFound), dependencies=[hold_while_processing("catalog")])
 def get_media(item_id: str, service: ServiceDep) -> Item:
     """What is known of it, and how far the work on it is."""
-    return item_of(service.library.item(item_id))
+    return serialize_item(service.library.item(item_id))
 
 
 @router.post(
@@ -133,7 +133,7 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
         202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
         **responses(NotFound, Conflict),
     },
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def retry_media(item_id: str, response: Response, service: ServiceDep, limits: LimitsDep) -> Upload:
     """A new job on the bytes that are stored. An item in process keeps its job; one that is ready
@@ -145,7 +145,7 @@ def retry_media(item_id: str, response: Response, service: ServiceDep, limits: L
     return done
 
 
-@router.head("/{item_id}/content", include_in_schema=False, dependencies=[while_working("catalog")])
+@router.head("/{item_id}/content", include_in_schema=False, dependencies=[hold_while_processing("catalog")])
 @router.get(
     "/{item_id}/content",
     summary="The bytes as they were uploaded",
@@ -157,7 +157,7 @@ def retry_media(item_id: str, response: Response, service: ServiceDep, limits: L
         416: {"description": "The range starts behind the end"},
         **responses(NotFound, MissingData, Unavailable),
     },
-    dependencies=[while_sending("downloads"), while_working("catalog")],
+    dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],
 )
 def get_content(item_id: str, request: Request, service: ServiceDep) -> Response:
     """Takes one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256."""
@@ -182,7 +182,7 @@ async def get_thumbnail(
 ) -> Response:
     """WebP; of a video, the key frame at that moment or before it; of a sound, its loudness drawn
     from that moment on."""
-    caller = caller_of(request.scope)
+    caller = get_client_id(request.scope)
     item = await limits.catalog.run(caller, service.library.item, item_id)
     headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED}
     if request.headers.get("if-none-match") == headers["ETag"]:
@@ -200,7 +200,7 @@ async def get_thumbnail(
     summary="Delete an item",
     status_code=204,
     responses=responses(NotFound),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def delete_media(item_id: str, service: ServiceDep) -> None:
     """Its bytes, its moments and its thumbnails; work on it is cancelled."""

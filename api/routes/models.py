@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.auth.callers import caller_of
 from api.http.openapi import responses
 from api.limits.resources import LimitsDep
+from api.request_context import get_client_id
 from api.service import Service, ServiceDep
 from mm.errors import NotFound, Unavailable
 from mm.schemas import ModelInfo, ModelList
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 async def list_models(request: Request, service: ServiceDep, limits: LimitsDep) -> ModelList:
     """The one that questions are answered in."""
     await service.towers.loaded()
-    return ModelList(data=[await limits.catalog.run(caller_of(request.scope), _describe, service)])
+    return ModelList(data=[await limits.catalog.run(get_client_id(request.scope), _describe, service)])
 
 
 @router.get("/{model_id}", summary="One space", responses=responses(NotFound, Unavailable))
@@ -28,7 +28,7 @@ async def get_model(model_id: str, request: Request, service: ServiceDep, limits
     if model_id not in {str(served), served.name}:
         raise NotFound(f"There is no model {model_id!r} here; this service has {served}.")
     await service.towers.loaded()
-    return await limits.catalog.run(caller_of(request.scope), _describe, service)
+    return await limits.catalog.run(get_client_id(request.scope), _describe, service)
 
 
 def _describe(service: Service) -> ModelInfo:
@@ -36,6 +36,6 @@ def _describe(service: Service) -> ModelInfo:
     space = served.space
     towers = {"text": space.text.describe(), "image": space.image.describe(), "speech": space.speech.describe()}
     towers["sound"] = space.sound.describe()
-    if space.questions is not space.text:
-        towers["sentences"] = space.questions.describe()
+    if space.query_text is not space.text:
+        towers["sentences"] = space.query_text.describe()
     return ModelInfo(id=str(space.id), dim=space.dim, towers=towers, runtime=space.runtime, card=space.card)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
-from api.auth.callers import caller_of
 from api.http.forms import is_form
 from api.http.openapi import HIT_LINKS, responses, search_body
 from api.limits.disconnects import until_disconnect
 from api.limits.resources import LimitsDep
+from api.request_context import get_client_id
 from api.search.answer import Decoded, answer, check, decode
-from api.search.request import read_query
+from api.search.request import read_search_input
 from api.service import Service, ServiceDep
 from mm.errors import Corrupt, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from mm.schemas import SearchResponse
 
 if TYPE_CHECKING:
     from api.limits.resources import Limits
-    from api.search.request import Query
+    from api.search.request import SearchInput
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 
@@ -45,15 +45,15 @@ async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> Se
     could not be considered."""
     async with AsyncExitStack() as places:
         if is_form(request):
-            await places.enter_async_context(limits.query_uploads.hold(caller_of(request.scope)))
+            await places.enter_async_context(limits.query_uploads.hold(get_client_id(request.scope)))
         scratch = places.enter_context(TemporaryDirectory(dir=service.scratch))
-        query = await read_query(request, limits.disk, Path(scratch), service.settings)
+        query = await read_search_input(request, limits.disk, Path(scratch), service.settings)
         check(query, service.settings)
         return await until_disconnect(request, _answer(request, service, limits, query))
 
 
-async def _answer(request: Request, service: Service, limits: Limits, query: Query) -> SearchResponse:
-    caller, asked = caller_of(request.scope), time.perf_counter()
+async def _answer(request: Request, service: Service, limits: Limits, query: SearchInput) -> SearchResponse:
+    caller, asked = get_client_id(request.scope), time.perf_counter()
     await service.towers.loaded()
     media = Decoded()
     if query.files:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query
 
 from api.http.openapi import responses
-from api.limits.resources import while_working
+from api.limits.resources import hold_while_processing
 from api.service import ServiceDep
 from mm.errors import NotFound
 from mm.schemas import Line, Segment, SegmentPage
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/media", tags=["media"])
     "/{item_id}/segments",
     summary="The segments of an item, with the words said",
     responses=responses(NotFound),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def list_segments(
     item_id: str,

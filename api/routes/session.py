@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
-from api.auth.callers import caller_in, current_actor
 from api.http.openapi import responses
-from api.limits.resources import while_working
+from api.limits.resources import hold_while_processing
+from api.request_context import current_actor, get_client
 from api.service import ServiceDep
 from mm.errors import NotFound, Unavailable
 from mm.keys import KeyFile
@@ -27,7 +27,7 @@ router = APIRouter(tags=["session"])
 async def get_session(request: Request) -> Session:
     """The API key by its id and name, and when a browser's session ends. `DELETE /session` ends it
     at once."""
-    caller = caller_in(request.scope)
+    caller = get_client(request.scope)
     if caller.key is None:
         return Session()
     expires_at = None if caller.session is None else _time(caller.session.expires_at)
@@ -38,7 +38,7 @@ async def get_session(request: Request) -> Session:
     "/v1/sessions",
     summary="The browsers that are signed in",
     responses=responses(Unavailable),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def list_sessions(service: ServiceDep) -> SignedInList:
     """The latest sign-in first, without sessions that expired. Needs a key with the scope `admin`,
@@ -53,7 +53,7 @@ def list_sessions(service: ServiceDep) -> SignedInList:
     status_code=204,
     summary="Sign a browser out",
     responses=responses(NotFound, Unavailable),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def end_session(session_id: str, service: ServiceDep) -> None:
     """What it has running ends within a second. Needs a key with the scope `admin`, where keys are

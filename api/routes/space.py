@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.auth.callers import caller_of
 from api.http.bodies import read_json
 from api.http.openapi import json_body, responses
-from api.limits.resources import LimitsDep, while_working
+from api.limits.resources import LimitsDep, hold_while_processing
+from api.request_context import get_client_id
 from api.service import ServiceDep
 from api.spaces import reindex
 from mm.errors import Conflict, Corrupt, NotFound, TooLarge, Unavailable
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/space", tags=["space"])
     "",
     summary="The space of the library, and how far it is on its way to another",
     responses=responses(Unavailable),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def get_space(service: ServiceDep) -> LibrarySpace:
     """With what it has in other spaces."""
@@ -42,14 +42,14 @@ async def start_move(request: Request, service: ServiceDep, limits: LimitsDep) -
     """Workers encode every item anew beside the uploads. Questions are answered from the old space
     until all are there."""
     wanted = await read_json(request, MoveRequest, BODY_BYTES)
-    return await limits.catalog.run(caller_of(request.scope), reindex.start, service, wanted.to)
+    return await limits.catalog.run(get_client_id(request.scope), reindex.start, service, wanted.to)
 
 
 @router.post(
     "/move/stop",
     summary="Stop a move",
     responses=responses(Conflict, Unavailable),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def stop_move(service: ServiceDep) -> Move:
     """Within seconds nothing of it is worked on any more. What is done stays done."""
@@ -65,7 +65,7 @@ def stop_move(service: ServiceDep) -> Move:
 async def resume_move(request: Request, service: ServiceDep, limits: LimitsDep) -> Move:
     """Items that could not be encoded are tried again, or left out."""
     how = await read_json(request, ResumeRequest, BODY_BYTES, empty=ResumeRequest())
-    return await limits.catalog.run(caller_of(request.scope), reindex.resume, service, leave_out=how.leave_out)
+    return await limits.catalog.run(get_client_id(request.scope), reindex.resume, service, leave_out=how.leave_out)
 
 
 @router.post(
@@ -73,7 +73,7 @@ async def resume_move(request: Request, service: ServiceDep, limits: LimitsDep) 
     status_code=202,
     summary="Undo a move",
     responses=responses(Conflict, Unavailable),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def undo_move(service: ServiceDep) -> Move:
     """One that is not over ends. After one that is done the library goes back; only what came since
@@ -86,7 +86,7 @@ def undo_move(service: ServiceDep) -> Move:
     status_code=204,
     summary="Delete what the library has in a space that it is not in",
     responses=responses(NotFound, Conflict, Unavailable),
-    dependencies=[while_working("catalog")],
+    dependencies=[hold_while_processing("catalog")],
 )
 def drop_space(space_id: str, service: ServiceDep) -> None:
     """As after a move that will not be undone. The files go with the next sweep."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 
-from api.auth.callers import caller_of
-from api.http.openapi import BEGUN_LINKS, TAKEN_LINKS, answer_headers, piece_body, responses
-from api.limits.resources import LimitsDep, while_working
-from api.names import clean_name, clean_tags
+from api.http.openapi import CREATED_LINKS, FINISHED_LINKS, chunk_body, response_headers, responses
+from api.limits.resources import LimitsDep, hold_while_processing
+from api.request_context import get_client_id
 from api.service import ServiceDep
 from api.uploads import tus
-from api.uploads.owner import require_owner
-from api.uploads.resumable import held, receive, take_in
+from api.uploads.names import clean_name, clean_tags
+from api.uploads.resumable import finish_upload, held, receive, require_owner
 from mm.errors import (
     ChecksumMismatch,
     Conflict,
@@ -32,7 +31,7 @@ from mm.errors import (
 )
 
 if TYPE_CHECKING:
-    from indexes.storage.resumable_info import PartialUpload
+    from indexes.storage.resumable_info import UploadInfo
 
 router = APIRouter(prefix=tus.PREFIX, tags=["uploads"])
 
@@ -49,7 +48,7 @@ TELLING = ("Upload-Offset", "Upload-Expires", "Mm-Item", "Mm-Job")
     "",
     summary="What is spoken here of tus",
     status_code=204,
-    responses=answer_headers(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+    responses=response_headers(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
 )
 @router.options("/{upload_id}", include_in_schema=False, status_code=204)
 async def upload_options(response: Response, service: ServiceDep) -> None:
@@ -65,10 +64,10 @@ async def upload_options(response: Response, service: ServiceDep) -> None:
     summary="Begin an upload that can resume",
     status_code=201,
     responses={
-        **answer_headers(201, "Location", "Mm-Upload", *TELLING, "Mm-Created", **BEGUN_LINKS),
+        **response_headers(201, "Location", "Mm-Upload", *TELLING, "Mm-Created", **CREATED_LINKS),
         **responses(*TAKING_IN, UnsupportedVersion, Locked, ChecksumMismatch),
     },
-    openapi_extra=piece_body(required=False),
+    openapi_extra=chunk_body(required=False),
 )
 async def begin_upload(
     request: Request,
@@ -90,22 +89,22 @@ async def begin_upload(
     settings = service.settings
     if length > settings.upload_bytes:
         raise TooLarge(f"The file has {length:,} bytes; at most {settings.upload_bytes:,} are taken (MM_UPLOAD_BYTES).")
-    caller = caller_of(request.scope)
+    caller = get_client_id(request.scope)
     await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
     async with AsyncExitStack() as places:
-        brings_bytes = tus.is_piece(request.headers) or length == 0
+        brings_bytes = tus.is_upload_chunk(request.headers) or length == 0
         if brings_bytes:
             await places.enter_async_context(limits.uploads.hold(caller))
         async with limits.upload_controls.hold(caller):
             quota = limits.partial_uploads
-            create = partial(service.store.partial.create, total=quota.total, of_owner=quota.share)
+            create = partial(service.store.uploads.create, total=quota.total, of_owner=quota.share)
             info = await limits.disk.run(create, length, name, tags, metadata, caller)
         if brings_bytes:
             async with held(service, limits.disk, info.id) as upload:
                 try:
                     await receive(request, service, limits.disk, upload, expected)
                     if upload.info.is_complete:
-                        await limits.accepted.run(caller, take_in, service, upload)
+                        await limits.accepted.run(caller, finish_upload, service, upload)
                 except BaseException:  # nobody was told where it is
                     upload.remove()
                     raise
@@ -118,10 +117,10 @@ async def begin_upload(
     "/{upload_id}",
     summary="How far an upload is",
     responses={
-        **answer_headers(200, *TELLING, "Upload-Length", "Upload-Metadata"),
+        **response_headers(200, *TELLING, "Upload-Length", "Upload-Metadata"),
         **responses(NotFound, Gone, UnsupportedVersion, Locked),
     },
-    dependencies=[while_working("upload_controls")],
+    dependencies=[hold_while_processing("upload_controls")],
 )
 async def head_upload(
     upload_id: str, request: Request, response: Response, service: ServiceDep, limits: LimitsDep, version: Version
@@ -129,7 +128,7 @@ async def head_upload(
     """The bytes that are safely on disk. A request that still writes lets go first; the one who
     asks goes on in its place."""
     info = await require_owner(request, service, limits.disk, upload_id)
-    if not info.is_taken:
+    if not info.is_stored:
         async with held(service, limits.disk, upload_id) as upload:
             info = upload.info
     response.headers["Upload-Length"] = str(info.length)
@@ -143,11 +142,11 @@ async def head_upload(
     summary="Send the next bytes of an upload",
     status_code=204,
     responses={
-        **answer_headers(204, *TELLING, "Mm-Created", **TAKEN_LINKS),
+        **response_headers(204, *TELLING, "Mm-Created", **FINISHED_LINKS),
         **responses(*TAKING_IN, NotFound, Gone, Conflict, UnsupportedVersion, WrongContentType, Locked, ChecksumMismatch),
     },
-    openapi_extra=piece_body(required=True),
-    dependencies=[while_working("uploads")],
+    openapi_extra=chunk_body(required=True),
+    dependencies=[hold_while_processing("uploads")],
 )
 async def send_piece(
     upload_id: str,
@@ -164,7 +163,7 @@ async def send_piece(
 
     If the service fails in doing so, an empty piece at the end asks for it again.
     """
-    tus.require_piece(request.headers)
+    tus.require_upload_chunk(request.headers)
     expected = None if checksum is None else tus.Checksum(checksum)
     await require_owner(request, service, limits.disk, upload_id)
     async with held(service, limits.disk, upload_id) as upload:
@@ -172,7 +171,7 @@ async def send_piece(
             raise Conflict(f"The piece begins at byte {offset:,}; the upload goes on at {upload.info.offset:,}.")
         await receive(request, service, limits.disk, upload, expected)
         if upload.info.is_complete:
-            await limits.accepted.run(caller_of(request.scope), take_in, service, upload)
+            await limits.accepted.run(get_client_id(request.scope), finish_upload, service, upload)
         info = upload.info
     _tell(response, info)
 
@@ -182,7 +181,7 @@ async def send_piece(
     summary="End an upload",
     status_code=204,
     responses=responses(NotFound, Gone, UnsupportedVersion, Locked),
-    dependencies=[while_working("upload_controls")],
+    dependencies=[hold_while_processing("upload_controls")],
 )
 async def end_upload(upload_id: str, request: Request, service: ServiceDep, limits: LimitsDep, version: Version) -> None:
     """Its bytes are removed; an item that it became stays."""
@@ -191,7 +190,7 @@ async def end_upload(upload_id: str, request: Request, service: ServiceDep, limi
         await limits.disk.run(upload.remove)
 
 
-def _tell(response: Response, info: PartialUpload) -> None:
+def _tell(response: Response, info: UploadInfo) -> None:
     response.headers["Upload-Offset"] = str(info.offset)
     response.headers["Upload-Expires"] = tus.http_date(info.expires_at)
     response.headers["Cache-Control"] = "no-store"

@@ -7,25 +7,25 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.search.like import find_moment
-from api.serializers import hit_of
+from api.search.like import find_like_segment
+from api.serializers import serialize_hit
 from mm.errors import Cancelled, InvalidInput, TooLarge
 from mm.media.types import Span
-from mm.runtimes.memory import give_back_memory
+from mm.runtimes.memory import release_memory
 from mm.schemas import Hit, Kind, SearchRequest, SearchResponse
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from api.search.request import Query, QueryFile
+    from api.search.request import QueryFile, SearchInput
     from api.service import Service
-    from api.spaces.active import Served
+    from api.spaces.manager import ServedSpace
     from indexes.search.searcher import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.settings import Settings
-    from mm.spaces.types import Question
+    from mm.spaces.types import Query
 
 FIELD_OF: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "clip"}
 WORD_OF: dict[Kind, str] = {"image": "a picture", "audio": "a sound", "video": "a video"}
@@ -46,7 +46,7 @@ class Decoded:
     """What decoding them took."""
 
 
-def answer(service: Service, query: Query, media: Decoded, asked: float) -> SearchResponse:
+def answer(service: Service, query: SearchInput, media: Decoded, asked: float) -> SearchResponse:
     """Answer a question whose files are decoded, ready at `asked` of the performance counter.
     Blocks while towers run.
 
@@ -58,7 +58,7 @@ def answer(service: Service, query: Query, media: Decoded, asked: float) -> Sear
         return _answer(service, served, query, media, started)
 
 
-def check(query: Query, settings: Settings) -> None:
+def check(query: SearchInput, settings: Settings) -> None:
     """Raise `InvalidInput` or `TooLarge` for values that no search can have."""
     request: SearchRequest = query.request
     if not 1 <= request.k <= settings.max_hits:
@@ -72,12 +72,12 @@ def check(query: Query, settings: Settings) -> None:
         raise InvalidInput(f"The question is empty: it needs words, a picture, a sound, a clip or a moment{beside}.")
 
 
-def _answer(service: Service, served: Served, query: Query, media: Decoded, started: float) -> SearchResponse:
+def _answer(service: Service, served: ServedSpace, query: SearchInput, media: Decoded, started: float) -> SearchResponse:
     part = service.metrics.question_seconds.labels
-    like = None if query.request.like is None else find_moment(service, served.space, query.request.like)
+    like = None if query.request.like is None else find_like_segment(service, served.space, query.request.like)
     text = (query.request.text or "").strip() or None
     with part("encode").time():
-        question = ask(
+        question = build_query(
             served.space,
             text=text,
             picture=media.picture,
@@ -89,7 +89,7 @@ def _answer(service: Service, served: Served, query: Query, media: Decoded, star
             weights=query.request.weights,
         )
     if media.sound is not None:
-        give_back_memory()
+        release_memory()
     floor, likely = bounds(question, query.request.floor)
     with part("search").time():
         k = query.request.k
@@ -107,22 +107,22 @@ def _answer(service: Service, served: Served, query: Query, media: Decoded, star
         space=str(served.space.id),
         floor=floor,
         likely_floor=question.floor,
-        heard=question.heard,
+        heard=question.transcript,
         notes=[*question.notes, *_unread_note(service, served, question)],
         seconds=seconds,
     )
 
 
-def _unread_note(service: Service, served: Served, question: Question) -> list[str]:
+def _unread_note(service: Service, served: ServedSpace, question: Query) -> list[str]:
     """A sentence where the question asks for text, and text of pictures has not been read. None
     where reading is off."""
-    if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.probes):
+    if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.evidence_queries):
         return []
-    unread = service.store.catalog.unread_pictures(served.space.id)
+    unread = service.store.catalog.count_unread_images(served.space.id)
     return [UNREAD.format(unread)] if unread else []
 
 
-def bounds(question: Question, floor: float | None) -> tuple[float, float]:
+def bounds(question: Query, floor: float | None) -> tuple[float, float]:
     """Least score of a hit, and the score from which one extends only over segments that reach that
     score too.
 
@@ -133,7 +133,7 @@ def bounds(question: Question, floor: float | None) -> tuple[float, float]:
     return min(question.floor, question.floor if question.possible is None else question.possible), question.floor
 
 
-def decode(service: Service, query: Query, cancelled: threading.Event) -> Decoded:
+def decode(service: Service, query: SearchInput, cancelled: threading.Event) -> Decoded:
     """Decode the files of a question in the sandbox. Blocks.
 
     Raises `InvalidInput`, `TooLarge`, `MediaError`, `Unavailable`, and `Cancelled` between two
@@ -145,7 +145,9 @@ def decode(service: Service, query: Query, cancelled: threading.Event) -> Decode
     return Decoded(picture, clip, sound, time.perf_counter() - started)
 
 
-def _decode(service: Service, query: Query, cancelled: threading.Event) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:
+def _decode(
+    service: Service, query: SearchInput, cancelled: threading.Event
+) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:
     """Picture, clip and sound of the question's files."""
     reader = service.query_reader
     picture: RGB | None = None
@@ -199,4 +201,4 @@ def _dress(service: Service, found: Sequence[SearchHit], likely: float) -> list[
     """Hits with their items; an item deleted since the search is left out."""
     ids = {one.item_id for hit in found for one in (hit, *hit.alike)}
     items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
-    return [shown for hit in found if (shown := hit_of(hit, items, likely)) is not None]
+    return [shown for hit in found if (shown := serialize_hit(hit, items, likely)) is not None]

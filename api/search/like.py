@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mm.errors import NotFound
-from mm.spaces.query import StoredMoment
+from mm.spaces.query import SegmentVectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Asked:
     item_id: str
     start: float
     end: float
-    stored: StoredMoment
+    stored: SegmentVectors
 
     def taken_out_of(self, hit: SearchHit) -> SearchHit | None:
         """The hit without this segment: what was folded with it takes its place. None when nothing
@@ -42,7 +42,7 @@ class Asked:
         return hit.item_id == self.item_id and (hit.best_start, hit.best_end) == (self.start, self.end)
 
 
-def find_moment(service: Service, space: Space, like: Like) -> Asked:
+def find_like_segment(service: Service, space: Space, like: Like) -> Asked:
     """Raises `NotFound` when there is no such item, or nothing of it can be asked with;
     `MissingData`, `Corrupt`."""
     item = service.library.item(like.item)
@@ -54,7 +54,7 @@ def find_moment(service: Service, space: Space, like: Like) -> Asked:
     heard = _vectors(service.store.shards, space, [piece for piece in segment.evidence if piece.kind == "sound"])
     if not any(map(len, (seen, said, heard))):
         raise NotFound(f"Nothing is seen or heard in {item.name} at {like.time:.1f} s, so that it cannot be asked with.")
-    return Asked(item.id, segment.start, segment.end, StoredMoment(seen[0] if len(seen) else None, said, heard))
+    return Asked(item.id, segment.start, segment.end, SegmentVectors(seen[0] if len(seen) else None, said, heard))
 
 
 def _vectors(shards: ShardStore, space: Space, pieces: Sequence[NewEvidence]) -> Vectors:

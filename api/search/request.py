@@ -11,8 +11,8 @@ from pydantic_core import from_json
 
 from api.http.bodies import read_json, refuse_longer
 from api.http.forms import is_form, read_form
-from api.http.problems import sentence
-from api.names import clean_name
+from api.http.problems import describe_validation_errors
+from api.uploads.names import clean_name
 from mm.errors import InvalidInput, TooLarge
 from mm.schemas import SearchRequest
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from api.http.forms import Fields, PartHead
-    from api.limits.threads import Threads
+    from api.http.forms import FieldHead, Fields
+    from api.limits.thread_pool import ThreadPool
     from mm.settings import Settings
 
 FILE_FIELDS = ("picture", "sound", "clip", "file")
@@ -39,7 +39,7 @@ class QueryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SearchInput:
     """A question that has the right shape; whether its values make sense is looked at when it is
     answered."""
 
@@ -47,16 +47,16 @@ class Query:
     files: dict[str, QueryFile] = field(default_factory=dict)  # by form field
 
 
-async def read_query(request: Request, threads: Threads, scratch: Path, settings: Settings) -> Query:
+async def read_search_input(request: Request, threads: ThreadPool, scratch: Path, settings: Settings) -> SearchInput:
     """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`, `TooMany`,
     `RequestTimeout`."""
     text_bytes = JSON_BYTES + CHAR_BYTES * settings.query_chars
     if not is_form(request):
-        return Query(await read_json(request, SearchRequest, text_bytes, "query_chars"))
+        return SearchInput(await read_json(request, SearchRequest, text_bytes, "query_chars"))
     refuse_longer(request, settings.query_bytes + text_bytes, "query_bytes")
     with _Files(scratch, settings.query_bytes) as files:
         fields = await read_form(request, threads, files.open, text_bytes, "query_chars")
-    return Query(_search_request(fields), files.found)
+    return SearchInput(_search_request(fields), files.found)
 
 
 class _Files:
@@ -76,7 +76,7 @@ class _Files:
         if self._file is not None:
             self._file.close()
 
-    def open(self, head: PartHead) -> _Files:
+    def open(self, head: FieldHead) -> _Files:
         if head.field not in FILE_FIELDS:
             raise InvalidInput(f"A question takes no file {head.field!r}; known are {', '.join(FILE_FIELDS)}.")
         if head.field in self.found:
@@ -110,7 +110,7 @@ def _search_request(fields: Fields) -> SearchRequest:
             values[name] = _json(name, fields[name][0])
         return SearchRequest.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(sentence(error.errors())) from error
+        raise InvalidInput(describe_validation_errors(error.errors())) from error
 
 
 def _json(name: str, text: str) -> object:

@@ -10,15 +10,15 @@ import structlog
 
 from api.http.bodies import blocks, refuse_longer
 from api.http.forms import is_form, read_form
-from api.names import clean_name, clean_tags
+from api.uploads.names import clean_name, clean_tags
 from mm.errors import InvalidInput
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from api.http.forms import Fields, PartHead
-    from api.library import Incoming
-    from api.limits.threads import Threads
+    from api.http.forms import FieldHead, Fields
+    from api.library import IncomingFile
+    from api.limits.thread_pool import ThreadPool
     from mm.schemas import Upload
 
 FIELD_BYTES = 64 << 10  # name and tags of a form, and its boundaries
@@ -37,7 +37,7 @@ def log_accepted(done: Upload) -> None:
     structlog.get_logger().info("accepted", job_id=done.job.id, item_id=done.item.id, created=done.created)
 
 
-async def receive(request: Request, threads: Threads, incoming: Incoming, limit: int) -> Label:
+async def receive(request: Request, threads: ThreadPool, incoming: IncomingFile, limit: int) -> Label:
     """Read the body into `incoming`. Raises `InvalidInput`, `TooLarge`; `ClientDisconnect` when it
     is cut off."""
     refuse_longer(request, limit + FIELD_BYTES, "upload_bytes")
@@ -49,10 +49,10 @@ async def receive(request: Request, threads: Threads, incoming: Incoming, limit:
     return Label(clean_name(query.get("name", "")), clean_tags(query.getlist("tag")))
 
 
-async def _receive_form(request: Request, threads: Threads, incoming: Incoming) -> Label:
-    heads: list[PartHead] = []
+async def _receive_form(request: Request, threads: ThreadPool, incoming: IncomingFile) -> Label:
+    heads: list[FieldHead] = []
 
-    def open_file(head: PartHead) -> Incoming:
+    def open_file(head: FieldHead) -> IncomingFile:
         if head.field != "file" or heads:
             raise InvalidInput("The form has one file, in the field `file`; send another file in another request.")
         heads.append(head)
@@ -64,7 +64,7 @@ async def _receive_form(request: Request, threads: Threads, incoming: Incoming) 
     return _label(fields, heads[0])
 
 
-def _label(fields: Fields, head: PartHead) -> Label:
+def _label(fields: Fields, head: FieldHead) -> Label:
     unknown = sorted(set(fields) - {"name", "tags"})
     if unknown:
         raise InvalidInput(f"The form has a field {unknown[0]!r}; known are `file`, `name` and `tags`.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
-from api.http.problems import of_error
+from api.http.problems import build_error_response
 from mm.errors import ChecksumMismatch, InvalidInput, UnsupportedVersion, WrongContentType
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class TusVersion:
         if scope["method"] != "OPTIONS" and (given := headers.get("tus-resumable")) != VERSION:
             asked = "names no version" if given is None else f"is of version {given[:20]!r}"
             error = UnsupportedVersion(f"This speaks tus {VERSION}, and the request {asked}: send `Tus-Resumable: {VERSION}`.")
-            refusal = of_error(Request(scope), error)
+            refusal = build_error_response(Request(scope), error)
             refusal.headers["Tus-Version"] = VERSION
             await refusal(scope, receive, send_with_version)
             return
@@ -85,14 +85,14 @@ class Checksum:
             raise ChecksumMismatch("The bytes do not match their Upload-Checksum; none of them was kept. Send them again.")
 
 
-def is_piece(headers: Headers) -> bool:
+def is_upload_chunk(headers: Headers) -> bool:
     """Whether the body is a piece of an upload."""
     return headers.get("content-type", "").partition(";")[0].strip().lower() == CONTENT_TYPE
 
 
-def require_piece(headers: Headers) -> None:
+def require_upload_chunk(headers: Headers) -> None:
     """Raise `WrongContentType` unless the body is a piece of an upload."""
-    if not is_piece(headers):
+    if not is_upload_chunk(headers):
         raise WrongContentType(f"The body of a PATCH is a piece of an upload: send it as `Content-Type: {CONTENT_TYPE}`.")
 
 

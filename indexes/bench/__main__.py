@@ -23,12 +23,12 @@ import numpy.typing as npt
 from indexes.bench.fixtures import Material, plain_flat, plain_graph, questions, unpack
 from indexes.bench.synthetic import fill
 from indexes.search.searcher import DOUBT
-from indexes.search.top_k import Spread, best_moments
+from indexes.search.top_k import Spread, find_top_moments
 from indexes.store import open_store
 from mm.runtimes.registry import usable_cores
 from mm.settings import Settings, load_settings
 from mm.spaces import Space, load_space
-from mm.spaces.types import Probe
+from mm.spaces.types import EvidenceQuery
 
 K = 10
 SHARES = (1, 10, 1000)
@@ -59,7 +59,9 @@ class Way:
     """Bytes."""
 
 
-def compare(space: Space, segments: int, asked: Sequence[tuple[Probe, ...]], folder: Path, graph: bool = True) -> Iterator[str]:
+def compare(
+    space: Space, segments: int, asked: Sequence[tuple[EvidenceQuery, ...]], folder: Path, graph: bool = True
+) -> Iterator[str]:
     """Rows of the table. All ways run in this process, on one thread but for the one that says
     otherwise."""
     _faiss_module().omp_set_num_threads(1)
@@ -120,7 +122,7 @@ def _measure(ways: Sequence[Way], count: int) -> list[str]:
 def _ours(
     material: Material,
     name: str,
-    asked: Sequence[tuple[Probe, ...]],
+    asked: Sequence[tuple[EvidenceQuery, ...]],
     truth: Sequence[Found],
     *,
     chosen: npt.NDArray[np.int64] | None,
@@ -128,14 +130,14 @@ def _ours(
     spread: Spread = map,
 ) -> Way:
     def answer(question: int) -> Found:
-        moments = best_moments(material.snapshot, asked[question], chosen, K, 0.0, spread, doubt)
+        moments = find_top_moments(material.snapshot, asked[question], chosen, K, 0.0, spread, doubt)
         return [int(moment.part.segments.item_pk[moment.segment]) for moment in moments]
 
     return Way(name, answer, truth, material.built, material.size)
 
 
 def _faiss(
-    index: Any, looks: Sequence[Probe], chosen: npt.NDArray[np.int64] | None, effort: int | None
+    index: Any, looks: Sequence[EvidenceQuery], chosen: npt.NDArray[np.int64] | None, effort: int | None
 ) -> Callable[[int], Found]:
     faiss = _faiss_module()
     selected = None

@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from indexes.bench.synthetic import NOISE, SPOKEN, Neighbourhood
 from indexes.search.fusion import strengths
-from indexes.storage.files import write_whole
+from indexes.storage.files import write_durable
 from indexes.vectors.index import FULL
 from indexes.vectors.kind_index import BLOCK, KindRows
 from indexes.vectors.parts import Segments, open_part, write_part
 from indexes.vectors.snapshot import Snapshot
 from mm.schemas import EvidenceKind
 from mm.spaces import Space
-from mm.spaces.query import ask
-from mm.spaces.types import Probe
+from mm.spaces.query import build_query
+from mm.spaces.types import EvidenceQuery
 
 LINKS, BUILD_EFFORT = 32, 40
 WHO = ("a dog", "two children", "a man in a red shirt", "a woman", "a white car", "people in uniform", "a black horse")
@@ -49,7 +49,7 @@ class Material:
     size: int
     """Bytes of the parts, mapped and held."""
 
-    def best(self, asked: Sequence[Sequence[Probe]], chosen: npt.NDArray[np.int64] | None, k: int) -> list[Found]:
+    def best(self, asked: Sequence[Sequence[EvidenceQuery]], chosen: npt.NDArray[np.int64] | None, k: int) -> list[Found]:
         """The k best segments for each question by scoring everything: what recall is measured
         against."""
         strength = np.zeros((len(asked), len(self.pictures)))
@@ -70,17 +70,17 @@ class Material:
         return [[int(n) for n in numbers[np.argsort(-row[numbers], kind="stable")[:k]]] for row in strength]
 
 
-def questions(space: Space, count: int) -> list[tuple[Probe, ...]]:
+def questions(space: Space, count: int) -> list[tuple[EvidenceQuery, ...]]:
     """The probes of sentences, no two alike while there are enough of them."""
     texts = [f"{who} {does}{where}" for where in WHERE for does in DOES for who in WHO]
-    return [ask(space, text=texts[i % len(texts)]).probes for i in range(count)]
+    return [build_query(space, text=texts[i % len(texts)]).evidence_queries for i in range(count)]
 
 
 def unpack(space: Space, segments: int, folder: Path) -> Material:
     """So many made-up segments, half of them with speech, as parts of the size that the index
     merges to; from `folder`, where they are kept."""
     rng = np.random.default_rng(1)
-    pictures = Neighbourhood(space.bank.pictures).draw(segments, rng)
+    pictures = Neighbourhood(space.bank.images).draw(segments, rng)
     spoken = np.flatnonzero(rng.random(segments) < SPOKEN)
     speech = Neighbourhood(space.bank.sentences).draw(len(spoken), rng)
     own = folder / f"ours-{segments}-{FULL}-{NOISE}"
@@ -88,7 +88,7 @@ def unpack(space: Space, segments: int, folder: Path) -> Material:
     if not note.exists():
         begin = time.process_time()
         files = dict(_write(own, pictures, speech, spoken))
-        write_whole(note, json.dumps({"seconds": time.process_time() - begin, "files": files}).encode())
+        write_durable(note, json.dumps({"seconds": time.process_time() - begin, "files": files}).encode())
     told = json.loads(note.read_text())
     parts = [open_part(own / name, name, digests) for name, digests in told["files"].items()]
     size = sum(path.stat().st_size for path in own.glob("part-*/*"))
@@ -119,7 +119,7 @@ def plain_graph(material: Material, folder: Path) -> tuple[Any, float]:
         seconds = time.process_time() - begin
         folder.mkdir(parents=True, exist_ok=True)
         faiss.write_index(graph, str(path))
-        write_whole(note, json.dumps({"seconds": seconds}).encode())
+        write_durable(note, json.dumps({"seconds": seconds}).encode())
     return faiss.read_index(str(path)), float(json.loads(note.read_text())["seconds"])
 
 

@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from indexes.catalog.tables import Chunk, Evidence, Item, Job, Published, Segment
+from indexes.catalog.tables import Chunk, Evidence, Item, Job, Publication, Segment
 from indexes.recover.garbage import REPORT
 from indexes.recover.identity import MARKER
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.store import Store, open_store
 from indexes.vectors.manifest import read_manifest
-from mm.bench.crash.inventory import Census, SeenChunk, SeenJob, SeenMoment
+from mm.bench.crash.inventory import ChunkRecord, Inventory, JobRecord, ScoredMoment
 from mm.errors import Corrupt, Unavailable
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mm.spaces.types import Question, SpaceId
+    from mm.spaces.types import Query, SpaceId
 
 ALL = 1_000_000
 
 
-def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Census:
+def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inventory:
     """Everything that must hold at rest. Raises `Unavailable` when the catalog does not answer."""
     # Files first: one that comes in between has no row here and yet is no orphan, and the other way
     # round it would be one.
@@ -47,11 +47,11 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
         sha_of = dict(session.execute(select(Item.id, Item.sha256)).tuples().all())
         status = dict(session.execute(select(Item.id, Item.status)).tuples().all())
         jobs = [
-            SeenJob(id=job.id, item=job.item_id, state=job.state, error=job.error)
+            JobRecord(id=job.id, item=job.item_id, state=job.state, error=job.error)
             for job in session.scalars(select(Job).order_by(Job.pk))
         ]
         chunks = [
-            SeenChunk(item=item, index=chunk.index, attempts=chunk.attempts, done=chunk.done)
+            ChunkRecord(item=item, index=chunk.index, attempts=chunk.attempts, done=chunk.done)
             for chunk, item in session.execute(
                 select(Chunk, Job.item_id).join(Job, Job.pk == Chunk.job_pk).order_by(Chunk.pk)
             ).tuples()
@@ -74,7 +74,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
                 said.append(f"{piece.kind} {piece.start:.3f}-{piece.end:.3f} {piece.text!r} {vector}")
             head = f"{segment.start:.3f}-{segment.end:.3f} shot {segment.shot} scene {segment.scene}"
             moments.setdefault(item_of[segment.item_pk], []).append("; ".join([head, *said]))
-        published = {item_of[pk] for pk in session.scalars(select(Published.item_pk))}
+        published = {item_of[pk] for pk in session.scalars(select(Publication.item_pk))}
     damaged = [f"{item} has moments and is not published" for item in moments.keys() - published]
     for shard in sorted(shard for shard in shards if shard):
         try:
@@ -88,11 +88,11 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Question]) -> Ce
     answers = {}
     if not damaged:
         for text, question in questions.items():
-            hits = search_brute(store, question, ALL, Filters(), 0.0, fold=False)
-            answers[text] = [SeenMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
+            hits = search_brute_force(store, question, ALL, Filters(), 0.0, fold=False)
+            answers[text] = [ScoredMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
     known = {*sha_of.values(), *(shard for shard in shards if shard), *sha_of}
     orphans = [name for name in files if _is_orphan(store.settings.root, name, known)]
-    return Census(jobs=jobs, items=status, chunks=chunks, moments=moments, damaged=damaged, orphans=orphans, answers=answers)
+    return Inventory(jobs=jobs, items=status, chunks=chunks, segments=moments, damaged=damaged, orphans=orphans, results=answers)
 
 
 def _vector_digest(store: Store, space: SpaceId, shard_id: str, kind: str, row: int) -> str:
@@ -133,10 +133,10 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
 
 
 def main(texts: list[str]) -> None:
-    keep_private()
+    restrict_umask()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
-    questions = {text: ask(space, text=text) for text in texts}
+    questions = {text: build_query(space, text=text) for text in texts}
     with open_store(settings) as store:
         for _ in sys.stdin:
             try:

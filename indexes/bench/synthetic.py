@@ -41,7 +41,7 @@ Rng = np.random.Generator
 def fill(store: Store, space: Space, segments: int, seed: int = 0) -> None:
     """Add items until the library has so many segments more. The same seed gives the same items."""
     rng = np.random.default_rng(seed)
-    pictures, sentences = Neighbourhood(space.bank.pictures), Neighbourhood(space.bank.sentences)
+    pictures, sentences = Neighbourhood(space.bank.images), Neighbourhood(space.bank.sentences)
     for number, first in enumerate(range(0, segments, ITEM_SEGMENTS)):
         _publish(
             store, space.id, pictures, sentences, rng, f"synthetic-{seed}-{number}", number, min(ITEM_SEGMENTS, segments - first)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexes.search.fusion import strength_of
+from indexes.search.fusion import strength_from_probability
 from indexes.search.grouping import ACROSS
 from indexes.search.near_duplicates import DEPTH
 from indexes.search.searcher import SearchEvidence, SearchHit
@@ -22,46 +22,46 @@ from indexes.vectors.parts import TOUCH_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from indexes.catalog.records import FoundEvidence, ItemRow, StoredEvidence
+    from indexes.catalog.records import EvidenceRow, ItemRow
     from indexes.storage.shards import Half
     from indexes.store import Store
     from mm.schemas import EvidenceKind, Filters
-    from mm.spaces.types import Question
+    from mm.spaces.types import Query
 
     Look = tuple[set[EvidenceKind], dict[EvidenceKind, npt.NDArray[np.float64]]]
     """What is compared of a moment, and its unit vectors by kind."""
-    Scored = tuple[StoredEvidence, SearchHit]
+    Scored = tuple[EvidenceRow, SearchHit]
     """A segment, by a piece of its evidence, and what it would be alone."""
 
 
-def search_brute(
-    store: Store, question: Question, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
+def search_brute_force(
+    store: Store, question: Query, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
 ) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
-    every = every_moment(store, question, filters, floor, likely)
-    if not fold or question.alike is None:
+    every = score_all_moments(store, question, filters, floor, likely)
+    if not fold or question.near_duplicate_cosine is None:
         return every[:k]
     looks = _looks(store, question)
     count = DEPTH * k
     while True:
-        folded = _folded(every[:count], looks, question.alike)
+        folded = _folded(every[:count], looks, question.near_duplicate_cosine)
         if len(folded) >= k or count >= len(every):
             return folded[:k]
         count *= DEPTH
 
 
-def every_moment(
-    store: Store, question: Question, filters: Filters, floor: float, likely: float | None = None
+def score_all_moments(
+    store: Store, question: Query, filters: Filters, floor: float, likely: float | None = None
 ) -> list[SearchHit]:
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
     published = catalog.changes_after(0, space, 1 << 62).published
-    rows = catalog.stored_evidence([row.item_pk for row in published], space)
+    rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
         evidence = list(of_item)
-        shown = catalog.found_evidence([row.pk for row in evidence])
+        shown = catalog.get_evidence([row.pk for row in evidence])
         item = catalog.get_item(shown[evidence[0].pk].item_id)
         if item is None or not passes(item, filters):
             continue
@@ -75,7 +75,7 @@ def every_moment(
     return sorted(hits, key=lambda hit: -hit.score)
 
 
-def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
+def _looks(store: Store, question: Query) -> Callable[[SearchHit], Look]:
     """What is compared of the best segment of a moment, what is seen and what it is found by unless
     that is its name; and what others may be compared with."""
     catalog, space = store.catalog, question.space
@@ -86,8 +86,8 @@ def _looks(store: Store, question: Question) -> Callable[[SearchHit], Look]:
         assert segment is not None
         found: dict[EvidenceKind, npt.NDArray[np.float64]] = {}
         compared: set[EvidenceKind] = {"picture", hit.evidence[0].kind}
-        for kind in compared | {probe.kind for probe in question.probes}:
-            weight = next((probe.weight for probe in question.probes if probe.kind == kind), None)
+        for kind in compared | {probe.kind for probe in question.evidence_queries}:
+            weight = next((probe.weight for probe in question.evidence_queries if probe.kind == kind), None)
             rows = [
                 vectors(piece.shard_id)[piece.kind][piece.row].astype(np.float64)
                 for piece in segment.evidence
@@ -137,15 +137,15 @@ def passes(item: ItemRow, filters: Filters) -> bool:
 
 
 def _score(
-    shown: Mapping[int, FoundEvidence],
+    shown: Mapping[int, EvidenceRow],
     vectors: Callable[[str], Mapping[str, Half]],
     item_id: str,
-    pieces: Sequence[StoredEvidence],
-    question: Question,
+    pieces: Sequence[EvidenceRow],
+    question: Query,
 ) -> SearchHit | None:
     best: dict[EvidenceKind, SearchEvidence] = {}
     for row in pieces:
-        for probe in question.probes:
+        for probe in question.evidence_queries:
             if probe.kind != row.kind:
                 continue
             vector = vectors(row.shard_id)[row.kind][row.row].astype(np.float64)
@@ -157,10 +157,10 @@ def _score(
     if not best:
         return None
     score = 1.0 - math.prod(1.0 - piece.score for piece in best.values())
-    for probe in question.against:
+    for probe in question.negations:
         looked = [vectors(row.shard_id)[row.kind][row.row].astype(np.float64) for row in pieces if row.kind == probe.kind]
         score *= min((1.0 / (1.0 + math.exp(float(vector @ probe.weight) + probe.bias)) for vector in looked), default=1.0)
-    of_kinds = [best[probe.kind] for probe in question.probes if probe.kind in best]
+    of_kinds = [best[probe.kind] for probe in question.evidence_queries if probe.kind in best]
     evidence = sorted(of_kinds, key=lambda piece: -piece.score)
     start, end = pieces[0].segment_start, pieces[0].segment_end
     return SearchHit(item_id, start, end, start, end, score, evidence, shown[pieces[0].pk].scene)
@@ -174,7 +174,7 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     for best in sorted(left, key=lambda number: -scored[number][1].score):
         if best not in left:
             continue
-        least = ACROSS * strength_of(scored[best][1].score)
+        least = ACROSS * strength_from_probability(scored[best][1].score)
         bound = likely if likely is not None and scored[best][1].score >= likely else 0.0
         first = last = best
         while last + 1 in left and _goes_on(scored[last][0], scored[last + 1][0], scored[last + 1][1], least, bound):
@@ -187,10 +187,10 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     return moments
 
 
-def _goes_on(before: StoredEvidence, after: StoredEvidence, other: SearchHit, least: float, bound: float) -> bool:
+def _goes_on(before: EvidenceRow, after: EvidenceRow, other: SearchHit, least: float, bound: float) -> bool:
     """Whether a moment goes on from one of two neighbours to the `other`."""
     touches = after.segment_start - before.segment_end <= TOUCH_SECONDS
-    return touches and other.score >= bound and (before.shot == after.shot or strength_of(other.score) >= least)
+    return touches and other.score >= bound and (before.shot == after.shot or strength_from_probability(other.score) >= least)
 
 
 def _aware(time: datetime) -> datetime:

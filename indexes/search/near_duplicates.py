@@ -21,7 +21,7 @@ from indexes.search.grouping import Moment
 from mm.schemas import EvidenceKind
 
 if TYPE_CHECKING:
-    from mm.spaces.types import Probe, Vector, Vectors
+    from mm.spaces.types import EvidenceQuery, Vector, Vectors
 
 DEPTH = 2
 """Moments that are looked at for each hit that is wanted, at first: near-duplicates stand close to
@@ -36,7 +36,7 @@ class Fold:
     alike: list[Moment] = field(default_factory=list)
 
 
-def folded(best: Callable[[int], Sequence[Moment]], probes: Sequence[Probe], k: int, alike: float) -> list[Fold]:
+def folded(best: Callable[[int], Sequence[Moment]], probes: Sequence[EvidenceQuery], k: int, alike: float) -> list[Fold]:
     """The `k` best moments that do not show the same, strongest first.
 
     `best` gives the so many best moments. They are looked at to twice the depth of `k`, and deeper
@@ -52,7 +52,7 @@ def folded(best: Callable[[int], Sequence[Moment]], probes: Sequence[Probe], k: 
         count *= DEPTH
 
 
-def fold(moments: Sequence[Moment], probes: Sequence[Probe], alike: float) -> list[Fold]:
+def fold(moments: Sequence[Moment], probes: Sequence[EvidenceQuery], alike: float) -> list[Fold]:
     """Moments, strongest first, each folded into the first before it that shows the same and is not
     folded itself."""
     looks = _looks(moments, probes)
@@ -90,7 +90,7 @@ class _Look:
         return one is not None and two is not None and float(one @ two) >= least
 
 
-def _looks(moments: Sequence[Moment], probes: Sequence[Probe]) -> list[_Look]:
+def _looks(moments: Sequence[Moment], probes: Sequence[EvidenceQuery]) -> list[_Look]:
     """One for each moment; the moments of a part are looked at together."""
     looks: list[_Look] = []
     of_part: dict[str, list[int]] = {}

@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from indexes.search.fusion import Floats, but_without, strengths
-from indexes.search.grouping import ACROSS, Moment, grow
+from indexes.search.grouping import ACROSS, Moment, group_segments
 from indexes.vectors.kind_index import Keys, Mask
 from indexes.vectors.parts import Part
 
 if TYPE_CHECKING:
     from indexes.vectors.snapshot import Snapshot
-    from mm.spaces.types import Probe
+    from mm.spaces.types import EvidenceQuery
 
 FIRST = 256
 """Pieces of evidence that are asked for at first, of each part and kind."""
@@ -41,20 +41,20 @@ Spread = Callable[[Callable[["Scan"], None], Sequence["Scan"]], Iterable[None]]
 """As `map`, which it may be; that of a pool of threads looks at several parts at once."""
 
 
-def best_moments(
+def find_top_moments(
     snapshot: Snapshot,
-    probes: Sequence[Probe],
+    probes: Sequence[EvidenceQuery],
     chosen: Keys | None,
     k: int,
     floor: float,
     spread: Spread = map,
     doubt: float | None = None,
-    against: Sequence[Probe] = (),
+    against: Sequence[EvidenceQuery] = (),
     likely: float = math.inf,
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    A moment is a segment with all that `grouping.grow` adds to it; `likely` is as there. `chosen`:
+    A moment is a segment with all that `group_segments` adds to it; `likely` is as there. `chosen`:
     sorted keys of the items to look at, None for all. `against` are looks at what must not be there
     (`mm.spaces.types.Question`). `doubt` is None for the exact answer, or how many standard
     deviations an estimate may be wrong by before a piece is missed. Raises `SpaceMismatch` for
@@ -62,7 +62,7 @@ def best_moments(
     """
     scans = [
         Scan(part, own, items, doubt, [probe for probe in against if probe.kind in part.kinds])
-        for part, items in snapshot.looked_at(chosen)
+        for part, items in snapshot.select_parts(chosen)
         if (own := [probe for probe in probes if probe.kind in part.kinds])
     ]
     count = max(FIRST, 2 * k)
@@ -106,11 +106,11 @@ class Scan:
     """One search in one part."""
 
     part: Part
-    probes: Sequence[Probe]
+    probes: Sequence[EvidenceQuery]
     items: Mask | None
     """Items that may be looked at, None for all."""
     doubt: float | None
-    against: Sequence[Probe]
+    against: Sequence[EvidenceQuery]
     rest: float = field(init=False, default=-np.inf)
     """What the strength of a segment that was not given cannot exceed; -inf if all were."""
     given: npt.NDArray[np.int32] = field(init=False)
@@ -155,7 +155,7 @@ class Scan:
     def moments(self, k: int, floor: float, likely: float) -> list[Moment]:
         """The `k` strongest moments with at least the strength `floor` out of the segments looked
         at."""
-        return grow(self.part, self._known, self._strength, k, floor, likely)
+        return group_segments(self.part, self._known, self._strength, k, floor, likely)
 
     def _look_at(self, segments: npt.NDArray[np.integer]) -> None:
         """Find out the strengths of segments, which are sorted."""

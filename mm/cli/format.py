@@ -16,7 +16,7 @@ HOUR = 3600
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def clock(seconds: float, duration: float = 0.0) -> str:
+def format_clock(seconds: float, duration: float = 0.0) -> str:
     """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them. Of something that
     lasts an hour or more, which `duration` in seconds says, hours are always written: `0:02:30`."""
     minutes, second = divmod(int(seconds), 60)
@@ -24,13 +24,13 @@ def clock(seconds: float, duration: float = 0.0) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours or duration >= HOUR else f"{minute}:{second:02}"
 
 
-def span(start: float, end: float, duration: float = 0.0) -> str:
+def format_span(start: float, end: float, duration: float = 0.0) -> str:
     """When a moment is, in something that lasts `duration` seconds; nothing for a picture, which
     has no time."""
-    return f"{clock(start, duration)}-{clock(end, duration)}" if end > start else ""
+    return f"{format_clock(start, duration)}-{format_clock(end, duration)}" if end > start else ""
 
 
-def bytes_(count: float) -> str:
+def format_bytes(count: float) -> str:
     """`1.5 MB`."""
     unit = 0
     while count >= 1000 and unit < len(UNITS) - 1:
@@ -38,18 +38,18 @@ def bytes_(count: float) -> str:
     return f"{count:.0f} {UNITS[unit]}" if unit == 0 else f"{count:.1f} {UNITS[unit]}"
 
 
-def about(item: Item) -> str:
+def describe_item(item: Item) -> str:
     """Kind, length and size of an item."""
-    length = [clock(item.duration)] if item.duration else []
-    return ", ".join([item.kind, *length, bytes_(item.size)])
+    length = [format_clock(item.duration)] if item.duration else []
+    return ", ".join([item.kind, *length, format_bytes(item.size)])
 
 
-def score(probability: float) -> str:
+def format_score(probability: float) -> str:
     """Two decimals, three for what is small."""
     return f"{probability:.2f}" if probability >= 0.1 else f"{probability:.3f}"
 
 
-def reasons(evidence: Sequence[Evidence]) -> str:
+def format_evidence(evidence: Sequence[Evidence]) -> str:
     """What carried a hit, strongest first: kind, score, and the words; what hardly counted is left
     out."""
     least = LEAST_SHARE * max((one.score for one in evidence), default=0.0)
@@ -60,4 +60,4 @@ def _reason(evidence: Evidence) -> str:
     words = clean(evidence.text or "")
     if words:
         words = f" {words}" if evidence.kind == "sound" else f' "{words}"'
-    return f"{evidence.kind} {score(evidence.score)}{words}"
+    return f"{evidence.kind} {format_score(evidence.score)}{words}"

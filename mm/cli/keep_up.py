@@ -13,8 +13,8 @@ from types import FrameType
 import click
 
 import mm
-from mm.embedded.connect import say
-from mm.embedded.supervisor import Stack
+from mm.embedded.connect import print_status
+from mm.embedded.supervisor import Supervisor
 from mm.errors import MMError
 from mm.settings import Settings
 
@@ -44,41 +44,41 @@ class Stop:
 def keep_up(settings: Settings, *, as_json: bool) -> None:
     """Serve until a signal says stop. Raises `MMError` when the service cannot be started or gave
     up."""
-    say(f"mm {mm.__version__} on {settings.root}")
+    print_status(f"mm {mm.__version__} on {settings.root}")
     if not settings.is_local and not settings.needs_key:
-        say(f"Anyone who reaches {settings.host} can read and change this library: MM_KEYS is off.")
+        print_status(f"Anyone who reaches {settings.host} can read and change this library: MM_KEYS is off.")
     with _stop_signals() as stop:
         try:
-            with Stack(settings, say) as stack:
+            with Supervisor(settings, print_status) as stack:
                 _serve(stack, stop, as_json=as_json)
         except MMError:
             if not stop.requested:
                 raise
-    say("stopped")
+    print_status("stopped")
 
 
-def _serve(stack: Stack, stop: Stop, *, as_json: bool) -> None:
+def _serve(stack: Supervisor, stop: Stop, *, as_json: bool) -> None:
     threading.Thread(target=_announce, args=(stack, as_json), daemon=True).start()
     threading.Thread(target=_wake_at_end, args=(stack, stop), daemon=True).start()
     stop.wait()
     if stop.requested:
-        say("stopping")
+        print_status("stopping")
     else:
         assert stack.failure is not None
         raise stack.failure
 
 
-def _wake_at_end(stack: Stack, stop: Stop) -> None:
+def _wake_at_end(stack: Supervisor, stop: Stop) -> None:
     stack.wait_ended()
     stop.wake()
 
 
-def _announce(stack: Stack, as_json: bool) -> None:
+def _announce(stack: Supervisor, as_json: bool) -> None:
     try:
         stack.wait_ready()
     except MMError as error:
         if stack.failure is None:
-            say(str(error))
+            print_status(str(error))
         return
     if as_json:
         click.echo(json.dumps({"url": stack.url, "home": str(stack.settings.root), "pids": stack.pids()}))

@@ -8,27 +8,27 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-Report = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 """Told how far the present stage is, 0 to 1, and what it is."""
 
 
 class Progress(Protocol):
     """Shows tasks that run one after the other or at once."""
 
-    def task(self, name: str) -> AbstractContextManager[Report]:
+    def task(self, name: str) -> AbstractContextManager[ProgressCallback]:
         """A task that is shown for as long as the block lasts."""
 
 
-class Silent:
+class NullProgress:
     """Shows nothing."""
 
-    def task(self, name: str) -> AbstractContextManager[Report]:
+    def task(self, name: str) -> AbstractContextManager[ProgressCallback]:
         return nullcontext(lambda fraction, stage: None)
 
 
 def open_progress() -> AbstractContextManager[Progress]:
     """Bars if standard error is a terminal."""
-    return _bars() if sys.stderr.isatty() else nullcontext(Silent())
+    return _bars() if sys.stderr.isatty() else nullcontext(NullProgress())
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def _bars() -> Iterator[Progress]:
 
         class Bars:
             @contextmanager
-            def task(self, name: str) -> Iterator[Report]:
+            def task(self, name: str) -> Iterator[ProgressCallback]:
                 task = bars.add_task(name, total=1.0, stage="")
                 try:
                     yield lambda fraction, stage: bars.update(task, completed=fraction, stage=stage)

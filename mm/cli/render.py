@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from mm.cli.format import reasons, score, span
+from mm.cli.format import format_evidence, format_score, format_span
 from mm.embedded.terminal import clean
 from mm.runtimes.choice import Choice
 from mm.schemas import Check, Hit, ModelInfo, SearchResponse
@@ -15,7 +15,7 @@ from mm.schemas import Check, Hit, ModelInfo, SearchResponse
 Row = Sequence[str]
 
 
-def show_answer(answer: SearchResponse, *, everything: bool = True) -> None:
+def print_results(answer: SearchResponse, *, everything: bool = True) -> None:
     """The likely moments, best first, then the less likely ones, or only how many these are unless
     `everything`."""
     if answer.heard:
@@ -30,24 +30,24 @@ def show_answer(answer: SearchResponse, *, everything: bool = True) -> None:
         click.echo("Nothing is likely.", err=True)
     shown = answer.hits if everything else likely
     if shown:
-        show_rows(("score", "item", "when", "why", "id", "band"), [_hit(hit) for hit in shown])
+        print_rows(("score", "item", "when", "why", "id", "band"), [_hit(hit) for hit in shown])
     if possible and not everything:
         click.echo(f"less likely ({len(possible)}): --all lists them", err=True)
 
 
-def show_models(models: Sequence[ModelInfo]) -> None:
+def print_models(models: Sequence[ModelInfo]) -> None:
     """The spaces, one line each."""
     rows = [(m.id, str(m.dim), m.runtime, "; ".join(f"{name}: {what}" for name, what in m.towers.items())) for m in models]
-    show_rows(("space", "length", "runs on", "towers"), rows)
+    print_rows(("space", "length", "runs on", "towers"), rows)
 
 
-def show_checks(checks: Sequence[Check]) -> None:
+def print_checks(checks: Sequence[Check]) -> None:
     """What was looked at; `!` marks what must be mended."""
     marks = [("ok" if check.ok else "!" if check.required else "-", check.name, check.detail) for check in checks]
-    show_rows(("", "what", "found"), marks)
+    print_rows(("", "what", "found"), marks)
 
 
-def show_trials(choice: Choice) -> None:
+def print_trials(choice: Choice) -> None:
     """The runtimes that were compared, the fastest first."""
     rows = [
         (
@@ -58,10 +58,10 @@ def show_trials(choice: Choice) -> None:
         )
         for trial in choice.trials
     ]
-    show_rows(("runtime", "pictures a second", "cosine", ""), rows)
+    print_rows(("runtime", "pictures a second", "cosine", ""), rows)
 
 
-def show_rows(head: Row, rows: Sequence[Row]) -> None:
+def print_rows(head: Row, rows: Sequence[Row]) -> None:
     """A table on a terminal; elsewhere one line a row, without the head."""
     if not sys.stdout.isatty():
         for row in rows:
@@ -79,11 +79,11 @@ def show_rows(head: Row, rows: Sequence[Row]) -> None:
 
 
 def _hit(hit: Hit) -> Row:
-    why = reasons(hit.evidence) + (f" +{hit.duplicates} alike" if hit.duplicates else "")
+    why = format_evidence(hit.evidence) + (f" +{hit.duplicates} alike" if hit.duplicates else "")
     return (
-        score(hit.score),
+        format_score(hit.score),
         clean(hit.item.name),
-        span(hit.start, hit.end, hit.item.duration),
+        format_span(hit.start, hit.end, hit.item.duration),
         why,
         hit.item.id,
         "likely" if hit.band == "likely" else "less likely",

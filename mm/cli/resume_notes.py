@@ -17,23 +17,23 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 """The service forgets them earlier; then a file is sent anew."""
 
 
-class Remembered:
+class ResumeNotes:
     """A small file in the user's state folder. Without it, or with one that cannot be written,
     files are only sent anew."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or platformdirs.user_state_path("mm") / "uploads.json"
 
-    def find(self, file: Path, tags: Sequence[str]) -> str | None:
+    def find_upload(self, file: Path, tags: Sequence[str]) -> str | None:
         """Where the beginning of this file is, if it is still the same file."""
         kept = self._read().get(_key(file, tags))
         return str(kept["upload"]) if kept else None
 
-    def note(self, file: Path, tags: Sequence[str], upload: str) -> None:
+    def record(self, file: Path, tags: Sequence[str], upload: str) -> None:
         """The file is on its way to `upload`."""
         self._write({**self._read(), _key(file, tags): {"upload": upload, "at": time.time()}})
 
-    def forget(self, file: Path, tags: Sequence[str]) -> None:
+    def remove(self, file: Path, tags: Sequence[str]) -> None:
         """The file arrived, or is refused."""
         kept = self._read()
         if kept.pop(_key(file, tags), None) is not None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.client import Client
-from mm.embedded.address import running
+from mm.embedded.address_file import find_running_service
 from mm.embedded.home_lock import HomeLock, lock_home
 from mm.errors import Conflict, MMError, Unavailable
 from mm.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from mm.embedded.supervisor import Stack
+    from mm.embedded.supervisor import Supervisor
 
 ATTACH_SECONDS = 60.0  # longest wait for a service that another process is starting or stopping
 POLL_SECONDS = 0.1
@@ -41,14 +41,14 @@ def connect(url: str | None) -> Iterator[Client]:
     settings = load_settings()
     use = HomeLock(settings.root, "use")
     # Whoever started the service stops it only when nobody shares this lock.
-    use.share(lambda: say("waiting for another command to stop the service"))
+    use.share(lambda: print_status("waiting for another command to stop the service"))
     try:
         found = _find_or_lock(settings)
         if isinstance(found, str):
             with Client(found) as client:
                 yield client
         else:
-            with terminable(), _stack(settings, found) as stack, Client(stack.url) as client:
+            with exit_on_sigterm(), _stack(settings, found) as stack, Client(stack.url) as client:
                 try:
                     yield client
                 except MMError:
@@ -63,7 +63,7 @@ def _find_or_lock(settings: Settings) -> str | HomeLock:
     """Address of the service that runs on the home folder, or the right to start it."""
     end = time.monotonic() + ATTACH_SECONDS
     while True:
-        if (url := running(settings.root)) is not None:
+        if (url := find_running_service(settings.root)) is not None:
             return url
         try:
             return lock_home(settings.root)
@@ -74,13 +74,13 @@ def _find_or_lock(settings: Settings) -> str | HomeLock:
 
 
 @contextmanager
-def _stack(settings: Settings, lock: HomeLock) -> Iterator[Stack]:
+def _stack(settings: Settings, lock: HomeLock) -> Iterator[Supervisor]:
     """The service, with a port of its own, for this machine only. When it gave up, that is why
     nothing answers."""
-    from mm.embedded.supervisor import Stack
+    from mm.embedded.supervisor import Supervisor
 
-    say(f"starting the service on {settings.root}")
-    with Stack(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), warn=say, lock=lock) as stack:
+    print_status(f"starting the service on {settings.root}")
+    with Supervisor(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), on_warning=print_status, lock=lock) as stack:
         try:
             yield stack
         except Unavailable as error:
@@ -91,11 +91,11 @@ def _stack(settings: Settings, lock: HomeLock) -> Iterator[Stack]:
 
 def _let_others_finish(use: HomeLock) -> None:
     use.release()
-    use.exclude(lambda: say("waiting for other commands that use the service"))
+    use.exclude(lambda: print_status("waiting for other commands that use the service"))
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def exit_on_sigterm() -> Iterator[None]:
     """Inside, SIGTERM ends the program as Ctrl+C does, so that what was started is stopped."""
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -111,6 +111,6 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """Tell what happens, beside the output."""
     click.echo(line, err=True)

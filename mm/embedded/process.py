@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-LEASH = Path(__file__).with_name("die_with_parent.py")
+DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 LOG_BYTES = 10 << 20  # size at which a log is put aside before a start
 TAIL_BYTES = 8 << 10
 HURRY_SECONDS = 0.1  # how often a stop looks whether it is to be cut short
@@ -53,7 +53,7 @@ class Process:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *self.command],
+                [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), *self.command],
                 env=self.environment,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
@@ -65,7 +65,7 @@ class Process:
         waiting = threading.Thread(target=self._wait, args=(self._popen.pid, self._ended), name=f"wait-{self.name}", daemon=True)
         waiting.start()
 
-    def ended(self) -> int | None:
+    def poll_exit_status(self) -> int | None:
         """Exit status once it has ended by itself, negative for a signal; what it left running is
         killed."""
         if self._popen is None or not self._has_ended(self._popen.pid):
@@ -83,7 +83,7 @@ class Process:
                 break
         self._reap(self._popen)
 
-    def last_words(self) -> str:
+    def read_last_log_line(self) -> str:
         """The last line that it logged since its start."""
         try:
             with self.log.open("rb") as log:

@@ -31,7 +31,7 @@ def recover(settings: Settings, action: Action) -> Recovery:
         return Recovery.model_validate_json(_run(settings, action, show_progress=True))
 
 
-def look(settings: Settings) -> Check:
+def check_library(settings: Settings) -> Check:
     """Whether the catalog and the folder belong together."""
     return Check.model_validate_json(_run(settings, "check", show_progress=False))
 

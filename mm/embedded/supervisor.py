@@ -13,8 +13,8 @@ from typing import Self
 
 import mm
 from mm.client import Client
-from mm.embedded.address import note_path, read_note
-from mm.embedded.backoff import Restarts
+from mm.embedded.address_file import address_file_path, read_address_file
+from mm.embedded.backoff import Backoff
 from mm.embedded.broker import EmbeddedBroker, free_port
 from mm.embedded.home_lock import HomeLock, lock_home
 from mm.embedded.process import Process
@@ -22,7 +22,7 @@ from mm.embedded.terminal import clean
 from mm.errors import MMError, Unavailable
 from mm.settings import Settings
 
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 """Hears what happens, one line at a time."""
 
 POLL_SECONDS = 0.1  # between two looks at a part that starts
@@ -34,7 +34,7 @@ STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 0.0}
 PROBE_SECONDS = 5.0
 
 
-class Stack:
+class Supervisor:
     """Runs for as long as the `with` block lasts. `url` is known inside it; `wait_ready` returns
     when all of it works.
 
@@ -46,21 +46,22 @@ class Stack:
     def __init__(
         self,
         settings: Settings,
-        say: Say = lambda line: None,
+        on_progress: OnProgress = lambda line: None,
         *,
-        warn: Say | None = None,
+        on_warning: OnProgress | None = None,
         lock: HomeLock | None = None,
-        restarts: Restarts | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
-        """`say` hears how the start goes, `warn` of deaths later. `lock` is the right to run on the
-        folder, if taken already. `restarts` says how soon a part that died is started again.
+        """`on_progress` receives the progress of the start, `on_warning` later exits of processes.
+
+        `lock` is the lock of the home folder, if it is held already.
         """
         self.settings = settings
         self.url = ""
-        self._say = say
-        self._warn = warn or say
+        self._on_progress = on_progress
+        self._on_warning = on_warning or on_progress
         self._parts: dict[str, Process] = {}  # in the order of their start
-        self._restarts = restarts or Restarts()
+        self._backoff = backoff or Backoff()
         self._failure: MMError | None = None
         self._unready = "the service has not answered yet"
         self._waiting_for: set[str] = set()
@@ -133,7 +134,7 @@ class Stack:
             self._start()
             self._await_readiness()
             while not self._stopping.is_set():
-                self._wake.wait(self._restarts.seconds_left(time.monotonic()))
+                self._wake.wait(self._backoff.seconds_until_due(time.monotonic()))
                 self._wake.clear()
                 if not self._stopping.is_set():
                     self._watch()
@@ -160,11 +161,11 @@ class Stack:
     def _start(self) -> None:
         broker = self.settings.broker_url or self._start_broker()
         settings = self.settings.model_copy(update={"broker_url": broker})
-        note_path(settings.root).unlink(missing_ok=True)  # whoever wrote it is gone: the lock is ours
+        address_file_path(settings.root).unlink(missing_ok=True)  # whoever wrote it is gone: the lock is ours
         self._add("API", _python("api"), environment(settings))
         self._until(self._note_is_there, "API")
-        # From now on the address stays, over restarts too.
-        note = read_note(settings.root)
+        # From now on the address stays, also after restarts.
+        note = read_address_file(settings.root)
         assert note is not None
         self.url = note.url
         self._parts["API"].environment["MM_PORT"] = str(note.port)
@@ -178,7 +179,7 @@ class Stack:
         return broker.url
 
     def _add(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        self._say(f"starting the {name}")
+        self._on_progress(f"starting the {name}")
         part = Process(name, command, environment, self.settings.root / "log" / f"{name.lower()}.log", self._wake.set)
         self._parts[name] = part
         part.start()
@@ -191,30 +192,30 @@ class Stack:
                 raise Unavailable(f"The {name} did not start; see {self._parts[name].log}.")
 
     def _note_is_there(self) -> bool:
-        note = read_note(self.settings.root)
+        note = read_address_file(self.settings.root)
         return note is not None and note.pid == self._parts["API"].pid
 
     def _watch(self) -> None:
         """Notice what died, and start again what is due. Raises `Unavailable` for a death before
         the first readiness."""
         for name, part in self._parts.items():
-            status = part.ended()
+            status = part.poll_exit_status()
             if status is not None:
                 self._bury(name, part, status)
-        for name in self._restarts.due(time.monotonic()):
-            self._warn(f"starting the {name} again")
+        for name in self._backoff.list_due(time.monotonic()):
+            self._on_warning(f"starting the {name} again")
             self._parts[name].start()
-            self._restarts.started(name, time.monotonic())
+            self._backoff.record_start(name, time.monotonic())
 
     def _bury(self, name: str, part: Process, status: int) -> None:
-        words = part.last_words()
+        words = part.read_last_log_line()
         if not self._ready.is_set():
             raise Unavailable(f"The {name} stopped at its start: {words or _ending(status)} See {part.log}.")
-        pause = self._restarts.died(name, time.monotonic())
-        self._warn(f"the {name} stopped ({_ending(status)}: {words or 'no words'}); it is started again in {pause:.0f} s")
+        pause = self._backoff.record_exit(name, time.monotonic())
+        self._on_warning(f"the {name} stopped ({_ending(status)}: {words or 'no words'}); it is started again in {pause:.0f} s")
 
     def _look(self) -> None:
-        """Ask the service what it still lacks, and say so when that changed."""
+        """Ask the service what it still lacks, and report it when that changed."""
         try:
             with Client(self.url, timeout=PROBE_SECONDS) as client:
                 readiness = client.ready()
@@ -223,14 +224,14 @@ class Stack:
             return
         if readiness.ready:
             self._ready.set()
-            self._say("ready")
+            self._on_progress("ready")
             return
         missing = [check for check in readiness.checks if check.required and not check.ok]
         self._unready = "; ".join(clean(check.detail).rstrip(".") for check in missing)
         names = {check.name for check in missing}
         if names != self._waiting_for:  # details change all the time
             self._waiting_for = names
-            self._say(f"waiting for {' and '.join(sorted(names))}")
+            self._on_progress(f"waiting for {' and '.join(sorted(names))}")
 
     def _stop(self) -> None:
         for name, seconds in STOP_SECONDS.items():

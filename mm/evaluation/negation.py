@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import read_captioned
+from mm.data.captioned_images import read_captioned_images
 from mm.errors import InvalidInput
 from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
 from mm.spaces import Space
-from mm.spaces.query import ask
-from mm.spaces.types import Probe, Vectors
+from mm.spaces.query import build_query
+from mm.spaces.types import EvidenceQuery, Vectors
 
 FIRST = 10
 """Answers that are looked at."""
@@ -48,16 +48,16 @@ Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def report(space: Space, data: Path, split: str = "dev") -> Report:
+def evaluate(space: Space, data: Path, split: str = "dev") -> Report:
     """Of the first ten pictures, the share that captions say to have what is wanted and not to have
     what is unwanted.
 
     Over all pairs of which there are enough pictures; intervals are drawn over pairs. Raises
     `InvalidInput` for data that cannot be read or has no such pair.
     """
-    rows = read_captioned(data, split)
+    rows = read_captioned_images(data, split)
     captions = [" ".join(row.captions).lower() for row in rows]
-    pictures_ND = embedded(space.image, [row.picture for row in rows], lambda picture: picture)
+    pictures_ND = embedded(space.image, [row.path for row in rows], lambda picture: picture)
     ways: dict[str, list[float]] = {}
     for (wanted, there), (unwanted, there_too) in product(WANTED.items(), UNWANTED.items()):
         right, wrong = _told(there, captions), _told(there_too, captions)
@@ -74,18 +74,20 @@ def report(space: Space, data: Path, split: str = "dev") -> Report:
 
 
 def _ways(space: Space, wanted: str, unwanted: str, pictures_ND: Vectors) -> dict[str, Floats]:
-    question = ask(space, text=wanted, without=[unwanted])
-    plain = _probability(question.probes, pictures_ND)
+    question = build_query(space, text=wanted, without=[unwanted])
+    plain = _probability(question.evidence_queries, pictures_ND)
     one, other = space.text.embed([wanted, unwanted])
     return {
         "what is wanted, and no more": plain,
-        "said in words: 'a dog without grass'": _probability(ask(space, text=f"{wanted} without {unwanted}").probes, pictures_ND),
-        "without": plain * (1 - _probability(question.against, pictures_ND)),
+        "said in words: 'a dog without grass'": _probability(
+            build_query(space, text=f"{wanted} without {unwanted}").evidence_queries, pictures_ND
+        ),
+        "without": plain * (1 - _probability(question.negations, pictures_ND)),
         "vectors: wanted - unwanted / 2": (pictures_ND @ (one - other / 2)).astype(np.float64),
     }
 
 
-def _probability(probes: tuple[Probe, ...], pictures_ND: Vectors) -> Floats:
+def _probability(probes: tuple[EvidenceQuery, ...], pictures_ND: Vectors) -> Floats:
     (logits,) = [probe.logits(pictures_ND).astype(np.float64) for probe in probes if probe.kind == "picture"]
     found: Floats = 1 / (1 + np.exp(-logits))
     return found

@@ -22,18 +22,35 @@ from mm.errors import Corrupt
 from mm.schemas import EvidenceKind
 from mm.spaces.types import Vectors
 
-Part = Literal["text", "picture", "clip", "sound"]
-"""What a question may consist of."""
+Component = Literal["text", "picture", "clip", "sound"]
+"""Components of a query, as form fields and `calibration.json` name them."""
+
+_STORED_NAMES = {
+    "z_score": "standard",
+    "component": "part",
+    "calibrator": "form",
+    "calibrators": "forms",
+    "near_duplicate_cosine": "alike",
+    "evidence_weight": "mixing",
+}
+"""Attribute to key of `calibration.json` and `sound.json`, where the two differ."""
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=lambda name: _STORED_NAMES.get(name, name),
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
 
 Value = TypeVar("Value", bound=_Value)
 
 
-class Form(_Value):
+class Calibrator(_Value):
     """Log-odds = bias + cosine c + standard z + depictable d.
 
     c is the cosine of question and evidence, z the same in standard deviations above the mean over
@@ -43,16 +60,16 @@ class Form(_Value):
 
     bias: float
     cosine: float
-    standard: float
+    z_score: float
     depictable: float = 0.0
 
 
-class PartForms(_Value):
+class ComponentCalibrator(_Value):
     """How one part of a question looks at one kind of evidence."""
 
-    part: Part
+    component: Component
     kind: EvidenceKind
-    form: Form
+    calibrator: Calibrator
 
 
 class Calibration(_Value):
@@ -70,38 +87,38 @@ class Calibration(_Value):
     possible: float | None = None
     """Probability from which a hit is possible; None where that was not measured: then only likely
     hits are returned."""
-    alike: float | None = None
+    near_duplicate_cosine: float | None = None
     """Cosine from which on two pictures are the same at another size, quality or crop; None where
     that was not measured."""
-    mixing: float
+    evidence_weight: float
     """How much of each part counts when several parts of a question look at the same kind; 1 if
     they were independent."""
-    forms: tuple[PartForms, ...]
+    calibrators: tuple[ComponentCalibrator, ...]
 
-    def form(self, part: Part, kind: EvidenceKind) -> Form | None:
+    def find_calibrator(self, component: Component, kind: EvidenceKind) -> Calibrator | None:
         """The form, or None where this part of a question does not look at this kind of
         evidence."""
-        return next((entry.form for entry in self.forms if entry.part == part and entry.kind == kind), None)
+        return next((entry.calibrator for entry in self.calibrators if entry.component == component and entry.kind == kind), None)
 
 
-class SoundScores(_Value):
+class SoundCalibration(_Value):
     """What was fitted of sounds, in a file of its own: it goes with the weights of the sound
     tower."""
 
     sound_weights: str
     """SHA-256 of the sound tower's weights that this was fitted to."""
     prior: float
-    forms: tuple[PartForms, ...]
+    calibrators: tuple[ComponentCalibrator, ...]
 
-    def instead_of_others(self, calibration: Calibration) -> Calibration:
+    def override_sound(self, calibration: Calibration) -> Calibration:
         """The calibration with these forms in place of what it has of sounds."""
-        others = tuple(entry for entry in calibration.forms if entry.kind != "sound")
-        return self.added_to(calibration.model_copy(update={"forms": others}))
+        others = tuple(entry for entry in calibration.calibrators if entry.kind != "sound")
+        return self.complete(calibration.model_copy(update={"calibrators": others}))
 
-    def added_to(self, calibration: Calibration) -> Calibration:
+    def complete(self, calibration: Calibration) -> Calibration:
         """The calibration with these forms where it has none."""
-        own = [entry for entry in self.forms if calibration.form(entry.part, entry.kind) is None]
-        return calibration.model_copy(update={"forms": (*calibration.forms, *own)})
+        own = [entry for entry in self.calibrators if calibration.find_calibrator(entry.component, entry.kind) is None]
+        return calibration.model_copy(update={"calibrators": (*calibration.calibrators, *own)})
 
 
 class Bank:
@@ -111,7 +128,7 @@ class Bank:
     def __init__(self, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
         """Raises `KeyError` when a tensor is missing."""
         self.tensors = tensors
-        self.pictures = tensors["pictures"].astype(np.float32)
+        self.images = tensors["pictures"].astype(np.float32)
         self.sentences = tensors["sentences"].astype(np.float32)
         self.sounds = tensors.get("sounds", np.zeros((0, self.sentences.shape[1]))).astype(np.float32)
         self.depictable = tensors["depictable"].astype(np.float32)
@@ -120,9 +137,9 @@ class Bank:
         self.audible = tensors.get("audible", np.zeros(self.sentences.shape[1] + 1)).astype(np.float32)
         """The same: can it be heard?"""
 
-    def with_pictures(self, pictures: Vectors) -> Bank:
+    def with_images(self, images: Vectors) -> Bank:
         """The same sentences beside other pictures, of another space."""
-        return Bank({**self.tensors, "pictures": pictures})
+        return Bank({**self.tensors, "pictures": images})
 
     def with_sounds(self, sounds: Vectors) -> Bank:
         """The same beside other sounds, of another space."""
@@ -149,12 +166,12 @@ def _read(shape: type[Value], path: Path) -> Value:
         raise Corrupt(f"{path} is no calibration: {where}: {first['msg']}.") from error
 
 
-def read_sound_scores(path: Path) -> SoundScores:
+def read_sound_calibration(path: Path) -> SoundCalibration:
     """Raises `Corrupt` when the file is missing or not of this form."""
-    return _read(SoundScores, path)
+    return _read(SoundCalibration, path)
 
 
-def read_sounds(path: Path) -> Vectors:
+def read_sound_bank(path: Path) -> Vectors:
     """The reference sounds (N, D) of a sound tower. Raises `Corrupt`."""
     try:
         return np.asarray(load_file(path)["sounds"], np.float32)

@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
 from mm.schemas import EvidenceKind, Weights
-from mm.spaces.calibration import Part
-from mm.spaces.scoring import Linear, audible, depictable, linear, mixed
+from mm.spaces.calibration import Component
+from mm.spaces.scoring import LinearScore, audible, combine, depictable, linearize
 from mm.spaces.space import Space
-from mm.spaces.spelling import spelling_probe
-from mm.spaces.types import Probe, Question, Vector, Vectors
-from mm.spaces.vectors import log_odds, unit
+from mm.spaces.spelling import build_spelling_query
+from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
+from mm.spaces.vectors import log_odds, mean_direction
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
-SAME_FORM: Final[dict[tuple[Part, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
+SAME_FORM: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
 """What is written is asked as what is said: words against words, and nothing was fitted of it
 alone."""
 SPEECH_ONLY = "Nothing but speech was heard in the sound: it is compared by the words spoken in it, and by nothing else."
@@ -34,7 +32,7 @@ class _Asked:
     """One part of a question as vectors: what is compared with pictures, with words, with sounds.
     None where it is not."""
 
-    part: Part
+    part: Component
     seen: Vector | None = None
     said: Vector | None = None
     heard: Vector | None = None
@@ -46,7 +44,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMoment:
+class SegmentVectors:
     """A segment as it was encoded: (dim,) of what is seen, rows of the lines said and of the
     sounds. One of them is there."""
 
@@ -55,18 +53,18 @@ class StoredMoment:
     heard: Vectors
 
 
-def ask(
+def build_query(
     space: Space,
     *,
     text: str | None = None,
     picture: RGB | None = None,
     clip: Sequence[RGB] | None = None,
     sound: Waveform | None = None,
-    like: StoredMoment | None = None,
+    like: SegmentVectors | None = None,
     also: Sequence[str] = (),
     without: Sequence[str] = (),
     weights: Weights = EQUAL,
-) -> Question:
+) -> Query:
     """Encode a question. Its parts add up: a picture with words asks for what fits both, and so do
     several texts.
 
@@ -84,7 +82,7 @@ def ask(
     """
     texts = [words for words in (text, *also) if words and words.strip() and weights.text]
     notes: list[str] = list(space.notes)
-    heard: str | None = None
+    transcript: str | None = None
     asked = [_words(space, words, weights.text, notes) for words in texts]
     if picture is not None and weights.picture:
         asked.append(_shown(space, "picture", space.image.embed([picture])[0], weights.picture))
@@ -100,13 +98,13 @@ def ask(
         raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip, with a weight above 0.")
     if sound is not None and weights.sound:
         lines = [line.text for line in space.speech.transcribe(sound)]
-        heard = " ".join(lines) or None
+        transcript = " ".join(lines) or None
         sounds = space.sound.embed(sound)
         if sounds is None:
             notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
         said = mean_direction(space.sentences.embed(lines)) if lines else None
         asked.append(_sounded(space, said, sounds, weights.sound))
-    against = [
+    negations = [
         _at_even_odds(probe, space.calibration.prior)
         for words in without
         if words.strip() and weights.without
@@ -114,30 +112,30 @@ def ask(
     ]
     calibration = space.calibration
     said_once = tuple(dict.fromkeys(notes))
-    return Question(
+    return Query(
         _probes(space, asked),
         space.id,
         calibration.floor,
         possible=calibration.possible,
-        heard=heard,
-        alike=calibration.alike,
+        transcript=transcript,
+        near_duplicate_cosine=calibration.near_duplicate_cosine,
         notes=said_once,
-        against=tuple(against),
+        negations=tuple(negations),
     )
 
 
 def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
-    (said,) = space.questions.embed([words])
-    seen = said if space.text is space.questions else space.text.embed([words])[0]
-    if space.questions.is_foreign(words):
+    (said,) = space.query_text.embed([words])
+    seen = said if space.text is space.query_text else space.text.embed([words])[0]
+    if space.query_text.is_non_english(words):
         notes.append(FOREIGN)
-    if (most := space.text.cut_after(words)) is not None:
+    if (most := space.text.truncation_limit(words)) is not None:
         notes.append(CUT.format(most))
-    heard = seen if space.sounds_with_pictures else said
+    heard = seen if space.can_compare_sound_with_images else said
     return _Asked("text", seen, said, heard, depictable(said, space.bank), audible(said, space.bank), weight, words)
 
 
-def _at_even_odds(probe: Probe, prior: float) -> Probe:
+def _at_even_odds(probe: EvidenceQuery, prior: float) -> EvidenceQuery:
     """What says how likely something is there when it was as likely as not before one looked.
 
     A moment rarely is the answer, which is what the prior says. What is not wanted is often there,
@@ -146,36 +144,33 @@ def _at_even_odds(probe: Probe, prior: float) -> Probe:
     return replace(probe, bias=probe.bias - log_odds(prior))
 
 
-def _probes(space: Space, asked: Sequence[_Asked]) -> tuple[Probe, ...]:
+def _probes(space: Space, asked: Sequence[_Asked]) -> tuple[EvidenceQuery, ...]:
     texts = [one for one in asked if one.words]
-    spelling = spelling_probe(" ".join(one.words for one in texts), texts[0].weight, space.calibration.prior) if texts else None
+    spelling = (
+        build_spelling_query(" ".join(one.words for one in texts), texts[0].weight, space.calibration.prior) if texts else None
+    )
     return tuple(probe for probe in (*(_probe(space, asked, kind) for kind in KINDS), spelling) if probe is not None)
 
 
-def mean_direction(vectors: Vectors) -> Vector:
-    """The normalised mean (D,) of unit rows (N, D)."""
-    return unit(vectors.mean(0, dtype=np.float32))
-
-
-def _shown(space: Space, part: Part, seen: Vector, weight: float) -> _Asked:
-    return _Asked(part, seen, heard=seen if space.sounds_with_pictures else None, weight=weight)
+def _shown(space: Space, part: Component, seen: Vector, weight: float) -> _Asked:
+    return _Asked(part, seen, heard=seen if space.can_compare_sound_with_images else None, weight=weight)
 
 
 def _sounded(space: Space, said: Vector | None, heard: Vector | None, weight: float) -> _Asked:
-    return _Asked("sound", heard if space.sounds_with_pictures else None, said, heard, weight=weight)
+    return _Asked("sound", heard if space.can_compare_sound_with_images else None, said, heard, weight=weight)
 
 
-def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> Probe | None:
+def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> EvidenceQuery | None:
     """What all parts together see in evidence of one kind; None when no part looks at it."""
     calibration = space.calibration
-    bank = {"picture": space.bank.pictures, "sound": space.bank.sounds}.get(kind, space.bank.sentences)
-    looks: list[tuple[Linear, float]] = []
+    bank = {"picture": space.bank.images, "sound": space.bank.sounds}.get(kind, space.bank.sentences)
+    looks: list[tuple[LinearScore, float]] = []
     for one in asked:
-        form = calibration.form(one.part, SAME_FORM.get((one.part, kind), kind))
+        form = calibration.find_calibrator(one.part, SAME_FORM.get((one.part, kind), kind))
         vector = {"picture": one.seen, "sound": one.heard}.get(kind, one.said)
         if form is not None and vector is not None:
-            looks.append((linear(form, vector, bank, one.audible if kind == "sound" else one.depictable), one.weight))
+            looks.append((linearize(form, vector, bank, one.audible if kind == "sound" else one.depictable), one.weight))
     if not looks:
         return None
-    found = mixed(looks, calibration.prior, calibration.mixing)
-    return Probe(kind, found.weight, found.bias, found.direction)
+    found = combine(looks, calibration.prior, calibration.evidence_weight)
+    return EvidenceQuery(kind, found.weight, found.bias, found.direction)

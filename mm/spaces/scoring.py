@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm.spaces.calibration import Bank, Form
+from mm.spaces.calibration import Bank, Calibrator
 from mm.spaces.types import Vector, Vectors
 from mm.spaces.vectors import Float, log_odds, unit
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class BankStatistics:
     """What the cosines of one question vector with a bank are like."""
 
     mean: float
@@ -21,7 +21,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linear:
+class LinearScore:
     """Log-odds weight @ v + bias for a stored unit vector v."""
 
     weight: Vector
@@ -29,22 +29,22 @@ class Linear:
     direction: Vector
 
 
-def reach(question: Vector, bank: Vectors) -> Reach:
+def compute_bank_statistics(question: Vector, bank: Vectors) -> BankStatistics:
     """Statistics of a question vector (D,) against a bank (N, D)."""
     cosines = bank @ question
-    return Reach(float(cosines.mean()), max(float(cosines.std()), 1e-6))
+    return BankStatistics(float(cosines.mean()), max(float(cosines.std()), 1e-6))
 
 
-def linear(form: Form, question: Vector, bank: Vectors, depictable: float) -> Linear:
-    """The form, filled in for one question vector (D,) and the log-probability that it can be
+def linearize(calibrator: Calibrator, question: Vector, bank: Vectors, depictable: float) -> LinearScore:
+    """The calibrator, filled in for one question vector (D,) and the log-probability that it can be
     shown."""
-    seen = reach(question, bank)
-    slope = form.cosine + form.standard / seen.deviation
-    bias = form.bias - form.standard * seen.mean / seen.deviation + form.depictable * depictable
-    return Linear((slope * question).astype(np.float32), bias, question)
+    seen = compute_bank_statistics(question, bank)
+    slope = calibrator.cosine + calibrator.z_score / seen.deviation
+    bias = calibrator.bias - calibrator.z_score * seen.mean / seen.deviation + calibrator.depictable * depictable
+    return LinearScore((slope * question).astype(np.float32), bias, question)
 
 
-def mixed(parts: Sequence[tuple[Linear, float]], prior: float, mixing: float) -> Linear:
+def combine(parts: Sequence[tuple[LinearScore, float]], prior: float, mixing: float) -> LinearScore:
     """Several looks at the same evidence: what each adds to the log-odds of the `prior`, times its
     weight, is summed.
 
@@ -57,23 +57,25 @@ def mixed(parts: Sequence[tuple[Linear, float]], prior: float, mixing: float) ->
     shares = [share * (mixing if len(parts) > 1 else 1.0) for _, share in parts]
     weight = np.stack([np.float32(share) * part.weight for share, (part, _) in zip(shares, parts, strict=True)]).sum(0)
     bias = before + sum(share * (part.bias - before) for share, (part, _) in zip(shares, parts, strict=True))
-    return Linear(weight, bias, unit(weight))
+    return LinearScore(weight, bias, unit(weight))
 
 
-def measures(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float, Float]:
+def compute_cosines(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float, Float]:
     """Cosines (Q, E), and the same in deviations above each question's mean over the bank."""
     cosines_QE = (questions_QD @ evidence_ED.T).astype(np.float64)
-    seen = [reach(question, bank_BD) for question in questions_QD]
+    seen = [compute_bank_statistics(question, bank_BD) for question in questions_QD]
     mean_Q1 = np.array([[one.mean] for one in seen])
     deviation_Q1 = np.array([[one.deviation] for one in seen])
     return cosines_QE, (cosines_QE - mean_Q1) / deviation_Q1
 
 
-def logits(form: Form, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float | None = None) -> Float:
-    """Log-odds (Q, E) of the form, for all pairs at once: the twin of `linear`."""
-    cosines_QE, standards_QE = measures(questions_QD, evidence_ED, bank_BD)
-    found: Float = form.bias + form.cosine * cosines_QE + form.standard * standards_QE
-    return found if depictable_Q is None else found + form.depictable * depictable_Q[:, None]
+def compute_logits(
+    calibrator: Calibrator, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float | None = None
+) -> Float:
+    """Log-odds (Q, E) of the calibrator, for all pairs at once: the twin of `linear`."""
+    cosines_QE, standards_QE = compute_cosines(questions_QD, evidence_ED, bank_BD)
+    found: Float = calibrator.bias + calibrator.cosine * cosines_QE + calibrator.z_score * standards_QE
+    return found if depictable_Q is None else found + calibrator.depictable * depictable_Q[:, None]
 
 
 def depictable(text: Vector, bank: Bank) -> float:

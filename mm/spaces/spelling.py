@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mm.spaces.types import Probe, Vector, Vectors
+from mm.spaces.types import EvidenceQuery, Vector, Vectors
 from mm.spaces.vectors import log_odds, unit
 
 DIM = 512
@@ -41,7 +41,7 @@ whose why will with without would you your yours
 _COMMON = frozenset(_COMMON_WORDS.split())
 
 
-def words_in(text: str) -> list[str]:
+def extract_words(text: str) -> list[str]:
     """Distinct words of a text that are worth comparing, in small letters without accents."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(char))
     found = [word for word in _WORD.findall(plain) if len(word) >= LEAST_LETTERS and word not in _COMMON]
@@ -54,7 +54,7 @@ def grams(word: str) -> set[str]:
     return {marked[start : start + length] for length in (2, 3) for start in range(len(marked) - length + 1)}
 
 
-def spelt(words: Sequence[str]) -> Vectors:
+def embed_spelling(words: Sequence[str]) -> Vectors:
     """Unit rows (N, DIM) of words as `words_in` gives them."""
     rows = np.zeros((len(words), DIM), np.float32)
     for row, word in zip(rows, words, strict=True):
@@ -67,13 +67,13 @@ def spelt(words: Sequence[str]) -> Vectors:
     return rows
 
 
-def spelling_probe(text: str, weight: float, prior: float) -> Probe | None:
+def build_spelling_query(text: str, weight: float, prior: float) -> EvidenceQuery | None:
     """A look at the words of a text; None when it has none worth looking for. `weight` is how much
     of what it says counts."""
-    words = words_in(text)
+    words = extract_words(text)
     if not words:
         return None
-    total: Vector = spelt(words).sum(0, dtype=np.float32)
+    total: Vector = embed_spelling(words).sum(0, dtype=np.float32)
     bias = BIAS - CROWD * math.log(len(words))
     before = log_odds(prior)
-    return Probe("word", np.float32(weight * SLOPE) * total, before + weight * (bias - before), unit(total))
+    return EvidenceQuery("word", np.float32(weight * SLOPE) * total, before + weight * (bias - before), unit(total))

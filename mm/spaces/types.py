@@ -45,7 +45,7 @@ class SpaceId:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Probe:
+class EvidenceQuery:
     """A calibrated look at one kind of evidence. `direction` is the unit vector whose cosine with v
     is shown to a person."""
 
@@ -60,23 +60,23 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class Query:
     """An encoded question: at most one probe for each kind of evidence."""
 
-    probes: tuple[Probe, ...]
+    evidence_queries: tuple[EvidenceQuery, ...]
     space: SpaceId
     floor: float
     """Calibrated probability from which a hit is likely, all evidence together."""
     possible: float | None = None
     """Probability from which a hit is possible; below it nothing matches. None where only likely
     hits are returned."""
-    heard: str | None = None
+    transcript: str | None = None
     """The words heard in a sound that was asked with."""
-    alike: float | None = None
+    near_duplicate_cosine: float | None = None
     """Cosine from which on two pieces of evidence of one kind show or say the same; None where that
     is not known."""
     notes: tuple[str, ...] = ()
     """What the question could not take into account, a sentence each."""
-    against: tuple[Probe, ...] = ()
+    negations: tuple[EvidenceQuery, ...] = ()
     """Looks at what must not be there, any number for a kind: p of a moment is that of answering
     times that of none of these."""

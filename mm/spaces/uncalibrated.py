@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mm.spaces.calibration import Bank, Calibration, Form, PartForms
+from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
 
 if TYPE_CHECKING:
     from mm.models.openclip.model import OpenClipModel
@@ -35,25 +35,25 @@ def assumed(model: OpenClipModel, bank: Bank, lite: Calibration, space: str, wei
     """A calibration without a fit. Forms for speech and names are those of `lite`, whose sentence
     encoder they are about."""
     scale = model.scale
-    words = model.texts(CAPTIONS).cpu().numpy()
-    unlike = float((words @ bank.pictures.T).mean())
-    others = bank.pictures @ bank.pictures.T
+    words = model.embed_texts(CAPTIONS).cpu().numpy()
+    unlike = float((words @ bank.images.T).mean())
+    others = bank.images @ bank.images.T
     unlike_pictures = float(others[~np.eye(len(others), dtype=np.bool_)].mean())
     before = float(np.log(lite.prior / (1 - lite.prior)))
     bias = before - scale * unlike if model.bias is None else model.bias
-    seen = Form(bias=bias, cosine=scale, standard=0.0, depictable=1.0)
-    alike = Form(bias=before - scale * unlike_pictures, cosine=scale, standard=0.0)
-    kept = tuple(entry for entry in lite.forms if entry.kind != "picture")
+    seen = Calibrator(bias=bias, cosine=scale, z_score=0.0, depictable=1.0)
+    alike = Calibrator(bias=before - scale * unlike_pictures, cosine=scale, z_score=0.0)
+    kept = tuple(entry for entry in lite.calibrators if entry.kind != "picture")
     return Calibration(
         space=space,
         image_weights=weights_hash,
         prior=lite.prior,
         floor=0.0,
-        mixing=lite.mixing,
-        forms=(
-            PartForms(part="text", kind="picture", form=seen),
-            PartForms(part="picture", kind="picture", form=alike),
-            PartForms(part="clip", kind="picture", form=alike),
+        evidence_weight=lite.evidence_weight,
+        calibrators=(
+            ComponentCalibrator(component="text", kind="picture", calibrator=seen),
+            ComponentCalibrator(component="picture", kind="picture", calibrator=alike),
+            ComponentCalibrator(component="clip", kind="picture", calibrator=alike),
             *kept,
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mm.spaces.types import Vector
+from mm.spaces.types import Vector, Vectors
 
 Float = npt.NDArray[np.float64]
 
@@ -24,3 +24,8 @@ def unit(vector: Vector) -> Vector:
     """The vector at length 1; a zero vector stays."""
     length = float(np.linalg.norm(vector))
     return (vector / length if length else vector).astype(np.float32)
+
+
+def mean_direction(vectors: Vectors) -> Vector:
+    """The normalised mean (D,) of unit rows (N, D)."""
+    return unit(vectors.mean(0, dtype=np.float32))

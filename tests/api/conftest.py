@@ -42,7 +42,7 @@ QUERY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Running:
+class ApiServer:
     """A service that answers."""
 
     url: str
@@ -66,7 +66,7 @@ class Running:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Running]:
+def run_server(settings: Settings) -> Iterator[ApiServer]:
     """Serve for as long as the block lasts."""
     app = create_app(settings)
     http = limited_protocol(app.state.connections, settings)
@@ -91,7 +91,7 @@ def running(settings: Settings) -> Iterator[Running]:
         url = f"http://{host}:{port}"
         hooks = {"response": [documented(app.openapi())]}
         with httpx2.Client(base_url=url, timeout=300, event_hooks=hooks) as client:
-            yield Running(url, app.state.service, client, app.state.limits)
+            yield ApiServer(url, app.state.service, client, app.state.limits)
     finally:
         server.should_exit = True
         thread.join()
@@ -124,22 +124,22 @@ def import_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Path) -> Iterator[Running]:
+def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Path) -> Iterator[ApiServer]:
     settings = Settings(
         home=with_graphs(tmp_path_factory.mktemp("home"), graphs),
         upload_bytes=UPLOAD_BYTES,
         query_bytes=QUERY_BYTES,
         import_root=import_root,
     )
-    with running(settings) as service:
+    with run_server(settings) as service:
         yield service
 
 
 @dataclass(frozen=True)
-class Keyed:
+class KeyedServer:
     """A service that wants keys."""
 
-    running: Running
+    running: ApiServer
     keys: KeyFile
 
     @property
@@ -161,13 +161,13 @@ class Keyed:
 
 
 @pytest.fixture(scope="session")
-def keyed(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Path) -> Iterator[Keyed]:
+def keyed(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Path) -> Iterator[KeyedServer]:
     home = with_graphs(tmp_path_factory.mktemp("keyed"), graphs)
     keys = KeyFile(home)
     keys.add("first", "admin")
     settings = Settings(home=home, keys="on", import_root=import_root, wrong_keys_per_minute=10_000)
-    with running(settings) as service:
-        yield Keyed(service, keys)
+    with run_server(settings) as service:
+        yield KeyedServer(service, keys)
 
 
 def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
@@ -184,13 +184,13 @@ def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str,
 
 
 @pytest.fixture(scope="session")
-def library(api: Running) -> dict[str, str]:
+def library(api: ApiServer) -> dict[str, str]:
     """Item ids of a talk with two moments, in the second of which a recipe is given, and of a
     picture."""
     space = api.service.space
     said = "here is my recipe for apple cake"
     (frame,) = space.image.embed([np.full((96, 128, 3), 120, np.uint8)])
-    picture = np.asarray(Image.open(io.BytesIO(media.picture(51))).convert("RGB"))
+    picture = np.asarray(Image.open(io.BytesIO(media.image(51))).convert("RGB"))
     talk = [
         EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, frame)]),
         EncodedSegment(1.0, 2.0, 1, [EncodedEvidence("speech", 1.2, 1.9, said, space.text.embed([said])[0])]),
@@ -198,11 +198,11 @@ def library(api: Running) -> dict[str, str]:
     still = [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.image.embed([picture])[0])])]
     return {
         "talk": add_searchable(api, media.video(3.0, seed=50), "talk.mp4", "kitchen", talk),
-        "picture": add_searchable(api, media.picture(51), "blocks.png", "abstract", still),
+        "picture": add_searchable(api, media.image(51), "blocks.png", "abstract", still),
     }
 
 
-def add_searchable(api: Running, data: bytes, name: str, tag: str, segments: list[EncodedSegment]) -> str:
+def add_searchable(api: ApiServer, data: bytes, name: str, tag: str, segments: list[EncodedSegment]) -> str:
     """Upload, do a worker's writes, and wait until the index serves them."""
     store, space = api.service.store, api.service.space
     upload = api.upload(data, name, tag).json()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WAV_RATE = 48_000
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (96, 64), kind: str = "PNG") -> bytes:
+def image(seed: int = 0, size: tuple[int, int] = (96, 64), kind: str = "PNG") -> bytes:
     """Coloured blocks, different for each seed."""
     blocks = np.random.default_rng(seed).integers(0, 255, (4, 6, 3), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -24,7 +24,7 @@ def picture(seed: int = 0, size: tuple[int, int] = (96, 64), kind: str = "PNG") 
     return buffer.getvalue()
 
 
-def sound(seconds: float = 1.0, pitch: float = 440.0) -> bytes:
+def audio(seconds: float = 1.0, pitch: float = 440.0) -> bytes:
     """A tone, as WAV."""
     times = np.arange(int(seconds * WAV_RATE)) / WAV_RATE
     samples = (8000 * np.sin(2 * np.pi * pitch * times)).astype("<i2").tobytes()
@@ -43,7 +43,7 @@ def wav_header(num_bytes: int) -> bytes:
     )
 
 
-def long_sound(num_bytes: int, block: int = 1 << 20) -> Iterator[bytes]:
+def long_audio(num_bytes: int, block: int = 1 << 20) -> Iterator[bytes]:
     """A WAV file of silence in blocks, never in memory as a whole."""
     yield wav_header(num_bytes)
     for start in range(0, num_bytes, block):

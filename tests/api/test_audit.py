@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import mm
-from api.auth.failures import MAX_NETWORKS, ROW_SECONDS, Failures
+from api.auth.failure_log import MAX_NETWORKS, ROW_SECONDS, FailureLog
 from api.auth.key_changes import copy_key_changes
 from indexes import open_store
 from indexes.catalog.audit import Actor, AuditFilters
@@ -20,7 +20,7 @@ from mm.errors import Forbidden, Unavailable
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import Keyed, assert_problem
+from tests.api.conftest import KeyedServer, assert_problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from indexes import Store
 
 
-def entries(keyed: Keyed, **params: str) -> list[dict[str, Any]]:
+def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
     """The newest rows, the oldest of them first."""
     _, admin = keyed.key("admin")
     answer = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
@@ -37,7 +37,7 @@ def entries(keyed: Keyed, **params: str) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def test_changes_of_items_name_the_key_and_the_request(keyed: Keyed) -> None:
+def test_changes_of_items_name_the_key_and_the_request(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
 
     def ask(method: str, path: str, request_id: str, content: bytes | None = None) -> Any:
@@ -45,8 +45,8 @@ def test_changes_of_items_name_the_key_and_the_request(keyed: Keyed) -> None:
         answer = keyed.running.client.request(method, path, content=content, headers=named)
         return answer.json() if answer.content else None
 
-    done = ask("POST", "/v1/media?name=a.png&tag=x", "r1", media.picture(921))
-    ask("POST", "/v1/media?name=a.png&tag=y", "r2", media.picture(921))
+    done = ask("POST", "/v1/media?name=a.png&tag=x", "r1", media.image(921))
+    ask("POST", "/v1/media?name=a.png&tag=y", "r2", media.image(921))
     ask("POST", f"/v1/jobs/{done['job']['id']}/cancel", "r3")
     ask("DELETE", f"/v1/media/{done['item']['id']}", "r4")
     ask("DELETE", f"/v1/media/{done['item']['id']}", "r5")
@@ -58,9 +58,9 @@ def test_changes_of_items_name_the_key_and_the_request(keyed: Keyed) -> None:
     assert (rows[0]["detail"]["name"], rows[1]["detail"]["tags"]) == ("a.png", ["y"])
 
 
-def test_resumable_upload_names_its_key(keyed: Keyed) -> None:
+def test_resumable_upload_names_its_key(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
-    data = media.picture(922)
+    data = media.image(922)
     begin = {
         **headers,
         "Tus-Resumable": "1.0.0",
@@ -71,9 +71,9 @@ def test_resumable_upload_names_its_key(keyed: Keyed) -> None:
     assert [row["action"] for row in entries(keyed, key=key_id)] == ["item.add"]
 
 
-def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: Keyed, import_root: Path) -> None:
+def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: KeyedServer, import_root: Path) -> None:
     (import_root / "audited").mkdir()
-    (import_root / "audited" / "a.png").write_bytes(media.picture(923))
+    (import_root / "audited" / "a.png").write_bytes(media.image(923))
     (import_root / "audited" / "b.png").write_bytes(b"no picture")
     key_id, headers = keyed.key("admin")
     keyed.running.client.post("/v1/media/import", json={"folder": "audited"}, headers=headers)
@@ -82,7 +82,7 @@ def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: Keyed, import_
     assert whole["detail"] == {"files": 1, "refused": 1}
 
 
-def test_sign_in_and_sign_out_name_the_key(keyed: Keyed) -> None:
+def test_sign_in_and_sign_out_name_the_key(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, key_id):
         browser.delete("/session")
     rows = entries(keyed, key=key_id)
@@ -90,7 +90,7 @@ def test_sign_in_and_sign_out_name_the_key(keyed: Keyed) -> None:
     assert len({row["subject"] for row in rows}) == 1
 
 
-def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     home = keyed.running.service.settings.root
     monkeypatch.setenv("MM_HOME", str(home))
     assert CliRunner().invoke(main, ["keys", "add", "recorded", "--scope", "read"]).exit_code == 0
@@ -103,7 +103,7 @@ def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: Keyed, 
     assert '"changes"' not in KeyFile(home).path.read_text()
 
 
-def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: Keyed) -> None:
+def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: KeyedServer) -> None:
     client = keyed.running.client
     for scope in ("read", "write"):
         assert_problem(client.get("/v1/audit", headers=keyed.key(scope)[1]), 403, "forbidden")  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: Keyed) -> None:
         writer.audit()
 
 
-def test_log_is_paged_and_filtered(keyed: Keyed) -> None:
+def test_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
     for _ in range(3):
         keyed.key("read")
     _, admin = keyed.key("admin")
@@ -135,7 +135,7 @@ def test_log_is_paged_and_filtered(keyed: Keyed) -> None:
         assert_problem(keyed.running.client.get("/v1/audit", params=params, headers=admin), 400, "invalid-input")
 
 
-def test_command_prints_rows_and_json_lines(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, admin = keyed.key("admin")
     monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
     run = CliRunner().invoke
@@ -171,7 +171,7 @@ def test_key_changes_survive_a_crash_and_a_catalog_that_is_away(
         raise Unavailable("The catalog does not answer.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(store.catalog), "record", fail)
+        patched.setattr(type(store.catalog), "record_audit", fail)
         with pytest.raises(Unavailable):
             copy_key_changes(keys, store.catalog)
     with monkeypatch.context() as patched:
@@ -194,7 +194,7 @@ def test_revoked_key_loses_its_sessions_in_the_catalog(store: Store, tmp_path: P
 
 def test_flood_of_wrong_keys_writes_few_rows_and_counts_all(store: Store) -> None:
     now = 0.0
-    failures = Failures(lambda: now)
+    failures = FailureLog(lambda: now)
 
     async def flood() -> None:
         nonlocal now
@@ -213,14 +213,14 @@ def test_flood_of_wrong_keys_writes_few_rows_and_counts_all(store: Store) -> Non
 
 
 def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    failures = Failures()
+    failures = FailureLog()
 
     def fail(*args: object) -> None:
         raise Unavailable("The catalog does not answer.")
 
     async def go() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(type(store.catalog), "record", fail)
+            patched.setattr(type(store.catalog), "record_audit", fail)
             await failures.add(store.catalog, Actor("anonymous", "10.0.0.1"))
         await failures.flush(store.catalog)
 
@@ -228,7 +228,7 @@ def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch
     assert [detail["count"] for _, detail in actions(store)] == [1]
 
 
-def test_wrong_keys_over_http_are_in_the_log(keyed: Keyed) -> None:
+def test_wrong_keys_over_http_are_in_the_log(keyed: KeyedServer) -> None:
     before = sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail"))
     keyed.running.client.post("/session", data={"key": "mm_000000000000_x"})
     keyed.running.client.get("/v1/media", headers={"Authorization": "Bearer x"})

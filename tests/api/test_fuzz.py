@@ -44,7 +44,7 @@ ALONE = 60
 """Requests of each operation alone, where there are so many different ones."""
 CHAINS, STEPS = 10, 12
 """Chains by one seed, and requests of one."""
-FILES = [media.picture(seed, (24, 16)) for seed in range(900, 906)] + [media.sound(0.05)]
+FILES = [media.image(seed, (24, 16)) for seed in range(900, 906)] + [media.audio(0.05)]
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

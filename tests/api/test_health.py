@@ -12,24 +12,24 @@ from prometheus_client.parser import text_string_to_metric_families
 from api import readiness
 from api.readiness import WORK_SECONDS
 from indexes.catalog.base import next_seq
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from mm.media.sandbox.layers import LAYERS
 from mm.media.sandbox.report import LayerReport
 from mm.media.types import Span
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from tests.workers.process import wait_for
 
 
-def test_alive(api: Running) -> None:
+def test_alive(api: ApiServer) -> None:
     answer = api.client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "alive")
 
 
-def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: Running) -> None:
+def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: ApiServer) -> None:
     api.service.towers.wait()
     answer = api.client.get("/readyz")
     assert answer.status_code == 503
@@ -46,22 +46,22 @@ def test_ready_when_everything_works(tmp_path: Path, graphs: Path) -> None:
     broker = Broker(tmp_path / "broker")
     broker.start()
     try:
-        with running(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
+        with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
             wait_for(lambda: api.service.dispatcher.waiting() == 1, "a worker is asked for a sign of work at once")
-            api.service.store.catalog.beat("w1", time.time())
+            api.service.store.catalog.record_heartbeat("w1", time.time())
             answer = api.client.get("/readyz")
             assert (answer.status_code, answer.json()["ready"]) == (200, True), answer.text
             assert all(check["detail"].endswith(".") for check in answer.json()["checks"])
             broker.stop()
             assert api.client.get("/readyz").status_code == 503
-            assert api.upload(media.picture(201)).status_code == 202, "an upload waits for the broker to come back"
+            assert api.upload(media.image(201)).status_code == 202, "an upload waits for the broker to come back"
     finally:
         broker.stop()
 
 
 def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
+    with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         catalog = api.service.store.catalog
 
         def worker_ok() -> bool:
@@ -69,14 +69,14 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -
             return any(check["name"] == "worker" and check["ok"] for check in checks)
 
         assert not worker_ok()
-        catalog.beat("w1", time.time() - 2 * WORK_SECONDS)
+        catalog.record_heartbeat("w1", time.time() - 2 * WORK_SECONDS)
         assert not worker_ok()
-        catalog.beat("w1", time.time())
+        catalog.record_heartbeat("w1", time.time())
         assert worker_ok()
 
 
 def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, graphs: Path) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
+    with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         catalog = api.service.store.catalog
 
         def check() -> dict[str, object] | None:
@@ -84,30 +84,30 @@ def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, gra
             return next((check for check in checks if check["name"] == "worker sandbox"), None)
 
         weak = LayerReport(("limits", "seccomp"), {"no network": "Operation not permitted"})
-        catalog.report_layers("host:1:ab", time.time(), LayerReport(LAYERS).to_json())
-        catalog.report_layers("host:2:cd", time.time(), weak.to_json())
-        catalog.report_layers("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
-        catalog.beat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
+        catalog.record_sandbox_report("host:1:ab", time.time(), LayerReport(LAYERS).to_json())
+        catalog.record_sandbox_report("host:2:cd", time.time(), weak.to_json())
+        catalog.record_sandbox_report("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
+        catalog.record_heartbeat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
         assert check() is None, "nobody works"
-        catalog.beat("host:1:ab", time.time())
-        catalog.beat("host:2:cd", time.time())
+        catalog.record_heartbeat("host:1:ab", time.time())
+        catalog.record_heartbeat("host:2:cd", time.time())
         found = check()
         assert found is not None
         assert found["ok"]
         assert 'The layer "no network" is missing in 1 of 2 (host:2: Operation not permitted).' in str(found["detail"])
-        catalog.report_layers("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
+        catalog.record_sandbox_report("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
         found = check()
         assert found is not None
         assert (found["ok"], found["required"]) == (False, False), "the other worker goes on"
-        catalog.report_layers("host:1:ab", time.time(), "not JSON")
+        catalog.record_sandbox_report("host:1:ab", time.time(), "not JSON")
         found = check()
         assert found is not None
         assert (found["ok"], found["required"]) == (False, True)
 
 
 def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
-        api.uploaded(media.picture(202))
+    with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
+        api.uploaded(media.image(202))
         blobs = tmp_path / "blobs"
         blobs.rename(tmp_path / "away")
         blobs.write_text("not a folder")
@@ -118,7 +118,7 @@ def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
 
 
 def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
+    with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
 
         def index() -> dict[str, object]:
             checks = api.client.get("/readyz").json()["checks"]
@@ -126,7 +126,7 @@ def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: P
 
         wait_for(lambda: index()["ok"] is True, "the index was read")
         monkeypatch.setattr(readiness, "STALE_SECONDS", 0.0)
-        with locked(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
+        with hold_lock(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
             with api.service.store.database.write() as session:
                 next_seq(session)
             wait_for(lambda: index()["ok"] is False, "nobody can write the index")
@@ -134,8 +134,8 @@ def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: P
         wait_for(lambda: index()["ok"] is True, "it follows again")
 
 
-def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:
-    api.uploaded(media.picture(200))
+def test_metrics_count_requests_uploads_and_the_library(api: ApiServer) -> None:
+    api.uploaded(media.image(200))
     api.upload(b"not media at all " * 20)
     text = api.client.get("/metrics").text
     assert 'mm_http_requests_total{method="POST",route="/v1/media",status="202"}' in text
@@ -146,9 +146,9 @@ def test_metrics_count_requests_uploads_and_the_library(api: Running) -> None:
     assert "/v1/media/" + "0" * 8 not in text
 
 
-def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: Running) -> None:
+def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: ApiServer) -> None:
     catalog = api.service.store.catalog
-    job_id = api.upload(media.picture(203)).json()["job"]["id"]
+    job_id = api.upload(media.image(203)).json()["job"]["id"]
     before = scraped(api)
     assert before["mm_oldest_job_seconds"] > 0
     (chunk,) = catalog.plan_job(job_id, api.service.space.id, [Span(0.0, 0.0)])
@@ -157,7 +157,7 @@ def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: Running) -> 
     assert scraped(api)["mm_chunks", "running"] == before["mm_chunks", "running"] + 1
     catalog.cancel_job(job_id)
     for seconds in (0.2, 0.25, 3.0, 1e6):
-        catalog.tally({"decode": seconds, "encode": 2 * seconds, "media": 10.0})
+        catalog.record_work_metrics({"decode": seconds, "encode": 2 * seconds, "media": 10.0})
     after = scraped(api)
     assert after["mm_decode_seconds_count"] - before.get("mm_decode_seconds_count", 0) == 4
     assert after["mm_decode_seconds_sum"] - before["mm_decode_seconds_sum"] == pytest.approx(1e6 + 3.45)
@@ -167,14 +167,14 @@ def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: Running) -> 
     assert "mm_queue_seconds_count" in after
 
 
-def scraped(api: Running) -> dict[str | tuple[str, ...], float]:
+def scraped(api: ApiServer) -> dict[str | tuple[str, ...], float]:
     """Samples by name, or by name and the values of their labels."""
     families = text_string_to_metric_families(api.client.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value for sample in samples}
 
 
-def test_methods_that_callers_make_up_are_one_series(api: Running) -> None:
+def test_methods_that_callers_make_up_are_one_series(api: ApiServer) -> None:
     for method in ("FROB", "NICATE"):
         api.client.request(method, "/healthz")
     text = api.client.get("/metrics").text
@@ -182,7 +182,7 @@ def test_methods_that_callers_make_up_are_one_series(api: Running) -> None:
     assert "FROB" not in text
 
 
-def test_the_page_on_metrics_names_each_and_no_other(api: Running) -> None:
+def test_the_page_on_metrics_names_each_and_no_other(api: ApiServer) -> None:
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     shown = set(re.findall(r"^# TYPE (mm_\w+)", api.client.get("/metrics").text, re.M))
     assert set(re.findall(r"^\| `(mm_\w+)`", page, re.M)) == {name for name in shown if not name.endswith("_created")}

@@ -14,18 +14,18 @@ from api import forecasts
 from api.http import sse
 from mm.schemas import FINAL_STATES, JobEvent, JobState
 from tests.api import media
-from tests.api.conftest import Running, assert_problem
+from tests.api.conftest import ApiServer, assert_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def new_job(api: Running, seed: int) -> str:
-    job_id: str = api.upload(media.picture(seed), f"{seed}.png").json()["job"]["id"]
+def new_job(api: ApiServer, seed: int) -> str:
+    job_id: str = api.upload(media.image(seed), f"{seed}.png").json()["job"]["id"]
     return job_id
 
 
-def listen(api: Running, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
+def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
     """(id, event) of a job until its stream ends."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
@@ -42,7 +42,7 @@ def listen(api: Running, job_id: str, after: int | None = None) -> Iterator[tupl
                 fields = {}
 
 
-def work(api: Running, job_id: str, end: JobState = "done") -> None:
+def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
     """What a worker writes to the catalog on the way."""
     catalog = api.service.store.catalog
     catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
@@ -51,7 +51,7 @@ def work(api: Running, job_id: str, end: JobState = "done") -> None:
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "quarantined"])
-def test_a_stream_follows_a_job_to_its_end(api: Running, end: JobState) -> None:
+def test_a_stream_follows_a_job_to_its_end(api: ApiServer, end: JobState) -> None:
     job_id = new_job(api, 100 + len(end))
     with ThreadPoolExecutor(1) as pool:
         events = listen(api, job_id)
@@ -67,7 +67,7 @@ def test_a_stream_follows_a_job_to_its_end(api: Running, end: JobState) -> None:
     assert not {event["state"] for _, event in seen[:-1]} & FINAL_STATES
 
 
-def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: Running) -> None:
+def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: ApiServer) -> None:
     job_id = new_job(api, 110)
     work(api, job_id)
     everything = list(listen(api, job_id))
@@ -78,14 +78,14 @@ def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: R
     assert (over.status_code, over.content) == (204, b"")
 
 
-def fresh(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work out each forecast anew, and look at once for what a stream is to say again."""
     monkeypatch.setattr(forecasts, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(forecasts, "SHARE", 0)
     monkeypatch.setattr(sse, "AGAIN_SECONDS", 0.0)
 
 
-def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh(api, monkeypatch)
     catalog = api.service.store.catalog
     for job in catalog.list_jobs(500):
@@ -96,13 +96,13 @@ def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: Running, 
     listed = {job["id"]: job for job in api.client.get("/v1/jobs").json()["data"]}
     assert [(listed[job_id]["state"], listed[job_id]["position"]) for job_id in (first, second)] == [("queued", 0), ("queued", 1)]
     assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
-    catalog.note_speed("image", 20.0)
-    catalog.beat("w", time.time())
+    catalog.record_speed("image", 20.0)
+    catalog.record_heartbeat("w", time.time())
     event_id, told = next(events)
     assert (told["position"], told["seconds_left"]) == (1, 40.0)
     work(api, first)
     assert next(events) == (event_id, {**told, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
-    catalog.begin_pictures([second], api.service.space.id, "w", 60.0)
+    catalog.lease_images([second], api.service.space.id, "w", 60.0)
     running = next(events)[1]
     assert (running["state"], running["position"], running["seconds_left"]) == ("running", None, 20.0)
     catalog.update_job(second, state="done")
@@ -112,7 +112,7 @@ def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: Running, 
     assert (over["position"], over["seconds_left"]) == (None, None)
 
 
-def test_a_lost_stream_goes_on_where_it_was(api: Running) -> None:
+def test_a_lost_stream_goes_on_where_it_was(api: ApiServer) -> None:
     job_id = new_job(api, 111)
     events = listen(api, job_id)
     last, _ = next(events)
@@ -122,8 +122,8 @@ def test_a_lost_stream_goes_on_where_it_was(api: Running) -> None:
     assert [event["state"] for _, event in rest] == ["running", "running", "done"]
 
 
-def test_a_stream_ends_when_the_item_is_deleted(api: Running) -> None:
-    upload = api.upload(media.picture(119), "119.png").json()
+def test_a_stream_ends_when_the_item_is_deleted(api: ApiServer) -> None:
+    upload = api.upload(media.image(119), "119.png").json()
     events = listen(api, upload["job"]["id"])
     next(events)
     with ThreadPoolExecutor(1) as pool:
@@ -131,7 +131,7 @@ def test_a_stream_ends_when_the_item_is_deleted(api: Running) -> None:
     assert [event["state"] for _, event in events][-1] == "cancelled"
 
 
-def test_cancel_stops_a_job_once(api: Running) -> None:
+def test_cancel_stops_a_job_once(api: ApiServer) -> None:
     job_id = new_job(api, 112)
     answer = api.client.post(f"/v1/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
@@ -142,17 +142,17 @@ def test_cancel_stops_a_job_once(api: Running) -> None:
     assert_problem(api.client.post(f"/v1/jobs/{done}/cancel"), 409, "conflict")
 
 
-def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: Running) -> None:
+def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: ApiServer) -> None:
     job_id = new_job(api, 114)
     api.client.post(f"/v1/jobs/{job_id}/cancel")
-    again = api.upload(media.picture(114), "again.png")
+    again = api.upload(media.image(114), "again.png")
     assert (again.status_code, again.json()["job"]["state"]) == (200, "queued")
     assert again.json()["job"]["id"] != job_id
 
 
 @pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
-def test_retry_of_a_stopped_item_queues_a_new_job(api: Running, end: JobState) -> None:
-    upload = api.upload(media.picture(160 + len(end)), f"{end}.png").json()
+def test_retry_of_a_stopped_item_queues_a_new_job(api: ApiServer, end: JobState) -> None:
+    upload = api.upload(media.image(160 + len(end)), f"{end}.png").json()
     item, first = upload["item"]["id"], upload["job"]["id"]
     work(api, first, end)
     assert api.client.get(f"/v1/media/{item}").json()["status"] == end
@@ -168,20 +168,20 @@ def test_retry_of_a_stopped_item_queues_a_new_job(api: Running, end: JobState) -
     assert repeated["job"]["id"] == answer.json()["job"]["id"]
 
 
-def test_retry_of_a_ready_or_unknown_item_is_refused(api: Running, library: dict[str, str]) -> None:
+def test_retry_of_a_ready_or_unknown_item_is_refused(api: ApiServer, library: dict[str, str]) -> None:
     problem = assert_problem(api.client.post(f"/v1/media/{library['talk']}/retry"), 409, "conflict")
     assert "talk.mp4 is ready" in problem["detail"]
     for unknown in ("0" * 32, "nonsense"):
         assert_problem(api.client.post(f"/v1/media/{unknown}/retry"), 404, "not-found")
 
 
-def test_latest_jobs_come_first(api: Running) -> None:
+def test_latest_jobs_come_first(api: ApiServer) -> None:
     ids = [new_job(api, seed) for seed in (115, 116, 117)]
     listed = api.client.get("/v1/jobs", params={"limit": 3}).json()["data"]
     assert [job["id"] for job in listed] == ids[::-1]
 
 
-def test_bad_requests_for_jobs(api: Running) -> None:
+def test_bad_requests_for_jobs(api: ApiServer) -> None:
     for path in ("/v1/jobs/job_nosuch", "/v1/jobs/job_nosuch/events"):
         assert_problem(api.client.get(path), 404, "not-found")
     assert_problem(api.client.post("/v1/jobs/job_nosuch/cancel"), 404, "not-found")
@@ -209,9 +209,9 @@ def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_streams_of_one_caller_read_the_catalog_at_a_bounded_rate() -> None:
-    assert sse.pause_of(1) == sse.pause_of(10) == sse.POLL_SECONDS
+    assert sse.get_poll_interval(1) == sse.get_poll_interval(10) == sse.POLL_SECONDS
     for streams in (11, 64, 1000):
-        assert streams / sse.pause_of(streams) <= sse.READS_PER_SECOND + 1e-6
+        assert streams / sse.get_poll_interval(streams) <= sse.READS_PER_SECOND + 1e-6
 
 
 def test_stream_asks_for_its_pause_before_each_wait() -> None:

@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 
 from tests.api import media
-from tests.api.conftest import Running, assert_problem
+from tests.api.conftest import ApiServer, assert_problem
 from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_raw_upload_becomes_an_item_with_a_job(api: Running) -> None:
-    data = media.picture(1)
+def test_a_raw_upload_becomes_an_item_with_a_job(api: ApiServer) -> None:
+    data = media.image(1)
     answer = api.upload(data, "Größe.png", "holiday", "lab")
     assert answer.status_code == 202, answer.text
     upload = answer.json()
@@ -36,25 +36,25 @@ def test_a_raw_upload_becomes_an_item_with_a_job(api: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"), [(media.picture(2, kind="JPEG"), "image"), (media.sound(0.5), "audio"), (media.video(1.0), "video")]
+    ("data", "kind"), [(media.image(2, kind="JPEG"), "image"), (media.audio(0.5), "audio"), (media.video(1.0), "video")]
 )
-def test_a_form_upload_keeps_the_name_and_lets_content_decide(api: Running, data: bytes, kind: str) -> None:
+def test_a_form_upload_keeps_the_name_and_lets_content_decide(api: ApiServer, data: bytes, kind: str) -> None:
     answer = api.client.post("/v1/media", files={"file": ("wrong.txt", data, "text/plain")}, data={"tags": ["a,b", "c"]})
     assert answer.status_code == 202, answer.text
     item = answer.json()["item"]
     assert (item["name"], item["kind"], item["tags"]) == ("wrong.txt", kind, ["a", "b", "c"])
 
 
-def test_fields_may_come_behind_the_file(api: Running) -> None:
+def test_fields_may_come_behind_the_file(api: ApiServer) -> None:
     boundary = b"xyz"
-    parts = [b'name="file"; filename="a.png"\r\n\r\n' + media.picture(3), b'name="name"\r\n\r\nbetter.png']
+    parts = [b'name="file"; filename="a.png"\r\n\r\n' + media.image(3), b'name="name"\r\n\r\nbetter.png']
     body = b"".join(b"--xyz\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--xyz--\r\n"
     headers = {"content-type": f"multipart/form-data; boundary={boundary.decode()}"}
     assert api.client.post("/v1/media", content=body, headers=headers).json()["item"]["name"] == "better.png"
 
 
-def test_the_same_bytes_are_one_item(api: Running) -> None:
-    data = media.picture(4)
+def test_the_same_bytes_are_one_item(api: ApiServer) -> None:
+    data = media.image(4)
     first = api.upload(data, "first.png", "one")
     before = api.blobs()
     again = api.client.post("/v1/media", files={"file": ("second.png", data)}, data={"tags": "two"})
@@ -65,8 +65,8 @@ def test_the_same_bytes_are_one_item(api: Running) -> None:
     assert api.blobs() == before
 
 
-def test_the_same_bytes_sent_at_once_are_one_item(api: Running) -> None:
-    data = media.picture(8)
+def test_the_same_bytes_sent_at_once_are_one_item(api: ApiServer) -> None:
+    data = media.image(8)
     before = api.blobs()
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda index: api.upload(data, f"{index}.png", f"tag{index}"), range(6)))
@@ -78,8 +78,8 @@ def test_the_same_bytes_sent_at_once_are_one_item(api: Running) -> None:
     assert len([path for path in api.blobs() - before if not path.suffix]) == 1
 
 
-def test_an_item_that_is_deleted_while_its_bytes_come_again_is_there_or_not_at_all(api: Running) -> None:
-    data = media.picture(9)
+def test_an_item_that_is_deleted_while_its_bytes_come_again_is_there_or_not_at_all(api: ApiServer) -> None:
+    data = media.image(9)
     item_id = api.uploaded(data)["id"]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(10):
@@ -104,11 +104,11 @@ def test_an_item_that_is_deleted_while_its_bytes_come_again_is_there_or_not_at_a
             b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", 415, "unsupported-media", id="svg"
         ),
         pytest.param(b"<!doctype html><script>alert(1)</script>", 415, "unsupported-media", id="html"),
-        pytest.param(media.picture(5, (400, 300))[:200], 422, "media-error", id="truncated picture"),
+        pytest.param(media.image(5, (400, 300))[:200], 422, "media-error", id="truncated picture"),
         pytest.param(media.video(2.0)[:900], 422, "media-error", id="truncated video"),
     ],
 )
-def test_what_is_not_media_is_refused_and_leaves_nothing(api: Running, data: bytes, status: int, slug: str) -> None:
+def test_what_is_not_media_is_refused_and_leaves_nothing(api: ApiServer, data: bytes, status: int, slug: str) -> None:
     before = api.blobs()
     document = assert_problem(api.upload(data, "bad.png"), status, slug)
     if slug == "media-error":
@@ -127,44 +127,44 @@ def test_what_is_not_media_is_refused_and_leaves_nothing(api: Running, data: byt
         pytest.param({"files": {"file": ("a.png", b"x")}, "data": {"colour": "red"}}, id="unknown field"),
         pytest.param({"content": b"--b\r\n", "headers": {"content-type": "multipart/form-data; boundary=b"}}, id="no end"),
         pytest.param({"content": b"", "headers": {"content-type": "multipart/form-data"}}, id="no boundary"),
-        pytest.param({"files": {"file": ("a.png", media.picture(6))}, "data": {"tags": "x" * 100}}, id="long tag"),
+        pytest.param({"files": {"file": ("a.png", media.image(6))}, "data": {"tags": "x" * 100}}, id="long tag"),
     ],
 )
-def test_a_bad_form_is_refused_and_leaves_nothing(api: Running, form: dict[str, object]) -> None:
+def test_a_bad_form_is_refused_and_leaves_nothing(api: ApiServer, form: dict[str, object]) -> None:
     before = api.blobs()
     assert_problem(api.client.post("/v1/media", **form), 400, "invalid-input")  # type: ignore[arg-type]
     assert api.blobs() == before
 
 
-def test_an_upload_that_says_it_is_too_large_is_refused_unread(api: Running) -> None:
+def test_an_upload_that_says_it_is_too_large_is_refused_unread(api: ApiServer) -> None:
     host, port = urlsplit(api.url).hostname, urlsplit(api.url).port
     with socket.create_connection((host, port), timeout=300) as connection:
         connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
 
 
-def test_an_upload_that_was_cut_off_leaves_nothing(api: Running) -> None:
+def test_an_upload_that_was_cut_off_leaves_nothing(api: ApiServer) -> None:
     before = api.blobs()
     host, port = urlsplit(api.url).hostname, urlsplit(api.url).port
     with socket.create_connection((host, port), timeout=300) as connection:
         connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {8 << 20}\r\n\r\n".encode())
-        connection.sendall(media.sound(20.0))
+        connection.sendall(media.audio(20.0))
         wait_for(lambda: len(api.blobs() - before) == 1, "the upload is on its way to disk")
     wait_for(lambda: api.blobs() == before, "nothing is left of it")
 
 
-def test_a_page_of_another_origin_changes_nothing(api: Running) -> None:
+def test_a_page_of_another_origin_changes_nothing(api: ApiServer) -> None:
     before = api.blobs()
     for headers in ({"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}):
-        assert_problem(api.client.post("/v1/media", content=media.picture(7), headers=headers), 403, "forbidden")
+        assert_problem(api.client.post("/v1/media", content=media.image(7), headers=headers), 403, "forbidden")
     assert api.blobs() == before
-    own = api.client.post("/v1/media", content=media.picture(7), headers={"origin": api.url})
+    own = api.client.post("/v1/media", content=media.image(7), headers={"origin": api.url})
     assert own.status_code == 202
 
 
-def test_listing_filters_and_pages(api: Running) -> None:
-    pictures = [api.uploaded(media.picture(seed), f"{seed}.png", "listed")["id"] for seed in range(20, 25)]
-    sound = api.uploaded(media.sound(0.3, 300), "s.wav", "listed", "loud")["id"]
+def test_listing_filters_and_pages(api: ApiServer) -> None:
+    pictures = [api.uploaded(media.image(seed), f"{seed}.png", "listed")["id"] for seed in range(20, 25)]
+    sound = api.uploaded(media.audio(0.3, 300), "s.wav", "listed", "loud")["id"]
 
     def listed(**query: str | list[str]) -> list[str]:
         return [item["id"] for item in api.client.get("/v1/media", params=query).json()["items"]]
@@ -186,18 +186,18 @@ def test_listing_filters_and_pages(api: Running) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "kind=hologram", "status=lost", "cursor=%00nonsense"])
-def test_a_bad_listing_is_refused(api: Running, query: str) -> None:
+def test_a_bad_listing_is_refused(api: ApiServer, query: str) -> None:
     assert_problem(api.client.get(f"/v1/media?{query}"), 400, "invalid-input")
 
 
 @pytest.mark.parametrize("path", ["", "/content", "/thumbnail"])
 @pytest.mark.parametrize("item_id", ["0" * 32, "no-such", "%2e%2e%2fcatalog.db"])
-def test_no_such_item(api: Running, path: str, item_id: str) -> None:
+def test_no_such_item(api: ApiServer, path: str, item_id: str) -> None:
     assert_problem(api.client.get(f"/v1/media/{item_id}{path}"), 404, "not-found")
 
 
-def test_content_comes_whole_in_parts_and_with_safe_headers(api: Running) -> None:
-    data = media.sound(1.0, 500)
+def test_content_comes_whole_in_parts_and_with_safe_headers(api: ApiServer) -> None:
+    data = media.audio(1.0, 500)
     item = api.uploaded(data, 'odd "name"\n; é.wav')
     url = f"/v1/media/{item['id']}/content"
     whole = api.client.get(url)
@@ -227,9 +227,9 @@ def test_content_comes_whole_in_parts_and_with_safe_headers(api: Running) -> Non
 
 
 @pytest.mark.parametrize(
-    ("data", "name"), [(media.picture(30), "p.png"), (media.video(2.0, seed=3), "v.mp4"), (media.sound(2.0, 200), "s.wav")]
+    ("data", "name"), [(media.image(30), "p.png"), (media.video(2.0, seed=3), "v.mp4"), (media.audio(2.0, 200), "s.wav")]
 )
-def test_a_thumbnail_is_a_small_webp_made_once(api: Running, data: bytes, name: str) -> None:
+def test_a_thumbnail_is_a_small_webp_made_once(api: ApiServer, data: bytes, name: str) -> None:
     item = api.uploaded(data, name)
     url = f"/v1/media/{item['id']}/thumbnail"
     answer = api.client.get(url, params={"t": 1.0, "size": 100})
@@ -248,14 +248,14 @@ def test_a_thumbnail_is_a_small_webp_made_once(api: Running, data: bytes, name: 
 
 
 @pytest.mark.parametrize("query", ["t=-1", "t=nan", "t=x", "size=0", "size=99999"])
-def test_a_bad_thumbnail_is_refused(api: Running, query: str) -> None:
-    item = api.uploaded(media.picture(31))
+def test_a_bad_thumbnail_is_refused(api: ApiServer, query: str) -> None:
+    item = api.uploaded(media.image(31))
     assert_problem(api.client.get(f"/v1/media/{item['id']}/thumbnail?{query}"), 400, "invalid-input")
 
 
-def test_delete_takes_the_bytes_and_the_thumbnails_along(api: Running) -> None:
+def test_delete_takes_the_bytes_and_the_thumbnails_along(api: ApiServer) -> None:
     before = api.blobs()
-    item = api.uploaded(media.picture(32))
+    item = api.uploaded(media.image(32))
     api.client.get(f"/v1/media/{item['id']}/thumbnail")
     answer = api.client.delete(f"/v1/media/{item['id']}")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -263,18 +263,18 @@ def test_delete_takes_the_bytes_and_the_thumbnails_along(api: Running) -> None:
     assert not list((api.service.settings.root / "cache" / "thumbnails").rglob(item["id"]))
     assert_problem(api.client.get(f"/v1/media/{item['id']}"), 404, "not-found")
     assert_problem(api.client.delete(f"/v1/media/{item['id']}"), 404, "not-found")
-    assert api.upload(media.picture(32)).status_code == 202, "the same bytes may come back"
+    assert api.upload(media.image(32)).status_code == 202, "the same bytes may come back"
 
 
-def test_a_folder_is_imported_and_links_are_refused(api: Running, import_root: Path) -> None:
+def test_a_folder_is_imported_and_links_are_refused(api: ApiServer, import_root: Path) -> None:
     folder = import_root / "trip"
     (folder / "day 2").mkdir(parents=True)
-    (folder / "a.png").write_bytes(media.picture(40))
-    (folder / "day 2" / "b.wav").write_bytes(media.sound(0.2, 900))
+    (folder / "a.png").write_bytes(media.image(40))
+    (folder / "day 2" / "b.wav").write_bytes(media.audio(0.2, 900))
     (folder / "notes.txt").write_text("not media, " * 40)
     (folder / "empty.png").touch()
     outside = import_root.parent / "outside.png"
-    outside.write_bytes(media.picture(41))
+    outside.write_bytes(media.image(41))
     (folder / "link.png").symlink_to(outside)
     (folder / "elsewhere").symlink_to(import_root.parent)
     answer = api.client.post("/v1/media/import", json={"folder": "trip", "tags": ["trip"]})
@@ -289,14 +289,14 @@ def test_a_folder_is_imported_and_links_are_refused(api: Running, import_root: P
 
 
 @pytest.mark.parametrize("folder", ["..", "/etc", "trip/../..", "out"])
-def test_an_import_stays_below_its_root(api: Running, import_root: Path, folder: str) -> None:
+def test_an_import_stays_below_its_root(api: ApiServer, import_root: Path, folder: str) -> None:
     link = import_root / "out"
     if not link.is_symlink():
         link.symlink_to(import_root.parent)
     assert_problem(api.client.post("/v1/media/import", json={"folder": folder}), 403, "forbidden")
 
 
-def test_no_such_folder(api: Running) -> None:
+def test_no_such_folder(api: ApiServer) -> None:
     for folder in ("nowhere", "n" * 300):
         assert_problem(api.client.post("/v1/media/import", json={"folder": folder}), 404, "not-found")
     assert_problem(api.client.post("/v1/media/import", json={"folder": "a\0b"}), 400, "invalid-input")

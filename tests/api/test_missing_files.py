@@ -20,21 +20,21 @@ from indexes.storage.content_addressed import DIGEST
 from mm.settings import Settings
 from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
 from tests.api import media
-from tests.api.conftest import Running, add_searchable, assert_problem, running
+from tests.api.conftest import ApiServer, add_searchable, assert_problem, run_server
 from tests.graphs import with_graphs
 
 SAID = "here is my recipe for apple cake"
 
 
 @pytest.fixture
-def served(tmp_path: Path, graphs: Path) -> Iterator[Running]:
+def served(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # drawing stacks takes seconds
-    with running(Settings(home=with_graphs(tmp_path / "home", graphs), import_root=tmp_path)) as api:
+    with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), import_root=tmp_path)) as api:
         yield api
 
 
 @pytest.fixture
-def talk(served: Running) -> str:
+def talk(served: ApiServer) -> str:
     """A film in which something is said, with a thumbnail."""
     (vector,) = served.service.space.text.embed([SAID])
     segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("speech", 0.2, 0.9, SAID, vector)])
@@ -43,10 +43,10 @@ def talk(served: Running) -> str:
     return item
 
 
-def lose(*folders: str) -> Callable[[Running], None]:
+def lose(*folders: str) -> Callable[[ApiServer], None]:
     """Remove every file below some folders, but for the markers."""
 
-    def harm(served: Running) -> None:
+    def harm(served: ApiServer) -> None:
         for folder in folders:
             for path in (served.service.settings.root / folder).rglob("*"):
                 if (path.is_file() and DIGEST.match(path.name)) or ("thumbnails" in path.parts and path.is_file()):
@@ -55,13 +55,13 @@ def lose(*folders: str) -> Callable[[Running], None]:
     return harm
 
 
-def unmount(served: Running) -> None:
+def unmount(served: ApiServer) -> None:
     for folder in ("blobs", "shards"):
         shutil.rmtree(served.service.settings.root / folder)
         (served.service.settings.root / folder).mkdir()
 
 
-def truncate(served: Running) -> None:
+def truncate(served: ApiServer) -> None:
     """Take the log into the file first: what is in the log is not lost."""
     catalog = served.service.settings.root / "catalog.db"
     with closing(sqlite3.connect(catalog)) as connection:
@@ -69,7 +69,7 @@ def truncate(served: Running) -> None:
     os.truncate(catalog, 8192)
 
 
-def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
+def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
     """One request at least for each route of the document, with something that exists where it
     names something."""
     client = served.client
@@ -83,7 +83,7 @@ def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
     bodies: dict[str, list[dict[str, object]]] = {
         "/v1/search": [{"json": {"text": "apple cake"}}, {"json": {"like": {"item": item, "time": 0.5}}}],
         "/v1/embeddings": [{"json": {"input": ["a dog"], "model": "lite@1"}}],
-        "/v1/media": [{"content": media.picture(99), "params": {"name": "b.png"}}, {"content": media.video(1.0, seed=50)}],
+        "/v1/media": [{"content": media.image(99), "params": {"name": "b.png"}}, {"content": media.video(1.0, seed=50)}],
         "/v1/media/import": [{"json": {"folder": "."}}],
         "/v1/uploads": [{"headers": {**tus, "Upload-Length": "10"}}],
         "/v1/space/move": [{"json": {"to": "lite"}}],
@@ -115,7 +115,7 @@ def requests(served: Running, item: str) -> Iterator[httpx2.Request]:
         pytest.param(truncate, id="catalog truncated"),
     ],
 )
-def test_no_route_fails_unforeseen_or_names_a_path(served: Running, talk: str, harm: Callable[[Running], None]) -> None:
+def test_no_route_fails_unforeseen_or_names_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
     asked = list(requests(served, talk))
     assert len({request.url.path for request in asked}) >= 20
     harm(served)
@@ -133,7 +133,7 @@ def test_no_route_fails_unforeseen_or_names_a_path(served: Running, talk: str, h
     assert seen["GET /healthz"] == 200
 
 
-def test_bytes_that_are_gone_are_named_so(served: Running, talk: str) -> None:
+def test_bytes_that_are_gone_are_named_so(served: ApiServer, talk: str) -> None:
     lose("blobs", "cache/thumbnails")(served)
     for path in ("content", "thumbnail"):
         problem = assert_problem(served.client.get(f"/v1/media/{talk}/{path}"), 410, "missing-data")
@@ -143,14 +143,14 @@ def test_bytes_that_are_gone_are_named_so(served: Running, talk: str) -> None:
     assert served.client.get(f"/v1/media/{talk}/content").content == media.video(1.0, seed=50), "sent again, they are there again"
 
 
-def test_vectors_that_are_gone_are_named_so_when_they_are_asked_with(served: Running, talk: str) -> None:
+def test_vectors_that_are_gone_are_named_so_when_they_are_asked_with(served: ApiServer, talk: str) -> None:
     lose("shards")(served)
     answer = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
     assert "backup" in assert_problem(answer, 410, "missing-data")["detail"]
     assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index answers without them"
 
 
-def checks(served: Running) -> dict[str, dict[str, object]]:
+def checks(served: ApiServer) -> dict[str, dict[str, object]]:
     answer = served.client.get("/readyz")
     return {check["name"]: check for check in answer.json()["checks"]}
 
@@ -164,7 +164,7 @@ def checks(served: Running) -> dict[str, dict[str, object]]:
     ],
 )
 def test_readiness_notices_a_catalog_or_folder_that_went_while_it_runs(
-    served: Running, talk: str, harm: Callable[[Running], None], sentence: str
+    served: ApiServer, talk: str, harm: Callable[[ApiServer], None], sentence: str
 ) -> None:
     assert checks(served)["catalog"]["ok"]
     harm(served)
@@ -173,9 +173,9 @@ def test_readiness_notices_a_catalog_or_folder_that_went_while_it_runs(
     assert sentence in str(catalog["detail"])
 
 
-def test_readiness_shows_what_garbage_collection_left_to_a_person(served: Running) -> None:
+def test_readiness_shows_what_garbage_collection_left_to_a_person(served: ApiServer) -> None:
     assert checks(served)["garbage"]["ok"]
-    with served.service.store.database.connect_to_write() as connection:
+    with served.service.store.database.begin_write() as connection:
         connection.exec_driver_sql("UPDATE library SET identity = 'another'")
     served.service.store.sweep(0.0)
     garbage = checks(served)["garbage"]

@@ -50,12 +50,12 @@ def test_a_large_upload_does_not_grow_the_process(tmp_path: Path, graphs: Path) 
     with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
         memory = psutil.Process(child.pid)
         assert client.get("/v1/models").status_code == 200  # what is loaded once is loaded
-        assert client.post("/v1/media", content=media.sound(0.5)).status_code == 202
+        assert client.post("/v1/media", content=media.audio(0.5)).status_code == 202
         before, most = memory.memory_info().rss, 0
 
         def watched() -> Iterator[bytes]:
             nonlocal most
-            for block in media.long_sound(UPLOAD_BYTES):
+            for block in media.long_audio(UPLOAD_BYTES):
                 most = max(most, memory.memory_info().rss)
                 yield block
 

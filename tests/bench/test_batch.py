@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mm.bench.library import photos
-from mm.bench.library.batch import Batch, run, write_photos
-from mm.bench.library.batch_service import write_clips
+from mm.bench.ingest import photos
+from mm.bench.ingest.batch import Batch, run, write_photos
+from mm.bench.ingest.batch_service import write_clips
 from mm.client import Client
 from mm.errors import Conflict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.served import Served, Shell
+    from tests.service_process import RunningService, Shell
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -28,12 +28,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_each_file_of_a_batch_is_timed_until_it_can_be_searched(served: Served, tmp_path: Path) -> None:
+def test_each_file_of_a_batch_is_timed_until_it_can_be_searched(running_service: RunningService, tmp_path: Path) -> None:
     files = [
         *(("clips", path) for path in write_clips(tmp_path, 2)),
         *(("photos", path) for path in write_photos(tmp_path, 3, 0)),
     ]
-    with Client(served.url) as client:
+    with Client(running_service.url) as client:
         report = run(client, Batch(files))
     assert {sort: len(of) for sort, of in report.waits.items()} == {"clips": 2, "photos": 3}
     assert all(wait > 0 for of in report.waits.values() for wait in of)
@@ -43,8 +43,10 @@ def test_each_file_of_a_batch_is_timed_until_it_can_be_searched(served: Served, 
 
 
 @pytest.mark.usefixtures("small")
-def test_a_file_that_fails_ends_the_batch(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Client(served.url) as client:
+def test_a_file_that_fails_ends_the_batch(
+    running_service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(running_service.url) as client:
         (path,) = write_photos(tmp_path, 1, 7)
         job = client.add(path).job
         client.wait(job.id)

@@ -12,7 +12,7 @@ from mm.bench.flood import report as flood
 from mm.bench.flood.honest import Times
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def test_flood_times_an_honest_client_beside_each_attack(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flood, "FILM_SECONDS", 2.0)
+    monkeypatch.setattr(flood, "VIDEO_SECONDS", 2.0)
     monkeypatch.setattr(flood, "LEAD_SECONDS", 0.5)
-    monkeypatch.setattr(flood, "TURNS", 2)
+    monkeypatch.setattr(flood, "NUM_ROUNDS", 2)
     home = with_graphs(tmp_path, graphs)
     honest, hostile = (KeyFile(home).add(name, "write")[1] for name in ("honest", "hostile"))
-    with running(Settings(home=home, keys="on")) as service:
+    with run_server(Settings(home=home, keys="on")) as service:
         port = int(service.url.rpartition(":")[2])
         under_test = flood.Service(port, os.getpid(), honest, hostile)
         report = flood.run(under_test, ["searches", "idle heads"], 8, 2.0, lambda line: None)
@@ -43,10 +43,10 @@ def test_flood_holds_only_without_errors_and_within_the_target() -> None:
         return Times({step: [seconds] * 10 for step in ("search", "browse", "upload")}, list(errors))
 
     def report(beside: Times) -> flood.FloodReport:
-        return flood.FloodReport(200, [flood.Round("searches", times(0.1), beside, Counter({"429": 1}), 0.1, 0.2)])
+        return flood.FloodReport(200, [flood.AttackResult("searches", times(0.1), beside, Counter({"429": 1}), 0.1, 0.2)])
 
-    assert report(times(0.3)).holds
-    assert not report(times(0.31)).holds
+    assert report(times(0.3)).passed
+    assert not report(times(0.31)).passed
     failed = report(times(0.1, "search: it failed"))
-    assert not failed.holds
+    assert not failed.passed
     assert "searches: search: it failed" in failed.lines()

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mm.bench.library import idle_service
-from mm.bench.library.idle import IdleReport, Row, at_rest, family, picture, read
+from mm.bench.idle import service as idle_service
+from mm.bench.idle.processes import IdleReport, Row, list_process_tree, make_image, measure_at_rest, read_counters
 from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
-    from tests.served import Shell
+    from tests.service_process import Shell
 
 WAITS = 4
 
@@ -47,20 +47,20 @@ def test_read_counts_wakeups_and_processor_time_of_all_threads() -> None:
             print("x", file=child.stdin, flush=True)
             child.stdout.readline()
             wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_SLEEPING, "it waits for the next line")
-            seen.append(read(child.pid))
+            seen.append(read_counters(child.pid))
         child.stdin.close()
     for before, after in pairwise(seen):
         assert before is not None
         assert after is not None
         assert after.wakeups > before.wakeups
         assert after.cpu >= before.cpu
-    assert read(child.pid) is None
+    assert read_counters(child.pid) is None
 
 
 def test_family_names_children_by_the_first_process_given() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        assert family({"child": child.pid, "parent": os.getpid()})[child.pid] == "child"
-        assert family({"parent": os.getpid()})[child.pid] == "parent"
+        assert list_process_tree({"child": child.pid, "parent": os.getpid()})[child.pid] == "child"
+        assert list_process_tree({"parent": os.getpid()})[child.pid] == "parent"
         assert child.stdin is not None
         child.stdin.close()
 
@@ -71,10 +71,10 @@ def test_rows_of_one_name_are_one_row() -> None:
         assert parent.stdin is not None
         assert parent.stdout is not None
         parent.stdout.readline()
-        assert len(family({"server": parent.pid})) == 2
-        assert [row.process for row in at_rest(lambda: {"server": parent.pid}, 0.01)] == ["server"]
+        assert len(list_process_tree({"server": parent.pid})) == 2
+        assert [row.process for row in measure_at_rest(lambda: {"server": parent.pid}, 0.01)] == ["server"]
         parent.communicate(b"\n\n")
 
 
 def test_pictures_of_two_numbers_differ() -> None:
-    assert picture(1) == picture(1) != picture(2)
+    assert make_image(1) == make_image(1) != make_image(2)

@@ -11,14 +11,14 @@ import av
 import pytest
 
 from mm.bench.ingest import report as ingest
-from mm.bench.ingest.film import FPS, write_film
+from mm.bench.ingest.video import FPS, write_video
 from mm.client import Client
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from pathlib import Path
 
-    from tests.served import Served, Shell
+    from tests.service_process import RunningService, Shell
 
 pytestmark = pytest.mark.xdist_group("served")
 SECONDS, SIZE = 3.0, (160, 96)
@@ -36,41 +36,41 @@ def test_all_ways_are_measured_in_one_run(shell: Shell) -> None:
         assert used["cpu"] > 0
         assert used["pss"] > 0  # sampled, and the shortest way is over before it has grown
     lines = ingest.IngestReport(
-        report["seconds"], report["size"], {way: [ingest.Used(**used)] for way, (used,) in report["ways"].items()}
+        report["seconds"], report["size"], {way: [ingest.Usage(**used)] for way, (used,) in report["ways"].items()}
     ).lines()
     assert len(lines) == 6
     assert {line.count("|") for line in lines} == {7}
 
 
 def test_without_torch_the_naive_way_is_left_out_and_said_so(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running_service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = importlib.util.find_spec
 
     def without_torch(name: str) -> ModuleSpec | None:
         return None if name == "torch" else known(name)
 
-    film = write_film(tmp_path / "film.mp4", 1.0, SIZE, speech=False)
+    film = write_video(tmp_path / "film.mp4", 1.0, SIZE, speech=False)
     monkeypatch.setattr(importlib.util, "find_spec", without_torch)
-    with Client(served.url) as client:
-        service = ingest.Service(client, served.pids["worker"])
-        report = ingest.run(service, ingest.Films(film, None, 1.0), "tiny", 1, lambda line: None)
+    with Client(running_service.url) as client:
+        service = ingest.Service(client, running_service.pids["worker"])
+        report = ingest.run(service, ingest.Videos(film, None, 1.0), "tiny", 1, lambda line: None)
         assert client.items().items == [] or all(item.name != "film.mp4" for item in client.items().items)
     assert set(report.ways) == {ingest.FLOOR, ingest.OURS}
     assert report.lines()[-1] == "Naive is left out: torch of the extra `train` is not installed."
 
 
-def test_memory_is_measured_for_each_length(served: Served, tmp_path: Path) -> None:
-    with Client(served.url) as client:
-        service = ingest.Service(client, served.pids["worker"])
-        report = ingest.run_memory(service, tmp_path, [0.02, 0.04], SIZE, speech=False, say=lambda line: None)
+def test_memory_is_measured_for_each_length(running_service: RunningService, tmp_path: Path) -> None:
+    with Client(running_service.url) as client:
+        service = ingest.Service(client, running_service.pids["worker"])
+        report = ingest.run_memory(service, tmp_path, [0.02, 0.04], SIZE, speech=False, on_progress=lambda line: None)
     assert [minutes for minutes, _ in report.rows] == [0.02, 0.04]
     assert len(report.lines()) == 4
 
 
 def test_a_long_film_repeats_a_short_one_and_keeps_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mm.bench.ingest.film.MASTER_SECONDS", 1)
-    path = write_film(tmp_path / "film.mp4", 3.5, SIZE, speech=True)
+    monkeypatch.setattr("mm.bench.ingest.video.MASTER_SECONDS", 1)
+    path = write_video(tmp_path / "film.mp4", 3.5, SIZE, speech=True)
     with av.open(str(path)) as container:
         times = [frame.time for frame in container.decode(video=0)]
     assert [round(time * FPS) for time in times] == list(range(len(times)))

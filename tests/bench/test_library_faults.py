@@ -14,7 +14,7 @@ import pytest
 from indexes import open_store
 from indexes.bench.library_faults import Point, look, make_other
 from indexes.bench.library_harm import FAULTS, Fault, Material, read_only
-from mm.bench.crash.library import FaultOutcome, FaultReport
+from mm.bench.crash.library_fault_report import FaultOutcome, FaultReport
 from mm.errors import Unavailable
 from mm.settings import Settings
 from tests.api import media
@@ -33,8 +33,8 @@ def material(tmp_path: Path) -> Material:
             if seed == ITEMS // 2:
                 with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(yesterday)) as copy:
                     catalog.backup(copy)
-            with store.blobs.writer() as writer:
-                writer.write(media.picture(seed))
+            with store.blobs.open_writer() as writer:
+                writer.write(media.image(seed))
                 sha256, size = writer.commit()
             item = publish(store, seed, rng, sha256=sha256, size=size, name=f"{seed}.png", tags=["a", f"t{seed}"])
             store.descriptions.write(item)
@@ -93,8 +93,8 @@ def test_the_report_counts_and_says_how_to_repeat_what_was_lost() -> None:
     good = FaultOutcome(fault="catalog missing", number=0, running=True, way="rebuild", refused=True, violations=[])
     bad = good.model_copy(update={"number": 3, "violations": ["a is gone."]})
     report = FaultReport(7, [good, bad])
-    assert not report.kept
+    assert not report.passed
     lines = list(report.lines())
     assert "| catalog missing | 2 | 2 | 2 | rebuild 2 | 1 |" in lines
     assert "again: --library-faults 1 --seed 7 --first 3: catalog missing" in lines
-    assert FaultReport(7, [good]).kept
+    assert FaultReport(7, [good]).passed

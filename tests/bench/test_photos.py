@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mm.bench.library import photos
+from mm.bench.ingest import photos
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from indexes import open_store
 from mm.schemas import EmbeddingResponse, SearchResponse
 from mm.settings import Settings
 from tests.api import media
-from tests.served import Served, Shell, mm_command
+from tests.service_process import RunningService, Shell, mm_command
 from tests.stopped import stopped_item
 
 pytestmark = pytest.mark.xdist_group("served")
@@ -25,11 +25,11 @@ pytestmark = pytest.mark.xdist_group("served")
 def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "deeper").mkdir(parents=True)
-    (folder / "a.png").write_bytes(media.picture(1))
+    (folder / "a.png").write_bytes(media.image(1))
     (folder / "deeper" / "b.mp4").write_bytes(media.video(1.0, seed=1))
     (folder / "notes.txt").write_text("no picture")
     (folder / "empty.png").touch()
-    (folder / ".hidden.png").write_bytes(media.picture(2))
+    (folder / ".hidden.png").write_bytes(media.image(2))
     done = shell("add", folder, tmp_path / "missing.png", "--tag", "holiday")
     assert done.exit_code == 1
     ready = done.stdout.splitlines()
@@ -50,7 +50,7 @@ def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_p
 def test_add_refuses_links_in_a_folder_and_follows_one_that_is_named(shell: Shell, tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir()
-    (private / "secret.png").write_bytes(media.picture(77))
+    (private / "secret.png").write_bytes(media.image(77))
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "file.png").symlink_to(private / "secret.png")
@@ -67,7 +67,7 @@ def test_add_refuses_links_in_a_folder_and_follows_one_that_is_named(shell: Shel
 
 
 def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(media.picture(3))
+    (tmp_path / "a.png").write_bytes(media.image(3))
     (tmp_path / "b.png").write_bytes(b"nothing")
     done = shell("add", tmp_path / "a.png", tmp_path / "b.png", "--json", "--no-wait")
     assert done.exit_code == 1
@@ -80,7 +80,7 @@ def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None
 
 def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> None:
     picture = tmp_path / "blocks.png"
-    picture.write_bytes(media.picture(4, (320, 240)))
+    picture.write_bytes(media.image(4, (320, 240)))
     assert shell("add", picture, "--tag", "mine").exit_code == 0
     question = ("search", "--picture", picture, "--tag", "mine", "--kind", "image", "--floor", "0", "-k", "1")
     end = time.monotonic() + 300
@@ -112,7 +112,7 @@ def test_what_the_service_refuses_is_one_sentence(shell: Shell) -> None:
 
 def test_vectors(shell: Shell, tmp_path: Path) -> None:
     picture = tmp_path / "p.png"
-    picture.write_bytes(media.picture(5))
+    picture.write_bytes(media.image(5))
     done = shell("embed", "a dog", "a cat", "--picture", picture)
     assert [len(json.loads(line)) for line in done.stdout.splitlines()] == [384, 384, 384]
     whole = EmbeddingResponse.model_validate_json(shell("embed", "a dog", "--model", "lite", "--json").stdout)
@@ -139,8 +139,8 @@ def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
     assert "in the library already" in again.stderr
 
 
-def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell: Shell) -> None:
-    store = open_store(Settings(home=served.home))
+def test_retry_processes_stopped_items_and_refuses_others(running_service: RunningService, shell: Shell) -> None:
+    store = open_store(Settings(home=running_service.home))
     failed, quarantined = stopped_item(store, 21, "failed"), stopped_item(store, 22, "quarantined")
     cancelled = stopped_item(store, 23, "cancelled", None)
     done = shell("retry", failed, "0" * 32)
@@ -157,19 +157,19 @@ def test_retry_processes_stopped_items_and_refuses_others(served: Served, shell:
     assert shell("retry").exit_code == 2
 
 
-def test_a_service_elsewhere(served: Served, shell: Shell) -> None:
-    elsewhere = Shell(served.home / "nothing" / "here")
-    assert elsewhere("models", "--url", served.url).stdout == shell("models").stdout
+def test_a_service_elsewhere(running_service: RunningService, shell: Shell) -> None:
+    elsewhere = Shell(running_service.home / "nothing" / "here")
+    assert elsewhere("models", "--url", running_service.url).stdout == shell("models").stdout
     assert not elsewhere.home.exists()
 
 
-def test_a_terminal_gets_bars_and_tables(served: Served, tmp_path: Path) -> None:
+def test_a_terminal_gets_bars_and_tables(running_service: RunningService, tmp_path: Path) -> None:
     picture = tmp_path / "on a terminal.png"
-    picture.write_bytes(media.picture(11))
-    added = on_a_terminal(served.home, "add", str(picture), "--tag", "terminal")
+    picture.write_bytes(media.image(11))
+    added = on_a_terminal(running_service.home, "add", str(picture), "--tag", "terminal")
     assert "━" in added
     assert "on a terminal.png (image" in added
-    shown = on_a_terminal(served.home, "models")
+    shown = on_a_terminal(running_service.home, "models")
     assert "space" in shown
     assert "runs on" in shown
     assert "━" in shown or "─" in shown

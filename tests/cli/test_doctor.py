@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from mm.cli.diagnosis import checks
 from mm.cli.main import main
-from mm.embedded.address import note_path
+from mm.embedded.address_file import address_file_path
 from mm.errors import Unavailable
 from mm.runtimes.choice import Choice
 from mm.runtimes.tune import Trial
@@ -110,8 +110,10 @@ def serving(home: Path, layers: str) -> Iterator[None]:
 
     with HTTPServer(("127.0.0.1", 0), Api) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        note_path(home).parent.mkdir(parents=True)
-        note_path(home).write_text(json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": server.server_address[1]}))
+        address_file_path(home).parent.mkdir(parents=True)
+        address_file_path(home).write_text(
+            json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": server.server_address[1]})
+        )
         yield
         server.shutdown()
 
@@ -139,14 +141,14 @@ def test_graphs_check_says_what_they_take(settings: Settings) -> None:
 
 
 def test_a_port_that_our_own_service_has(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "running", lambda home: "http://127.0.0.1:5")
+    monkeypatch.setattr(checks, "find_running_service", lambda home: "http://127.0.0.1:5")
     assert checks.port(settings).ok
 
 
 def test_a_service_that_does_not_say_what_holds_in_its_workers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.worker_sandbox(settings) == [], "no service runs on the folder"
     url = f"http://127.0.0.1:{free_port()}"
-    monkeypatch.setattr(checks, "running", lambda home: url)
+    monkeypatch.setattr(checks, "find_running_service", lambda home: url)
     (check,) = checks.worker_sandbox(settings)
     assert_bad(check, "workers", url)
 
@@ -221,7 +223,7 @@ def test_what_the_image_tower_runs_in(settings: Settings, monkeypatch: pytest.Mo
 def test_tuning_shows_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = [Trial(name="openvino", cosine=1.0, worst=1.0, per_second=20.4), Trial(name="cuda", refused="no GPU")]
     choice = Choice(runtime="openvino", key={}, trials=seen)
-    monkeypatch.setattr("mm.spaces.registry.tune", lambda settings, told: told("openvino") or choice)
+    monkeypatch.setattr("mm.spaces.registry.tune_runtime", lambda settings, told: told("openvino") or choice)
     environment = {"MM_HOME": str(tmp_path), "MM_RUNTIME": "onnxruntime"}
     done = CliRunner().invoke(main, ["doctor", "--tune"], env=environment)
     assert done.exit_code == 0, done.output

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mm.cli.format import span
-from mm.cli.render import show_answer
+from mm.cli.format import format_span
+from mm.cli.render import print_results
 from mm.schemas import Band, Hit, Item, SearchResponse
 
 ITEM = Item(
@@ -47,7 +47,7 @@ def hit(score: float) -> Hit:
 
 def shown(capsys: pytest.CaptureFixture[str], *scores: float, everything: bool) -> tuple[list[tuple[str, str]], str]:
     """Score and band of each row, and what is said beside them."""
-    show_answer(answer(*scores), everything=everything)
+    print_results(answer(*scores), everything=everything)
     out, err = capsys.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
     return [(row[0], row[-1]) for row in rows], err
@@ -86,4 +86,4 @@ def test_show_answer_without_hits_says_that_nothing_matches(capsys: pytest.Captu
     ],
 )
 def test_span_of_something_long_has_hours(start: float, end: float, duration: float, text: str) -> None:
-    assert span(start, end, duration) == text
+    assert format_span(start, end, duration) == text

@@ -14,30 +14,30 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from indexes.catalog.tables import Published
+from indexes.catalog.tables import Publication
 from mm.client import Client
 from mm.settings import load_settings
 from tests.api import media
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
-from tests.served import Served, Shell, serving
+from tests.service_process import RunningService, Shell, run_service
 
 PICTURES, SECONDS = 20, 300.0
 
 
 @pytest.fixture
-def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningService]:
     monkeypatch.setenv("MM_LEASE_SECONDS", "2")
     monkeypatch.setenv("MM_SWEEP_SECONDS", "0.5")
-    with serving(with_graphs(tmp_path / "home", graphs)) as service:
+    with run_service(with_graphs(tmp_path / "home", graphs)) as service:
         yield service
 
 
-def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tmp_path: Path) -> None:
+def test_a_library_moves_there_and_back_while_it_is_searched(service: RunningService, tmp_path: Path) -> None:
     model = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     shell = Shell(service.home)
     for number in range(PICTURES):
-        (tmp_path / f"{number}.png").write_bytes(media.picture(number))
+        (tmp_path / f"{number}.png").write_bytes(media.image(number))
     (tmp_path / "film.mp4").write_bytes(media.video(8.0, seed=1))
     assert shell("add", *tmp_path.glob("*.png"), tmp_path / "film.mp4").exit_code == 0
     count = PICTURES + 1
@@ -66,7 +66,7 @@ def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tm
             assert resumed.exit_code == 0, resumed.output
             assert resumed.stdout.strip().endswith(f"done, {count} of {count} items")
             there = wait_for_space(client, model)
-            late = client.add(media.picture(1000), name="late.png", wait=True)
+            late = client.add(media.image(1000), name="late.png", wait=True)
             assert late.item.id in {hit.item.id for hit in client.search("a", k=50, floor=0.0, fold=False).hits}
             undone = shell("space", "undo")
             assert undone.stdout.strip().endswith(f"done, {count + 1} of {count + 1} items")
@@ -80,8 +80,8 @@ def test_a_library_moves_there_and_back_while_it_is_searched(service: Served, tm
     assert {space for space, _ in seen} == {"lite@1", there}
     assert {found for _, found in seen} <= {count, count + 1}, "everything was found at any time"
     with open_store(load_settings(home=service.home)) as store, store.database.read() as session:
-        assert {row.space for row in session.query(Published)} == {"lite@1"}
-        assert session.query(Published).count() == count + 1
+        assert {row.space for row in session.query(Publication)} == {"lite@1"}
+        assert session.query(Publication).count() == count + 1
 
 
 def wait_for(client: Client, condition: Callable[[int], bool]) -> None:

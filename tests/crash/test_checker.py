@@ -7,67 +7,67 @@ from collections.abc import Callable
 import pytest
 
 from mm.bench.crash import checker
-from mm.bench.crash.checker import Expected, OrphanWatch
+from mm.bench.crash.checker import Expected, OrphanTracker
 from mm.bench.crash.history import ABSENT, History
-from mm.bench.crash.inventory import Census, SeenChunk, SeenJob, SeenMoment
-from mm.bench.crash.nemesis import PHASES, draw
+from mm.bench.crash.inventory import ChunkRecord, Inventory, JobRecord, ScoredMoment
+from mm.bench.crash.nemesis import PHASES, draw_point
 from mm.errors import MediaError, Unavailable
 
 A, B = "a" * 32, "b" * 32
 MOMENTS = {A: ["0-2", "2-4"], B: ["0-1"]}
 
 
-def clean() -> tuple[History, Census]:
+def clean() -> tuple[History, Inventory]:
     """Two items came in, one was deleted and came again, once with an answer that was lost."""
     history = History()
     for kind, item, job in (("add", A, "job_1"), ("add", B, "job_2"), ("delete", B, ""), ("add", B, "job_3")):
         if job == "job_3":
-            with history.doing("add", B):
+            with history.record("add", B):
                 raise Unavailable("The connection broke.")
-        with history.doing(kind, item) as operation:  # type: ignore[arg-type]
+        with history.record(kind, item) as operation:  # type: ignore[arg-type]
             operation.job = job
-    census = Census(
+    inventory = Inventory(
         jobs=[
-            SeenJob(id="job_1", item=A, state="done", error=None),
-            SeenJob(id="job_2", item=B, state="cancelled", error=None),
-            SeenJob(id="job_3", item=B, state="done", error=None),
+            JobRecord(id="job_1", item=A, state="done", error=None),
+            JobRecord(id="job_2", item=B, state="cancelled", error=None),
+            JobRecord(id="job_3", item=B, state="done", error=None),
         ],
         items={A: "ready", B: "ready"},
-        chunks=[SeenChunk(item=A, index=0, attempts=2, done=True), SeenChunk(item=B, index=0, attempts=1, done=True)],
-        moments={item: list(moments) for item, moments in MOMENTS.items()},
+        chunks=[ChunkRecord(item=A, index=0, attempts=2, done=True), ChunkRecord(item=B, index=0, attempts=1, done=True)],
+        segments={item: list(moments) for item, moments in MOMENTS.items()},
         damaged=[],
         orphans=[],
-        answers={},
+        results={},
     )
-    return history, census
+    return history, inventory
 
 
-def violations(change: Callable[[History, Census], object]) -> list[str]:
-    history, census = clean()
+def violations(change: Callable[[History, Inventory], object]) -> list[str]:
+    history, inventory = clean()
     expected = Expected(MOMENTS, {A: 1, B: 1})
-    assert checker.at_rest(history, census, expected) == []
-    change(history, census)
-    return checker.at_rest(history, census, expected)
+    assert checker.check_at_rest(history, inventory, expected) == []
+    change(history, inventory)
+    return checker.check_at_rest(history, inventory, expected)
 
 
 def delete_unseen(history: History) -> None:
-    with history.doing("delete", A) as operation:
+    with history.record("delete", A) as operation:
         operation.detail = ABSENT
-    with history.doing("add", A) as operation:
+    with history.record("add", A) as operation:
         operation.job = "job_1"
 
 
 def acknowledge(history: History, kind: str, item: str, job: str = "") -> None:
-    with history.doing(kind, item) as operation:  # type: ignore[arg-type]
+    with history.record(kind, item) as operation:  # type: ignore[arg-type]
         operation.job = job
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        pytest.param(lambda h, c: c.moments[A].pop(), "is lost (1): 2-4", id="a lost segment"),
-        pytest.param(lambda h, c: c.moments[A].append("2-4"), "is doubled or not its own (1): 2-4", id="a doubled segment"),
-        pytest.param(lambda h, c: c.moments.update(c=["0-1"]), "is doubled or not its own", id="a segment without an item"),
+        pytest.param(lambda h, c: c.segments[A].pop(), "is lost (1): 2-4", id="a lost segment"),
+        pytest.param(lambda h, c: c.segments[A].append("2-4"), "is doubled or not its own (1): 2-4", id="a doubled segment"),
+        pytest.param(lambda h, c: c.segments.update(c=["0-1"]), "is doubled or not its own", id="a segment without an item"),
         pytest.param(lambda h, c: setattr(c.jobs[0], "state", "running"), "did not end; it is running", id="an unfinished job"),
         pytest.param(lambda h, c: setattr(c.jobs[0], "state", "quarantined"), "of a good file is quarantined", id="a wrong end"),
         pytest.param(lambda h, c: setattr(c.jobs[0], "state", "cancelled"), "nobody deleted", id="a job cancelled by itself"),
@@ -84,46 +84,46 @@ def acknowledge(history: History, kind: str, item: str, job: str = "") -> None:
         pytest.param(lambda h, c: c.damaged.append("A file is torn."), "A file is torn.", id="a torn file"),
     ],
 )  # fmt: skip
-def test_each_broken_promise_is_found(change: Callable[[History, Census], object], sentence: str) -> None:
+def test_each_broken_promise_is_found(change: Callable[[History, Inventory], object], sentence: str) -> None:
     assert any(sentence in line for line in violations(change))
 
 
 def test_what_was_not_answered_may_be_either_way() -> None:
-    def change(history: History, census: Census) -> None:
-        with history.doing("delete", A):
+    def change(history: History, inventory: Inventory) -> None:
+        with history.record("delete", A):
             raise Unavailable("The connection broke.")
 
     assert violations(change) == []
 
-    def and_gone(history: History, census: Census) -> None:
-        change(history, census)
-        del census.items[A], census.moments[A]
+    def and_gone(history: History, inventory: Inventory) -> None:
+        change(history, inventory)
+        del inventory.items[A], inventory.segments[A]
 
     assert not any("acknowledged" in line or "lost" in line for line in violations(and_gone))
 
 
 def test_what_was_refused_did_not_happen() -> None:
-    def change(history: History, census: Census) -> None:
-        with history.doing("add", "c" * 32):
+    def change(history: History, inventory: Inventory) -> None:
+        with history.record("add", "c" * 32):
             raise MediaError("a.mp4", "crashed", "the decoder ended")
 
     assert violations(change) == []
 
-    def and_yet(history: History, census: Census) -> None:
-        change(history, census)
-        census.items["c" * 32] = "ready"
+    def and_yet(history: History, inventory: Inventory) -> None:
+        change(history, inventory)
+        inventory.items["c" * 32] = "ready"
 
     assert any("never acknowledged" in line for line in violations(and_yet))
 
 
 def test_an_answer_must_be_that_of_scoring_everything() -> None:
-    truth = [SeenMoment(item=A, start=0.0, end=2.0, score=0.5), SeenMoment(item=B, start=0.0, end=1.0, score=0.25)]
+    truth = [ScoredMoment(item=A, start=0.0, end=2.0, score=0.5), ScoredMoment(item=B, start=0.0, end=1.0, score=0.25)]
     right = [(A, 0.0, 2.0, 0.5), (B, 0.0, 1.0, 0.2501)]
-    assert checker.answer("q", right, truth) == []
-    assert "does not find" in checker.answer("q", right[:1], truth)[0]
-    assert "is not there" in checker.answer("q", [*right, (B, 1.0, 2.0, 0.1)], truth)[0]
-    assert "not 0.25" in checker.answer("q", [right[0], (B, 0.0, 1.0, 0.3)], truth)[0]
-    assert "twice" in checker.answer("q", [*right, right[0]], truth)[0]
+    assert checker.check_results("q", right, truth) == []
+    assert "does not find" in checker.check_results("q", right[:1], truth)[0]
+    assert "is not there" in checker.check_results("q", [*right, (B, 1.0, 2.0, 0.1)], truth)[0]
+    assert "not 0.25" in checker.check_results("q", [right[0], (B, 0.0, 1.0, 0.3)], truth)[0]
+    assert "twice" in checker.check_results("q", [*right, right[0]], truth)[0]
 
 
 def searching(found: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
@@ -135,10 +135,10 @@ def searching(found: set[str], *, during: Callable[[History], object] = lambda h
     acknowledge(history, "add", B)
     acknowledge(history, "ready", B)
     acknowledge(history, "delete", B)
-    with history.doing("search") as search:
+    with history.record("search") as search:
         during(history)
         search.found = frozenset(found)
-    return checker.searches(history)
+    return checker.check_searches(history)
 
 
 def test_an_answer_has_what_was_searchable_and_not_what_was_deleted() -> None:
@@ -150,18 +150,18 @@ def test_an_answer_has_what_was_searchable_and_not_what_was_deleted() -> None:
 
 
 def test_an_orphan_may_stay_for_a_while_only() -> None:
-    watch = OrphanWatch(10.0)
-    assert watch.look(["x"], 0.0) == []
-    assert watch.look(["x", "y"], 9.0) == []
-    assert watch.look(["y"], 12.0) == []
-    assert watch.look(["x", "y"], 15.0) == []
-    (line,) = watch.look(["x", "y"], 20.0)
+    tracker = OrphanTracker(10.0)
+    assert tracker.check(["x"], 0.0) == []
+    assert tracker.check(["x", "y"], 9.0) == []
+    assert tracker.check(["y"], 12.0) == []
+    assert tracker.check(["x", "y"], 15.0) == []
+    (line,) = tracker.check(["x", "y"], 20.0)
     assert "y for 11.0 s" in line
 
 
 def test_points_come_from_the_seed_and_each_victim_meets_each_phase() -> None:
     victims = ["decoder", "child", "worker", "broker", "API"]
-    points = [draw(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
-    assert points == [draw(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
+    points = [draw_point(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
+    assert points == [draw_point(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
     assert {(point.victim, point.phase) for point in points} == {(victim, phase) for victim in victims for phase in PHASES}
-    assert points != [draw(8, number, victims) for number in range(20)]  # type: ignore[arg-type]
+    assert points != [draw_point(8, number, victims) for number in range(20)]  # type: ignore[arg-type]

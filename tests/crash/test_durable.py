@@ -14,7 +14,7 @@ from indexes.catalog.catalog import Catalog
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
 from tests.api import media
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 
 
@@ -56,9 +56,9 @@ def test_an_upload_is_on_the_disk_before_the_catalog_knows_it(
         before.append(list(steps))
         return add_item(self, *new)  # type: ignore[arg-type]
 
-    with running(Settings(home=with_graphs(tmp_path, graphs))) as api:
+    with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         monkeypatch.setattr(Catalog, "add_item", recorded)
-        answer = api.upload(media.picture(301))
+        answer = api.upload(media.image(301))
         assert answer.status_code == 202
         item = api.service.store.catalog.get_item(answer.json()["item"]["id"])
         assert item is not None

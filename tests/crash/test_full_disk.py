@@ -11,15 +11,15 @@ import pytest
 
 from indexes import Store, open_store
 from indexes.recover.identity import MARKER
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
-from indexes.vectors.index import Index
+from indexes.vectors.index import SpaceIndex
 from mm.errors import Unavailable
 from mm.schemas import Filters
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
 from tests.api import media
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.crash.small_disk import SmallDisk, refusal, small_disk
 from tests.graphs import with_graphs
 from tests.indexes.library import SPACE, add, publish, question
@@ -44,8 +44,8 @@ def store(disk: SmallDisk) -> Iterator[Store]:
 
 
 @pytest.fixture
-def api(disk: SmallDisk, graphs: Path) -> Iterator[Running]:
-    with running(Settings(home=with_graphs(disk.path / "home", graphs))) as api:
+def api(disk: SmallDisk, graphs: Path) -> Iterator[ApiServer]:
+    with run_server(Settings(home=with_graphs(disk.path / "home", graphs))) as api:
         api.service.towers.wait()  # the first one of all builds their graphs, and nothing else gets a turn
         yield api
 
@@ -62,24 +62,24 @@ def refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("left", STEPS[::2])
-def test_an_upload(api: Running, disk: SmallDisk, left: int) -> None:
-    kept = api.uploaded(media.picture(1))
+def test_an_upload(api: ApiServer, disk: SmallDisk, left: int) -> None:
+    kept = api.uploaded(media.image(1))
     before = api.blobs()
     disk.fill(left)
-    answer = api.upload(media.sound(5.0), "a.wav")
+    answer = api.upload(media.audio(5.0), "a.wav")
     assert answer.status_code == 507, answer.text
     assert "No space left" in answer.json()["detail"]
     assert "Retry-After" in answer.headers
     assert api.blobs() == before
     assert not api.client.get("/readyz").json()["ready"]
-    assert api.client.get(f"/v1/media/{kept['id']}/content").content == media.picture(1)
+    assert api.client.get(f"/v1/media/{kept['id']}/content").content == media.image(1)
     disk.free()
-    assert api.upload(media.sound(5.0), "a.wav").status_code == 202
+    assert api.upload(media.audio(5.0), "a.wav").status_code == 202
     assert len(api.client.get("/v1/media").json()["items"]) == 2
 
 
-def test_a_thumbnail(api: Running, disk: SmallDisk) -> None:
-    item = api.uploaded(media.picture(1))
+def test_a_thumbnail(api: ApiServer, disk: SmallDisk) -> None:
+    item = api.uploaded(media.image(1))
     disk.fill()
     answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
     assert answer.status_code == 200, "what cannot be kept is shown all the same"
@@ -108,18 +108,18 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
     for seed in range(2, 8):
         publish(store, seed, rng, segments=60)
     before = files(disk.path / "home" / "index")
-    refused(disk, left, lambda: Index(store, SPACE).follow(1.0))
+    refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
     asked = question(rng)
     searcher._ready.set()
     assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches go on"
     assert before <= files(disk.path / "home" / "index")
     disk.free()
     searcher.refresh()
-    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute(store, asked, 100, Filters(), 0.0)
+    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute_force(store, asked, 100, Filters(), 0.0)
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)
     named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}
-    manifest = Index(store, SPACE).read(store.catalog.head())
+    manifest = SpaceIndex(store, SPACE).load_manifest(store.catalog.head())
     assert manifest is not None
     assert named == {entry.name for entry in manifest.parts}
 

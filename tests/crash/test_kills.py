@@ -11,7 +11,7 @@ import pytest
 
 from mm.bench.crash.nemesis import Victim
 from mm.bench.crash.run import Run
-from mm.bench.crash.service import CatalogKind, under_test
+from mm.bench.crash.service import CatalogKind, service_under_test
 from tests.graphs import with_graphs
 
 CHUNKS = 3
@@ -29,11 +29,11 @@ def test_every_promise_is_kept(catalog: CatalogKind, victims: Sequence[Victim], 
     lines: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mm-crash-") as folder:
         home = with_graphs(Path(folder) / "home", graphs)
-        with under_test(home, catalog, say=lines.append) as (system, census):
+        with service_under_test(home, catalog, on_progress=lines.append) as (system, inventory):
             system.victims = victims
-            run = Run(system, census, seed=0, chunks=CHUNKS)
+            run = Run(system, inventory, seed=0, chunks=CHUNKS)
             run.prepare()
-            run.points(0, points, lines.append)
-            report = run.end()
-    assert report.kept, "\n".join([*lines, *report.lines()])
+            run.run_points(0, points, lines.append)
+            report = run.finish()
+    assert report.passed, "\n".join([*lines, *report.lines()])
     assert sum(outcome.killed for outcome in report.outcomes) >= points - 2, "most moments have somebody to kill"

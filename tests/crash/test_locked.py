@@ -11,13 +11,13 @@ import pytest
 
 from indexes import open_store
 from indexes.catalog import database
-from mm.bench.crash.hold import held
+from mm.bench.crash.catalog_lock import lock_catalog
 from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces import Space, load_space
 from tests.api import media
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 from tests.workers.films import film
 from workers.context import WorkerContext, new_owner
@@ -66,15 +66,15 @@ def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
 
 
 def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> None:
-    with running(settings) as api:
-        first = api.uploaded(media.picture(1))
-        with held(settings.catalog_url):
-            answer = api.upload(media.picture(2))
+    with run_server(settings) as api:
+        first = api.uploaded(media.image(1))
+        with lock_catalog(settings.catalog_url):
+            answer = api.upload(media.image(2))
             assert answer.status_code == 503
             assert answer.headers["Retry-After"] == "1"
             assert "catalog" in answer.json()["detail"]
             assert api.client.get("/healthz").status_code == 200
-        assert api.upload(media.picture(2)).status_code == 202
+        assert api.upload(media.image(2)).status_code == 202
         assert api.client.get(f"/v1/media/{first['id']}").status_code == 200
         assert len(api.client.get("/v1/jobs").json()["data"]) == 2
 
@@ -82,11 +82,11 @@ def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> No
 def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
     settings: Settings, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(settings) as api:
+    with run_server(settings) as api:
         job_id = api.upload(film(6.0), "a.mp4").json()["job"]["id"]
     plan(tools, job_id)
     (chunk,) = tools.store.catalog.chunks(job_id)
-    with held(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
+    with lock_catalog(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
         encode(tools, chunk.pk)
     assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "who does not get the lease has not tried"
 
@@ -94,7 +94,7 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
     with ExitStack() as lock:
 
         def held_in_the_middle(*args: object) -> object:
-            lock.enter_context(held(settings.catalog_url))
+            lock.enter_context(lock_catalog(settings.catalog_url))
             return real(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(encoding, "encode_chunk", held_in_the_middle)
@@ -112,4 +112,4 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
 
 def evidence(tools: WorkerContext) -> list:  # type: ignore[type-arg]
     published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).published
-    return tools.store.catalog.stored_evidence([row.item_pk for row in published], tools.spaces.current().id)
+    return tools.store.catalog.list_evidence([row.item_pk for row in published], tools.spaces.current().id)

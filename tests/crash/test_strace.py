@@ -74,7 +74,7 @@ def test_an_upload_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path, grap
                 time.sleep(0.05)
             where = json.loads(note.read_text())
             answer = httpx2.post(
-                f"http://{where['host']}:{where['port']}/v1/media", params={"name": "a.png"}, content=media.picture(7), timeout=60
+                f"http://{where['host']}:{where['port']}/v1/media", params={"name": "a.png"}, content=media.image(7), timeout=60
             )
             assert answer.status_code == 202, answer.text
         finally:
@@ -82,7 +82,7 @@ def test_an_upload_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path, grap
                 child.send_signal(signal.SIGTERM)
             tracer.wait(300)
     calls = finished(trace.read_text().splitlines())
-    sha256 = hashlib.sha256(media.picture(7)).hexdigest()
+    sha256 = hashlib.sha256(media.image(7)).hexdigest()
     flushed = place(calls, ("fsync",), r"blobs/incoming/\w+\.part", -1)
     named = place(calls, ("rename", "renameat", "renameat2"), f"incoming/.*{sha256}", flushed)
     safe = place(calls, ("fsync",), rf"blobs/{sha256[:2]}>", named)

@@ -104,7 +104,7 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert deployment.broker.config_get("appendonly") == {"appendonly": "yes"}
     assert deployment.broker.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
-    picture = media.picture(7)
+    picture = media.image(7)
     upload = one.post("/v1/media", params={"name": "blocks.png"}, content=picture)
     assert upload.status_code == 202, upload.text
     item = upload.json()["item"]["id"]

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 import mm
-from mm.embedded.address import running
+from mm.embedded.address_file import find_running_service
 from tests.api import media
-from tests.served import Served, Shell, environment, mm_command, serving
+from tests.service_process import RunningService, Shell, environment, mm_command, run_service
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -38,7 +38,7 @@ def running_broker(pid: int) -> psutil.Process | None:
     return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
 
 
-def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(served: Served, shell: Shell) -> None:
+def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(running_service: RunningService, shell: Shell) -> None:
     def worker_sandbox() -> dict[str, object] | None:
         checks = json.loads(shell("doctor", "--json").stdout)["checks"]
         return next((check for check in checks if check["name"] == "worker sandbox"), None)
@@ -52,9 +52,9 @@ def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(served: Se
 
 
 @pytest.fixture
-def home(served: Served, tmp_path: Path) -> Path:
+def home(running_service: RunningService, tmp_path: Path) -> Path:
     """A folder without a service, where the graphs of the towers are built already."""
-    shutil.copytree(served.home / "cache" / "graphs", tmp_path / "home" / "cache" / "graphs")
+    shutil.copytree(running_service.home / "cache" / "graphs", tmp_path / "home" / "cache" / "graphs")
     return tmp_path / "home"
 
 
@@ -62,7 +62,7 @@ def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, 
     commands = []
     for seed in range(3):
         picture = tmp_path / f"{seed}.png"
-        picture.write_bytes(media.picture(seed))
+        picture.write_bytes(media.image(seed))
         commands.append(mm_command("add", str(picture), "--json"))
     started = [
         subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -72,7 +72,7 @@ def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, 
         out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert json.loads(out)["item"]["status"] == "ready"
-    assert running(home) is None
+    assert find_running_service(home) is None
     found = subprocess.run(
         mm_command("search", "--picture", str(tmp_path / "1.png"), "--floor", "0", "--json"),
         env=environment(home),
@@ -84,7 +84,7 @@ def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, 
 
 
 def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
-    with serving(home) as service:
+    with run_service(home) as service:
         second = subprocess.run(
             mm_command("serve", "--port", "0"), env=environment(home), capture_output=True, text=True, check=False
         )
@@ -96,13 +96,13 @@ def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(300) == 0
         wait_until_gone(pids)
-        assert running(home) is None
+        assert find_running_service(home) is None
 
 
 def test_work_goes_on_after_the_worker_was_killed(home: Path) -> None:
-    with serving(home) as service, mm.Client(service.url) as client:
+    with run_service(home) as service, mm.Client(service.url) as client:
         os.kill(service.pids["worker"], signal.SIGKILL)
-        assert client.add(media.picture(7), name="a.png", wait=True).item.status == "ready"
+        assert client.add(media.image(7), name="a.png", wait=True).item.status == "ready"
         pids = family(service.process.pid)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(300) == 0
@@ -110,7 +110,7 @@ def test_work_goes_on_after_the_worker_was_killed(home: Path) -> None:
 
 
 def test_nothing_outlives_a_service_that_is_killed(home: Path) -> None:
-    with serving(home) as service:
+    with run_service(home) as service:
         pids = family(service.process.pid)
         service.process.kill()
         wait_until_gone(pids)
@@ -134,7 +134,7 @@ def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> No
         while (broker := running_broker(process.pid)) is None:
             assert process.poll() is None
             time.sleep(0.01)
-        while running(home) is None:
+        while find_running_service(home) is None:
             assert process.poll() is None
             time.sleep(0.01)
         broker.suspend()

@@ -45,10 +45,10 @@ def written(path: Path) -> int:
 
 def test_it_is_told_to_stop_and_stops(tmp_path: Path) -> None:
     part = start(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
-    wait_for(lambda: part.last_words() == "up")
+    wait_for(lambda: part.read_last_log_line() == "up")
     pid = part.pid
     assert pid is not None
-    assert part.ended() is None
+    assert part.poll_exit_status() is None
     part.stop(20, PATIENT)
     assert part.pid is None
     assert not lives(pid)
@@ -69,7 +69,7 @@ def test_hurry_cuts_patience_short(tmp_path: Path) -> None:
     part = start(
         tmp_path, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    wait_for(lambda: part.last_words() == "up")
+    wait_for(lambda: part.read_last_log_line() == "up")
     hurry = threading.Event()
     hurry.set()
     part.stop(1e9, hurry)
@@ -79,13 +79,13 @@ def test_hurry_cuts_patience_short(tmp_path: Path) -> None:
 def test_a_death_is_noticed_with_status_and_last_words(tmp_path: Path) -> None:
     part = start(tmp_path, "import sys; print('first'); print('what was wrong\\n', file=sys.stderr); sys.exit(3)")
     seen: list[int] = []
-    wait_for(lambda: (status := part.ended()) is not None and not seen.append(status))
+    wait_for(lambda: (status := part.poll_exit_status()) is not None and not seen.append(status))
     assert seen == [3]
-    assert part.last_words() == "what was wrong"
+    assert part.read_last_log_line() == "what was wrong"
     part.command = [sys.executable, "-c", ""]
     part.start()
-    wait_for(lambda: part.ended() == 0)
-    assert part.last_words() == ""  # those were the words of another life
+    wait_for(lambda: part.poll_exit_status() == 0)
+    assert part.read_last_log_line() == ""  # those were the words of another life
 
 
 def test_a_death_takes_its_children_along(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_death_takes_its_children_along(tmp_path: Path) -> None:
     )
     part = start(tmp_path, program)
     child = written(tmp_path / "pid")
-    wait_for(lambda: part.ended() == -signal.SIGKILL)
+    wait_for(lambda: part.poll_exit_status() == -signal.SIGKILL)
     wait_for(lambda: not lives(child))
 
 
@@ -119,6 +119,6 @@ def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "part.log").write_text("more than ten bytes")
     part = start(tmp_path, "print('new')")
-    wait_for(lambda: part.ended() == 0)
+    wait_for(lambda: part.poll_exit_status() == 0)
     assert (tmp_path / "log" / "part.log.1").read_text() == "more than ten bytes"
-    assert part.last_words() == "new"
+    assert part.read_last_log_line() == "new"

@@ -19,10 +19,10 @@ import pytest
 import redis
 
 from mm.embedded import supervisor as module
-from mm.embedded.address import Note, note_path, read_note, running
+from mm.embedded.address_file import AddressFile, address_file_path, find_running_service, read_address_file
 from mm.embedded.broker import MEMORY_BYTES
 from mm.embedded.home_lock import HomeLock, lock_home
-from mm.embedded.supervisor import Stack, environment
+from mm.embedded.supervisor import Supervisor, environment
 from mm.errors import Conflict, InvalidInput, Unavailable
 from mm.settings import Settings
 
@@ -46,7 +46,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
         time.sleep(0.01)
 
 
-def environment_of(stack: Stack, name: str) -> dict[str, str]:
+def environment_of(stack: Supervisor, name: str) -> dict[str, str]:
     """The environment of a part. The kernel shows an empty one of a process that is being
     replaced."""
     found: dict[str, str] = {}
@@ -61,24 +61,24 @@ def environment_of(stack: Stack, name: str) -> dict[str, str]:
 
 def test_all_parts_run_inside_and_none_outside(settings: Settings) -> None:
     lines: list[str] = []
-    with Stack(settings, lines.append) as stack:
+    with Supervisor(settings, lines.append) as stack:
         stack.wait_ready()
         pids = stack.pids()
         assert set(pids) == {"broker", "API", "worker"}
-        assert running(settings.root) == stack.url
+        assert find_running_service(settings.root) == stack.url
         worker = environment_of(stack, "worker")
         assert re.fullmatch(r"redis://:[\w-]{40,}@127\.0\.0\.1:\d+/0", worker["MM_BROKER_URL"])
         assert worker["MM_HOME"] == str(settings.root)
     assert not any(psutil.pid_exists(pid) for pid in pids.values())
     assert lines == ["starting the broker", "starting the API", "starting the worker", "ready"]
     assert {path.name for path in (settings.root / "log").iterdir()} == {"broker.log", "api.log", "worker.log"}
-    assert running(settings.root) is None
+    assert find_running_service(settings.root) is None
 
 
 def test_the_embedded_broker_has_a_password_of_its_own_and_limits(settings: Settings) -> None:
     urls: list[str] = []
     for _ in range(2):
-        with Stack(settings) as stack:
+        with Supervisor(settings) as stack:
             stack.wait_ready()
             urls.append(environment_of(stack, "worker")["MM_BROKER_URL"])
             password = urlsplit(urls[-1]).password
@@ -101,7 +101,7 @@ def test_the_embedded_broker_has_a_password_of_its_own_and_limits(settings: Sett
 
 def test_a_broker_that_is_set_is_used(settings: Settings) -> None:
     elsewhere = settings.model_copy(update={"broker_url": "redis://elsewhere:1/0"})
-    with Stack(elsewhere) as stack:
+    with Supervisor(elsewhere) as stack:
         stack.wait_ready()
         assert set(stack.pids()) == {"API", "worker"}
         assert psutil.Process(stack.pids()["worker"]).environ()["MM_BROKER_URL"] == "redis://elsewhere:1/0"
@@ -110,13 +110,13 @@ def test_a_broker_that_is_set_is_used(settings: Settings) -> None:
 @pytest.mark.parametrize("name", ["broker", "API", "worker"])
 def test_what_dies_is_started_again_at_the_same_address(settings: Settings, name: str) -> None:
     lines: list[str] = []
-    with Stack(settings, lines.append) as stack:
+    with Supervisor(settings, lines.append) as stack:
         stack.wait_ready()
         before, url = stack.pids(), stack.url
         os.kill(before[name], signal.SIGKILL)
         wait_for(lambda: stack.pids().get(name, before[name]) != before[name])
         if name == "API":
-            wait_for(lambda: running(settings.root) == url)
+            wait_for(lambda: find_running_service(settings.root) == url)
         after = stack.pids()
         assert {part for part in after if after[part] != before[part]} == {name}
     assert f"the {name} stopped (signal 9" in lines[4]
@@ -124,9 +124,9 @@ def test_what_dies_is_started_again_at_the_same_address(settings: Settings, name
 
 
 def test_a_stack_at_rest_waits_for_events_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Stack(settings) as stack:
+    with Supervisor(settings) as stack:
         stack.wait_ready()
-        monkeypatch.setattr(Stack, "_watch", lambda self: pytest.fail("it looked without an event"))
+        monkeypatch.setattr(Supervisor, "_watch", lambda self: pytest.fail("it looked without an event"))
         time.sleep(5 * module.POLL_SECONDS)
         assert not stack.wait_ended(0)
 
@@ -134,7 +134,7 @@ def test_a_stack_at_rest_waits_for_events_alone(settings: Settings, monkeypatch:
 def test_a_part_that_cannot_start_ends_it_with_its_words(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "worker-dies").write_text("The worker lacks a lung.")
     sentence = r"The worker stopped at its start: The worker lacks a lung\. See .*worker\.log"
-    with pytest.raises(Unavailable, match=sentence), Stack(settings) as stack:
+    with pytest.raises(Unavailable, match=sentence), Supervisor(settings) as stack:
         stack.wait_ready()
     assert stack.wait_ended(0)
     assert stack.pids() == {}
@@ -144,7 +144,7 @@ def test_a_part_that_cannot_start_ends_it_with_its_words(settings: Settings, tmp
 def test_an_api_that_cannot_start_ends_it(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = settings.model_copy(update={"port": taken.getsockname()[1]})
-        with pytest.raises(Unavailable, match="The API stopped at its start"), Stack(busy):
+        with pytest.raises(Unavailable, match="The API stopped at its start"), Supervisor(busy):
             pass
 
 
@@ -153,35 +153,35 @@ def test_what_is_missing_is_said(settings: Settings, tmp_path: Path, monkeypatch
     (tmp_path / "not-ready").touch()
     lines: list[str] = []
     sentence = r"not ready after 1 s: The space is away\. Very far"
-    with pytest.raises(Unavailable, match=sentence), Stack(settings, lines.append) as stack:
+    with pytest.raises(Unavailable, match=sentence), Supervisor(settings, lines.append) as stack:
         stack.wait_ready()
     assert lines[3:] == ["waiting for space"]
 
 
 def test_one_folder_has_one_service(settings: Settings) -> None:
-    with Stack(settings), pytest.raises(Conflict, match=rf"already \(process {os.getpid()}\)"), Stack(settings):
+    with Supervisor(settings), pytest.raises(Conflict, match=rf"already \(process {os.getpid()}\)"), Supervisor(settings):
         pass
-    with Stack(settings):
+    with Supervisor(settings):
         pass
 
 
 def test_a_stale_note_is_not_believed(settings: Settings) -> None:
-    note = note_path(settings.root)
+    note = address_file_path(settings.root)
     note.parent.mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         note.write_text(f'{{"pid": {2**22 + 1}, "host": "127.0.0.1", "port": {silent.getsockname()[1]}}}')
-        assert running(settings.root) is None
+        assert find_running_service(settings.root) is None
     note.write_text(f'{{"pid": {os.getpid()}, "host": "127.0.0.1", "port": 9}}')
-    assert running(settings.root) is None
-    with Stack(settings) as stack:
-        assert running(settings.root) == stack.url
+    assert find_running_service(settings.root) is None
+    with Supervisor(settings) as stack:
+        assert find_running_service(settings.root) == stack.url
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x", "host": "", "port": 1}'])
 def test_a_broken_note_is_none(settings: Settings, text: str) -> None:
-    note_path(settings.root).parent.mkdir(parents=True)
-    note_path(settings.root).write_text(text)
-    assert read_note(settings.root) is None
+    address_file_path(settings.root).parent.mkdir(parents=True)
+    address_file_path(settings.root).write_text(text)
+    assert read_address_file(settings.root) is None
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_broken_note_is_none(settings: Settings, text: str) -> None:
     [("127.0.0.1", "http://127.0.0.1:5"), ("0.0.0.0", "http://127.0.0.1:5"), ("::", "http://[::1]:5"), ("::1", "http://[::1]:5")],
 )
 def test_an_address_to_listen_on_becomes_one_to_go_to(host: str, url: str) -> None:
-    assert Note(1, host, 5).url == url
+    assert AddressFile(1, host, 5).url == url
 
 
 def test_parts_get_these_settings_and_no_others(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

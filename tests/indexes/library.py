@@ -13,7 +13,7 @@ from indexes import Store
 from indexes.catalog.records import ChunkRow, ItemRow, JobRow, NewEvidence, NewItem, NewSegment
 from mm.media.types import Span
 from mm.schemas import EvidenceKind
-from mm.spaces.types import Probe, Question, SpaceId
+from mm.spaces.types import EvidenceQuery, Query, SpaceId
 
 SPACE = SpaceId("lite", 1)
 KINDS: tuple[EvidenceKind, ...] = ("picture", "speech", "sound", "name")
@@ -60,9 +60,9 @@ def weight(rng: Rng) -> npt.NDArray[np.float32]:
     return (rng.integers(-8, 9, DIM) / 8).astype(np.float32)
 
 
-def question(rng: Rng, kinds: Sequence[EvidenceKind] = KINDS, space: SpaceId = SPACE) -> Question:
-    probes = tuple(Probe(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
-    return Question(probes, space, 0.5)
+def question(rng: Rng, kinds: Sequence[EvidenceKind] = KINDS, space: SpaceId = SPACE) -> Query:
+    probes = tuple(EvidenceQuery(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
+    return Query(probes, space, 0.5)
 
 
 def publish(

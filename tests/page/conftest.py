@@ -15,7 +15,7 @@ import structlog
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from mm.settings import Settings
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 from tests.page.films import SCENES, film, jpeg
 from tests.page.opened import Open, opened_at
@@ -38,7 +38,7 @@ def _quiet() -> None:
 
 
 @pytest.fixture(scope="package")
-def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Running]:
+def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
     """A service with a worker."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "broker").mkdir()
@@ -46,7 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[R
     broker.start()
     settings = Settings(home=with_graphs(folder / "home", graphs), broker_url=broker.url, sweep_seconds=0.5)
     try:
-        with WorkerProcess(settings, folder / "worker.log"), running(settings) as service:
+        with WorkerProcess(settings, folder / "worker.log"), run_server(settings) as service:
             wait_for(lambda: service.client.get("/readyz").status_code == 200, "the service is ready")
             yield service
     finally:
@@ -60,7 +60,7 @@ def evening() -> bytes:
 
 
 @pytest.fixture(scope="package")
-def library(served: Running, evening: bytes) -> Running:
+def library(served: ApiServer, evening: bytes) -> ApiServer:
     """Photos, a film of the same photos, and speech."""
     files = {name: jpeg(name) for name in SCENES} | {"evening.mp4": evening, "beckett.wav": SPEECH.read_bytes()}
     for name, data in files.items():
@@ -68,7 +68,7 @@ def library(served: Running, evening: bytes) -> Running:
     return served
 
 
-def taken_in(served: Running, data: bytes, name: str) -> str:
+def taken_in(served: ApiServer, data: bytes, name: str) -> str:
     """The id of an item that is in the library now."""
     upload = served.upload(data, name, "demo", name.rpartition(".")[2]).json()
     with served.client.stream("GET", f"/v1/jobs/{upload['job']['id']}/events") as events:
@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(library: Running, browser: Browser) -> Iterator[Open]:
+def opened(library: ApiServer, browser: Browser) -> Iterator[Open]:
     """The page over the library."""
     with opened_at(browser, library.url) as opened:
         yield opened

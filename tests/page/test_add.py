@@ -16,7 +16,7 @@ from tests.workers.films import film as long_film
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -46,8 +46,8 @@ def test_a_film_is_added_watched_and_played(opened: Open) -> None:
 def test_a_folder_is_added_and_what_is_no_media_says_why(opened: Open, tmp_path: Path) -> None:
     folder = tmp_path / "holiday"
     (folder / "second").mkdir(parents=True)
-    (folder / "first.png").write_bytes(media.picture(310))
-    (folder / "second" / "other.png").write_bytes(media.picture(311))
+    (folder / "first.png").write_bytes(media.image(310))
+    (folder / "second" / "other.png").write_bytes(media.image(311))
     (folder / "second" / "notes.txt").write_bytes(b"no picture at all, " * 50)
     (folder / ".DS_Store").write_bytes(b"left by a file manager")
     opened.page.set_input_files("#folder", folder)
@@ -61,7 +61,7 @@ def test_a_folder_is_added_and_what_is_no_media_says_why(opened: Open, tmp_path:
 
 
 def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> None:
-    opened.drop("[data-drop=add]", "dropped.jpg", media.picture(300))
+    opened.drop("[data-drop=add]", "dropped.jpg", media.image(300))
     expect(opened.card("dropped.jpg")).to_be_visible(timeout=WORK_MS)
     opened.drop("[data-drop=add]", "taxes.jpg", b"no picture at all, " * 50)
     expect(opened.row("taxes.jpg").locator(".error")).to_contain_text("taxes.jpg")
@@ -87,7 +87,7 @@ def test_work_is_seen_again_behind_a_reload_and_stopped(opened: Open) -> None:
 def test_an_upload_is_stopped_while_it_is_sent(opened: Open) -> None:
     opened.page.route(re.compile("/v1/uploads"), lambda route: route.fulfill(status=404))
     opened.page.route(re.compile(r"/v1/media\?name"), lambda route: None)  # never answered
-    opened.add("slow.png", media.picture(312))
+    opened.add("slow.png", media.image(312))
     expect(opened.row("slow.png")).to_have_class("sending")
     opened.page.get_by_role("button", name="Stop slow.png").click()
     expect(opened.row("slow.png")).to_have_class("cancelled")
@@ -97,9 +97,9 @@ def test_an_upload_is_stopped_while_it_is_sent(opened: Open) -> None:
     expect(opened.card("slow.png")).to_be_visible(timeout=WORK_MS)
 
 
-def test_an_upload_that_a_reload_cut_off_is_named(opened: Open, library: Running, tmp_path: Path) -> None:
+def test_an_upload_that_a_reload_cut_off_is_named(opened: Open, library: ApiServer, tmp_path: Path) -> None:
     file = tmp_path / "cut.png"
-    file.write_bytes(media.picture(313))
+    file.write_bytes(media.image(313))
     opened.page.route(re.compile("/v1/uploads"), lambda route: route.fulfill(status=404))
     opened.page.route(re.compile(r"/v1/media\?name"), lambda route: None)
     opened.page.set_input_files("#files", file)
@@ -117,9 +117,9 @@ def test_an_upload_that_a_reload_cut_off_is_named(opened: Open, library: Running
     expect(opened.page.locator(".tray")).to_have_count(0)
 
 
-def test_a_resumable_upload_goes_on_behind_breaks_and_a_reload(opened: Open, library: Running, tmp_path: Path) -> None:
+def test_a_resumable_upload_goes_on_behind_breaks_and_a_reload(opened: Open, library: ApiServer, tmp_path: Path) -> None:
     file = tmp_path / "resumed.png"
-    file.write_bytes(data := media.picture(314))
+    file.write_bytes(data := media.image(314))
     half, more = len(data) // 2, len(data) * 3 // 4
     service = Tus(library, keeps=[half, more])
     opened.page.route(re.compile("/v1/uploads"), service.answer)
@@ -148,5 +148,5 @@ def test_a_busy_service_is_waited_for(opened: Open) -> None:
         ),
         times=1,
     )
-    opened.add("patient.png", media.picture(315))
+    opened.add("patient.png", media.image(315))
     expect(opened.card("patient.png")).to_be_visible(timeout=WORK_MS)

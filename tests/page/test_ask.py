@@ -16,7 +16,7 @@ from tests.page.opened import WORK_MS, Open, names_of, opened_at
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -154,7 +154,7 @@ def test_filters_narrow_the_answer(opened: Open) -> None:
     assert not [name for name in names_of(opened.hits) if "evening" in name]
 
 
-def test_the_address_leads_back(opened: Open, library: Running, browser: Browser) -> None:
+def test_the_address_leads_back(opened: Open, library: ApiServer, browser: Browser) -> None:
     page = opened.page
     opened.ask("fail better")
     first = opened.hits.first.locator(".still").get_attribute("aria-label")
@@ -193,7 +193,7 @@ def test_what_must_not_be_there_goes_with_the_question_and_into_the_address(open
     expect(page.locator("#without")).to_have_value("")
 
 
-def test_near_duplicates_stand_behind_one_hit(opened: Open, library: Running) -> None:
+def test_near_duplicates_stand_behind_one_hit(opened: Open, library: ApiServer) -> None:
     copy = taken_in(library, jpeg("chelsea.png", quality=60), "same-cat.jpg")
     page = opened.page
     opened.ask_with("cat.jpg", jpeg("chelsea.png"))

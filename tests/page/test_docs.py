@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 from tests.page.opened import opened_at
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 def test_docs_show_every_operation_and_try_one_with_the_session(tmp_path: Path, graphs: Path, browser: Browser) -> None:
     settings = Settings(home=with_graphs(tmp_path, graphs), keys="on")
     _, key = KeyFile(settings.root).add("laptop", "read")
-    with running(settings) as service, opened_at(browser, f"{service.url}/docs") as opened:
+    with run_server(settings) as service, opened_at(browser, f"{service.url}/docs") as opened:
         page = opened.page
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))

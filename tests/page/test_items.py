@@ -12,12 +12,12 @@ from tests.page.opened import WORK_MS, Open
 from tests.stopped import REASON, stopped_item
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
-def test_items_of_the_library_are_stepped_through(opened: Open, library: Running) -> None:
+def test_items_of_the_library_are_stepped_through(opened: Open, library: ApiServer) -> None:
     page = opened.page
     listed = library.client.get("/v1/media", params={"offset": 0, "limit": 500, "sort": "name"}).json()["items"]
     first, second, third = [item["name"] for item in listed[:3]]
@@ -40,7 +40,7 @@ def test_items_of_the_library_are_stepped_through(opened: Open, library: Running
     expect(title).to_have_text(first)
 
 
-def test_stopped_item_says_why_and_is_processed_again(opened: Open, library: Running) -> None:
+def test_stopped_item_says_why_and_is_processed_again(opened: Open, library: ApiServer) -> None:
     page = opened.page
     failed = stopped_item(library.service.store, 340, "quarantined")
     cancelled = stopped_item(library.service.store, 341, "cancelled", None)

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from indexes.catalog.tables import Item, Tag
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 from tests.page.opened import WORK_MS, Open, opened_at
 from tests.workers.process import wait_for
@@ -32,13 +32,13 @@ MOST_NODES = 2500
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Running]:
+def alone(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
     """A service without a worker, and at first without items."""
-    with running(Settings(home=with_graphs(tmp_path_factory.mktemp("many"), graphs))) as service:
+    with run_server(Settings(home=with_graphs(tmp_path_factory.mktemp("many"), graphs))) as service:
         yield service
 
 
-def fill(service: Running) -> None:
+def fill(service: ApiServer) -> None:
     """Rows of the catalog, all at once; nothing reads their bytes."""
     ids = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(MANY)]
     items = [
@@ -54,14 +54,14 @@ def fill(service: Running) -> None:
         session.execute(insert(Tag), [{"item_pk": number + 1, "tag": "odd" if number % 2 else "even"} for number in range(MANY)])
 
 
-def test_ten_thousand_items(alone: Running, browser: Browser) -> None:
+def test_ten_thousand_items(alone: ApiServer, browser: Browser) -> None:
     with opened_at(browser, alone.url) as opened:
         expect(opened.page.locator("#empty")).to_contain_text("Nothing here yet")
         opened.keep("empty")
     fill(alone)
     with opened_at(browser, alone.url) as opened:
         page = opened.page
-        page.route("**/thumbnail?*", lambda route: route.fulfill(body=media.picture(5), content_type="image/png"))
+        page.route("**/thumbnail?*", lambda route: route.fulfill(body=media.image(5), content_type="image/png"))
         page.reload()
         cards = page.locator("#items .card")
         expect(page.locator("#library-facts")).to_have_text("10,000 items")
@@ -116,8 +116,8 @@ def test_moving_over_a_video_shows_other_moments_of_it(opened: Open) -> None:
     expect(still.locator("img")).to_have_attribute("src", re.compile(r"t=0\.0"))
 
 
-def test_a_deleted_item_can_be_taken_back_and_goes_in_the_end(opened: Open, library: Running) -> None:
-    item = library.uploaded(media.picture(320), "gone.png")
+def test_a_deleted_item_can_be_taken_back_and_goes_in_the_end(opened: Open, library: ApiServer) -> None:
+    item = library.uploaded(media.image(320), "gone.png")
     opened.page.reload()
     card = opened.page.locator("#items .card", has_text="gone.png")
     card.hover()
@@ -135,8 +135,8 @@ def test_a_deleted_item_can_be_taken_back_and_goes_in_the_end(opened: Open, libr
     expect(card).to_have_count(0)
 
 
-def test_a_name_is_only_ever_text(opened: Open, library: Running) -> None:
+def test_a_name_is_only_ever_text(opened: Open, library: ApiServer) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
-    library.uploaded(media.picture(301), name)
+    library.uploaded(media.image(301), name)
     opened.page.reload()
     expect(opened.page.locator("#items h3", has_text=name)).to_be_visible()

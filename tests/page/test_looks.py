@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from mm.schemas import MoveState
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -45,7 +45,7 @@ def brightness(page: Page) -> float:
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_view_in_both_themes_on_a_phone_and_a_desk(library: Running, browser: Browser, width: int, theme: str) -> None:
+def test_every_view_in_both_themes_on_a_phone_and_a_desk(library: ApiServer, browser: Browser, width: int, theme: str) -> None:
     with opened_at(browser, library.url, width=width, theme=theme) as opened:
         page = opened.page
         expect(opened.card("evening.mp4")).to_be_visible()
@@ -89,7 +89,7 @@ def test_a_chosen_theme_is_remembered(opened: Open) -> None:
     ],
 )
 def test_a_library_that_moves_to_another_space(
-    library: Running, browser: Browser, state: MoveState, error: str | None, words: str, sentence: str, dot: str
+    library: ApiServer, browser: Browser, state: MoveState, error: str | None, words: str, sentence: str, dot: str
 ) -> None:
     now = datetime.now(UTC)
     move = Move(

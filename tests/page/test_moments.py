@@ -15,7 +15,7 @@ from tests.page.films import SCENES, jpeg, photo, scene_start
 from tests.page.opened import Open
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -48,7 +48,7 @@ def test_spoken_hit_shows_its_best_part_and_plays_its_words(opened: Open, start:
     assert page.locator("#player video").evaluate("(film) => film.currentTime") >= stands
 
 
-def test_picture_of_each_hit_shows_its_own_shot(library: Running) -> None:
+def test_picture_of_each_hit_shows_its_own_shot(library: ApiServer) -> None:
     for name in SCENES:
         form = {"filters": '{"kinds": ["video"]}', "k": "1"}
         answer = library.client.post("/v1/search", files={"picture": (name, jpeg(name))}, data=form)

@@ -15,7 +15,7 @@ from tests.page.opened import WORK_MS, Open, opened_at
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -29,7 +29,7 @@ NOT_READY = {
 }
 
 
-def test_outage_that_ends_loads_library_and_answer_by_itself(opened: Open, library: Running) -> None:
+def test_outage_that_ends_loads_library_and_answer_by_itself(opened: Open, library: ApiServer) -> None:
     page = opened.page
     by_name = library.client.get("/v1/media", params={"offset": 0, "limit": 1, "sort": "name"}).json()["items"]
     expect(page.locator("#items .card").first).to_be_visible()
@@ -77,11 +77,11 @@ def test_outage_with_changed_question_sends_nothing_until_the_button(opened: Ope
     expect(opened.hits.first).to_be_visible()
 
 
-def test_upload_cut_off_by_an_outage_goes_on_by_itself(opened: Open, library: Running) -> None:
+def test_upload_cut_off_by_an_outage_goes_on_by_itself(opened: Open, library: ApiServer) -> None:
     page = opened.page
     page.route("**/v1/uploads", lambda route: route.fulfill(status=404))
     page.route(re.compile(r"/v1/media\?name"), lambda route: route.abort("connectionreset"), times=1)
-    opened.add("broken line.png", media.picture(330))
+    opened.add("broken line.png", media.image(330))
     expect(opened.card("broken line.png")).to_be_visible(timeout=WORK_MS)
     expect(page.locator(".tray")).to_have_count(0)
     found = library.client.get("/v1/media", params={"offset": 0, "name": "broken line"}).json()["items"]
@@ -115,7 +115,7 @@ def test_job_whose_events_cannot_be_had_is_followed_until_it_is_over(opened: Ope
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_failing_check_is_a_few_words_and_a_click_shows_its_sentence(library: Running, browser: Browser, width: int) -> None:
+def test_a_failing_check_is_a_few_words_and_a_click_shows_its_sentence(library: ApiServer, browser: Browser, width: int) -> None:
     with opened_at(browser, library.url, width=width, height=844) as opened:
         page = opened.page
         page.route("**/readyz", lambda route: route.fulfill(status=503, json=NOT_READY))

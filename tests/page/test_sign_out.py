@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(
     keys = KeyFile(home)
     secret = keys.add("laptop", "read")[1]
     narrow = browser.new_context(viewport={"width": 360, "height": 700})
-    with running(Settings(home=home, keys="on")) as service, narrow as context:
+    with run_server(Settings(home=home, keys="on")) as service, narrow as context:
         page = context.new_page()
         field, leave = page.get_by_label("wants an API key"), page.get_by_role("button", name="Sign out (key laptop)")
 

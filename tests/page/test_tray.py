@@ -14,7 +14,7 @@ from tests.page.opened import opened_at
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -60,7 +60,7 @@ def work(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_tray_is_a_bar_once_a_question_is_asked(library: Running, browser: Browser, width: int) -> None:
+def test_tray_is_a_bar_once_a_question_is_asked(library: ApiServer, browser: Browser, width: int) -> None:
     with opened_at(browser, library.url, width=width, height=844) as opened:
         page = opened.page
         work(page)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Route
 
-    from tests.api.conftest import Running
+    from tests.api.conftest import ApiServer
 
 URL = "/v1/uploads/0123abcd"
 
@@ -21,7 +21,7 @@ class Tus:
     As long as `hang` is set, a broken request is not ended.
     """
 
-    def __init__(self, library: Running, keeps: list[int]) -> None:
+    def __init__(self, library: ApiServer, keeps: list[int]) -> None:
         self.bytes = bytearray()
         self.offsets: list[int] = []
         self.hang = True

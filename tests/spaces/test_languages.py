@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mm.data.texts import read_lines
+from mm.data.query_texts import read_lines
 from mm.errors import Corrupt
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from mm.spaces import Space, load_space
-from mm.spaces.query import CUT, FOREIGN, ask
+from mm.spaces.query import CUT, FOREIGN, build_query
 from mm.spaces.registry import WEIGHTS
 
 ENGLISH = [
@@ -47,7 +47,7 @@ def test_english_vectors_are_the_same_to_the_bit(space: Space, plain: TextTower)
     assert np.array_equal(space.text.embed(ENGLISH), alone)
     mixed = space.text.embed([ENGLISH[0], "ein Hund", *ENGLISH[1:], "un chien noir"])
     assert np.array_equal(mixed[[0, 2, 3, 4, 5]], alone)
-    (probe,) = (probe for probe in ask(space, text=ENGLISH[0]).probes if probe.kind == "speech")
+    (probe,) = (probe for probe in build_query(space, text=ENGLISH[0]).evidence_queries if probe.kind == "speech")
     assert np.array_equal(probe.direction, plain.embed(ENGLISH[:1])[0])
 
 
@@ -65,8 +65,8 @@ def test_a_translation_means_what_its_english_means(space: Space) -> None:
 
 @pytest.mark.parametrize("text", TRANSLATED)
 def test_the_answer_says_that_another_tower_read_the_words(space: Space, text: str) -> None:
-    assert ask(space, text=text).notes == (FOREIGN,)
-    assert ask(space, text=TRANSLATED[text]).notes == ()
+    assert build_query(space, text=text).notes == (FOREIGN,)
+    assert build_query(space, text=TRANSLATED[text]).notes == ()
 
 
 def test_no_english_of_our_sets_is_taken_for_another_language(space: Space) -> None:
@@ -75,13 +75,13 @@ def test_no_english_of_our_sets_is_taken_for_another_language(space: Space) -> N
         text for path in (folder / "depictable" / "shown.txt", folder / "depictable" / "unshown.txt") for text in read_lines(path)
     ]
     assert len(texts) > 500
-    assert [text for text in texts if space.questions.is_foreign(text)] == []
+    assert [text for text in texts if space.query_text.is_non_english(text)] == []
 
 
 def test_a_long_question_is_cut_where_its_own_tower_stops(space: Space) -> None:
-    assert CUT.format(64) in ask(space, text="ein Hund läuft durch den Schnee " * 20).notes
-    assert ask(space, text="a dog runs through the snow " * 20).notes == ()
-    assert ask(space, text="a dog runs through the snow " * 60).notes == (CUT.format(256),)
+    assert CUT.format(64) in build_query(space, text="ein Hund läuft durch den Schnee " * 20).notes
+    assert build_query(space, text="a dog runs through the snow " * 20).notes == ()
+    assert build_query(space, text="a dog runs through the snow " * 60).notes == (CUT.format(256),)
 
 
 def test_tokens_are_counted_by_the_tower_that_reads_them(space: Space) -> None:
@@ -99,4 +99,4 @@ def test_weights_that_are_none_are_corrupt(tmp_path: Path, broken: bytes) -> Non
     (tmp_path / "lite" / "languages.safetensors").write_bytes(broken)
     space = load_space("lite", Settings(home=tmp_path), tmp_path)
     with pytest.raises(Corrupt, match=r"languages\.safetensors"):
-        _ = space.questions
+        _ = space.query_text

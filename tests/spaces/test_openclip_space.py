@@ -19,10 +19,10 @@ from mm.errors import Corrupt, SpaceMismatch
 from mm.media.types import RGB, Frame, Span
 from mm.settings import Settings
 from mm.spaces import Space, SpaceId, load_space
-from mm.spaces.calibration import Calibration, Form, PartForms
+from mm.spaces.calibration import Calibration, Calibrator, ComponentCalibrator
 from mm.spaces.encode.chunk import encode_chunk
 from mm.spaces.openclip_space import OpenClipSpace
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from mm.spaces.types import Vectors
 from tests.openclip_models import CONFIGS, weights_of, write_model
 from tests.spaces.fakes import FILE, FakeReader, info
@@ -78,15 +78,15 @@ def test_words_look_at_pictures_by_one_tower_and_at_words_by_another(
     folders: dict[str, Path], settings: Settings, space: Space
 ) -> None:
     large = load(folders["plain"], settings)
-    probes = {probe.kind: probe for probe in ask(large, text="a red dog").probes}
-    lite = {probe.kind: probe for probe in ask(space, text="a red dog").probes}
+    probes = {probe.kind: probe for probe in build_query(large, text="a red dog").evidence_queries}
+    lite = {probe.kind: probe for probe in build_query(space, text="a red dog").evidence_queries}
     assert np.array_equal(probes["picture"].direction, large.text.embed(["a red dog"])[0])
     assert probes["picture"].weight.shape == (24,)
     for kind in ("speech", "sound", "written", "word", "name"):
         np.testing.assert_allclose(probes[kind].weight, lite[kind].weight, atol=1e-5)
         assert probes[kind].bias == pytest.approx(lite[kind].bias, abs=1e-4)
-    both = ask(large, text="a red dog", picture=PICTURE, clip=[PICTURE, PICTURE])
-    assert [probe.weight.shape for probe in both.probes] == [(24,), *[(384,)] * 4, (512,)]
+    both = build_query(large, text="a red dog", picture=PICTURE, clip=[PICTURE, PICTURE])
+    assert [probe.weight.shape for probe in both.evidence_queries] == [(24,), *[(384,)] * 4, (512,)]
     assert large.sentences.dim == 384
     assert large.dim == 24
 
@@ -94,7 +94,7 @@ def test_words_look_at_pictures_by_one_tower_and_at_words_by_another(
 def test_an_uncalibrated_space_says_so_and_leaves_nothing_out(folders: dict[str, Path], settings: Settings) -> None:
     for name in CONFIGS:
         large = load(folders[name], settings)
-        question = ask(large, text="a dog")
+        question = build_query(large, text="a dog")
         assert question.floor == 0.0
         assert any("not calibrated" in note and str(large.id) in note for note in question.notes)
         assert "not calibrated" in large.card
@@ -105,11 +105,11 @@ def test_a_sigmoid_model_is_scored_by_its_own_sigmoid(folders: dict[str, Path], 
     large = load(folders["siglip"], settings)
     stored = load_file(weights_of(folders["siglip"]))
     scale, bias = math.exp(float(stored["logit_scale"])), float(stored["logit_bias"])
-    form = large.calibration.form("text", "picture")
+    form = large.calibration.find_calibrator("text", "picture")
     assert form is not None
     assert (form.cosine, form.bias) == (pytest.approx(scale, rel=1e-5), pytest.approx(bias))
     (seen,) = large.image.embed([PICTURE])
-    (probe,) = (probe for probe in ask(large, text="dog").probes if probe.kind == "picture")
+    (probe,) = (probe for probe in build_query(large, text="dog").evidence_queries if probe.kind == "picture")
     cosine = float(seen @ large.text.embed(["dog"])[0])
     assert float(probe.logits(seen[None])[0]) <= scale * cosine + bias + 1e-3, "less what no picture can show"
 
@@ -143,10 +143,10 @@ def test_every_frame_passes_through_a_model_of_which_nobody_knows_what_is_close(
 
 def test_the_end_of_a_long_question_is_told(folders: dict[str, Path], settings: Settings, space: Space) -> None:
     large = load(folders["plain"], settings)
-    assert any("first 12 tokens" in note for note in ask(large, text="a red dog runs " * 9).notes)
-    assert not any("tokens" in note for note in ask(large, text="a red dog").notes)
-    assert any("first 256 tokens" in note for note in ask(space, text="a red dog runs " * 90).notes)
-    assert ask(space, text="a red dog").notes == ()
+    assert any("first 12 tokens" in note for note in build_query(large, text="a red dog runs " * 9).notes)
+    assert not any("tokens" in note for note in build_query(large, text="a red dog").notes)
+    assert any("first 256 tokens" in note for note in build_query(space, text="a red dog runs " * 90).notes)
+    assert build_query(space, text="a red dog").notes == ()
 
 
 def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp_path: Path, space: Space) -> None:
@@ -158,7 +158,7 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         prior=0.02,
         floor=0.2,
         mixing=0.5,
-        forms=(PartForms(part="text", kind="picture", form=Form(bias=-1, cosine=2, standard=1)),),
+        calibrators=(ComponentCalibrator(component="text", kind="picture", calibrator=Calibrator(bias=-1, cosine=2, z_score=1)),),
     )
     (large.folder / "calibration.json").write_text(fitted.model_copy(update={"space": "lite@1"}).model_dump_json())
     assert not large.calibrated, "it holds from the next start"
@@ -167,8 +167,8 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         _ = load(folders["plain"], settings).calibration
     (large.folder / "calibration.json").write_text(fitted.model_dump_json())
     large = load(folders["plain"], settings)
-    assert large.calibration == space.sound_scores.added_to(fitted)
-    assert {entry.kind for entry in large.calibration.forms} == {"picture", "sound"}
+    assert large.calibration == space.sound_calibration.complete(fitted)
+    assert {entry.kind for entry in large.calibration.calibrators} == {"picture", "sound"}
     assert large.notes == ()
     with pytest.raises(Corrupt, match="bank"):
         _ = large.bank

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.media.types import Span
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode.chunk import encode_chunk
-from mm.spaces.encode.ocr_budget import ReadingTime
-from mm.spaces.query import ask
-from mm.spaces.spelling import grams, spelling_probe, spelt, words_in
+from mm.spaces.encode.ocr_budget import OcrBudget
+from mm.spaces.query import build_query
+from mm.spaces.spelling import build_spelling_query, embed_spelling, extract_words, grams
 from tests.spaces.fakes import FILE, FakeReader, info
 from tests.writing import written
 
@@ -30,20 +30,20 @@ def share(one: str, other: str) -> float:
 
 
 def chance(question: str, words: list[str]) -> float:
-    probe = spelling_probe(question, 1.0, 0.02)
+    probe = build_spelling_query(question, 1.0, 0.02)
     assert probe is not None
-    return float(1 / (1 + np.exp(-probe.logits(spelt(words)).max())))
+    return float(1 / (1 + np.exp(-probe.logits(embed_spelling(words)).max())))
 
 
 @given(WORDS, WORDS)
 def test_a_cosine_is_nearly_the_share_of_common_grams(one: str, other: str) -> None:
-    a, b = spelt([one, other])
+    a, b = embed_spelling([one, other])
     assert float(a @ b) == pytest.approx(share(one, other), abs=0.35)
     assert float(a @ a) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_hashing_adds_little_noise() -> None:
-    rows = spelt(READ)
+    rows = embed_spelling(READ)
     twin = np.asarray([[share(one, other) for other in READ] for one in READ])
     assert np.abs(rows @ rows.T - twin).max() < 0.15
 
@@ -54,22 +54,22 @@ def test_a_word_is_more_likely_than_one_that_is_not_there(asked: str) -> None:
 
 
 def test_words_worth_comparing() -> None:
-    assert words_in("Where does the FÉRRY-boat stop? Platform99 ferry 2024") == ["ferry", "boat", "stop", "platform", "2024"]
-    assert spelling_probe("what is this?", 1.0, 0.02) is None
+    assert extract_words("Where does the FÉRRY-boat stop? Platform99 ferry 2024") == ["ferry", "boat", "stop", "platform", "2024"]
+    assert build_spelling_query("what is this?", 1.0, 0.02) is None
 
 
 def test_a_word_in_a_picture_is_found_exactly_and_nearly_and_no_other(space: Space) -> None:
-    sign = written(whole_photographs()[2], ("Ferry to Zanzibar", 40, 60))
+    sign = written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60))
     (segment,) = encode_chunk(
         space, FakeReader([(Span(0, 1), sign)]), FILE, "a.x", info("image", 0), Span(0, 0), Settings(), lambda _: None,
-        ReadingTime("always"),
+        OcrBudget("always"),
     )  # fmt: skip
     pieces = [one for one in segment.evidence if one.kind == "word"]
     assert [one.text for one in pieces] == ["ferry", "zanzibar"]
     vectors = np.stack([one.vector for one in pieces])
 
     def found(words: str) -> float:
-        (probe,) = [probe for probe in ask(space, text=words).probes if probe.kind == "word"]
+        (probe,) = [probe for probe in build_query(space, text=words).evidence_queries if probe.kind == "word"]
         return float(1 / (1 + np.exp(-probe.logits(vectors).max())))
 
     floor = space.calibration.floor

@@ -31,7 +31,7 @@ def working(home: Home, log: Path | None = None) -> Iterator[WorkerProcess]:
     """A worker that has shown that it works."""
     started = time.time()
     with WorkerProcess(home.settings, log or home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: (home.store.catalog.last_beat() or 0.0) > started or not worker.running(), "the worker works")
+        wait_for(lambda: (home.store.catalog.last_heartbeat() or 0.0) > started or not worker.running(), "the worker works")
         assert worker.running(), worker.log.read_text()
         yield worker
 
@@ -72,7 +72,7 @@ def each_second_once(segments: list[tuple[float, float]], seconds: float) -> boo
 
 
 def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alone(home: Home, dispatcher: Dispatcher) -> None:
-    files = {"a.png": media.picture(1), "b.wav": SPEECH.read_bytes(), "c.mp4": film(13.0)}
+    files = {"a.png": media.image(1), "b.wav": SPEECH.read_bytes(), "c.mp4": film(13.0)}
     with working(home) as worker:
         broken = home.add(b"no media at all, " * 50, "broken.mp4", unseen=True)
         jobs = {name: home.add(data, name) for name, data in files.items()}
@@ -142,7 +142,7 @@ def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_o
         assert (item.status, item.error) == ("quarantined", job.error)
         assert home.store.catalog.counts().segments == 0
 
-        next_one = home.add(media.picture(1), "a.png")
+        next_one = home.add(media.image(1), "a.png")
         dispatcher.dispatch()
         assert wait_final(home, next_one) == "done"
         assert worker.running()
@@ -154,7 +154,7 @@ def attempts(home: Home, job_id: str) -> int:
 
 
 def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, dispatcher: Dispatcher) -> None:
-    lost = home.add(media.picture(1), "lost.png")
+    lost = home.add(media.image(1), "lost.png")
     dispatcher.dispatch()
     home.broker.empty()
     with working(home) as worker:
@@ -200,7 +200,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
 def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: Home, dispatcher: Dispatcher) -> None:
     with working(home) as worker:
         os.kill(worker.pid, signal.SIGSTOP)  # alive and silent
-        job_id = home.add(media.picture(1), "a.png")
+        job_id = home.add(media.image(1), "a.png")
         dispatcher.dispatch()
         wait_for(lambda: not worker.running(), "it is ended")
         assert "none of it comes to this worker" in worker.log.read_text()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexes.catalog.queue.work_metrics import BOUNDS
 from tests.api import media
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.workers.conftest import Home
 from tests.workers.process import WorkerProcess, wait_for
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pytest
 
 REQUEST_ID = "from-the-phone.7"
-SOUND = media.sound(2.0)
+SOUND = media.audio(2.0)
 
 
 def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metrics(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = home.settings.root.parent / "worker.log"
-    with running(home.settings) as api, WorkerProcess(home.settings, log):
+    with run_server(home.settings) as api, WorkerProcess(home.settings, log):
         answer = api.client.post("/v1/media", content=SOUND, headers={"X-Request-ID": REQUEST_ID})
         job = answer.json()["job"]
         assert (answer.headers["x-request-id"], job["request_id"]) == (REQUEST_ID, REQUEST_ID)
@@ -41,4 +41,4 @@ def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metric
     assert all(f"job={job['id']}" in line for line in lines)
     for name in ("queue", "decode", "encode"):
         assert f"mm_{name}_seconds_count 1.0" in metrics
-        assert home.store.catalog.tallies()[name].buckets[-1] == (BOUNDS[-1], 1)
+        assert home.store.catalog.work_metrics()[name].buckets[-1] == (BOUNDS[-1], 1)

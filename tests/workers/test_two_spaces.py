@@ -11,7 +11,7 @@ from indexes.search.searcher import Searcher
 from mm.errors import SpaceMismatch
 from mm.schemas import Filters
 from mm.spaces import Space, load_space
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from tests.api import media
 from tests.openclip_models import write_model
 from tests.workers.conftest import Home, tools_of, work
@@ -31,7 +31,7 @@ def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
     """Kinds of evidence by item, of everything that a question in words finds in a space."""
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.refresh()
-        hits = searcher.search(ask(space, text=text), 50, Filters(), 0.0)
+        hits = searcher.search(build_query(space, text=text), 50, Filters(), 0.0)
         return {hit.item_id: {evidence.kind for evidence in hit.evidence} for hit in hits}
 
 
@@ -42,7 +42,7 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
         with tools_of(home, used) as tools:
             jobs[name] = [
                 home.add(film(3.0, seed=len(name)), f"market {name}.mp4"),
-                home.add(media.picture(len(name)), f"garden {name}.png"),
+                home.add(media.image(len(name)), f"garden {name}.png"),
             ]
             for job_id in jobs[name]:
                 work(tools, job_id)
@@ -58,11 +58,11 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
     with pytest.raises(SpaceMismatch, match=r"lite@1"):
         home.store.shards.read(shard, space.id)
     with Searcher(home.store, large.id, home.settings) as searcher, pytest.raises(SpaceMismatch, match=r"lite@1"):
-        searcher.search(ask(space, text="a market"), 5, Filters(), 0.0)
+        searcher.search(build_query(space, text="a market"), 5, Filters(), 0.0)
 
 
 def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
-    job_id = home.add(media.picture(9), "a.png")
+    job_id = home.add(media.image(9), "a.png")
     with tools_of(home, space) as tools:
         plan(tools, job_id)
     with tools_of(home, load_space(model, home.settings)) as tools:

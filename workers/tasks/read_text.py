@@ -11,7 +11,7 @@ import structlog
 from mm.errors import MMError, NotFound
 from mm.spaces.encode.chunk import LONGEST
 from mm.spaces.encode.evidence import EncodedSegment
-from mm.spaces.encode.ocr import written_evidence
+from mm.spaces.encode.ocr import recognize_text
 from workers.tasks.retries import describe_error, is_permanent
 from workers.tasks.segment_shards import read_segments, write_segments
 
@@ -34,8 +34,8 @@ def text_waits(tools: WorkerContext) -> bool:
     """Whether this process may read, text is left to read, and no job waits. Raises
     `Unavailable`."""
     space = tools.spaces.current()
-    may_read = tools.settings.read_text != "off" and space.can_read
-    return may_read and tools.store.catalog.text_waits(space.id, tools.settings.max_attempts)
+    may_read = tools.settings.read_text != "off" and space.can_recognize_text
+    return may_read and tools.store.catalog.has_due_text(space.id, tools.settings.max_attempts)
 
 
 def read_left_out(tools: WorkerContext) -> None:
@@ -43,7 +43,7 @@ def read_left_out(tools: WorkerContext) -> None:
     run at once."""
     catalog, settings, space = tools.store.catalog, tools.settings, tools.spaces.current()
     tools.worked()
-    if settings.read_text == "off" or not space.can_read:
+    if settings.read_text == "off" or not space.can_recognize_text:
         return
     end = time.monotonic() + LONGEST_TASK
     while time.monotonic() < end and not _must_wait(tools):
@@ -62,7 +62,7 @@ def _read_item(tools: WorkerContext, space: Space, unread: UnreadText) -> None:
     failure: Exception | None = None
     try:
         for segment in unread.segments[:BATCH]:
-            if _must_wait(tools) or not catalog.keep_text(unread, tools.owner, _lease_seconds(tools)):
+            if _must_wait(tools) or not catalog.extend_text_lease(unread, tools.owner, _lease_seconds(tools)):
                 break
             read.append((segment.index, _read_segment(tools, space, unread, segment)))
             tools.worked()
@@ -83,7 +83,7 @@ def _read_segment(tools: WorkerContext, space: Space, unread: UnreadText, segmen
     """The segment with the text of its picture; without any where the picture cannot be decoded at
     all."""
     try:
-        evidence = written_evidence(space, _picture(tools, unread, segment), segment.start, segment.end)
+        evidence = recognize_text(space, _picture(tools, unread, segment), segment.start, segment.end)
     except MMError as error:
         if isinstance(error, NotFound) or not is_permanent(error):
             raise
@@ -114,7 +114,7 @@ def store_text(
 
 
 def _must_wait(tools: WorkerContext) -> bool:
-    return tools.stop.is_raised() or tools.store.catalog.work_waits()
+    return tools.stop.is_raised() or tools.store.catalog.has_runnable_jobs()
 
 
 def _lease_seconds(tools: WorkerContext) -> float:

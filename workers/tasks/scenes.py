@@ -14,7 +14,7 @@ import numpy as np
 from indexes.catalog.records import NewEvidence, NewSegment
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from mm.spaces.encode.scenes import scene_starts
-from mm.spaces.query import mean_direction
+from mm.spaces.vectors import mean_direction
 from workers.tasks.segment_shards import read_frames, write_segments
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mm.schemas import FINAL_STATES
 
 if TYPE_CHECKING:
     from mm.bench.crash.history import History
-    from mm.bench.crash.inventory import Census, SeenMoment
+    from mm.bench.crash.inventory import Inventory, ScoredMoment
 
 MOST_ENCODES = 2
 """Of one chunk. A killed worker costs the chunk that it was at a second start, and no other."""
@@ -28,35 +28,35 @@ Hits = Sequence[tuple[str, float, float, float]]
 class Expected:
     """What each item's segments and chunks are, as seen without any fault."""
 
-    moments: Mapping[str, Sequence[str]]
+    segments: Mapping[str, Sequence[str]]
     chunks: Mapping[str, int]
 
     @classmethod
-    def of(cls, census: Census) -> Expected:
-        return cls(census.moments, Counter(chunk.item for chunk in census.chunks))
+    def from_inventory(cls, inventory: Inventory) -> Expected:
+        return cls(inventory.segments, Counter(chunk.item for chunk in inventory.chunks))
 
 
-def at_rest(history: History, census: Census, expected: Expected) -> list[str]:
+def check_at_rest(history: History, inventory: Inventory, expected: Expected) -> list[str]:
     """What is wrong with rows and files once nothing is left to do. Orphans may be there for a
-    while: `OrphanWatch`."""
+    while: `OrphanTracker`."""
     return [
-        *_jobs(history, census),
-        *_items(history, census),
-        *_encodes(census, expected),
-        *_moments(census, expected),
-        *census.damaged,
+        *_jobs(history, inventory),
+        *_items(history, inventory),
+        *_encodes(inventory, expected),
+        *_moments(inventory, expected),
+        *inventory.damaged,
     ]
 
 
-def _jobs(history: History, census: Census) -> Iterator[str]:
-    states = {job.id: job.state for job in census.jobs}
-    for job in census.jobs:
+def _jobs(history: History, inventory: Inventory) -> Iterator[str]:
+    states = {job.id: job.state for job in inventory.jobs}
+    for job in inventory.jobs:
         if job.state not in FINAL_STATES:
             yield f"The job {job.id} did not end; it is {job.state}."
         if job.state in {"failed", "quarantined"}:
             yield f"The job {job.id} of a good file is {job.state}: {job.error}"
     for item in {op.item for op in history.operations if op.kind == "add"}:
-        operations = history.about(item)
+        operations = history.operations_on(item)
         for place, op in enumerate(operations):
             if op.kind != "add" or op.outcome != "acknowledged":
                 continue
@@ -68,38 +68,38 @@ def _jobs(history: History, census: Census) -> Iterator[str]:
                 yield f"The job {op.job} is cancelled, and nobody deleted its item."
 
 
-def _items(history: History, census: Census) -> Iterator[str]:
+def _items(history: History, inventory: Inventory) -> Iterator[str]:
     touched = {op.item for op in history.operations if op.kind in {"add", "delete", "cut"}}
-    for item in sorted(touched | census.items.keys()):
-        present = history.present(item)
-        if present is True and census.items.get(item) != "ready":
-            yield f"The item {item} was acknowledged and is {census.items.get(item, 'gone')}."
-        if present is False and item in census.items:
+    for item in sorted(touched | inventory.items.keys()):
+        present = history.is_present(item)
+        if present is True and inventory.items.get(item) != "ready":
+            yield f"The item {item} was acknowledged and is {inventory.items.get(item, 'gone')}."
+        if present is False and item in inventory.items:
             yield f"The item {item} is there, though it was deleted or never acknowledged."
         there: bool | None = False
-        for op in history.about(item):
+        for op in history.operations_on(item):
             if op.kind == "delete" and op.detail == ABSENT and there is True:
                 yield f"The item {item} was acknowledged and could not be deleted: {ABSENT}."
             there = op.kind == "add" if op.outcome == "acknowledged" else None if op.outcome == "unknown" else there
 
 
-def _encodes(census: Census, expected: Expected) -> Iterator[str]:
-    counts = Counter(chunk.item for chunk in census.chunks)
-    for chunk in census.chunks:
+def _encodes(inventory: Inventory, expected: Expected) -> Iterator[str]:
+    counts = Counter(chunk.item for chunk in inventory.chunks)
+    for chunk in inventory.chunks:
         if chunk.attempts > MOST_ENCODES:
             yield f"Chunk {chunk.index} of {chunk.item} was encoded {chunk.attempts} times."
         if not chunk.done:
             yield f"Chunk {chunk.index} of {chunk.item} is not done."
-    for item in census.items:
+    for item in inventory.items:
         if counts[item] != expected.chunks.get(item, counts[item]):
             yield f"The item {item} has {counts[item]} chunks; it had {expected.chunks[item]} without faults."
 
 
-def _moments(census: Census, expected: Expected) -> Iterator[str]:
-    for item in sorted({*census.items, *census.moments}):
+def _moments(inventory: Inventory, expected: Expected) -> Iterator[str]:
+    for item in sorted({*inventory.items, *inventory.segments}):
         seen, wanted = (
-            Counter(census.moments.get(item, ())),
-            Counter(expected.moments.get(item, ()) if item in census.items else ()),
+            Counter(inventory.segments.get(item, ())),
+            Counter(expected.segments.get(item, ()) if item in inventory.items else ()),
         )
         for moment, count in (wanted - seen).items():
             yield f"A segment of {item} is lost ({count}): {moment}"
@@ -107,7 +107,7 @@ def _moments(census: Census, expected: Expected) -> Iterator[str]:
             yield f"A segment of {item} is doubled or not its own ({count}): {moment}"
 
 
-def answer(question: str, hits: Hits, truth: Sequence[SeenMoment]) -> list[str]:
+def check_results(question: str, hits: Hits, truth: Sequence[ScoredMoment]) -> list[str]:
     """Whether an answer is what scoring everything gives."""
     one = {(item, round(start, 3), round(end, 3)): score for item, start, end, score in hits}
     other = {(moment.item, round(moment.start, 3), round(moment.end, 3)): moment.score for moment in truth}
@@ -123,7 +123,7 @@ def answer(question: str, hits: Hits, truth: Sequence[SeenMoment]) -> list[str]:
     return wrong
 
 
-def searches(history: History) -> list[str]:
+def check_searches(history: History) -> list[str]:
     """Whether each answer that came has what was searchable before its question, and nothing
     deleted before it."""
     wrong = []
@@ -158,13 +158,13 @@ def _known(history: History, item: str, begin: float, end: float) -> tuple[bool,
 
 
 @dataclass
-class OrphanWatch:
+class OrphanTracker:
     """Tells which files nothing pointed to for longer than `seconds` of `time.monotonic()`."""
 
     seconds: float
     _since: dict[str, float] = field(default_factory=dict)
 
-    def look(self, orphans: Sequence[str], now: float) -> list[str]:
+    def check(self, orphans: Sequence[str], now: float) -> list[str]:
         self._since = {name: self._since.get(name, now) for name in orphans}
         return [
             f"Nothing has pointed to {name} for {now - at:.1f} s." for name, at in self._since.items() if now - at > self.seconds

@@ -40,7 +40,7 @@ class History:
         self._lock = threading.Lock()
 
     @contextmanager
-    def doing(self, kind: Literal["add", "delete", "ready", "search", "rebuild", "cut"], item: str = "") -> Iterator[Operation]:
+    def record(self, kind: Literal["add", "delete", "ready", "search", "rebuild", "cut"], item: str = "") -> Iterator[Operation]:
         """Around a call: what it raises decides how it counts, and an error of ours goes no
         further."""
         operation = Operation(kind, item, time.monotonic())
@@ -56,14 +56,14 @@ class History:
         finally:
             operation.end = time.monotonic()
 
-    def about(self, item: str) -> list[Operation]:
+    def operations_on(self, item: str) -> list[Operation]:
         """Uploads and deletes of an item, in order; only one caller works on an item at a time."""
         return [op for op in self.operations if op.item == item and op.kind in {"add", "delete"}]
 
-    def present(self, item: str) -> bool | None:
+    def is_present(self, item: str) -> bool | None:
         """Whether the item must be there. None when its last upload or delete was not answered."""
         there: bool | None = False
-        for op in self.about(item):
+        for op in self.operations_on(item):
             if op.outcome == "acknowledged":
                 there = op.kind == "add"
             elif op.outcome == "unknown":

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class SeenJob(BaseModel):
+class JobRecord(BaseModel):
     id: str
     item: str
     state: str
     error: str | None
 
 
-class SeenChunk(BaseModel):
+class ChunkRecord(BaseModel):
     item: str
     index: int
     attempts: int
     done: bool
 
 
-class SeenMoment(BaseModel):
+class ScoredMoment(BaseModel):
     """A hit of search without its evidence."""
 
     item: str
@@ -39,25 +39,25 @@ class SeenMoment(BaseModel):
     score: float
 
 
-class Census(BaseModel):
+class Inventory(BaseModel):
     """One look. `moments` are sentences that hold all of a segment and its evidence, vectors by
     their digest."""
 
-    jobs: list[SeenJob]
+    jobs: list[JobRecord]
     items: dict[str, str]
     """Status by id."""
-    chunks: list[SeenChunk]
-    moments: dict[str, list[str]]
+    chunks: list[ChunkRecord]
+    segments: dict[str, list[str]]
     """Segments by item."""
     damaged: list[str]
     """Files that rows point to and that are gone or not what was written."""
     orphans: list[str]
     """Files that nothing points to, below the home folder."""
-    answers: dict[str, list[SeenMoment]]
+    results: dict[str, list[ScoredMoment]]
     """Every moment of the library with its score, by question."""
 
 
-class CensusTaker:
+class InventoryReader:
     """Asks `python -m indexes.bench.inventory`, one process for a whole run. Runs inside a `with`
     block."""
 
@@ -85,7 +85,7 @@ class CensusTaker:
     def pid(self) -> int:
         return self._process.pid
 
-    def take(self) -> Census:
+    def read(self) -> Inventory:
         """Count, now. Raises `Unavailable` when the catalog does not answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -96,7 +96,7 @@ class CensusTaker:
             pass
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"The census ended; see {self._log}.")
+            raise RuntimeError(f"The inventory ended; see {self._log}.")
         if line.startswith(b"unavailable "):
             raise Unavailable(line.decode().removeprefix("unavailable ").strip())
-        return Census.model_validate_json(line)
+        return Inventory.model_validate_json(line)

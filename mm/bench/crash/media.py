@@ -32,7 +32,7 @@ class File:
         return hashlib.sha256(self.data).hexdigest()[:ID_DIGITS]
 
 
-def film(seed: int, seconds: int) -> File:
+def make_video(seed: int, seconds: int) -> File:
     """H.264 with a cut every two seconds, and padding behind it in a box that every reader
     skips."""
     rng = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def film(seed: int, seconds: int) -> File:
     return File(f"film number {seed}.mp4", buffer.getvalue() + free)
 
 
-def picture(seed: int) -> File:
+def make_image(seed: int) -> File:
     """Coloured blocks."""
     blocks = np.random.default_rng(seed).integers(0, 255, (4, 6, 3), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -59,7 +59,7 @@ def picture(seed: int) -> File:
     return File("a picture of blocks.png", buffer.getvalue())
 
 
-def sound() -> File:
+def make_audio() -> File:
     """A second of a tone, as WAV."""
     samples = (8000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype("<i2")
     buffer = io.BytesIO()

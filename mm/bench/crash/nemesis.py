@@ -44,7 +44,7 @@ class Point:
         return f"{self.number:4d} {self.victim:<10} {self.phase:<7} {self.trigger:<15} {self.delay * 1000:6.0f} ms"
 
 
-def draw(seed: int, number: int, victims: Sequence[Victim]) -> Point:
+def draw_point(seed: int, number: int, victims: Sequence[Victim]) -> Point:
     """Point `number` of a run. Each victim meets each phase once before any meets one twice."""
     pairs = [(victim, phase) for victim in victims for phase in PHASES]
     turn, place = divmod(number, len(pairs))
@@ -55,7 +55,7 @@ def draw(seed: int, number: int, victims: Sequence[Victim]) -> Point:
     return Point(number, victim, phase, trigger, rng.uniform(0.0, LONGEST_DELAY if trigger == "time" else LONGEST_LAG))
 
 
-class Prey(Protocol):
+class KillableSystem(Protocol):
     """A system whose processes can be killed."""
 
     @property
@@ -64,7 +64,7 @@ class Prey(Protocol):
         """SIGKILL. False if there is no such process just now."""
 
 
-def strike(prey: Prey, point: Point) -> tuple[float, bool]:
+def kill_at_point(system: KillableSystem, point: Point) -> tuple[float, bool]:
     """Wait for the moment and kill. Returns when, in seconds of `time.monotonic()`, and whether
     there was something to kill.
 
@@ -73,13 +73,13 @@ def strike(prey: Prey, point: Point) -> tuple[float, bool]:
     """
     give_up = time.monotonic() + LONGEST_DELAY
     if point.trigger != "time":
-        folder = prey.home / point.trigger
+        folder = system.home / point.trigger
         before = _names(folder)
         while _names(folder) == before and time.monotonic() < give_up:
             time.sleep(LOOK_SECONDS)
     time.sleep(point.delay)
     give_up = time.monotonic() + LONGEST_DELAY
-    while not (killed := prey.kill(point.victim)) and time.monotonic() < give_up:
+    while not (killed := system.kill(point.victim)) and time.monotonic() < give_up:
         time.sleep(LOOK_SECONDS)
     return time.monotonic(), killed
 

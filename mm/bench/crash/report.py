@@ -39,14 +39,14 @@ class Report:
 
     seed: int
     outcomes: list[Outcome] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
-    held: str = ""
+    final_violations: list[str] = field(default_factory=list)
+    lock_summary: str = ""
     operations: Counter[str] = field(default_factory=Counter)
 
     @property
-    def kept(self) -> bool:
+    def passed(self) -> bool:
         """Whether every promise was."""
-        return not self.late and not any(outcome.violations for outcome in self.outcomes)
+        return not self.final_violations and not any(outcome.violations for outcome in self.outcomes)
 
     def lines(self) -> Iterator[str]:
         yield "| | points | kills | chunks repeated | whole again after, median s | p99 s | violations |"
@@ -56,14 +56,14 @@ class Report:
         for phase in sorted({outcome.point.phase for outcome in self.outcomes}):
             yield _row(f"during {phase}", [outcome for outcome in self.outcomes if outcome.point.phase == phase])
         yield _row("all", self.outcomes)
-        if self.held:
-            yield self.held
+        if self.lock_summary:
+            yield self.lock_summary
         yield "operations: " + ", ".join(f"{count} {name}" for name, count in sorted(self.operations.items()))
         for outcome in self.outcomes:
             if outcome.violations:
                 yield f"again: --seed {self.seed} --first {outcome.point.number} --points 1"
                 yield from (f"  {line}" for line in outcome.violations)
-        yield from self.late
+        yield from self.final_violations
 
 
 def _row(name: str, outcomes: Sequence[Outcome]) -> str:

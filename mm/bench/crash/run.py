@@ -10,22 +10,22 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from mm.bench.crash import checker, media
-from mm.bench.crash.checker import Expected, OrphanWatch
+from mm.bench.crash.checker import Expected, OrphanTracker
 from mm.bench.crash.history import History
-from mm.bench.crash.nemesis import Point, Prey, draw, strike
+from mm.bench.crash.nemesis import KillableSystem, Point, draw_point, kill_at_point
 from mm.bench.crash.report import Outcome, Report
-from mm.bench.crash.workload import Asker, Workload
+from mm.bench.crash.workload import BackgroundSearcher, Workload
 from mm.errors import MMError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from mm.bench.crash.inventory import Census, CensusTaker
+    from mm.bench.crash.inventory import Inventory, InventoryReader
     from mm.bench.crash.media import File
     from mm.bench.crash.nemesis import Victim
 
-FILMS = 4
+VIDEOS = 4
 QUESTIONS = ("coloured blocks", "film number 2", "a dog in the snow")
 SETTLE_SECONDS = 60.0
 """Longest wait for an answer that is right, and for all parts to run again; it is looked at until
@@ -33,7 +33,7 @@ then."""
 LOOK_SECONDS = 0.1
 
 
-class System(Prey, Protocol):
+class System(KillableSystem, Protocol):
     """A service of one home folder, started anew where it is killed."""
 
     url: str
@@ -41,15 +41,15 @@ class System(Prey, Protocol):
     orphan_seconds: float
     """How long a file may be an orphan at most, by the settings of the sweeper."""
 
-    def whole(self) -> bool:
+    def is_running(self) -> bool:
         """Whether every part runs."""
         ...
 
-    def held(self) -> AbstractContextManager[None]:
+    def lock_catalog(self) -> AbstractContextManager[None]:
         """While the block runs, another process holds the catalog."""
         ...
 
-    def strays(self) -> list[str]:
+    def find_stray_processes(self) -> list[str]:
         """Processes of this home folder that belong to no part."""
         ...
 
@@ -57,16 +57,16 @@ class System(Prey, Protocol):
 class Run:
     """A workload on a system, point by point."""
 
-    def __init__(self, system: System, census: CensusTaker, seed: int, chunks: int) -> None:
+    def __init__(self, system: System, inventory: InventoryReader, seed: int, chunks: int) -> None:
         """`chunks` is the number of chunks of a film, at two seconds each."""
         self._system = system
-        self._census = census
+        self._inventory = inventory
         self._seed = seed
         self._history = History()
         self._workload = Workload(system.url, self._history)
-        self._films = [media.film(number, 2 * chunks) for number in range(FILMS)]
-        self._others = [media.picture(0), media.sound()]
-        self._orphans = OrphanWatch(system.orphan_seconds)
+        self._films = [media.make_video(number, 2 * chunks) for number in range(VIDEOS)]
+        self._others = [media.make_image(0), media.make_audio()]
+        self._orphans = OrphanTracker(system.orphan_seconds)
         self.report = Report(seed)
 
     def prepare(self) -> None:
@@ -75,26 +75,26 @@ class Run:
         for file, job in jobs:
             if (state := self._workload.wait(file, job)) != "done":
                 raise Unavailable(f"{file.name} is {state} before anything was killed.")
-        self._expected = Expected.of(self._census.take())
+        self._expected = Expected.from_inventory(self._inventory.read())
 
-    def points(self, first: int, count: int, say: Callable[[str], None]) -> None:
+    def run_points(self, first: int, count: int, on_progress: Callable[[str], None]) -> None:
         """Kill and check, `count` times from point `first` on."""
         for number in range(first, first + count):
-            outcome = self._point(draw(self._seed, number, self._system.victims))
+            outcome = self._point(draw_point(self._seed, number, self._system.victims))
             self.report.outcomes.append(outcome)
-            say(outcome.line())
+            on_progress(outcome.line())
             for line in outcome.violations:
-                say(f"       {line}")
+                on_progress(f"       {line}")
 
-    def hold(self, seconds: float) -> None:
+    def run_locked(self, seconds: float) -> None:
         """Let another process hold the catalog for so long in the middle of the work, then check as
         after a kill."""
         film, other = self._films[:2]
         self._workload.delete(film)
         self._workload.delete(other)
-        violations = self.report.late
+        violations = self.report.final_violations
         job = self._workload.add(film)
-        with self._system.held():
+        with self._system.lock_catalog():
             begin = time.monotonic()
             answer = self._workload.try_to_add(other)
             waited = time.monotonic() - begin
@@ -105,20 +105,20 @@ class Run:
             jobs = [(film, job), (other, self._workload.add(other))]
             ends = [self._workload.wait(file, job) for file, job in jobs]
             recovered = time.monotonic() - begin - seconds
-            census = self._settle()
-            violations += checker.at_rest(self._history, census, self._expected)
-            violations += self._answers(census)
-            most = max(chunk.attempts for chunk in census.chunks)
-            self.report.held = (
+            inventory = self._settle()
+            violations += checker.check_at_rest(self._history, inventory, self._expected)
+            violations += self._answers(inventory)
+            most = max(chunk.attempts for chunk in inventory.chunks)
+            self.report.lock_summary = (
                 f"catalog held for {seconds:.0f} s: an upload was told so after {waited:.1f} s ({answer}), the jobs ended "
                 f"{' and '.join(ends)} {recovered:.1f} s later, no chunk was begun more than {most} times"
             )
         except MMError as error:
             violations.append(str(error))
 
-    def end(self) -> Report:
+    def finish(self) -> Report:
         """Wait for the sweeper and look at all answers given."""
-        self.report.late += self._late()
+        self.report.final_violations += self._late()
         self.report.operations = Counter(f"{op.kind} {op.outcome}" for op in self._history.operations)
         self._workload.close()
         return self.report
@@ -126,26 +126,26 @@ class Run:
     def _point(self, point: Point) -> Outcome:
         rng = random.Random(f"{self._seed} files {point.number}")
         film, other = rng.sample(self._films, 2)
-        if self._history.present(film.item) is not False:
+        if self._history.is_present(film.item) is not False:
             self._workload.delete(film)
         killed: list[tuple[float, bool]] = []
-        nemesis = threading.Thread(target=lambda: killed.append(strike(self._system, point)), name="nemesis")
+        nemesis = threading.Thread(target=lambda: killed.append(kill_at_point(self._system, point)), name="nemesis")
         violations: list[str] = []
         repeated = 0
         begin = time.monotonic()
         try:
-            with Asker(self._workload, QUESTIONS[0]):
+            with BackgroundSearcher(self._workload, QUESTIONS[0]):
                 nemesis.start()
                 waiting = self._disturb(point, film, other)
                 nemesis.join()
                 for file, job in waiting:
                     self._workload.wait(file, job)
-            census = self._settle()
-            violations += checker.at_rest(self._history, census, self._expected)
-            violations += self._answers(census)
-            violations += self._orphans.look(census.orphans, time.monotonic())
-            violations += self._system.strays()
-            repeated = sum(chunk.attempts - 1 for chunk in census.chunks if chunk.item == film.item)
+            inventory = self._settle()
+            violations += checker.check_at_rest(self._history, inventory, self._expected)
+            violations += self._answers(inventory)
+            violations += self._orphans.check(inventory.orphans, time.monotonic())
+            violations += self._system.find_stray_processes()
+            repeated = sum(chunk.attempts - 1 for chunk in inventory.chunks if chunk.item == film.item)
         except MMError as error:
             violations.append(str(error))
         finally:
@@ -161,40 +161,40 @@ class Run:
             case "ingest":
                 return [(film, self._workload.add(film))]
             case "upload":
-                cutter = threading.Thread(target=self._workload.cut_off, args=(media.film(FILMS + point.number, 2),))
+                cutter = threading.Thread(target=self._workload.abort_upload, args=(media.make_video(VIDEOS + point.number, 2),))
                 cutter.start()
                 job = self._workload.add_slowly(film)
                 cutter.join()
                 return [(film, job)]
             case "delete":
-                self._workload.look_at(other)
+                self._workload.request_thumbnail(other)
                 job = self._workload.add(film)
                 self._workload.delete(other)
                 return [(film, job), (other, self._workload.add(other))]
             case "rebuild":
                 shutil.rmtree(self._system.home / "index", ignore_errors=True)
                 job = self._workload.add(film)
-                with self._history.doing("rebuild"):
+                with self._history.record("rebuild"):
                     shutil.rmtree(self._system.home / "index", ignore_errors=True)
                 return [(film, job)]
 
-    def _settle(self) -> Census:
-        """The census when all parts run and jobs that nobody was told of have ended too. Raises
+    def _settle(self) -> Inventory:
+        """The inventory when all parts run and jobs that nobody was told of have ended too. Raises
         `Unavailable`."""
         end = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
-                census = self._census.take()
-                if (self._system.whole() and all(job.state not in {"queued", "running"} for job in census.jobs)) or (
+                inventory = self._inventory.read()
+                if (self._system.is_running() and all(job.state not in {"queued", "running"} for job in inventory.jobs)) or (
                     time.monotonic() > end
                 ):
-                    return census
+                    return inventory
             except Unavailable:
                 if time.monotonic() > end:
                     raise
             time.sleep(LOOK_SECONDS)
 
-    def _answers(self, census: Census) -> list[str]:
+    def _answers(self, inventory: Inventory) -> list[str]:
         """What is wrong with the answers, once there are any; an index that is being built is
         waited for."""
         wrong: list[str] = []
@@ -205,13 +205,13 @@ class Run:
             if hits is None:
                 wrong.append(f"{question!r} was not answered within {SETTLE_SECONDS:.0f} s.")
             else:
-                wrong += checker.answer(question, hits, census.answers.get(question, []))
+                wrong += checker.check_results(question, hits, inventory.results.get(question, []))
         return wrong
 
     def _late(self) -> list[str]:
         """What is found only now: files that outlive the sweeper's period, and answers that were
         wrong when they were given."""
         end = time.monotonic() + self._system.orphan_seconds
-        while (orphans := self._census.take().orphans) and time.monotonic() < end:
+        while (orphans := self._inventory.read().orphans) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
-        return [*(f"Nothing points to {name}, and it stays." for name in orphans), *checker.searches(self._history)]
+        return [*(f"Nothing points to {name}, and it stays." for name in orphans), *checker.check_searches(self._history)]

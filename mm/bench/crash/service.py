@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from mm.bench.crash.hold import held
-from mm.bench.crash.inventory import CensusTaker
+from mm.bench.crash.catalog_lock import lock_catalog
+from mm.bench.crash.inventory import InventoryReader
 from mm.bench.crash.postgresql import Postgresql
 from mm.bench.crash.run import QUESTIONS, Run
-from mm.embedded.backoff import Restarts
-from mm.embedded.supervisor import Stack, environment
+from mm.embedded.backoff import Backoff
+from mm.embedded.supervisor import Supervisor, environment
 from mm.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ PARTS = ("worker", "broker", "API")
 
 
 class ServiceUnderTest:
-    """Runs inside `under_test`. `kill` may be called from any thread."""
+    """Runs inside `service_under_test`. `kill` may be called from any thread."""
 
-    def __init__(self, stack: Stack, postgresql: Postgresql | None, others: Callable[[], set[int]]) -> None:
+    def __init__(self, stack: Supervisor, postgresql: Postgresql | None, others: Callable[[], set[int]]) -> None:
         """`others` are processes that may work on the folder beside the service."""
         self._stack = stack
         self._postgresql = postgresql
@@ -65,13 +65,13 @@ class ServiceUnderTest:
             return _kill(worker)
         return _kill(_child(worker)) or _kill(_child(pids.get("API")))
 
-    def whole(self) -> bool:
+    def is_running(self) -> bool:
         return set(self._stack.pids()) == set(PARTS) and (self._postgresql is None or self._postgresql.answers())
 
-    def held(self) -> AbstractContextManager[None]:
-        return held(self._stack.settings.catalog_url)
+    def lock_catalog(self) -> AbstractContextManager[None]:
+        return lock_catalog(self._stack.settings.catalog_url)
 
-    def strays(self) -> list[str]:
+    def find_stray_processes(self) -> list[str]:
         known = {os.getpid(), *self._others()}
         for pid in self._stack.pids().values():
             known |= {pid, *(child.pid for child in _children(pid))}
@@ -87,9 +87,9 @@ class ServiceUnderTest:
 
 
 @contextmanager
-def under_test(
-    home: Path, catalog: CatalogKind = "sqlite", *, say: Callable[[str], None] = lambda line: None, **changed: object
-) -> Iterator[tuple[ServiceUnderTest, CensusTaker]]:
+def service_under_test(
+    home: Path, catalog: CatalogKind = "sqlite", *, on_progress: Callable[[str], None] = lambda line: None, **changed: object
+) -> Iterator[tuple[ServiceUnderTest, InventoryReader]]:
     """A service on `home`, ready, with impatient settings. Raises `Unavailable` when it cannot be
     started."""
     with ExitStack() as stack:
@@ -109,31 +109,31 @@ def under_test(
                 **changed,
             }  # type: ignore[arg-type]
         )
-        service = stack.enter_context(Stack(settings, say, restarts=Restarts(first=0.0, longest=0.0)))
+        service = stack.enter_context(Supervisor(settings, on_progress, backoff=Backoff(first=0.0, longest=0.0)))
         service.wait_ready()
-        census = stack.enter_context(CensusTaker(environment(settings), home / "log" / "census.log", QUESTIONS))
-        yield ServiceUnderTest(service, postgresql, lambda: {census.pid}), census
+        inventory = stack.enter_context(InventoryReader(environment(settings), home / "log" / "inventory.log", QUESTIONS))
+        yield ServiceUnderTest(service, postgresql, lambda: {inventory.pid}), inventory
 
 
 def crash(
-    points: int, seed: int, catalog: CatalogKind, first: int, chunks: int, hold: float, say: Callable[[str], None]
+    points: int, seed: int, catalog: CatalogKind, first: int, chunks: int, hold: float, on_progress: Callable[[str], None]
 ) -> Report:
     """Kill `points` times and check after each, then hold the catalog for `hold` seconds.
 
     Raises `Unavailable` when the service cannot be started.
     """
     folder = Path(tempfile.mkdtemp(prefix="mm-crash-"))
-    with under_test(folder / "home", catalog, say=say) as parts:
+    with service_under_test(folder / "home", catalog, on_progress=on_progress) as parts:
         run = Run(*parts, seed, chunks)
         run.prepare()
-        run.points(first, points, say)
+        run.run_points(first, points, on_progress)
         if hold:
-            run.hold(hold)
-        report = run.end()
-    if report.kept:
+            run.run_locked(hold)
+        report = run.finish()
+    if report.passed:
         shutil.rmtree(folder)
     else:
-        say(f"The library and its logs stay in {folder}.")
+        on_progress(f"The library and its logs stay in {folder}.")
     return report
 
 

@@ -52,15 +52,15 @@ class Workload:
     def try_to_add(self, file: File) -> str:
         """Upload once. Returns what it was answered when it was not taken, empty if it was."""
         self._add(file)
-        return self._history.about(file.item)[-1].detail
+        return self._history.operations_on(file.item)[-1].detail
 
     def add_slowly(self, file: File) -> str:
         """The same, the first time in small blocks with pauses."""
         return self._send(file, file.data) or self.add(file)
 
-    def cut_off(self, file: File) -> None:
+    def abort_upload(self, file: File) -> None:
         """Begin an upload and hang up in the middle."""
-        with self._history.doing("cut", file.item):
+        with self._history.record("cut", file.item):
             self._stream(file, file.data[: len(file.data) // 2])
 
     def delete(self, file: File) -> None:
@@ -76,7 +76,7 @@ class Workload:
                 job = self._client.job(job_id)
                 if job.state in FINAL_STATES:
                     if job.state == "done":
-                        with self._history.doing("ready", file.item):
+                        with self._history.record("ready", file.item):
                             pass
                     return job.state
             time.sleep(PAUSE_SECONDS)
@@ -84,25 +84,25 @@ class Workload:
 
     def search(self, question: str) -> list[tuple[str, float, float, float]] | None:
         """Item, start, end and score of every moment; None without an answer."""
-        with self._history.doing("search") as operation:
+        with self._history.record("search") as operation:
             hits = self._client.search(text=question, k=MOST_HITS, floor=0.0, fold=False).hits
             operation.found = frozenset(hit.item.id for hit in hits)
             return [(hit.item.id, hit.start, hit.end, hit.score) for hit in hits]
         return None
 
-    def look_at(self, file: File) -> None:
+    def request_thumbnail(self, file: File) -> None:
         """Ask for a picture of an item, which is kept until the item is deleted."""
         with contextlib.suppress(MMError):
             self._client.thumbnail(file.item)
 
     def _add(self, file: File) -> str | None:
-        with self._history.doing("add", file.item) as operation:
+        with self._history.record("add", file.item) as operation:
             operation.job = self._client.add(file.data, name=file.name).job.id
             return operation.job
         return None
 
     def _delete(self, file: File) -> bool | None:
-        with self._history.doing("delete", file.item) as operation:
+        with self._history.record("delete", file.item) as operation:
             try:
                 self._client.delete(file.item)
             except NotFound:  # an earlier call may have done it before its answer was lost; the checker knows whether one could
@@ -111,7 +111,7 @@ class Workload:
         return None
 
     def _send(self, file: File, data: bytes) -> str | None:
-        with self._history.doing("add", file.item) as operation:
+        with self._history.record("add", file.item) as operation:
             operation.job = self._stream(file, data)
             return operation.job
         return None
@@ -149,7 +149,7 @@ class Workload:
         return answer
 
 
-class Asker:
+class BackgroundSearcher:
     """Asks all the time, from a thread of its own, inside a `with` block."""
 
     def __init__(self, workload: Workload, question: str) -> None:

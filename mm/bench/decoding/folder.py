@@ -24,7 +24,7 @@ PIECE = 600.0  # seconds of sound that are held at once
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileResult:
     """What became of one file. `error` is the sentence that a user would read, empty for a file
     that was read."""
 
@@ -36,7 +36,7 @@ class Row:
     error: str
 
     @property
-    def silently_empty(self) -> bool:
+    def is_silently_empty(self) -> bool:
         """Nothing was found in it and nobody was told."""
         return not self.error and not self.frames and not self.sound
 
@@ -47,7 +47,7 @@ class Row:
         info = self.info
         codecs = " + ".join(codec for codec in (info.video_codec, info.audio_codec) if codec)
         size = f"{info.width} x {info.height}" if info.width else ""
-        fate = self.error or ("EMPTY" if self.silently_empty else f"read in {self.seconds:.1f} s")
+        fate = self.error or ("EMPTY" if self.is_silently_empty else f"read in {self.seconds:.1f} s")
         cells = [
             f"{info.kind}, {info.container}",
             codecs,
@@ -63,7 +63,7 @@ class Row:
 HEADER = "| file | kind | codecs | size | seconds | frames | seconds of sound | what became of it |\n|" + " --- |" * 8
 
 
-def read_folder(reader: MediaReader, folder: Path) -> Iterator[Row]:
+def read_folder(reader: MediaReader, folder: Path) -> Iterator[FileResult]:
     """A row for each file below `folder`, by name; links are not followed. Raises `InvalidInput`
     where there is none."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -73,7 +73,7 @@ def read_folder(reader: MediaReader, folder: Path) -> Iterator[Row]:
         yield read_file(reader, path, str(path.relative_to(folder)))
 
 
-def read_file(reader: MediaReader, path: Path, name: str) -> Row:
+def read_file(reader: MediaReader, path: Path, name: str) -> FileResult:
     """Probe a file, sample its frames and hear all its sound. Errors of the file become part of the
     row."""
     begin = time.perf_counter()
@@ -87,7 +87,7 @@ def read_file(reader: MediaReader, path: Path, name: str) -> Row:
             sound = _heard(reader, path, name, info.duration)
     except MMError as refused:
         error = str(refused)
-    return Row(name, info, frames, sound, time.perf_counter() - begin, error)
+    return FileResult(name, info, frames, sound, time.perf_counter() - begin, error)
 
 
 def _heard(reader: MediaReader, path: Path, name: str, duration: float) -> float:
@@ -103,9 +103,9 @@ def _heard(reader: MediaReader, path: Path, name: str, duration: float) -> float
     return 0.0 if first is None else float(last - first)
 
 
-def summary(rows: list[Row]) -> str:
+def summarize(rows: list[FileResult]) -> str:
     """How many were read, refused, and silently empty."""
-    refused, empty = sum(bool(row.error) for row in rows), sum(row.silently_empty for row in rows)
+    refused, empty = sum(bool(row.error) for row in rows), sum(row.is_silently_empty for row in rows)
     return f"{len(rows)} files: {len(rows) - refused - empty} read, {refused} refused by a named error, {empty} silently empty"
 
 
@@ -117,8 +117,8 @@ def main(folder: Path) -> int:
         for row in read_folder(reader, folder):
             rows.append(row)
             print(row.line(), flush=True)
-    print(summary(rows))
-    return int(any(row.silently_empty for row in rows))
+    print(summarize(rows))
+    return int(any(row.is_silently_empty for row in rows))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""Does anything that a file holds hurt the process that reads it? Damaged files and handmade bombs,
-seeded."""
+"""Read damaged and handmade hostile files, and count crashes, hangs and unnamed errors."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from mm.media import MediaReader
 from mm.media.types import Limits, Span
 
 LIMITS = Limits(memory_bytes=1 << 30, silent_seconds=20.0, cpu_seconds=120, wall_seconds=60.0)
-FILMS = {
+VIDEOS = {
     "mp4": "libx264",
     "mov": "mpeg4",
     "mkv": "libx264",
@@ -50,7 +49,7 @@ class Report:
     slowest: float = 0.0
 
     @property
-    def harmless(self) -> bool:
+    def is_harmless(self) -> bool:
         """Whether every file was read or refused by a named error, in time, and no child
         crashed."""
         return not self.unnamed and not self.hangs and not self.refused["crashed"]
@@ -58,20 +57,21 @@ class Report:
     def lines(self) -> list[str]:
         counts = [f"{count} {reason}" for reason, count in self.refused.most_common()]
         return [
-            f"{self.read + self.refused.total() + len(self.unnamed)} files, {len(bombs(seeds()))} of them handmade",
+            f"{self.read + self.refused.total() + len(self.unnamed)} files, "
+            f"{len(make_bombs(make_seed_files()))} of them handmade",
             f"{self.read} read; refused: {', '.join(counts) or 'none'}",
             f"hangs {self.hangs}, slowest answer {self.slowest:.1f} s, refusals without a name {len(self.unnamed)}",
             *self.unnamed,
         ]
 
 
-def seeds() -> dict[str, bytes]:
+def make_seed_files() -> dict[str, bytes]:
     """A small good file of each of 13 formats, and a transport stream whose clock starts anew
     twice."""
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(PICTURES)]
     files = {}
-    for suffix, codec in FILMS.items():
+    for suffix, codec in VIDEOS.items():
         out = io.BytesIO()
         with av.open(out, "w", format=FORMATS.get(suffix, suffix)) as container:
             stream = container.add_stream(codec, rate=25 if codec == "mpeg2video" else 10)
@@ -97,7 +97,7 @@ def seeds() -> dict[str, bytes]:
     return files
 
 
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     """The file with flipped bytes, cut off, with two pieces swapped, or with a length that lies."""
     held = bytearray(data)
     match int(rng.integers(4)):
@@ -116,7 +116,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(held)
 
 
-def bombs(films: dict[str, bytes]) -> dict[str, bytes]:
+def make_bombs(films: dict[str, bytes]) -> dict[str, bytes]:
     """Handmade files that are small and promise much, lead in circles, or are not what they are
     called."""
 
@@ -167,16 +167,16 @@ def bombs(films: dict[str, bytes]) -> dict[str, bytes]:
     }
 
 
-def attack(files: int, seed: int = 0) -> Report:
+def read_hostile_files(files: int, seed: int = 0) -> Report:
     """Read that many damaged files, in turns of every format, and every bomb."""
-    report, rng, good = Report(), np.random.default_rng(seed), seeds()
+    report, rng, good = Report(), np.random.default_rng(seed), make_seed_files()
     names = list(good)
     with tempfile.TemporaryDirectory() as folder, MediaReader(LIMITS) as reader:
-        for name, data in bombs(good).items():
+        for name, data in make_bombs(good).items():
             _read(reader, Path(folder) / name, data, report)
         for index in range(files):
             suffix = names[index % len(names)]
-            _read(reader, Path(folder) / f"file.{suffix}", mutated(good[suffix], rng), report)
+            _read(reader, Path(folder) / f"file.{suffix}", mutate_bytes(good[suffix], rng), report)
     return report
 
 

@@ -46,12 +46,12 @@ def run(limits: Limits) -> Iterator[str]:
     """Rows of a table, one a file."""
     yield "| file | bytes | verdict | seconds | peak MB of a child |"
     yield "| --- | --- | --- | --- | --- |"
-    for taken in measure(limits):
+    for taken in measure_peak_memory(limits):
         verdict = taken.verdict.partition(": ")[2] or taken.verdict
         yield f"| {taken.name} | {taken.size:,} | {verdict} | {taken.seconds:.1f} | {taken.peak / 1e6:.0f} |"
 
 
-def measure(limits: Limits, side: int = SIDE, many_bytes: int = MANY_BYTES) -> Iterator[Taken]:
+def measure_peak_memory(limits: Limits, side: int = SIDE, many_bytes: int = MANY_BYTES) -> Iterator[Taken]:
     """Probe each file and draw a picture of it, each in children of its own."""
     makers: dict[str, Callable[[], bytes]] = {
         "flat.png": lambda: _png(side, 8),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 SAMPLE_FPS, LONGEST, RATE = 2.0, 427, 16_000  # what a worker asks for
-FILMS = {"large.mp4": (1280, 720, 25, 10), "slides.mp4": (320, 240, 5, 120)}  # width, height, frames a second, seconds
+VIDEOS = {"large.mp4": (1280, 720, 25, 10), "slides.mp4": (320, 240, 5, 120)}  # width, height, frames a second, seconds
 PHOTO = (4000, 3000)
 FORKS = 20  # timed together: the kernel counts processor time in hundredths of a second
 BEHIND_ALL, BEHIND_LIMITS, NO_CHILD = "behind all layers", "behind the limits alone", "in this process"
@@ -190,7 +190,7 @@ def _own_photo(folder: Path) -> Path:
 def _own_films(folder: Path) -> list[Path]:
     """Good films: moving blocks with a tone, one large, one of slides."""
     paths = []
-    for name, (width, height, fps, seconds) in FILMS.items():
+    for name, (width, height, fps, seconds) in VIDEOS.items():
         ground = np.random.default_rng(0).integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8)
         ground = ground.repeat(16, 0).repeat(16, 1)
         with av.open(str(folder / name), "w") as output:

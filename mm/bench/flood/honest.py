@@ -14,14 +14,14 @@ import httpx2
 import numpy as np
 from PIL import Image
 
-from mm.bench.flood.film import write_film
+from mm.bench.flood.video import write_video
 
 STEPS = ("search", "browse", "upload")
 WORDS = ("a dog jumps over a fence", "the budget for next year", "snow on a mountain", "people at a table", "a red car")
 ROUND_SECONDS = 0.4
 """A round of all steps begins at most so often: below the default of MM_RATE_PER_MINUTE."""
 ANSWER_SECONDS = 60.0
-FILM_SECONDS = 20.0
+VIDEO_SECONDS = 20.0
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Times:
     seconds: dict[str, list[float]] = field(default_factory=lambda: {step: [] for step in STEPS})
     errors: list[str] = field(default_factory=list)
 
-    def plus(self, other: Times) -> Times:
+    def combine(self, other: Times) -> Times:
         """Both together."""
         return Times({step: self.seconds[step] + other.seconds[step] for step in STEPS}, self.errors + other.errors)
 
@@ -51,7 +51,7 @@ class HonestClient:
 
     def __enter__(self) -> HonestClient:
         film = self._folder / "honest.mp4"
-        write_film(film, seconds=FILM_SECONDS, fps=10, key_frame_every=10)
+        write_video(film, seconds=VIDEO_SECONDS, fps=10, key_frame_every=10)
         self._film = self.add(film.read_bytes(), film.name)[0]
         self.run(2.0)  # what is loaded once is loaded
         return self
@@ -83,7 +83,7 @@ class HonestClient:
     def _browse(self) -> None:
         """A page of the list, a picture that nobody has seen yet, and a piece of the film."""
         self._client.get("/v1/media").raise_for_status()
-        time_of_picture = f"{self._random.uniform(0, FILM_SECONDS):.4f}"
+        time_of_picture = f"{self._random.uniform(0, VIDEO_SECONDS):.4f}"
         self._client.get(f"/v1/media/{self._film}/thumbnail", params={"t": time_of_picture}).raise_for_status()
         self._client.get(f"/v1/media/{self._film}/content", headers={"Range": "bytes=0-65535"}).raise_for_status()
 

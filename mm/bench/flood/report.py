@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, get_args
 import psutil
 
 from mm.bench.flood.attack import Attack, Kind, command
-from mm.bench.flood.film import write_film
 from mm.bench.flood.honest import STEPS, HonestClient, Times
+from mm.bench.flood.video import write_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TARGET = 3.0
 """Most that the 99th percentile beside an attack may be, in those of the undisturbed client."""
-FILM_SECONDS, FILM_FPS = 300.0, 5
-TURNS = 4
+VIDEO_SECONDS, VIDEO_FPS = 300.0, 5
+NUM_ROUNDS = 4
 """In which the two are measured, because other load on the machine comes and goes."""
 LEAD_SECONDS = 2.0
 """Of an attack before the honest client begins, and behind its end: a warm start, and no early end.
@@ -44,7 +44,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class AttackResult:
     """One kind of attack, with the same client undisturbed just before."""
 
     kind: Kind
@@ -56,12 +56,12 @@ class Round:
     cpu_beside: float
     """Processor time of the API and of its children that ended, in cores."""
 
-    def plus(self, other: Round) -> Round:
+    def combine(self, other: AttackResult) -> AttackResult:
         """Both together."""
-        return Round(
+        return AttackResult(
             self.kind,
-            self.alone.plus(other.alone),
-            self.beside.plus(other.beside),
+            self.alone.combine(other.alone),
+            self.beside.combine(other.beside),
             self.answers + other.answers,
             self.cpu_alone + other.cpu_alone,
             self.cpu_beside + other.cpu_beside,
@@ -72,7 +72,7 @@ class Round:
         return self.beside.quantile(step, 0.99) / self.alone.quantile(step, 0.99)
 
     @property
-    def holds(self) -> bool:
+    def passed(self) -> bool:
         """No error, and no step over `TARGET`."""
         return not self.beside.errors and all(self.ratio(step) <= TARGET for step in STEPS)
 
@@ -99,11 +99,11 @@ class FloodReport:
     """All rounds of one run."""
 
     connections: int
-    rounds: list[Round]
+    rounds: list[AttackResult]
 
     @property
-    def holds(self) -> bool:
-        return all(one.holds for one in self.rounds)
+    def passed(self) -> bool:
+        return all(one.passed for one in self.rounds)
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
@@ -118,28 +118,32 @@ class FloodReport:
         ]
 
 
-def run(service: Service, kinds: Sequence[Kind], connections: int, seconds: float, say: Callable[[str], None]) -> FloodReport:
+def run(
+    service: Service, kinds: Sequence[Kind], connections: int, seconds: float, on_progress: Callable[[str], None]
+) -> FloodReport:
     """Measure `seconds` undisturbed and as long beside each kind of attack. Raises what httpx
     raises when nothing answers."""
     url = f"http://127.0.0.1:{service.port}"
-    rounds: list[Round] = []
+    rounds: list[AttackResult] = []
     with tempfile.TemporaryDirectory(prefix="mm-flood-") as name, HonestClient(url, service.honest_key, Path(name)) as client:
-        say(f"making a film of {FILM_SECONDS:.0f} s with one key frame")
+        on_progress(f"making a film of {VIDEO_SECONDS:.0f} s with one key frame")
         film = Path(name) / "film.mp4"
-        write_film(film, seconds=FILM_SECONDS, fps=FILM_FPS, key_frame_every=round(FILM_SECONDS * FILM_FPS) + 1)
+        write_video(film, seconds=VIDEO_SECONDS, fps=VIDEO_FPS, key_frame_every=round(VIDEO_SECONDS * VIDEO_FPS) + 1)
         item, job = client.add(film.read_bytes(), film.name)
         for kind in kinds:
-            say(f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {TURNS} turns")
-            turn = seconds / TURNS
+            on_progress(
+                f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {NUM_ROUNDS} turns"
+            )
+            turn = seconds / NUM_ROUNDS
             attack = Attack(kind, service.port, service.hostile_key, connections, turn + 2 * LEAD_SECONDS, item, job)
-            total = Round(kind, Times(), Times(), Counter(), 0.0, 0.0)
-            for _ in range(TURNS):
+            total = AttackResult(kind, Times(), Times(), Counter(), 0.0, 0.0)
+            for _ in range(NUM_ROUNDS):
                 alone, cpu_alone = _measured(service, client, turn)
                 with _attacked(attack) as answers:
                     beside, cpu_beside = _measured(service, client, turn)
-                total = total.plus(Round(kind, alone, beside, answers, cpu_alone / TURNS, cpu_beside / TURNS))
+                total = total.combine(AttackResult(kind, alone, beside, answers, cpu_alone / NUM_ROUNDS, cpu_beside / NUM_ROUNDS))
             rounds.append(total)
-            say(total.row())
+            on_progress(total.row())
     return FloodReport(connections, rounds)
 
 

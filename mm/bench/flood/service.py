@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.bench.flood import report as flood
-from mm.bench.ingest.service import take_along
+from mm.bench.ingest.service import copy_model_cache
 from mm.client import Client
-from mm.embedded.address import note_path, read_note
-from mm.embedded.connect import say, terminable
+from mm.embedded.address_file import address_file_path, read_address_file
+from mm.embedded.connect import exit_on_sigterm, print_status
 from mm.embedded.supervisor import environment
 from mm.errors import MMError, Unavailable
 from mm.keys import KeyFile
@@ -35,14 +35,14 @@ EVERY_ADDRESS = "0.0.0.0"
 def measure(kinds: Sequence[Kind], connections: int, seconds: float) -> FloodReport:
     """Run the bench with the settings of the environment, except for the folder. Raises
     `Unavailable`."""
-    with terminable(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
+    with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         home = Path(name) / "home"
-        take_along(load_settings().root / "cache", home / "cache")
+        copy_model_cache(load_settings().root / "cache", home / "cache")
         settings = load_settings(home=home, host=EVERY_ADDRESS, port=0, database_url="", broker_url="")
         keys = KeyFile(settings.root)
         honest, hostile = (keys.add(who, "write")[1] for who in ("honest", "hostile"))
         with _api(settings, honest) as (port, pid):
-            return flood.run(flood.Service(port, pid, honest, hostile), kinds, connections, seconds, say)
+            return flood.run(flood.Service(port, pid, honest, hostile), kinds, connections, seconds, print_status)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _api(settings: Settings, key: str) -> Iterator[tuple[int, int]]:
     id."""
     log = settings.root / "log"
     log.mkdir(parents=True, exist_ok=True)
-    note_path(settings.root).unlink(missing_ok=True)
+    address_file_path(settings.root).unlink(missing_ok=True)
     with (log / "api.log").open("wb") as output:
         api = subprocess.Popen([sys.executable, "-P", "-m", "api"], env=environment(settings), stderr=output)
         try:
@@ -66,7 +66,7 @@ def _ready(settings: Settings, api: subprocess.Popen[bytes], key: str) -> int:
     end = time.monotonic() + START_SECONDS
     reason = "it did not start"
     while time.monotonic() < end and api.poll() is None:
-        note = read_note(settings.root)
+        note = read_address_file(settings.root)
         if note is not None and note.pid == api.pid:
             try:
                 with Client(f"http://127.0.0.1:{note.port}", api_key=key) as client:

@@ -17,12 +17,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from mm.bench.ingest.film import write_film
-from mm.bench.ingest.watch import Used, Watch
+from mm.bench.ingest.process_meter import ProcessMeter, Usage
+from mm.bench.ingest.video import write_video
 from mm.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from mm.bench.ingest.film import Size
+    from mm.bench.ingest.video import Size
     from mm.client import Client
 
 FLOOR, NAIVE, OURS, SPEECH = "floor", "naive", "ours", "ours, with speech"
@@ -33,7 +33,7 @@ MEANING = {
     SPEECH: "ours, speech recognised",
 }
 WARM_SECONDS = 6.0  # of film that is taken in first: towers are loaded once in the life of a worker
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Films:
+class Videos:
     """The same pictures without and with sound; `with_speech` is None where none is heard."""
 
     silent: Path
@@ -55,12 +55,11 @@ class Films:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one run saw: for each way, one `Used` a repeat. `notes` say what was left out, and
-    why."""
+    """One run: for each method, one `Usage` per repeat. `notes` say what was left out, and why."""
 
     seconds: float
     size: str
-    ways: dict[str, list[Used]]
+    ways: dict[str, list[Usage]]
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -80,7 +79,7 @@ class IngestReport:
 class MemoryReport:
     """Minutes of film, and what taking them in needed."""
 
-    rows: list[tuple[float, Used]]
+    rows: list[tuple[float, Usage]]
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
@@ -88,15 +87,15 @@ class MemoryReport:
         return ["| minutes of film | wall s | peak MB of worker and decoders (PSS) |", "| --- | --- | --- |", *rows]
 
 
-def make_films(folder: Path, seconds: float, size: Size, *, speech: bool) -> Films:
+def make_videos(folder: Path, seconds: float, size: Size, *, speech: bool) -> Videos:
     """Write what a run takes in. Raises `Unavailable` when a package that carries the pictures or
     the speech is missing."""
-    silent = write_film(folder / "silent.mp4", seconds, size, speech=False)
-    heard = write_film(folder / "speech.mp4", seconds, size, speech=True) if speech else None
-    return Films(silent, heard, seconds)
+    silent = write_video(folder / "silent.mp4", seconds, size, speech=False)
+    heard = write_video(folder / "speech.mp4", seconds, size, speech=True) if speech else None
+    return Videos(silent, heard, seconds)
 
 
-def given_film(video: Path, folder: Path, *, speech: bool) -> Films:
+def prepare_video(video: Path, folder: Path, *, speech: bool) -> Videos:
     """A film of the user's: its pictures alone, joined anew without encoding, and the film itself
     where it is to be heard."""
     import av
@@ -114,49 +113,51 @@ def given_film(video: Path, folder: Path, *, speech: bool) -> Films:
             heard = bool(source.streams.audio)
     except (av.error.FFmpegError, IndexError, ValueError) as error:
         raise InvalidInput(f"{video} cannot be used for this bench: {error}.") from error
-    return Films(silent, video if speech and heard else None, seconds)
+    return Videos(silent, video if speech and heard else None, seconds)
 
 
-def run(service: Service, films: Films, size: str, repeats: int, say: Say) -> IngestReport:
+def run(service: Service, films: Videos, size: str, repeats: int, on_progress: OnProgress) -> IngestReport:
     """All ways in turns, `repeats` times. Raises `InvalidInput` for no repeat, and what the service
     raises."""
     if repeats < 1:
         raise InvalidInput("At least one repeat must be made.")
-    ways: dict[str, Callable[[], Used]] = {FLOOR: lambda: other_way(FLOOR, films.silent)}
+    ways: dict[str, Callable[[], Usage]] = {FLOOR: lambda: run_baseline(FLOOR, films.silent)}
     notes = [f"Naive is left out: {missing}." for missing in [_missing()] if missing]
     if not notes:
-        ways[NAIVE] = lambda: other_way(NAIVE, films.silent)
-    ways[OURS] = lambda: take_in(service, films.silent)
+        ways[NAIVE] = lambda: run_baseline(NAIVE, films.silent)
+    ways[OURS] = lambda: ingest_video(service, films.silent)
     if (heard := films.with_speech) is not None:
-        ways[SPEECH] = lambda: take_in(service, heard)
-    seen: dict[str, list[Used]] = {way: [] for way in ways}
+        ways[SPEECH] = lambda: ingest_video(service, heard)
+    seen: dict[str, list[Usage]] = {way: [] for way in ways}
     for _ in range(repeats):
         for way, do in ways.items():
             seen[way].append(do())
-            say(f"{MEANING[way]}: {seen[way][-1].wall:.1f} s")
+            on_progress(f"{MEANING[way]}: {seen[way][-1].wall:.1f} s")
     return IngestReport(films.seconds, size, seen, notes)
 
 
-def run_memory(service: Service, folder: Path, minutes: Sequence[float], size: Size, *, speech: bool, say: Say) -> MemoryReport:
+def run_memory(
+    service: Service, folder: Path, minutes: Sequence[float], size: Size, *, speech: bool, on_progress: OnProgress
+) -> MemoryReport:
     """Take in one film of each length, and see the most memory that it took."""
     rows = []
     for length in minutes:
-        say(f"making {length:g} minutes of film")
-        film = write_film(folder / "long.mp4", length * 60, size, speech=speech)
-        rows.append((length, take_in(service, film)))
+        on_progress(f"making {length:g} minutes of film")
+        film = write_video(folder / "long.mp4", length * 60, size, speech=speech)
+        rows.append((length, ingest_video(service, film)))
         film.unlink()
     return MemoryReport(rows)
 
 
 def warm_up(service: Service, folder: Path, *, speech: bool) -> None:
     """Let the worker load its towers."""
-    take_in(service, write_film(folder / "warm.mp4", WARM_SECONDS, (160, 96), speech=speech))
+    ingest_video(service, write_video(folder / "warm.mp4", WARM_SECONDS, (160, 96), speech=speech))
 
 
-def take_in(service: Service, film: Path) -> Used:
+def ingest_video(service: Service, film: Path) -> Usage:
     """What the worker and its decoding children take from the upload until the film can be
     searched; it is deleted behind it."""
-    with Watch(service.worker) as watch:
+    with ProcessMeter(service.worker) as watch:
         upload = service.client.add(film, wait=True)
     service.client.delete(upload.item.id)
     if not upload.created:
@@ -164,13 +165,13 @@ def take_in(service: Service, film: Path) -> Used:
     return watch.used
 
 
-def other_way(way: str, film: Path) -> Used:
+def run_baseline(way: str, film: Path) -> Usage:
     """One of `mm.bench.ingest.baselines`; time and processor time as it tells them, memory as seen
     from here."""
     command = [sys.executable, "-P", "-m", "mm.bench.ingest.baselines", way, str(film)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            with Watch(process.pid) as watch:
+            with ProcessMeter(process.pid) as watch:
                 out, err = process.communicate()
         except BaseException:
             process.kill()
@@ -178,7 +179,7 @@ def other_way(way: str, film: Path) -> Used:
     if process.returncode:
         raise Unavailable(f"The way '{way}' ended with status {process.returncode}: {err.strip().rpartition(chr(10))[2]}")
     told = json.loads(out)
-    return Used(float(told["wall"]), float(told["cpu"]), watch.used.pss)
+    return Usage(float(told["wall"]), float(told["cpu"]), watch.used.pss)
 
 
 def _missing() -> str:

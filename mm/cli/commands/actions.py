@@ -29,28 +29,35 @@ def command(videos: tuple[Path, ...], names: Path | None, head: Path | None, top
     from mm.media import MediaReader
     from mm.media.types import Span
     from mm.models.temporal.action_head import FPS as HEAD_FPS
-    from mm.models.temporal.action_head import ActionHead, describe
+    from mm.models.temporal.action_head import ActionHead, compute_features
     from mm.settings import load_settings
     from mm.spaces import load_space
-    from mm.spaces.encode.actions import ACTIVITYNET, by_names, read_names, scenes_of, temporal_of, watch
+    from mm.spaces.encode.actions import (
+        ACTIVITYNET,
+        encode_frame_sequence,
+        read_action_names,
+        require_temporal_tower,
+        score_actions_by_name,
+        split_scenes,
+    )
 
     settings = load_settings()
     space = load_space(settings.space, settings)
     trained = None if head is None else ActionHead.read(head)
     if trained is not None and trained.space != str(space.id):
         raise SpaceMismatch(f"The head reads vectors of {trained.space}, the space here is {space.id}.")
-    asked = {} if trained is not None else read_names(names or ACTIVITYNET)
-    tower = temporal_of(space)
+    asked = {} if trained is not None else read_action_names(names or ACTIVITYNET)
+    tower = require_temporal_tower(space)
     with MediaReader.from_settings(settings) as reader:
         for path in videos:
             info = reader.probe(path, path.name)
             fps = FPS if trained is None else HEAD_FPS
-            frames = watch(space, reader, path, path.name, info, Span(0.0, info.duration), fps)
-            for end, scene in scenes_of(tower, frames, info.duration):
+            frames = encode_frame_sequence(space, reader, path, path.name, info, Span(0.0, info.duration), fps)
+            for end, scene in split_scenes(tower, frames, info.duration):
                 if trained is None:
-                    labels, chances = list(asked), by_names(space, scene, list(asked.values()))
+                    labels, chances = list(asked), score_actions_by_name(space, scene, list(asked.values()))
                 else:
-                    labels, chances = list(trained.labels), trained.chances(describe(tower, scene))
+                    labels, chances = list(trained.labels), trained.predict_probabilities(compute_features(tower, scene))
                 start = 0.0 if scene.times_L[0] == frames.times_L[0] else float(scene.times_L[0])
                 best = [(labels[index], float(chances[index])) for index in (-chances).argsort(kind="stable")[:top]]
                 if as_json:

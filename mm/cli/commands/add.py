@@ -23,16 +23,16 @@ def command(
     A file that is refused is told with the reason, and the exit code is 1. With --json, one line a
     file.
     """
+    from mm.cli.batch_upload import BatchUpload
     from mm.cli.progress import open_progress
-    from mm.cli.upload import Ingest
     from mm.embedded.connect import connect
 
     with connect(url) as client, open_progress() as progress:
-        ingest = Ingest(client, list(tags), progress, as_json=as_json)
+        ingest = BatchUpload(client, list(tags), progress, as_json=as_json)
         ingest.send(paths)
         if wait:
             ingest.follow()
         else:
-            ingest.leave()
+            ingest.print_sent()
     if ingest.failed:
         ctx.exit(1)

@@ -31,7 +31,7 @@ def command(action: str | None, key: str | None, since: datetime | None, limit: 
     With --json one object a line, which is how the log is archived. A service that needs keys needs
     one with the scope admin.
     """
-    from mm.cli.render import show_rows
+    from mm.cli.render import print_rows
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -40,7 +40,7 @@ def command(action: str | None, key: str | None, since: datetime | None, limit: 
         for entry in entries:
             click.echo(entry.model_dump_json())
         return
-    show_rows(("at", "actor", "address", "action", "subject", "detail"), [_row(entry) for entry in entries])
+    print_rows(("at", "actor", "address", "action", "subject", "detail"), [_row(entry) for entry in entries])
 
 
 def _entries(client: Client, action: str | None, key: str | None, since: datetime | None, limit: int) -> Iterator[AuditEntry]:

@@ -28,7 +28,7 @@ def command() -> None:
 @options.service
 def moments(video: Path, timeline: Path, url: str | None, as_json: bool) -> None:
     """Take in a long video, and see whether search finds its scenes."""
-    from mm.bench.library.moments import read_timeline, run
+    from mm.bench.search.moments import read_timeline, run
     from mm.embedded.connect import connect
 
     scenes = read_timeline(timeline)
@@ -65,7 +65,7 @@ def search(
 ) -> None:
     """Time questions in words against the library that is served, or search itself beside plain
     FAISS."""
-    from mm.bench.library.search import compare, run
+    from mm.bench.search.latency import compare, run
     from mm.embedded.connect import connect
     from mm.schemas import Filters
 
@@ -91,14 +91,14 @@ def folder(folder: Path) -> None:
 def hostile(files: int, seed: int) -> None:
     """Read damaged files and handmade bombs, and count what comes back."""
     from mm.bench.decoding import hostile_sizes
-    from mm.bench.decoding.hostile import attack
+    from mm.bench.decoding.hostile import read_hostile_files
     from mm.media.types import Limits
 
     for line in hostile_sizes.run(Limits()):
         click.echo(line)
-    report = attack(files, seed)
+    report = read_hostile_files(files, seed)
     click.echo("\n".join(report.lines()))
-    raise SystemExit(0 if report.harmless else 1)
+    raise SystemExit(0 if report.is_harmless else 1)
 
 
 @command.command()
@@ -115,7 +115,7 @@ def flood(seconds: float, connections: int, kinds: tuple[str, ...]) -> None:
         raise click.BadParameter(f"{unknown.pop()!r} is none of: {', '.join(KINDS)}.", param_hint="--kind")
     report = measure([kind for kind in KINDS if not kinds or kind in kinds], connections, seconds)
     click.echo("\n".join(report.lines()))
-    raise SystemExit(0 if report.holds else 1)
+    raise SystemExit(0 if report.passed else 1)
 
 
 @command.command()
@@ -128,8 +128,8 @@ def photos(photos: int, seed: int, service: bool, film: float, clips: int) -> No
     """Take in JPEGs of 12 megapixels, beside decoding them at full size and nothing else."""
     import structlog
 
-    from mm.bench.library.batch_service import measure
-    from mm.bench.library.photos import run
+    from mm.bench.ingest.batch_service import measure
+    from mm.bench.ingest.photos import run
 
     if service:
         click.echo("\n".join(measure(photos, seed, film=film, clips=clips).lines()))
@@ -187,16 +187,16 @@ def crash(
 ) -> None:
     """Kill parts of a service of its own at seeded moments, and check every promise after each."""
     if faults:
-        from mm.bench.crash.library_service import library_faults
+        from mm.bench.crash.library_faults import library_faults
 
         found = library_faults(faults, seed, first, click.echo)
         click.echo("\n".join(found.lines()))
-        raise SystemExit(0 if found.kept else 1)
+        raise SystemExit(0 if found.passed else 1)
     from mm.bench.crash.service import crash
 
     report = crash(points, seed, catalog, first, chunks, hold, click.echo)
     click.echo("\n".join(report.lines()))
-    raise SystemExit(0 if report.kept else 1)
+    raise SystemExit(0 if report.passed else 1)
 
 
 @command.command()
@@ -207,7 +207,7 @@ def crash(
 def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], as_json: bool) -> None:
     """Measure a service that nobody uses, each process by itself, and how soon an item is found
     that is added to it."""
-    from mm.bench.library.idle_service import measure
+    from mm.bench.idle.service import measure
 
     report = measure(seconds, items, catalog)
     click.echo(json.dumps(dataclasses.asdict(report)) if as_json else "\n".join(report.lines()))
@@ -223,10 +223,10 @@ def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], a
 def tower(ctx: click.Context, names: tuple[str, ...], batch: str, device: str, threads: int, as_json: bool) -> None:
     """Time the image tower: every runtime beside eager torch; on a GPU beside the roofline."""
     from mm.settings import load_settings
-    from mm.spaces.registry import image_weights
+    from mm.spaces.registry import image_weights_path
 
     settings = load_settings()
-    weights = image_weights(settings.space)
+    weights = image_weights_path(settings.space)
     given = ctx.get_parameter_source("batch") is not click.core.ParameterSource.DEFAULT
     sizes = _numbers(batch if given or device == "cpu" else ",".join(str(2**power) for power in range(10)))
     if device == "cuda":

@@ -46,7 +46,7 @@ def command(ctx: click.Context, tunes: bool, action: Action | None, confirmed: b
         _tune(as_json)
         return
     from mm.cli.diagnosis.checks import examine
-    from mm.cli.render import show_checks
+    from mm.cli.render import print_checks
     from mm.schemas import Readiness
 
     checks = examine()
@@ -54,7 +54,7 @@ def command(ctx: click.Context, tunes: bool, action: Action | None, confirmed: b
     if as_json:
         click.echo(Readiness(ready=healthy, checks=checks).model_dump_json(indent=2))
     else:
-        show_checks(checks)
+        print_checks(checks)
     if not healthy:
         ctx.exit(1)
 
@@ -75,16 +75,16 @@ def _recover(action: Action, *, confirmed: bool, as_json: bool) -> None:
 
 
 def _tune(as_json: bool) -> None:
-    from mm.cli.render import show_trials
+    from mm.cli.render import print_trials
     from mm.settings import load_settings
-    from mm.spaces.registry import tune
+    from mm.spaces.registry import tune_runtime
 
     settings = load_settings()
-    choice = tune(settings, lambda name: click.echo(f"measuring {name}", err=True))
+    choice = tune_runtime(settings, lambda name: click.echo(f"measuring {name}", err=True))
     if as_json:
         click.echo(choice.model_dump_json(indent=2))
         return
-    show_trials(choice)
+    print_trials(choice)
     click.echo(f"{choice.runtime} is used by services and workers that start from now on.", err=True)
     if settings.runtime not in ("auto", choice.runtime):
         click.echo(f"MM_RUNTIME is {settings.runtime} and goes before it.", err=True)

@@ -65,7 +65,7 @@ def revoke(which: str) -> None:
 def sessions(url: str | None, as_json: bool) -> None:
     """List the browsers that are signed in. Where keys are needed, MM_API_KEY must hold one with
     the scope admin."""
-    from mm.cli.render import show_rows
+    from mm.cli.render import print_rows
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -75,7 +75,7 @@ def sessions(url: str | None, as_json: bool) -> None:
         return
     times = [(f"{one.created_at.astimezone():%Y-%m-%d %H:%M}", f"{one.expires_at.astimezone():%Y-%m-%d %H:%M}") for one in found]
     rows = [(one.id, one.name, *pair) for one, pair in zip(found, times, strict=True)]
-    show_rows(("session", "key", "since", "until"), rows)
+    print_rows(("session", "key", "since", "until"), rows)
 
 
 @command.command("end-session")
@@ -83,12 +83,12 @@ def sessions(url: str | None, as_json: bool) -> None:
 @options.service
 def end_session(session_id: str, url: str | None, as_json: bool) -> None:
     """Sign a browser out by the id that `mm keys sessions` shows."""
-    from mm.embedded.connect import connect, say
+    from mm.embedded.connect import connect, print_status
 
     with connect(url) as client:
         client.end_session(session_id)
     if not as_json:
-        say(f"The session {session_id} has ended.")
+        print_status(f"The session {session_id} has ended.")
 
 
 def _keys() -> KeyFile:

@@ -15,7 +15,7 @@ from mm.cli import options
 def command(name: str | None, url: str | None, as_json: bool) -> None:
     """List the spaces; with NAME, as in lite or lite@1, print the card of that one: training data,
     numbers, limits."""
-    from mm.cli.render import show_models
+    from mm.cli.render import print_models
     from mm.embedded.connect import connect
     from mm.errors import NotFound
 
@@ -28,7 +28,7 @@ def command(name: str | None, url: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(f"[{','.join(model.model_dump_json() for model in models)}]")
     elif name is None:
-        show_models(models)
+        print_models(models)
     else:
         _show_card(models[0].card)
 

@@ -21,13 +21,13 @@ def command(ctx: click.Context, items: tuple[str, ...], every: bool, wait: bool,
     """
     if not items and not every:
         raise click.UsageError("Name the items to retry, or use --all.")
+    from mm.cli.batch_retry import BatchRetry, stopped_items
     from mm.cli.progress import open_progress
-    from mm.cli.reprocess import Reprocess, stopped_items
     from mm.embedded.connect import connect
 
     with connect(url) as client, open_progress() as progress:
-        reprocess = Reprocess(client, progress, as_json=as_json)
-        reprocess.begin(dict.fromkeys([*items, *(stopped_items(client) if every else [])]))
-        reprocess.finish(wait=wait)
-    if reprocess.failed:
+        retry = BatchRetry(client, progress, as_json=as_json)
+        retry.begin(dict.fromkeys([*items, *(stopped_items(client) if every else [])]))
+        retry.finish(wait=wait)
+    if retry.failed:
         ctx.exit(1)

@@ -93,7 +93,7 @@ def command(
     """
     if text is None and picture is None and sound is None and clip is None and like is None and not also:
         raise click.UsageError("Ask with words, --picture, --sound, --clip or --like.")
-    from mm.cli.render import show_answer
+    from mm.cli.render import print_results
     from mm.embedded.connect import connect
     from mm.schemas import Filters, Like, Weights
 
@@ -117,4 +117,4 @@ def command(
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:
-        show_answer(answer, everything=everything or floor is not None)
+        print_results(answer, everything=everything or floor is not None)

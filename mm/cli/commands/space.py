@@ -28,8 +28,8 @@ def command() -> None:
 @options.service
 def show(url: str | None, as_json: bool) -> None:
     """Where the library is, what it has in which space, and how far it is on its way."""
-    from mm.cli.render import show_rows
-    from mm.embedded.connect import connect, say
+    from mm.cli.render import print_rows
+    from mm.embedded.connect import connect, print_status
     from mm.embedded.terminal import clean
 
     with connect(url) as client:
@@ -37,11 +37,11 @@ def show(url: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(space.model_dump_json())
         return
-    show_rows(("space", "items", ""), [(held.id, f"{held.items:,}", held.role) for held in space.spaces])
+    print_rows(("space", "items", ""), [(held.id, f"{held.items:,}", held.role) for held in space.spaces])
     if space.move is not None:
-        say(clean(_told(space.move)))
+        print_status(clean(_told(space.move)))
     for note in space.notes:
-        say(f"note: {clean(note)}")
+        print_status(f"note: {clean(note)}")
 
 
 @command.command()
@@ -101,12 +101,12 @@ def undo(ctx: click.Context, wait: bool, url: str | None, as_json: bool) -> None
 def drop(space_id: str, url: str | None, as_json: bool) -> None:
     """Delete what the library has in the space ID, as in lite@1, in which it is not. A move to it
     begins from nothing then."""
-    from mm.embedded.connect import connect, say
+    from mm.embedded.connect import connect, print_status
 
     with connect(url) as client:
         client.drop_space(space_id)
     if not as_json:
-        say(f"{space_id} is dropped; its files go with the next sweep.")
+        print_status(f"{space_id} is dropped; its files go with the next sweep.")
 
 
 def _report(ctx: click.Context, client: Client, begun: Move, *, wait: bool, as_json: bool) -> None:

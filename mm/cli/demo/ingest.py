@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mm.cli.demo.material import Material
-from mm.cli.format import about
+from mm.cli.demo.fixtures import Fixtures
+from mm.cli.format import describe_item
 from mm.cli.progress import open_progress
 from mm.client import Client
 from mm.errors import Conflict
@@ -14,11 +14,11 @@ from mm.errors import Conflict
 SEEN_SECONDS = 2.0  # within which searches see what is new
 
 
-def ingest(client: Client, material: Material, say: Callable[[str], None]) -> dict[str, str]:
-    """Medium by item id. Raises `Conflict` for one that cannot be searched."""
+def ingest(client: Client, fixtures: Fixtures, on_progress: Callable[[str], None]) -> dict[str, str]:
+    """MediaInput by item id. Raises `Conflict` for one that cannot be searched."""
     with open_progress() as progress:
         uploads = {}
-        for name, medium in material.media.items():
+        for name, medium in fixtures.media.items():
             with progress.task(f"sending {name}") as report:
                 uploads[name] = client.add(medium.path, name=medium.name, on_progress=report)
         for name, upload in uploads.items():
@@ -26,6 +26,6 @@ def ingest(client: Client, material: Material, say: Callable[[str], None]) -> di
                 job = client.wait(upload.job.id, on_progress=report)
             if job.state != "done":
                 raise Conflict(f"The demo's {name} is {job.state}: {job.error}")
-            say(f"taken in: {name} ({about(upload.item)})")
+            on_progress(f"taken in: {name} ({describe_item(upload.item)})")
     time.sleep(SEEN_SECONDS)
     return {upload.item.id: name for name, upload in uploads.items()}

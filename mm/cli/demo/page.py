@@ -7,8 +7,8 @@ import base64
 from html import escape
 from pathlib import Path
 
-from mm.cli.demo.ask import Answered, Result
-from mm.cli.format import reasons, score, span
+from mm.cli.demo.queries import JudgedHit, Result
+from mm.cli.format import format_evidence, format_score, format_span
 from mm.client import Client
 
 THUMBNAIL_PIXELS = 320
@@ -45,7 +45,7 @@ img {
   border-radius: 8px; background: var(--line);
 }
 figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
-.asked { width: 10rem; aspect-ratio: auto; margin-bottom: 1rem }
+.query_files { width: 10rem; aspect-ratio: auto; margin-bottom: 1rem }
 .true img { outline: 3px solid var(--good); outline-offset: 2px }
 """
 
@@ -83,18 +83,18 @@ def _section(result: Result, client: Client) -> str:
         if result.hits
         else '<p class="soft">Nothing is likely.</p>'
     )
-    return f"<section><h2>{mark} {escape(result.question.label())}</h2>{heard}{hits}</section>"
+    return f"<section><h2>{mark} {escape(result.query.label())}</h2>{heard}{hits}</section>"
 
 
-def _hit(answered: Answered, client: Client) -> str:
-    hit = answered.hit
+def _hit(judged: JudgedHit, client: Client) -> str:
+    hit = judged.hit
     picture = client.thumbnail(hit.item.id, time=hit.best_start, size=THUMBNAIL_PIXELS)
     source = _data_url("image/webp", picture)
-    when = f" {span(hit.start, hit.end)}"
-    why = reasons(hit.evidence)
-    caption = f"<b>{escape(answered.medium)}</b>{when} · {score(hit.score)}<br>{escape(why)}"
-    frame = "true" if answered.true else ""
-    name = escape(f"{answered.medium}{when}", quote=True)
+    when = f" {format_span(hit.start, hit.end)}"
+    why = format_evidence(hit.evidence)
+    caption = f"<b>{escape(judged.medium)}</b>{when} · {format_score(hit.score)}<br>{escape(why)}"
+    frame = "true" if judged.true else ""
+    name = escape(f"{judged.medium}{when}", quote=True)
     return f'<li class="{frame}"><figure><img alt="{name}" src="{source}"><figcaption>{caption}</figcaption></figure></li>'
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from mm.cli.demo.truth import Source
+from mm.cli.demo.ground_truth import Source
 from mm.errors import Unavailable
 
 

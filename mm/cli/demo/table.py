@@ -7,18 +7,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mm.cli.demo.ask import Answered, Result
-from mm.cli.format import reasons, score, span
+from mm.cli.demo.queries import JudgedHit, Result
+from mm.cli.format import format_evidence, format_score, format_span
 
 PLAIN_WIDTH = 150  # columns where there is no terminal
 
 
 def show_results(results: list[Result]) -> None:
-    """One row a hit: question, medium, time, score, evidence, truth."""
-    table = Table("question", "answer", "when", "score", "evidence", "truth", box=box.SIMPLE_HEAD)
+    """One row a hit: query, medium, time, score, evidence, truth."""
+    table = Table("query", "answer", "when", "score", "evidence", "truth", box=box.SIMPLE_HEAD)
     for result in results:
         for number, row in enumerate(_rows(result)):
-            table.add_row(Text(result.question.label() if number == 0 else ""), *map(Text, row[:-1]), _mark(row[-1]))
+            table.add_row(Text(result.query.label() if number == 0 else ""), *map(Text, row[:-1]), _mark(row[-1]))
         table.add_section()
     console = Console()
     Console(width=console.width if console.is_terminal else PLAIN_WIDTH).print(table)
@@ -31,10 +31,10 @@ def _rows(result: Result) -> list[tuple[str, ...]]:
     return rows or [("nothing is likely", "", "", "", "✓")]
 
 
-def _row(answered: Answered, result: Result) -> tuple[str, ...]:
-    hit = answered.hit
-    mark = "✓" if answered.true else "" if result.moments else "✗"
-    return answered.medium, span(hit.start, hit.end), score(hit.score), reasons(hit.evidence), mark
+def _row(judged: JudgedHit, result: Result) -> tuple[str, ...]:
+    hit = judged.hit
+    mark = "✓" if judged.true else "" if result.moments else "✗"
+    return judged.medium, format_span(hit.start, hit.end), format_score(hit.score), format_evidence(hit.evidence), mark
 
 
 def _mark(mark: str) -> Text:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mm.cli.diagnosis.unread_text import unread_text
-from mm.cli.format import bytes_
-from mm.embedded.address import running
+from mm.cli.format import format_bytes
+from mm.embedded.address_file import find_running_service
 from mm.embedded.broker import broker_binary
 from mm.errors import InvalidInput, MMError
-from mm.private import is_open
+from mm.private import is_accessible_by_others
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
 
@@ -106,7 +106,7 @@ def sandbox(settings: Settings) -> Check:
         with MediaReader.from_settings(settings) as reader:
             return reader.active_layers().describe()
 
-    here, url = _attempt("sandbox", look), running(settings.root)
+    here, url = _attempt("sandbox", look), find_running_service(settings.root)
     if url is None:
         return here
     try:
@@ -125,7 +125,7 @@ def worker_sandbox(settings: Settings) -> list[Check]:
     without one."""
     from mm.client import Client
 
-    url = running(settings.root)
+    url = find_running_service(settings.root)
     if url is None:
         return []
     try:
@@ -149,7 +149,7 @@ def home(settings: Settings) -> Check:
             file.flush()
     except OSError as error:
         return _bad("MM_HOME", f"{folder} cannot be written: {error.strerror}. Choose another folder by MM_HOME.")
-    if settings.root.exists() and is_open(settings.root):
+    if settings.root.exists() and is_accessible_by_others(settings.root):
         return _bad("MM_HOME", f"Other users may read {settings.root}: `chmod -R go-rwx` takes that from them.")
     return _good("MM_HOME", f"{settings.root} can be written, and only by this user.")
 
@@ -157,10 +157,10 @@ def home(settings: Settings) -> Check:
 def library(settings: Settings) -> Check:
     """Whether the catalog and the folder belong together, and what garbage collection left to a
     person."""
-    from mm.embedded.recover import look
+    from mm.embedded.recover import check_library
 
     try:
-        return look(settings)
+        return check_library(settings)
     except MMError as error:
         return _bad("library", str(error))
 
@@ -169,9 +169,10 @@ def disk(settings: Settings) -> Check:
     free = shutil.disk_usage(_existing(settings.root)).free
     if free < LEAST_BYTES:
         return _bad(
-            "disk", f"Only {bytes_(free)} are free at {settings.root}; uploads will fail. At least {bytes_(LEAST_BYTES)}."
+            "disk",
+            f"Only {format_bytes(free)} are free at {settings.root}; uploads will fail. At least {format_bytes(LEAST_BYTES)}.",
         )
-    return _good("disk", f"{bytes_(free)} are free at {settings.root}.")
+    return _good("disk", f"{format_bytes(free)} are free at {settings.root}.")
 
 
 def graphs(settings: Settings) -> Check:
@@ -181,13 +182,13 @@ def graphs(settings: Settings) -> Check:
     size = sum(file.stat().st_size for file in files)
     if not files:
         return _good("graphs", "No graphs of the towers are kept yet; the first start builds them.")
-    return _good("graphs", f"Graphs of the towers take {bytes_(size)} in {folder}; what is deleted of them is built again.")
+    return _good("graphs", f"Graphs of the towers take {format_bytes(size)} in {folder}; what is deleted of them is built again.")
 
 
 def port(settings: Settings) -> Check:
     """Whether the API can listen where it shall, or does."""
     where = f"{settings.host} port {settings.port}"
-    if (url := running(settings.root)) is not None:
+    if (url := find_running_service(settings.root)) is not None:
         return _good("port", f"The service of this folder runs at {url}.")
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -213,12 +214,12 @@ def space(settings: Settings) -> Check:
 
 def runtime(settings: Settings) -> Check:
     """What the image tower runs in, what chose it, and whether this machine has what that needs."""
-    from mm.runtimes.registry import require
+    from mm.runtimes.registry import require_runtime
     from mm.spaces import load_space
 
     def look() -> str:
         found = load_space(settings.space, settings)
-        require(found.runtime_name)
+        require_runtime(found.runtime_name)
         return f"Pictures are encoded by {found.runtime}. `mm doctor --tune` measures the runtimes of this machine."
 
     return _attempt("runtime", look)

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import MediaInfo, Span
-from mm.models.temporal.network import SCENE, FrameSequence, TemporalTower, peaks
+from mm.models.temporal.network import SCENE, FrameSequence, TemporalTower, suppress_non_maxima
 from mm.spaces.encode.evidence import Reader
-from mm.spaces.encode.frames import decoded_longest, encode_frames
-from mm.spaces.query import mean_direction
+from mm.spaces.encode.frames import encode_frames, max_decoded_side
 from mm.spaces.types import Vector
+from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.spaces.space import Space
@@ -27,7 +27,7 @@ SHARPNESS = 30.0
 """By which cosines are multiplied for the softmax over names; chosen and not fitted."""
 
 
-def temporal_of(space: Space) -> TemporalTower:
+def require_temporal_tower(space: Space) -> TemporalTower:
     """The temporal network of a space. Raises `Unavailable` where it has none."""
     tower = space.temporal
     if tower is None:
@@ -35,12 +35,14 @@ def temporal_of(space: Space) -> TemporalTower:
     return tower
 
 
-def watch(space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, fps: float) -> FrameSequence:
+def encode_frame_sequence(
+    space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, fps: float
+) -> FrameSequence:
     """The frames of a span. Raises what the reader raises, `InvalidInput` for what has no pictures
     that move."""
     if info.kind != "video":
         raise InvalidInput(f"{name} is no video: nothing is done in it.")
-    sampled = reader.frames(path, name, span, fps, decoded_longest(info, space.image.size))
+    sampled = reader.frames(path, name, span, fps, max_decoded_side(info, space.image.size))
     frames = encode_frames(space.image, sampled, lambda _: None)
     if not frames:
         raise InvalidInput(f"{name} shows nothing from {span.start:.1f} to {span.end:.1f} s.")
@@ -51,9 +53,11 @@ def watch(space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, 
     )
 
 
-def scenes_of(tower: TemporalTower, frames: FrameSequence, end: float) -> list[tuple[float, FrameSequence]]:
+def split_scenes(tower: TemporalTower, frames: FrameSequence, end: float) -> list[tuple[float, FrameSequence]]:
     """The frames of each scene, and when it ends."""
-    begins = peaks(tower.begins(frames)[:, SCENE], frames.times_L, tower.config.least_scene, tower.config.apart)
+    begins = suppress_non_maxima(
+        tower.predict_boundaries(frames)[:, SCENE], frames.times_L, tower.config.scene_threshold, tower.config.min_gap
+    )
     edges = [0, *begins, len(frames.times_L)]
     ends = [float(frames.times_L[index]) for index in begins] + [end]
     return [
@@ -62,22 +66,22 @@ def scenes_of(tower: TemporalTower, frames: FrameSequence, end: float) -> list[t
     ]
 
 
-def by_names(space: Space, frames: FrameSequence, names: Sequence[str]) -> npt.NDArray[np.float32]:
+def score_actions_by_name(space: Space, frames: FrameSequence, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """(C,) shares of 1 for the names of actions, by what is seen on average; nothing was learnt of
     them."""
-    cosines = named(space, names) @ mean_direction(frames.vectors_LD)
+    cosines = embed_action_names(space, names) @ mean_direction(frames.vectors_LD)
     raised = np.exp(SHARPNESS * (cosines - cosines.max()))
     found: npt.NDArray[np.float32] = (raised / raised.sum()).astype(np.float32)
     return found
 
 
-def named(space: Space, names: Sequence[str]) -> npt.NDArray[np.float32]:
+def embed_action_names(space: Space, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """(C, D) the names of actions as vectors that pictures are compared with."""
     vectors: Vector = space.text.embed([PROMPT.format(name) for name in names])
     return vectors
 
 
-def read_names(path: Path) -> dict[str, str]:
+def read_action_names(path: Path) -> dict[str, str]:
     """Names of actions, a line each, and the words to ask with, which may stand behind a tab. Lines
     that begin with # are notes.
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from mm.media.segmenting import cut_segments
 from mm.media.types import RGB, MediaInfo, Span
 from mm.settings import Settings
-from mm.spaces.encode.audio import attach, encode_sound
+from mm.spaces.encode.audio import assign_evidence, encode_audio
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, Reader
-from mm.spaces.encode.file_name import words_of_name
-from mm.spaces.encode.frames import CLOSE, EVERY, decoded_longest, encode_frames, vectors_of
+from mm.spaces.encode.file_name import extract_name_words
+from mm.spaces.encode.frames import CLOSE, EVERY, encode_frames, frame_vectors_in, max_decoded_side
 from mm.spaces.encode.ocr import read_segments
-from mm.spaces.encode.ocr_budget import ReadingTime
-from mm.spaces.query import mean_direction
+from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.space import Space
+from mm.spaces.vectors import mean_direction
 
-__all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encode_item_name"]
+__all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encode_file_name"]
 
 LONGEST = 960
 """Pixels of the longest side of a picture that is read: as much as the reader of text looks at."""
@@ -41,7 +41,7 @@ def encode_chunk(
     span: Span,
     settings: Settings,
     progress: Progress,
-    reading: ReadingTime | None = None,
+    ocr_budget: OcrBudget | None = None,
 ) -> list[EncodedSegment]:
     """Segments that tile the span, each with what is seen, said, heard and written in it. Memory is
     bounded by its length.
@@ -50,32 +50,32 @@ def encode_chunk(
     has one of its own. A picture is one segment of no length. Raises what the reader raises, and
     whatever `progress` does.
     """
-    reading = reading or ReadingTime(settings.read_text)
-    with reading.earning():
+    ocr_budget = ocr_budget or OcrBudget(settings.read_text)
+    with ocr_budget.credit():
         segments = _segments(space, reader, path, name, info, span, settings, progress)
     if info.kind == "image":
-        read_image(space, reader, path, name, segments[0], reading, lambda: progress(ENCODED))
+        recognize_image_text(space, reader, path, name, segments[0], ocr_budget, lambda: progress(ENCODED))
     elif info.kind == "video":
 
         def show(segment: EncodedSegment) -> RGB:
             return reader.frame_at(path, name, (segment.start + segment.end) / 2, longest=LONGEST)
 
-        read_segments(space, segments, show, reading, _towards_the_end(progress))
+        read_segments(space, segments, show, ocr_budget, _towards_the_end(progress))
     progress(1.0)
     return segments
 
 
-def read_image(
+def recognize_image_text(
     space: Space,
     reader: Reader,
     path: Path,
     name: str,
     segment: EncodedSegment,
-    reading: ReadingTime,
+    ocr_budget: OcrBudget,
     waiting: Callable[[], None],
 ) -> None:
     """Add to the segment of a picture what is written in it; see `read_segments`."""
-    read_segments(space, [segment], lambda _: reader.image(path, name, longest=LONGEST), reading, waiting)
+    read_segments(space, [segment], lambda _: reader.image(path, name, longest=LONGEST), ocr_budget, waiting)
 
 
 def _towards_the_end(progress: Progress) -> Callable[[], None]:
@@ -99,20 +99,20 @@ def _segments(
         segments = [_picture(space, reader, path, name, info)]
     elif info.kind == "audio":
         segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, [], settings.segment_seconds)]
-        attach(segments, encode_sound(space, reader, path, name, span, info.duration))
+        assign_evidence(segments, encode_audio(space, reader, path, name, span, info.duration))
     else:
         segments = _video(space, reader, path, name, info, span, settings, progress)
     return segments
 
 
-def encode_item_name(space: Space, name: str) -> EncodedEvidence | None:
+def encode_file_name(space: Space, name: str) -> EncodedEvidence | None:
     """The name of a file as evidence; None when it says nothing, as IMG_1234 does."""
-    words = words_of_name(name)
+    words = extract_name_words(name)
     return None if words is None else EncodedEvidence("name", 0.0, 0.0, words, space.sentences.embed([words])[0])
 
 
 def _picture(space: Space, reader: Reader, path: Path, name: str, info: MediaInfo) -> EncodedSegment:
-    picture = reader.image(path, name, longest=decoded_longest(info, space.image.size))
+    picture = reader.image(path, name, longest=max_decoded_side(info, space.image.size))
     return EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.image.embed([picture])[0])])
 
 
@@ -120,12 +120,12 @@ def _video(
     space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, settings: Settings, progress: Progress
 ) -> list[EncodedSegment]:
     with ThreadPoolExecutor(1, thread_name_prefix="sound") as pool:
-        sound = pool.submit(encode_sound, space, reader, path, name, span, info.duration) if info.has_audio else None
+        sound = pool.submit(encode_audio, space, reader, path, name, span, info.duration) if info.has_audio else None
         share = SEEN if info.has_audio else ENCODED
         segments = _seen(space, reader, path, name, info, span, settings, lambda part: progress(share * part))
         while sound is not None and wait([sound], WAIT_SECONDS).not_done:
             progress(share)  # nothing new, but it may raise
-        attach(segments, sound.result() if sound else [])
+        assign_evidence(segments, sound.result() if sound else [])
     progress(ENCODED)
     return segments
 
@@ -134,17 +134,17 @@ def _seen(
     space: Space, reader: Reader, path: Path, name: str, info: MediaInfo, span: Span, settings: Settings, progress: Progress
 ) -> list[EncodedSegment]:
     """The segments of a video with what is seen in them."""
-    longest = decoded_longest(info, space.image.size)
+    longest = max_decoded_side(info, space.image.size)
     sampled = reader.frames(path, name, span, settings.sample_fps, longest)
 
     def seen(time: float) -> None:
         progress(min(max((time - span.start) / span.length, 0.0), 1.0))
 
-    frames = encode_frames(space.image, sampled, seen, EVERY if space.every_frame else CLOSE)
+    frames = encode_frames(space.image, sampled, seen, EVERY if space.encodes_every_frame else CLOSE)
     cuts = sorted({frame.cut_time for frame in frames if frame.cut})
     segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, cuts, settings.segment_seconds)]
     for segment in segments if frames else ():
-        vector = mean_direction(vectors_of(frames, Span(segment.start, segment.end)))
+        vector = mean_direction(frame_vectors_in(frames, Span(segment.start, segment.end)))
         segment.evidence.append(EncodedEvidence("picture", segment.start, segment.end, None, vector))
     for frame in frames:
         at = bisect_right(segments, frame.time, key=lambda segment: segment.start)

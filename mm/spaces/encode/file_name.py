@@ -23,7 +23,7 @@ _MADE_BY_PROGRAMS = """
 _DROPPED, _SAYS_NOTHING = frozenset(_CODES.split()), frozenset(_MADE_BY_PROGRAMS.split())
 
 
-def words_of_name(name: str) -> str | None:
+def extract_name_words(name: str) -> str | None:
     """'coffee_break-02.jpg' -> 'coffee break'; None for what a camera or a program made up, such as
     IMG_1234 or a hash."""
     stem = PurePosixPath(name.replace("\\", "/")).stem

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mm.errors import MMError
 from mm.media.types import RGB, MediaInfo
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, Reader
-from mm.spaces.encode.frames import decoded_longest
+from mm.spaces.encode.frames import max_decoded_side
 
 if TYPE_CHECKING:
     from mm.spaces.space import Space
@@ -56,6 +56,6 @@ def encode_images(
 
 def _decode(space: Space, reader: Reader, file: ImageFile) -> RGB | MMError:
     try:
-        return reader.image(file.path, file.name, longest=decoded_longest(file.info, space.image.size))
+        return reader.image(file.path, file.name, longest=max_decoded_side(file.info, space.image.size))
     except MMError as error:
         return error

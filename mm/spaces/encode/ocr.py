@@ -10,8 +10,8 @@ import structlog
 
 from mm.media.types import RGB
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
-from mm.spaces.encode.ocr_budget import ReadingTime
-from mm.spaces.spelling import spelt, words_in
+from mm.spaces.encode.ocr_budget import OcrBudget
+from mm.spaces.spelling import embed_spelling, extract_words
 
 if TYPE_CHECKING:
     from mm.spaces.space import Space
@@ -29,7 +29,7 @@ Show = Callable[[EncodedSegment], RGB]
 
 
 def read_segments(
-    space: Space, segments: Sequence[EncodedSegment], show: Show, time: ReadingTime, waiting: Callable[[], None]
+    space: Space, segments: Sequence[EncodedSegment], show: Show, time: OcrBudget, waiting: Callable[[], None]
 ) -> None:
     """Add to segments what is written in them: one picture of each shot, longest shots first, and
     of where a shot has changed.
@@ -37,23 +37,23 @@ def read_segments(
     `waiting` is called before each picture and may raise to stop. A segment whose picture is not
     read, because `time` ended or does not allow any, is marked as `unread`.
     """
-    chosen = worth_reading(segments)
-    allowed = time.mode == "always" or (time.mode == "auto" and space.can_read)
+    chosen = select_for_ocr(segments)
+    allowed = time.mode == "always" or (time.mode == "auto" and space.can_recognize_text)
     read = 0
     for segment in chosen:
-        if not (allowed and time.allows):
+        if not (allowed and time.is_available):
             segment.unread = True
             continue
         waiting()
-        with time.spending():
-            written = written_evidence(space, show(segment), segment.start, segment.end)
+        with time.debit():
+            written = recognize_text(space, show(segment), segment.start, segment.end)
         segment.evidence.extend(written)
         read += 1
     if read < len(chosen):
         structlog.get_logger().info("text to be read later", pictures=len(chosen) - read, read=read)
 
 
-def worth_reading(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
+def select_for_ocr(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
     """The segments of which a picture is read, in that order."""
     shots = [list(shot) for _, shot in groupby((one for one in segments if _seen(one)), key=lambda one: one.shot)]
     shots.sort(key=lambda shot: shot[0].start - shot[-1].end)
@@ -69,14 +69,14 @@ def worth_reading(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
     return first + later
 
 
-def written_evidence(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
+def recognize_text(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
     """All that is written in a picture as one piece, and each of its words by its spelling; none
     where nothing is."""
-    text = BETWEEN.join(line.text for line in space.reader.read(picture))[:MOST_LETTERS]
+    text = BETWEEN.join(line.text for line in space.recognizer.recognize(picture))[:MOST_LETTERS]
     if not text:
         return []
-    words = words_in(text)
-    spelling = [EncodedEvidence("word", start, end, word, row) for word, row in zip(words, spelt(words), strict=True)]
+    words = extract_words(text)
+    spelling = [EncodedEvidence("word", start, end, word, row) for word, row in zip(words, embed_spelling(words), strict=True)]
     return [EncodedEvidence("written", start, end, text, space.sentences.embed([text])[0]), *spelling]
 
 

@@ -17,7 +17,7 @@ class _End:
         self.error = error
 
 
-def ahead(source: Iterator[T], most: int) -> Generator[T, None, None]:
+def prefetch(source: Iterator[T], most: int) -> Generator[T, None, None]:
     """The items of `source`, made in a thread of their own, at most `most` of them before they are
     asked for.
 

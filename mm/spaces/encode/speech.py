@@ -15,7 +15,7 @@ MARGIN = 8.0
 lasts 15 s at most."""
 
 
-def speech_evidence(space: Space, waveform: Waveform, offset: float, span: Span) -> list[EncodedEvidence]:
+def encode_speech(space: Space, waveform: Waveform, offset: float, span: Span) -> list[EncodedEvidence]:
     """One piece of evidence for each line whose middle lies in the span: of two neighbouring
     chunks, one has it.
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mm.spaces.calibration import Form
-from mm.spaces.scoring import measures
+from mm.spaces.calibration import Calibrator
+from mm.spaces.scoring import compute_cosines
 from mm.spaces.types import Vectors
 from mm.spaces.vectors import Float
-from mm.training.logistic import fit_logistic, log_loss
+from mm.training.logistic_regression import fit_logistic, log_loss
 
 Bool = npt.NDArray[np.bool_]
 
@@ -24,7 +24,7 @@ _MIXINGS = np.linspace(0.3, 1.2, 37)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class LabelledPairs:
     """Questions against evidence, and which pairs are right. `counts` is False for pairs that are
     neither."""
 
@@ -35,32 +35,32 @@ class Asked:
     weight: Float | None = None  # (Q,)
 
 
-def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Form:
+def fit_form(asked: LabelledPairs, bank_BD: Vectors, *, depictable: float = 0.0) -> Calibrator:
     """Logistic regression of right on cosine and standard measure, over all pairs.
 
     The right answers of a question share the weight of one: the form holds for a library in which
     one thing is right, whether the question was 'dog' or twelve words long.
     """
-    cosines_QE, standards_QE = measures(asked.questions, asked.evidence, bank_BD)
+    cosines_QE, standards_QE = compute_cosines(asked.questions, asked.evidence, bank_BD)
     weight_QE = np.ones(cosines_QE.shape) if asked.weight is None else np.repeat(asked.weight[:, None], cosines_QE.shape[1], 1)
     if asked.counts is not None:
         weight_QE *= asked.counts
     weight_QE /= np.where(asked.right, asked.right.sum(1, keepdims=True), 1)
     features = np.stack([cosines_QE.ravel(), standards_QE.ravel()], axis=1)
     cosine, standard, bias = fit_logistic(features, asked.right.ravel().astype(np.float64), weight_QE.ravel(), _RIDGE)
-    return Form(bias=float(bias), cosine=float(cosine), standard=float(standard), depictable=depictable)
+    return Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(standard), depictable=depictable)
 
 
-def at_prior(form: Form, seen: float, wanted: float) -> Form:
+def shift_prior(form: Calibrator, seen: float, wanted: float) -> Calibrator:
     """A form fitted where one pair in 1 / `seen` was right, for a library in which one in 1 /
     `wanted` is (Bayes' rule)."""
     shift = np.log(wanted / (1 - wanted)) - np.log(seen / (1 - seen))
     return form.model_copy(update={"bias": form.bias + float(shift)})
 
 
-def rounded(form: Form) -> Form:
+def round_coefficients(form: Calibrator) -> Calibrator:
     """Five digits: more would say nothing and change with every machine."""
-    return Form(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
+    return Calibrator(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
 
 
 def fit_mixing(parts_QE: Sequence[Float], right_QE: Bool, prior: float) -> float:

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sentences import sentence_vectors
-from mm.data.texts import as_asked, keyboard_noise, read_lines
-from mm.spaces.calibration import Form, PartForms, SoundScores, read_bank
+from mm.data.query_texts import draw_keyboard_noise, phrase_as_queries, read_lines
+from mm.data.sentences import embed_sentences
+from mm.spaces.calibration import Calibrator, ComponentCalibrator, SoundCalibration, read_bank
 from mm.spaces.registry import WEIGHTS
-from mm.spaces.scoring import measures
+from mm.spaces.scoring import compute_cosines
 from mm.spaces.space import BANK
-from mm.training.calibration.depictable import Group, fit_depictable
-from mm.training.calibration.forms import Asked, Bool, at_prior, rounded
-from mm.training.logistic import fit_logistic
+from mm.training.calibration.depictability import Group, fit_depictable
+from mm.training.calibration.forms import Bool, LabelledPairs, round_coefficients, shift_prior
+from mm.training.logistic_regression import fit_logistic
 from mm.training.sound.data import TUXPAINT, Float, Sounds
 from mm.training.sound.recipe import SoundConfig
 from mm.training.sound.teacher_scores import Patches
@@ -38,7 +38,7 @@ NOISE = 300
 RIDGE = 1e-3
 
 _Rows = npt.NDArray[np.int64]
-Looked = tuple[Asked, Float]
+Looked = tuple[LabelledPairs, Float]
 """Questions against evidence, and the bank that their standards are measured by."""
 
 
@@ -49,7 +49,7 @@ def fit_scores(
     vectors_KD: Float,
     left_out: Mapping[str, Float],
     space: Space | None = None,
-) -> tuple[SoundScores, dict[str, npt.NDArray[np.generic]]]:
+) -> tuple[SoundCalibration, dict[str, npt.NDArray[np.generic]]]:
     """The forms, and the tensors of the bank: the sounds of train, and what can be heard, which a
     larger space has from `lite`.
 
@@ -62,16 +62,16 @@ def fit_scores(
     train = np.flatnonzero(~sounds.dev & there_N)
     by_label = {label: patches.vectors(vectors, count) for label, vectors in left_out.items()}
     words = _fitted(_words(sounds, by_label, heard_ND, dev, train), len(dev)).model_copy(update={"depictable": 1.0})
-    pictures = read_bank(WEIGHTS / "lite" / BANK).pictures if space is None else space.bank.pictures
+    pictures = read_bank(WEIGHTS / "lite" / BANK).images if space is None else space.bank.images
     entries = [
-        PartForms(part="text", kind="sound", form=words),
-        PartForms(part="sound", kind="sound", form=_fitted(_alike(sounds, by_label, dev, train), len(dev))),
+        ComponentCalibrator(component="text", kind="sound", calibrator=words),
+        ComponentCalibrator(component="sound", kind="sound", calibrator=_fitted(_alike(sounds, by_label, dev, train), len(dev))),
     ]
     return (
-        SoundScores(
+        SoundCalibration(
             sound_weights=hashlib.sha256((config.out / "sound.safetensors").read_bytes()).hexdigest(),
             prior=PRIOR,
-            forms=(*entries, *_pictured(sounds, heard_ND, dev, train, pictures)),
+            calibrators=(*entries, *_pictured(sounds, heard_ND, dev, train, pictures)),
         ),
         {"sounds": heard_ND[train].astype(np.float16), **({"audible": _audible(config)} if space is None else {})},
     )
@@ -83,11 +83,11 @@ def _words(sounds: Sounds, by_label: Mapping[str, Float], heard_ND: Float, dev: 
     for number, label in enumerate(sounds.labels):
         own_ND, ways_QD = by_label[label], sounds.label_vectors[number]
         right = np.tile(sounds.label[dev] == number, (len(ways_QD), 1))
-        found.append((Asked(ways_QD, own_ND[dev], right), own_ND[train]))
+        found.append((LabelledPairs(ways_QD, own_ND[dev], right), own_ND[train]))
     named = dev[(sounds.source[dev] == TUXPAINT) & (np.abs(sounds.text[dev]).sum(1) > 0)]
     if len(named):
         groups = np.array(sounds.group)
-        found.append((Asked(sounds.text[named], heard_ND[dev], groups[named][:, None] == groups[dev]), heard_ND[train]))
+        found.append((LabelledPairs(sounds.text[named], heard_ND[dev], groups[named][:, None] == groups[dev]), heard_ND[train]))
     return found
 
 
@@ -99,37 +99,39 @@ def _alike(sounds: Sounds, by_label: Mapping[str, Float], dev: _Rows, train: _Ro
         asking = dev[sounds.label[dev] == number]
         itself = asking[:, None] == dev
         right = np.tile(sounds.label[dev] == number, (len(asking), 1)) & ~itself
-        found.append((Asked(own_ND[asking], own_ND[dev], right, ~itself), own_ND[train]))
+        found.append((LabelledPairs(own_ND[asking], own_ND[dev], right, ~itself), own_ND[train]))
     return found
 
 
-def _pictured(sounds: Sounds, heard_ND: Float, dev: _Rows, train: _Rows, pictures: Float) -> list[PartForms]:
+def _pictured(sounds: Sounds, heard_ND: Float, dev: _Rows, train: _Rows, pictures: Float) -> list[ComponentCalibrator]:
     """Sounds of Tux Paint ask for pictures, and pictures for sounds; none without that set."""
     own = dev[(sounds.source[dev] == TUXPAINT) & (np.abs(sounds.picture[dev]).sum(1) > 0)]
     if not len(own):
         return []
     groups = np.array(sounds.group)[own]
     right: Bool = groups[:, None] == groups
-    shown = _fitted([(Asked(heard_ND[own], sounds.picture[own], right), pictures)], len(own))
-    heard = _fitted([(Asked(sounds.picture[own], heard_ND[own], right), heard_ND[train])], len(own))
+    shown = _fitted([(LabelledPairs(heard_ND[own], sounds.picture[own], right), pictures)], len(own))
+    heard = _fitted([(LabelledPairs(sounds.picture[own], heard_ND[own], right), heard_ND[train])], len(own))
     return [
-        PartForms(part="sound", kind="picture", form=shown),
-        PartForms(part="picture", kind="sound", form=heard),
-        PartForms(part="clip", kind="sound", form=heard),
+        ComponentCalibrator(component="sound", kind="picture", calibrator=shown),
+        ComponentCalibrator(component="picture", kind="sound", calibrator=heard),
+        ComponentCalibrator(component="clip", kind="sound", calibrator=heard),
     ]
 
 
-def _fitted(looks: list[Looked], evidence: int) -> Form:
+def _fitted(looks: list[Looked], evidence: int) -> Calibrator:
     """As `fit_form`, over several sets of questions, at the prior."""
     features, rights, weights = [], [], []
     for asked, bank_BD in looks:
-        cosines_QE, standards_QE = measures(asked.questions, asked.evidence, bank_BD)
+        cosines_QE, standards_QE = compute_cosines(asked.questions, asked.evidence, bank_BD)
         weight_QE = np.ones(cosines_QE.shape) if asked.counts is None else asked.counts.astype(np.float64)
         weights.append((weight_QE / np.where(asked.right, asked.right.sum(1, keepdims=True), 1)).ravel())
         features.append(np.stack([cosines_QE.ravel(), standards_QE.ravel()], axis=1))
         rights.append(asked.right.ravel().astype(np.float64))
     cosine, standard, bias = fit_logistic(np.concatenate(features), np.concatenate(rights), np.concatenate(weights), RIDGE)
-    return rounded(at_prior(Form(bias=float(bias), cosine=float(cosine), standard=float(standard)), 1 / evidence, PRIOR))
+    return round_coefficients(
+        shift_prior(Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(standard)), 1 / evidence, PRIOR)
+    )
 
 
 def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
@@ -140,14 +142,14 @@ def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
     unheard = read_lines(config.texts / "depictable" / "unshown.txt")
     groups = [
         Group(captions, True, 0.5),
-        Group(as_asked(classes, 1), True, 0.5),
+        Group(phrase_as_queries(classes, 1), True, 0.5),
         Group(unheard, False, 0.5),
-        Group(as_asked(unheard, 2), False, 0.25),
-        Group(keyboard_noise(NOISE, 0), False, 0.25),
+        Group(phrase_as_queries(unheard, 2), False, 0.25),
+        Group(draw_keyboard_noise(NOISE, 0), False, 0.25),
     ]
 
     def embed(texts: Sequence[str]) -> Float:
         digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-        return sentence_vectors(texts, kept / f"audible-{digest}.npz")
+        return embed_sentences(texts, kept / f"audible-{digest}.npz")
 
     return fit_depictable(groups, embed)

@@ -15,7 +15,7 @@ from api.http import sse
 from mm.errors import Unauthorized, Unavailable
 from mm.keys import KeyFile
 from tests.api import media
-from tests.api.conftest import Keyed, assert_problem
+from tests.api.conftest import KeyedServer, assert_problem
 from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 BLOCK = bytes(1 << 20)
 
 
-def revoking(keyed: Keyed, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
+def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
     """A body whose key is revoked behind its first block, once the service works on the request."""
 
     def stored() -> dict[Path, int]:
@@ -43,7 +43,7 @@ def revoking(keyed: Keyed, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
     yield from blocks[1:]
 
 
-def begin(keyed: Keyed, headers: dict[str, str], length: int) -> str:
+def begin(keyed: KeyedServer, headers: dict[str, str], length: int) -> str:
     """The path of a new resumable upload."""
     answer = keyed.running.client.post("/v1/uploads", headers={**TUS, **headers, "Upload-Length": str(length)})
     assert answer.status_code == 201
@@ -54,7 +54,7 @@ def piece(headers: dict[str, str], offset: int) -> dict[str, str]:
     return {**TUS, **headers, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
 
 
-def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: Keyed) -> None:
+def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     before, items = keyed.running.blobs(), keyed.running.service.store.catalog.counts().items
     body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
@@ -64,7 +64,9 @@ def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: Keyed) -> 
     assert keyed.running.service.store.catalog.counts().items == items
 
 
-def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(
+    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
     reader = keyed.running.service.reader
@@ -75,12 +77,12 @@ def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(keyed: K
         return probe(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reader, "probe", probe_and_revoke)
-    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(901), headers=headers)
+    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.image(901), headers=headers)
     assert_problem(answer, 401, "unauthorized")
     assert keyed.running.blobs() == before
 
 
-def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed) -> None:
+def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     _, others = keyed.key("admin")
     data = media.video(1.0, seed=902)
@@ -97,7 +99,7 @@ def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed
     assert (done.status_code, done.headers["mm-created"]) == (204, "true")
 
 
-def test_upload_that_begins_with_bytes_is_removed_with_its_key(keyed: Keyed) -> None:
+def test_upload_that_begins_with_bytes_is_removed_with_its_key(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
     body = revoking(keyed, key_id, [BLOCK, BLOCK])
@@ -106,10 +108,10 @@ def test_upload_that_begins_with_bytes_is_removed_with_its_key(keyed: Keyed) -> 
     assert keyed.running.blobs() == before
 
 
-def followed(keyed: Keyed, number: int) -> str:
+def followed(keyed: KeyedServer, number: int) -> str:
     """The job of a new item."""
     _, headers = keyed.key("write")
-    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(number), headers=headers)
+    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.image(number), headers=headers)
     job_id: str = answer.json()["job"]["id"]
     return job_id
 
@@ -128,7 +130,7 @@ def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tu
     return found
 
 
-def test_events_of_a_revoked_key_end_with_an_event_that_says_so(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_of_a_revoked_key_end_with_an_event_that_says_so(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # nothing happens to the job: the look comes with the heartbeat
     key_id, headers = keyed.key("read")
     path = f"/v1/jobs/{followed(keyed, 903)}/events"
@@ -139,7 +141,7 @@ def test_events_of_a_revoked_key_end_with_an_event_that_says_so(keyed: Keyed, mo
     assert keyed.running.client.get(path, headers=headers).status_code == 401
 
 
-def test_events_of_an_ended_session_end(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_of_an_ended_session_end(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     path = f"/v1/jobs/{followed(keyed, 904)}/events"
     with keyed.browser("read") as (browser, _), browser.stream("GET", path) as answer:
@@ -148,7 +150,7 @@ def test_events_of_an_ended_session_end(keyed: Keyed, monkeypatch: pytest.Monkey
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
-def test_events_of_an_expired_session_end(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_of_an_expired_session_end(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     path = f"/v1/jobs/{followed(keyed, 905)}/events"
 
@@ -162,7 +164,7 @@ def test_events_of_an_expired_session_end(keyed: Keyed, monkeypatch: pytest.Monk
 
 
 def test_sdk_raises_unauthorized_when_its_key_is_revoked_while_it_follows_a_job(
-    keyed: Keyed, monkeypatch: pytest.MonkeyPatch
+    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key_id, headers = keyed.key("read")
@@ -175,10 +177,10 @@ def test_sdk_raises_unauthorized_when_its_key_is_revoked_while_it_follows_a_job(
             list(events)
 
 
-def test_download_of_a_revoked_key_is_cut_off(keyed: Keyed) -> None:
+def test_download_of_a_revoked_key_is_cut_off(keyed: KeyedServer) -> None:
     _, writer = keyed.key("write")
     key_id, headers = keyed.key("read")
-    item = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(907), headers=writer).json()["item"]
+    item = keyed.running.client.post("/v1/media?name=a.png", content=media.image(907), headers=writer).json()["item"]
     row = keyed.running.service.store.catalog.get_item(item["id"])
     assert row is not None
     with keyed.running.service.store.blobs.path(row.sha256).open("r+b") as file:
@@ -201,7 +203,7 @@ def test_download_of_a_revoked_key_is_cut_off(keyed: Keyed) -> None:
     assert received < 256 << 20
 
 
-def test_search_of_a_revoked_key_is_refused_at_its_end(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_of_a_revoked_key_is_refused_at_its_end(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, headers = keyed.key("read")
     towers = keyed.running.service.towers
     wait = towers.wait
@@ -216,13 +218,13 @@ def test_search_of_a_revoked_key_is_refused_at_its_end(keyed: Keyed, monkeypatch
     assert "hits" not in answer.text
 
 
-def test_import_of_a_revoked_key_stops(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_of_a_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     root = keyed.running.service.settings.import_root
     assert root is not None
     folder = root / "revoked"
     folder.mkdir()
     for number in range(3):
-        (folder / f"{number}.png").write_bytes(media.picture(910 + number))
+        (folder / f"{number}.png").write_bytes(media.image(910 + number))
     key_id, headers = keyed.key("admin")
     catalog = keyed.running.service.store.catalog
     add_item = catalog.add_item
@@ -240,10 +242,10 @@ def test_import_of_a_revoked_key_stops(keyed: Keyed, monkeypatch: pytest.MonkeyP
 
 
 def test_change_that_was_made_is_answered_although_the_key_was_revoked_meanwhile(
-    keyed: Keyed, monkeypatch: pytest.MonkeyPatch
+    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key_id, headers = keyed.key("write")
-    item = keyed.running.client.post("/v1/media?name=a.png", content=media.picture(908), headers=headers).json()["item"]
+    item = keyed.running.client.post("/v1/media?name=a.png", content=media.image(908), headers=headers).json()["item"]
     library = type(keyed.running.service.library)
     remove = library.remove
 
@@ -258,7 +260,7 @@ def test_change_that_was_made_is_answered_although_the_key_was_revoked_meanwhile
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/JOB/events"])
 def test_request_whose_caller_cannot_be_looked_up_any_more_fails_closed(
-    keyed: Keyed, monkeypatch: pytest.MonkeyPatch, path: str
+    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     path = path.replace("JOB", followed(keyed, 909))

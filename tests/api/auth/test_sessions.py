@@ -13,7 +13,7 @@ from indexes.catalog.audit import LOCAL, AuditFilters
 from mm.cli.main import main
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import Keyed, Running, running
+from tests.api.conftest import ApiServer, KeyedServer, run_server
 from tests.graphs import with_graphs
 from tests.workers.process import wait_for
 
@@ -39,7 +39,7 @@ def bring(token: str, name: str = COOKIE) -> dict[str, str]:
     return {"Cookie": f"{name}={token}"}
 
 
-def test_cookie_is_a_session_and_not_the_key(keyed: Keyed) -> None:
+def test_cookie_is_a_session_and_not_the_key(keyed: KeyedServer) -> None:
     _, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
     answer = httpx2.post(f"{keyed.url}/session", data={"key": secret})
@@ -52,7 +52,7 @@ def test_cookie_is_a_session_and_not_the_key(keyed: Keyed) -> None:
     assert client.get("/v1/media", headers=bring(secret)).status_code == 401
 
 
-def test_cookie_of_earlier_versions_is_refused_and_removed(keyed: Keyed) -> None:
+def test_cookie_of_earlier_versions_is_refused_and_removed(keyed: KeyedServer) -> None:
     _, headers = keyed.key("admin")
     old = bring(headers["Authorization"].removeprefix("Bearer "), "mm_key")
     for answer in (keyed.running.client.get(path, headers=old) for path in ("/", "/session", "/v1/media")):
@@ -61,7 +61,7 @@ def test_cookie_of_earlier_versions_is_refused_and_removed(keyed: Keyed) -> None
         assert (value, "Max-Age=0" in attributes) == ('""', True)
 
 
-def test_sign_out_ends_the_session_on_the_server(keyed: Keyed) -> None:
+def test_sign_out_ends_the_session_on_the_server(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, key_id):
         token = browser.cookies[COOKIE]
         assert browser.get("/v1/session").json()["key_id"] == key_id
@@ -74,7 +74,7 @@ def test_sign_out_ends_the_session_on_the_server(keyed: Keyed) -> None:
     assert keyed.running.client.delete("/session").status_code == 204
 
 
-def test_revoked_key_ends_its_sessions(keyed: Keyed) -> None:
+def test_revoked_key_ends_its_sessions(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, key_id), keyed.browser("read") as (other, _):
         assert browser.get("/v1/media").status_code == 200
         keyed.keys.revoke(key_id)
@@ -83,7 +83,7 @@ def test_revoked_key_ends_its_sessions(keyed: Keyed) -> None:
         assert other.get("/v1/media").status_code == 200
 
 
-def test_sign_in_makes_a_new_session_and_ends_the_one_that_was_brought(keyed: Keyed) -> None:
+def test_sign_in_makes_a_new_session_and_ends_the_one_that_was_brought(keyed: KeyedServer) -> None:
     _, headers = keyed.key("read")
     form = {"key": headers["Authorization"].removeprefix("Bearer ")}
     with keyed.browser("read") as (browser, _):
@@ -97,7 +97,7 @@ def test_sign_in_makes_a_new_session_and_ends_the_one_that_was_brought(keyed: Ke
     assert cookie_of(planted, COOKIE)[0] not in {"", "planted", after}
 
 
-def test_session_has_the_scope_of_its_key(keyed: Keyed) -> None:
+def test_session_has_the_scope_of_its_key(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, _):
         assert browser.delete("/v1/media/x").status_code == 403
         assert browser.get("/v1/audit").status_code == 403
@@ -107,7 +107,7 @@ def test_session_has_the_scope_of_its_key(keyed: Keyed) -> None:
     assert keyed.running.client.get("/v1/session", headers=headers).json()["expires_at"] is None
 
 
-def test_session_that_another_process_ended_is_refused(keyed: Keyed) -> None:
+def test_session_that_another_process_ended_is_refused(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, _), open_store(keyed.running.service.settings) as other:
         session = other.catalog.find_session(browser.cookies[COOKIE])
         assert session is not None
@@ -121,7 +121,7 @@ def test_session_expires(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
     settings = Settings(home=home, keys="on", session_hours=1e-9)
-    with running(settings) as service, httpx2.Client(base_url=service.url) as browser:
+    with run_server(settings) as service, httpx2.Client(base_url=service.url) as browser:
         assert browser.post("/session", data={"key": secret}).status_code == 303
         assert browser.get("/v1/media").status_code == 401
         assert browser.get("/").status_code == 401
@@ -133,7 +133,7 @@ def test_cookie_over_tls_has_the_host_prefix_and_is_secure(tmp_path: Path, graph
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
     https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "Host": "media.example"}
-    with running(Settings(home=home, keys="on", trusted_proxies="127.0.0.1")) as service:
+    with run_server(Settings(home=home, keys="on", trusted_proxies="127.0.0.1")) as service:
         answer = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
         token, attributes = cookie_of(answer, OVER_TLS)
         assert attributes == {"HttpOnly", "SameSite=strict", "Path=/", "Secure"}
@@ -142,19 +142,19 @@ def test_cookie_over_tls_has_the_host_prefix_and_is_secure(tmp_path: Path, graph
         assert service.client.get("/v1/media", headers=https | bring(token)).status_code == 401
         gone = service.client.delete("/session", headers=https | bring(token, OVER_TLS))
         assert {"Max-Age=0", "Secure", "Path=/"} <= cookie_of(gone, OVER_TLS)[1]
-    with running(Settings(home=home, keys="on")) as service:  # the same header from a proxy that is not trusted
+    with run_server(Settings(home=home, keys="on")) as service:  # the same header from a proxy that is not trusted
         answer = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
         assert (cookie_of(answer, OVER_TLS)[0], "Secure" in cookie_of(answer, COOKIE)[1]) == ("", False)
 
 
-def test_service_without_keys_has_no_sessions(api: Running) -> None:
+def test_service_without_keys_has_no_sessions(api: ApiServer) -> None:
     client = api.client
     assert client.get("/session").status_code == 404
     assert client.get("/v1/session").json() == {"key_id": None, "name": None, "scope": None, "expires_at": None}
     assert client.get("/", headers={"Cookie": "mm_session=x"}).status_code == 200
 
 
-def test_admin_lists_sessions_and_ends_one(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_lists_sessions_and_ends_one(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     _, admin = keyed.key("admin")
     monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
     with keyed.browser("write") as (browser, key_id), keyed.browser("read") as (other, _):

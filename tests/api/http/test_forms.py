@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 
-from api.http.forms import Fields, PartHead, read_form
-from api.limits.threads import Threads
+from api.http.forms import FieldHead, Fields, read_form
+from api.limits.thread_pool import ThreadPool
 from mm.errors import InvalidInput, TooLarge
 
 if TYPE_CHECKING:
@@ -41,20 +41,20 @@ def text_head(field: str) -> str:
 
 def read(
     pieces: Sequence[bytes], content_type: str = f"multipart/form-data; boundary={BOUNDARY}", *, cut: bool = False
-) -> tuple[Fields, dict[PartHead, io.BytesIO]]:
+) -> tuple[Fields, dict[FieldHead, io.BytesIO]]:
     messages: list[Message] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     messages.append({"type": "http.disconnect"} if cut else {"type": "http.request", "body": b"", "more_body": False})
 
     async def receive() -> Message:
         return messages.pop(0)
 
-    files: dict[PartHead, io.BytesIO] = {}
+    files: dict[FieldHead, io.BytesIO] = {}
 
-    def open_file(head: PartHead) -> io.BytesIO:
+    def open_file(head: FieldHead) -> io.BytesIO:
         return files.setdefault(head, io.BytesIO())
 
     request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", content_type.encode())]}, receive)
-    with closing(Threads("forms", 1)) as threads:
+    with closing(ThreadPool("forms", 1)) as threads:
         return asyncio.run(read_form(request, threads, open_file, 1000)), files
 
 
@@ -66,13 +66,13 @@ def test_a_file_arrives_whole_however_it_is_cut(content: bytes, cuts: list[int])
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     fields, files = read([body[a:b] for a, b in itertools.pairwise(edges)])
     assert fields == {"name": ["n"], "tags": ["grün", "b"]}
-    assert {head: sink.getvalue() for head, sink in files.items()} == {PartHead("file", "a.bin"): content}
+    assert {head: sink.getvalue() for head, sink in files.items()} == {FieldHead("file", "a.bin"): content}
 
 
 def test_content_that_looks_like_a_boundary_is_content() -> None:
     content = f"\r\n--{BOUNDARY[:-1]}\r\n--".encode() * 50
     _, files = read([form((file_head(), content))])
-    assert files[PartHead("file", "a.bin")].getvalue() == content
+    assert files[FieldHead("file", "a.bin")].getvalue() == content
 
 
 @pytest.mark.parametrize(

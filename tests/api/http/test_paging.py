@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.api import media
-from tests.api.conftest import Running, assert_problem
+from tests.api.conftest import ApiServer, assert_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,22 +24,22 @@ ORDERS: dict[str, Callable[[dict[str, object]], object]] = {
 
 
 @pytest.fixture(scope="module")
-def several(api: Running, library: dict[str, str]) -> list[str]:
+def several(api: ApiServer, library: dict[str, str]) -> list[str]:
     """Names of items with one tag, oldest first."""
     names = ["b 50%.png", "A_1.png", "c.png", "a.wav"]
-    data = [media.picture(900), media.picture(901), media.picture(902), media.sound(1.0)]
+    data = [media.image(900), media.image(901), media.image(902), media.audio(1.0)]
     for name, one in zip(names, data, strict=True):
         api.uploaded(one, name, "several")
     return names
 
 
-def listed(api: Running, **params: object) -> list[str]:
+def listed(api: ApiServer, **params: object) -> list[str]:
     answer = api.client.get("/v1/media", params={"tag": "several", "offset": 0, **params})
     assert answer.status_code == 200, answer.text
     return [item["name"] for item in answer.json()["items"]]
 
 
-def test_a_list_begins_anywhere_and_tells_how_long_it_is(api: Running, several: list[str]) -> None:
+def test_a_list_begins_anywhere_and_tells_how_long_it_is(api: ApiServer, several: list[str]) -> None:
     newest = several[::-1]
     assert listed(api) == newest
     assert listed(api, sort="oldest") == several
@@ -51,7 +51,7 @@ def test_a_list_begins_anywhere_and_tells_how_long_it_is(api: Running, several: 
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_list_is_sorted(api: Running, several: list[str], order: str) -> None:
+def test_a_list_is_sorted(api: ApiServer, several: list[str], order: str) -> None:
     items = api.client.get("/v1/media", params={"offset": 0, "limit": 500, "sort": order}).json()["items"]
     keys = [ORDERS[order](item) for item in items]
     assert keys == sorted(keys)  # type: ignore[type-var]
@@ -62,14 +62,14 @@ def test_a_list_is_sorted(api: Running, several: list[str], order: str) -> None:
     assert [item["id"] for page in pages for item in page["items"]] == [item["id"] for item in items]
 
 
-def test_a_part_of_the_name_is_text_and_no_pattern(api: Running, several: list[str]) -> None:
+def test_a_part_of_the_name_is_text_and_no_pattern(api: ApiServer, several: list[str]) -> None:
     assert listed(api, name="a") == ["a.wav", "A_1.png"]
     assert listed(api, name="%") == ["b 50%.png"]
     assert listed(api, name="_") == ["A_1.png"]
     assert listed(api, name="nothing") == []
 
 
-def test_the_time_of_upload_is_a_filter(api: Running, several: list[str]) -> None:
+def test_the_time_of_upload_is_a_filter(api: ApiServer, several: list[str]) -> None:
     first, second = (
         item["created_at"] for item in api.client.get("/v1/media", params={"tag": "several", "offset": 2}).json()["items"]
     )
@@ -79,18 +79,18 @@ def test_the_time_of_upload_is_a_filter(api: Running, several: list[str]) -> Non
 
 
 @pytest.mark.parametrize("params", [{"sort": "name"}, {"name": "a"}, {"offset": 0, "cursor": "before-1"}, {"offset": -1}])
-def test_what_does_not_go_together_is_refused(api: Running, params: dict[str, str]) -> None:
+def test_what_does_not_go_together_is_refused(api: ApiServer, params: dict[str, str]) -> None:
     assert_problem(api.client.get("/v1/media", params=params), 400, "invalid-input")
 
 
-def test_tags_are_counted(api: Running, several: list[str]) -> None:
+def test_tags_are_counted(api: ApiServer, several: list[str]) -> None:
     counts = {one["tag"]: one["items"] for one in api.client.get("/v1/tags").json()["data"]}
     assert counts["several"] == len(several)
     assert counts["kitchen"] == 1
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
 
 
-def test_segments_come_with_the_words_said(api: Running, library: dict[str, str]) -> None:
+def test_segments_come_with_the_words_said(api: ApiServer, library: dict[str, str]) -> None:
     path = f"/v1/media/{library['talk']}/segments"
     first, second = api.client.get(path).json()["segments"]
     assert (first["start"], first["end"], first["said"]) == (0.0, 1.0, [])
@@ -100,20 +100,20 @@ def test_segments_come_with_the_words_said(api: Running, library: dict[str, str]
     assert api.client.get(path, params={"after": page["next"]}).json() == {"segments": [second], "next": None}
 
 
-def test_segments_of_nothing(api: Running, several: list[str]) -> None:
+def test_segments_of_nothing(api: ApiServer, several: list[str]) -> None:
     assert_problem(api.client.get("/v1/media/nothing/segments"), 404, "not-found")
-    waiting = api.uploaded(media.picture(910), "waiting.png")
+    waiting = api.uploaded(media.image(910), "waiting.png")
     assert api.client.get(f"/v1/media/{waiting['id']}/segments").json() == {"segments": [], "next": None}
 
 
-def ask(api: Running, item: str, time: float = 0.0, **more: object) -> list[dict[str, object]]:
+def ask(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[dict[str, object]]:
     answer = api.client.post("/v1/search", json={"like": {"item": item, "time": time}, "floor": 0, "k": 100, **more})
     assert answer.status_code == 200, answer.text
     hits: list[dict[str, object]] = answer.json()["hits"]
     return hits
 
 
-def test_a_moment_is_asked_with_as_it_is_stored(api: Running, library: dict[str, str]) -> None:
+def test_a_moment_is_asked_with_as_it_is_stored(api: ApiServer, library: dict[str, str]) -> None:
     """Its stored vector finds the same as the picture that it was made of, but for itself."""
     hits = ask(api, library["picture"])
     assert library["picture"] not in {hit["item"]["id"] for hit in hits}  # type: ignore[index]
@@ -136,17 +136,17 @@ def test_a_moment_is_asked_with_as_it_is_stored(api: Running, library: dict[str,
     assert by_clip[library["talk"], 0.0] == pytest.approx(seen["score"])
 
 
-def test_a_moment_without_a_picture_is_asked_with_by_its_words(api: Running, library: dict[str, str]) -> None:
+def test_a_moment_without_a_picture_is_asked_with_by_its_words(api: ApiServer, library: dict[str, str]) -> None:
     hits = ask(api, library["talk"], 1.5)
     assert {piece["kind"] for hit in hits for piece in hit["evidence"]} <= {"speech"}  # type: ignore[attr-defined]
     with_itself_left_out = [(hit["item"]["id"], hit["start"]) for hit in hits]  # type: ignore[index]
     assert (library["talk"], 1.0) not in with_itself_left_out
 
 
-def test_a_moment_goes_with_words_and_with_a_file(api: Running, library: dict[str, str]) -> None:
+def test_a_moment_goes_with_words_and_with_a_file(api: ApiServer, library: dict[str, str]) -> None:
     like = {"item": library["picture"], "time": 0}
     assert ask(api, library["picture"], text="apple cake")[0]["item"]["id"] == library["talk"]  # type: ignore[index]
-    file = {"picture": ("q.png", media.picture(51))}
+    file = {"picture": ("q.png", media.image(51))}
     answer = api.client.post("/v1/search", data={"like": json.dumps(like), "floor": "0"}, files=file)
     assert answer.status_code == 200, answer.text
     assert library["picture"] not in {hit["item"]["id"] for hit in answer.json()["hits"]}
@@ -154,10 +154,10 @@ def test_a_moment_goes_with_words_and_with_a_file(api: Running, library: dict[st
     assert "like" in assert_problem(broken, 400, "invalid-input")["detail"]
 
 
-def test_a_moment_that_is_not_there(api: Running, several: list[str]) -> None:
+def test_a_moment_that_is_not_there(api: ApiServer, several: list[str]) -> None:
     ask_nothing = {"like": {"item": "0" * 32, "time": 0}}
     assert_problem(api.client.post("/v1/search", json=ask_nothing), 404, "not-found")
-    waiting = api.uploaded(media.picture(911), "waiting too.png")
+    waiting = api.uploaded(media.image(911), "waiting too.png")
     problem = assert_problem(api.client.post("/v1/search", json={"like": {"item": waiting["id"]}}), 404, "not-found")
     assert "processing" in problem["detail"]
     assert_problem(api.client.post("/v1/search", json={"like": {"item": waiting["id"], "time": -1}}), 400, "invalid-input")

@@ -16,7 +16,7 @@ from api.app import create_app
 from api.http.problems import SLUGS
 from mm.errors import ERRORS, MMError
 from mm.settings import Settings
-from tests.api.conftest import Running, assert_problem
+from tests.api.conftest import ApiServer, assert_problem
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-def test_no_such_route_and_no_such_method(api: Running) -> None:
+def test_no_such_route_and_no_such_method(api: ApiServer) -> None:
     assert_problem(api.client.get("/v1/nothing"), 404, "not-found")
     assert_problem(api.client.get("/static/../../settings.py"), 404, "not-found")
     assert_problem(api.client.put("/v1/media"), 405, "method-not-allowed")
 
 
-def test_a_request_id_is_kept_when_it_is_sane(api: Running) -> None:
+def test_a_request_id_is_kept_when_it_is_sane(api: ApiServer) -> None:
     assert api.client.get("/healthz", headers={"x-request-id": "abc-1.2"}).headers["x-request-id"] == "abc-1.2"
     for forged in ("a b", "x" * 65, "a;b"):
         assert re.fullmatch("[0-9a-f]{32}", api.client.get("/healthz", headers={"x-request-id": forged}).headers["x-request-id"])
@@ -107,7 +107,7 @@ def test_an_error_of_the_framework_has_a_documented_slug(status: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/space/move", "/v1/space/move/resume", "/v1/media/import"])
-def test_a_long_body_where_a_short_one_is_taken_is_refused_unread(api: Running, path: str) -> None:
+def test_a_long_body_where_a_short_one_is_taken_is_refused_unread(api: ApiServer, path: str) -> None:
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 30000000\r\n\r\n".encode())
@@ -117,7 +117,7 @@ def test_a_long_body_where_a_short_one_is_taken_is_refused_unread(api: Running, 
         assert_problem(api.client.post(path, content=body), 400, "invalid-input")
 
 
-def test_a_space_with_too_many_digits_is_refused(api: Running) -> None:
+def test_a_space_with_too_many_digits_is_refused(api: ApiServer) -> None:
     assert_problem(api.client.delete(f"/v1/space/lite@{'9' * 5000}"), 400, "invalid-input")
 
 

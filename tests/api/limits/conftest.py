@@ -14,7 +14,7 @@ import pytest
 
 from mm.keys import KeyFile
 from mm.settings import Settings
-from tests.api.conftest import Running, running
+from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def until(condition: Callable[[], bool]) -> None:
 class Flooded:
     """A service and clients that bring a key each."""
 
-    running: Running
+    running: ApiServer
     honest: httpx2.Client
     hostile: httpx2.Client
     admin: httpx2.Client
@@ -65,7 +65,7 @@ def flooded(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[
         name: KeyFile(home).add(name, scope)[1] for name, scope in (("honest", "write"), ("hostile", "write"), ("admin", "admin"))
     }
     settings = Settings(home=home, keys="on", max_partial_uploads_per_key=4, max_event_streams=16, body_silence_seconds=6.0)
-    with running(settings) as service, ExitStack() as stack:
+    with run_server(settings) as service, ExitStack() as stack:
 
         def client(name: str) -> httpx2.Client:
             headers = {"Authorization": f"Bearer {secrets[name]}"}

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from api.limits.budget import Budget
+from api.limits.byte_budget import ByteBudget
+from api.limits.coalesced_call import CoalescedCall
 from api.limits.limiter import CALLER, TIMEOUT, TOTAL, Limiter, Quota
-from api.limits.pool import Pool
-from api.limits.shared import Shared
+from api.limits.thread_pool import LimitedThreadPool
 from mm.errors import TooMany
 
 CALLERS = ("a", "b", "c")
@@ -172,7 +172,7 @@ def test_pool_whose_caller_is_cancelled_keeps_the_place_until_the_thread_ends() 
         assert cancelled.wait(60)
         assert may_end.wait(60)
 
-    async def run(pool: Pool) -> None:
+    async def run(pool: LimitedThreadPool) -> None:
         task = asyncio.create_task(pool.run_cancellable("a", work))
         while not started.is_set():
             await asyncio.sleep(0.01)
@@ -186,12 +186,12 @@ def test_pool_whose_caller_is_cancelled_keeps_the_place_until_the_thread_ends() 
             await task
         assert pool.inside == 0
 
-    with closing(Pool("things", Quota(1, 1))) as pool:
+    with closing(LimitedThreadPool("things", Quota(1, 1))) as pool:
         asyncio.run(run(pool))
 
 
 def test_pool_that_was_closed_works_again() -> None:
-    pool = Pool("things", Quota(1, 1))
+    pool = LimitedThreadPool("things", Quota(1, 1))
     for number in range(3):
         assert asyncio.run(pool.run("a", lambda value: value + 1, number)) == number + 1
         pool.close()
@@ -199,7 +199,7 @@ def test_pool_that_was_closed_works_again() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(CALLERS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
 def test_budget_never_holds_more_than_its_total_or_a_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
-    budget = Budget("bytes", Quota(total, min(share, total)))
+    budget = ByteBudget("bytes", Quota(total, min(share, total)))
     held: Counter[str] = Counter()
     open_holds = []
     for caller, size in steps:
@@ -234,7 +234,7 @@ def test_shared_result_is_computed_once_for_all_who_ask_meanwhile_and_anew_for_t
         assert may_end.acquire(timeout=60)
         return number
 
-    async def run(shared: Shared[int]) -> None:
+    async def run(shared: CoalescedCall[int]) -> None:
         first = asyncio.create_task(shared.get())
         while not begun.acquire(blocking=False):
             await asyncio.sleep(0.01)
@@ -247,6 +247,6 @@ def test_shared_result_is_computed_once_for_all_who_ask_meanwhile_and_anew_for_t
         may_end.release()
         assert await shared.get() == 3
 
-    with closing(Shared(work, pause_seconds=0.0)) as shared:
+    with closing(CoalescedCall(work, pause_seconds=0.0)) as shared:
         asyncio.run(run(shared))
     assert runs == 3

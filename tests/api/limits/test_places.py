@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mm
+from api.addresses import get_network
 from api.app import create_app
-from api.auth.auth import needed, require_keys
-from api.middleware.rate_limit import MAX_CALLERS, Rates, network_of
+from api.auth.middleware import require_keys, required_scope
+from api.limits.rate_limiter import MAX_CALLERS, RateLimiter
 from api.middleware.security_headers import SECURITY_HEADERS
 from mm.errors import Forbidden, TooMany, Unauthorized
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import Running, assert_problem, running
+from tests.api.conftest import ApiServer, assert_problem, run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[tuple[Running, dict[str, str]]]:
+def locked(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[tuple[ApiServer, dict[str, str]]]:
     """A service that wants keys, and a key of each scope."""
     home = with_graphs(tmp_path_factory.mktemp("locked"), graphs)
     keys = {scope: KeyFile(home).add(scope, scope)[1] for scope in ("read", "write", "admin")}
-    with running(Settings(home=home, keys="on", import_root=home, max_waiting_jobs=2)) as service:
+    with run_server(Settings(home=home, keys="on", import_root=home, max_waiting_jobs=2)) as service:
         yield service, keys
 
 
@@ -40,7 +41,7 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_every_answer_tells_browsers_to_take_nothing_for_granted(api: Running) -> None:
+def test_every_answer_tells_browsers_to_take_nothing_for_granted(api: ApiServer) -> None:
     paths = ["/", "/static/app.js", "/v1/media", "/v1/nothing", "/metrics", "/openapi.json", "/healthz"]
     for answer in [*map(api.client.get, paths), api.client.put("/v1/media"), api.client.post("/v1/search", json={})]:
         assert set(map(str.lower, SECURITY_HEADERS)) <= set(answer.headers), answer.request.url
@@ -50,8 +51,8 @@ def test_every_answer_tells_browsers_to_take_nothing_for_granted(api: Running) -
     assert "script-src 'self'" in api.client.get("/").headers["content-security-policy"]
 
 
-def test_pages_of_other_origins_get_nothing(api: Running) -> None:
-    foreign = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+def test_pages_of_other_origins_get_nothing(api: ApiServer) -> None:
+    foreign = {"Origin": "https://evil.example", "Authenticator-Control-Request-Method": "POST"}
     for answer in (
         api.client.get("/v1/media", headers=foreign),
         api.client.options("/v1/search", headers=foreign),
@@ -62,16 +63,16 @@ def test_pages_of_other_origins_get_nothing(api: Running) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "", "127.0.0.1.evil.example", "[::1", "a b"])
-def test_a_name_that_leads_here_by_trick_is_refused(api: Running, host: str) -> None:
+def test_a_name_that_leads_here_by_trick_is_refused(api: ApiServer, host: str) -> None:
     assert api.client.get("/v1/media", headers={"Host": host}).status_code in {400, 403}  # 400 is the server's own
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8321", "192.168.1.7"])
-def test_addresses_are_no_trick(api: Running, host: str) -> None:
+def test_addresses_are_no_trick(api: ApiServer, host: str) -> None:
     assert api.client.get("/v1/media", headers={"Host": host}).status_code == 200
 
 
-def test_without_a_key_only_the_door_is_seen(locked: tuple[Running, dict[str, str]]) -> None:
+def test_without_a_key_only_the_door_is_seen(locked: tuple[ApiServer, dict[str, str]]) -> None:
     service, _ = locked
     for path in ("/healthz", "/readyz", "/openapi.json", "/static/style/base.css"):
         assert service.client.get(path).status_code in {200, 503}, path
@@ -84,7 +85,7 @@ def test_without_a_key_only_the_door_is_seen(locked: tuple[Running, dict[str, st
         assert service.client.request(method, path).status_code == 401
 
 
-def test_each_scope_opens_what_it_says(locked: tuple[Running, dict[str, str]]) -> None:
+def test_each_scope_opens_what_it_says(locked: tuple[ApiServer, dict[str, str]]) -> None:
     service, keys = locked
 
     def allowed(scope: str, method: str, path: str, **body: object) -> bool:
@@ -100,11 +101,11 @@ def test_each_scope_opens_what_it_says(locked: tuple[Running, dict[str, str]]) -
 
 
 def test_a_route_is_closed_until_it_is_opened() -> None:
-    open_paths = {path for path in create_app(Settings()).openapi()["paths"] if needed("GET", path) is None}
+    open_paths = {path for path in create_app(Settings()).openapi()["paths"] if required_scope("GET", path) is None}
     assert open_paths == {"/healthz", "/readyz"}
 
 
-def test_a_revoked_key_is_dead_at_once(locked: tuple[Running, dict[str, str]]) -> None:
+def test_a_revoked_key_is_dead_at_once(locked: tuple[ApiServer, dict[str, str]]) -> None:
     service, _ = locked
     keys = KeyFile(service.service.settings.root)
     _, secret = keys.add("short", "read")
@@ -113,21 +114,21 @@ def test_a_revoked_key_is_dead_at_once(locked: tuple[Running, dict[str, str]]) -
     assert service.client.get("/v1/media", headers=bearer(secret)).status_code == 401
 
 
-def test_the_client_brings_its_key(locked: tuple[Running, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_brings_its_key(locked: tuple[ApiServer, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     service, keys = locked
     with mm.Client(service.url) as client, pytest.raises(Unauthorized):
         client.items()
     with mm.Client(service.url, api_key=keys["read"]) as client:
         assert client.items().items == []
         with pytest.raises(Forbidden, match="may write"):
-            client.add(media.picture(1), name="a.png")
+            client.add(media.image(1), name="a.png")
     monkeypatch.setenv("MM_API_KEY", keys["read"])
     with mm.Client(service.url) as client:
         assert client.items().items == []
         assert keys["read"] not in repr(client._address)
 
 
-def test_a_browser_signs_in_and_its_cookie_is_safe(locked: tuple[Running, dict[str, str]]) -> None:
+def test_a_browser_signs_in_and_its_cookie_is_safe(locked: tuple[ApiServer, dict[str, str]]) -> None:
     service, keys = locked
     with httpx2.Client(base_url=service.url) as browser:
         page = browser.get("/")
@@ -161,9 +162,9 @@ def test_beyond_this_machine_a_key_is_needed_or_a_word_that_it_is_not(tmp_path: 
     require_keys(Settings(home=tmp_path, host="0.0.0.0"))
 
 
-def test_uploads_wait_while_too_many_jobs_do(locked: tuple[Running, dict[str, str]]) -> None:
+def test_uploads_wait_while_too_many_jobs_do(locked: tuple[ApiServer, dict[str, str]]) -> None:
     service, keys = locked
-    answers = [service.client.post("/v1/media", content=media.picture(n), headers=bearer(keys["write"])) for n in range(3)]
+    answers = [service.client.post("/v1/media", content=media.image(n), headers=bearer(keys["write"])) for n in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     assert "MM_MAX_WAITING_JOBS" in assert_problem(answers[2], 429, "too-many")["detail"]
     assert int(answers[2].headers["retry-after"]) >= 1
@@ -174,7 +175,7 @@ def test_uploads_wait_while_too_many_jobs_do(locked: tuple[Running, dict[str, st
 
 
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, graphs: Path) -> None:
-    with running(Settings(home=with_graphs(tmp_path, graphs), rate_per_minute=3)) as service:
+    with run_server(Settings(home=with_graphs(tmp_path, graphs), rate_per_minute=3)) as service:
         answers = [service.client.get("/v1/jobs") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert_problem(answers[3], 429, "too-many")
@@ -188,7 +189,7 @@ def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, graphs: Pa
 @given(st.lists(st.floats(0, 100), max_size=200), st.integers(1, 100))
 def test_no_stretch_of_time_lets_more_in_than_the_rate_allows(pauses: list[float], per_minute: int) -> None:
     now = 0.0
-    rates = Rates(per_minute, clock=lambda: now)
+    rates = RateLimiter(per_minute, clock=lambda: now)
     taken: list[float] = []
     waits: list[float] = []
     for pause in pauses:
@@ -206,10 +207,10 @@ def test_no_stretch_of_time_lets_more_in_than_the_rate_allows(pauses: list[float
 
 
 def test_callers_are_apart_and_forgotten() -> None:
-    rates = Rates(1, clock=lambda: 0.0)
+    rates = RateLimiter(1, clock=lambda: 0.0)
     for caller in range(MAX_CALLERS + 10):
         rates.take(str(caller))
     assert len(rates._buckets) == MAX_CALLERS
-    assert network_of("2001:db8::1") == network_of("2001:db8::ffff") != network_of("2001:db8:1::1")
-    assert network_of("10.0.0.1") != network_of("10.0.0.2")
-    assert network_of("") == ""
+    assert get_network("2001:db8::1") == get_network("2001:db8::ffff") != get_network("2001:db8:1::1")
+    assert get_network("10.0.0.1") != get_network("10.0.0.2")
+    assert get_network("") == ""

@@ -47,7 +47,7 @@ def works_for(client: httpx2.Client, seed: int) -> None:
     """Asks, browses, uploads and looks at a picture, all of which must succeed."""
     assert client.post("/v1/search", json={"text": "a dog"}).status_code == 200
     assert client.get("/v1/media").status_code == 200
-    item = uploaded(client, media.picture(seed), "honest.png")
+    item = uploaded(client, media.image(seed), "honest.png")
     assert client.get(f"/v1/media/{item}/thumbnail").status_code == 200
     assert client.get(f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"}).status_code == 206
     assert client.get("/healthz").status_code == 200
@@ -159,7 +159,7 @@ def test_requests_that_wait_for_the_catalog_leave_with_their_connections(
 
 
 def test_event_streams_have_a_share_and_end_with_their_connections(flooded: Flooded) -> None:
-    answer = flooded.honest.post("/v1/media", params={"name": "followed.png"}, content=media.picture(4500))
+    answer = flooded.honest.post("/v1/media", params={"name": "followed.png"}, content=media.image(4500))
     events = f"/v1/jobs/{answer.json()['job']['id']}/events"
     limiter = flooded.running.limits.event_streams
     with flooded.held(f"GET {events} HTTP/1.1", count=limiter.places.share) as held:
@@ -173,7 +173,7 @@ def test_event_streams_have_a_share_and_end_with_their_connections(flooded: Floo
 
 
 def test_downloads_that_are_not_read_have_a_share_and_end_with_their_connections(flooded: Flooded) -> None:
-    item = uploaded(flooded.honest, media.sound(100.0), "long.wav")
+    item = uploaded(flooded.honest, media.audio(100.0), "long.wav")
     limiter = flooded.running.limits.downloads
     with flooded.held(f"GET /v1/media/{item}/content HTTP/1.1", count=limiter.places.share + 6):
         until(lambda: limiter.inside == limiter.places.share and limiter.refused.total() >= 6)

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.auth.wrong_keys import WrongKeys
-from api.middleware.proxies import TrustedProxies, parse_address
+from api.addresses import parse_address
+from api.auth.wrong_keys import WrongKeyLimiter
+from api.middleware.proxies import TrustedProxies
 from mm.errors import InvalidInput
 from mm.keys import KeyFile
 from mm.settings import Settings, load_settings
-from tests.api.conftest import running
+from tests.api.conftest import run_server
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -112,14 +113,14 @@ def test_bad_trusted_proxies_stop_the_start(value: str, monkeypatch: pytest.Monk
 @pytest.fixture
 def _no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is, no wrong key is forgiven meanwhile."""
-    monkeypatch.setattr("api.auth.auth.WrongKeys", partial(WrongKeys, clock=lambda: 0.0))
+    monkeypatch.setattr("api.auth.middleware.WrongKeyLimiter", partial(WrongKeyLimiter, clock=lambda: 0.0))
 
 
 @pytest.mark.usefixtures("_no_refill")
 def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
-    with running(Settings(home=home, keys="on", wrong_keys_per_minute=3)) as service:
+    with run_server(Settings(home=home, keys="on", wrong_keys_per_minute=3)) as service:
         statuses = []
         for number in range(12):
             headers = {"X-Forwarded-For": f"1.2.3.{number}", "Authorization": "Bearer mm_000000000000_x"}
@@ -142,7 +143,7 @@ def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path
 def test_limit_of_wrong_keys_counts_each_address_behind_a_trusted_proxy(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     KeyFile(home).add("one", "read")
-    with running(Settings(home=home, keys="on", wrong_keys_per_minute=2, trusted_proxies="127.0.0.1")) as service:
+    with run_server(Settings(home=home, keys="on", wrong_keys_per_minute=2, trusted_proxies="127.0.0.1")) as service:
 
         def status(client: str) -> int:
             headers = {"X-Forwarded-For": client, "Authorization": "Bearer x"}

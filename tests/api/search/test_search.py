@@ -11,20 +11,20 @@ import pytest
 
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
-from tests.api.conftest import QUERY_BYTES, Running, add_searchable, assert_problem
+from tests.api.conftest import QUERY_BYTES, ApiServer, add_searchable, assert_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def ask(api: Running, **question: object) -> dict[str, object]:
+def ask(api: ApiServer, **question: object) -> dict[str, object]:
     answer = api.client.post("/v1/search", json=question)
     assert answer.status_code == 200, answer.text
     document: dict[str, object] = answer.json()
     return document
 
 
-def test_words_find_the_named_moment(api: Running, library: dict[str, str]) -> None:
+def test_words_find_the_named_moment(api: ApiServer, library: dict[str, str]) -> None:
     answer = ask(api, text="a recipe for apple cake", k=3)
     assert answer["space"] == str(api.service.space.id)
     hits = answer["hits"]
@@ -41,23 +41,23 @@ def test_words_find_the_named_moment(api: Running, library: dict[str, str]) -> N
     assert api.client.get(best["media"]).content == media.video(3.0, seed=50)
 
 
-def test_a_picture_finds_itself_in_every_field(api: Running, library: dict[str, str]) -> None:
-    picture = media.picture(51)
+def test_a_picture_finds_itself_in_every_field(api: ApiServer, library: dict[str, str]) -> None:
+    picture = media.image(51)
     for field in ("picture", "file"):
         answer = api.client.post("/v1/search", files={field: ("q.png", picture)}, data={"k": "1"})
         assert answer.status_code == 200, answer.text
         assert [hit["item"]["id"] for hit in answer.json()["hits"]] == [library["picture"]]
 
 
-def test_a_picture_goes_with_words(api: Running, library: dict[str, str]) -> None:
+def test_a_picture_goes_with_words(api: ApiServer, library: dict[str, str]) -> None:
     answer = api.client.post(
-        "/v1/search", files={"picture": ("q.png", media.picture(51))}, data={"text": "coloured blocks", "floor": "0"}
+        "/v1/search", files={"picture": ("q.png", media.image(51))}, data={"text": "coloured blocks", "floor": "0"}
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["hits"]
 
 
-def test_what_a_question_is_without_takes_the_score_of_its_moment(api: Running, library: dict[str, str]) -> None:
+def test_what_a_question_is_without_takes_the_score_of_its_moment(api: ApiServer, library: dict[str, str]) -> None:
     plain = ask(api, text="a recipe for apple cake", k=1, floor=0)["hits"][0]  # type: ignore[index]
     for body in ({"without": ["my recipe for apple cake"]}, {"without": ["snow", "my recipe for apple cake"]}):
         left = ask(api, text="a recipe for apple cake", k=1, floor=0, **body)["hits"][0]  # type: ignore[index]
@@ -67,7 +67,7 @@ def test_what_a_question_is_without_takes_the_score_of_its_moment(api: Running, 
     assert kept["item"]["id"] == plain["item"]["id"]
 
 
-def test_a_composed_question_may_be_a_form(api: Running, library: dict[str, str]) -> None:
+def test_a_composed_question_may_be_a_form(api: ApiServer, library: dict[str, str]) -> None:
     composed = {
         "text": "coloured blocks",
         "also": ["squares", "paint"],
@@ -75,30 +75,30 @@ def test_a_composed_question_may_be_a_form(api: Running, library: dict[str, str]
         "weights": json.dumps({"picture": 2, "text": 0.5}),
         "floor": "0",
     }
-    answer = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}, data=composed)
+    answer = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data=composed)
     assert answer.status_code == 200, answer.text
     assert answer.json()["hits"][0]["item"]["id"] == library["picture"]
-    refused = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}, data={"weights": "{"})
+    refused = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data={"weights": "{"})
     assert refused.status_code == 400
     assert "weights" in refused.json()["detail"]
 
 
-def test_a_clip_and_a_sound_are_asked_with(api: Running, library: dict[str, str]) -> None:
+def test_a_clip_and_a_sound_are_asked_with(api: ApiServer, library: dict[str, str]) -> None:
     clip = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(1.0, seed=50))})
     assert clip.status_code == 200, clip.text
-    sound = api.client.post("/v1/search", files={"sound": ("q.wav", media.sound(1.0))})
+    sound = api.client.post("/v1/search", files={"sound": ("q.wav", media.audio(1.0))})
     assert sound.status_code == 200, sound.text
     assert sound.json()["hits"] == []
     assert sound.json()["heard"] is None
 
 
-def test_nothing_matches_is_an_answer(api: Running, library: dict[str, str]) -> None:
+def test_nothing_matches_is_an_answer(api: ApiServer, library: dict[str, str]) -> None:
     answer = ask(api, text="integral of x squared", floor=1.0)
     assert answer["hits"] == []
     assert answer["floor"] == 1.0
 
 
-def test_hits_below_the_calibrated_floor_follow_the_likely_ones_as_possible(api: Running, library: dict[str, str]) -> None:
+def test_hits_below_the_calibrated_floor_follow_the_likely_ones_as_possible(api: ApiServer, library: dict[str, str]) -> None:
     calibration = api.service.space.calibration
     assert calibration.possible is not None
     for text in ("apple", "a recipe for apple cake", "coloured blocks", "integral of x squared"):
@@ -112,13 +112,13 @@ def test_hits_below_the_calibrated_floor_follow_the_likely_ones_as_possible(api:
         assert [hit["score"] for hit in answer["hits"]] == expected
 
 
-def test_one_word_finds_a_less_likely_moment(api: Running, library: dict[str, str]) -> None:
+def test_one_word_finds_a_less_likely_moment(api: ApiServer, library: dict[str, str]) -> None:
     answer: Any = ask(api, text="cooking")
     assert {(hit["item"]["id"], hit["band"]) for hit in answer["hits"]} == {(library["talk"], "possible")}
     assert ask(api, text="cooking", floor=answer["likely_floor"])["hits"] == []
 
 
-def test_filters_hold(api: Running, library: dict[str, str]) -> None:
+def test_filters_hold(api: ApiServer, library: dict[str, str]) -> None:
     def items(**filters: object) -> set[str]:
         hits = ask(api, text="apple cake", floor=0.0, k=100, filters=filters)["hits"]
         assert isinstance(hits, list)
@@ -157,12 +157,12 @@ def test_filters_hold(api: Running, library: dict[str, str]) -> None:
         [],
     ],
 )
-def test_a_bad_question_is_refused(api: Running, question: object) -> None:
+def test_a_bad_question_is_refused(api: ApiServer, question: object) -> None:
     assert_problem(api.client.post("/v1/search", json=question), 400, "invalid-input")
 
 
 @pytest.mark.parametrize("chars", [2001, 1 << 20])
-def test_a_long_question_is_refused(api: Running, chars: int) -> None:
+def test_a_long_question_is_refused(api: ApiServer, chars: int) -> None:
     for answer in (
         api.client.post("/v1/search", json={"text": "x" * chars}),
         api.client.post("/v1/search", files={"text": (None, "x" * chars)}),
@@ -174,24 +174,24 @@ def test_a_long_question_is_refused(api: Running, chars: int) -> None:
     ("field", "data", "right"),
     [("picture", "video", "clip"), ("picture", "sound", "sound"), ("clip", "picture", "picture"), ("sound", "video", "clip")],
 )
-def test_a_file_in_the_wrong_field_is_told_where_to_go(api: Running, field: str, data: str, right: str) -> None:
-    files = {"video": media.video(1.0), "sound": media.sound(0.5), "picture": media.picture(1)}
+def test_a_file_in_the_wrong_field_is_told_where_to_go(api: ApiServer, field: str, data: str, right: str) -> None:
+    files = {"video": media.video(1.0), "sound": media.audio(0.5), "picture": media.image(1)}
     answer = api.client.post("/v1/search", files={field: ("q.bin", files[data])})
     assert f"`{right}`" in assert_problem(answer, 400, "invalid-input")["detail"]
 
 
-def test_bad_files_of_a_question_are_refused(api: Running) -> None:
+def test_bad_files_of_a_question_are_refused(api: ApiServer) -> None:
     def post(**files: bytes) -> object:
         return api.client.post("/v1/search", files={field: ("q.bin", data) for field, data in files.items()})
 
     search = api.client.post
     assert_problem(search("/v1/search", files={"picture": ("q.png", b"")}), 422, "media-error")
     assert_problem(search("/v1/search", files={"picture": ("q.png", b"no picture " * 99)}), 415, "unsupported-media")
-    assert_problem(search("/v1/search", files={"sound": ("q.wav", media.sound(61.0)[: QUERY_BYTES + 1])}), 413, "too-large")
+    assert_problem(search("/v1/search", files={"sound": ("q.wav", media.audio(61.0)[: QUERY_BYTES + 1])}), 413, "too-large")
     assert_problem(search("/v1/search", files={"hologram": ("q.bin", b"x")}), 400, "invalid-input")
-    two = [("picture", ("a.png", media.picture(1))), ("picture", ("b.png", media.picture(2)))]
+    two = [("picture", ("a.png", media.image(1))), ("picture", ("b.png", media.image(2)))]
     assert_problem(search("/v1/search", files=two), 400, "invalid-input")
-    same = {"picture": ("a.png", media.picture(1)), "file": ("b.png", media.picture(2))}
+    same = {"picture": ("a.png", media.image(1)), "file": ("b.png", media.image(2))}
     assert_problem(search("/v1/search", files=same), 400, "invalid-input")
     assert_problem(search("/v1/search", files={"filters": (None, "{"), "text": (None, "x")}), 400, "invalid-input")
     assert_problem(search("/v1/search", files=[("text", (None, "x")), ("text", (None, "y"))]), 400, "invalid-input")
@@ -199,12 +199,12 @@ def test_bad_files_of_a_question_are_refused(api: Running) -> None:
 
 @pytest.mark.parametrize("field", ["filters", "like", "weights"])
 @pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 10_000, "9" * 5000, "-" + "9" * 400, "1e999", "NaN", "{", "\x00"])
-def test_search_form_with_json_that_nests_or_counts_too_far_is_refused(api: Running, field: str, value: str) -> None:
+def test_search_form_with_json_that_nests_or_counts_too_far_is_refused(api: ApiServer, field: str, value: str) -> None:
     answer = api.client.post("/v1/search", files={field: (None, value), "text": (None, "x")})
     assert field in assert_problem(answer, 400, "invalid-input")["detail"]
 
 
-def test_search_with_json_that_nests_or_counts_too_far_is_refused(api: Running) -> None:
+def test_search_with_json_that_nests_or_counts_too_far_is_refused(api: ApiServer) -> None:
     for body in ("[" * 100_000, '{"k": ' + "9" * 5000 + "}", '{"like": {"item": "a", "time": ' + "9" * 5000 + "}}"):
         answer = api.client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
         assert_problem(answer, 400, "invalid-input")
@@ -212,18 +212,18 @@ def test_search_with_json_that_nests_or_counts_too_far_is_refused(api: Running) 
     assert_problem(api.client.post("/v1/search", files=form), 400, "invalid-input")
 
 
-def test_a_long_clip_is_refused(api: Running) -> None:
+def test_a_long_clip_is_refused(api: ApiServer) -> None:
     answer = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(70.0, fps=2))})
     assert "MM_QUERY_SECONDS" in assert_problem(answer, 413, "too-large")["detail"]
 
 
-def test_questions_leave_no_files(api: Running, library: dict[str, str]) -> None:
-    api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))})
+def test_questions_leave_no_files(api: ApiServer, library: dict[str, str]) -> None:
+    api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))})
     assert list(api.service.scratch.iterdir()) == []
 
 
 @pytest.fixture
-def copy(api: Running, library: dict[str, str]) -> Iterator[str]:
+def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
     """The id of an item that shows almost what the picture of the library does."""
     store, space = api.service.store, api.service.space
     segment = store.catalog.segment_at(library["picture"], space.id, 0.0)
@@ -232,14 +232,14 @@ def copy(api: Running, library: dict[str, str]) -> Iterator[str]:
     vector = store.shards.read(piece.shard_id, space.id).vectors["picture"][piece.row].astype(np.float32)
     near = vector + 0.02 * np.eye(len(vector), dtype=np.float32)[0]
     still = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, near / np.linalg.norm(near))])
-    item = add_searchable(api, media.picture(52), "copy.png", "abstract", [still])
+    item = add_searchable(api, media.image(52), "copy.png", "abstract", [still])
     yield item
     assert api.client.delete(f"/v1/media/{item}").status_code == 204
 
 
-def test_near_duplicates_are_one_hit_unless_they_are_asked_for(api: Running, library: dict[str, str], copy: str) -> None:
+def test_near_duplicates_are_one_hit_unless_they_are_asked_for(api: ApiServer, library: dict[str, str], copy: str) -> None:
     def asked(**fields: str) -> list[dict[str, Any]]:
-        answer = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}, data=fields)
+        answer = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data=fields)
         assert answer.status_code == 200, answer.text
         hits: list[dict[str, Any]] = answer.json()["hits"]
         return hits
@@ -255,21 +255,21 @@ def test_near_duplicates_are_one_hit_unless_they_are_asked_for(api: Running, lib
     assert all(hit["duplicates"] == 0 and hit["alike"] == [] for hit in unfolded)
 
 
-def test_more_like_a_picture_finds_its_near_duplicate(api: Running, library: dict[str, str], copy: str) -> None:
+def test_more_like_a_picture_finds_its_near_duplicate(api: ApiServer, library: dict[str, str], copy: str) -> None:
     answer = ask(api, like={"item": library["picture"], "time": 0}, k=1)
     (hit,) = answer["hits"]  # type: ignore[misc]
     assert (hit["item"]["id"], hit["alike"]) == (copy, [])
 
 
-def test_text_that_was_not_read_is_said_in_the_item_and_beside_answers_to_words(api: Running, library: dict[str, str]) -> None:
+def test_text_that_was_not_read_is_said_in_the_item_and_beside_answers_to_words(api: ApiServer, library: dict[str, str]) -> None:
     frame = api.service.space.image.embed([np.full((96, 128, 3), 60, np.uint8)])[0]
     segment = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, frame)], unread=True)
-    item = add_searchable(api, media.picture(77), "unread.png", "unread", [segment])
+    item = add_searchable(api, media.image(77), "unread.png", "unread", [segment])
     assert api.client.get(f"/v1/media/{item}").json()["unread_pictures"] == 1
     assert api.client.get(f"/v1/media/{library['talk']}").json()["unread_pictures"] == 0
     (note,) = [note for note in ask(api, text="a sign")["notes"] if "has not been read" in note]  # type: ignore[attr-defined]
     assert "in 1 of the pictures" in note
-    by_picture = api.client.post("/v1/search", files={"picture": ("q.png", media.picture(51))}).json()
+    by_picture = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}).json()
     assert by_picture["notes"] == []
     assert api.client.delete(f"/v1/media/{item}").status_code == 204
     assert ask(api, text="a sign")["notes"] == []

@@ -9,7 +9,7 @@ import numpy as np
 
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import add_searchable, running
+from tests.api.conftest import add_searchable, run_server
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
 
@@ -22,7 +22,7 @@ def test_a_service_in_a_larger_space(tmp_path: Path, graphs: Path) -> None:
 
     folder = write_model(tmp_path / "plain", "plain")
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), space=f"openclip:local-dir:{folder}", threads=1)
-    with running(settings) as api:
+    with run_server(settings) as api:
         space = api.service.space
         (model,) = api.client.get("/v1/models").raise_for_status().json()["data"]
         assert model["id"] == str(space.id)
@@ -32,7 +32,7 @@ def test_a_service_in_a_larger_space(tmp_path: Path, graphs: Path) -> None:
         assert model["runtime"].startswith("torch ")
         assert "not calibrated" in model["card"]
 
-        picture = media.picture(7)
+        picture = media.image(7)
         url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
         answer = api.client.post("/v1/embeddings", json={"input": ["a dog", url]}).raise_for_status().json()
         vectors = np.array([row["embedding"] for row in answer["data"]], np.float32)

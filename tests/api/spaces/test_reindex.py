@@ -15,7 +15,7 @@ from mm.settings import Settings
 from mm.spaces import load_space
 from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
 from tests.api import media
-from tests.api.conftest import Running, add_searchable, assert_problem, running
+from tests.api.conftest import ApiServer, add_searchable, assert_problem, run_server
 from tests.graphs import with_graphs
 from tests.openclip_models import weights_of, write_model
 from workers.tasks.segment_shards import read_segments, write_segments
@@ -35,8 +35,8 @@ def model(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def api(tmp_path: Path, graphs: Path) -> Iterator[Running]:
-    with running(Settings(home=with_graphs(tmp_path / "home", graphs), threads=1, refresh_seconds=0.1)) as service:
+def api(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
+    with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), threads=1, refresh_seconds=0.1)) as service:
         yield service
 
 
@@ -45,7 +45,7 @@ def still(space: Space, words: str) -> list[EncodedSegment]:
     return [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.text.embed([words])[0])])]
 
 
-def do(api: Running, space: Space, job: JobRow) -> None:
+def do(api: ApiServer, space: Space, job: JobRow) -> None:
     """What workers do with a job of a move."""
     store = api.service.store
     (chunk,) = store.catalog.plan_job(job.id, space.id, [Span(0.0, 0.0)])
@@ -55,12 +55,12 @@ def do(api: Running, space: Space, job: JobRow) -> None:
     assert store.catalog.commit_item(job.id, read_segments(store.shards, space.id, [shard_id]))
 
 
-def ask(api: Running) -> dict[str, Any]:
+def ask(api: ApiServer) -> dict[str, Any]:
     answer: dict[str, Any] = api.client.post("/v1/search", json={"text": "a dog", "floor": 0}).raise_for_status().json()
     return answer
 
 
-def told(api: Running) -> dict[str, Any]:
+def told(api: ApiServer) -> dict[str, Any]:
     answer: dict[str, Any] = api.client.get("/v1/space").raise_for_status().json()
     return answer
 
@@ -72,9 +72,9 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_there(api: Running, model: str) -> None:
+def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_there(api: ApiServer, model: str) -> None:
     service, here = api.service, api.service.space
-    items = {add_searchable(api, media.picture(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
+    items = {add_searchable(api, media.image(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
     assert told(api) == {
         "id": "lite@1", "name": "lite", "spaces": [{"id": "lite@1", "items": 3, "role": "served"}], "move": None, "notes": [],
     }  # fmt: skip
@@ -94,11 +94,11 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
         assert (begun.json()["state"], begun.json()["items"], begun.json()["moved"]) == ("running", 3, 0)
         there = load_space(model, service.settings)
         wait_until(lambda: len(told(api)["spaces"]) == 2, "the space that is being filled is shown")
-        for job in service.store.catalog.feed_move(10):
+        for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
             do(api, there, job)
         wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "made ready beside the old one")
-        assert service.store.catalog.end_move()
+        assert service.store.catalog.finish_reindex()
         assert ask(api)["space"] == str(there.id), "the next question"
     finally:
         stop.set()
@@ -120,7 +120,7 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
     back = api.client.post("/v1/space/move/undo").json()
     assert (back["source"], back["target"], back["moved"]) == (model, "lite", 3)
     wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "the way back")
-    assert service.store.catalog.end_move()
+    assert service.store.catalog.finish_reindex()
     assert ask(api)["space"] == "lite@1"
     assert_problem(api.client.delete("/v1/space/lite@1"), 409, "conflict")
     assert api.client.delete(f"/v1/space/{there.id}").status_code == 204
@@ -130,26 +130,26 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
 
 
 @pytest.fixture
-def prepared(api: Running, model: str) -> Running:
+def prepared(api: ApiServer, model: str) -> ApiServer:
     """A move to `model` that is complete but for its end, its target ready to answer. Only the test
     calls `follow`."""
     serving = api.service.serving
-    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     serving._stopped.set()
     serving._thread.join()
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    (job,) = api.service.store.catalog.feed_move(10)
+    (job,) = api.service.store.catalog.create_reindex_jobs(10)
     do(api, load_space(model, api.service.settings), job)
     serving.follow()
     wait_until(lambda: serving._next is not None and serving._next.is_ready, "the target is prepared")
     return api
 
 
-def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The move ends between the two reads of the catalog that decide which space is wanted."""
     catalog, serving = prepared.service.store.catalog, prepared.service.serving
-    library_space, latest_move = catalog.library_space, catalog.latest_move
-    ends = iter([catalog.end_move])
+    library_space, latest_reindex = catalog.library_space, catalog.latest_reindex
+    ends = iter([catalog.finish_reindex])
 
     def read_name() -> Any:
         try:
@@ -160,23 +160,23 @@ def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: Running, mo
 
     def read_move() -> Any:
         try:
-            return latest_move()
+            return latest_reindex()
         finally:
             for end in ends:
                 end()
 
     monkeypatch.setattr(catalog, "library_space", read_name)
-    monkeypatch.setattr(catalog, "latest_move", read_move)
+    monkeypatch.setattr(catalog, "latest_reindex", read_move)
     serving.follow()
     assert ask(prepared)["space"] != "lite@1"
 
 
 def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
-    prepared: Running, monkeypatch: pytest.MonkeyPatch
+    prepared: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request comes between the decision which space is wanted and its preparation."""
     catalog, serving = prepared.service.store.catalog, prepared.service.serving
-    assert catalog.end_move()
+    assert catalog.finish_reindex()
     wanted = serving._wanted
 
     def wanted_before_a_request() -> str | None:
@@ -189,8 +189,8 @@ def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
     assert serving._next is None
 
 
-def test_a_move_is_stopped_resumed_and_undone(api: Running, model: str) -> None:
-    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+def test_a_move_is_stopped_resumed_and_undone(api: ApiServer, model: str) -> None:
+    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     for what in ("stop", "resume", "undo"):
         assert_problem(api.client.post(f"/v1/space/move/{what}"), 409, "conflict")
     assert_problem(api.client.post("/v1/space/move", json={"to": "lite"}), 409, "conflict")
@@ -207,20 +207,20 @@ def test_a_move_is_stopped_resumed_and_undone(api: Running, model: str) -> None:
 
 def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Path, graphs: Path, model: str) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
-    with running(settings) as api:
-        add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    with run_server(settings) as api:
+        add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
         api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
         there = load_space(model, settings)
-        (job,) = api.service.store.catalog.feed_move(10)
+        (job,) = api.service.store.catalog.create_reindex_jobs(10)
         do(api, there, job)
-        assert api.service.store.catalog.end_move()
-    with running(settings) as api:
+        assert api.service.store.catalog.finish_reindex()
+    with run_server(settings) as api:
         assert ask(api)["space"] == str(there.id)
         assert len(ask(api)["hits"]) == 1
 
 
-def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_is_told(api: Running, model: str) -> None:
-    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_is_told(api: ApiServer, model: str) -> None:
+    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     wait_until(lambda: api.service.serving._next is not None, "it is opened")
     api.client.post("/v1/space/move/stop").raise_for_status()
@@ -237,10 +237,10 @@ def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_i
     wait_until(lambda: not told(api)["notes"], "over")
 
 
-def test_weights_that_cannot_be_read_are_told_and_never_asked(api: Running, model: str) -> None:
+def test_weights_that_cannot_be_read_are_told_and_never_asked(api: ApiServer, model: str) -> None:
     weights = weights_of(Path(model.removeprefix("openclip:local-dir:")))
     weights.write_bytes(b"nothing but noise")
-    add_searchable(api, media.picture(1), "a.png", "x", still(api.service.space, "a dog"))
+    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     wait_until(lambda: bool(told(api)["notes"]), "the reason")
     assert ask(api)["space"] == "lite@1"

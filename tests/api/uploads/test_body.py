@@ -14,7 +14,7 @@ from indexes.catalog.catalog import Catalog
 from mm.errors import Unavailable
 from mm.settings import Settings
 from tests.api import media
-from tests.api.conftest import UPLOAD_BYTES, Running, assert_problem, running
+from tests.api.conftest import UPLOAD_BYTES, ApiServer, assert_problem, run_server
 from tests.api.uploads.tus import PIECE, Tus, checksum, encoded
 from tests.graphs import with_graphs
 
@@ -26,7 +26,7 @@ NOWHERE = "/v1/uploads/" + "0" * 32
 
 
 @pytest.fixture
-def tus(api: Running) -> Tus:
+def tus(api: ApiServer) -> Tus:
     return Tus(api.client)
 
 
@@ -36,18 +36,18 @@ def clock() -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def timed(tmp_path_factory: pytest.TempPathFactory, graphs: Path, clock: list[float]) -> Iterator[Running]:
+def timed(tmp_path_factory: pytest.TempPathFactory, graphs: Path, clock: list[float]) -> Iterator[ApiServer]:
     """A service whose uploads live by a clock that tests turn, few at a time."""
     home = with_graphs(tmp_path_factory.mktemp("timed"), graphs)
-    with running(Settings(home=home, upload_seconds=100.0, max_partial_uploads=3)) as service:
-        service.service.store.partial._clock = lambda: clock[0]
+    with run_server(Settings(home=home, upload_seconds=100.0, max_partial_uploads=3)) as service:
+        service.service.store.uploads._clock = lambda: clock[0]
         yield service
 
 
 # Core
 
 
-def test_options_say_what_is_spoken(api: Running) -> None:
+def test_options_say_what_is_spoken(api: ApiServer) -> None:
     for headers in ({}, {"Tus-Resumable": "0.2.2"}):  # which is ignored here
         answer = api.client.options("/v1/uploads", headers=headers)
         assert (answer.status_code, answer.content) == (204, b"")
@@ -65,7 +65,7 @@ def test_options_say_what_is_spoken(api: Running) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "0.2.2", "1.0.1"])
-def test_another_version_is_refused_and_nothing_done(api: Running, tus: Tus, version: str) -> None:
+def test_another_version_is_refused_and_nothing_done(api: ApiServer, tus: Tus, version: str) -> None:
     where = tus.created(3)
     for answer in (
         tus.create(3, **{"Tus-Resumable": version}),
@@ -78,7 +78,7 @@ def test_another_version_is_refused_and_nothing_done(api: Running, tus: Tus, ver
 
 
 def test_head_says_how_far_it_is_and_is_not_kept(tus: Tus) -> None:
-    data = media.picture(600)
+    data = media.image(600)
     where = tus.created(len(data), "ü.png", "a,b")
     for offset in (0, 10):
         answer = tus.head(where)
@@ -94,8 +94,8 @@ def test_head_says_how_far_it_is_and_is_not_kept(tus: Tus) -> None:
     assert "upload-offset" not in missing.headers
 
 
-def test_pieces_become_the_item_that_one_upload_would_be(api: Running, tus: Tus) -> None:
-    data = media.picture(601)
+def test_pieces_become_the_item_that_one_upload_would_be(api: ApiServer, tus: Tus) -> None:
+    data = media.image(601)
     where = tus.created(len(data), "holiday.png", "x,y")
     first = tus.patch(where, 0, data[:100])
     assert (first.status_code, first.headers["upload-offset"], first.content) == (204, "100", b"")
@@ -138,7 +138,7 @@ def test_a_piece_of_another_type_or_without_a_place_changes_nothing(tus: Tus) ->
     assert tus.offset(where) == 0
 
 
-def test_more_bytes_than_were_announced_are_refused(api: Running, tus: Tus) -> None:
+def test_more_bytes_than_were_announced_are_refused(api: ApiServer, tus: Tus) -> None:
     where = tus.created(5)
     assert_problem(tus.patch(where, 0, b"123456"), 413, "too-large")
     headers = {"Tus-Resumable": "1.0.0", "Content-Type": PIECE, "Upload-Offset": "0"}
@@ -186,8 +186,8 @@ def test_metadata_may_be_short_or_somebody_elses(tus: Tus, metadata: str) -> Non
     assert tus.create(3, Upload_Metadata=metadata).status_code == 201
 
 
-def test_a_creation_may_bring_bytes(api: Running, tus: Tus) -> None:
-    data = media.picture(602)
+def test_a_creation_may_bring_bytes(api: ApiServer, tus: Tus) -> None:
+    data = media.image(602)
     part = tus.create(len(data), "b.png", body=data[:50])
     assert (part.status_code, part.headers["upload-offset"]) == (201, "50")
     assert tus.patch(part.headers["location"], 50, data[50:]).headers["mm-item"]
@@ -196,7 +196,7 @@ def test_a_creation_may_bring_bytes(api: Running, tus: Tus) -> None:
     assert whole.headers["mm-item"] == hashlib.sha256(data).hexdigest()[:32]
 
 
-def test_a_creation_that_is_refused_leaves_nothing(api: Running, tus: Tus) -> None:
+def test_a_creation_that_is_refused_leaves_nothing(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
     assert_problem(tus.create(0), 422, "media-error")
     assert_problem(tus.create(3, body=b"1234"), 413, "too-large")
@@ -205,9 +205,9 @@ def test_a_creation_that_is_refused_leaves_nothing(api: Running, tus: Tus) -> No
     assert api.blobs() == before
 
 
-def test_a_file_that_is_no_media_is_refused_as_in_one_upload_and_ends(api: Running, tus: Tus) -> None:
+def test_a_file_that_is_no_media_is_refused_as_in_one_upload_and_ends(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
-    data = media.picture(603, (400, 300))[:200]
+    data = media.image(603, (400, 300))[:200]
     where = tus.created(len(data), "cut.png")
     tus.patch(where, 0, data[:100])
     document = assert_problem(tus.patch(where, 100, data[100:]), 422, "media-error")
@@ -223,8 +223,8 @@ def test_a_file_that_is_no_media_is_refused_as_in_one_upload_and_ends(api: Runni
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-def test_bytes_that_do_not_match_are_not_kept(api: Running, tus: Tus, algorithm: str) -> None:
-    data = media.picture(604)
+def test_bytes_that_do_not_match_are_not_kept(api: ApiServer, tus: Tus, algorithm: str) -> None:
+    data = media.image(604)
     where = tus.created(len(data))
     assert tus.patch(where, 0, data[:9], **checksum(data[:9], algorithm)).status_code == 204
     for wrong in (data[10:90] + b"!", data[9:40]):
@@ -245,7 +245,7 @@ def test_a_checksum_that_is_none_changes_nothing(tus: Tus, given: str) -> None:
 # Expiration
 
 
-def test_an_upload_expires_and_is_swept(timed: Running, clock: list[float]) -> None:
+def test_an_upload_expires_and_is_swept(timed: ApiServer, clock: list[float]) -> None:
     tus = Tus(timed.client)
     created = tus.create(10)
     where = created.headers["location"]
@@ -262,9 +262,9 @@ def test_an_upload_expires_and_is_swept(timed: Running, clock: list[float]) -> N
     assert not [path for path in timed.blobs() if "uploads" in path.parts]
 
 
-def test_an_item_outlives_its_upload(timed: Running, clock: list[float]) -> None:
+def test_an_item_outlives_its_upload(timed: ApiServer, clock: list[float]) -> None:
     tus = Tus(timed.client)
-    data = media.picture(605)
+    data = media.image(605)
     answer = tus.create(len(data), body=data)
     clock[0] += 1000
     assert tus.head(answer.headers["location"]).status_code == 410
@@ -273,7 +273,7 @@ def test_an_item_outlives_its_upload(timed: Running, clock: list[float]) -> None
 
 
 def test_uploads_are_bounded_and_reserve_what_they_announce(
-    timed: Running, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    timed: ApiServer, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tus = Tus(timed.client)
     clock[0] += 1000
@@ -293,7 +293,7 @@ def test_uploads_are_bounded_and_reserve_what_they_announce(
 # Termination
 
 
-def test_an_upload_is_ended(api: Running, tus: Tus) -> None:
+def test_an_upload_is_ended(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
     where = tus.created(10)
     tus.patch(where, 0, b"abc")
@@ -307,8 +307,8 @@ def test_an_upload_is_ended(api: Running, tus: Tus) -> None:
 # Beyond the protocol
 
 
-def test_a_service_that_fails_at_the_end_is_asked_again(api: Running, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = media.picture(606)
+def test_a_service_that_fails_at_the_end_is_asked_again(api: ApiServer, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = media.image(606)
     where = tus.created(len(data))
 
     def away(self: Catalog, *new: object) -> None:
@@ -323,7 +323,7 @@ def test_a_service_that_fails_at_the_end_is_asked_again(api: Running, tus: Tus, 
     assert api.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
 
 
-def test_bytes_that_were_lost_are_said(api: Running, tus: Tus) -> None:
+def test_bytes_that_were_lost_are_said(api: ApiServer, tus: Tus) -> None:
     where = tus.created(10)
     tus.patch(where, 0, b"abc")
     (api.service.settings.root / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part").write_bytes(b"a")
@@ -337,10 +337,10 @@ WAYS = ["send", "with checksum", "garbled first", "for another place first", "tw
 @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(700, 10**6), st.lists(st.tuples(st.floats(0, 1), st.sampled_from(WAYS)), max_size=5))
 def test_however_it_is_split_garbled_and_repeated_the_bytes_are_the_same(
-    api: Running, seed: int, cuts: list[tuple[float, str]]
+    api: ApiServer, seed: int, cuts: list[tuple[float, str]]
 ) -> None:
     tus = Tus(api.client)
-    whole = media.picture(seed, (32, 24))
+    whole = media.image(seed, (32, 24))
     where = tus.created(len(whole))
     ends = sorted((int(share * len(whole)), way) for share, way in cuts)
     start = 0

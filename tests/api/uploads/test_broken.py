@@ -20,7 +20,7 @@ import pytest
 
 from api.uploads import resumable
 from tests.api import media
-from tests.api.conftest import Running, assert_problem, running
+from tests.api.conftest import ApiServer, assert_problem, run_server
 from tests.api.uploads.tus import PIECE, Tus, checksum
 from tests.graphs import with_graphs
 from tests.workers.process import ROOT, wait_for
@@ -34,7 +34,7 @@ LONG, REACH = 60 << 20, 36 << 20
 
 
 @pytest.fixture
-def tus(api: Running) -> Tus:
+def tus(api: ApiServer) -> Tus:
     return Tus(api.client)
 
 
@@ -50,13 +50,13 @@ def half_sent(url: str, where: str, offset: int, length: int, data: bytes, **hea
         yield connection
 
 
-def stored(api: Running, where: str) -> int:
+def stored(api: ApiServer, where: str) -> int:
     """Bytes in the file, counted or not."""
     return (api.service.settings.root / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part").stat().st_size
 
 
-def test_what_came_before_the_line_broke_stays(api: Running, tus: Tus) -> None:
-    data = media.sound(1.0)
+def test_what_came_before_the_line_broke_stays(api: ApiServer, tus: Tus) -> None:
+    data = media.audio(1.0)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000]):
         wait_for(lambda: stored(api, where) == 1000, "it is written")
@@ -65,18 +65,18 @@ def test_what_came_before_the_line_broke_stays(api: Running, tus: Tus) -> None:
     assert api.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
 
 
-def test_of_a_piece_with_a_checksum_nothing_stays_unless_all_came(api: Running, tus: Tus) -> None:
-    data = media.sound(1.0)
+def test_of_a_piece_with_a_checksum_nothing_stays_unless_all_came(api: ApiServer, tus: Tus) -> None:
+    data = media.audio(1.0)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000], **checksum(data)):
         wait_for(lambda: stored(api, where) == 1000, "it is written")
     assert tus.offset(where) == 0
 
 
-def test_a_caller_that_hangs_makes_room_for_the_one_who_asks(api: Running, tus: Tus) -> None:
+def test_a_caller_that_hangs_makes_room_for_the_one_who_asks(api: ApiServer, tus: Tus) -> None:
     """A phone changed its network: the old connection is not closed, the new one asks how far it
     is."""
-    data = media.sound(0.9)
+    data = media.audio(0.9)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000]) as stuck:
         wait_for(lambda: stored(api, where) == 1000, "it is written")
@@ -87,10 +87,10 @@ def test_a_caller_that_hangs_makes_room_for_the_one_who_asks(api: Running, tus: 
     assert answer.headers["mm-item"] == hashlib.sha256(data).hexdigest()[:32]
 
 
-def test_two_services_of_one_library_do_not_write_at_once(api: Running, tus: Tus) -> None:
-    data = media.sound(0.8)
+def test_two_services_of_one_library_do_not_write_at_once(api: ApiServer, tus: Tus) -> None:
+    data = media.audio(0.8)
     where = tus.created(len(data), "s.wav")
-    with running(api.service.settings) as other, half_sent(other.url, where, 0, len(data), data[:1000]) as stuck:
+    with run_server(api.service.settings) as other, half_sent(other.url, where, 0, len(data), data[:1000]) as stuck:
         wait_for(lambda: stored(api, where) == 1000, "the other writes")
         answer = tus.patch(where, 0, data)
         assert answer.status_code == 409, "what the other wrote counts"
@@ -100,7 +100,7 @@ def test_two_services_of_one_library_do_not_write_at_once(api: Running, tus: Tus
 
 
 def test_one_who_does_not_let_go_is_not_waited_for_for_ever(
-    api: Running, tus: Tus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: ApiServer, tus: Tus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resumable, "LOCK_SECONDS", 0.2)
     where = tus.created(10)

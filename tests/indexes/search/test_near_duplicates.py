@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from indexes import Store, open_store
 from indexes.catalog.records import NewEvidence, NewSegment
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
 from mm.media.types import Span
 from mm.schemas import Filters
 from mm.settings import Settings
-from mm.spaces.types import Probe, Question
+from mm.spaces.types import EvidenceQuery, Query
 from tests.indexes.library import DIM, SPACE, add
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def put(store: Store, seed: int | str, segments: Sequence[Mapping[EvidenceKind, 
     return item.id
 
 
-def ask(weights: Mapping[EvidenceKind, Vector], alike: float | None = ALIKE) -> Question:
+def ask(weights: Mapping[EvidenceKind, Vector], alike: float | None = ALIKE) -> Query:
     probes = tuple(
-        Probe(kind, (4 * vector).astype(np.float32), -1.0, vector.astype(np.float32)) for kind, vector in weights.items()
+        EvidenceQuery(kind, (4 * vector).astype(np.float32), -1.0, vector.astype(np.float32)) for kind, vector in weights.items()
     )
-    return Question(probes, SPACE, 0.5, alike=alike)
+    return Query(probes, SPACE, 0.5, near_duplicate_cosine=alike)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_folding_is_the_same_as_comparing_everything(
     store, searcher = copies
     rng = np.random.default_rng(seed)
     asked = ask({kind: unit(rng) for kind in kinds}, alike)
-    fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute, store)))
+    fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute_force, store)))
 
     def shape(hits: Sequence[object]) -> list[object]:
         return [(hit.item_id, hit.start, hit.end, hit.best_start, shape(hit.alike)) for hit in hits]  # type: ignore[attr-defined]
@@ -129,7 +129,7 @@ def test_folding_is_the_same_as_comparing_everything(
     assert all(hit.score >= one.score - 1e-9 for hit in everything for one in hit.alike)
 
 
-def found(searcher: Searcher, asked: Question, *, fold: bool = True) -> list[tuple[str, list[str]]]:
+def found(searcher: Searcher, asked: Query, *, fold: bool = True) -> list[tuple[str, list[str]]]:
     searcher.refresh()
     return [(hit.item_id, [one.item_id for one in hit.alike]) for hit in searcher.search(asked, 10, ALL, 0.0, fold=fold)]
 
@@ -143,7 +143,9 @@ def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, sea
     asked = ask({"picture": 0.9 * seen + 0.1 * other})
     assert found(searcher, asked) == [(first, [second, third]), (another, [])]
     assert found(searcher, asked, fold=False) == [(first, []), (second, []), (third, []), (another, [])]
-    assert found(searcher, replace(asked, alike=None)) == found(searcher, asked, fold=False), "where it was not measured"
+    assert found(searcher, replace(asked, near_duplicate_cosine=None)) == found(searcher, asked, fold=False), (
+        "where it was not measured"
+    )
     sqlite_store.catalog.delete_item(first)
     assert found(searcher, asked)[0] == (second, [third])
 

@@ -20,17 +20,17 @@ from indexes import Store, open_store
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.search import searcher as search
 from indexes.search import top_k
-from indexes.search.brute_force import search_brute
-from indexes.search.grouping import grow
+from indexes.search.brute_force import search_brute_force
+from indexes.search.grouping import group_segments
 from indexes.search.searcher import Searcher, SearchHit
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from indexes.vectors import index
 from indexes.vectors.parts import Part, Segments
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
 from mm.media.types import Span
 from mm.schemas import EvidenceKind, Filters
 from mm.settings import Settings
-from mm.spaces.types import Probe, Question, SpaceId
+from mm.spaces.types import EvidenceQuery, Query, SpaceId
 from tests.indexes.conftest import Clock
 from tests.indexes.library import DIM, SPACE, add, publish, question
 
@@ -120,11 +120,11 @@ def test_search_is_the_same_as_scoring_everything(
 ) -> None:
     store, searcher, _ = library
     rng = np.random.default_rng(seed)
-    asked = replace(question(rng, kinds), against=question(rng, against).probes)
+    asked = replace(question(rng, kinds), negations=question(rng, against).evidence_queries)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(top_k, "FIRST", first)
         fast = searcher.search(asked, k, filters, floor, likely=likely)
-    every = search_brute(store, asked, 1000, filters, floor, likely=likely)
+    every = search_brute_force(store, asked, 1000, filters, floor, likely=likely)
     assert_same(fast, every[:k], every)
 
 
@@ -135,7 +135,7 @@ def test_search_is_the_same_on_both_databases(store: Store, searcher: Searcher) 
     searcher.refresh()
     for _ in range(10):
         asked = question(rng)
-        every = search_brute(store, asked, 100, ALL, 0.3)
+        every = search_brute_force(store, asked, 100, ALL, 0.3)
         assert_same(searcher.search(asked, 5, ALL, 0.3), every[:5], every)
 
 
@@ -163,20 +163,22 @@ def test_real_sizes_are_searched_exactly(sqlite_store: Store) -> None:
     searcher.refresh()
     for floor in (0.0, 0.05):
         pictured, said = units(2)
-        asked = Question((Probe("picture", pictured * 40, -5.0, pictured), Probe("speech", said * 25, -4.0, said)), SPACE, 0.5)
-        fast, slow = searcher.search(asked, 8, ALL, floor), search_brute(sqlite_store, asked, 8, ALL, floor)
+        asked = Query(
+            (EvidenceQuery("picture", pictured * 40, -5.0, pictured), EvidenceQuery("speech", said * 25, -4.0, said)), SPACE, 0.5
+        )
+        fast, slow = searcher.search(asked, 8, ALL, floor), search_brute_force(sqlite_store, asked, 8, ALL, floor)
         assert [(hit.item_id, hit.start) for hit in fast] == [(hit.item_id, hit.start) for hit in slow]
         np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-4)
 
 
-def one_kind(rng: np.random.Generator) -> Question:
+def one_kind(rng: np.random.Generator) -> Query:
     return question(rng, ["picture"])
 
 
 def found(searcher: Searcher, **filters: object) -> set[str]:
     """Items found by a question that everything answers."""
     zero = np.zeros(DIM, np.float32)
-    asked = Question(tuple(Probe(kind, zero, 0.0, zero) for kind in ("picture", "speech", "name")), SPACE, 0.5)
+    asked = Query(tuple(EvidenceQuery(kind, zero, 0.0, zero) for kind in ("picture", "speech", "name")), SPACE, 0.5)
     return {hit.item_id for hit in searcher.search(asked, 1000, Filters.model_validate(filters), 0.0)}
 
 
@@ -219,7 +221,7 @@ def test_a_delete_makes_room_for_others_before_the_cut(
         best = searcher.search(asked, 3, ALL, 0.0)
         store.catalog.delete_item(best[0].item_id)
         searcher.refresh()
-        every = search_brute(store, asked, 100, ALL, 0.0)
+        every = search_brute_force(store, asked, 100, ALL, 0.0)
         assert_same(searcher.search(asked, 3, ALL, 0.0), every[:3], every)
         assert item_id in ids
 
@@ -264,7 +266,7 @@ def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
     first = add_plain(store, 1)
     searcher.refresh()
     second = add_plain(store, 2)
-    with locked(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
+    with hold_lock(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
         assert found(searcher) == {first}
     assert found(searcher) == {first, second}
 
@@ -301,7 +303,7 @@ def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
             done.result()
         searcher.refresh()
         asked = question(rng)
-        every = search_brute(sqlite_store, asked, 100, ALL, 0.0)
+        every = search_brute_force(sqlite_store, asked, 100, ALL, 0.0)
         assert_same(searcher.search(asked, 10, ALL, 0.0), every[:10], every)
 
 
@@ -318,9 +320,9 @@ def film(store: Store, seed: int, chances: Sequence[float], shots: Sequence[int]
     )
 
 
-def along_an_axis() -> Question:
+def along_an_axis() -> Query:
     axis = np.eye(DIM, dtype=np.float32)[0]
-    return Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
+    return Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ def test_segments_that_answer_together_are_one_moment(
             [0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit ends where it gets less likely"
         ),
         pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="on both sides"),
-        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits grow by the same rule"),
+        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits group_segments by the same rule"),
         pytest.param([0.05, 0.05], [0, 0], [], id="below both bounds nothing matches"),
     ],
 )
@@ -389,7 +391,7 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
         "part", Segments(np.arange(3), np.arange(3), item.astype(np.int32), at * 1.0, at + 1.0, shot.astype(np.int32)), {}
     )
     likely = data.draw(st.sampled_from([0.25, 1.0, np.inf]))
-    moments = grow(part, known, strength[known], count, floor, likely)
+    moments = group_segments(part, known, strength[known], count, floor, likely)
     inside = [list(range(moment.first, moment.last + 1)) for moment in moments]
     assert sorted(number for own in inside for number in own) == [number for number in known if strength[number] >= floor]
     assert [moment.strength for moment in moments] == sorted((moment.strength for moment in moments), reverse=True)
@@ -397,9 +399,11 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
         assert moment.strength == strength[moment.segment] == max(strength[own])
         assert len(set(item[own])) == 1
         assert moment.strength < likely or min(strength[own]) >= likely
-    assert grow(part, known, strength[known], 2, floor, likely) == moments[:2]
+    assert group_segments(part, known, strength[known], 2, floor, likely) == moments[:2]
     above = max(floor, likely)
-    assert [moment for moment in moments if moment.strength >= above] == grow(part, known, strength[known], count, above)
+    assert [moment for moment in moments if moment.strength >= above] == group_segments(
+        part, known, strength[known], count, above
+    )
 
 
 def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(
@@ -418,7 +422,7 @@ def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them
         )
     searcher.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
-    asked = Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
+    asked = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
     assert [round(hit.score, 2) for hit in searcher.search(asked, 2, ALL, 0.5)] == [0.95, 0.85]
     assert [round(hit.score, 2) for hit in searcher.search(asked, 3, ALL, 0.6)] == [0.95, 0.9, 0.85]
 
@@ -437,7 +441,7 @@ def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Se
     store.catalog.commit_item(job.id, [NewSegment(0.0, 5.0, 0, pieces)])
     searcher.refresh()
     axis = np.eye(DIM, dtype=np.float32)[1]
-    asked = Question((Probe("picture", axis, 0.0, axis), Probe("speech", axis, 0.0, axis)), SPACE, 0.5)
+    asked = Query((EvidenceQuery("picture", axis, 0.0, axis), EvidenceQuery("speech", axis, 0.0, axis)), SPACE, 0.5)
     (hit,) = searcher.search(asked, 5, ALL, 0.0)
     better = 1 / (1 + np.exp(-2.0))
     assert hit.score == pytest.approx(1 - 0.5 * (1 - better))
@@ -446,7 +450,7 @@ def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Se
         ("picture", None, 0.0, 5.0),
     ]
     assert [p.score for p in hit.evidence] == pytest.approx([better, 0.5])
-    only = replace(asked, probes=asked.probes[:1])
+    only = replace(asked, evidence_queries=asked.evidence_queries[:1])
     assert [len(h.evidence) for h in searcher.search(only, 5, ALL, 0.0)] == [1]
 
 
@@ -461,7 +465,7 @@ def test_scores_near_one_are_still_told_apart(store: Store, searcher: Searcher) 
     )
     searcher.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
-    asked = Question((Probe("picture", axis, 0.0, axis),), SPACE, 0.5)
+    asked = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
     assert [hit.start for hit in searcher.search(asked, 3, ALL, 0.5)] == [2.0, 4.0, 0.0]
 
 
@@ -490,17 +494,17 @@ def test_bad_questions_are_refused(sqlite_store: Store) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     add_plain(sqlite_store, 1)
     searcher.refresh()
-    (probe,) = one_kind(np.random.default_rng(0)).probes
+    (probe,) = one_kind(np.random.default_rng(0)).evidence_queries
     for bad in (
         (probe, probe),
         (replace(probe, weight=np.full(DIM, np.nan, np.float32)),),
         (replace(probe, bias=float("inf")),),
     ):
         with pytest.raises(InvalidInput):
-            searcher.search(Question(bad, SPACE, 0.5), 1, ALL, 0.0)
+            searcher.search(Query(bad, SPACE, 0.5), 1, ALL, 0.0)
     with pytest.raises(SpaceMismatch):
-        searcher.search(Question((replace(probe, weight=np.zeros(3, np.float32)),), SPACE, 0.5), 1, ALL, 0.0)
-    assert searcher.search(Question((), SPACE, 0.5), 1, ALL, 0.0) == []
+        searcher.search(Query((replace(probe, weight=np.zeros(3, np.float32)),), SPACE, 0.5), 1, ALL, 0.0)
+    assert searcher.search(Query((), SPACE, 0.5), 1, ALL, 0.0) == []
 
 
 def test_a_home_has_its_index_below_the_space(sqlite_store: Store) -> None:

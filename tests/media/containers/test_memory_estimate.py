@@ -12,7 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from mm.bench.decoding.hostile_sizes import measure
+from mm.bench.decoding.hostile_sizes import measure_peak_memory
 from mm.errors import TooLarge, Unavailable
 from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
@@ -145,7 +145,7 @@ def test_idle_child_gives_way_to_the_file_of_another_reader(tmp_path: Path, film
 
 
 def test_small_files_of_large_pictures_are_measured() -> None:
-    taken = {one.name: one for one in measure(Limits(gif_pixels=3_000_000), side=1000, many_bytes=20_000)}
+    taken = {one.name: one for one in measure_peak_memory(Limits(gif_pixels=3_000_000), side=1000, many_bytes=20_000)}
     assert {name for name, one in taken.items() if one.verdict == "read"} == {
         "flat.png",
         "flat-16-bit.png",

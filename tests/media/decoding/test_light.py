@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from av.filter import Graph
 
-from mm.bench.decoding.folder import read_folder, summary
+from mm.bench.decoding.folder import read_folder, summarize
 from mm.errors import InvalidInput
 from mm.media.decoding.hdr import PEAK, WHITE, pq_code, pq_light, to_sdr
 from mm.media.types import Span
@@ -179,4 +179,4 @@ def test_a_folder_is_read_or_refused_file_by_file(reader: MediaReader, tmp_path:
     assert "notes.txt: this is text" in notes.line()
     assert quiet.silently_empty
     assert "EMPTY" in quiet.line()
-    assert summary(rows) == "3 files: 1 read, 1 refused by a named error, 1 silently empty"
+    assert summarize(rows) == "3 files: 1 read, 1 refused by a named error, 1 silently empty"

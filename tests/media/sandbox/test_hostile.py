@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mm.bench.decoding.hostile import attack, bombs, seeds
+from mm.bench.decoding.hostile import make_bombs, make_seed_files, read_hostile_files
 
 
 def test_damaged_files_and_bombs_are_read_or_refused_by_name() -> None:
     files = 84
-    report = attack(files, seed=1)
+    report = read_hostile_files(files, seed=1)
     assert report.unnamed == []
     assert report.hangs == 0
-    assert report.read + report.refused.total() == files + len(bombs(seeds()))
+    assert report.read + report.refused.total() == files + len(make_bombs(make_seed_files()))
     assert report.read
     assert not report.refused["forbidden"], "the libraries get along with what they are allowed"

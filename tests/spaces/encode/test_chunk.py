@@ -15,7 +15,7 @@ from mm.errors import MediaError
 from mm.media.types import SPEECH_RATE, Span, Waveform
 from mm.settings import Settings
 from mm.spaces import Space
-from mm.spaces.encode.chunk import SEEN, EncodedSegment, encode_chunk, encode_item_name
+from mm.spaces.encode.chunk import SEEN, EncodedSegment, encode_chunk, encode_file_name
 from tests.sounds import bell, silence, siren
 from tests.spaces.fakes import FILE, FakeReader, info, plain
 
@@ -143,11 +143,11 @@ def test_what_the_reader_raises_comes_through(space: Space) -> None:
 
 
 def test_the_name_of_a_file_is_evidence_where_it_says_something(space: Space) -> None:
-    named = encode_item_name(space, "coffee_break.jpg")
+    named = encode_file_name(space, "coffee_break.jpg")
     assert named is not None
     assert (named.kind, named.text) == ("name", "coffee break")
     np.testing.assert_allclose(named.vector, space.text.embed(["coffee break"])[0], atol=1e-5)
-    assert encode_item_name(space, "IMG_1234.jpg") is None
+    assert encode_file_name(space, "IMG_1234.jpg") is None
 
 
 def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
@@ -156,7 +156,7 @@ def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
     """So that a cancelled job ends, and a worker is not taken for stalled where it is not."""
     monkeypatch.setattr("mm.spaces.encode.chunk.WAIT_SECONDS", 0.01)
     released = threading.Event()
-    monkeypatch.setattr("mm.spaces.encode.chunk.encode_sound", lambda *_: [] if released.wait(60) else None)
+    monkeypatch.setattr("mm.spaces.encode.chunk.encode_audio", lambda *_: [] if released.wait(60) else None)
     shares: list[float] = []
 
     def progress(share: float) -> None:

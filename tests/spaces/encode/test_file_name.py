@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm.spaces.encode.file_name import words_of_name
+from mm.spaces.encode.file_name import extract_name_words
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from mm.spaces.encode.file_name import words_of_name
     ],
 )
 def test_words_that_a_person_chose(name: str, words: str) -> None:
-    assert words_of_name(name) == words
+    assert extract_name_words(name) == words
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_words_that_a_person_chose(name: str, words: str) -> None:
     ],
 )
 def test_names_that_say_nothing(name: str) -> None:
-    assert words_of_name(name) is None
+    assert extract_name_words(name) is None
 
 
 @given(st.text(max_size=300))
 def test_any_name_gives_words_or_nothing(name: str) -> None:
-    words = words_of_name(name)
+    words = extract_name_words(name)
     assert words is None or words == " ".join(words.split()) != ""

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from mm.media.types import RGB, Span
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode.chunk import EncodedSegment, encode_chunk
 from mm.spaces.encode.evidence import EncodedEvidence
-from mm.spaces.encode.ocr import read_segments, worth_reading
-from mm.spaces.encode.ocr_budget import SHARE, ReadingTime
-from mm.spaces.query import ask
+from mm.spaces.encode.ocr import read_segments, select_for_ocr
+from mm.spaces.encode.ocr_budget import SHARE, OcrBudget
+from mm.spaces.query import build_query
 from tests.spaces.fakes import FILE, FakeReader, info, plain
 from tests.writing import written
 
@@ -22,11 +22,11 @@ RED = plain(220, 20, 20)
 
 @pytest.fixture(scope="module")
 def sign() -> RGB:
-    return written(whole_photographs()[2], ("Ferry to Zanzibar", 40, 60), ("Departs at noon", 60, 300))
+    return written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60), ("Departs at noon", 60, 300))
 
 
-def encode(space: Space, reader: FakeReader, kind: str, seconds: float, reading: ReadingTime) -> list[EncodedSegment]:
-    return encode_chunk(space, reader, FILE, "a.x", info(kind, seconds), Span(0, seconds), Settings(), lambda _: None, reading)
+def encode(space: Space, reader: FakeReader, kind: str, seconds: float, ocr_budget: OcrBudget) -> list[EncodedSegment]:
+    return encode_chunk(space, reader, FILE, "a.x", info(kind, seconds), Span(0, seconds), Settings(), lambda _: None, ocr_budget)
 
 
 def texts(segments: list[EncodedSegment]) -> list[str | None]:
@@ -35,18 +35,18 @@ def texts(segments: list[EncodedSegment]) -> list[str | None]:
 
 def test_text_belongs_to_the_shot_that_shows_it(space: Space, sign: RGB) -> None:
     reader = FakeReader([(Span(0, 5), RED), (Span(5, 9), sign), (Span(9, 12), RED)])
-    segments = encode(space, reader, "video", 12.0, ReadingTime("always"))
+    segments = encode(space, reader, "video", 12.0, OcrBudget("always"))
     assert [any(one.kind == "written" for one in segment.evidence) for segment in segments] == [False, True, False]
     (piece,) = [one for one in segments[1].evidence if one.kind == "written"]
     assert (piece.start, piece.end, piece.text) == (5, 9, "Ferry to Zanzibar / Departs at noon")
 
 
 def test_text_of_a_picture_is_found_by_its_meaning_and_not_by_another(space: Space, sign: RGB) -> None:
-    (segment,) = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, ReadingTime("always"))
+    (segment,) = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, OcrBudget("always"))
     (piece,) = [one for one in segment.evidence if one.kind == "written"]
 
     def chance(words: str) -> float:
-        (probe,) = [probe for probe in ask(space, text=words).probes if probe.kind == "written"]
+        (probe,) = [probe for probe in build_query(space, text=words).evidence_queries if probe.kind == "written"]
         return float(1 / (1 + np.exp(-probe.logits(piece.vector[None])[0])))
 
     floor = space.calibration.floor
@@ -55,7 +55,7 @@ def test_text_of_a_picture_is_found_by_its_meaning_and_not_by_another(space: Spa
 
 
 def test_nothing_is_read_when_it_is_off(space: Space, sign: RGB) -> None:
-    segments = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, ReadingTime("off"))
+    segments = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, OcrBudget("off"))
     assert texts(segments) == []
     assert [segment.unread for segment in segments] == [True]
 
@@ -71,8 +71,8 @@ def moments(count: int) -> list[EncodedSegment]:
 
 def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB) -> None:
     now = [0.0]
-    reading = ReadingTime("auto", lambda: now[0])
-    with reading.earning():
+    ocr_budget = OcrBudget("auto", lambda: now[0])
+    with ocr_budget.credit():
         now[0] += 27.0  # so that 3 s may be read for
 
     def show(segment: EncodedSegment) -> RGB:
@@ -80,21 +80,21 @@ def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB)
         return sign
 
     segments = moments(5)
-    read_segments(space, segments, show, reading, lambda: None)
+    read_segments(space, segments, show, ocr_budget, lambda: None)
     assert [segment.shot for segment in segments if len(segment.evidence) > 1] == [3, 4]
     assert [segment.shot for segment in segments if segment.unread] == [0, 1, 2]
-    assert reading.left == pytest.approx(-1.0)
-    assert not reading.allows
+    assert ocr_budget.remaining_seconds == pytest.approx(-1.0)
+    assert not ocr_budget.is_available
 
 
 def test_over_many_chunks_a_tenth_of_the_time_is_read_for() -> None:
     now, read = [0.0], 0.0
-    reading = ReadingTime("auto", lambda: now[0])
+    ocr_budget = OcrBudget("auto", lambda: now[0])
     for _ in range(2000):
-        with reading.earning():
+        with ocr_budget.credit():
             now[0] += 0.05
-        if reading.allows:
-            with reading.spending():
+        if ocr_budget.is_available:
+            with ocr_budget.debit():
                 now[0] += 0.4
             read += 0.4
     assert read / now[0] == pytest.approx(SHARE, abs=0.01)
@@ -104,5 +104,5 @@ def test_a_shot_is_read_again_where_it_changed() -> None:
     axis = np.eye(2, dtype=np.float32)
     seen = [axis[0], axis[0], axis[1], axis[1], axis[0]]
     segments = [EncodedSegment(n, n + 1, 0, [EncodedEvidence("picture", n, n + 1, None, one)]) for n, one in enumerate(seen)]
-    assert [segment.start for segment in worth_reading(segments)] == [0, 2, 4]
-    assert worth_reading([EncodedSegment(0, 1, 0)]) == []
+    assert [segment.start for segment in select_for_ocr(segments)] == [0, 2, 4]
+    assert select_for_ocr([EncodedSegment(0, 1, 0)]) == []

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm.spaces.encode.prefetch import ahead
+from mm.spaces.encode.prefetch import prefetch
 
 
 @given(st.lists(st.integers()), st.integers(1, 5))
 def test_all_in_order(items: list[int], most: int) -> None:
-    assert list(ahead(iter(items), most)) == items
+    assert list(prefetch(iter(items), most)) == items
 
 
 def test_at_most_so_many_are_made_before_they_are_asked_for() -> None:
@@ -28,7 +28,7 @@ def test_at_most_so_many_are_made_before_they_are_asked_for() -> None:
                 enough.set()
             yield number
 
-    items = ahead(source(), 3)
+    items = prefetch(source(), 3)
     assert next(items) == 0
     assert enough.wait(10)
     assert made == [0, 1, 2, 3, 4]
@@ -48,7 +48,7 @@ def test_the_source_is_closed_in_its_own_thread_when_nobody_wants_more() -> None
         finally:
             closed.append(threading.get_ident() - begun)
 
-    items = ahead(source(), 2)
+    items = prefetch(source(), 2)
     next(items)
     items.close()
     assert closed == [0]
@@ -63,5 +63,5 @@ def test_what_the_source_raises_comes_behind_what_it_gave() -> None:
 
     got: list[int] = []
     with pytest.raises(ValueError, match="broken off"):
-        got.extend(ahead(source(), 8))
+        got.extend(prefetch(source(), 8))
     assert got == [1, 2]

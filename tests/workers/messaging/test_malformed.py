@@ -118,7 +118,7 @@ def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(ho
     dispatcher.dispatch(3)
     with home.broker.client() as client:
         client.config_set("maxmemory", "1")
-        job_id = home.add(media.picture(1), "a.png")
+        job_id = home.add(media.image(1), "a.png")
         with pytest.raises(Unavailable, match="no memory left"):
             dispatcher.dispatch()
         with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
@@ -139,13 +139,13 @@ def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
             client.hset("unacked", tag, data)
             client.zadd("unacked_index", {tag: 1.0})
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: home.store.catalog.last_beat() is not None, "the worker works")
+        wait_for(lambda: home.store.catalog.last_heartbeat() is not None, "the worker works")
         with home.broker.client() as client:
             for data in bad.values():
                 client.lpush(QUEUE, data)
             wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "all were taken")
             assert worker.running(), worker.log.read_text()[-3000:]
-        job_id = home.add(media.picture(1), "a.png")
+        job_id = home.add(media.image(1), "a.png")
         wait_for(lambda: not worker.running() or home.job(job_id).final, "the worker goes on")
         assert worker.running(), worker.log.read_text()[-3000:]
         assert home.state(job_id) == "done"

@@ -9,11 +9,11 @@ from PIL import Image
 
 from indexes.search.searcher import Searcher, SearchHit
 from mm.media.types import RGB
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
-from mm.spaces.encode.ocr_budget import ReadingTime
-from mm.spaces.query import ask
+from mm.spaces.encode.ocr_budget import OcrBudget
+from mm.spaces.query import build_query
 from tests.workers.conftest import Home, tools_of, work
 from tests.writing import written
 
@@ -25,16 +25,16 @@ def png(picture: RGB) -> bytes:
 
 
 def test_a_word_in_a_picture_is_found_exactly_and_nearly_until_it_is_deleted(home: Home, space: Space) -> None:
-    coffee = whole_photographs()[2]
+    coffee = load_sample_photos()[2]
     with tools_of(home, space) as tools:
-        always = replace(tools, reading=ReadingTime("always"))
+        always = replace(tools, ocr_budget=OcrBudget("always"))
         for picture, name in ((written(coffee, ("Ferry to Zanzibar", 40, 60)), "IMG_1.png"), (coffee, "IMG_2.png")):
             work(always, home.add(png(picture), name))
     with Searcher(home.store, space.id, home.settings) as searcher:
 
         def found(words: str) -> list[SearchHit]:
             searcher.refresh()
-            question = ask(space, text=words)
+            question = build_query(space, text=words)
             return searcher.search(question, 5, Filters(), question.floor)
 
         for words, kind in (("zanzibar", "word"), ("zanzibor", "word"), ("a ferry to Zanzibar", "written")):

@@ -33,7 +33,7 @@ def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
     assert {chunk.space for chunk in chunks} == {space.id}
 
 
-@pytest.mark.parametrize(("data", "kind"), [(media.picture(1), "image"), (media.sound(3.0), "audio")], ids=["picture", "sound"])
+@pytest.mark.parametrize(("data", "kind"), [(media.image(1), "image"), (media.audio(3.0), "audio")], ids=["picture", "sound"])
 def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, tools: WorkerContext, data: bytes, kind: str) -> None:
     job_id = home.add(data, "a.bin")
     plan(tools, job_id)
@@ -121,7 +121,7 @@ def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, tools: Work
 
 def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: WorkerContext) -> None:
     plan(tools, "job_nosuch")
-    job_id = home.add(media.picture(2), "a.png")
+    job_id = home.add(media.image(2), "a.png")
     home.store.catalog.cancel_job(job_id)
     plan(tools, job_id)
     assert home.state(job_id) == "cancelled"
@@ -131,7 +131,7 @@ def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: WorkerCont
 
 def test_planning_is_a_sign_of_life(home: Home, tools: WorkerContext) -> None:
     before = time.time()
-    plan(tools, home.add(media.picture(3), "a.png"))
-    last = home.store.catalog.last_beat()
+    plan(tools, home.add(media.image(3), "a.png"))
+    last = home.store.catalog.last_heartbeat()
     assert last is not None
     assert last >= before

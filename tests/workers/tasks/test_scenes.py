@@ -14,11 +14,11 @@ from PIL import Image
 
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.search.searcher import Searcher
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
-from mm.spaces.query import ask
+from mm.spaces.query import build_query
 from tests.workers.conftest import Home, work
 from workers.context import WorkerContext
 from workers.tasks import scenes
@@ -32,7 +32,7 @@ DIM = 384
 def of_photographs(*numbers: int) -> bytes:
     """H.264: each photograph for `SECONDS`, filmed by a camera that moves in slowly, dissolved into
     the next over two seconds."""
-    pictures = [Image.fromarray(whole_photographs()[number]) for number in numbers]
+    pictures = [Image.fromarray(load_sample_photos()[number]) for number in numbers]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "g": "16"})
@@ -75,7 +75,7 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
         assert [piece.kind for piece in segment.evidence].count("picture") == 1
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.refresh()
-        (hit, *_) = searcher.search(ask(space, text="a rocket on its launch pad"), 5, Filters(), 0.0)
+        (hit, *_) = searcher.search(build_query(space, text="a rocket on its launch pad"), 5, Filters(), 0.0)
     assert hit.scene == told[1]
 
 

@@ -1,0 +1,62 @@
+"""Wrong credentials in the audit log: a few rows, however many come, so that a flood does not fill
+the disk."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import structlog
+
+from api.addresses import get_network
+from indexes.catalog.audit import NewAudit
+from mm.errors import MMError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from indexes.catalog.audit import Actor
+    from indexes.catalog.catalog import Catalog
+
+ROW_SECONDS = 600.0
+"""One process writes at most one row in so long a time, the first one at once."""
+MAX_NETWORKS = 20
+"""Networks that a row names; all are counted."""
+
+
+class FailureLog:
+    """Counts wrong credentials until they are written. Used on the event loop only, so it needs no
+    lock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._count = 0
+        self._networks: set[str] = set()
+        self._last: Actor | None = None
+        self._due = clock()
+
+    async def add(self, catalog: Catalog, by: Actor) -> None:
+        """One more. Writes a row if none was written in the last `ROW_SECONDS`."""
+        self._count += 1
+        self._last = by
+        if len(self._networks) < MAX_NETWORKS:
+            self._networks.add(get_network(by.address))
+        if self._clock() >= self._due:
+            await self.flush(catalog)
+
+    async def flush(self, catalog: Catalog) -> None:
+        """Write what was counted since the last row. A catalog that does not answer leaves it for
+        the next time."""
+        if self._last is None:
+            return
+        count, by, networks = self._count, self._last, sorted(self._networks)
+        self._count, self._last, self._networks = 0, None, set()
+        self._due = self._clock() + ROW_SECONDS
+        new = NewAudit(action="auth.fail", detail={"count": count, "networks": networks})
+        try:
+            await anyio.to_thread.run_sync(catalog.record_audit, by, new)
+        except MMError as error:
+            self._count += count
+            self._last = self._last or by
+            structlog.get_logger().warning("wrong keys not recorded", count=count, detail=str(error))

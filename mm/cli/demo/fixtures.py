@@ -1,0 +1,63 @@
+"""The files that the demo takes in and asks with, made in a folder of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mm.cli.demo import video
+from mm.cli.demo.dataset import AUDIO, CLIPS, PHOTOS, QUERIES, RECORDINGS, SCENES, VIDEO
+from mm.cli.demo.ground_truth import DemoQuery
+from mm.cli.demo.sources import locate
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInput:
+    """A file to ingest, under a name as a camera gives it, so that the name matches no query."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFiles:
+    """The files of a query."""
+
+    picture: Path | None = None
+    sound: Path | None = None
+    clip: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixtures:
+    """Media by the names of the library; files of the questions, in their order."""
+
+    media: dict[str, MediaInput]
+    query_files: list[QueryFiles]
+
+
+def prepare(folder: Path) -> Fixtures:
+    """Find what the packages carry, and make the rest. Raises `Unavailable` when something is not
+    there."""
+    folder.mkdir(parents=True)
+    files = {name: locate(source) for name, source in {**PHOTOS, **CLIPS, **RECORDINGS}.items()}
+    files[VIDEO] = folder / "video.mp4"
+    video.splice(SCENES, AUDIO, files, files[VIDEO])
+    media: dict[str, MediaInput] = {}
+    for prefix, names in (("IMG", PHOTOS), ("VID", [*CLIPS, VIDEO]), ("REC", RECORDINGS)):
+        for number, name in enumerate(names, start=1):
+            media[name] = MediaInput(files[name], f"{prefix}_{number:04}{files[name].suffix}")
+    return Fixtures(media, [_make_query_files(query, files, folder / f"query-{number}") for number, query in enumerate(QUERIES)])
+
+
+def _make_query_files(query: DemoQuery, files: dict[str, Path], stem: Path) -> QueryFiles:
+    picture, sound, clip = stem.with_suffix(".jpg"), stem.with_suffix(".wav"), stem.with_suffix(".mp4")
+    if query.picture is not None:
+        video.render(files[query.picture.of], query.picture, picture)
+    if query.sound is not None:
+        name, start, end = query.sound
+        video.cut_sound(files[name], start, end, sound)
+    if query.clip is not None:
+        name, start, end = query.clip
+        video.cut_clip(files[name], start, end, clip)
+    return QueryFiles(*(path if path.exists() else None for path in (picture, sound, clip)))

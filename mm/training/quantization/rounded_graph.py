@@ -1,0 +1,37 @@
+"""The image tower with weights and activations rounded to 16 bits, sums in float32: a plain twin of
+what a processor with bfloat16 or a GPU computes, for machines that have neither."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto
+
+from mm.models.image.graph import GraphBuilder, Weights, assemble_graph
+from mm.runtimes import Precision
+
+_TYPES: dict[Precision, int] = {"bfloat16": TensorProto.BFLOAT16, "float16": TensorProto.FLOAT16}
+
+
+def build_rounded_graph(weights: Weights, size: int, precision: Precision) -> bytes:
+    """As `efficientnet_lite_graph.build_graph`; `precision` is "bfloat16" or "float16"."""
+    return assemble_graph(_RoundedBuilder(weights, _TYPES[precision]), size)
+
+
+class _RoundedBuilder(GraphBuilder):
+    def __init__(self, weights: Weights, type_: int) -> None:
+        super().__init__(weights)
+        self._type = type_
+
+    def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, bounded: bool = True) -> str:
+        kernel, bias_C = self.folded(name)
+        inputs = [x, self._rounded(self.constant(kernel.astype(np.float32))), self.constant(bias_C.astype(np.float32))]
+        x = self.convolution(inputs, kernel.shape[-1], stride, groups, f"{name}.linear")
+        if bounded:
+            x = self.add("Clip", [x, self.constant(np.float32(0)), self.constant(np.float32(6))])
+        return self._rounded(x, name)
+
+    def sum(self, x: str, entry: str, name: str) -> str:
+        return self._rounded(super().sum(x, entry, f"{name}.linear"), name)
+
+    def _rounded(self, x: str, name: str = "") -> str:
+        return self.add("Cast", [self.add("Cast", [x], to=self._type)], name, to=TensorProto.FLOAT)

@@ -1,0 +1,75 @@
+"""The calibration of a larger space by the command, on pictures and with a model that the test
+makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mm.cli.main import main
+from mm.settings import Settings
+from mm.spaces import load_space
+from mm.spaces.query import build_query
+from tests.openclip_models import write_model
+
+SETS = Path(__file__).parents[3] / "datasets"
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_space_is_calibrated_by_captioned_pictures_alone(
+    captioned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("MM_HOME", str(home))
+    monkeypatch.setenv("MM_THREADS", "1")
+    name = f"openclip:local-dir:{write_model(tmp_path / 'plain', 'plain')}"
+    command = ["train", "calibrate", "--space", name, "--data", str(captioned_folder), "--texts", str(SETS), "--json"]
+    before = load_space(name, Settings(home=home, threads=1))
+    assert before.notes
+    answer = CliRunner().invoke(main, command)
+    assert answer.exit_code == 0, answer.output
+    path = Path(json.loads(answer.stdout)["calibration"])
+    assert path == home / "spaces" / str(before.id) / "calibration.json"
+    first = path.read_bytes()
+
+    space = load_space(name, Settings(home=home, threads=1))
+    assert space.id == before.id
+    question = build_query(space, text="a red wall", picture=None)
+    assert question.notes == ()
+    assert 0 < question.floor < 1
+    assert question.possible == min(space.calibration.prior, question.floor)
+    assert {probe.kind: len(probe.weight) for probe in question.evidence_queries} == {
+        "picture": 24,
+        "speech": 384,
+        "sound": 384,
+        "written": 384,
+        "word": 512,
+        "name": 384,
+    }
+    assert space.bank.images.shape == (12, 24)
+    assert "fitted" in space.card
+    lite = load_space("lite", Settings(home=home, threads=1)).calibration
+    assert space.calibration.find_calibrator("sound", "speech") == lite.find_calibrator("sound", "speech")
+    assert {(entry.component, entry.kind) for entry in space.calibration.calibrators} == {
+        (entry.component, entry.kind) for entry in lite.calibrators
+    }
+
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--space", "lite"], "openclip:MODEL/PRETRAINED"),
+        (["--space", "openclip:a/b", "--weights", __file__], "neither --spoken nor --weights"),
+        ([], "needs --spoken and --out"),
+    ],
+)
+def test_options_that_do_not_go_together(captioned_folder: Path, more: list[str], message: str) -> None:
+    answer = CliRunner().invoke(main, ["train", "calibrate", "--data", str(captioned_folder), *more])
+    assert answer.exit_code == 2
+    assert message in " ".join(answer.output.split())
