@@ -125,7 +125,10 @@ def test_sandbox_check_with_a_service_says_what_the_service_says(settings: Setti
 
 
 def test_sandbox_check_says_both_where_the_service_has_other_layers(settings: Settings) -> None:
-    alone, theirs = checks.sandbox(settings), "Files are decoded behind limits. Missing layer: seccomp (no such call)."
+    alone, theirs = (
+        checks.sandbox(settings),
+        "Files are decoded with the layers limits. Missing layer: seccomp (no such call).",
+    )
     with serving(settings.root, theirs):
         both = checks.sandbox(settings)
     assert both.ok

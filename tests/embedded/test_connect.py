@@ -48,7 +48,7 @@ def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(running_se
         assert time.monotonic() < end, "no worker reports its layers"
         time.sleep(0.5)
     assert found["ok"]
-    assert str(found["detail"]).startswith("1 worker decodes behind limits, no new privileges")
+    assert str(found["detail"]).startswith("1 worker decodes with the layers limits, no new privileges")
 
 
 @pytest.fixture
