@@ -16,9 +16,9 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.settings import load_settings
-from mm.spaces import runtime_name
+from mm.spaces import select_runtime_name
 from workers.app import create_app
 from workers.context import ContextOwner
 from workers.loaded_spaces import moves_to_larger, of_library
@@ -46,7 +46,7 @@ def work(settings: Settings) -> int:
     with open_store(settings) as store:
         settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
     main = os.getpid()
-    runtime = runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
+    runtime = select_runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
     toolbox = ContextOwner(settings, lambda reason: end_worker(main, reason), runtime=runtime)
     app = create_app(settings, toolbox, larger=larger)
     app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
@@ -107,7 +107,7 @@ def connect_signals(toolbox: ContextOwner) -> None:
 
 
 def main() -> int:
-    keep_private()
+    restrict_umask()
     try:
         return work(load_settings())
     except MMError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mm.runtimes import usable_cores
-from mm.spaces import runtime_name
+from mm.spaces import select_runtime_name
 from workers.context import ContextOwner
 from workers.messaging.broker import create_broker
 from workers.messaging.kombu_patch import free_places_whatever_happens
@@ -35,7 +35,7 @@ def create_app(settings: Settings, toolbox: ContextOwner | None = None, *, large
     """
     free_places_whatever_happens()
     app = create_broker(settings, consumer=True)
-    on_gpu = settings.space == "lite" and runtime_name(settings) == "cuda"
+    on_gpu = settings.space == "lite" and select_runtime_name(settings) == "cuda"
     limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
     processes = settings.processes or (max(1, min(usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)

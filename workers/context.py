@@ -43,7 +43,7 @@ class WorkerContext:
     owner: str
     """Name of this process in leases and in the catalog's table of workers; never given twice."""
 
-    reading: OcrBudget = field(default_factory=OcrBudget)
+    ocr_budget: OcrBudget = field(default_factory=OcrBudget)
     """The time left to read text, over all chunks of this process."""
 
     progressed: Callable[[], None] = lambda: None
@@ -51,7 +51,7 @@ class WorkerContext:
 
     def worked(self) -> None:
         """Note in the catalog that this process has really executed something just now."""
-        self.store.catalog.beat(self.owner, time.time())
+        self.store.catalog.record_heartbeat(self.owner, time.time())
 
 
 def new_owner() -> str:
@@ -139,6 +139,6 @@ class ContextOwner:
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         dispatcher = Dispatcher(self.settings)
         stack.callback(dispatcher.close)
-        reading = OcrBudget(self.settings.read_text)
+        ocr_budget = OcrBudget(self.settings.read_text)
         owner, progressed = new_owner(), self.stall_detector.progressed
-        return WorkerContext(self.settings, store, spaces, reader, dispatcher, self.stop, owner, reading, progressed)
+        return WorkerContext(self.settings, store, spaces, reader, dispatcher, self.stop, owner, ocr_budget, progressed)

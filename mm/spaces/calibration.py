@@ -110,12 +110,12 @@ class SoundCalibration(_Value):
     prior: float
     calibrators: tuple[ComponentCalibrator, ...]
 
-    def instead_of_others(self, calibration: Calibration) -> Calibration:
+    def override_sound(self, calibration: Calibration) -> Calibration:
         """The calibration with these forms in place of what it has of sounds."""
         others = tuple(entry for entry in calibration.calibrators if entry.kind != "sound")
-        return self.added_to(calibration.model_copy(update={"calibrators": others}))
+        return self.complete(calibration.model_copy(update={"calibrators": others}))
 
-    def added_to(self, calibration: Calibration) -> Calibration:
+    def complete(self, calibration: Calibration) -> Calibration:
         """The calibration with these forms where it has none."""
         own = [entry for entry in self.calibrators if calibration.find_calibrator(entry.component, entry.kind) is None]
         return calibration.model_copy(update={"calibrators": (*calibration.calibrators, *own)})

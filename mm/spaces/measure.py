@@ -16,7 +16,7 @@ from pathlib import Path
 import mm
 from mm.errors import MMError
 from mm.settings import Settings, load_settings
-from mm.spaces.registry import image_weights, tune
+from mm.spaces.registry import image_weights_path, tune_runtime
 from mm.spaces.tuning import choice_path, is_measured
 
 CPU_SECONDS = 40
@@ -47,7 +47,7 @@ def can_measure(settings: Settings) -> bool:
     machine."""
     if settings.runtime != "auto" or settings.space != "lite":
         return False
-    return not is_measured(settings, image_weights(settings.space))
+    return not is_measured(settings, image_weights_path(settings.space))
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def main() -> int:
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if can_measure(settings):  # another process may have measured meanwhile
-                tune(settings, lambda name: None)
+                tune_runtime(settings, lambda name: None)
     except (MMError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

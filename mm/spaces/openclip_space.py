@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mm.errors import SpaceMismatch, Unavailable
 from mm.files import hash_file
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.models.openclip.files import TOKENIZER_FILES, ModelFiles, find_model
 from mm.spaces.build_graphs import prepare_sound
 from mm.spaces.calibration import (
@@ -28,14 +28,14 @@ from mm.spaces.calibration import (
     read_sound_bank,
     read_sound_calibration,
 )
-from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_SCORES, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
+from mm.spaces.space import BANK, CALIBRATION, SOUND_BANK, SOUND_CALIBRATION, SOUND_WEIGHTS, TEMPORAL, Lazy, Space
 from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
 
 if TYPE_CHECKING:
-    from mm.models.openclip.model import OpenClipModel, OpenClipPictures, OpenClipTexts
+    from mm.models.openclip.model import OpenClipImageTower, OpenClipModel, OpenClipTextTower
     from mm.models.sound.tower import SoundTower
-    from mm.models.types import TextEncoder
+    from mm.models.types import TextEmbedder
     from mm.settings import Settings
 
 PREFIX = "openclip:"
@@ -93,15 +93,15 @@ class OpenClipSpace(Space):
 
             return OpenClipModel(files, download=settings.download_models, device=device, threads=settings.threads)
 
-        def pictures() -> OpenClipPictures:
-            from mm.models.openclip.model import OpenClipPictures
+        def pictures() -> OpenClipImageTower:
+            from mm.models.openclip.model import OpenClipImageTower
 
-            return OpenClipPictures(self._model())
+            return OpenClipImageTower(self._model())
 
-        def texts() -> OpenClipTexts:
-            from mm.models.openclip.model import OpenClipTexts
+        def texts() -> OpenClipTextTower:
+            from mm.models.openclip.model import OpenClipTextTower
 
-            return OpenClipTexts(self._model())
+            return OpenClipTextTower(self._model())
 
         def sound() -> SoundTower:
             from mm.models.sound.tower import SoundTower
@@ -110,18 +110,18 @@ class OpenClipSpace(Space):
             return SoundTower(weights, graphs, settings.runtime, settings.threads, lambda: prepare_sound(weights, graphs))
 
         self._model, self._pictures, self._texts = Lazy(model), Lazy(pictures), Lazy(texts)
-        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_calibration(self.folder / SOUND_SCORES))
+        self._own_tower, self._own_scores = Lazy(sound), Lazy(lambda: read_sound_calibration(self.folder / SOUND_CALIBRATION))
         self._own_bank = Lazy(self._make_bank)
         self._own_calibration = Lazy(self._make_calibration)
 
     @property
-    def text(self) -> OpenClipTexts:
+    def text(self) -> OpenClipTextTower:
         """Raises `Unavailable`, `InvalidInput` and `Corrupt` as `OpenClipModel`; the image tower
         does too."""
         return self._texts()
 
     @property
-    def image(self) -> OpenClipPictures:
+    def image(self) -> OpenClipImageTower:
         return self._pictures()
 
     @property
@@ -129,7 +129,7 @@ class OpenClipSpace(Space):
         return super().sound if self._own_sound is None else self._own_tower()
 
     @property
-    def sound_text(self) -> TextEncoder:
+    def sound_text(self) -> TextEmbedder:
         return self.text if self.can_compare_sound_with_images else super().sound_text
 
     @property
@@ -169,7 +169,7 @@ class OpenClipSpace(Space):
         return super().bank
 
     @property
-    def every_frame(self) -> bool:
+    def encodes_every_frame(self) -> bool:
         """How close two frames must be was measured in `lite`; in many models even unlike pictures
         are closer than that."""
         return True
@@ -206,13 +206,13 @@ class OpenClipSpace(Space):
                 raise SpaceMismatch(
                     f"{self.folder / CALIBRATION} was fitted for {found.space}, not for {self.base}: fit it again."
                 )
-        return self.sound_calibration.instead_of_others(found)
+        return self.sound_calibration.override_sound(found)
 
     def _make_bank(self) -> Bank:
         if self.calibrated:
             bank = read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
         else:
-            bank = self.lite_bank.with_images(self.image.embed(whole_photographs()))
+            bank = self.lite_bank.with_images(self.image.embed(load_sample_photos()))
         return bank if self._own_sound is None else bank.with_sounds(read_sound_bank(self.folder / SOUND_BANK))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import mm
 from mm.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from mm.runtimes.choice import Choice
-from mm.runtimes.registry import DEFAULT, find_runtime
+from mm.runtimes.registry import DEFAULT_RUNTIME, find_runtime
 from mm.settings import Settings
 from mm.spaces.space import FILES, IMAGE_WEIGHTS, Space
 from mm.spaces.tuning import SelectedRuntime, select_runtime, tune_image
@@ -21,7 +21,7 @@ _SPACES: dict[str, tuple[SpaceId, int]] = {"lite": (SpaceId("lite", 1), 384)}
 """
 
 
-def spaces() -> list[SpaceId]:
+def list_spaces() -> list[SpaceId]:
     """The spaces that `load_space` knows."""
     return [space_id for space_id, _ in _SPACES.values()]
 
@@ -48,25 +48,25 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     graphs = settings.root / "cache" / "graphs"
     chosen = select_runtime(settings, folder / IMAGE_WEIGHTS)
     if not gpu and find_runtime(chosen.name).library == "torch":
-        chosen = SelectedRuntime(DEFAULT.name, "the default, because a GPU is left to the workers")
+        chosen = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because a GPU is left to the workers")
     return Space(space_id, dim, folder, graphs, chosen.name, settings.threads, chosen_by=chosen.reason, keep_speech=keep_speech)
 
 
-def runtime_name(settings: Settings, weights: Path = WEIGHTS) -> str:
-    """What the image tower of the space of the settings runs in. Raises as `image_weights`."""
-    return select_runtime(settings, image_weights(settings.space, weights)).name
+def select_runtime_name(settings: Settings, weights: Path = WEIGHTS) -> str:
+    """What the image tower of the space of the settings runs in. Raises as `image_weights_path`."""
+    return select_runtime(settings, image_weights_path(settings.space, weights)).name
 
 
-def tune(settings: Settings, told: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
+def tune_runtime(settings: Settings, on_progress: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
     """Measure which runtime suits the image tower of the space of the settings, and keep the
     choice.
 
-    Raises as `image_weights` and `tune_image`.
+    Raises as `image_weights_path` and `tune_image`.
     """
-    return tune_image(settings, image_weights(settings.space, weights), told)
+    return tune_image(settings, image_weights_path(settings.space, weights), on_progress)
 
 
-def image_weights(name: str, weights: Path = WEIGHTS) -> Path:
+def image_weights_path(name: str, weights: Path = WEIGHTS) -> Path:
     """The weights of a space whose image tower is a graph of ours. Raises `InvalidInput` for any
     other."""
     if name not in _SPACES:
@@ -74,7 +74,7 @@ def image_weights(name: str, weights: Path = WEIGHTS) -> Path:
     return weights / name / IMAGE_WEIGHTS
 
 
-def require_same(ours: SpaceId, theirs: SpaceId) -> None:
+def require_same_space(ours: SpaceId, theirs: SpaceId) -> None:
     """Raise `SpaceMismatch` unless vectors of the two may be compared."""
     if ours != theirs:
         raise SpaceMismatch(f"Vectors of {theirs} cannot be compared with those of {ours}: encode the media again with {ours}.")

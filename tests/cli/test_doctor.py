@@ -223,7 +223,7 @@ def test_what_the_image_tower_runs_in(settings: Settings, monkeypatch: pytest.Mo
 def test_tuning_shows_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = [Trial(name="openvino", cosine=1.0, worst=1.0, per_second=20.4), Trial(name="cuda", refused="no GPU")]
     choice = Choice(runtime="openvino", key={}, trials=seen)
-    monkeypatch.setattr("mm.spaces.registry.tune", lambda settings, told: told("openvino") or choice)
+    monkeypatch.setattr("mm.spaces.registry.tune_runtime", lambda settings, told: told("openvino") or choice)
     environment = {"MM_HOME": str(tmp_path), "MM_RUNTIME": "onnxruntime"}
     done = CliRunner().invoke(main, ["doctor", "--tune"], env=environment)
     assert done.exit_code == 0, done.output

@@ -167,7 +167,7 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         _ = load(folders["plain"], settings).calibration
     (large.folder / "calibration.json").write_text(fitted.model_dump_json())
     large = load(folders["plain"], settings)
-    assert large.calibration == space.sound_calibration.added_to(fitted)
+    assert large.calibration == space.sound_calibration.complete(fitted)
     assert {entry.kind for entry in large.calibration.calibrators} == {"picture", "sound"}
     assert large.notes == ()
     with pytest.raises(Corrupt, match="bank"):

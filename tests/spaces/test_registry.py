@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput, NotFound, SpaceMismatch, Unavailable
 from mm.settings import Settings
-from mm.spaces import Space, SpaceId, load_space, require_same, spaces
+from mm.spaces import Space, SpaceId, list_spaces, load_space, require_same_space
 from mm.spaces.registry import WEIGHTS
 
 
@@ -28,10 +28,10 @@ def test_what_names_no_space_is_refused(text: str) -> None:
 
 
 def test_vectors_of_another_space_or_version_are_never_mixed() -> None:
-    require_same(SpaceId("lite", 1), SpaceId("lite", 1))
+    require_same_space(SpaceId("lite", 1), SpaceId("lite", 1))
     for other in (SpaceId("lite", 2), SpaceId("large", 1)):
         with pytest.raises(SpaceMismatch, match=f"{other}.*lite@1"):
-            require_same(SpaceId("lite", 1), other)
+            require_same_space(SpaceId("lite", 1), other)
 
 
 def test_an_unknown_space_is_not_found(tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_the_shipped_calibration_belongs_to_the_shipped_space(space: Space) -> N
     assert space.calibration.image_weights == weights
     assert space.calibration.space == str(space.id)
     assert space.calibration.near_duplicate_cosine is not None
-    assert space.id in spaces()
+    assert space.id in list_spaces()
     assert space.dim == space.text.dim == space.image.dim == space.bank.images.shape[1]
     assert str(space.id) in space.card or space.id.name in space.card

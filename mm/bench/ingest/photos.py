@@ -105,14 +105,14 @@ def run(photos: int, seed: int = 0, home: Path | None = None) -> Report:
     """Time the ways batch by batch in turns, each on photos that it has not seen."""
     settings = Settings() if home is None else Settings(home=home)
     space, material = load_space(settings.space, settings), motifs(seed)
-    reading = OcrBudget(settings.read_text)  # one for all photos, as a worker has it
+    ocr_budget = OcrBudget(settings.read_text)  # one for all photos, as a worker has it
     sizes = 0
     with tempfile.TemporaryDirectory() as folder, MediaReader.from_settings(settings) as reader:
         todo: dict[str, tuple[int, Callable[[Path], object]]] = {
             "Pillow decodes at full size, and no more": (1, decode),
             "naive: Pillow at full size, then the tower": (1, lambda path: naive(space, path)),
-            "ours, one after the other": (1, lambda path: ours(space, reader, settings, reading, path)),
-            "ours, two at once": (2, lambda path: ours(space, reader, settings, reading, path)),
+            "ours, one after the other": (1, lambda path: ours(space, reader, settings, ocr_budget, path)),
+            "ours, two at once": (2, lambda path: ours(space, reader, settings, ocr_budget, path)),
         }
         warm = Path(folder) / "warm.jpg"
         warm.write_bytes(material[0])
@@ -140,9 +140,9 @@ def naive(space: Space, path: Path) -> object:
     return space.image.embed([np.asarray(decode(path).convert("RGB"))])
 
 
-def ours(space: Space, reader: MediaReader, settings: Settings, reading: OcrBudget, path: Path) -> object:
+def ours(space: Space, reader: MediaReader, settings: Settings, ocr_budget: OcrBudget, path: Path) -> object:
     info = reader.probe(path, path.name)
-    return encode_chunk(space, reader, path, path.name, info, Span(0.0, 0.0), settings, lambda share: None, reading)
+    return encode_chunk(space, reader, path, path.name, info, Span(0.0, 0.0), settings, lambda share: None, ocr_budget)
 
 
 @contextmanager

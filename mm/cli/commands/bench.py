@@ -223,10 +223,10 @@ def idle(seconds: float, items: int, catalog: Literal["sqlite", "postgresql"], a
 def tower(ctx: click.Context, names: tuple[str, ...], batch: str, device: str, threads: int, as_json: bool) -> None:
     """Time the image tower: every runtime beside eager torch; on a GPU beside the roofline."""
     from mm.settings import load_settings
-    from mm.spaces.registry import image_weights
+    from mm.spaces.registry import image_weights_path
 
     settings = load_settings()
-    weights = image_weights(settings.space)
+    weights = image_weights_path(settings.space)
     given = ctx.get_parameter_source("batch") is not click.core.ParameterSource.DEFAULT
     sizes = _numbers(batch if given or device == "cpu" else ",".join(str(2**power) for power in range(10)))
     if device == "cuda":

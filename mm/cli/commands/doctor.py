@@ -77,10 +77,10 @@ def _recover(action: Action, *, confirmed: bool, as_json: bool) -> None:
 def _tune(as_json: bool) -> None:
     from mm.cli.render import print_trials
     from mm.settings import load_settings
-    from mm.spaces.registry import tune
+    from mm.spaces.registry import tune_runtime
 
     settings = load_settings()
-    choice = tune(settings, lambda name: click.echo(f"measuring {name}", err=True))
+    choice = tune_runtime(settings, lambda name: click.echo(f"measuring {name}", err=True))
     if as_json:
         click.echo(choice.model_dump_json(indent=2))
         return

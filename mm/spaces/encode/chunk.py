@@ -41,7 +41,7 @@ def encode_chunk(
     span: Span,
     settings: Settings,
     progress: Progress,
-    reading: OcrBudget | None = None,
+    ocr_budget: OcrBudget | None = None,
 ) -> list[EncodedSegment]:
     """Segments that tile the span, each with what is seen, said, heard and written in it. Memory is
     bounded by its length.
@@ -50,17 +50,17 @@ def encode_chunk(
     has one of its own. A picture is one segment of no length. Raises what the reader raises, and
     whatever `progress` does.
     """
-    reading = reading or OcrBudget(settings.read_text)
-    with reading.earning():
+    ocr_budget = ocr_budget or OcrBudget(settings.read_text)
+    with ocr_budget.credit():
         segments = _segments(space, reader, path, name, info, span, settings, progress)
     if info.kind == "image":
-        recognize_image_text(space, reader, path, name, segments[0], reading, lambda: progress(ENCODED))
+        recognize_image_text(space, reader, path, name, segments[0], ocr_budget, lambda: progress(ENCODED))
     elif info.kind == "video":
 
         def show(segment: EncodedSegment) -> RGB:
             return reader.frame_at(path, name, (segment.start + segment.end) / 2, longest=LONGEST)
 
-        read_segments(space, segments, show, reading, _towards_the_end(progress))
+        read_segments(space, segments, show, ocr_budget, _towards_the_end(progress))
     progress(1.0)
     return segments
 
@@ -71,11 +71,11 @@ def recognize_image_text(
     path: Path,
     name: str,
     segment: EncodedSegment,
-    reading: OcrBudget,
+    ocr_budget: OcrBudget,
     waiting: Callable[[], None],
 ) -> None:
     """Add to the segment of a picture what is written in it; see `read_segments`."""
-    read_segments(space, [segment], lambda _: reader.image(path, name, longest=LONGEST), reading, waiting)
+    read_segments(space, [segment], lambda _: reader.image(path, name, longest=LONGEST), ocr_budget, waiting)
 
 
 def _towards_the_end(progress: Progress) -> Callable[[], None]:
@@ -140,7 +140,7 @@ def _seen(
     def seen(time: float) -> None:
         progress(min(max((time - span.start) / span.length, 0.0), 1.0))
 
-    frames = encode_frames(space.image, sampled, seen, EVERY if space.every_frame else CLOSE)
+    frames = encode_frames(space.image, sampled, seen, EVERY if space.encodes_every_frame else CLOSE)
     cuts = sorted({frame.cut_time for frame in frames if frame.cut})
     segments = [EncodedSegment(part.start, part.end, shot) for part, shot in cut_segments(span, cuts, settings.segment_seconds)]
     for segment in segments if frames else ():

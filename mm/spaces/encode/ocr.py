@@ -41,11 +41,11 @@ def read_segments(
     allowed = time.mode == "always" or (time.mode == "auto" and space.can_recognize_text)
     read = 0
     for segment in chosen:
-        if not (allowed and time.allows):
+        if not (allowed and time.is_available):
             segment.unread = True
             continue
         waiting()
-        with time.spending():
+        with time.debit():
             written = recognize_text(space, show(segment), segment.start, segment.end)
         segment.evidence.extend(written)
         read += 1
@@ -72,7 +72,7 @@ def select_for_ocr(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
 def recognize_text(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
     """All that is written in a picture as one piece, and each of its words by its spelling; none
     where nothing is."""
-    text = BETWEEN.join(line.text for line in space.recognizer.read(picture))[:MOST_LETTERS]
+    text = BETWEEN.join(line.text for line in space.recognizer.recognize(picture))[:MOST_LETTERS]
     if not text:
         return []
     words = extract_words(text)

@@ -24,26 +24,26 @@ class OcrBudget:
         """`always` reads without a limit, `off` never. `clock` tells seconds."""
         self.mode = mode
         self.clock = clock
-        self.left = 0.0
+        self.remaining_seconds = 0.0
         """Seconds that may be read for; negative when overdrawn."""
 
     @property
-    def allows(self) -> bool:
+    def is_available(self) -> bool:
         """Whether another picture may be read."""
-        return self.mode == "always" or (self.mode == "auto" and self.left > 0)
+        return self.mode == "always" or (self.mode == "auto" and self.remaining_seconds > 0)
 
     @contextmanager
-    def earning(self) -> Iterator[None]:
+    def credit(self) -> Iterator[None]:
         """Around what is encoded apart from reading."""
         started = self.clock()
         yield
-        self.left += (self.clock() - started) * SHARE / (1 - SHARE)
+        self.remaining_seconds += (self.clock() - started) * SHARE / (1 - SHARE)
 
     @contextmanager
-    def spending(self) -> Iterator[None]:
+    def debit(self) -> Iterator[None]:
         """Around what is read, decoding for it included."""
         started = self.clock()
         try:
             yield
         finally:
-            self.left -= self.clock() - started
+            self.remaining_seconds -= self.clock() - started

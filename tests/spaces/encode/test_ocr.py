@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mm.media.types import RGB, Span
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode.chunk import EncodedSegment, encode_chunk
@@ -22,11 +22,11 @@ RED = plain(220, 20, 20)
 
 @pytest.fixture(scope="module")
 def sign() -> RGB:
-    return written(whole_photographs()[2], ("Ferry to Zanzibar", 40, 60), ("Departs at noon", 60, 300))
+    return written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60), ("Departs at noon", 60, 300))
 
 
-def encode(space: Space, reader: FakeReader, kind: str, seconds: float, reading: OcrBudget) -> list[EncodedSegment]:
-    return encode_chunk(space, reader, FILE, "a.x", info(kind, seconds), Span(0, seconds), Settings(), lambda _: None, reading)
+def encode(space: Space, reader: FakeReader, kind: str, seconds: float, ocr_budget: OcrBudget) -> list[EncodedSegment]:
+    return encode_chunk(space, reader, FILE, "a.x", info(kind, seconds), Span(0, seconds), Settings(), lambda _: None, ocr_budget)
 
 
 def texts(segments: list[EncodedSegment]) -> list[str | None]:
@@ -71,8 +71,8 @@ def moments(count: int) -> list[EncodedSegment]:
 
 def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB) -> None:
     now = [0.0]
-    reading = OcrBudget("auto", lambda: now[0])
-    with reading.earning():
+    ocr_budget = OcrBudget("auto", lambda: now[0])
+    with ocr_budget.credit():
         now[0] += 27.0  # so that 3 s may be read for
 
     def show(segment: EncodedSegment) -> RGB:
@@ -80,21 +80,21 @@ def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB)
         return sign
 
     segments = moments(5)
-    read_segments(space, segments, show, reading, lambda: None)
+    read_segments(space, segments, show, ocr_budget, lambda: None)
     assert [segment.shot for segment in segments if len(segment.evidence) > 1] == [3, 4]
     assert [segment.shot for segment in segments if segment.unread] == [0, 1, 2]
-    assert reading.left == pytest.approx(-1.0)
-    assert not reading.allows
+    assert ocr_budget.remaining_seconds == pytest.approx(-1.0)
+    assert not ocr_budget.is_available
 
 
 def test_over_many_chunks_a_tenth_of_the_time_is_read_for() -> None:
     now, read = [0.0], 0.0
-    reading = OcrBudget("auto", lambda: now[0])
+    ocr_budget = OcrBudget("auto", lambda: now[0])
     for _ in range(2000):
-        with reading.earning():
+        with ocr_budget.credit():
             now[0] += 0.05
-        if reading.allows:
-            with reading.spending():
+        if ocr_budget.is_available:
+            with ocr_budget.debit():
                 now[0] += 0.4
             read += 0.4
     assert read / now[0] == pytest.approx(SHARE, abs=0.01)
