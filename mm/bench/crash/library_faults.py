@@ -35,7 +35,7 @@ POLL_SECONDS = 0.2
 NOT_COPIED = shutil.ignore_patterns("run", "locks", "log", "broker", "graphs")
 
 
-def library_faults(points: int, seed: int, first: int, on_progress: OnProgress) -> FaultReport:
+def run_library_faults(points: int, seed: int, first: int, on_progress: OnProgress) -> FaultReport:
     """`points` times each of nine faults, then one library that lost its catalog is rebuilt and
     processed.
 

@@ -116,7 +116,7 @@ def service_under_test(
         yield ServiceUnderTest(service, postgresql, lambda: {inventory.pid}), inventory
 
 
-def crash(
+def run_crash_bench(
     points: int, seed: int, catalog: CatalogKind, first: int, chunks: int, hold: float, on_progress: Callable[[str], None]
 ) -> Report:
     """Kill `points` times and check after each, then hold the catalog for `hold` seconds.
