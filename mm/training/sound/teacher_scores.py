@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from mm.files import open_atomic
-from mm.models.sound.tower import SILENCE_RMS, compute_patch_starts, normalize, split_windows
+from mm.models.sound.tower import SILENCE_RMS, compute_patch_starts, split_windows
 from mm.models.sound.yamnet import cut_patches
 from mm.models.sound.yamnet_torch import SoundEncoder
+from mm.numerics import normalize
 from mm.training.sound.data import Sounds
 from mm.training.sound.features import LogMel
 from mm.training.sound.recipe import SoundConfig
