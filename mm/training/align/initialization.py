@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mm.models.image.efficientnet_lite_torch import ImageEncoder, imagenet_weights
+from mm.models.image.efficientnet_lite_torch import ImageEncoder, load_imagenet_weights
 
 _RIDGE, _CLASS_GAIN = 0.3, 0.6  # picked on Flickr8k dev with the backbone frozen
 
@@ -14,7 +14,7 @@ _RIDGE, _CLASS_GAIN = 0.3, 0.6  # picked on Flickr8k dev with the backbone froze
 def build_imagenet_encoder(class_vectors_KD: Tensor, dropout: float = 0.0, drop_path: float = 0.0) -> ImageEncoder:
     """An encoder with ImageNet's weights, the classes' names, and a head of zeros."""
     encoder = ImageEncoder(dropout, drop_path)
-    backbone, weight_KC, bias_K = imagenet_weights()
+    backbone, weight_KC, bias_K = load_imagenet_weights()
     encoder.load_state_dict(backbone, strict=False)
     with torch.no_grad():
         encoder.classes.weight.copy_(weight_KC)

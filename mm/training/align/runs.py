@@ -12,7 +12,7 @@ from torch import Tensor
 from mm.data.captioned_images import read_captioned_images
 from mm.data.sentences import embed_sentences, imagenet_class_sentences
 from mm.errors import InvalidInput
-from mm.models.image.module import prepared
+from mm.models.image.module import fuse_batch_norms
 from mm.training.align.data import CaptionedTensors, find_unlabeled, load_split, load_unlabeled, pseudo_captioned
 from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.align.recipe import AlignConfig, fingerprint
@@ -35,7 +35,7 @@ def train_variants(
     kept, total = config.out / "vectors", config.epochs * len(config.variants)
     class_vectors_KD = torch.from_numpy(embed_sentences(imagenet_class_sentences(), kept / "classes.npz"))
     encoder = build_imagenet_encoder(class_vectors_KD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    original = prepared(encoder)
+    original = fuse_batch_norms(encoder)
     if teacher is not None:
         train = more = _taught(config, teacher, device)
     else:

@@ -25,7 +25,7 @@ from mm.errors import InvalidInput
 from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.retrieval import Retrieval, recall_of_vectors
-from mm.models.types import PictureEncoder, TextEncoder
+from mm.models.types import ImageEmbedder, TextEmbedder
 from mm.spaces.types import SpaceId
 from mm.training.align.data import CaptionedTensors
 
@@ -41,9 +41,9 @@ class Teacher(Protocol):
     @property
     def id(self) -> SpaceId: ...
     @property
-    def image(self) -> PictureEncoder: ...
+    def image(self) -> ImageEmbedder: ...
     @property
-    def text(self) -> TextEncoder: ...
+    def text(self) -> TextEmbedder: ...
 
 
 def caption_images(

@@ -14,7 +14,7 @@ from indexes.integrity.stale_files import remove_unused_graphs
 from indexes.search.searcher import Searcher
 from indexes.storage.files import hold_lock
 from indexes.vectors.index import SpaceIndex
-from mm.runtimes import cached_graph
+from mm.runtimes import ensure_graph
 from tests.indexes.library import SPACE, publish
 
 OLD = 100.0
@@ -85,7 +85,7 @@ def test_graphs_that_nobody_asked_for_go_and_those_in_use_stay(sqlite_store: Sto
     folder = sqlite_store.settings.root / "cache" / "graphs"
     unused, used = age(write(folder / "text-old.onnx")), age(write(folder / "text-new.onnx"))
     assert remove_unused_graphs(sqlite_store.settings.root, 3 * OLD) == 0
-    cached_graph(folder, "text-new", lambda: b"")
+    ensure_graph(folder, "text-new", lambda: b"")
     sqlite_store.sweep(OLD)
     assert unused.exists(), "a month must pass"
     assert remove_unused_graphs(sqlite_store.settings.root, OLD) == 1
