@@ -29,9 +29,9 @@ from mm.metrics import Measure, Report, bootstrap, iou
 from mm.metrics.boundaries import f1, matched
 from mm.metrics.change_points import change_points
 from mm.models.temporal.network import FrameSequence, suppress_non_maxima
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.media import MediaReader

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import MediaInfo, Span
 from mm.models.temporal.network import SCENE, FrameSequence, TemporalTower, suppress_non_maxima
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import Reader
 from mm.spaces.encode.frames import encode_frames, max_decoded_side
 from mm.spaces.types import Vector
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.spaces.space import Space
