@@ -67,7 +67,7 @@ def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
 
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
+        searcher.follower.refresh()
         return {hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, fold=False)}
 
 
