@@ -30,7 +30,7 @@ def command() -> None:
 @click.option("--epochs", type=click.IntRange(1), help="Of each run.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures a step.")
 @click.option("--size", type=click.IntRange(32), help="Side of the input, pixels.")
-@click.option("--stored", type=click.IntRange(32), help="Side at which pictures are kept in memory, pixels.")
+@click.option("--stored", "stored_size", type=click.IntRange(32), help="Side at which pictures are kept in memory, pixels.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @options.as_json
 def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
@@ -51,11 +51,11 @@ def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
 @click.option("--data", type=options.FOLDER, required=True, help="CaptionedImage pictures, with the splits train and dev.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
 @click.option("--unlabeled", type=options.FOLDER, help="Pictures without captions.")
-@click.option("--told", type=click.IntRange(1), help="Sentences that the teacher says of a picture.")
+@click.option("--told", "captions_per_image", type=click.IntRange(1), help="Sentences that the teacher says of a picture.")
 @click.option("--epochs", type=click.IntRange(1), help="Of each run.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures a step.")
 @click.option("--size", type=click.IntRange(32), help="Side of the input, pixels.")
-@click.option("--stored", type=click.IntRange(32), help="Side at which pictures are kept in memory, pixels.")
+@click.option("--stored", "stored_size", type=click.IntRange(32), help="Side at which pictures are kept in memory, pixels.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @options.as_json
 def distill(teacher: str, data: Path, out: Path, as_json: bool, **given: object) -> None:
