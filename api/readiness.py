@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from indexes.recover.garbage import read_report
 from mm.errors import MMError, Unavailable
 from mm.media.sandbox.report import LayerReport, describe_reports
-from mm.paths import hide_home
+from mm.private import hide_home
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _garbage(service: Service) -> Check:
 
 
 def _blobs(service: Service) -> str:
-    with service.store.blobs.writer() as writer:  # left uncommitted, so nothing stays
+    with service.store.blobs.open_writer() as writer:  # left uncommitted, so nothing stays
         writer.write(b"ready?")
     free = shutil.disk_usage(service.settings.root).free
     if free < FREE_BYTES:
@@ -81,7 +81,7 @@ def _index(service: Service) -> str:
     searcher = service.searcher
     if not searcher.is_ready:
         raise Unavailable("The index was not brought up to date since the start")
-    age = searcher.seconds_behind()
+    age = searcher.lag_seconds()
     if age > STALE_SECONDS + service.settings.refresh_seconds:
         raise Unavailable(f"The index has not followed the catalog for {age:.0f} s")
     return "The index follows the catalog."

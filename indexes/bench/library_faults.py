@@ -129,7 +129,7 @@ class Point:
 
     def _serve(self, store: Store) -> None:
         """What a service does that runs. Errors with a name are answers; nothing else is."""
-        with suppress(MMError), store.blobs.writer() as writer:
+        with suppress(MMError), store.blobs.open_writer() as writer:
             writer.write(ANOTHER)
         for _ in range(2):
             with suppress(MMError):

@@ -21,12 +21,12 @@ from indexes.recover.set_aside import rename_catalog
 from indexes.recover.stderr_logs import log_to_stderr
 from indexes.recover.verify import verify_rows
 from indexes.storage.blobs import BlobStore
-from indexes.storage.content_addressed import AddressedFiles
-from indexes.storage.descriptions import Descriptions
-from indexes.storage.files import locked
+from indexes.storage.content_addressed import ContentAddressedFiles
+from indexes.storage.descriptions import DescriptionStore
+from indexes.storage.files import hold_lock
 from indexes.store import open_store
 from mm.errors import Conflict, MMError, WrongLibrary
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.schemas import Check, Recovery
 from mm.settings import Settings, load_settings
 
@@ -111,10 +111,10 @@ def empty(settings: Settings, say: Say) -> Recovery:
             raise Conflict("The database of MM_DATABASE_URL holds items; name an empty one, or drop its tables.")
     finally:
         database.close()
-    with locked(settings.root / "locks" / "identity.lock", LOCK_SECONDS):
+    with hold_lock(settings.root / "locks" / "identity.lock", LOCK_SECONDS):
         trashed = 0
         for name in FOLDERS:
-            trashed += AddressedFiles(settings.root / name, settings.root / "locks" / f"{name}.lock").throw_away_all()
+            trashed += ContentAddressedFiles(settings.root / name, settings.root / "locks" / f"{name}.lock").move_all_to_trash()
             (settings.root / name / MARKER).unlink(missing_ok=True)
         (settings.root / MARKER).unlink(missing_ok=True)
     with open_store(settings) as store:
@@ -137,7 +137,7 @@ def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:
     try:
         if _usable(settings, database) is not None:
             migrate(database, lock)
-            verify_rows(database, Descriptions(BlobStore(settings.root / "blobs", settings.root / "locks" / "blobs.lock")))
+            verify_rows(database, DescriptionStore(BlobStore(settings.root / "blobs", settings.root / "locks" / "blobs.lock")))
             return database, None
     except DamagedCatalog:
         if path is None:
@@ -187,7 +187,7 @@ ACTIONS: dict[str, Callable[[Settings, Say], BaseModel]] = {
 
 
 def main(action: str) -> int:
-    keep_private()
+    restrict_umask()
     log_to_stderr()
     try:
         result = ACTIONS[action](load_settings(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexes.search.fusion import strength_of
+from indexes.search.fusion import strength_from_probability
 from indexes.search.grouping import ACROSS
 from indexes.search.near_duplicates import DEPTH
 from indexes.search.searcher import SearchEvidence, SearchHit
 from indexes.vectors.parts import TOUCH_SECONDS
+from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
     """A segment, by a piece of its evidence, and what it would be alone."""
 
 
-def search_brute(
+def search_brute_force(
     store: Store, question: Query, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
 ) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
-    every = every_moment(store, question, filters, floor, likely)
+    every = score_all_moments(store, question, filters, floor, likely)
     if not fold or question.near_duplicate_cosine is None:
         return every[:k]
     looks = _looks(store, question)
@@ -50,7 +51,9 @@ def search_brute(
         count *= DEPTH
 
 
-def every_moment(store: Store, question: Query, filters: Filters, floor: float, likely: float | None = None) -> list[SearchHit]:
+def score_all_moments(
+    store: Store, question: Query, filters: Filters, floor: float, likely: float | None = None
+) -> list[SearchHit]:
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
@@ -93,7 +96,7 @@ def _looks(store: Store, question: Query) -> Callable[[SearchHit], Look]:
             ]
             if rows:
                 best = max(rows, key=lambda row: 0.0 if weight is None else float(row @ weight))
-                found[kind] = best / max(float(np.linalg.norm(best)), 1e-12)
+                found[kind] = normalize_rows(best[None])[0]
         return compared - {"name"}, found
 
     return look
@@ -172,7 +175,7 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     for best in sorted(left, key=lambda number: -scored[number][1].score):
         if best not in left:
             continue
-        least = ACROSS * strength_of(scored[best][1].score)
+        least = ACROSS * strength_from_probability(scored[best][1].score)
         bound = likely if likely is not None and scored[best][1].score >= likely else 0.0
         first = last = best
         while last + 1 in left and _goes_on(scored[last][0], scored[last + 1][0], scored[last + 1][1], least, bound):
@@ -188,7 +191,7 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
 def _goes_on(before: EvidenceRow, after: EvidenceRow, other: SearchHit, least: float, bound: float) -> bool:
     """Whether a moment goes on from one of two neighbours to the `other`."""
     touches = after.segment_start - before.segment_end <= TOUCH_SECONDS
-    return touches and other.score >= bound and (before.shot == after.shot or strength_of(other.score) >= least)
+    return touches and other.score >= bound and (before.shot == after.shot or strength_from_probability(other.score) >= least)
 
 
 def _aware(time: datetime) -> datetime:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from indexes.storage.files import locked, naming_disk_errors
+from indexes.storage.files import hold_lock, translate_disk_errors
 from indexes.vectors.gather import gather
 from indexes.vectors.manifest import Manifest, PartEntry, read_manifest, write_manifest
 from indexes.vectors.parts import Part, WrittenPart, merge_parts, open_part, write_part
@@ -48,7 +48,7 @@ WORN = 0.1
 """Fraction of dead items from which a part is written anew without them."""
 
 
-class Index:
+class SpaceIndex:
     """Safe to use from any number of threads and processes."""
 
     def __init__(self, store: Store, space: SpaceId) -> None:
@@ -60,7 +60,7 @@ class Index:
         self._catalog_id = store.catalog.identity()
         self._opened: dict[str, Part] = {}
 
-    def read(self, head: int) -> Manifest | None:
+    def load_manifest(self, head: int) -> Manifest | None:
         """The state on disk; None if there is none that fits the catalog, whose latest sequence
         number is `head`."""
         try:
@@ -82,7 +82,7 @@ class Index:
         self._opened = opened
         return list(opened.values())
 
-    def follow(self, seconds: float) -> bool:
+    def apply_changes(self, seconds: float) -> bool:
         """Take one step towards what the catalog says. Returns whether there was one to take.
 
         Raises `Unavailable` when another process writes for longer than `seconds`, when the disk
@@ -90,7 +90,7 @@ class Index:
         """
         with self._writing(seconds):
             head = self._store.catalog.head()
-            manifest = self.read(head)
+            manifest = self.load_manifest(head)
             if manifest is not None and manifest.upto == head:
                 return False
             manifest = manifest or Manifest(space=str(self._space), catalog=self._catalog_id, upto=0)
@@ -106,7 +106,7 @@ class Index:
     def repair(self, seconds: float) -> None:
         """Build again what is damaged. Raises `Unavailable` as `follow` does."""
         with self._writing(seconds):
-            manifest = self.read(self._store.catalog.head())
+            manifest = self.load_manifest(self._store.catalog.head())
             if manifest is None:
                 return
             healthy: list[PartEntry] = []
@@ -133,10 +133,10 @@ class Index:
         Others may write meanwhile. What they bury stays noted; a part that they replace is not
         brought back.
         """
-        with locked(self._merge_lock, seconds), naming_disk_errors(self.folder):
+        with hold_lock(self._merge_lock, seconds), translate_disk_errors(self.folder):
             for path in self.folder.glob(f"{MERGING}*"):  # a merge that crashed: nobody else merges now
                 shutil.rmtree(path, ignore_errors=True)
-            manifest = self.read(self._store.catalog.head())
+            manifest = self.load_manifest(self._store.catalog.head())
             if manifest is None:
                 return False
             parts = {part.name: part for part in self.open(manifest)}
@@ -155,7 +155,7 @@ class Index:
 
     def _replace(self, due: Sequence[PartEntry], merged: PartEntry | None) -> None:
         """Let what was merged stand for its parts, unless one of them is no more."""
-        manifest = self.read(self._store.catalog.head())
+        manifest = self.load_manifest(self._store.catalog.head())
         if manifest is None or any(entry not in manifest.parts for entry in due):
             return
         kept = [entry for entry in manifest.parts if entry not in due]
@@ -169,7 +169,7 @@ class Index:
 
     @contextmanager
     def _writing(self, seconds: float) -> Iterator[None]:
-        with locked(self._lock, seconds), naming_disk_errors(self.folder):
+        with hold_lock(self._lock, seconds), translate_disk_errors(self.folder):
             yield
 
     def _open(self, entry: PartEntry) -> Part:

@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float32]
 
 
 def load_or_compute(path: Path, compute: Callable[[], Array]) -> Array:
-    """Read the array from an `.npy` file, or compute and write it; the path identifies the input."""
+    """Read the array from an `.npy` file, or compute and write it; `path` identifies the input."""
     if not path.exists():
         with open_atomic(path) as file:
             np.save(file, compute())

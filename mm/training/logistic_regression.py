@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mm.spaces.vectors import Float, sigmoid
+from mm.numerics import Float64, sigmoid
 
 _MAX_STEPS, _TOLERANCE = 50, 1e-8
 
 
-def fit_logistic(features_NF: Float, labels_N: Float, weight_N: Float, ridge: float) -> Float:
+def fit_logistic(features_NF: Float64, labels_N: Float64, weight_N: Float64, ridge: float) -> Float64:
     """Fit coefficients (F + 1,), the bias last, to labels of 0 and 1.
 
     Minimises the weighted log loss plus ridge / 2 times the squared length of the coefficients
@@ -43,11 +43,11 @@ def fit_logistic(features_NF: Float, labels_N: Float, weight_N: Float, ridge: fl
     return coefficients
 
 
-def log_loss(logits: Float, labels: Float) -> float:
+def log_loss(logits: Float64, labels: Float64) -> float:
     """Mean log loss of log-odds against labels of 0 and 1."""
     return float(np.mean(np.logaddexp(0, logits) - labels * logits))
 
 
-def _penalized_loss(design: Float, labels_N: Float, weight_N: Float, penalty: Float, coefficients: Float) -> float:
+def _penalized_loss(design: Float64, labels_N: Float64, weight_N: Float64, penalty: Float64, coefficients: Float64) -> float:
     logits_N = design @ coefficients
     return float(weight_N @ (np.logaddexp(0, logits_N) - labels_N * logits_N) + 0.5 * penalty @ (coefficients * coefficients))

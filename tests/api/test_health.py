@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api import readiness
 from api.readiness import WORK_SECONDS
 from indexes.catalog.base import next_seq
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from mm.media.sandbox.layers import LAYERS
 from mm.media.sandbox.report import LayerReport
 from mm.media.types import Span
@@ -126,7 +126,7 @@ def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: P
 
         wait_for(lambda: index()["ok"] is True, "the index was read")
         monkeypatch.setattr(readiness, "STALE_SECONDS", 0.0)
-        with locked(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
+        with hold_lock(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
             with api.service.store.database.write() as session:
                 next_seq(session)
             wait_for(lambda: index()["ok"] is False, "nobody can write the index")

@@ -110,7 +110,7 @@ def test_the_sweep_removes_what_no_row_knows(sqlite_store: Store) -> None:
     rng = np.random.default_rng(0)
     kept, gone = publish(store, 1, rng), publish(store, 2, rng)
     shared = store.shards.write(SPACE, {"picture": np.ones((1, 8), np.float16)}, [])
-    with store.blobs.writer() as writer:
+    with store.blobs.open_writer() as writer:
         writer.write(b"an upload whose process died before it wrote the row")
         orphan, _ = writer.commit()
     files = [path for path in store.settings.root.glob("*/??/*") if path.is_file()]

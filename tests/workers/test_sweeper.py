@@ -127,7 +127,7 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: WorkerContext,
 
 
 def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, tools: WorkerContext) -> None:
-    with home.store.blobs.writer() as writer:  # as an upload that ended between its bytes and its row
+    with home.store.blobs.open_writer() as writer:  # as an upload that ended between its bytes and its row
         writer.write(b"bytes without a row")
         sha256, _ = writer.commit()
     kept = home.job(home.add(media.image(1), "a.png"))

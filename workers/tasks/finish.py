@@ -9,7 +9,7 @@ import structlog
 
 from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.records import NewEvidence, NewSegment
-from indexes.storage.descriptions import Encoded, EncodedChunk
+from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
 from mm.spaces.encode.chunk import EncodedSegment, encode_file_name
 from workers.logs import about
@@ -70,7 +70,7 @@ def _describe(tools: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) ->
     again."""
     parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
     try:
-        tools.store.write_encoded_description(item_id, Encoded(space=str(chunks[0].space), chunks=parts))
+        tools.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
     except Unavailable as error:
         structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
 

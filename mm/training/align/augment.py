@@ -35,7 +35,7 @@ def draw_views(images_NHWC: Tensor, size: int, views: Views, random: torch.Gener
 
 
 def draw_captions(vectors_NTD: Tensor, random: torch.Generator) -> Tensor:
-    """Draw one unit vector (N, D) an image: one of its captions, or half the time a blend of two."""
+    """Draw a unit vector (N, D) an image: one of its captions or, half the time, a blend of two."""
     count_N, count_T, _ = vectors_NTD.shape
     device = vectors_NTD.device
     rows = torch.arange(count_N, device=device)
@@ -55,7 +55,7 @@ def add_noise(vectors_ND: Tensor, length: float, random: torch.Generator) -> Ten
 
 @dataclass(frozen=True, slots=True)
 class Mixup:
-    """Blends each row with another one: the other's index, and the share of the first, at least 0.5."""
+    """Index of the row that each row is blended with, and share of the row itself, at least 0.5."""
 
     other: Tensor
     share: Tensor
@@ -113,7 +113,7 @@ def _recolour(pixels_NCHW: Tensor, views: Views, random: torch.Generator) -> Ten
 
 
 def _cut_out(pixels_NCHW: Tensor, views: Views, random: torch.Generator) -> Tensor:
-    """Blank a rectangle of up to a quarter of some views (DeVries & Taylor 2017, arXiv:1708.04552)."""
+    """Blank up to a quarter of some views (DeVries & Taylor 2017, arXiv:1708.04552)."""
     count_N, _, height, width = pixels_NCHW.shape
     half_y, half_x = _uniform(count_N, 0.1, 0.25, random), _uniform(count_N, 0.1, 0.25, random)
     centre_y, centre_x = _uniform(count_N, 0, 1, random), _uniform(count_N, 0, 1, random)

@@ -25,7 +25,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True, slots=True)
 class CaptionedTensors:
-    """Images (N, H, W, 3) uint8 and their captions as unit vectors (N, T, D), on the training device."""
+    """Images (N, H, W, 3) uint8 and unit vectors of their captions (N, T, D)."""
 
     images: Tensor  # NHWC
     captions: Tensor  # NTD
@@ -51,7 +51,7 @@ def load_split(folder: Path, split: str, side: int, cache: Path, device: torch.d
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Return the image files of a folder, sorted by name. Raises `InvalidInput` when there are none."""
+    """Return a folder's image files by name. Raises `InvalidInput` when there are none."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     if not files:
         raise InvalidInput(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}).")

@@ -1,4 +1,4 @@
-"""The initial weights: the backbone and classifier of ImageNet, and a linear head in closed form."""
+"""Initial weights: the backbone and classifier of ImageNet, and a linear head in closed form."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mm.training.align.augment import Views
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One run and the settings in which it differs; averaging runs that differ improves the result."""
+    """One run, and the settings in which it differs from the others."""
 
     name: str  # part of the file name of the saved state
     seed: int
@@ -33,7 +33,7 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class AlignConfig:
-    """The recipe. The defaults made the shipped weights, except for the seeds, which were not kept."""
+    """The recipe. Its defaults made the shipped weights; only their seeds were not recorded."""
 
     data: Path  # folder of captioned images with the splits train and dev
     out: Path  # folder for the checkpoint, the card and the states to resume from
@@ -61,5 +61,5 @@ class AlignConfig:
 
 
 def fingerprint(config: AlignConfig) -> str:
-    """Identify the recipe of a saved state: all of it but the output folder and the save interval."""
+    """Identify the recipe of a saved state: all but the output folder and the save interval."""
     return repr(replace(config, out=Path(), save_every=0))

@@ -1,4 +1,4 @@
-"""The runs of an alignment, one for each variant, on shared data; each resumes from its saved state."""
+"""The runs of an alignment, one for each variant, on shared data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions chosen by a teacher, another image-text model: of all sentences, the nearest to an image.
+"""Captions that a teacher, another image-text model, chooses: the sentences nearest to an image.
 
 Distillation by text works whatever the teacher's space is, and also on images without captions.
 Names of arrays end in their axes: N images, S sentences, T captions an image, D dimensions of the
@@ -51,7 +51,7 @@ def caption_images(
     cache: Path,
     device: torch.device,
 ) -> CaptionedTensors:
-    """Load the images at `side` pixels, each with the nearest sentences as vectors of the text tower.
+    """Load images at `side` pixels, each with the vectors of its nearest sentences.
 
     The teacher's image vectors are cached in the folder `cache`. Raises `InvalidInput` for a file
     that is not an image, and for fewer sentences than captions.

@@ -21,7 +21,7 @@ Log = list[MutableMapping[str, object]]
 
 def leftover(store: Store, data: bytes) -> Path:
     """A blob of an upload that ended before its row was written."""
-    with store.blobs.writer() as writer:
+    with store.blobs.open_writer() as writer:
         writer.write(data)
         sha256, _ = writer.commit()
     return store.blobs.path(sha256)

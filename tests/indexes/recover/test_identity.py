@@ -37,7 +37,7 @@ def other_url(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
 
 def put(store: Store, data: bytes) -> str:
     """An item with its bytes, as an upload leaves it. Returns its SHA-256."""
-    with store.blobs.writer() as writer:
+    with store.blobs.open_writer() as writer:
         writer.write(data)
         sha256, size = writer.commit()
     item, _, _ = store.catalog.add_item(new_item("unused", sha256=sha256, size=size))

@@ -38,7 +38,7 @@ def fill(settings: Settings) -> None:
     """A library of two pictures and a sound, as uploads leave it."""
     with open_store(settings) as store:
         for name, data in DATA.items():
-            with store.blobs.writer() as writer:
+            with store.blobs.open_writer() as writer:
                 writer.write(data)
                 sha256, size = writer.commit()
             new = new_item("unused", sha256=sha256, size=size, name=name, tags=NAMES[name], created_at=UPLOADED)
@@ -145,7 +145,7 @@ def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was
     settings: Settings, other_url: str
 ) -> None:
     fill(settings)
-    with open_store(settings) as store, store.blobs.writer() as writer:
+    with open_store(settings) as store, store.blobs.open_writer() as writer:
         writer.write(media.image(3))
         writer.commit()
     damaged = hashlib.sha256(DATA["walk.png"]).hexdigest()

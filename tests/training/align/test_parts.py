@@ -20,7 +20,7 @@ from mm.data.sentences import embed_sentences
 from mm.errors import Corrupt, InvalidInput
 from mm.files import open_atomic
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
-from mm.models.image.preprocess import fit_all
+from mm.models.image.preprocess import resize_batch
 from mm.training.align.augment import Views, draw_captions, draw_views
 from mm.training.align.initialization import build_imagenet_encoder, fit_head, resize_images
 from mm.training.align.losses import ContrastiveLoss, kl_divergence
@@ -33,7 +33,7 @@ STILL = Views(smallest_crop=1, stretch=1, colour=0, grey=0, cutout=0, mixup=0)
 
 def pictures(count: int, side: int = 24) -> torch.Tensor:
     coarse = np.random.default_rng(0).integers(0, 256, (count, 6, 6, 3), np.uint8)
-    return torch.from_numpy(fit_all(list(coarse), side))
+    return torch.from_numpy(resize_batch(list(coarse), side))
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -158,7 +158,7 @@ def test_training_and_serving_see_the_same_picture() -> None:
     serves."""
     rows = pictures(3, 30)
     ours = resize_images(rows, 48).permute(0, 2, 3, 1).numpy()
-    difference = np.abs(ours - fit_all(list(rows.numpy()), 48).astype(np.float32))
+    difference = np.abs(ours - resize_batch(list(rows.numpy()), 48).astype(np.float32))
     assert difference.mean() < 0.5
     assert difference.max() <= 3
 

@@ -15,7 +15,7 @@ from PIL import Image
 from indexes.search.searcher import Searcher
 from mm.errors import MediaError, Unavailable
 from mm.media.types import RGB
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
@@ -29,7 +29,7 @@ from workers.sweeper import Sweeper
 from workers.tasks import read_text
 from workers.tasks.read_text import read_left_out, text_waits
 
-COFFEE = whole_photographs()[2]
+COFFEE = load_sample_photos()[2]
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""Documents as the service sends them."""
+"""Response documents as the service sends them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-TIME = "2026-01-02T03:04:05Z"
+TIMESTAMP = "2026-01-02T03:04:05Z"
 
 
 def item(**changes: object) -> dict[str, Any]:
@@ -20,19 +20,19 @@ def item(**changes: object) -> dict[str, Any]:
         "height": 360,
         "tags": [],
         "status": "processing",
-        "created_at": TIME,
+        "created_at": TIMESTAMP,
         **changes,
     }
 
 
 def job(**changes: object) -> dict[str, Any]:
     job_id = {"id": "j1", "item_id": "i" * 32, "state": "queued", "progress": 0.0, "stage": "queued"}
-    return {**job_id, "created_at": TIME, "updated_at": TIME, **changes}
+    return {**job_id, "created_at": TIMESTAMP, "updated_at": TIMESTAMP, **changes}
 
 
 def move(state: str, moved: int) -> dict[str, Any]:
-    told = {"source": "lite", "target": "openclip:a/b", "state": state, "items": 4, "moved": moved, "failed": 0}
-    return {**told, "created_at": TIME, "updated_at": TIME}
+    values = {"source": "lite", "target": "openclip:a/b", "state": state, "items": 4, "moved": moved, "failed": 0}
+    return {**values, "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
 
 
 def upload(**changes: object) -> dict[str, Any]:
