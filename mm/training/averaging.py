@@ -18,9 +18,10 @@ def create_moving_average(module: nn.Module, decay: float) -> AveragedModel:
     """
 
     def update(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:
-        num_updates = int(count)
-        decay_now = min(decay, num_updates / (num_updates + _WARM_UP))
-        get_ema_multi_avg_fn(decay_now)(averages, values, count)  # type: ignore[no-untyped-call]
+        if averages[0].is_floating_point():  # counters, such as those of batch norms, keep their first value
+            num_updates = int(count)
+            decay_now = min(decay, num_updates / (num_updates + _WARM_UP))
+            get_ema_multi_avg_fn(decay_now)(averages, values, count)  # type: ignore[no-untyped-call]
 
     average = AveragedModel(module, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]
     average.n_averaged.fill_(1)  # at 0 the first update would copy the module instead of averaging
