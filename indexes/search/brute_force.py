@@ -57,7 +57,7 @@ def score_all_moments(
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
-    published = catalog.changes_after(0, space, 1 << 62).published
+    published = catalog.changes_after(0, space, 1 << 62).publications
     rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):

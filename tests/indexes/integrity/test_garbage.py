@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from indexes import Store
-from indexes.recover.garbage import ALWAYS_ALLOWED, REPORT, GarbageReport
+from indexes.integrity.garbage import ALWAYS_ALLOWED, REPORT, GarbageReport
+from tests.indexes.integrity.test_identity import put
 from tests.indexes.library import SPACE, publish
-from tests.indexes.recover.test_identity import put
 
 Log = list[MutableMapping[str, object]]
 
@@ -67,7 +67,7 @@ def test_a_share_of_leftovers_over_the_limit_is_left_and_reported_until_a_comman
     assert "mm doctor --collect" in sentence
     assert [line["detail"] for line in log if line["log_level"] == "error"] == [sentence]
     assert all(path.exists() for path in left)
-    assert store.collect(3600.0, commanded=True) == len(left)
+    assert store.collect_garbage(3600.0, force=True) == len(left)
     assert trash(store) == {path.name for path in left}
     assert report(store) == []
 
@@ -89,9 +89,9 @@ def test_an_item_that_the_catalog_lost_is_kept_and_reported(store: Store) -> Non
     assert store.sweep(3600.0) == 0
     assert lost.exists()
     (sentence,) = report(store)
-    assert "1 blobs belong to items that the catalog does not know" in sentence
+    assert "1 blobs belong to items that the catalog does not contain" in sentence
     assert "mm doctor --rebuild" in sentence
-    assert store.collect(3600.0, commanded=True) == 1
+    assert store.collect_garbage(3600.0, force=True) == 1
     assert trash(store) == {lost.name, f"{lost.name}.json"}
 
 

@@ -75,7 +75,7 @@ def test_text_that_is_read_later_is_found_and_counted_down(store: Store) -> None
     assert store.catalog.count_unread_images(SPACE) == 0
     assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
     changes = store.catalog.changes_after(0, SPACE, 100)
-    assert sorted(row.evidence for row in changes.published) == [1, 4], "one publication an item"
+    assert sorted(row.evidence for row in changes.publications) == [1, 4], "one publication an item"
 
 
 def test_a_lease_that_ran_out_is_given_to_another_and_the_first_adds_nothing(store: Store, clock: Clock) -> None:

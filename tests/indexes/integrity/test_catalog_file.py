@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexes.catalog.changes.file_watch import CatalogFileGuard
+from indexes.integrity.catalog_file import CatalogFileGuard
 from mm.errors import WrongLibrary
 
 
@@ -16,7 +16,7 @@ def watched(tmp_path: Path) -> tuple[Path, CatalogFileGuard]:
     path = tmp_path / "catalog.db"
     path.write_bytes(b"x" * 8192)
     watch = CatalogFileGuard(path)
-    watch.begin()
+    watch.start()
     watch.check()
     return path, watch
 
@@ -50,5 +50,5 @@ def test_a_file_that_is_removed_or_replaced_is_noticed(watched: tuple[Path, Cata
 
 def test_a_catalog_in_no_file_is_not_watched() -> None:
     watch = CatalogFileGuard(None)
-    watch.begin()
+    watch.start()
     watch.check()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexes import Store
-from indexes.recover.leftovers import sweep_graphs
+from indexes.integrity.stale_files import remove_unused_graphs
 from indexes.search.searcher import Searcher
 from indexes.storage.files import hold_lock
 from indexes.vectors.index import SpaceIndex
@@ -84,10 +84,10 @@ def test_parts_that_no_manifest_names_go_unless_somebody_writes(sqlite_store: St
 def test_graphs_that_nobody_asked_for_go_and_those_in_use_stay(sqlite_store: Store) -> None:
     folder = sqlite_store.settings.root / "cache" / "graphs"
     unused, used = age(write(folder / "text-old.onnx")), age(write(folder / "text-new.onnx"))
-    assert sweep_graphs(sqlite_store.settings.root, 3 * OLD) == 0
+    assert remove_unused_graphs(sqlite_store.settings.root, 3 * OLD) == 0
     ensure_graph(folder, "text-new", lambda: b"")
     sqlite_store.sweep(OLD)
     assert unused.exists(), "a month must pass"
-    assert sweep_graphs(sqlite_store.settings.root, OLD) == 1
+    assert remove_unused_graphs(sqlite_store.settings.root, OLD) == 1
     assert used.exists()
     assert not unused.exists()

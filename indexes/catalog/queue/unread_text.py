@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 
 from indexes.catalog.base import OPEN_STATES, CatalogMixin, add_tombstones, is_runnable, next_seq
-from indexes.catalog.records import NewEvidence, UnreadSegment, UnreadText
+from indexes.catalog.records import LeasedText, NewEvidence, UnreadSegment
 from indexes.catalog.tables import Evidence, Item, Job, Library, Publication, Segment
 from indexes.catalog.tables import UnreadText as Row
 from mm.spaces.types import SpaceId
@@ -41,7 +41,7 @@ class UnreadTextRows(CatalogMixin):
                 return False
             return session.scalar(select(exists().where(*_due(space, now, max_attempts)))) or False
 
-    def lease_text(self, space: SpaceId, owner: str, seconds: float, max_attempts: int) -> UnreadText | None:
+    def lease_text(self, space: SpaceId, owner: str, seconds: float, max_attempts: int) -> LeasedText | None:
         """The right to read the text of one item for so long, and one attempt counted; None where
         nothing is due.
 
@@ -67,9 +67,9 @@ class UnreadTextRows(CatalogMixin):
                 .order_by(Segment.index)
             )
             pieces = [UnreadSegment(*row) for row in session.execute(query).tuples()]
-            return UnreadText(item.pk, item.id, item.sha256, item.name, item.kind == "image", space, pieces)
+            return LeasedText(item.pk, item.id, item.sha256, item.name, item.kind == "image", space, pieces)
 
-    def extend_text_lease(self, unread: UnreadText, owner: str, seconds: float) -> bool:
+    def extend_text_lease(self, unread: LeasedText, owner: str, seconds: float) -> bool:
         """Prolong a lease. False if it is lost, or the item is gone."""
         values = {"leased_until": self._clock() + seconds}
         with self._database.write() as session:
@@ -79,7 +79,7 @@ class UnreadTextRows(CatalogMixin):
             )
 
     def add_text(
-        self, unread: UnreadText, owner: str, read: Mapping[int, Sequence[NewEvidence]], error: str | None = None
+        self, unread: LeasedText, owner: str, read: Mapping[int, Sequence[NewEvidence]], error: str | None = None
     ) -> bool:
         """Add what was found in the segments `read`, by their index, and give the lease back, in
         one transaction.
@@ -145,7 +145,7 @@ def _due(space: SpaceId, now: float, max_attempts: int) -> tuple[ColumnElement[b
     return Row.space == str(space), Row.leased_until <= now, Row.attempts < max_attempts
 
 
-def _held(unread: UnreadText, owner: str) -> tuple[ColumnElement[bool], ...]:
+def _held(unread: LeasedText, owner: str) -> tuple[ColumnElement[bool], ...]:
     return Row.item_pk == unread.item_pk, Row.space == str(unread.space), Row.owner == owner
 
 

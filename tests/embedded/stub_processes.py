@@ -1,8 +1,7 @@
-"""Programs that stand in for the API and the worker, for what real ones do rarely. Run as a script:
-`standins.py ROLE FOLDER`.
+"""Stub API and worker, run as a script: `stub_processes.py ROLE FOLDER`.
 
-FOLDER may hold `worker-dies`, with the words to die with, and `not-ready`, for an API that is never
-ready.
+A file `worker-fails` in FOLDER holds the message with which the worker exits; with a file
+`not-ready` the API is never ready.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ class Api(BaseHTTPRequestHandler):
     folder: Path
 
     def do_GET(self) -> None:
-        ready = not any((self.folder / name).exists() for name in ("not-ready", "worker-dies"))
+        ready = not any((self.folder / name).exists() for name in ("not-ready", "worker-fails"))
         checks = [{"name": "space", "ok": ready, "detail": "The space is away.\nVery far."}]
         body = json.dumps({"ready": ready, "checks": checks} if self.path == "/readyz" else {"version": "0"}).encode()
         self.send_response(200 if ready or self.path != "/readyz" else 503)
@@ -34,15 +33,15 @@ class Api(BaseHTTPRequestHandler):
 def api(folder: Path) -> None:
     Api.folder = folder
     server = HTTPServer(("127.0.0.1", int(os.environ["MM_PORT"])), Api)
-    note = Path(os.environ["MM_HOME"]) / "run" / "api.json"
-    note.write_text(json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": server.server_address[1]}))
+    address = Path(os.environ["MM_HOME"]) / "run" / "api.json"
+    address.write_text(json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": server.server_address[1]}))
     server.serve_forever()
 
 
 def worker(folder: Path) -> None:
-    words = folder / "worker-dies"
-    if words.exists():
-        sys.exit(words.read_text())
+    message = folder / "worker-fails"
+    if message.exists():
+        sys.exit(message.read_text())
     time.sleep(1000)
 
 

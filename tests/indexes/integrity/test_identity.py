@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from indexes import Store, open_store
-from indexes.recover.identity import FOLDERS, MARKER, CatalogState, FolderState, Marker, judge
+from indexes.integrity.identity import check_belongs_together
+from indexes.integrity.state import CatalogState, FolderState
+from indexes.storage.markers import FOLDERS, MARKER, Marker
 from mm.errors import Unavailable, WrongLibrary
 from mm.settings import Settings
 from tests.indexes.library import new_item, publish
@@ -51,7 +53,7 @@ def fill(settings: Settings) -> None:
         for data in (b"one", b"two", b"three"):
             put(store, data)
         publish(store, "one", np.random.default_rng(0), sha256=hashlib.sha256(b"one").hexdigest())
-        store.identity.record()
+        store.identity.record_revision()
 
 
 def files(settings: Settings) -> dict[str, bytes]:
@@ -156,9 +158,9 @@ def test_a_library_of_an_earlier_version_is_marked_when_all_its_files_are_there(
     fill(settings)
     unmark(settings)
     with open_store(settings) as store:
-        assert not store.identity.described()
+        assert not store.identity.has_all_descriptions()
         store.sweep(0.0)
-        assert store.identity.described()
+        assert store.identity.has_all_descriptions()
         assert len(list(settings.root.glob("blobs/??/*.json"))) == 3
     assert len(list(settings.root.rglob(MARKER))) == 3
 
@@ -222,7 +224,7 @@ def test_what_is_accepted_belongs_together(
     catalog that cannot know them."""
     marked = [marker for marker in (home, blobs, shards) if marker is not None]
     try:
-        judge(catalog, FolderState(home, {"blobs": blobs, "shards": shards}), lambda: holds, lambda: lost)
+        check_belongs_together(catalog, FolderState(home, {"blobs": blobs, "shards": shards}), lambda: holds, lambda: lost)
     except WrongLibrary:
         return
     if catalog is None:
