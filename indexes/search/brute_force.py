@@ -18,6 +18,7 @@ from indexes.search.grouping import CUT_STRENGTH_RATIO
 from indexes.search.hits import SearchEvidence, SearchHit
 from indexes.search.near_duplicates import DEPTH_FACTOR
 from indexes.vectors.parts import ADJACENT_SECONDS
+from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,7 @@ def score_all_moments(store: Store, query: Query, filters: Filters, floor: float
     """All moments that reach the floor, best first, near-duplicates included."""
     catalog, space = store.catalog, query.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
-    published = catalog.changes_after(0, space, 1 << 62).published
+    published = catalog.changes_after(0, space, 1 << 62).publications
     rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
@@ -100,7 +101,7 @@ def _content_reader(store: Store, query: Query) -> Callable[[SearchHit], Content
             ]
             if rows:
                 best = max(rows, key=lambda row: 0.0 if weight is None else float(row @ weight))
-                units[kind] = best / max(float(np.linalg.norm(best)), 1e-12)
+                units[kind] = normalize_rows(best[None])[0]
         return compared - {"name"}, units
 
     return read_content

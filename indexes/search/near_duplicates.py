@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.search.grouping import Moment
+from mm.numerics import normalize_rows
 from mm.schemas import EvidenceKind
 
 if TYPE_CHECKING:
-    from mm.spaces.types import EvidenceQuery, Vector, Vectors
+    from mm.spaces.types import EvidenceQuery, Vector
 
 DEPTH_FACTOR = 2
 """Moments compared at first for each requested hit: near-duplicates have similar scores."""
@@ -102,15 +103,10 @@ def _contents(moments: Sequence[Moment], evidence_queries: Sequence[EvidenceQuer
         for kind, weight in weights.items():
             products, rows = kinds[kind].best_per_segment(weight, best_segments)
             present = np.flatnonzero(rows >= 0)
-            for place, vector in zip(present, _normalize(kinds[kind].decode(rows[present])), strict=True):
+            for place, vector in zip(present, normalize_rows(kinds[kind].decode(rows[present])), strict=True):
                 content = contents[numbers[place]]
                 content.vectors[kind] = vector
                 logit = float(products[place]) + biases.get(kind, -math.inf)
                 if logit > content.max_logit:
                     content.max_logit, content.matched_kind = logit, kind
     return contents
-
-
-def _normalize(vectors: Vectors) -> Vectors:
-    units: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-    return units

@@ -94,10 +94,10 @@ class SpaceIndex:
                 return False
             manifest = manifest or Manifest(space=str(self._space), catalog=self._catalog_id, upto=0)
             changes = self._store.catalog.changes_after(manifest.upto, self._space, PAGE)
-            batch = _batch(changes.published)
-            is_last = len(batch) == len(changes.published) < PAGE
+            batch = _batch(changes.publications)
+            is_last = len(batch) == len(changes.publications) < PAGE
             upto = changes.head if is_last else batch[-1].seq
-            dead = manifest.dead | {seq for seq in changes.buried if seq <= manifest.upto}
+            dead = manifest.dead | {seq for seq in changes.tombstones if seq <= manifest.upto}
             parts = (*manifest.parts, *self._build(batch))
             self._publish(manifest.model_copy(update={"upto": upto, "parts": parts, "dead": dead}))
             return True
@@ -202,7 +202,7 @@ class SpaceIndex:
         """All publications up to a sequence number."""
         rows: list[PublicationRow] = []
         while True:
-            page = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PAGE).published
+            page = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PAGE).publications
             rows += page
             if len(page) < PAGE:
                 return [row for row in rows if row.seq <= upto]

@@ -14,7 +14,7 @@ from PIL import Image
 from mm.errors import InvalidInput
 from mm.files import read_json_lines
 from mm.media.types import RGB
-from mm.models.image.preprocess import fit
+from mm.models.image.preprocess import resize_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def load_images(files: Sequence[Path], side: int) -> RGB:
     All are held in memory. Raises `InvalidInput` as `read_image`.
     """
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(lambda path: fit(read_image(path), side), files)))
+        return np.stack(list(pool.map(lambda path: resize_image(read_image(path), side), files)))
 
 
 def read_image(path: Path) -> RGB:

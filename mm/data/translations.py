@@ -12,7 +12,7 @@ from typing import Any
 
 from mm.errors import InvalidInput
 from mm.files import read_json_lines
-from mm.models.text.language_router import words_of
+from mm.models.text.language_router import split_words
 
 TRANSLATED = ("de", "fr", "cs")
 """Languages that Multi30k translates into."""
@@ -73,7 +73,7 @@ def build_dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     english: Counter[str] = Counter()
     together: Counter[tuple[str, str]] = Counter()
     for other, ours in pairs:
-        left, right = set(words_of(other)), set(words_of(ours))
+        left, right = set(split_words(other)), set(split_words(ours))
         foreign.update(left)
         english.update(right)
         together.update((a, b) for a in left for b in right)

@@ -16,8 +16,8 @@ from mm.data.esc10 import read_esc10
 from mm.errors import InvalidInput
 from mm.media.types import Span
 from mm.metrics import Measure, Report, bootstrap, one_hot_relevance, recall_at
-from mm.models.sound.tower import patch_starts
-from mm.models.sound.yamnet import log_mel, patches
+from mm.models.sound.tower import compute_patch_starts
+from mm.models.sound.yamnet import compute_log_mel, cut_patches
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -73,5 +73,5 @@ def whole(reader: MediaReader, path: Path) -> Waveform:
 def class_scores(tower: SoundTower, waveform: Waveform) -> Float:
     """(K,) mean scores of YAMNet's classes, over the whole clip and silence too, as it is used by
     itself."""
-    _, scores_PK = tower.scores(log_mel(patches(waveform, patch_starts(len(waveform)))))
+    _, scores_PK = tower.scores(compute_log_mel(cut_patches(waveform, compute_patch_starts(len(waveform)))))
     return np.asarray(scores_PK.mean(0))

@@ -17,10 +17,10 @@ from mm.errors import InvalidInput
 from mm.evaluation.language_thresholds import FloorRow, floor_rows, floor_table
 from mm.metrics.bootstrap import Interval, bootstrap
 from mm.models.image.tower import ImageTower
-from mm.models.text.language_router import words_of
-from mm.models.text.multilingual import LanguageTower, RoutedTexts, read_router
+from mm.models.text.language_router import split_words
+from mm.models.text.multilingual import MultilingualTower, RoutedTextTower, read_router
 from mm.models.text.tower import TextTower
-from mm.models.types import TextEncoder
+from mm.models.types import TextEmbedder
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.space import IMAGE_WEIGHTS
 
@@ -86,7 +86,7 @@ def evaluate(weights: Path, sources: Sources, cache: Path) -> Tables:
 
     Raises `InvalidInput` for data that cannot be read, `Corrupt` for weights.
     """
-    words = {word for row in read_multi30k(sources.multi30k, "train", set()) for word in words_of(row["en"])}
+    words = {word for row in read_multi30k(sources.multi30k, "train", set()) for word in split_words(row["en"])}
     towers = Towers(weights, cache, words)
     found = {"Multi30k val, each sentence by its translation": _sentences(towers, sources.multi30k)}
     if sources.tuxpaint is not None:
@@ -103,10 +103,10 @@ class Towers:
 
     def __init__(self, weights: Path, cache: Path, english: set[str]) -> None:
         """Raises `Corrupt` when the weights cannot be read."""
-        self.english: TextEncoder = TextTower(cache)
-        self.other: TextEncoder = LanguageTower(weights, cache)
+        self.english: TextEmbedder = TextTower(cache)
+        self.other: TextEmbedder = MultilingualTower(weights, cache)
         self.router = read_router(weights)
-        self.routed = RoutedTexts(self.english, lambda: self.other, self.router)
+        self.routed = RoutedTextTower(self.english, lambda: self.other, self.router)
         self.words = english
 
     def rows(self, asked: Asked, answers: Float) -> list[Row]:
@@ -121,11 +121,11 @@ class Towers:
         texts = [text for text, _ in questions]
         vectors, right = self.asked(questions)
         served = ranks(vectors, answers, right)
-        copied = [" ".join(word for word in words_of(text) if word in self.words) for text in texts]
+        copied = [" ".join(word for word in split_words(text) if word in self.words) for text in texts]
         return Row(
             language,
             len(texts),
-            float(np.mean([self.router.is_foreign(text) for text in texts])),
+            float(np.mean([self.router.is_non_english(text) for text in texts])),
             float((served < 1).mean()),
             bootstrap(served < 5),
             float((served < 10).mean()),

@@ -28,15 +28,15 @@ from mm.media.types import Span
 from mm.metrics import Measure, Report, bootstrap, iou
 from mm.metrics.boundaries import f1, matched
 from mm.metrics.change_points import change_points
-from mm.models.temporal.network import FrameSequence, peaks
+from mm.models.temporal.network import FrameSequence, suppress_non_maxima
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
     from mm.models.temporal.network import TemporalTower
-    from mm.models.types import PictureEncoder
+    from mm.models.types import ImageEmbedder
     from mm.spaces import Space
 
 FPS = 12
@@ -139,7 +139,9 @@ def all_ways(tower: TemporalTower) -> dict[str, Way]:
     def network(film: Film) -> Spans:
         frames = film.sequence
         config = tower.config
-        begins = peaks(tower.begins(frames)[:, 1], frames.times_L, config.least_scene, config.apart)
+        begins = suppress_non_maxima(
+            tower.predict_boundaries(frames)[:, 1], frames.times_L, config.scene_threshold, config.min_gap
+        )
         return spans_of([film.between(index) for index in begins], film.duration)
 
     def changing(film: Film) -> Spans:
@@ -186,7 +188,7 @@ def answer(film: Film, spans: Spans, asked_QD: npt.NDArray[np.float32], source_Q
     tally.scenes.append(f1(matched(starts, right, TOLERANCE), len(starts), len(right)))
 
 
-def make_film(footage: Footage, splice: SplicedVideo, tower: PictureEncoder, reader: MediaReader) -> Film:
+def make_film(footage: Footage, splice: SplicedVideo, tower: ImageEmbedder, reader: MediaReader) -> Film:
     """Write, read and encode one film."""
     with tempfile.TemporaryDirectory(prefix="mm-film-") as folder:
         path = Path(folder) / "film.mp4"

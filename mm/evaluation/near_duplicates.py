@@ -20,7 +20,7 @@ from mm.media.types import RGB
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
 from mm.models.image.tower import ImageTower
-from mm.models.types import PictureEncoder
+from mm.models.types import ImageEmbedder
 from mm.spaces.types import Vectors
 
 BATCH = 100
@@ -70,7 +70,7 @@ def evaluate(weights: Path, data: Path, cache: Path, alike: float, split: str = 
     return Report(f"{len(files):,} pictures of {split} and their copies, alike from cosine {alike:g} on", tuple(measures))
 
 
-def embedded(tower: PictureEncoder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
+def embedded(tower: ImageEmbedder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
     """(N, D) vectors of pictures, each changed first."""
     batches = (files[first : first + BATCH] for first in range(0, len(files), BATCH))
     return np.concatenate([tower.embed([change(_read(file)) for file in batch]) for batch in batches])

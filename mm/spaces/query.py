@@ -8,13 +8,13 @@ from typing import Final
 
 from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
+from mm.numerics import log_odds, mean_direction
 from mm.schemas import EvidenceKind, Weights
 from mm.spaces.calibration import Component
 from mm.spaces.scoring import LinearScore, audible, combine, depictable, linearize
 from mm.spaces.space import Space
 from mm.spaces.spelling import build_spelling_query
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
-from mm.spaces.vectors import log_odds, mean_direction
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
 SAME_FORM: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
@@ -127,9 +127,9 @@ def build_query(
 def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
     (said,) = space.query_text.embed([words])
     seen = said if space.text is space.query_text else space.text.embed([words])[0]
-    if space.query_text.is_foreign(words):
+    if space.query_text.is_non_english(words):
         notes.append(FOREIGN)
-    if (most := space.text.cut_after(words)) is not None:
+    if (most := space.text.truncation_limit(words)) is not None:
         notes.append(CUT.format(most))
     heard = seen if space.can_compare_sound_with_images else said
     return _Asked("text", seen, said, heard, depictable(said, space.bank), audible(said, space.bank), weight, words)

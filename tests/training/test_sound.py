@@ -274,8 +274,8 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert (space.id != plain.id, space.folder) == (True, plain.folder)
     assert (space.can_compare_sound_with_images, plain.can_compare_sound_with_images) == (True, False)
     waveform = load_sounds(config, plain).waveform(0)
-    assert space.sound.hear(waveform)[0].vector.shape == (24,)
-    assert plain.sound.hear(waveform)[0].vector.shape == (384,)
+    assert space.sound.encode_windows(waveform)[0].vector.shape == (24,)
+    assert plain.sound.encode_windows(waveform)[0].vector.shape == (384,)
     picture = np.full((32, 32, 3), 200, np.uint8)
     asked = {
         probe.kind: probe.weight.shape

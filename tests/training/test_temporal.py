@@ -96,7 +96,7 @@ def finished(captioned_folder: Path, films: Path, tmp_path_factory: pytest.TempP
 def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
     path, lines = finished
     config, _ = read_temporal(path)
-    assert replace(config, least_shot=0.5, least_scene=0.5) == TINY
+    assert replace(config, shot_threshold=0.5, scene_threshold=0.5) == TINY
     card = (path.parent / "TEMPORAL.md").read_text()
     assert "| seed 1 |" in card
     assert "from 12 photographs" in card

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.catalog.records import NewEvidence, NewSegment
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from mm.spaces.encode.scenes import scene_starts
-from mm.spaces.vectors import mean_direction
 from workers.tasks.segment_shards import read_frames, write_segments
 
 if TYPE_CHECKING:

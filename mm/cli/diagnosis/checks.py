@@ -214,12 +214,12 @@ def space(settings: Settings) -> Check:
 
 def runtime(settings: Settings) -> Check:
     """What the image tower runs in, what chose it, and whether this machine has what that needs."""
-    from mm.runtimes.registry import require
+    from mm.runtimes.registry import require_runtime
     from mm.spaces import load_space
 
     def look() -> str:
         found = load_space(settings.space, settings)
-        require(found.runtime_name)
+        require_runtime(found.runtime_name)
         return f"Pictures are encoded by {found.runtime}. `mm doctor --tune` measures the runtimes of this machine."
 
     return _attempt("runtime", look)

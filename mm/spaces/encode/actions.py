@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import MediaInfo, Span
-from mm.models.temporal.network import SCENE, FrameSequence, TemporalTower, peaks
+from mm.models.temporal.network import SCENE, FrameSequence, TemporalTower, suppress_non_maxima
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import Reader
 from mm.spaces.encode.frames import encode_frames, max_decoded_side
 from mm.spaces.types import Vector
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.spaces.space import Space
@@ -55,7 +55,9 @@ def encode_frame_sequence(
 
 def split_scenes(tower: TemporalTower, frames: FrameSequence, end: float) -> list[tuple[float, FrameSequence]]:
     """The frames of each scene, and when it ends."""
-    begins = peaks(tower.begins(frames)[:, SCENE], frames.times_L, tower.config.least_scene, tower.config.apart)
+    begins = suppress_non_maxima(
+        tower.predict_boundaries(frames)[:, SCENE], frames.times_L, tower.config.scene_threshold, tower.config.min_gap
+    )
     edges = [0, *begins, len(frames.times_L)]
     ends = [float(frames.times_L[index]) for index in begins] + [end]
     return [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mm.media.segmenting import cut_segments
 from mm.media.types import RGB, MediaInfo, Span
+from mm.numerics import mean_direction
 from mm.settings import Settings
 from mm.spaces.encode.audio import assign_evidence, encode_audio
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, Reader
@@ -17,7 +18,6 @@ from mm.spaces.encode.frames import CLOSE, EVERY, encode_frames, frame_vectors_i
 from mm.spaces.encode.ocr import read_segments
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.space import Space
-from mm.spaces.vectors import mean_direction
 
 __all__ = ["EncodedEvidence", "EncodedSegment", "Reader", "encode_chunk", "encode_file_name"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.models.temporal.network import MOST_FRAMES, SCENE, FrameSequence, peaks
+from mm.models.temporal.network import MAX_FRAMES, SCENE, FrameSequence, suppress_non_maxima
 
 if TYPE_CHECKING:
     from mm.models.temporal.network import TemporalTower
@@ -34,9 +34,11 @@ class Frames:
 def scene_starts(tower: TemporalTower, frames: Frames) -> list[float]:
     """Times at which scenes begin, ascending, without the first. None for more frames than are seen
     in one pass."""
-    if len(frames.times_L) > MOST_FRAMES:
+    if len(frames.times_L) > MAX_FRAMES:
         return []
     sequence = FrameSequence(frames.times_L, frames.vectors_LD, frames.motion_LM)
     config = tower.config
-    begins = peaks(tower.begins(sequence)[:, SCENE], frames.times_L, config.least_scene, config.apart)
+    begins = suppress_non_maxima(
+        tower.predict_boundaries(sequence)[:, SCENE], frames.times_L, config.scene_threshold, config.min_gap
+    )
     return sorted({frames.between(index) for index in begins})

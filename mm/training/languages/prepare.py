@@ -15,8 +15,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from mm.data.translations import TRANSLATED, build_training_pairs, find_largest_languages, read_flickr_ids, read_multi30k
 from mm.data.tuxpaint import read_descriptions
 from mm.files import open_atomic
-from mm.models.text.language_router import LanguageRouter, hashes
-from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, narrowed
+from mm.models.text.language_router import LanguageRouter, hash_words
+from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, quantize
 from mm.training.languages.recipe import LanguagesConfig
 from mm.training.languages.router import fit_router
 from mm.training.languages.words import word_lists
@@ -73,7 +73,7 @@ def vocabulary(texts: Sequence[str], size: int) -> Tokenizer:
 
 def reader_tensors(tokenizer: Tokenizer, router: LanguageRouter) -> Tensors:
     """Tokenizer and router under the names that `mm.models.text.multilingual` reads."""
-    kept = narrowed({ROUTER: router.weight.reshape(-1, _COLUMNS)})
+    kept = quantize({ROUTER: router.weight.reshape(-1, _COLUMNS)})
     return {
         TOKENIZER: np.frombuffer(tokenizer.to_str().encode(), np.uint8),
         ROUTER: kept[ROUTER],
@@ -88,7 +88,7 @@ def _router(english: Sequence[str], other: Sequence[str], lists: tuple[set[str],
     """The look of words is learned from texts that are not English too, as names are."""
     known = {_bare(text) for text in english}
     weight, bias = fit_router(english, [text for text in other if _bare(text) not in known], seed)
-    return LanguageRouter(weight, bias, hashes(lists[0]), hashes(lists[1]))
+    return LanguageRouter(weight, bias, hash_words(lists[0]), hash_words(lists[1]))
 
 
 def _bare(text: str) -> str:

@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 
 from mm.media.types import RGB
-from mm.models.image.efficientnet_lite import INPUT, blocks
+from mm.models.image.efficientnet_lite import INPUT, list_blocks
 from mm.models.image.graph import Float, Weights, build_graph
 from mm.models.image.graph_int8 import Quantization, build_quantized_graph
 
@@ -68,13 +68,13 @@ def mean_activations(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> 
 
 def _convolutions() -> list[str]:
     """Names of all layers with a convolution, from the input on."""
-    table = enumerate(blocks())
+    table = enumerate(list_blocks())
     inner = [f"blocks.{i}.{part}" for i, block in table for part in ("expand", "depthwise", "project")[not block.expands :]]
     return ["stem", *inner, "top"]
 
 
 def _sums() -> list[str]:
-    return [f"blocks.{index}" for index, block in enumerate(blocks()) if block.residual]
+    return [f"blocks.{index}" for index, block in enumerate(list_blocks()) if block.residual]
 
 
 def _tensors(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> Iterator[list[Float]]:

@@ -21,12 +21,12 @@ from mm.errors import InvalidInput, MediaError, TooLarge
 from mm.files import open_atomic, read_json_lines
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
-from mm.models.speech.vad import sounding
+from mm.models.speech.vad import detect_activity
 from mm.training.sound.recipe import SoundConfig
 from mm.training.sound.texts import Texts, class_vectors, label_vectors
 
 if TYPE_CHECKING:
-    from mm.models.types import PictureEncoder, TextEncoder
+    from mm.models.types import ImageEmbedder, TextEmbedder
     from mm.spaces import Space
 
 LONGEST = 60.0  # seconds heard of one film
@@ -143,7 +143,7 @@ def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
         if row.source != ESC10:  # the other sets hold broken files, some on purpose
             return None
         raise
-    pieces = sounding(waveform)
+    pieces = detect_activity(waveform)
     if not pieces:
         return None
     return np.clip(np.round(waveform[pieces[0].start : pieces[-1].end] * 32768), -32768, 32767).astype(np.int16)
@@ -155,14 +155,14 @@ def _described(rows: list[_Row], config: SoundConfig, space: Space | None) -> tu
     from mm.models.text.tower import TextTower
 
     graphs = config.out / "vectors" / "graphs"
-    words: TextEncoder = TextTower(graphs) if space is None else space.text
+    words: TextEmbedder = TextTower(graphs) if space is None else space.text
     named = [index for index, row in enumerate(rows) if row.text]
     shown = [index for index, row in enumerate(rows) if row.picture]
     texts, pictures = (np.zeros((len(rows), words.dim), np.float32) for _ in range(2))
     if named:
         texts[named] = words.embed([rows[index].text for index in named])
     if shown:
-        tower: PictureEncoder | None = space.image if space is not None else None
+        tower: ImageEmbedder | None = space.image if space is not None else None
         if tower is None and config.image_weights is not None:
             tower = ImageTower(config.image_weights, graphs)
         if tower is not None:

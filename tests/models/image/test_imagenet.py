@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from mm.data.sentences import imagenet_class_sentences
-from mm.models.image.efficientnet_lite_torch import ImageEncoder, imagenet_weights
-from mm.models.image.preprocess import fit
+from mm.models.image.efficientnet_lite_torch import ImageEncoder, load_imagenet_weights
+from mm.models.image.preprocess import resize_image
 from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.checkpoint import load_encoder, write_encoder
 
@@ -29,11 +29,11 @@ def pixels(name: str) -> torch.Tensor:
     assert spec is not None
     assert spec.origin is not None
     with Image.open(Path(spec.origin).parent / "data" / name) as image:
-        return torch.from_numpy(np.array(fit(np.asarray(image.convert("RGB")), 260))).permute(2, 0, 1)[None].float()
+        return torch.from_numpy(np.array(resize_image(np.asarray(image.convert("RGB")), 260))).permute(2, 0, 1)[None].float()
 
 
 def test_every_tensor_of_the_wheel_has_its_place() -> None:
-    backbone, weight_KC, bias_K = imagenet_weights()
+    backbone, weight_KC, bias_K = load_imagenet_weights()
     ours = {name for name in ImageEncoder().state_dict() if name.startswith(("stem.", "blocks.", "top."))}
     assert backbone.keys() == ours
     assert (weight_KC.shape, bias_K.shape) == ((1000, 1280), (1000,))

@@ -15,7 +15,7 @@ from PIL import Image
 from indexes.search.searcher import Searcher
 from mm.errors import MediaError, Unavailable
 from mm.media.types import RGB
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
@@ -29,7 +29,7 @@ from workers.sweeper import Sweeper
 from workers.tasks import read_text
 from workers.tasks.read_text import read_left_out, text_waits
 
-COFFEE = whole_photographs()[2]
+COFFEE = load_sample_photos()[2]
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: H
     dispatcher.dispatch()
     dispatcher.close()
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: home.job(job_id).final, "the upload is encoded")
+        wait_for(lambda: home.job(job_id).is_final, "the upload is encoded")
         wait_for(lambda: home.store.catalog.count_unread_images(space.id) == 0, worker.log.read_text()[-2000:])
     assert home.state(job_id) == "done"
     for word in ("zanzibar", "reykjavik", "timbuktu"):
