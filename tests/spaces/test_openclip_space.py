@@ -157,7 +157,7 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         image_weights=large.weights_hash,
         prior=0.02,
         floor=0.2,
-        mixing=0.5,
+        evidence_weight=0.5,
         calibrators=(ComponentCalibrator(component="text", kind="picture", calibrator=Calibrator(bias=-1, cosine=2, z_score=1)),),
     )
     (large.folder / "calibration.json").write_text(fitted.model_copy(update={"space": "lite@1"}).model_dump_json())

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import MediaInfo, Span
-from mm.models.temporal.network import SCENE, FrameSequence, TemporalTower, peaks
+from mm.models.temporal.network import FrameSequence, TemporalTower
 from mm.spaces.encode.evidence import Reader
 from mm.spaces.encode.frames import encode_frames, max_decoded_side
+from mm.spaces.encode.scenes import scene_boundaries, to_sequence
 from mm.spaces.types import Vector
 from mm.spaces.vectors import mean_direction
 
@@ -46,16 +47,12 @@ def encode_frame_sequence(
     frames = encode_frames(space.image, sampled, lambda _: None)
     if not frames:
         raise InvalidInput(f"{name} shows nothing from {span.start:.1f} to {span.end:.1f} s.")
-    return FrameSequence(
-        np.array([frame.time for frame in frames]),
-        np.stack([frame.vector for frame in frames]),
-        np.stack([frame.motion for frame in frames]),
-    )
+    return to_sequence(frames)
 
 
 def split_scenes(tower: TemporalTower, frames: FrameSequence, end: float) -> list[tuple[float, FrameSequence]]:
     """The frames of each scene, and when it ends."""
-    begins = peaks(tower.begins(frames)[:, SCENE], frames.times_L, tower.config.least_scene, tower.config.apart)
+    begins = scene_boundaries(tower, frames)
     edges = [0, *begins, len(frames.times_L)]
     ends = [float(frames.times_L[index]) for index in begins] + [end]
     return [
