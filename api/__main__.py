@@ -16,7 +16,7 @@ from api.limits.open_files import allow_open_files
 from api.limits.protocol import limited_protocol
 from api.server import Server
 from mm.errors import Conflict, MMError
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.settings import load_settings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    keep_private()
+    restrict_umask()
     try:
         serve(load_settings())
     except MMError as error:

@@ -36,7 +36,7 @@ class Forecasts:
         `Unavailable`."""
         with self._lock:
             if (started := self._clock()) >= self._until:
-                self._forecasts = forecast(self._catalog.open_work(self._chunk_seconds))
+                self._forecasts = forecast(self._catalog.read_open_work(self._chunk_seconds))
                 took = self._clock() - started
                 self._until = started + took + max(FRESH_SECONDS, SHARE * took)
             return self._forecasts.get(job_id)

@@ -13,7 +13,7 @@ from api.request_context import current_actor, current_client, current_request_i
 from api.serializers import serialize_item, serialize_job
 from indexes.catalog.new_item import new_item
 from indexes.storage.descriptions import Description
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, MediaError, MMError, NotFound, TooLarge, Unavailable
 from mm.schemas import Upload
@@ -75,7 +75,7 @@ class Library:
     def incoming(self) -> IncomingFile:
         """A new upload, to be used in a `with` block: what is not accepted in it leaves nothing
         behind."""
-        return IncomingFile(self, self._store.blobs.writer(), self._upload_bytes, self._metrics)
+        return IncomingFile(self, self._store.blobs.open_writer(), self._upload_bytes, self._metrics)
 
     def accept(self, arrived: ReceivedFile, name: str, size: int, tags: Sequence[str]) -> Upload:
         """Make the bytes written an item, unless they are one.
@@ -91,7 +91,7 @@ class Library:
             self._metrics.uploads.labels("refused").inc()
             raise
         now, descriptions = datetime.now(UTC), self._store.descriptions
-        described = descriptions.prepared(Description(name=name, tags=sorted(set(tags)), created_at=now))
+        described = descriptions.prepare(Description(name=name, tags=sorted(set(tags)), created_at=now))
         with described as describe, self._coming_and_going():
             current_client().require_valid()
             sha256, size = arrived.commit()
@@ -143,7 +143,7 @@ class Library:
 
         A lock between processes, because several may serve one library. Raises `Unavailable`.
         """
-        return locked(self._lock, LOCK_SECONDS)
+        return hold_lock(self._lock, LOCK_SECONDS)
 
     def _ring(self, job_id: str) -> None:
         try:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from api.limits.limiter import CALLER, TIMEOUT, TOTAL
-from indexes.catalog.records import Tally
+from indexes.catalog.records import WorkHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from api.limits.connections import Connections
     from api.limits.resources import Limits
-    from indexes.catalog.records import Queue
+    from indexes.catalog.records import QueueStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 WORK = {
@@ -28,7 +28,7 @@ WORK = {
     "encode": "Time that one chunk took, its decoding included.",
 }
 """Histograms of the workers, by the name of their tally."""
-NOTHING = Tally([(math.inf, 0)], 0.0)
+NOTHING = WorkHistogram([(math.inf, 0)], 0.0)
 
 
 class Metrics:
@@ -69,7 +69,9 @@ class Metrics:
         """Show what the limiters and connections of this process hold."""
         self.registry.register(_Limits(limits, connections))
 
-    def render(self, library: Mapping[str, int], jobs: Mapping[str, int], queue: Queue, work: Mapping[str, Tally]) -> bytes:
+    def render(
+        self, library: Mapping[str, int], jobs: Mapping[str, int], queue: QueueStatus, work: Mapping[str, WorkHistogram]
+    ) -> bytes:
         """The exposition, with the gauges set to what holds now, and what the workers added up."""
         self._chunks.labels("waiting").set(queue.waiting_chunks)
         self._chunks.labels("running").set(queue.running_chunks)
@@ -109,7 +111,7 @@ class _Limits:
 class _Work:
     """The workers' numbers of this moment, as prometheus-client collects them."""
 
-    def __init__(self, work: Mapping[str, Tally]) -> None:
+    def __init__(self, work: Mapping[str, WorkHistogram]) -> None:
         self._work = work
 
     def collect(self) -> Iterator[Metric]:

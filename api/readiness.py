@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from indexes.recover.garbage import read_report
 from mm.errors import MMError, Unavailable
 from mm.media.sandbox.report import LayerReport, describe_reports
-from mm.paths import hide_home
+from mm.private import hide_home
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _garbage(service: Service) -> Check:
 
 
 def _blobs(service: Service) -> str:
-    with service.store.blobs.writer() as writer:  # left uncommitted, so nothing stays
+    with service.store.blobs.open_writer() as writer:  # left uncommitted, so nothing stays
         writer.write(b"ready?")
     free = shutil.disk_usage(service.settings.root).free
     if free < FREE_BYTES:
@@ -81,7 +81,7 @@ def _index(service: Service) -> str:
     searcher = service.searcher
     if not searcher.is_ready:
         raise Unavailable("The index was not brought up to date since the start")
-    age = searcher.seconds_behind()
+    age = searcher.lag_seconds()
     if age > STALE_SECONDS + service.settings.refresh_seconds:
         raise Unavailable(f"The index has not followed the catalog for {age:.0f} s")
     return "The index follows the catalog."
@@ -90,7 +90,7 @@ def _index(service: Service) -> str:
 def _worker(service: Service) -> str:
     # What was there before the service started may be the last sign of a worker that died with the
     # service before it.
-    ages = [abs(time.time() - at) for owner, at in service.store.catalog.beats() - service.beats_before]
+    ages = [abs(time.time() - at) for owner, at in service.store.catalog.list_heartbeats() - service.beats_before]
     if not ages:
         raise Unavailable("No worker yet")
     if min(ages) > WORK_SECONDS:
@@ -101,7 +101,7 @@ def _worker(service: Service) -> str:
 def _worker_layers(service: Service) -> list[Check]:
     """What each living worker reports of its sandbox. Empty while none has."""
     try:
-        found, beats = service.store.catalog.layer_reports(), service.store.catalog.beats()
+        found, beats = service.store.catalog.list_sandbox_reports(), service.store.catalog.list_heartbeats()
     except MMError:
         return []  # the catalog's own check says so
     alive = {owner for owner, at in beats - service.beats_before if abs(time.time() - at) <= WORK_SECONDS}

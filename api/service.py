@@ -88,7 +88,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         dispatcher = Dispatcher(settings)
-        beats_before = store.catalog.beats()
+        beats_before = store.catalog.list_heartbeats()
         threading.Thread(target=_ask_for_sign, args=(dispatcher,), name="ping", daemon=True).start()
         readiness = stack.enter_context(closing(CoalescedCall(lambda: look(service))))
         service = Service(

@@ -21,12 +21,12 @@ from indexes.recover.garbage import Collector, Source, write_report
 from indexes.recover.identity import LibraryIdentity
 from indexes.recover.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
 from indexes.storage.blobs import BlobStore
-from indexes.storage.descriptions import Descriptions, Encoded
-from indexes.storage.files import locked, naming_disk_errors
-from indexes.storage.resumable import PartialUploads
+from indexes.storage.descriptions import DescriptionStore, EncodedItem
+from indexes.storage.files import hold_lock, translate_disk_errors
+from indexes.storage.resumable import ResumableUploads
 from indexes.storage.shards import ShardStore
 from mm.errors import WrongLibrary
-from mm.private import make_private
+from mm.private import make_home_private
 
 if TYPE_CHECKING:
     from mm.settings import Settings
@@ -53,8 +53,8 @@ class Store:
     catalog: Catalog
     blobs: BlobStore
     shards: ShardStore
-    partial: PartialUploads
-    descriptions: Descriptions
+    uploads: ResumableUploads
+    descriptions: DescriptionStore
     identity: LibraryIdentity
     database: Database
     watch: CatalogWatch
@@ -78,7 +78,7 @@ class Store:
         dropped = 0
         while some := self.catalog.drop_space(space, DROPPED_AT_ONCE, by):
             dropped += some
-        with locked(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
+        with hold_lock(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
         return dropped
 
@@ -113,13 +113,13 @@ class Store:
             structlog.get_logger().error("garbage collection refused", detail=str(error))
             write_report(root, [str(error)])
             return removed
-        removed += self.partial.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
-        removed += sweep_pictures(root, self.catalog.unknown_items, older_than)
+        removed += self.uploads.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
+        removed += sweep_pictures(root, self.catalog.find_missing_items, older_than)
         emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
         if emptied:
-            self.catalog.record(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+            self.catalog.record_audit(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
         removed += emptied
-        self.describe_items()
+        self.write_missing_descriptions()
         return removed + self.collect(older_than)
 
     def collect(self, older_than: float, *, commanded: bool = False) -> int:
@@ -130,29 +130,29 @@ class Store:
         items left too.
         """
         collector = Collector(self.catalog, self.settings.sweep_share, commanded=commanded)
-        blobs = Source("blobs", self.blobs.files, self.catalog.unknown_blobs, self.descriptions.exists, older_than)
+        blobs = Source("blobs", self.blobs.files, self.catalog.find_unreferenced_blobs, self.descriptions.exists, older_than)
         shard_age = min(older_than, SHARD_SECONDS)
-        shards = Source("shards", self.shards.files, self.catalog.unknown_shards, lambda _: False, shard_age)
+        shards = Source("shards", self.shards.files, self.catalog.find_unreferenced_shards, lambda _: False, shard_age)
         removed = collector.collect(blobs) + collector.collect(shards)
         write_report(self.settings.root, collector.refused)
         return removed
 
-    def describe_encoded(self, item_id: str, encoded: Encoded) -> None:
+    def write_encoded_description(self, item_id: str, encoded: EncodedItem) -> None:
         """Note beside the bytes of an item, if it is still there, which shards have its vectors.
 
         Raises `Unavailable` when the disk does not take it.
         """
-        with locked(self.settings.root / "locks" / LIBRARY_LOCK, LOCK_SECONDS):  # its tags may be changed at this moment
+        with hold_lock(self.settings.root / "locks" / LIBRARY_LOCK, LOCK_SECONDS):  # its tags may be changed at this moment
             item = self.catalog.get_item(item_id)
             if item is not None:
                 self.descriptions.write(item, encoded)
 
-    def describe_items(self) -> int:
+    def write_missing_descriptions(self) -> int:
         """Write the descriptions that items lack, as those of an earlier version do. Returns how
         many."""
         written = 0
         for names in self.blobs.files.names():
-            for item in self.catalog.items_of_blobs(self.descriptions.missing(names)):
+            for item in self.catalog.find_items_by_blob(self.descriptions.filter_missing(names)):
                 self.descriptions.write(item)
                 written += 1
         if not self.identity.described():
@@ -169,8 +169,8 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
     answer, `InvalidInput` for a bad database URL.
     """
     root = settings.root
-    with naming_disk_errors(root):
-        if still_open := make_private(root):
+    with translate_disk_errors(root):
+        if still_open := make_home_private(root):
             structlog.get_logger().warning("files of the library can be read by others", example=str(still_open[0]))
         if path := sqlite_file(settings.catalog_url):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         catalog=Catalog(database, clock),
         blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
-        partial=PartialUploads(
+        uploads=ResumableUploads(
             root / "blobs" / "uploads",
             blobs,
             locks / "uploads.lock",
@@ -196,7 +196,7 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
             settings.upload_empty_seconds,
             clock,
         ),
-        descriptions=Descriptions(blobs),
+        descriptions=DescriptionStore(blobs),
         identity=identity,
         database=database,
         watch=CatalogWatch(database, settings.refresh_seconds),

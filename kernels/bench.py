@@ -24,7 +24,7 @@ from kernels.windowed_attention_torch import windowed_attention as windowed_atte
 from kernels.windows import Windows, make_windows
 
 BATCH, HEADS, TOKENS, WIDTH, GLOBAL, RATE = 16, 4, 3600, 64, 4, 2.0
-FOREVER = 1e6
+UNLIMITED_SECONDS = 1e6
 """Seconds to both sides that leave nobody out."""
 REPEATS = 20
 
@@ -48,7 +48,7 @@ class Peak:
         return max(arithmetic, memory)
 
 
-def seconds(run: Callable[[], object]) -> float:
+def measure_seconds(run: Callable[[], object]) -> float:
     """Median of a captured graph's replays."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -75,7 +75,9 @@ def measure_peak() -> Peak:
     source = torch.randint(0, 255, (1 << 30,), dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
     left, right = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    return Peak(2.0 * 8192**3 / seconds(lambda: left @ right), 2.0 * len(source) / seconds(lambda: target.copy_(source)))
+    return Peak(
+        2.0 * 8192**3 / measure_seconds(lambda: left @ right), 2.0 * len(source) / measure_seconds(lambda: target.copy_(source))
+    )
 
 
 def make_inputs(window: float) -> tuple[list[torch.Tensor], Windows]:
@@ -86,7 +88,7 @@ def make_inputs(window: float) -> tuple[list[torch.Tensor], Windows]:
     return tensors, make_windows((steps * 1 / 1.2).cumsum(dim=1), window, num_global=GLOBAL)
 
 
-def both_times(attention: Attention, tensors: list[torch.Tensor]) -> tuple[float, float]:
+def measure_both(attention: Attention, tensors: list[torch.Tensor]) -> tuple[float, float]:
     """Seconds forward, and forward and backward together."""
     q, k, v = (tensor.detach().requires_grad_() for tensor in tensors[:3])
 
@@ -94,23 +96,23 @@ def both_times(attention: Attention, tensors: list[torch.Tensor]) -> tuple[float
         return torch.autograd.grad(attention(q, k, v), (q, k, v), tensors[3])
 
     with torch.no_grad():
-        forward = seconds(lambda: attention(q, k, v))
-    return forward, seconds(there_and_back)
+        forward = measure_seconds(lambda: attention(q, k, v))
+    return forward, measure_seconds(there_and_back)
 
 
-def dense_times(tensors: list[torch.Tensor]) -> tuple[str, float, float]:
+def measure_dense(tensors: list[torch.Tensor]) -> tuple[str, float, float]:
     """The fastest of PyTorch's own ways, and its times."""
     found = []
     for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION):
         with sdpa_kernel(backend):
-            found.append((*both_times(scaled_dot_product_attention, tensors), backend.name))
+            found.append((*measure_both(scaled_dot_product_attention, tensors), backend.name))
     for forward, both, name in found:
         print(f"SDPA {name}: forward {forward * 1e6:.0f} us, forward and backward {both * 1e6:.0f} us")
     forward, both, name = min(found, key=lambda row: row[1])
     return name, min(row[0] for row in found), both
 
 
-def error(tensors: list[torch.Tensor], windows: Windows) -> float:
+def measure_error(tensors: list[torch.Tensor], windows: Windows) -> float:
     """The largest relative error of output and gradients to the twin in float64, on one video of
     the batch."""
     one = [tensor[:1].double() for tensor in tensors]
@@ -138,7 +140,7 @@ def sweep(window: float) -> None:
             tile = Tile(kept, passed, warps, stages, across)
             tiles = replace(best, **{kernel: tile})
             try:
-                times = both_times(partial(windowed_attention, windows=windows, tiles=tiles), tensors)
+                times = measure_both(partial(windowed_attention, windows=windows, tiles=tiles), tensors)
             except Exception as failure:  # noqa: BLE001 - a tile that does not fit the chip is out, whatever says so
                 print(f"{kernel} {tile}: {type(failure).__name__}")
                 continue
@@ -161,24 +163,24 @@ def main() -> None:
     name = torch.cuda.get_device_name()
     print(f"{name}: {peak.operations / 1e12:.0f} Tflop/s in a product, {peak.bytes / 1e9:.0f} GB/s in a copy")
     if given.sweep:
-        sweep(FOREVER)
+        sweep(UNLIMITED_SECONDS)
         sweep(given.window)
-    name, dense_forward, dense_both = dense_times(make_inputs(FOREVER)[0])
+    name, dense_forward, dense_both = measure_dense(make_inputs(UNLIMITED_SECONDS)[0])
     print(f"\n| attention | density | forward us | of the roofline | both us | of the roofline | SDPA ({name}) over ours, both |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for window in (FOREVER, given.window):
+    for window in (UNLIMITED_SECONDS, given.window):
         tensors, windows = make_inputs(window)
         one = make_windows(windows.times_BL[:1], window, num_global=GLOBAL)
         pairs = one.density * BATCH * HEADS * TOKENS**2
         floors = peak.floor(pairs, 2, 4), peak.floor(pairs, 2, 4) + peak.floor(pairs, 5, 8)
         for label, attention in (("ours", windowed_attention), ("twin", windowed_attention_torch)):
-            forward, both = both_times(partial(attention, windows=windows), tensors)
+            forward, both = measure_both(partial(attention, windows=windows), tensors)
             print(
-                f"| {label}, {'dense' if window == FOREVER else f'{window:g} s'} | {one.density:.3f} "
+                f"| {label}, {'dense' if window == UNLIMITED_SECONDS else f'{window:g} s'} | {one.density:.3f} "
                 f"| {forward * 1e6:.0f} | {100 * floors[0] / forward:.0f} % | {both * 1e6:.0f} | {100 * floors[1] / both:.0f} % "
                 f"| forward {dense_forward / forward:.2f}, both {dense_both / both:.2f} |"
             )
-        print(f"largest relative error of ours to the twin in float64: {error(tensors, windows):.4f}\n")
+        print(f"largest relative error of ours to the twin in float64: {measure_error(tensors, windows):.4f}\n")
 
 
 if __name__ == "__main__":

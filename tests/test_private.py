@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from mm.private import OTHERS, is_open, make_private
+from mm.private import OTHERS_MASK, is_accessible_by_others, make_home_private
 from mm.settings import Settings
 from tests.api import media
 from tests.graphs import with_graphs
@@ -24,7 +24,7 @@ def open_files(home: Path) -> list[str]:
     return [
         f"{path} {stat.S_IMODE(path.lstat().st_mode):o}"
         for path in paths
-        if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & OTHERS
+        if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & OTHERS_MASK
     ]
 
 
@@ -77,11 +77,11 @@ def test_a_home_folder_with_files_of_the_user_keeps_their_permissions(tmp_path: 
     linked.chmod(0o644)
     (home / "cache").mkdir(exist_ok=True)
     (home / "cache" / "link").symlink_to(linked)
-    assert make_private(home) == []
+    assert make_home_private(home) == []
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert [path for path in open_files(home) if "backup.sh" not in path] == []
     assert stat.S_IMODE(script.stat().st_mode) == 0o755
-    assert is_open(linked)
+    assert is_accessible_by_others(linked)
 
 
 def test_what_cannot_be_narrowed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,4 +93,4 @@ def test_what_cannot_be_narrowed_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "chmod", refuse)
-    assert make_private(home) == [home]
+    assert make_home_private(home) == [home]

@@ -16,7 +16,7 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.settings import load_settings
 from mm.spaces import select_runtime_name
 from workers.app import create_app
@@ -107,7 +107,7 @@ def connect_signals(toolbox: ContextOwner) -> None:
 
 
 def main() -> int:
-    keep_private()
+    restrict_umask()
     try:
         return work(load_settings())
     except MMError as error:

@@ -51,7 +51,7 @@ class WorkerContext:
 
     def worked(self) -> None:
         """Note in the catalog that this process has really executed something just now."""
-        self.store.catalog.beat(self.owner, time.time())
+        self.store.catalog.record_heartbeat(self.owner, time.time())
 
 
 def new_owner() -> str:

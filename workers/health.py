@@ -26,7 +26,7 @@ def check(settings: Settings, host: str) -> None:
     old."""
     database = Database(settings.catalog_url)
     try:
-        beats = Catalog(database, time.time).beats()
+        beats = Catalog(database, time.time).list_heartbeats()
     finally:
         database.close()
     # Owners are named machine:process:digits. A clock that was set back must not make an old sign a

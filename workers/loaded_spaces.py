@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from indexes.catalog.base import LibraryMoved
+from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.queue.reindex import OPEN
 from mm.errors import SpaceMismatch
 from mm.spaces import load_space
@@ -37,23 +37,23 @@ class Spaces:
         moved = self._catalog.library_space()
         return self._load(self._settings.space if moved is None else moved.name)
 
-    def wanted(self, move_pk: int | None) -> SpaceId:
+    def wanted(self, reindex_pk: int | None) -> SpaceId:
         """What a job, of a move or of an upload, is to be planned for. Raises as `current`,
         `SpaceMismatch` for an old move."""
-        if move_pk is None:
+        if reindex_pk is None:
             return self.current().id
-        move = self._catalog.latest_move()
-        if move is None or move.pk != move_pk:
+        move = self._catalog.latest_reindex()
+        if move is None or move.pk != reindex_pk:
             raise SpaceMismatch("The move that the job belongs to is over.")
         return move.target.id
 
     def of(self, space_id: SpaceId) -> Space:
         """What a chunk was planned for.
 
-        Raises as `current`, `LibraryMoved` for a space that the library has left, `SpaceMismatch`
-        for one it never was in.
+        Raises as `current`, `LibraryReindexed` for a space that the library has left,
+        `SpaceMismatch` for one it never was in.
         """
-        moved, move = self._catalog.library_space(), self._catalog.latest_move()
+        moved, move = self._catalog.library_space(), self._catalog.latest_reindex()
         own = self._settings.space if moved is None else moved.name
         moving = {} if move is None or move.state not in OPEN else {side.name: side.id for side in (move.source, move.target)}
         self._forget_all_but({own, *moving})
@@ -66,7 +66,7 @@ class Spaces:
                     return found
                 raise SpaceMismatch(f"{name} is {found.id} for this worker, and was {space_id} when the move began.")
         if moved is not None:
-            raise LibraryMoved(f"The job was planned for {space_id}; the library was moved to {moved.id}.")
+            raise LibraryReindexed(f"The job was planned for {space_id}; the library was moved to {moved.id}.")
         raise SpaceMismatch(f"The job was planned for {space_id}, this worker has {current.id}: add the file again.")
 
     def _load(self, name: str) -> Space:
@@ -92,5 +92,5 @@ def of_library(settings: Settings, catalog: Catalog) -> Settings:
 
 def moves_to_larger(catalog: Catalog) -> bool:
     """Whether a move that is not over needs a space that is larger than `lite`."""
-    move = catalog.latest_move()
+    move = catalog.latest_reindex()
     return move is not None and move.state in OPEN and {move.source.name, move.target.name} != {"lite"}

@@ -43,7 +43,7 @@ class LayerReporter:
         report = LayerReport.from_reader(self._reader)
         while not self._closed.is_set():
             try:
-                self._catalog.report_layers(self._owner, time.time(), report.to_json())
+                self._catalog.record_sandbox_report(self._owner, time.time(), report.to_json())
             except Unavailable as error:
                 structlog.get_logger().warning("layers not reported, trying again", detail=str(error))
                 self._closed.wait(self._retry_seconds)

@@ -116,8 +116,8 @@ class Sweeper:
 
     def _dispatch_lost(self, waiting: int) -> int:
         """Send messages for work that is due and for which none waits. Returns how many."""
-        self._store.catalog.pull_back(self._clock(), self._lease_seconds)
-        lost = min(max(self._store.catalog.due(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
+        self._store.catalog.clamp_future_times(self._clock(), self._lease_seconds)
+        lost = min(max(self._store.catalog.count_due_work(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
         self._dispatcher.dispatch(lost)
         return lost
 

@@ -55,7 +55,7 @@ class FailureLog:
         self._due = self._clock() + ROW_SECONDS
         new = NewAudit(action="auth.fail", detail={"count": count, "networks": networks})
         try:
-            await anyio.to_thread.run_sync(catalog.record, by, new)
+            await anyio.to_thread.run_sync(catalog.record_audit, by, new)
         except MMError as error:
             self._count += count
             self._last = self._last or by

@@ -26,7 +26,7 @@ def copy_key_changes(keys: KeyFile, catalog: Catalog) -> int:
     for change in changes:
         detail = {"name": change.name, "scope": change.scope, "user": change.user}
         new = NewAudit(action=change.action, subject=change.key_id, detail=detail, at=change.at, source=change.id)
-        catalog.record(LOCAL, new)
+        catalog.record_audit(LOCAL, new)
     revoked = {change.key_id for change in changes if change.action == "key.revoke"}
     if revoked:
         catalog.end_sessions(revoked, LOCAL)

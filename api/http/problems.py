@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.middleware.security_headers import SECURITY_HEADERS
-from indexes.storage.files import FULL
+from indexes.storage.files import DISK_FULL
 from mm.errors import (
     ERRORS,
     InvalidInput,
@@ -26,7 +26,7 @@ from mm.errors import (
     Unauthorized,
     Unavailable,
 )
-from mm.paths import hide_home
+from mm.private import hide_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +133,7 @@ async def _gone(request: Request, error: Exception) -> Response:
 async def _disk(request: Request, error: Exception) -> Response:
     """A scratch file that did not fit; any other failure of the system is a defect of ours."""
     assert isinstance(error, OSError)
-    if error.errno not in FULL:
+    if error.errno not in DISK_FULL:
         return await _unexpected(request, error)
     return build_error_response(request, StorageFull(f"Nothing more can be written: {error.strerror}."))
 

@@ -48,4 +48,6 @@ def get_metrics(service: ServiceDep) -> Response:
     counts = catalog.counts()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
     jobs = {str(state): count for state, count in counts.jobs.items()}
-    return Response(service.metrics.render(library, jobs, catalog.queue(), catalog.tallies()), media_type=metrics.CONTENT_TYPE)
+    return Response(
+        service.metrics.render(library, jobs, catalog.queue_status(), catalog.work_metrics()), media_type=metrics.CONTENT_TYPE
+    )

@@ -89,7 +89,7 @@ async def import_media(request: Request, service: ServiceDep, limits: LimitsDep)
         subject=wanted.folder,
         detail={"files": len(done.uploads), "refused": len(done.refused)},
     )
-    await limits.catalog.run(caller, service.store.catalog.record, current_actor(), new)
+    await limits.catalog.run(caller, service.store.catalog.record_audit, current_actor(), new)
     return done
 
 

@@ -31,7 +31,7 @@ from mm.errors import (
 )
 
 if TYPE_CHECKING:
-    from indexes.storage.resumable_info import PartialUpload
+    from indexes.storage.resumable_info import UploadInfo
 
 router = APIRouter(prefix=tus.PREFIX, tags=["uploads"])
 
@@ -97,7 +97,7 @@ async def begin_upload(
             await places.enter_async_context(limits.uploads.hold(caller))
         async with limits.upload_controls.hold(caller):
             quota = limits.partial_uploads
-            create = partial(service.store.partial.create, total=quota.total, of_owner=quota.share)
+            create = partial(service.store.uploads.create, total=quota.total, of_owner=quota.share)
             info = await limits.disk.run(create, length, name, tags, metadata, caller)
         if brings_bytes:
             async with held(service, limits.disk, info.id) as upload:
@@ -128,7 +128,7 @@ async def head_upload(
     """The bytes that are safely on disk. A request that still writes lets go first; the one who
     asks goes on in its place."""
     info = await require_owner(request, service, limits.disk, upload_id)
-    if not info.is_taken:
+    if not info.is_stored:
         async with held(service, limits.disk, upload_id) as upload:
             info = upload.info
     response.headers["Upload-Length"] = str(info.length)
@@ -190,7 +190,7 @@ async def end_upload(upload_id: str, request: Request, service: ServiceDep, limi
         await limits.disk.run(upload.remove)
 
 
-def _tell(response: Response, info: PartialUpload) -> None:
+def _tell(response: Response, info: UploadInfo) -> None:
     response.headers["Upload-Offset"] = str(info.offset)
     response.headers["Upload-Expires"] = tus.http_date(info.expires_at)
     response.headers["Cache-Control"] = "no-store"

@@ -11,7 +11,7 @@ from api.search.like import find_like_segment
 from api.serializers import serialize_hit
 from mm.errors import Cancelled, InvalidInput, TooLarge
 from mm.media.types import Span
-from mm.runtimes.memory import give_back_memory
+from mm.runtimes.memory import release_memory
 from mm.schemas import Hit, Kind, SearchRequest, SearchResponse
 from mm.spaces.query import build_query
 
@@ -89,7 +89,7 @@ def _answer(service: Service, served: ServedSpace, query: SearchInput, media: De
             weights=query.request.weights,
         )
     if media.sound is not None:
-        give_back_memory()
+        release_memory()
     floor, likely = bounds(question, query.request.floor)
     with part("search").time():
         k = query.request.k
@@ -118,7 +118,7 @@ def _unread_note(service: Service, served: ServedSpace, question: Query) -> list
     where reading is off."""
     if service.settings.read_text == "off" or all(probe.kind != "written" for probe in question.evidence_queries):
         return []
-    unread = service.store.catalog.unread_pictures(served.space.id)
+    unread = service.store.catalog.count_unread_images(served.space.id)
     return [UNREAD.format(unread)] if unread else []
 
 

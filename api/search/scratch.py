@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from mm.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     above, locks = root / "cache" / "questions", root / "locks"
     above.mkdir(parents=True, exist_ok=True)
     for left in above.iterdir():
-        with suppress(Unavailable), locked(locks / f"questions-{left.name}.lock", 0.0):
+        with suppress(Unavailable), hold_lock(locks / f"questions-{left.name}.lock", 0.0):
             _remove(left, locks)
     folder = above / secrets.token_hex(8)
-    with locked(locks / f"questions-{folder.name}.lock", 0.0):
+    with hold_lock(locks / f"questions-{folder.name}.lock", 0.0):
         folder.mkdir()
         try:
             yield folder

@@ -162,7 +162,7 @@ class SpaceManager:
         leads."""
         # The move is read first: one that ends between the two reads has put the library into its
         # target by the second.
-        move = self._store.catalog.latest_move()
+        move = self._store.catalog.latest_reindex()
         if (name := self._name()) != self._current.name:
             return name
         return move.target.name if move is not None and move.state == "running" else None

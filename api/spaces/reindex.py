@@ -15,15 +15,15 @@ from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
     from api.service import Service
-    from indexes.catalog.records import MoveRow
+    from indexes.catalog.records import ReindexRow
 
 
 def describe(service: Service) -> LibrarySpace:
     """Where the library is, what it has where, and how far its latest move is."""
     catalog = service.store.catalog
-    here, move = _here(service), catalog.latest_move()
+    here, move = _here(service), catalog.latest_reindex()
     encoding = move.target.id if move is not None and move.state in OPEN else None
-    held = {here.id: 0, **({} if encoding is None else {encoding: 0}), **catalog.spaces_held()}
+    held = {here.id: 0, **({} if encoding is None else {encoding: 0}), **catalog.count_items_by_space()}
 
     def role(space: SpaceId) -> SpaceRole:
         return "served" if space == here.id else "encoding" if space == encoding else "kept"
@@ -45,29 +45,29 @@ def start(service: Service, to: str) -> Move:
         target = load_space(to, service.settings, keep_speech=False, gpu=False)
     except Unavailable as error:
         raise NotFound(str(error)) from error
-    return _told(service, service.store.catalog.start_move(_here(service), NamedSpace(to, target.id), current_actor()))
+    return _told(service, service.store.catalog.start_reindex(_here(service), NamedSpace(to, target.id), current_actor()))
 
 
 def stop(service: Service) -> Move:
     """Raises `Conflict`."""
-    return _told(service, service.store.catalog.stop_move(current_actor()))
+    return _told(service, service.store.catalog.stop_reindex(current_actor()))
 
 
 def resume(service: Service, *, leave_out: bool) -> Move:
     """Raises `Conflict`."""
-    return _told(service, service.store.catalog.resume_move(leave_out=leave_out, by=current_actor()))
+    return _told(service, service.store.catalog.resume_reindex(leave_out=leave_out, by=current_actor()))
 
 
 def undo(service: Service) -> Move:
     """End a move, or go back where it began: there everything is still, but for what was added
     since. Raises `Conflict`."""
     catalog = service.store.catalog
-    move = catalog.latest_move()
+    move = catalog.latest_reindex()
     if move is None or move.state != "done":
-        return _told(service, catalog.undo_move(current_actor()))
-    if not catalog.spaces_held().get(move.source.id):
+        return _told(service, catalog.undo_reindex(current_actor()))
+    if not catalog.count_items_by_space().get(move.source.id):
         raise Conflict(f"Nothing is left in {move.source.id}: moving to {move.source.name} encodes everything again.")
-    return _told(service, catalog.start_move(move.target, move.source, current_actor(), action="space.undo"))
+    return _told(service, catalog.start_reindex(move.target, move.source, current_actor(), action="space.undo"))
 
 
 def drop(service: Service, space: str) -> None:
@@ -88,8 +88,8 @@ def _here(service: Service) -> NamedSpace:
     return NamedSpace(served.name, served.space.id)
 
 
-def _told(service: Service, move: MoveRow) -> Move:
-    counts = service.store.catalog.move_counts(move)
+def _told(service: Service, move: ReindexRow) -> Move:
+    counts = service.store.catalog.count_reindexed(move)
     return Move(
         source=move.source.name,
         target=move.target.name,

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mm.errors import MMError, Unavailable
-from mm.runtimes.memory import give_back_memory
+from mm.runtimes.memory import release_memory
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -75,4 +75,4 @@ class TowerLoader:
             image = beside.submit(lambda: self._space.image)
             _ = (self._space.calibration, self._space.bank, self._space.text, self._space.sentences)
             image.result()
-        give_back_memory()
+        release_memory()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from api.http.bodies import BLOCK_BYTES
 from api.uploads.names import clean_name, clean_tags
 from mm.errors import Forbidden, InvalidInput, MMError, NotFound, Unauthorized
-from mm.paths import hide_home
+from mm.private import hide_home
 from mm.schemas import ImportResponse, Upload
 
 if TYPE_CHECKING:

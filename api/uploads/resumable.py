@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from api.limits.thread_pool import ThreadPool
     from api.service import Service
     from api.uploads.tus import Checksum
-    from indexes.storage.resumable_info import PartialUpload
+    from indexes.storage.resumable_info import UploadInfo
     from indexes.storage.resumable_open import OpenUpload
 
 LOCK_SECONDS = 5.0
@@ -38,13 +38,13 @@ class UploadTakenOver(Exception):
     """Another request wants the upload."""
 
 
-async def require_owner(request: Request, service: Service, threads: ThreadPool, upload_id: str) -> PartialUpload:
+async def require_owner(request: Request, service: Service, threads: ThreadPool, upload_id: str) -> UploadInfo:
     """The upload. Raises `NotFound` also when it is another key's, and `Gone` when it expired.
 
     Where no key is asked for, the id alone decides: a phone that changes its network has another
     address.
     """
-    info = await threads.run(service.store.partial.get, upload_id)
+    info = await threads.run(service.store.uploads.get, upload_id)
     caller = get_client(request.scope)
     if caller.key is not None and info.owner not in {"", str(caller)} and not caller.key.allows("admin"):
         raise NotFound(f"There is no upload {upload_id!r}.")
@@ -69,11 +69,11 @@ async def _take(service: Service, threads: ThreadPool, upload_id: str) -> OpenUp
     end = time.monotonic() + LOCK_SECONDS
     while True:
         try:
-            return await threads.run(service.store.partial.open, upload_id)
+            return await threads.run(service.store.uploads.open, upload_id)
         except Locked:
             if time.monotonic() >= end:
                 raise
-        await threads.run(service.store.partial.ask_for, upload_id)
+        await threads.run(service.store.uploads.request_release, upload_id)
         await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -85,10 +85,10 @@ async def receive(request: Request, service: Service, threads: ThreadPool, uploa
     took the upload over, `ClientDisconnect`, `RequestTimeout`, `Unavailable`.
     """
     length = declared_length(request)
-    if length is not None and length > upload.left:
-        raise TooLarge(f"The piece has {length:,} bytes; the upload lacks {upload.left:,}.")
+    if length is not None and length > upload.num_bytes_left:
+        raise TooLarge(f"The piece has {length:,} bytes; the upload lacks {upload.num_bytes_left:,}.")
     try:
-        async for block in read_until_takeover(request, upload.is_wanted):
+        async for block in read_until_takeover(request, upload.has_waiter):
             await threads.run(_write, service, upload, block, checksum)
         if checksum is not None:
             checksum.verify()
@@ -102,13 +102,13 @@ async def receive(request: Request, service: Service, threads: ThreadPool, uploa
 
 
 def _write(service: Service, upload: OpenUpload, block: bytes, checksum: Checksum | None) -> None:
-    if len(block) > upload.left:
+    if len(block) > upload.num_bytes_left:
         raise TooLarge(f"The upload has {upload.info.length:,} bytes, and more than that came.")
     upload.write(block)
     service.metrics.upload_bytes.inc(len(block))
     if checksum is not None:
         checksum.update(block)
-    elif upload.is_due():
+    elif upload.is_checkpoint_due():
         upload.checkpoint()
 
 
@@ -161,7 +161,7 @@ def finish_upload(service: Service, upload: OpenUpload) -> None:
     A refusal of the file ends the upload; a key that was revoked does not, another may go on.
     Raises what `Library.accept` does.
     """
-    if upload.info.is_taken:
+    if upload.info.is_stored:
         return
     upload.digest()  # a long file takes a while: not under the lock of the library
     info = upload.info
@@ -171,5 +171,5 @@ def finish_upload(service: Service, upload: OpenUpload) -> None:
         if error.status < 500 and not isinstance(error, Unauthorized):
             upload.remove()
         raise
-    upload.taken(done.item.id, done.job.id, created=done.created)
+    upload.mark_stored(done.item.id, done.job.id, created=done.created)
     log_accepted(done)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from indexes.bench.fixtures import Material, plain_flat, plain_graph, questions, unpack
 from indexes.bench.synthetic import fill
 from indexes.search.searcher import DOUBT
-from indexes.search.top_k import Spread, best_moments
+from indexes.search.top_k import Spread, find_top_moments
 from indexes.store import open_store
 from mm.runtimes.registry import usable_cores
 from mm.settings import Settings, load_settings
@@ -130,7 +130,7 @@ def _ours(
     spread: Spread = map,
 ) -> Way:
     def answer(question: int) -> Found:
-        moments = best_moments(material.snapshot, asked[question], chosen, K, 0.0, spread, doubt)
+        moments = find_top_moments(material.snapshot, asked[question], chosen, K, 0.0, spread, doubt)
         return [int(moment.part.segments.item_pk[moment.segment]) for moment in moments]
 
     return Way(name, answer, truth, material.built, material.size)

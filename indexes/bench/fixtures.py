@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from indexes.bench.synthetic import NOISE, SPOKEN, Neighbourhood
 from indexes.search.fusion import strengths
-from indexes.storage.files import write_whole
+from indexes.storage.files import write_durable
 from indexes.vectors.index import FULL
 from indexes.vectors.kind_index import BLOCK, KindRows
 from indexes.vectors.parts import Segments, open_part, write_part
@@ -88,7 +88,7 @@ def unpack(space: Space, segments: int, folder: Path) -> Material:
     if not note.exists():
         begin = time.process_time()
         files = dict(_write(own, pictures, speech, spoken))
-        write_whole(note, json.dumps({"seconds": time.process_time() - begin, "files": files}).encode())
+        write_durable(note, json.dumps({"seconds": time.process_time() - begin, "files": files}).encode())
     told = json.loads(note.read_text())
     parts = [open_part(own / name, name, digests) for name, digests in told["files"].items()]
     size = sum(path.stat().st_size for path in own.glob("part-*/*"))
@@ -119,7 +119,7 @@ def plain_graph(material: Material, folder: Path) -> tuple[Any, float]:
         seconds = time.process_time() - begin
         folder.mkdir(parents=True, exist_ok=True)
         faiss.write_index(graph, str(path))
-        write_whole(note, json.dumps({"seconds": seconds}).encode())
+        write_durable(note, json.dumps({"seconds": seconds}).encode())
     return faiss.read_index(str(path)), float(json.loads(note.read_text())["seconds"])
 
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from indexes.catalog.tables import Chunk, Evidence, Item, Job, Published, Segment
+from indexes.catalog.tables import Chunk, Evidence, Item, Job, Publication, Segment
 from indexes.recover.garbage import REPORT
 from indexes.recover.identity import MARKER
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.store import Store, open_store
 from indexes.vectors.manifest import read_manifest
 from mm.bench.crash.inventory import ChunkRecord, Inventory, JobRecord, ScoredMoment
 from mm.errors import Corrupt, Unavailable
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.schemas import Filters
 from mm.settings import load_settings
 from mm.spaces import load_space
@@ -74,7 +74,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inven
                 said.append(f"{piece.kind} {piece.start:.3f}-{piece.end:.3f} {piece.text!r} {vector}")
             head = f"{segment.start:.3f}-{segment.end:.3f} shot {segment.shot} scene {segment.scene}"
             moments.setdefault(item_of[segment.item_pk], []).append("; ".join([head, *said]))
-        published = {item_of[pk] for pk in session.scalars(select(Published.item_pk))}
+        published = {item_of[pk] for pk in session.scalars(select(Publication.item_pk))}
     damaged = [f"{item} has moments and is not published" for item in moments.keys() - published]
     for shard in sorted(shard for shard in shards if shard):
         try:
@@ -88,7 +88,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inven
     answers = {}
     if not damaged:
         for text, question in questions.items():
-            hits = search_brute(store, question, ALL, Filters(), 0.0, fold=False)
+            hits = search_brute_force(store, question, ALL, Filters(), 0.0, fold=False)
             answers[text] = [ScoredMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
     known = {*sha_of.values(), *(shard for shard in shards if shard), *sha_of}
     orphans = [name for name in files if _is_orphan(store.settings.root, name, known)]
@@ -133,7 +133,7 @@ def _is_orphan(root: Path, name: str, known: set[str]) -> bool:
 
 
 def main(texts: list[str]) -> None:
-    keep_private()
+    restrict_umask()
     settings = load_settings()
     space = load_space(settings.space, settings, keep_speech=False)
     questions = {text: build_query(space, text=text) for text in texts}

@@ -70,7 +70,7 @@ class Outcome:
 def look(store: Store) -> Seen:
     """Everything that must not be lost."""
     with store.database.read() as session:
-        rows = store.catalog.items_of_blobs(list(session.scalars(select(Item.sha256))))
+        rows = store.catalog.find_items_by_blob(list(session.scalars(select(Item.sha256))))
         segments, evidence = (
             session.execute(select(func.count()).select_from(table)).scalar_one() for table in (Segment, Evidence)
         )
@@ -129,7 +129,7 @@ class Point:
 
     def _serve(self, store: Store) -> None:
         """What a service does that runs. Errors with a name are answers; nothing else is."""
-        with suppress(MMError), store.blobs.writer() as writer:
+        with suppress(MMError), store.blobs.open_writer() as writer:
             writer.write(ANOTHER)
         for _ in range(2):
             with suppress(MMError):

@@ -1,5 +1,4 @@
-"""The audit log: who changed what. Rows are only added; triggers of the database refuse to change
-or delete them.
+"""The audit log: who changed what. Triggers of the database refuse to change or delete rows.
 
 A change of the catalog and its row are written in one transaction, so that neither exists without
 the other.
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from indexes.catalog.base import Rows
-from indexes.catalog.pages import before, parse_before
+from indexes.catalog.base import CatalogMixin
+from indexes.catalog.pages import before, parse_cursor
 from indexes.catalog.tables import Audit
 
 if TYPE_CHECKING:
@@ -84,8 +83,8 @@ class AuditFilters:
     since: datetime | None = None
 
 
-class AuditRows(Rows):
-    def record(self, by: Actor, new: NewAudit) -> bool:
+class AuditRows(CatalogMixin):
+    def record_audit(self, by: Actor, new: NewAudit) -> bool:
         """Add one row. False if its `source` was copied before."""
         try:
             with self._database.write() as session:
@@ -106,7 +105,7 @@ class AuditRows(Rows):
         """
         query = select(Audit).order_by(Audit.id.desc()).limit(limit + 1)
         if cursor is not None:
-            query = query.where(Audit.id < parse_before(cursor))
+            query = query.where(Audit.id < parse_cursor(cursor))
         if filters.action is not None:
             query = query.where(Audit.action == filters.action)
         if filters.actor is not None:

@@ -13,7 +13,19 @@ from sqlalchemy import ColumnElement, delete, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexes.catalog.records import JobRow
-from indexes.catalog.tables import Buried, Chunk, Evidence, Item, Job, JobEvent, Library, Move, Published, Released, Segment
+from indexes.catalog.tables import (
+    Chunk,
+    Evidence,
+    Item,
+    Job,
+    JobEvent,
+    Library,
+    Publication,
+    Reindex,
+    ReleasedFile,
+    Segment,
+    Tombstone,
+)
 from mm.errors import SpaceMismatch
 from mm.schemas import FINAL_STATES, ItemStatus, JobState
 
@@ -33,21 +45,21 @@ STATUS_OF: dict[JobState, ItemStatus] = {
 """What becomes of an item with its job."""
 WAITING = "waiting"
 """Stage of a job that nobody began."""
-RELEASED_AT_ONCE = 1000
-"""Rows in one statement; databases limit them."""
+ROWS_PER_STATEMENT = 1000
+"""CatalogMixin in one statement; databases limit them."""
 CHANNEL = "mm_catalog"
 """Of PostgreSQL's notifications."""
-NOT_FINAL: tuple[JobState, ...] = ("queued", "running")
+OPEN_STATES: tuple[JobState, ...] = ("queued", "running")
 SHORT_SECONDS = 30.0
 """Longest item that counts as short; migration 0007 has it too."""
 
 
-class LibraryMoved(SpaceMismatch):
+class LibraryReindexed(SpaceMismatch):
     """Work on an upload was planned for a space that the library has left since: it is to be
     planned anew."""
 
 
-class Rows:
+class CatalogMixin:
     """Base of the catalog's parts."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -67,7 +79,7 @@ def lock_job(session: Session, job_id: str) -> Job | None:
     return None if job is None or job.state in FINAL_STATES else job
 
 
-def move_job(
+def transition_job(
     session: Session,
     job: Job,
     now: datetime,
@@ -81,7 +93,7 @@ def move_job(
     it."""
     if state is not None and state != job.state:
         job.state = state
-        if job.item_pk is not None and job.move_pk is None:
+        if job.item_pk is not None and job.reindex_pk is None:
             session.execute(update(Item).where(Item.pk == job.item_pk).values(status=STATUS_OF[state], error=error))
     if job.state == "done":
         progress = 1.0
@@ -92,7 +104,7 @@ def move_job(
     if error is not None:
         job.error = error
     job.updated_at = now
-    note_event(session, job)
+    insert_job_event(session, job)
 
 
 def insert_job(
@@ -102,7 +114,7 @@ def insert_job(
     *,
     request_id: str | None = None,
     key_id: str | None = None,
-    move_pk: int | None = None,
+    reindex_pk: int | None = None,
 ) -> Job:
     """A new job on an item, waiting; of a move, if one is given."""
     job = Job(
@@ -115,36 +127,36 @@ def insert_job(
         error=None,
         created_at=now,
         updated_at=now,
-        turn_at=now.timestamp(),
+        served_at=now.timestamp(),
         due_at=0.0,
         request_id=request_id,
         key_id=key_id,
-        lane=lane_of(item.duration),
-        move_pk=move_pk,
+        size_class=size_class_of(item.duration),
+        reindex_pk=reindex_pk,
     )
     session.add(job)
-    note_event(session, job)
+    insert_job_event(session, job)
     return job
 
 
-def lane_of(duration: float) -> int:
+def size_class_of(duration: float) -> int:
     """0 for an item of at most `SHORT_SECONDS`, pictures included, 1 for a longer one."""
     return int(duration > SHORT_SECONDS)
 
 
-def note_event(session: Session, job: Job) -> None:
+def insert_job_event(session: Session, job: Job) -> None:
     """Write down how the job is now. Its row is locked, so that events of one job are numbered in
     order."""
     session.flush()
     session.add(JobEvent(job_pk=job.pk, state=job.state, progress=job.progress, stage=job.stage, error=job.error))
 
 
-def goes_on() -> ColumnElement[bool]:
+def is_runnable() -> ColumnElement[bool]:
     """Whether a job is to be worked on: that of a move rests while the move does."""
-    return or_(Job.move_pk.is_(None), Job.move_pk.in_(select(Move.pk).where(Move.state == "running")))
+    return or_(Job.reindex_pk.is_(None), Job.reindex_pk.in_(select(Reindex.pk).where(Reindex.state == "running")))
 
 
-def announce(session: Session) -> None:
+def notify_watchers(session: Session) -> None:
     """Make PostgreSQL notify the watchers of the catalog when this transaction commits. SQLite
     counts commits."""
     if session.get_bind().dialect.name == "postgresql":
@@ -153,7 +165,7 @@ def announce(session: Session) -> None:
 
 def next_seq(session: Session) -> int:
     """A sequence number; whoever comes next waits for the end of this transaction."""
-    announce(session)
+    notify_watchers(session)
     session.execute(update(Library).values(head=Library.head + 1))
     return session.execute(select(Library.head)).scalar_one()
 
@@ -163,7 +175,7 @@ def next_revision(session: Session) -> None:
     session.execute(update(Library).values(revision=Library.revision + 1))
 
 
-def release(session: Session, digests: Iterable[str | None]) -> None:
+def mark_released(session: Session, digests: Iterable[str | None]) -> None:
     """Note files that lost their row by a command, so that they are deleted for good when no other
     row refers to them.
 
@@ -172,8 +184,8 @@ def release(session: Session, digests: Iterable[str | None]) -> None:
     """
     rows = [{"digest": digest} for digest in sorted({digest for digest in digests if digest is not None})]
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    for start in range(0, len(rows), RELEASED_AT_ONCE):
-        insertion = dialect.insert(Released).values(rows[start : start + RELEASED_AT_ONCE])
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        insertion = dialect.insert(ReleasedFile).values(rows[start : start + ROWS_PER_STATEMENT])
         session.execute(insertion.on_conflict_do_nothing())
 
 
@@ -188,13 +200,13 @@ def shards_of_jobs(session: Session, which: ColumnElement[bool]) -> set[str]:
     return {shard_id for shard_id in session.scalars(written) if shard_id is not None}
 
 
-def bury(session: Session, item_pk: int, space: str | None = None) -> None:
+def add_tombstones(session: Session, item_pk: int, space: str | None = None) -> None:
     """Withdraw what was published of an item, in one space or in all, and tell readers."""
-    gone = delete(Published).where(Published.item_pk == item_pk)
+    gone = delete(Publication).where(Publication.item_pk == item_pk)
     if space is not None:
-        gone = gone.where(Published.space == space)
-    for name, published in session.execute(gone.returning(Published.space, Published.seq)).tuples().all():
-        session.execute(insert(Buried).values(seq=next_seq(session), space=name, published=published))
+        gone = gone.where(Publication.space == space)
+    for name, published in session.execute(gone.returning(Publication.space, Publication.seq)).tuples().all():
+        session.execute(insert(Tombstone).values(seq=next_seq(session), space=name, published=published))
 
 
 def job_row(job: Job) -> JobRow:
@@ -208,5 +220,5 @@ def job_row(job: Job) -> JobRow:
         created_at=job.created_at,
         updated_at=job.updated_at,
         request_id=job.request_id,
-        move_pk=job.move_pk,
+        reindex_pk=job.reindex_pk,
     )

@@ -70,7 +70,7 @@ class Database:
             yield session
 
     @contextmanager
-    def connect_to_write(self) -> Iterator[Connection]:
+    def begin_write(self) -> Iterator[Connection]:
         """The same without a session, for migrations."""
         with naming_errors(), self._writing.begin() as connection:
             yield connection

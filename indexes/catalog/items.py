@@ -11,22 +11,22 @@ from sqlalchemy.exc import IntegrityError
 
 from indexes.catalog.audit import LOCAL, Actor, AuditDetail, add_audit
 from indexes.catalog.base import (
-    NOT_FINAL,
-    RELEASED_AT_ONCE,
-    Rows,
-    bury,
+    OPEN_STATES,
+    ROWS_PER_STATEMENT,
+    CatalogMixin,
+    add_tombstones,
     insert_job,
     job_row,
-    move_job,
+    mark_released,
     next_revision,
-    release,
     shards_of_jobs,
     shards_of_segments,
+    transition_job,
 )
-from indexes.catalog.pages import before, parse_before
-from indexes.catalog.queue.unread import unread_by_item
+from indexes.catalog.pages import before, parse_cursor
+from indexes.catalog.queue.unread import count_unread_by_item
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
-from indexes.catalog.tables import Chunk, Evidence, Item, Job, Released, Segment, Tag
+from indexes.catalog.tables import Chunk, Evidence, Item, Job, ReleasedFile, Segment, Tag
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -39,7 +39,7 @@ MAX_TAGS = 1000
 """Most tags a filter may name; databases limit the length of a statement."""
 
 
-class ItemRows(Rows):
+class ItemRows(CatalogMixin):
     def add_item(self, new: NewItem, by: Actor = LOCAL) -> tuple[ItemRow, JobRow, bool]:
         """The item of these bytes, its latest job, and whether it is new.
 
@@ -91,7 +91,7 @@ class ItemRows(Rows):
             item = session.scalar(select(Item).where(Item.id == item_id))
             return None if item is None else item_rows(session, [item])[0]
 
-    def item_of_job(self, job_id: str) -> ItemRow | None:
+    def get_item_of_job(self, job_id: str) -> ItemRow | None:
         """The item that a job works on, None if either is gone."""
         with self._database.read() as session:
             item = session.scalar(select(Item).join(Job, Job.item_pk == Item.pk).where(Job.id == job_id))
@@ -105,7 +105,7 @@ class ItemRows(Rows):
         """
         query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
         if cursor is not None:
-            query = query.where(Item.pk < parse_before(cursor))
+            query = query.where(Item.pk < parse_cursor(cursor))
         if filters.kinds:
             query = query.where(Item.kind.in_(filters.kinds))
         if filters.status is not None:
@@ -131,16 +131,16 @@ class ItemRows(Rows):
                 return False
             jobs = session.scalars(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk).with_for_update()).all()
             for job in jobs:
-                if job.state in NOT_FINAL:
-                    move_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
+                if job.state in OPEN_STATES:
+                    transition_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
             shards = shards_of_segments(session, Segment.item_pk == item.pk) | shards_of_jobs(session, Job.item_pk == item.pk)
             session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
-            bury(session, item.pk)
+            add_tombstones(session, item.pk)
             session.execute(delete(Item).where(Item.pk == item.pk))
             detail: AuditDetail = {"name": item.name, "sha256": item.sha256, "size": item.size, "status": item.status}
             add_audit(session, self._now(), by, "item.delete", item.id, detail)
             next_revision(session)
-            release(session, [item.sha256, *shards])
+            mark_released(session, [item.sha256, *shards])
             return True
 
     def counts(self) -> Counts:
@@ -151,34 +151,34 @@ class ItemRows(Rows):
             )
             jobs: dict[JobState, int] = dict.fromkeys(("queued", "running", "done", "failed", "quarantined", "cancelled"), 0)
             for state, number in session.execute(
-                select(Job.state, func.count()).where(Job.move_pk.is_(None)).group_by(Job.state)
+                select(Job.state, func.count()).where(Job.reindex_pk.is_(None)).group_by(Job.state)
             ):
                 jobs[cast(JobState, state)] = number
         return Counts(items, segments, evidence, jobs)
 
-    def unknown_blobs(self, sha256s: Sequence[str]) -> set[str]:
+    def find_unreferenced_blobs(self, sha256s: Sequence[str]) -> set[str]:
         """Those that belong to no item."""
         with self._database.read() as session:
             return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
 
-    def released(self, digests: Sequence[str]) -> set[str]:
+    def find_released(self, digests: Sequence[str]) -> set[str]:
         """Those of some files that lost their row by a command."""
         with self._database.read() as session:
-            return set(session.scalars(select(Released.digest).where(Released.digest.in_(digests))))
+            return set(session.scalars(select(ReleasedFile.digest).where(ReleasedFile.digest.in_(digests))))
 
-    def forget_released(self, digests: Sequence[str]) -> None:
+    def delete_released(self, digests: Sequence[str]) -> None:
         """Forget files that are deleted, or that have a row again."""
         with self._database.write() as session:
-            for start in range(0, len(digests), RELEASED_AT_ONCE):
-                some = digests[start : start + RELEASED_AT_ONCE]
-                session.execute(delete(Released).where(Released.digest.in_(some)))
+            for start in range(0, len(digests), ROWS_PER_STATEMENT):
+                some = digests[start : start + ROWS_PER_STATEMENT]
+                session.execute(delete(ReleasedFile).where(ReleasedFile.digest.in_(some)))
 
-    def items_of_blobs(self, sha256s: Sequence[str]) -> list[ItemRow]:
+    def find_items_by_blob(self, sha256s: Sequence[str]) -> list[ItemRow]:
         """The items that have these bytes."""
         with self._database.read() as session:
             return item_rows(session, session.scalars(select(Item).where(Item.sha256.in_(sha256s))).all())
 
-    def unknown_items(self, ids: Sequence[str]) -> set[str]:
+    def find_missing_items(self, ids: Sequence[str]) -> set[str]:
         """Those that are no item."""
         with self._database.read() as session:
             return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
@@ -186,7 +186,7 @@ class ItemRows(Rows):
     def _job_of(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
         """The latest job of a locked item, and whether it is new: where there is none, or the item
         is neither processing nor ready."""
-        job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
+        job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
         if job is None or item.status not in {"processing", "ready"}:
             item.status, item.error = "processing", None
             return insert_job(session, item, self._now(), request_id=request_id, key_id=key_id), True
@@ -237,7 +237,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     tags: dict[int, list[str]] = {item.pk: [] for item in items}
     for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
         tags[item_pk].append(tag)
-    unread = unread_by_item(session, list(tags))
+    unread = count_unread_by_item(session, list(tags))
     return [
         ItemRow(
             id=item.id,

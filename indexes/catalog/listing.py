@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from indexes.catalog.base import Rows
+from indexes.catalog.base import CatalogMixin
 from indexes.catalog.items import item_rows, tagged
 from indexes.catalog.records import BrowseFilters, ItemRow, NewEvidence, NewSegment
 from indexes.catalog.tables import Evidence, Item, Segment, Tag
@@ -27,7 +27,7 @@ ORDERS: dict[ItemSort, tuple[ColumnElement[Any], ...]] = {
 """Each ends in the key, so that equal items stay in one order from page to page."""
 
 
-class BrowseRows(Rows):
+class ListingRows(CatalogMixin):
     def browse_items(self, filters: BrowseFilters, sort: ItemSort, offset: int, limit: int) -> tuple[list[ItemRow], int]:
         """Up to `limit` items behind the first `offset`, and how many there are in all.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from mm.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def migrate(database: Database, lock: Path) -> None:
     config = _config()
     try:
         if database.dialect == "sqlite":  # to switch a new file to WAL needs it alone; waiting is not built into that
-            with locked(lock, LOCK_SECONDS), database.connect_to_write() as connection:
+            with hold_lock(lock, LOCK_SECONDS), database.begin_write() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
             return
-        with database.connect_to_write() as connection:
+        with database.begin_write() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

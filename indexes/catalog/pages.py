@@ -14,7 +14,7 @@ def before(pk: int) -> str:
     return f"before-{pk}"
 
 
-def parse_before(cursor: str) -> int:
+def parse_cursor(cursor: str) -> int:
     """The key that a cursor holds. Raises `InvalidInput` for one that no page gave."""
     found = _CURSOR.fullmatch(cursor)
     if found is None:

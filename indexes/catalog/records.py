@@ -92,7 +92,7 @@ class JobRow:
     updated_at: datetime
     request_id: str | None
     """Of the request that brought it."""
-    move_pk: int | None
+    reindex_pk: int | None
     """The move that it is a part of; None for the work on an upload."""
 
     @property
@@ -102,7 +102,7 @@ class JobRow:
     @property
     def background(self) -> bool:
         """Whether it may wait for the work on uploads."""
-        return self.move_pk is not None
+        return self.reindex_pk is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ class ChunkRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldChunk:
+class LeasedChunk:
     """A chunk that `owner` has leased and encoded."""
 
     pk: int
@@ -146,7 +146,7 @@ class HeldChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class WorkUnit:
     """The next piece of work of one worker.
 
     `plan`: cut the job's item into chunks and begin with the first. `pictures`: encode the items of
@@ -154,13 +154,13 @@ class Turn:
     and whoever did the last one did not finish the job.
     """
 
-    what: Literal["plan", "pictures", "encode", "finish"]
+    kind: Literal["plan", "images", "encode", "finish"]
     job_ids: Sequence[str]
     chunk: ChunkRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class BegunPicture:
+class LeasedImage:
     """A picture that is leased."""
 
     job: JobRow
@@ -228,7 +228,7 @@ class NamedSpace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoveRow:
+class ReindexRow:
     """A library on its way from one space to another."""
 
     pk: int
@@ -242,7 +242,7 @@ class MoveRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MoveCounts:
+class ReindexCounts:
     """How far a move is, in items that can be searched where it began or where it leads."""
 
     items: int
@@ -262,7 +262,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class PublicationRow:
     """An item that became searchable. Sequence numbers grow in the order of commits."""
 
     seq: int
@@ -272,46 +272,41 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class CatalogChanges:
     """What a reader that knows everything up to some sequence number has not seen."""
 
     head: int
     """The latest sequence number."""
-    published: Sequence[Publication]
+    published: Sequence[PublicationRow]
     """In order; the first so many."""
     buried: Sequence[int]
     """Sequence numbers of publications that are gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEvidence:
-    """A piece of evidence as a reader loads it, with its segment."""
+class EvidenceRow:
+    """One piece of evidence with the segment and the item that it belongs to."""
 
-    item_pk: int
-    segment_index: int
-    segment_start: float
-    segment_end: float
-    shot: int
     pk: int
-    kind: EvidenceKind
-    shard_id: str
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEvidence:
-    """A piece of evidence as an answer shows it, with the scene of its segment."""
-
+    item_pk: int
     item_id: str
     kind: EvidenceKind
     start: float
     end: float
     text: str | None
+    shard_id: str
+    row: int
+    """Row of its vector in the matrix of its kind in the shard."""
+    segment_index: int
+    segment_start: float
+    segment_end: float
+    shot: int
     scene: tuple[float, float] | None
+    """Start and end of the scene that contains the segment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class WorkHistogram:
     """How often values were at most so large, bound by bound, and their sum."""
 
     buckets: Sequence[tuple[float, int]]
@@ -323,7 +318,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueStatus:
     """What waits for workers."""
 
     waiting_chunks: int

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from indexes.catalog.audit import Actor, add_audit
-from indexes.catalog.base import Rows
+from indexes.catalog.base import CatalogMixin
 from indexes.catalog.tables import Session
 
 TOKEN_BYTES = 32
@@ -32,7 +32,7 @@ class SessionRow:
     """Seconds of `time.time()`."""
 
 
-class SessionRows(Rows):
+class SessionRows(CatalogMixin):
     def start_session(self, key_id: str, seconds: float, by: Actor) -> tuple[SessionRow, str]:
         """A new session of a key, and its token. Removes those that expired, and the oldest of the
         key beyond `MAX_SESSIONS`."""

@@ -28,7 +28,7 @@ NAMES = {
 }
 Key = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only where the type is INTEGER."""
-NEVER_AGAIN = {"sqlite_autoincrement": True}
+AUTOINCREMENT = {"sqlite_autoincrement": True}
 """Numbers of deleted rows do not come back: a late bell or a stale index part must not mean
 something else."""
 
@@ -79,7 +79,7 @@ class Library(Table):
 
 class Item(Table):
     __tablename__ = "items"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (AUTOINCREMENT,)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     id: Mapped[str] = mapped_column(String(32), unique=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
@@ -105,7 +105,7 @@ class Tag(Table):
 
 class Job(Table):
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "state", "move_pk", "key_id", "lane", "turn_at", "pk"), NEVER_AGAIN)
+    __table_args__ = (Index(None, "state", "move_pk", "key_id", "lane", "turn_at", "pk"), AUTOINCREMENT)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     item_pk: Mapped[int | None] = mapped_column(ForeignKey("items.pk", ondelete="SET NULL"), index=True)
@@ -116,7 +116,7 @@ class Job(Table):
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Utc)
     updated_at: Mapped[datetime] = mapped_column(Utc)
-    turn_at: Mapped[float] = mapped_column(Double)
+    served_at: Mapped[float] = mapped_column("turn_at", Double)
     """When a worker last took it up, or when it came; seconds of `time.time()`, as is the
     following."""
     due_at: Mapped[float] = mapped_column(Double, server_default="0")
@@ -124,20 +124,20 @@ class Job(Table):
     request_id: Mapped[str | None] = mapped_column(String(64))
     """Of the request that brought it: what the API's log says of it and the workers' go together by
     this."""
-    move_pk: Mapped[int | None] = mapped_column(Key, index=True)
+    reindex_pk: Mapped[int | None] = mapped_column("move_pk", Key, index=True)
     """The move that it is a part of; null for the work on an upload."""
     key_id: Mapped[str | None] = mapped_column(String(64))
     """API key that sent it; null where no key is needed."""
-    lane: Mapped[int] = mapped_column(Integer, server_default="1")
-    """0 for a short item, 1 for a long one; see `indexes.catalog.queue.turns`."""
+    size_class: Mapped[int] = mapped_column("lane", Integer, server_default="1")
+    """0 for a short item, 1 for a long one; see `indexes.catalog.queue.scheduling`."""
 
 
-class Move(Table):
+class Reindex(Table):
     """A library on its way from one space to another. The last row counts, the others are
     history."""
 
     __tablename__ = "moves"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (AUTOINCREMENT,)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     source_name: Mapped[str]
     source: Mapped[str] = mapped_column(String(64))
@@ -156,7 +156,7 @@ class Move(Table):
 
 class JobEvent(Table):
     __tablename__ = "job_events"
-    __table_args__ = (Index(None, "job_pk", "id"), NEVER_AGAIN)
+    __table_args__ = (Index(None, "job_pk", "id"), AUTOINCREMENT)
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     job_pk: Mapped[int] = mapped_column(ForeignKey("jobs.pk", ondelete="CASCADE"))
     state: Mapped[str] = mapped_column(String(16))
@@ -167,7 +167,7 @@ class JobEvent(Table):
 
 class Chunk(Table):
     __tablename__ = "chunks"
-    __table_args__ = (Index(None, "job_pk", "index", unique=True), NEVER_AGAIN)
+    __table_args__ = (Index(None, "job_pk", "index", unique=True), AUTOINCREMENT)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     job_pk: Mapped[int] = mapped_column(ForeignKey("jobs.pk", ondelete="CASCADE"))
     index: Mapped[int]
@@ -180,22 +180,22 @@ class Chunk(Table):
     error: Mapped[str | None]
     owner: Mapped[str | None]
     leased_until: Mapped[float] = mapped_column(Double)
-    moved_at: Mapped[float] = mapped_column(Double)
+    changed_at: Mapped[float] = mapped_column("moved_at", Double)
     """Last lease, heartbeat or end of it."""
     due_at: Mapped[float] = mapped_column(Double)
     """No worker takes it before this time."""
 
 
-class Share(Table):
-    """Work that the items of one lane of one key have got; see `indexes.catalog.queue.turns`."""
+class Flow(Table):
+    """Service received by one flow of fair queueing; see `indexes.catalog.queue.scheduling`."""
 
     __tablename__ = "shares"
     key_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     """Empty where no key is needed."""
-    lane: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    begun: Mapped[float] = mapped_column(Double)
+    size_class: Mapped[int] = mapped_column("lane", Integer, primary_key=True, autoincrement=False)
+    start_tag: Mapped[float] = mapped_column("begun", Double)
     """Virtual time at which its latest turn began."""
-    used: Mapped[float] = mapped_column(Double)
+    finish_tag: Mapped[float] = mapped_column("used", Double)
     """Virtual time at which its latest turn ended."""
 
 
@@ -210,7 +210,7 @@ class Speed(Table):
 
 class Segment(Table):
     __tablename__ = "segments"
-    __table_args__ = (Index(None, "item_pk", "space", "index", unique=True), NEVER_AGAIN)
+    __table_args__ = (Index(None, "item_pk", "space", "index", unique=True), AUTOINCREMENT)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"))
     space: Mapped[str] = mapped_column(String(64))
@@ -229,7 +229,7 @@ class Segment(Table):
 
 class Evidence(Table):
     __tablename__ = "evidence"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (AUTOINCREMENT,)
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     segment_pk: Mapped[int] = mapped_column(ForeignKey("segments.pk", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
@@ -258,7 +258,7 @@ class UnreadText(Table):
     error: Mapped[str | None]
 
 
-class Published(Table):
+class Publication(Table):
     """What readers are to load: an item in a space, since when."""
 
     __tablename__ = "published"
@@ -269,7 +269,7 @@ class Published(Table):
     evidence: Mapped[int]
 
 
-class Buried(Table):
+class Tombstone(Table):
     """What readers are to drop: the publication that had the number `published`."""
 
     __tablename__ = "buried"
@@ -279,7 +279,7 @@ class Buried(Table):
     published: Mapped[int] = mapped_column(BigInteger)
 
 
-class Released(Table):
+class ReleasedFile(Table):
     """SHA-256 of files that lost their row by a command: they are deleted for good, not moved to
     the trash."""
 
@@ -290,10 +290,10 @@ class Released(Table):
 class Worker(Table):
     __tablename__ = "workers"
     owner: Mapped[str] = mapped_column(primary_key=True)
-    beat_at: Mapped[float] = mapped_column(Double, index=True)
+    heartbeat_at: Mapped[float] = mapped_column("beat_at", Double, index=True)
 
 
-class WorkerLayers(Table):
+class SandboxReport(Table):
     """The layers of the sandbox that hold in a worker, as JSON:
     `mm.media.sandbox.report.LayerReport`."""
 
@@ -303,7 +303,7 @@ class WorkerLayers(Table):
     reported_at: Mapped[float] = mapped_column(Double)
 
 
-class Tally(Table):
+class WorkMetric(Table):
     """Values of one name that fell into one bucket; see `indexes.catalog.queue.work_metrics`."""
 
     __tablename__ = "tallies"
@@ -318,7 +318,7 @@ class Audit(Table):
     `indexes.catalog.audit`."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index(None, "actor", "id"), Index(None, "action", "id"), NEVER_AGAIN)
+    __table_args__ = (Index(None, "actor", "id"), Index(None, "action", "id"), AUTOINCREMENT)
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     at: Mapped[datetime] = mapped_column(Utc, index=True)
     actor: Mapped[str] = mapped_column(String(64))

@@ -17,16 +17,16 @@ from indexes.catalog.migrate import migrate
 from indexes.recover.garbage import read_report
 from indexes.recover.identity import FOLDERS, MARKER, CatalogState, LibraryIdentity, read_catalog, read_folder
 from indexes.recover.rebuild import add_items
-from indexes.recover.set_aside import put_aside
+from indexes.recover.set_aside import rename_catalog
 from indexes.recover.stderr_logs import log_to_stderr
 from indexes.recover.verify import verify_rows
 from indexes.storage.blobs import BlobStore
-from indexes.storage.content_addressed import AddressedFiles
-from indexes.storage.descriptions import Descriptions
-from indexes.storage.files import locked
+from indexes.storage.content_addressed import ContentAddressedFiles
+from indexes.storage.descriptions import DescriptionStore
+from indexes.storage.files import hold_lock
 from indexes.store import open_store
 from mm.errors import Conflict, MMError, WrongLibrary
-from mm.private import keep_private
+from mm.private import restrict_umask
 from mm.schemas import Check, Recovery
 from mm.settings import Settings, load_settings
 
@@ -72,7 +72,7 @@ def adopt(settings: Settings, say: Say) -> Recovery:
     finally:
         database.close()
     with open_store(settings) as store:  # brings the tables up to date, without which there may be no audit log
-        store.catalog.record(LOCAL, NewAudit(action="library.adopt", detail={"lost": lost}))
+        store.catalog.record_audit(LOCAL, NewAudit(action="library.adopt", detail={"lost": lost}))
     return Recovery(action="adopt", lost=lost)
 
 
@@ -91,7 +91,9 @@ def rebuild(settings: Settings, say: Say) -> Recovery:
         database.close()
     with open_store(settings) as store:
         result = add_items(store, leftovers_too=not described, say=say)
-        store.catalog.record(LOCAL, NewAudit(action="library.rebuild", detail={"items": result.items, "skipped": result.skipped}))
+        store.catalog.record_audit(
+            LOCAL, NewAudit(action="library.rebuild", detail={"items": result.items, "skipped": result.skipped})
+        )
     return result.model_copy(update={"aside": None if aside is None else str(aside)})
 
 
@@ -104,19 +106,19 @@ def empty(settings: Settings, say: Say) -> Recovery:
     try:
         if path is not None:
             database.close()
-            aside = put_aside(path)
+            aside = rename_catalog(path)
         elif (state := read_catalog(database)) is not None and state.has_items:
             raise Conflict("The database of MM_DATABASE_URL holds items; name an empty one, or drop its tables.")
     finally:
         database.close()
-    with locked(settings.root / "locks" / "identity.lock", LOCK_SECONDS):
+    with hold_lock(settings.root / "locks" / "identity.lock", LOCK_SECONDS):
         trashed = 0
         for name in FOLDERS:
-            trashed += AddressedFiles(settings.root / name, settings.root / "locks" / f"{name}.lock").throw_away_all()
+            trashed += ContentAddressedFiles(settings.root / name, settings.root / "locks" / f"{name}.lock").move_all_to_trash()
             (settings.root / name / MARKER).unlink(missing_ok=True)
         (settings.root / MARKER).unlink(missing_ok=True)
     with open_store(settings) as store:
-        store.catalog.record(LOCAL, NewAudit(action="library.empty", detail={"files": trashed}))
+        store.catalog.record_audit(LOCAL, NewAudit(action="library.empty", detail={"files": trashed}))
     return Recovery(action="empty", trashed=trashed, aside=None if aside is None else str(aside))
 
 
@@ -135,7 +137,7 @@ def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:
     try:
         if _usable(settings, database) is not None:
             migrate(database, lock)
-            verify_rows(database, Descriptions(BlobStore(settings.root / "blobs", settings.root / "locks" / "blobs.lock")))
+            verify_rows(database, DescriptionStore(BlobStore(settings.root / "blobs", settings.root / "locks" / "blobs.lock")))
             return database, None
     except DamagedCatalog:
         if path is None:
@@ -146,7 +148,7 @@ def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:
         raise
     if path is not None:
         database.close()
-        aside = put_aside(path)
+        aside = rename_catalog(path)
         database = Database(settings.catalog_url)
     migrate(database, lock)
     return database, aside
@@ -185,7 +187,7 @@ ACTIONS: dict[str, Callable[[Settings, Say], BaseModel]] = {
 
 
 def main(action: str) -> int:
-    keep_private()
+    restrict_umask()
     log_to_stderr()
     try:
         result = ACTIONS[action](load_settings(), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201

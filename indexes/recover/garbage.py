@@ -19,13 +19,13 @@ from pydantic import BaseModel, ValidationError
 
 from indexes.catalog.audit import LOCAL, WORKER, NewAudit
 from indexes.storage.content_addressed import BATCH
-from indexes.storage.files import write_whole
+from indexes.storage.files import write_durable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from indexes.catalog.catalog import Catalog
-    from indexes.storage.content_addressed import AddressedFiles
+    from indexes.storage.content_addressed import ContentAddressedFiles
 
 ALWAYS_ALLOWED = 10
 """Files that may be moved to the trash at once, however few there are in all."""
@@ -48,7 +48,7 @@ class Source:
 
     name: str
     """For messages."""
-    files: AddressedFiles
+    files: ContentAddressedFiles
     unknown: Callable[[Sequence[str]], set[str]]
     """Those of some names that no row refers to."""
     is_item: Callable[[str], bool]
@@ -82,8 +82,8 @@ class Collector:
     def collect(self, source: Source) -> int:
         """Collect from one folder. Returns how many files were deleted or moved to the trash."""
         found = self._find(source)
-        removed = self._each(source, found.released, source.files.remove)
-        self._catalog.forget_released(found.released)
+        removed = self._each(source, found.released, source.files.delete_stale)
+        self._catalog.delete_released(found.released)
         if found.items and self._commanded:
             found.leftovers += found.items
         elif found.items:
@@ -98,18 +98,18 @@ class Collector:
                 "the trash at once (MM_SWEEP_SHARE), so none was. `mm doctor --collect` moves them."
             )
             return removed
-        moved = self._each(source, found.leftovers, source.files.throw_away)
+        moved = self._each(source, found.leftovers, source.files.move_to_trash)
         if moved:
             new = NewAudit(action="garbage.trash", subject=source.name, detail={"files": moved, "names": found.leftovers})
-            self._catalog.record(LOCAL if self._commanded else WORKER, new)
+            self._catalog.record_audit(LOCAL if self._commanded else WORKER, new)
         return removed + moved
 
     def _find(self, source: Source) -> _Found:
         found = _Found()
         for names in source.files.names():
             found.total += len(names)
-            old = source.files.older(sorted(source.unknown(names)), source.older_than)
-            released = self._catalog.released(old)
+            old = source.files.filter_stale(sorted(source.unknown(names)), source.older_than)
+            released = self._catalog.find_released(old)
             for name in old:
                 kind = found.released if name in released else found.items if source.is_item(name) else found.leftovers
                 kind.append(name)
@@ -138,4 +138,4 @@ def read_report(root: Path) -> GarbageReport | None:
 
 def write_report(root: Path, refused: Sequence[str]) -> None:
     """Note the outcome of a garbage collection."""
-    write_whole(root / REPORT, GarbageReport(at=time.time(), refused=list(refused)).model_dump_json().encode())
+    write_durable(root / REPORT, GarbageReport(at=time.time(), refused=list(refused)).model_dump_json().encode())

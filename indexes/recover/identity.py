@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import inspect, select, text
 
-from indexes.catalog.changes.file_watch import FileWatch
+from indexes.catalog.changes.file_watch import CatalogFileGuard
 from indexes.catalog.database import REPAIR, DamagedCatalog, sqlite_file
 from indexes.catalog.tables import Item, Library
-from indexes.storage.files import locked, naming_disk_errors, write_whole
+from indexes.storage.files import hold_lock, translate_disk_errors, write_durable
 from mm.errors import WrongLibrary
 
 if TYPE_CHECKING:
@@ -182,12 +182,12 @@ class LibraryIdentity:
         self._root = root
         self._database = database
         self._lock = root / "locks" / "identity.lock"
-        self._watch = FileWatch(sqlite_file(database.url))
+        self._watch = CatalogFileGuard(sqlite_file(database.url))
 
     def open(self, migrate: Callable[[], None]) -> None:
         """Check, bring the tables up to date by `migrate`, and mark the folder. Raises
         `WrongLibrary`, `Unavailable`."""
-        with locked(self._lock, LOCK_SECONDS):
+        with hold_lock(self._lock, LOCK_SECONDS):
             catalog = self.check(structure=True)
             migrate()
             self._database.check_writable()
@@ -205,7 +205,7 @@ class LibraryIdentity:
 
     def record(self, *, described: bool | None = None) -> None:
         """Check, and note how far the catalog is. Raises `WrongLibrary`, `Unavailable`."""
-        with locked(self._lock, LOCK_SECONDS):
+        with hold_lock(self._lock, LOCK_SECONDS):
             if self.check() is None:
                 raise WrongLibrary(f"The catalog is missing or empty. {WAYS}")
             self._write(described=described)
@@ -213,12 +213,12 @@ class LibraryIdentity:
     def adopt(self, *, described: bool = False) -> None:
         """Mark the folder as that of the catalog, whatever it was before. Raises `WrongLibrary`
         without a catalog."""
-        with locked(self._lock, LOCK_SECONDS):
+        with hold_lock(self._lock, LOCK_SECONDS):
             catalog = read_catalog(self._database, check=True, any_size=True)
             if catalog is None:
                 raise WrongLibrary("There is no catalog that could be adopted: it is missing or empty.")
             for folder in (self._root, *(self._root / name for name in FOLDERS)):
-                with naming_disk_errors(folder):
+                with translate_disk_errors(folder):
                     folder.mkdir(parents=True, exist_ok=True)
                     (folder / MARKER).unlink(missing_ok=True)
             self._write(described=described)
@@ -255,4 +255,4 @@ class LibraryIdentity:
 
 
 def _write_marker(folder: Path, marker: Marker) -> None:
-    write_whole(folder / MARKER, marker.model_dump_json().encode())
+    write_durable(folder / MARKER, marker.model_dump_json().encode())

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from indexes.storage.content_addressed import BATCH
-from indexes.storage.files import locked, remove_older
+from indexes.storage.files import hold_lock, remove_stale
 from indexes.vectors.manifest import read_manifest
 from mm.errors import Corrupt, Unavailable
 from mm.files import TEMPORARY
@@ -21,7 +21,7 @@ def sweep_temporary(root: Path, older_than: float) -> int:
     seconds. Returns how many."""
     places = ("", "run", "cache/thumbnails/*/*", "index/*")
     named = (root.glob(f"{place}/*{TEMPORARY}" if place else f"*{TEMPORARY}") for place in places)
-    return remove_older(chain(*named, (root / "cache" / "graphs").glob(".*")), older_than)
+    return remove_stale(chain(*named, (root / "cache" / "graphs").glob(".*")), older_than)
 
 
 def sweep_graphs(root: Path, older_than: float) -> int:
@@ -30,7 +30,7 @@ def sweep_graphs(root: Path, older_than: float) -> int:
 
     They are a cache: whoever needs one builds it again.
     """
-    return remove_older((root / "cache" / "graphs").glob("*.onnx"), older_than)
+    return remove_stale((root / "cache" / "graphs").glob("*.onnx"), older_than)
 
 
 def sweep_index(root: Path, older_than: float) -> int:
@@ -39,7 +39,7 @@ def sweep_index(root: Path, older_than: float) -> int:
     removed = 0
     for folder in (root / "index").glob("*"):
         try:
-            with locked(root / "locks" / f"index-{folder.name}.lock", 0.0):
+            with hold_lock(root / "locks" / f"index-{folder.name}.lock", 0.0):
                 manifest = read_manifest(folder)
                 named = set() if manifest is None else {entry.name for entry in manifest.parts}
                 parts = [path for path in folder.glob("part-*") if path.name not in named]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from indexes.catalog.new_item import new_item
-from indexes.storage.descriptions import Description, Encoded
+from indexes.storage.descriptions import Description, EncodedItem
 from mm.errors import Corrupt, MediaError, MMError
 from mm.files import hash_file
 from mm.media import MediaReader
@@ -59,8 +59,8 @@ def _lost(store: Store, *, leftovers_too: bool) -> tuple[list[tuple[str, Descrip
     refused: dict[str, str] = {}
     skipped = 0
     for names in store.blobs.files.names():
-        unknown = store.catalog.unknown_blobs(names)
-        for sha256 in sorted(unknown - store.catalog.released(sorted(unknown))):
+        unknown = store.catalog.find_unreferenced_blobs(names)
+        for sha256 in sorted(unknown - store.catalog.find_released(sorted(unknown))):
             try:
                 description = store.descriptions.read(sha256)
             except Corrupt as error:
@@ -110,7 +110,7 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
     return True
 
 
-def _fitting_space(store: Store, encoded: Encoded) -> SpaceId | None:
+def _fitting_space(store: Store, encoded: EncodedItem) -> SpaceId | None:
     """The space of the settings, if the shards are of it and each is there and whole."""
     space = next((known for known in list_spaces() if known.name == store.settings.space and str(known) == encoded.space), None)
     if space is None or not encoded.chunks:

@@ -13,10 +13,10 @@ from mm.errors import Corrupt, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from indexes.catalog.database import Database
-    from indexes.storage.descriptions import Descriptions
+    from indexes.storage.descriptions import DescriptionStore
 
 
-def verify_rows(database: Database, descriptions: Descriptions) -> None:
+def verify_rows(database: Database, descriptions: DescriptionStore) -> None:
     """Read all rows of all tables. Raises `DamagedCatalog`."""
     try:
         with database.read() as session:
@@ -33,7 +33,7 @@ def verify_rows(database: Database, descriptions: Descriptions) -> None:
         raise DamagedCatalog(f"The catalog is damaged: a row cannot be read. {REPAIR}") from error
 
 
-def _agrees(descriptions: Descriptions, sha256: str, name: str) -> bool:
+def _agrees(descriptions: DescriptionStore, sha256: str, name: str) -> bool:
     try:
         description = descriptions.read(sha256)
     except Corrupt:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexes.search.fusion import strength_of
+from indexes.search.fusion import strength_from_probability
 from indexes.search.grouping import ACROSS
 from indexes.search.near_duplicates import DEPTH
 from indexes.search.searcher import SearchEvidence, SearchHit
@@ -22,7 +22,7 @@ from indexes.vectors.parts import TOUCH_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from indexes.catalog.records import FoundEvidence, ItemRow, StoredEvidence
+    from indexes.catalog.records import EvidenceRow, ItemRow
     from indexes.storage.shards import Half
     from indexes.store import Store
     from mm.schemas import EvidenceKind, Filters
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
     Look = tuple[set[EvidenceKind], dict[EvidenceKind, npt.NDArray[np.float64]]]
     """What is compared of a moment, and its unit vectors by kind."""
-    Scored = tuple[StoredEvidence, SearchHit]
+    Scored = tuple[EvidenceRow, SearchHit]
     """A segment, by a piece of its evidence, and what it would be alone."""
 
 
-def search_brute(
+def search_brute_force(
     store: Store, question: Query, k: int, filters: Filters, floor: float, *, likely: float | None = None, fold: bool = True
 ) -> list[SearchHit]:
     """What `Searcher.search` returns after a refresh."""
-    every = every_moment(store, question, filters, floor, likely)
+    every = score_all_moments(store, question, filters, floor, likely)
     if not fold or question.near_duplicate_cosine is None:
         return every[:k]
     looks = _looks(store, question)
@@ -50,16 +50,18 @@ def search_brute(
         count *= DEPTH
 
 
-def every_moment(store: Store, question: Query, filters: Filters, floor: float, likely: float | None = None) -> list[SearchHit]:
+def score_all_moments(
+    store: Store, question: Query, filters: Filters, floor: float, likely: float | None = None
+) -> list[SearchHit]:
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
     published = catalog.changes_after(0, space, 1 << 62).published
-    rows = catalog.stored_evidence([row.item_pk for row in published], space)
+    rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
         evidence = list(of_item)
-        shown = catalog.found_evidence([row.pk for row in evidence])
+        shown = catalog.get_evidence([row.pk for row in evidence])
         item = catalog.get_item(shown[evidence[0].pk].item_id)
         if item is None or not passes(item, filters):
             continue
@@ -135,10 +137,10 @@ def passes(item: ItemRow, filters: Filters) -> bool:
 
 
 def _score(
-    shown: Mapping[int, FoundEvidence],
+    shown: Mapping[int, EvidenceRow],
     vectors: Callable[[str], Mapping[str, Half]],
     item_id: str,
-    pieces: Sequence[StoredEvidence],
+    pieces: Sequence[EvidenceRow],
     question: Query,
 ) -> SearchHit | None:
     best: dict[EvidenceKind, SearchEvidence] = {}
@@ -172,7 +174,7 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     for best in sorted(left, key=lambda number: -scored[number][1].score):
         if best not in left:
             continue
-        least = ACROSS * strength_of(scored[best][1].score)
+        least = ACROSS * strength_from_probability(scored[best][1].score)
         bound = likely if likely is not None and scored[best][1].score >= likely else 0.0
         first = last = best
         while last + 1 in left and _goes_on(scored[last][0], scored[last + 1][0], scored[last + 1][1], least, bound):
@@ -185,10 +187,10 @@ def _moments(scored: Sequence[Scored], likely: float | None) -> list[SearchHit]:
     return moments
 
 
-def _goes_on(before: StoredEvidence, after: StoredEvidence, other: SearchHit, least: float, bound: float) -> bool:
+def _goes_on(before: EvidenceRow, after: EvidenceRow, other: SearchHit, least: float, bound: float) -> bool:
     """Whether a moment goes on from one of two neighbours to the `other`."""
     touches = after.segment_start - before.segment_end <= TOUCH_SECONDS
-    return touches and other.score >= bound and (before.shot == after.shot or strength_of(other.score) >= least)
+    return touches and other.score >= bound and (before.shot == after.shot or strength_from_probability(other.score) >= least)
 
 
 def _aware(time: datetime) -> datetime:

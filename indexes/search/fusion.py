@@ -38,6 +38,6 @@ def probability(strength: float) -> float:
     return -math.expm1(-strength)
 
 
-def strength_of(probability: float) -> float:
+def strength_from_probability(probability: float) -> float:
     """The strength of a p in [0, 1]; infinite for 1."""
     return math.inf if probability >= 1.0 else -math.log1p(-probability)

@@ -30,7 +30,7 @@ class Moment:
     last: int
 
 
-def grow(part: Part, segments: Keys, strength: Floats, k: int, floor: float, likely: float = math.inf) -> list[Moment]:
+def group_segments(part: Part, segments: Keys, strength: Floats, k: int, floor: float, likely: float = math.inf) -> list[Moment]:
     """The `k` strongest moments with at least the strength `floor`, strongest first.
 
     The strongest segment that is in no moment yet begins the next one. It goes on to both sides

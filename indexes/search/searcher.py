@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import structlog
 
-from indexes.search.fusion import probability, strength_of
+from indexes.search.fusion import probability, strength_from_probability
 from indexes.search.grouping import Moment
 from indexes.search.near_duplicates import Fold, folded
-from indexes.search.top_k import best_moments
-from indexes.vectors.index import Index
+from indexes.search.top_k import find_top_moments
+from indexes.vectors.index import SpaceIndex
 from indexes.vectors.snapshot import EMPTY, Snapshot
 from mm.errors import Corrupt, InvalidInput, MMError, SpaceMismatch, Unavailable
 from mm.runtimes.registry import usable_cores
@@ -27,7 +27,7 @@ from mm.schemas import EvidenceKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from indexes.catalog.records import FoundEvidence
+    from indexes.catalog.records import EvidenceRow
     from indexes.store import Store
     from indexes.vectors.manifest import Manifest
     from mm.schemas import Filters
@@ -95,7 +95,7 @@ class Searcher:
         self._watch = store.watch
         self._retry_seconds = settings.refresh_seconds
         self._way = settings.search
-        self._index = Index(store, space_id)
+        self._index = SpaceIndex(store, space_id)
         self._manifest: Manifest | None = None
         self.snapshot: Snapshot = EMPTY
         """What searches look at now."""
@@ -136,7 +136,7 @@ class Searcher:
         """Whether the index was up to date once, so that a question is answered at once."""
         return self._ready.is_set()
 
-    def seconds_behind(self) -> float:
+    def lag_seconds(self) -> float:
         """How long the index has been due to be brought up to date. Raises `Unavailable` when the
         catalog does not answer."""
         if self._due_at is None and self.snapshot.upto < self._catalog.head():
@@ -163,7 +163,7 @@ class Searcher:
             self._due_at = None
             self._ready.set()
 
-    def tidy(self, seconds: float = WAIT_SECONDS) -> None:
+    def merge_parts(self, seconds: float = WAIT_SECONDS) -> None:
         """Merge parts until none are due. New items are found meanwhile. Raises `Unavailable` as
         `refresh` does."""
         while not self._stopped.is_set():
@@ -207,16 +207,16 @@ class Searcher:
         doubt = None if self._exactly(snapshot, question.evidence_queries) else DOUBT
 
         def best(count: int) -> list[Moment]:
-            return best_moments(
+            return find_top_moments(
                 snapshot,
                 question.evidence_queries,
                 keys,
                 count,
-                strength_of(floor),
+                strength_from_probability(floor),
                 self._pool.map,
                 doubt,
                 question.negations,
-                math.inf if likely is None else strength_of(likely),
+                math.inf if likely is None else strength_from_probability(likely),
             )
 
         if fold and question.near_duplicate_cosine is not None:
@@ -241,10 +241,10 @@ class Searcher:
     def _look(self, seconds: float) -> None:
         """Bring the snapshot up to date. Raises `Corrupt`, `Unavailable`."""
         head = self._catalog.head()
-        manifest = self._index.read(head)
+        manifest = self._index.load_manifest(head)
         if manifest is None or manifest.upto < head:
             try:
-                while not self._stopped.is_set() and self._index.follow(seconds):
+                while not self._stopped.is_set() and self._index.apply_changes(seconds):
                     self._swap()
             except Unavailable:  # while another process writes, its steps can be read
                 self._swap()
@@ -253,7 +253,7 @@ class Searcher:
 
     def _swap(self) -> None:
         """Let searches look at what is on disk, if it is not what they look at already."""
-        manifest = self._index.read(self._catalog.head())
+        manifest = self._index.load_manifest(self._catalog.head())
         if manifest is not None and manifest != self._manifest:
             parts = self._index.open(manifest)
             self._manifest = manifest
@@ -275,7 +275,7 @@ class Searcher:
             self._changed.wait(WAIT_SECONDS)
             self._changed.clear()
 
-        self._repeat(lambda: self.tidy(BUSY_SECONDS), "parts of the index not merged", wait)
+        self._repeat(lambda: self.merge_parts(BUSY_SECONDS), "parts of the index not merged", wait)
 
     def _repeat(self, work: Callable[[], None], failure: str, wait: Callable[[], object]) -> None:
         """Work until the searcher stops; what keeps failing is said once."""
@@ -295,7 +295,7 @@ class Searcher:
         """Moments with their evidence, as the catalog has it; what was deleted since is left
         out."""
         pieces = [[_pieces(moment, probes) for moment in (fold.moment, *fold.alike)] for fold in folds]
-        found = self._catalog.found_evidence(sorted({piece.pk for fold in pieces for some in fold for piece in some}))
+        found = self._catalog.get_evidence(sorted({piece.pk for fold in pieces for some in fold for piece in some}))
         hits: list[SearchHit] = []
         for fold, of_fold in zip(folds, pieces, strict=True):
             dressed = [
@@ -331,7 +331,7 @@ def _pieces(moment: Moment, probes: Sequence[EvidenceQuery]) -> list[Piece]:
     return sorted(pieces, key=lambda piece: piece.score, reverse=True)
 
 
-def _hit(moment: Moment, evidence: Sequence[tuple[FoundEvidence, Piece]]) -> SearchHit:
+def _hit(moment: Moment, evidence: Sequence[tuple[EvidenceRow, Piece]]) -> SearchHit:
     segments = moment.part.segments
     return SearchHit(
         evidence[0][0].item_id,
@@ -345,7 +345,7 @@ def _hit(moment: Moment, evidence: Sequence[tuple[FoundEvidence, Piece]]) -> Sea
     )
 
 
-def _evidence(row: FoundEvidence, piece: Piece) -> SearchEvidence:
+def _evidence(row: EvidenceRow, piece: Piece) -> SearchEvidence:
     return SearchEvidence(row.kind, piece.score, piece.cosine, row.start, row.end, row.text)
 
 

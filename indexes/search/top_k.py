@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexes.search.fusion import Floats, but_without, strengths
-from indexes.search.grouping import ACROSS, Moment, grow
+from indexes.search.grouping import ACROSS, Moment, group_segments
 from indexes.vectors.kind_index import Keys, Mask
 from indexes.vectors.parts import Part
 
@@ -41,7 +41,7 @@ Spread = Callable[[Callable[["Scan"], None], Sequence["Scan"]], Iterable[None]]
 """As `map`, which it may be; that of a pool of threads looks at several parts at once."""
 
 
-def best_moments(
+def find_top_moments(
     snapshot: Snapshot,
     probes: Sequence[EvidenceQuery],
     chosen: Keys | None,
@@ -54,7 +54,7 @@ def best_moments(
 ) -> list[Moment]:
     """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
 
-    A moment is a segment with all that `grouping.grow` adds to it; `likely` is as there. `chosen`:
+    A moment is a segment with all that `group_segments` adds to it; `likely` is as there. `chosen`:
     sorted keys of the items to look at, None for all. `against` are looks at what must not be there
     (`mm.spaces.types.Question`). `doubt` is None for the exact answer, or how many standard
     deviations an estimate may be wrong by before a piece is missed. Raises `SpaceMismatch` for
@@ -62,7 +62,7 @@ def best_moments(
     """
     scans = [
         Scan(part, own, items, doubt, [probe for probe in against if probe.kind in part.kinds])
-        for part, items in snapshot.looked_at(chosen)
+        for part, items in snapshot.select_parts(chosen)
         if (own := [probe for probe in probes if probe.kind in part.kinds])
     ]
     count = max(FIRST, 2 * k)
@@ -155,7 +155,7 @@ class Scan:
     def moments(self, k: int, floor: float, likely: float) -> list[Moment]:
         """The `k` strongest moments with at least the strength `floor` out of the segments looked
         at."""
-        return grow(self.part, self._known, self._strength, k, floor, likely)
+        return group_segments(self.part, self._known, self._strength, k, floor, likely)
 
     def _look_at(self, segments: npt.NDArray[np.integer]) -> None:
         """Find out the strengths of segments, which are sorted."""

@@ -8,17 +8,17 @@ import os
 from pathlib import Path
 from typing import Self
 
-from indexes.storage.content_addressed import AddressedFiles
-from indexes.storage.files import naming_disk_errors, temporary_beside
+from indexes.storage.content_addressed import ContentAddressedFiles
+from indexes.storage.files import temporary_path, translate_disk_errors
 
 
 class BlobStore:
     """Safe to use from any number of threads and processes."""
 
     def __init__(self, folder: Path, lock: Path) -> None:
-        self._files = AddressedFiles(folder, lock)
+        self._files = ContentAddressedFiles(folder, lock)
 
-    def writer(self) -> BlobWriter:
+    def open_writer(self) -> BlobWriter:
         """A new blob, to be written in a `with` block."""
         return BlobWriter(self._files)
 
@@ -26,10 +26,10 @@ class BlobStore:
         """Where a blob is, whether it exists or not."""
         return self._files.path(sha256)
 
-    def keep(self, temporary: Path, sha256: str) -> None:
+    def add(self, temporary: Path, sha256: str) -> None:
         """Make a file a blob. It must be safely on disk, in the same file system, and have that
         SHA-256."""
-        self._files.keep(temporary, sha256)
+        self._files.add(temporary, sha256)
 
     def delete(self, sha256: str) -> None:
         """Remove a blob and its description, if they are there."""
@@ -40,7 +40,7 @@ class BlobStore:
         return self._files.sweep(older_than_seconds)
 
     @property
-    def files(self) -> AddressedFiles:
+    def files(self) -> ContentAddressedFiles:
         """The folder, for garbage collection."""
         return self._files
 
@@ -52,15 +52,15 @@ class BlobWriter:
     Every method raises `Unavailable` when the disk does not take the bytes.
     """
 
-    def __init__(self, files: AddressedFiles) -> None:
+    def __init__(self, files: ContentAddressedFiles) -> None:
         self._files = files
         self._hash = hashlib.sha256()
         self._size = 0
-        self.path = temporary_beside(files.incoming)
+        self.path = temporary_path(files.incoming)
         """Where the bytes written so far can be read."""
 
     def __enter__(self) -> Self:
-        with naming_disk_errors(self._files.folder):
+        with translate_disk_errors(self._files.folder):
             self._files.prepare()
             # Without a buffer: what was written can be read by its path at once.
             self._file: io.FileIO = io.FileIO(self.path, "xb")
@@ -73,7 +73,7 @@ class BlobWriter:
     def write(self, data: bytes) -> None:
         """Append."""
         view = memoryview(data)
-        with naming_disk_errors(self._files.folder):
+        with translate_disk_errors(self._files.folder):
             while view:
                 view = view[self._file.write(view) :]
         self._hash.update(data)
@@ -83,8 +83,8 @@ class BlobWriter:
         """Make the bytes a blob. Returns its SHA-256 and its size. The writer takes no more bytes
         after it."""
         digest = self._hash.hexdigest()
-        with naming_disk_errors(self._files.folder):
+        with translate_disk_errors(self._files.folder):
             os.fsync(self._file.fileno())
             self._file.close()
-        self._files.keep(self.path, digest)
+        self._files.add(self.path, digest)
         return digest, self._size

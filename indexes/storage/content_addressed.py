@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from indexes.recover.identity import MARKER
-from indexes.storage.files import locked, move_into_place, naming_disk_errors, remove_older, sync_folder
+from indexes.storage.files import hold_lock, remove_stale, rename_durable, sync_folder, translate_disk_errors
 from mm.errors import WrongLibrary
 from mm.files import TEMPORARY
 
@@ -22,7 +22,7 @@ BATCH = 500
 """Names that are looked up in the catalog at once."""
 
 
-class AddressedFiles:
+class ContentAddressedFiles:
     """Safe to use from any number of threads and processes.
 
     Files that nothing refers to are collected after a while. Whoever stores the same bytes again in
@@ -46,7 +46,7 @@ class AddressedFiles:
             raise ValueError(f"{digest[:80]!r} is no SHA-256")
         return self.folder / digest[:2] / f"{digest}{self._suffix}"
 
-    def companion(self, digest: str) -> Path:
+    def description_path(self, digest: str) -> Path:
         """Where a description of the file is kept, if it has one; it goes with the file."""
         return self.path(digest).with_suffix(".json")
 
@@ -57,24 +57,24 @@ class AddressedFiles:
             raise WrongLibrary(f"The folder {self.folder} is not the library's: it has no {MARKER}. Is it mounted?")
         self.incoming.mkdir(exist_ok=True)
 
-    def keep(self, temporary: Path, digest: str) -> None:
+    def add(self, temporary: Path, digest: str) -> None:
         """Move a temporary file, which must be safely on disk, to its name. What is there in the
         right size stays."""
         path = self.path(digest)
-        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
+        with hold_lock(self._lock, LOCK_SECONDS), translate_disk_errors(self.folder):
             if path.exists() and path.stat().st_size == temporary.stat().st_size:
                 os.utime(path)
                 temporary.unlink()
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             sync_folder(self.folder)
-            move_into_place(temporary, path)
+            rename_durable(temporary, path)
 
     def delete(self, digest: str) -> None:
         """Remove the file and its companion, if they are there."""
         path = self.path(digest)
-        with naming_disk_errors(self.folder):
-            self.companion(digest).unlink(missing_ok=True)
+        with translate_disk_errors(self.folder):
+            self.description_path(digest).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             if path.parent.exists():
                 sync_folder(path.parent)
@@ -82,7 +82,7 @@ class AddressedFiles:
     def sweep(self, older_than: float) -> int:
         """Remove temporary files that nobody has written to for so many seconds. Returns how
         many."""
-        return remove_older(self.incoming.glob(f"*{TEMPORARY}"), older_than)
+        return remove_stale(self.incoming.glob(f"*{TEMPORARY}"), older_than)
 
     def names(self) -> Iterator[list[str]]:
         """Names of all files, some at a time."""
@@ -97,36 +97,36 @@ class AddressedFiles:
         if names:
             yield names
 
-    def older(self, names: Iterable[str], seconds: float) -> list[str]:
+    def filter_stale(self, names: Iterable[str], seconds: float) -> list[str]:
         """Those whose files nobody has stored for so long."""
         limit = time.time() - seconds
         return [name for name in names if _stored_before(self.path(name), limit)]
 
-    def remove(self, names: Iterable[str], older_than: float) -> int:
+    def delete_stale(self, names: Iterable[str], older_than: float) -> int:
         """Delete files that are at least so old. Returns how many."""
-        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
-            old = self.older(names, older_than)
+        with hold_lock(self._lock, LOCK_SECONDS), translate_disk_errors(self.folder):
+            old = self.filter_stale(names, older_than)
             for name in old:
-                self.companion(name).unlink(missing_ok=True)
+                self.description_path(name).unlink(missing_ok=True)
                 self.path(name).unlink(missing_ok=True)
             return len(old)
 
-    def throw_away(self, names: Iterable[str], older_than: float) -> int:
+    def move_to_trash(self, names: Iterable[str], older_than: float) -> int:
         """Move files that are at least so old to the trash of today. Returns how many."""
         moved = 0
-        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
-            for name in self.older(names, older_than):
+        with hold_lock(self._lock, LOCK_SECONDS), translate_disk_errors(self.folder):
+            for name in self.filter_stale(names, older_than):
                 today = self._today()
-                for path in (self.companion(name), self.path(name)):
+                for path in (self.description_path(name), self.path(name)):
                     if path.exists():
                         path.replace(today / path.name)
                 moved += 1
         return moved
 
-    def throw_away_all(self) -> int:
+    def move_all_to_trash(self) -> int:
         """Move every file to the trash of today. Returns how many, without descriptions."""
         moved = 0
-        with locked(self._lock, LOCK_SECONDS), naming_disk_errors(self.folder):
+        with hold_lock(self._lock, LOCK_SECONDS), translate_disk_errors(self.folder):
             for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
                 path.replace(self._today() / path.name)
                 moved += path.suffix != ".json"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
-from indexes.storage.files import move_into_place, naming_disk_errors, temporary_beside, write_whole
+from indexes.storage.files import rename_durable, temporary_path, translate_disk_errors, write_durable
 from mm.errors import Corrupt
 from mm.files import open_new
 
@@ -38,7 +38,7 @@ class EncodedChunk(BaseModel):
     shard: str
 
 
-class Encoded(BaseModel):
+class EncodedItem(BaseModel):
     """Every chunk of an item in one space."""
 
     space: str
@@ -53,17 +53,17 @@ class Description(BaseModel):
     name: str
     tags: list[str]
     created_at: datetime
-    encoded: Encoded | None = None
+    encoded: EncodedItem | None = None
 
     @classmethod
-    def of(cls, item: ItemRow, encoded: Encoded | None = None) -> Self:
+    def from_item(cls, item: ItemRow, encoded: EncodedItem | None = None) -> Self:
         return cls(name=item.name, tags=list(item.tags), created_at=item.created_at, encoded=encoded)
 
     def to_json(self) -> bytes:
         return self.model_dump_json(exclude_none=True).encode()
 
 
-class Descriptions:
+class DescriptionStore:
     """Safe to use from any number of threads and processes."""
 
     def __init__(self, blobs: BlobStore) -> None:
@@ -71,12 +71,12 @@ class Descriptions:
 
     def path(self, sha256: str) -> Path:
         """Where the description of a blob is, whether it exists or not."""
-        return self._blobs.files.companion(sha256)
+        return self._blobs.files.description_path(sha256)
 
     def exists(self, sha256: str) -> bool:
         return self.path(sha256).exists()
 
-    def write(self, item: ItemRow, encoded: Encoded | None = None) -> None:
+    def write(self, item: ItemRow, encoded: EncodedItem | None = None) -> None:
         """Describe an item as its row does, in place of what was there; without `encoded` its
         shards stay as they were.
 
@@ -85,31 +85,31 @@ class Descriptions:
         if encoded is None:
             with suppress(Corrupt):
                 encoded = None if (before := self.read(item.sha256)) is None else before.encoded
-        self.put(item.sha256, Description.of(item, encoded))
+        self.put(item.sha256, Description.from_item(item, encoded))
 
     def put(self, sha256: str, description: Description) -> None:
         """Describe a blob. Raises `Unavailable` when the disk does not take it."""
         data = description.to_json()
         path = self.path(sha256)
         if not path.exists() or path.read_bytes() != data:
-            write_whole(path, data, self._blobs.files.incoming)
+            write_durable(path, data, self._blobs.files.incoming)
 
     @contextmanager
-    def prepared(self, description: Description) -> Iterator[Callable[[str], None]]:
+    def prepare(self, description: Description) -> Iterator[Callable[[str], None]]:
         """A description that is safely on disk before its item has a row; what is given names the
         blob that it belongs to.
 
         It is gone at the end of the block unless it was given to a blob. Raises `Unavailable`.
         """
-        temporary = temporary_beside(self._blobs.files.incoming)
-        with naming_disk_errors(temporary.parent):
+        temporary = temporary_path(self._blobs.files.incoming)
+        with translate_disk_errors(temporary.parent):
             self._blobs.files.prepare()
             with open_new(temporary) as file:
                 file.write(description.to_json())
 
         def give(sha256: str) -> None:
-            with naming_disk_errors(temporary.parent):
-                move_into_place(temporary, self.path(sha256))
+            with translate_disk_errors(temporary.parent):
+                rename_durable(temporary, self.path(sha256))
 
         try:
             yield give
@@ -125,6 +125,6 @@ class Descriptions:
         except (OSError, ValidationError) as error:
             raise Corrupt(f"The description of {sha256} cannot be read.") from error
 
-    def missing(self, sha256s: Iterable[str]) -> list[str]:
+    def filter_missing(self, sha256s: Iterable[str]) -> list[str]:
         """Those without a description."""
         return [sha256 for sha256 in sha256s if not self.exists(sha256)]

@@ -16,46 +16,46 @@ from filelock import FileLock, Timeout
 from mm.errors import StorageFull, Unavailable
 from mm.files import TEMPORARY, open_new
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a disk, or somebody's share of it, says when nothing more fits."""
 
 
 @contextmanager
-def naming_disk_errors(folder: Path) -> Iterator[None]:
+def translate_disk_errors(folder: Path) -> Iterator[None]:
     """Turn a failure to write below `folder` into `StorageFull`, or `Unavailable` with its reason
     in words."""
     try:
         yield
     except OSError as error:
-        kind = StorageFull if error.errno in FULL else Unavailable
+        kind = StorageFull if error.errno in DISK_FULL else Unavailable
         raise kind(f"Nothing can be written below {folder}: {error.strerror or error}.") from error
 
 
-def temporary_beside(folder: Path) -> Path:
+def temporary_path(folder: Path) -> Path:
     """A new name for a file that is being written in `folder`."""
     return folder / f"{secrets.token_hex(8)}{TEMPORARY}"
 
 
-def write_whole(path: Path, data: bytes, incoming: Path | None = None) -> None:
+def write_durable(path: Path, data: bytes, incoming: Path | None = None) -> None:
     """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises
     `Unavailable`.
 
     `incoming` is the folder for the temporary file, in the same file system; by default that of
     `path`.
     """
-    with naming_disk_errors(path.parent):
+    with translate_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(incoming or path.parent)
+        temporary = temporary_path(incoming or path.parent)
         temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open_new(temporary) as file:
                 file.write(data)
-            move_into_place(temporary, path)
+            rename_durable(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def move_into_place(temporary: Path, path: Path) -> None:
+def rename_durable(temporary: Path, path: Path) -> None:
     """Give a file that is safely on disk its name, and make the name as safe."""
     temporary.replace(path)
     sync_folder(path.parent)
@@ -70,7 +70,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remove_older(paths: Iterator[Path], seconds: float) -> int:
+def remove_stale(paths: Iterator[Path], seconds: float) -> int:
     """Remove the files that nobody has touched for so long. Returns how many."""
     limit = time.time() - seconds
     removed = 0
@@ -85,12 +85,12 @@ def remove_older(paths: Iterator[Path], seconds: float) -> int:
 
 
 @contextmanager
-def locked(path: Path, seconds: float) -> Iterator[None]:
+def hold_lock(path: Path, seconds: float) -> Iterator[None]:
     """Hold a lock between threads and processes; a process that dies loses it.
 
     Raises `Unavailable` when another holds it for longer than `seconds`.
     """
-    with naming_disk_errors(path.parent):
+    with translate_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=seconds, thread_local=False)
         try:

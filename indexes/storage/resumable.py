@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from indexes.storage.files import locked, naming_disk_errors, sync_folder, write_whole
-from indexes.storage.resumable_info import DATA, INFO, LOCK, UPLOAD_ID, WANTED, PartialUpload
+from indexes.storage.files import hold_lock, sync_folder, translate_disk_errors, write_durable
+from indexes.storage.resumable_info import DATA, INFO, LOCK, UPLOAD_ID, WANTED, UploadInfo
 from indexes.storage.resumable_open import OpenUpload
 from mm.errors import Gone, Locked, NotFound, StorageFull, TooMany
 
@@ -39,7 +39,7 @@ HALF_MADE_SECONDS = 3600.0
 """Age of a folder without a readable `info.json` at which nobody is about to write one."""
 
 
-class PartialUploads:
+class ResumableUploads:
     """Safe to use from any number of threads and processes of one machine."""
 
     def __init__(
@@ -62,7 +62,7 @@ class PartialUploads:
 
     def create(
         self, length: int, name: str, tags: Sequence[str], metadata: str, owner: str, *, total: int, of_owner: int
-    ) -> PartialUpload:
+    ) -> UploadInfo:
         """A new upload of `length` bytes, of which none is there.
 
         Raises `TooMany` when `total` are unfinished, or `of_owner` of the same owner, `StorageFull`
@@ -70,7 +70,7 @@ class PartialUploads:
         """
         upload_id = secrets.token_hex(16)
         folder = self._folder / upload_id
-        info = PartialUpload(
+        info = UploadInfo(
             id=upload_id,
             length=length,
             name=name,
@@ -79,7 +79,7 @@ class PartialUploads:
             owner=owner,
             expires_at=self._clock() + self._empty_seconds,
         )
-        with naming_disk_errors(self._folder), locked(self._lock, LOCK_SECONDS):
+        with translate_disk_errors(self._folder), hold_lock(self._lock, LOCK_SECONDS):
             self._blobs.files.prepare()
             self._folder.mkdir(exist_ok=True)
             self.sweep()
@@ -87,12 +87,12 @@ class PartialUploads:
             folder.mkdir()
             for file in (DATA, LOCK):
                 (folder / file).touch()
-            write_whole(folder / INFO, info.model_dump_json().encode())
+            write_durable(folder / INFO, info.model_dump_json().encode())
             for above in (self._folder, self._folder.parent):
                 sync_folder(above)
         return info
 
-    def get(self, upload_id: str) -> PartialUpload:
+    def get(self, upload_id: str) -> UploadInfo:
         """How far an upload is, as far as that is certain. Raises `NotFound`, `Gone` when it
         expired."""
         info = self._read(self._folder_of(upload_id))
@@ -124,17 +124,17 @@ class PartialUploads:
             os.close(handle)
             raise
         opened = OpenUpload(folder, handle, info, self._blobs, self._seconds, self._clock)
-        if not opened.is_whole():
+        if not opened.is_intact():
             opened.remove()
             opened.close()
             raise Gone(f"The bytes of the upload {upload_id} are lost; begin anew.")
         return opened
 
-    def ask_for(self, upload_id: str) -> None:
+    def request_release(self, upload_id: str) -> None:
         """Have whoever has the upload open give it back soon, whichever process it is in."""
         folder = self._folder_of(upload_id)
         if folder.exists():
-            with naming_disk_errors(folder):
+            with translate_disk_errors(folder):
                 (folder / WANTED).touch()
 
     def sweep(self) -> int:
@@ -193,9 +193,9 @@ class PartialUploads:
             raise NotFound(f"There is no upload {upload_id[:80]!r}.")
         return self._folder / upload_id
 
-    def _read(self, folder: Path) -> PartialUpload | None:
+    def _read(self, folder: Path) -> UploadInfo | None:
         try:
-            return PartialUpload.model_validate_json((folder / INFO).read_bytes())
+            return UploadInfo.model_validate_json((folder / INFO).read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
 

@@ -11,7 +11,7 @@ INFO, DATA, LOCK, WANTED = "info.json", "bytes.part", "lock", "wanted"
 """Files in the folder of an upload."""
 
 
-class PartialUpload(BaseModel):
+class UploadInfo(BaseModel):
     """The `info.json` of an upload; replaced as a whole, never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +34,6 @@ class PartialUpload(BaseModel):
         return self.offset == self.length
 
     @property
-    def is_taken(self) -> bool:
+    def is_stored(self) -> bool:
         """Whether it is an item; its bytes are then a blob."""
         return self.item_id is not None

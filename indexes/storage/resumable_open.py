@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from indexes.storage.files import naming_disk_errors, write_whole
-from indexes.storage.resumable_info import DATA, INFO, WANTED, PartialUpload
+from indexes.storage.files import translate_disk_errors, write_durable
+from indexes.storage.resumable_info import DATA, INFO, WANTED, UploadInfo
 from mm.files import hash_file
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CHECKPOINT_BYTES = 32 << 20
 CHECKPOINT_SECONDS = 2.0
 """After so many bytes or so much time what came is flushed and counts: as much is sent again after
 a crash."""
-TAKEN_SECONDS = 3600.0
+STORED_SECONDS = 3600.0
 """How long a caller that lost the last answer may ask what its upload became."""
 
 
@@ -30,7 +30,7 @@ class OpenUpload:
     for a disk that fails."""
 
     def __init__(
-        self, folder: Path, handle: int, info: PartialUpload, blobs: BlobStore, seconds: float, clock: Callable[[], float]
+        self, folder: Path, handle: int, info: UploadInfo, blobs: BlobStore, seconds: float, clock: Callable[[], float]
     ) -> None:
         self.info = info
         self._folder = folder
@@ -66,21 +66,21 @@ class OpenUpload:
         return self._data
 
     @property
-    def left(self) -> int:
+    def num_bytes_left(self) -> int:
         """Bytes that are still to come."""
         return self.info.length - self._written
 
-    def is_whole(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether every byte that counts is there."""
-        return self.info.is_taken or (self.path.exists() and self.path.stat().st_size >= self.info.offset)
+        return self.info.is_stored or (self.path.exists() and self.path.stat().st_size >= self.info.offset)
 
-    def is_wanted(self) -> bool:
+    def has_waiter(self) -> bool:
         """Whether another waits for it."""
         return (self._folder / WANTED).exists()
 
     def write(self, data: bytes) -> None:
         """Append at most `left` bytes; they count after the next `checkpoint`."""
-        with naming_disk_errors(self._folder):
+        with translate_disk_errors(self._folder):
             if self._file is None:
                 # Without a buffer: what was written is in the file whatever becomes of this
                 # process.
@@ -92,7 +92,7 @@ class OpenUpload:
                 view = view[self._file.write(view) :]
         self._written += len(data)
 
-    def is_due(self) -> bool:
+    def is_checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         grown = self._written - self.info.offset
         return grown >= CHECKPOINT_BYTES or (grown > 0 and time.monotonic() >= self._checkpoint_at)
@@ -101,7 +101,7 @@ class OpenUpload:
         """Make what was written count: flush it, then write down how far it is. Without any byte it
         stays no longer for it."""
         if self._file is not None:
-            with naming_disk_errors(self._folder):
+            with translate_disk_errors(self._folder):
                 os.fsync(self._file.fileno())
         expires_at = self._clock() + self._seconds if self._written else self.info.expires_at
         self._save(offset=self._written, expires_at=expires_at)
@@ -117,7 +117,7 @@ class OpenUpload:
     def digest(self) -> str:
         """SHA-256 of the whole file, which must be complete. Reads it once; later calls know it."""
         if self.info.sha256 is None:
-            with naming_disk_errors(self._folder):
+            with translate_disk_errors(self._folder):
                 sha256 = hash_file(self._data)
             self._save(sha256=sha256)
         assert self.info.sha256 is not None
@@ -129,24 +129,24 @@ class OpenUpload:
         sha256 = self.digest()
         if self._data.exists():
             self.discard()
-            self._blobs.keep(self._data, sha256)
+            self._blobs.add(self._data, sha256)
         else:
-            with naming_disk_errors(self._folder):
+            with translate_disk_errors(self._folder):
                 os.utime(self._blobs.path(sha256))  # so that no sweep takes it for an orphan before its row is there
         return sha256, self.info.length
 
-    def taken(self, item_id: str, job_id: str | None, *, created: bool) -> None:
+    def mark_stored(self, item_id: str, job_id: str | None, *, created: bool) -> None:
         """Write down what it became."""
-        expires_at = self._clock() + min(TAKEN_SECONDS, self._seconds)
+        expires_at = self._clock() + min(STORED_SECONDS, self._seconds)
         self._save(item_id=item_id, job_id=job_id, created=created, expires_at=expires_at)
 
     def remove(self) -> None:
         """End the upload; the bytes go, unless they are an item's."""
-        with naming_disk_errors(self._folder):
+        with translate_disk_errors(self._folder):
             (self._folder / INFO).unlink(missing_ok=True)  # first: without it, the rest is nothing
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _save(self, **changes: object) -> None:
         info = self.info.model_copy(update=changes)
-        write_whole(self._folder / INFO, info.model_dump_json().encode())
+        write_durable(self._folder / INFO, info.model_dump_json().encode())
         self.info = info

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load, save
 
-from indexes.storage.content_addressed import AddressedFiles
-from indexes.storage.files import naming_disk_errors, temporary_beside
+from indexes.storage.content_addressed import ContentAddressedFiles
+from indexes.storage.files import temporary_path, translate_disk_errors
 from mm.errors import Corrupt, InvalidInput, MissingData, SpaceMismatch
 from mm.files import open_new
 from mm.spaces.types import SpaceId
@@ -49,7 +49,7 @@ class ShardStore:
     """Safe to use from any number of threads and processes."""
 
     def __init__(self, folder: Path, lock: Path) -> None:
-        self._files = AddressedFiles(folder, lock, ".safetensors")
+        self._files = ContentAddressedFiles(folder, lock, ".safetensors")
 
     def write(self, space: SpaceId, vectors: Mapping[str, Half], segments: Sequence[object]) -> str:
         """Store one shard and return its id. The same content gives the same id.
@@ -63,13 +63,13 @@ class ShardStore:
         meta = json.dumps({"format": FORMAT, "space": str(space), "segments": list(segments)}, sort_keys=True, allow_nan=False)
         data = save({kind: np.ascontiguousarray(vectors[kind]) for kind in sorted(vectors)}, {KEY: meta})
         shard_id = hashlib.sha256(data).hexdigest()
-        with naming_disk_errors(self._files.folder):
+        with translate_disk_errors(self._files.folder):
             self._files.prepare()
-            temporary = temporary_beside(self._files.incoming)
+            temporary = temporary_path(self._files.incoming)
             try:
                 with open_new(temporary) as file:
                     file.write(data)
-                self._files.keep(temporary, shard_id)
+                self._files.add(temporary, shard_id)
             finally:
                 temporary.unlink(missing_ok=True)
         return shard_id
@@ -108,7 +108,7 @@ class ShardStore:
         return self._files.sweep(older_than_seconds)
 
     @property
-    def files(self) -> AddressedFiles:
+    def files(self) -> ContentAddressedFiles:
         """The folder, for garbage collection."""
         return self._files
 

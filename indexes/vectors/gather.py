@@ -18,23 +18,23 @@ from mm.schemas import EvidenceKind
 
 if TYPE_CHECKING:
     from indexes.catalog.catalog import Catalog
-    from indexes.catalog.records import Publication, StoredEvidence
+    from indexes.catalog.records import EvidenceRow, PublicationRow
     from indexes.storage.shards import Half, ShardStore
     from mm.spaces.types import SpaceId
 
 Gathered = tuple[Segments, dict[EvidenceKind, tuple[KindRows, Iterator[npt.NDArray[np.float32]]]]]
-ItemEvidence = list[tuple["StoredEvidence", "npt.NDArray[np.float16]"]]
+ItemEvidence = list[tuple["EvidenceRow", "npt.NDArray[np.float16]"]]
 """The pieces of one item with their vectors."""
 
 
-def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequence[Publication]) -> Gathered | None:
+def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequence[PublicationRow]) -> Gathered | None:
     """What `write_part` takes, None if nothing is left to index.
 
     An item whose vectors cannot be read is left out, with a line in the log: it must not keep all
     others from being found.
     """
     seq_of = {publication.item_pk: publication.seq for publication in published}
-    rows = catalog.stored_evidence(list(seq_of), space)
+    rows = catalog.list_evidence(list(seq_of), space)
     items: dict[int, ItemEvidence] = {}
     for item_pk, evidence in groupby(rows, lambda row: row.item_pk):
         try:
@@ -45,7 +45,7 @@ def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequ
     return _arrays(items, seq_of) if items else None
 
 
-def _with_vectors(shards: ShardStore, space: SpaceId, evidence: list[StoredEvidence]) -> ItemEvidence:
+def _with_vectors(shards: ShardStore, space: SpaceId, evidence: list[EvidenceRow]) -> ItemEvidence:
     vectors: dict[str, Mapping[str, Half]] = {
         shard_id: shards.read(shard_id, space).vectors for shard_id in {row.shard_id for row in evidence}
     }

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from indexes.storage.files import locked, naming_disk_errors
+from indexes.storage.files import hold_lock, translate_disk_errors
 from indexes.vectors.gather import gather
 from indexes.vectors.manifest import Manifest, PartEntry, read_manifest, write_manifest
 from indexes.vectors.parts import Part, WrittenPart, merge_parts, open_part, write_part
@@ -27,7 +27,7 @@ from mm.errors import Corrupt
 from mm.files import TEMPORARY
 
 if TYPE_CHECKING:
-    from indexes.catalog.records import Publication
+    from indexes.catalog.records import PublicationRow
     from indexes.store import Store
     from mm.spaces.types import SpaceId
 
@@ -48,7 +48,7 @@ WORN = 0.1
 """Fraction of dead items from which a part is written anew without them."""
 
 
-class Index:
+class SpaceIndex:
     """Safe to use from any number of threads and processes."""
 
     def __init__(self, store: Store, space: SpaceId) -> None:
@@ -60,7 +60,7 @@ class Index:
         self._catalog_id = store.catalog.identity()
         self._opened: dict[str, Part] = {}
 
-    def read(self, head: int) -> Manifest | None:
+    def load_manifest(self, head: int) -> Manifest | None:
         """The state on disk; None if there is none that fits the catalog, whose latest sequence
         number is `head`."""
         try:
@@ -82,7 +82,7 @@ class Index:
         self._opened = opened
         return list(opened.values())
 
-    def follow(self, seconds: float) -> bool:
+    def apply_changes(self, seconds: float) -> bool:
         """Take one step towards what the catalog says. Returns whether there was one to take.
 
         Raises `Unavailable` when another process writes for longer than `seconds`, when the disk
@@ -90,7 +90,7 @@ class Index:
         """
         with self._writing(seconds):
             head = self._store.catalog.head()
-            manifest = self.read(head)
+            manifest = self.load_manifest(head)
             if manifest is not None and manifest.upto == head:
                 return False
             manifest = manifest or Manifest(space=str(self._space), catalog=self._catalog_id, upto=0)
@@ -106,7 +106,7 @@ class Index:
     def repair(self, seconds: float) -> None:
         """Build again what is damaged. Raises `Unavailable` as `follow` does."""
         with self._writing(seconds):
-            manifest = self.read(self._store.catalog.head())
+            manifest = self.load_manifest(self._store.catalog.head())
             if manifest is None:
                 return
             healthy: list[PartEntry] = []
@@ -133,10 +133,10 @@ class Index:
         Others may write meanwhile. What they bury stays noted; a part that they replace is not
         brought back.
         """
-        with locked(self._merge_lock, seconds), naming_disk_errors(self.folder):
+        with hold_lock(self._merge_lock, seconds), translate_disk_errors(self.folder):
             for path in self.folder.glob(f"{MERGING}*"):  # a merge that crashed: nobody else merges now
                 shutil.rmtree(path, ignore_errors=True)
-            manifest = self.read(self._store.catalog.head())
+            manifest = self.load_manifest(self._store.catalog.head())
             if manifest is None:
                 return False
             parts = {part.name: part for part in self.open(manifest)}
@@ -155,7 +155,7 @@ class Index:
 
     def _replace(self, due: Sequence[PartEntry], merged: PartEntry | None) -> None:
         """Let what was merged stand for its parts, unless one of them is no more."""
-        manifest = self.read(self._store.catalog.head())
+        manifest = self.load_manifest(self._store.catalog.head())
         if manifest is None or any(entry not in manifest.parts for entry in due):
             return
         kept = [entry for entry in manifest.parts if entry not in due]
@@ -169,13 +169,13 @@ class Index:
 
     @contextmanager
     def _writing(self, seconds: float) -> Iterator[None]:
-        with locked(self._lock, seconds), naming_disk_errors(self.folder):
+        with hold_lock(self._lock, seconds), translate_disk_errors(self.folder):
             yield
 
     def _open(self, entry: PartEntry) -> Part:
         return open_part(self.folder / entry.name, entry.name, entry.files)
 
-    def _build(self, batch: Sequence[Publication]) -> list[PartEntry]:
+    def _build(self, batch: Sequence[PublicationRow]) -> list[PartEntry]:
         """One part of these publications, none if they are gone or unreadable."""
         gathered = gather(self._store.catalog, self._store.shards, self._space, batch)
         return [] if gathered is None else [self._write(lambda folder: write_part(folder, *gathered))]
@@ -196,9 +196,9 @@ class Index:
         for path in self.folder.glob(f"*{TEMPORARY}"):
             path.unlink(missing_ok=True)
 
-    def _published(self, upto: int) -> list[Publication]:
+    def _published(self, upto: int) -> list[PublicationRow]:
         """Everything that is published up to a sequence number."""
-        rows: list[Publication] = []
+        rows: list[PublicationRow] = []
         while True:
             some = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PUBLICATIONS).published
             rows += some
@@ -206,7 +206,7 @@ class Index:
                 return [row for row in rows if row.seq <= upto]
 
 
-def _batch(published: Sequence[Publication]) -> list[Publication]:
+def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
     """The first so many that make one step."""
     evidence = 0
     for number, publication in enumerate(published, 1):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mm.errors import SpaceMismatch
 
 if TYPE_CHECKING:
-    from indexes.vectors.pq_codes import Codes
+    from indexes.vectors.pq_codes import PQCodes
     from mm.spaces.types import Vector
 
 BLOCK = 8192
@@ -57,7 +57,7 @@ class KindIndex:
     """The vectors (N, D) of one kind, searched by FAISS."""
 
     def __init__(
-        self, rows: KindRows, item: npt.NDArray[np.int32], items: int, vectors: Any, longest: float, codes: Codes | None
+        self, rows: KindRows, item: npt.NDArray[np.int32], items: int, vectors: Any, longest: float, codes: PQCodes | None
     ) -> None:
         """`item` is (S,) the item of each segment of the part, `vectors` a `faiss.Index`, `longest`
         the norm of the longest."""
@@ -143,7 +143,7 @@ class KindIndex:
             return self._top(query, rows[kept], products[kept], True)
         return self._top(query, rows, products, False)
 
-    def _rough(self, codes: Codes, query: Floats, count: int, items: Mask | None, total: int, doubt: float) -> Top:
+    def _rough(self, codes: PQCodes, query: Floats, count: int, items: Mask | None, total: int, doubt: float) -> Top:
         """By reading the codes of all. Those that do not pass are thrown away, so that more are
         asked for."""
         asked = min(len(self), -(-count * len(self) // total))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from indexes.storage.files import write_whole
+from indexes.storage.files import write_durable
 from mm.errors import Corrupt
 
 FORMAT = 1
@@ -43,7 +43,7 @@ class Manifest(BaseModel):
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Make it the state of the index. Raises `Unavailable` when the disk does not take it."""
     body = json.dumps({**manifest.model_dump(exclude={"dead"}), "dead": sorted(manifest.dead)})
-    write_whole(folder / NAME, f"{_digest(body)}\n{body}\n".encode())
+    write_durable(folder / NAME, f"{_digest(body)}\n{body}\n".encode())
 
 
 def read_manifest(folder: Path) -> Manifest | None:

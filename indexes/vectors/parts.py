@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from indexes.vectors.kind_index import BLOCK, Keys, KindIndex, KindRows, Mask
-from indexes.vectors.pq_codes import Axes, Codes, make_codes, read_codes, wants_codes
+from indexes.vectors.pq_codes import PQCodes, PrincipalAxes, make_codes, read_codes, wants_codes
 from mm.errors import Corrupt
 from mm.files import hash_file
 from mm.schemas import EvidenceKind
@@ -167,9 +167,9 @@ def open_part(folder: Path, name: str, files: Mapping[str, str]) -> Part:
                 kind = cast(EvidenceKind, file.removesuffix(VECTORS))
                 vectors = faiss.read_index(str(folder / file), faiss.IO_FLAG_MMAP_IFC)
                 rows = KindRows(tensors[f"{kind}.pk"], tensors[f"{kind}.segment"])
-                codes: Codes | None = None
+                codes: PQCodes | None = None
                 if f"{kind}{CODES}" in files:
-                    codes = read_codes(folder / f"{kind}{CODES}", Axes(*(tensors[f"{kind}.{name}"] for name in AXES)))
+                    codes = read_codes(folder / f"{kind}{CODES}", PrincipalAxes(*(tensors[f"{kind}.{name}"] for name in AXES)))
                 kinds[kind] = KindIndex(
                     rows, segments.item, len(segments.item_pk), vectors, float(tensors[f"{kind}.longest"][0]), codes
                 )

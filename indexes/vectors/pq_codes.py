@@ -5,7 +5,7 @@ Product quantization with four bits for four numbers, scanned in registers (Jég
 2011; André, Kermarrec, Le Scouarnec 2015; FAISS `IndexPQFastScan`). Trained on the part itself, so
 that nothing is shared and nothing goes stale. Vectors are turned into their principal axes first,
 dealt out so that each code has as much to tell as the others; the weakest axes get none (after Ge,
-He, Ke, Sun 2013). Codes shrink: a vector far out in the direction of the question is told to lie
+He, Ke, Sun 2013). PQCodes shrink: a vector far out in the direction of the question is told to lie
 less far. What the vectors spread and what the codes lose along each axis says by how much, for each
 question, so that estimates are right on average and the deviation of their error is known.
 """
@@ -41,7 +41,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Axes:
+class PrincipalAxes:
     """What vectors of D numbers are like, and what their codes lose. The first axes are those that
     codes tell of."""
 
@@ -55,10 +55,10 @@ class Axes:
     """(D,) variance along each that codes do not tell."""
 
 
-class Codes:
+class PQCodes:
     """The codes of N vectors of D numbers."""
 
-    def __init__(self, index: Any, axes: Axes) -> None:
+    def __init__(self, index: Any, axes: PrincipalAxes) -> None:
         """`index` is a `faiss.IndexPQFastScan`."""
         self._index = index
         self.axes = axes
@@ -87,8 +87,8 @@ def wants_codes(count: int, dim: int) -> bool:
     return count >= LEAST and dim >= LEAST_DIM
 
 
-def make_codes(index: Any, block: int) -> Codes:
-    """Codes of all vectors of a `faiss.Index`, which are read in blocks of so many. The same
+def make_codes(index: Any, block: int) -> PQCodes:
+    """PQCodes of all vectors of a `faiss.Index`, which are read in blocks of so many. The same
     vectors give the same codes."""
     faiss = _faiss()
     count, dim = int(index.ntotal), int(index.d)
@@ -107,13 +107,13 @@ def make_codes(index: Any, block: int) -> Codes:
     for start in range(0, count, block):
         vectors = index.reconstruct_n(start, min(block, count - start))
         codes.add(np.ascontiguousarray((vectors - mean) @ directions[:, :told]))
-    return Codes(codes, Axes(mean, directions, spread, (turned**2).mean(0)))
+    return PQCodes(codes, PrincipalAxes(mean, directions, spread, (turned**2).mean(0)))
 
 
-def read_codes(path: Path, axes: Axes) -> Codes:
-    """What `Codes.save` wrote. Raises `Corrupt`."""
+def read_codes(path: Path, axes: PrincipalAxes) -> PQCodes:
+    """What `PQCodes.save` wrote. Raises `Corrupt`."""
     try:
-        return Codes(_faiss().read_index(str(path)), axes)
+        return PQCodes(_faiss().read_index(str(path)), axes)
     except RuntimeError as error:
         raise Corrupt(f"{path} cannot be read: {error}.") from error
 

@@ -27,7 +27,7 @@ class Snapshot:
         dead = [np.isin(part.segments.item_seq, self.dead) for part in self.parts]
         object.__setattr__(self, "alive", [~mask if mask.any() else None for mask in dead])
 
-    def looked_at(self, chosen: Keys | None) -> Iterator[tuple[Part, Mask | None]]:
+    def select_parts(self, chosen: Keys | None) -> Iterator[tuple[Part, Mask | None]]:
         """Parts with items that are alive and, if a choice (sorted) is given, in it; and which
         these are, None for all."""
         for part, alive in zip(self.parts, self.alive, strict=True):

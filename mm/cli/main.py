@@ -7,7 +7,7 @@ import click
 
 import mm
 from mm.cli.lazy import LazyGroup
-from mm.private import keep_private
+from mm.private import restrict_umask
 
 COMMANDS = {
     "serve": ("mm.cli.commands.serve", "Start the service and its page, and stay up."),
@@ -37,4 +37,4 @@ def main() -> None:
     Commands work on the folder MM_HOME (~/.mm), starting the service for as long as they need it or
     using the one that runs, or against a service elsewhere with --url.
     """
-    keep_private()
+    restrict_umask()

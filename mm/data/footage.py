@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mm.data.captioned import Captioned, load_pictures, read_captioned
-from mm.data.sounds import read_manifest
-from mm.data.spliced_films import Box, Mix, View, paths_of
+from mm.data.captioned_images import CaptionedImage, load_captioned_images, read_captioned_images
+from mm.data.spliced_videos import Box, Mix, View, paths_of
 from mm.errors import MediaError, UnsupportedMedia
+from mm.files import read_json_lines
 from mm.media import MediaReader
 from mm.media.types import RGB, Span
 
@@ -32,7 +32,7 @@ EVERYTHING = "all"
 class Footage:
     """Sources by number: photographs first, then clips."""
 
-    photographs: Sequence[Captioned]
+    photographs: Sequence[CaptionedImage]
     pictures: RGB
     """(P, SIDE, SIDE, 3)"""
     clips: Sequence[RGB]
@@ -83,7 +83,7 @@ def read_footage(
 ) -> Footage:
     """The first `most` photographs of a split, and all clips of sets that can be read. Raises
     `InvalidInput`."""
-    rows = read_captioned(data, split)[:most]
+    rows = read_captioned_images(data, split)[:most]
     on_progress(f"{len(rows)} photographs of {split}")
     clips: list[RGB] = []
     for folder in films:
@@ -92,12 +92,12 @@ def read_footage(
             if pictures is not None:
                 clips.append(pictures)
         on_progress(f"{len(clips)} clips with those of {folder.name}")
-    return Footage(rows, load_pictures(rows, SIDE), clips)
+    return Footage(rows, load_captioned_images(rows, SIDE), clips)
 
 
 def clip_files(folder: Path, split: str) -> list[Path]:
     """The files of a split. Raises `InvalidInput`."""
-    rows = read_manifest(folder)
+    rows = read_json_lines(folder / "manifest.jsonl")
     groups = sorted({str(row["group"]) for row in rows if row["split"] == EVERYTHING})
     half = set(groups[::2] if split == "train" else groups[1::2])
     return [

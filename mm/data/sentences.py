@@ -16,7 +16,7 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to unit rows (N, D)."""
 
 
-def sentence_vectors(sentences: Sequence[str], kept: Path, embed: Embed | None = None) -> npt.NDArray[np.float32]:
+def embed_sentences(sentences: Sequence[str], kept: Path, embed: Embed | None = None) -> npt.NDArray[np.float32]:
     """Unit rows (N, D), read from the file `kept` (npz) when it holds these very sentences, else
     computed and written there.
 
@@ -33,7 +33,7 @@ def sentence_vectors(sentences: Sequence[str], kept: Path, embed: Embed | None =
     return vectors.astype(np.float32)
 
 
-def class_sentences() -> list[str]:
+def imagenet_class_sentences() -> list[str]:
     """A sentence for each ImageNet class, in the classifier's order, from the curated names that
     open_clip carries."""
     from open_clip import IMAGENET_CLASSNAMES

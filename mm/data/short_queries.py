@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.texts import is_telling
+from mm.data.query_texts import is_content_word
 
 _WORD = re.compile(r"[a-z']+")
 _ASKED_WITH_ARTICLE = 0.4
@@ -25,7 +25,7 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ShortQuestion:
+class ShortQuery:
     """A question, the pictures (N,) that answer it, and those for which that is known."""
 
     text: str
@@ -33,12 +33,12 @@ class ShortQuestion:
     known: Bool
 
 
-def short_questions(captions: Sequence[Sequence[str]], telling: int, count: int, seed: int) -> list[ShortQuestion]:
+def draw_short_queries(captions: Sequence[Sequence[str]], telling: int, count: int, seed: int) -> list[ShortQuery]:
     """Stretches of captions with that many telling words. `captions` are those of each picture."""
     words = [[_WORD.findall(caption.lower()) for caption in own] for own in captions]
     named = _captions_that_name(words)
     draw = random.Random(f"{seed} {telling}")
-    found: dict[str, ShortQuestion] = {}
+    found: dict[str, ShortQuery] = {}
     for _ in range(50 * count):  # few pictures have no such stretch; a set of pictures without any gives what there is
         if len(found) == count:
             break
@@ -54,7 +54,7 @@ def short_questions(captions: Sequence[Sequence[str]], telling: int, count: int,
 def _stretch(caption: Sequence[str], telling: int, draw: random.Random) -> list[str]:
     """Words from one telling word to another; empty when the caption has too few or they lie far
     apart."""
-    places = [place for place, word in enumerate(caption) if is_telling(word)]
+    places = [place for place, word in enumerate(caption) if is_content_word(word)]
     if len(places) < telling:
         return []
     first = draw.randrange(len(places) - telling + 1)
@@ -62,10 +62,10 @@ def _stretch(caption: Sequence[str], telling: int, draw: random.Random) -> list[
     return stretch if len(stretch) <= 2 * telling + 1 else []
 
 
-def _question(stretch: Sequence[str], named: dict[str, npt.NDArray[np.int64]], article: str) -> ShortQuestion:
-    least = np.min([named[word] for word in stretch if is_telling(word)], axis=0)
+def _question(stretch: Sequence[str], named: dict[str, npt.NDArray[np.int64]], article: str) -> ShortQuery:
+    least = np.min([named[word] for word in stretch if is_content_word(word)], axis=0)
     right = least >= _AGREED
-    return ShortQuestion(article + " ".join(stretch), right, right | (least == 0))
+    return ShortQuery(article + " ".join(stretch), right, right | (least == 0))
 
 
 def _captions_that_name(words: Sequence[Sequence[Sequence[str]]]) -> dict[str, npt.NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mm.errors import InvalidInput
 from mm.files import read_json_lines
-from mm.models.text.language_router import words_of
+from mm.models.text.language_router import split_words
 
 TRANSLATED = ("de", "fr", "cs")
 """Languages that Multi30k translates into."""
@@ -29,7 +29,7 @@ class Pairs:
     pairs: list[tuple[str, str, int]]
 
 
-def flickr_ids(lists: Iterable[Path]) -> set[str]:
+def read_flickr_ids(lists: Iterable[Path]) -> set[str]:
     """The numbers that the file names of lists begin with. Raises `InvalidInput` for a list that
     cannot be read."""
     found = set()
@@ -42,7 +42,7 @@ def flickr_ids(lists: Iterable[Path]) -> set[str]:
     return found
 
 
-def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list[dict[str, Any]]:
+def read_multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list[dict[str, Any]]:
     """Sentences of a part, in English and its translations, but of the pictures `left_out`; of task
     2, five a language.
 
@@ -52,28 +52,28 @@ def multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list
     return [row for row in rows if row["image"].removesuffix(".jpg") not in left_out]
 
 
-def tuxpaint(folder: Path | None, part: str) -> list[dict[str, str]]:
+def read_descriptions(folder: Path | None, part: str) -> list[dict[str, str]]:
     """Descriptions of the pictures of a part, by language; none without a folder. Raises
     `InvalidInput`."""
     rows = [] if folder is None else read_json_lines(folder / "manifest.jsonl")
     return [row["text"] for row in rows if row["split"] == part and row["text"].get("en")]
 
 
-def largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:
+def find_largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:
     """The languages with most descriptions, English left out; of equally large ones the first by
     code."""
     found = Counter(language for row in rows for language in row if not language.startswith("en"))
     return [language for language, _ in sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:count]]
 
 
-def dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def build_dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Words with the English word that stands in the same sentences, from sentences (foreign,
     English): those most alike."""
     foreign: Counter[str] = Counter()
     english: Counter[str] = Counter()
     together: Counter[tuple[str, str]] = Counter()
     for other, ours in pairs:
-        left, right = set(words_of(other)), set(words_of(ours))
+        left, right = set(split_words(other)), set(split_words(ours))
         foreign.update(left)
         english.update(right)
         together.update((a, b) for a in left for b in right)
@@ -85,7 +85,7 @@ def dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(a, b) for a, (_, b) in sorted(best.items())]
 
 
-def training_pairs(sentences: list[dict[str, str]], described: list[dict[str, str]], languages: Sequence[str]) -> Pairs:
+def build_training_pairs(sentences: list[dict[str, str]], described: list[dict[str, str]], languages: Sequence[str]) -> Pairs:
     """All that is learned from. English stands for itself too, so that what the router takes for
     foreign is still read."""
     found: list[tuple[str, str, str]] = []
@@ -96,6 +96,6 @@ def training_pairs(sentences: list[dict[str, str]], described: list[dict[str, st
     for language in TRANSLATED:
         aligned = [(row[language], row["en"]) for row in sentences]
         aligned += [(row[language], row["en"]) for row in described if row.get(language)]
-        found += [(language, word, translation) for word, translation in dictionary(aligned)] * 2
+        found += [(language, word, translation) for word, translation in build_dictionary(aligned)] * 2
     rows = {text: row for row, text in enumerate(dict.fromkeys(english for _, _, english in found))}
     return Pairs(list(rows), [(language, text, rows[english]) for language, text, english in found])

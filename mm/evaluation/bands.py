@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import read_captioned
-from mm.data.short_queries import ShortQuestion, short_questions
-from mm.data.texts import is_telling, read_lines, read_split
+from mm.data.captioned_images import read_captioned_images
+from mm.data.query_texts import is_content_word, read_lines, read_split_lines
+from mm.data.short_queries import ShortQuery, draw_short_queries
 from mm.errors import InvalidInput
 from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
@@ -44,7 +44,7 @@ class Bounds:
     possible: float
 
 
-def report(space: Space, data: Path, texts: Path, split: str = "dev") -> Report:
+def evaluate(space: Space, data: Path, texts: Path, split: str = "dev") -> Report:
     """Shares over short questions cut out of captions, over questions that no picture answers, and
     over things that no caption of the library names. `texts` is the folder with the sets
     `unanswerable` and `depictable`.
@@ -55,29 +55,29 @@ def report(space: Space, data: Path, texts: Path, split: str = "dev") -> Report:
     if calibration.possible is None:
         raise InvalidInput(f"The calibration of {space.id} has no bound of possible hits: there is one band.")
     bounds = Bounds(calibration.floor, calibration.possible)
-    rows = read_captioned(data, split)
+    rows = read_captioned_images(data, split)
     captions = [row.captions for row in rows]
-    pictures_ND = embedded(space.image, [row.picture for row in rows], lambda picture: picture)
+    pictures_ND = embedded(space.image, [row.path for row in rows], lambda picture: picture)
     measures: list[Measure] = []
     for words, name in ((1, "one word"), (2, "two words"), (3, "three words")):
-        asked = short_questions(captions, words, COUNT, 0)
+        asked = draw_short_queries(captions, words, COUNT, 0)
         measures += _short(name, asked, _scores(space, [one.text for one in asked], pictures_ND), bounds)
-    unanswerable = read_split(texts / "unanswerable" / "questions.txt", "dev")
-    spoken = [caption for row in read_captioned(data, "train")[:LINES] for caption in row.captions[:1]]
+    unanswerable = read_split_lines(texts / "unanswerable" / "questions.txt", "dev")
+    spoken = [caption for row in read_captioned_images(data, "train")[:LINES] for caption in row.captions[:1]]
     seen_QN = _scores(space, unanswerable, pictures_ND)
     said_QL = _scores(space, unanswerable, space.sentences.embed(spoken), "speech")
     measures += _nothing("unanswerable", seen_QN, bounds)
     measures += _nothing(f"unanswerable, {len(spoken):,} spoken lines beside them", np.concatenate([seen_QN, said_QL], 1), bounds)
-    absent = absent_things(read_lines(texts / "depictable" / "shown.txt"), captions)
+    absent = find_absent_things(read_lines(texts / "depictable" / "shown.txt"), captions)
     measures += _nothing("thing that is not there", _scores(space, absent, pictures_ND), bounds)
     of = f"{len(rows):,} pictures of {split}, likely from {bounds.likely:g}, possible from {bounds.possible:g}; "
     return Report(of + f"{len(unanswerable)} unanswerable questions, {len(absent)} things not there", tuple(measures))
 
 
-def absent_things(names: Sequence[str], captions: Sequence[Sequence[str]]) -> list[str]:
+def find_absent_things(names: Sequence[str], captions: Sequence[Sequence[str]]) -> list[str]:
     """Names of which no telling word is in any caption."""
     told = {word for own in captions for caption in own for word in re.findall("[a-z]+", caption.lower())}
-    return [name for name in names if not told & {word for word in re.findall("[a-z]+", name.lower()) if is_telling(word)}]
+    return [name for name in names if not told & {word for word in re.findall("[a-z]+", name.lower()) if is_content_word(word)}]
 
 
 def _scores(space: Space, texts: Sequence[str], vectors: Vectors, kind: str = "picture") -> Float:
@@ -90,7 +90,7 @@ def _score(question: Query, vectors: Vectors, kind: str) -> Float:
     return 1 / (1 + np.exp(-probe.logits(vectors).astype(np.float64)))
 
 
-def _short(name: str, asked: Sequence[ShortQuestion], scores_QN: Float, bounds: Bounds) -> list[Measure]:
+def _short(name: str, asked: Sequence[ShortQuery], scores_QN: Float, bounds: Bounds) -> list[Measure]:
     """Of the right pictures, the share in a band, by question; and questions that find no right
     picture."""
 

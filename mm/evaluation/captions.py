@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import load_pictures, read_captioned
-from mm.data.sentences import sentence_vectors
+from mm.data.captioned_images import load_captioned_images, read_captioned_images
+from mm.data.sentences import embed_sentences
 from mm.media.types import RGB
 from mm.metrics.report import Report
 from mm.metrics.retrieval import Retrieval, recall_of_vectors, retrieval_report
@@ -36,13 +36,15 @@ def read_split(data: Path, side: int, cache: Path, split: str = "dev") -> Split:
 
     Raises `InvalidInput` for data that cannot be read.
     """
-    rows = read_captioned(data, split)
+    rows = read_captioned_images(data, split)
     sentences = [caption for row in rows for caption in row.captions]
-    captions = sentence_vectors(sentences, cache / f"{split}.npz")
-    return Split(load_pictures(rows, side), captions, np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows]))
+    captions = embed_sentences(sentences, cache / f"{split}.npz")
+    return Split(
+        load_captioned_images(rows, side), captions, np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
+    )
 
 
-def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev", runtime: str = "auto") -> Retrieval:
+def measure_recall(weights: Path, data: Path, cache: Path, split: str = "dev", runtime: str = "auto") -> Retrieval:
     """Recalls of a weights file as it is served by a runtime, as the card gives them.
 
     Raises `InvalidInput` for data that cannot be read, and as `ImageTower`.
@@ -51,8 +53,8 @@ def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev", runtime
     return found.recall(vectors)
 
 
-def report(weights: Path, data: Path, cache: Path, split: str = "dev", runtime: str = "auto") -> Report:
-    """The recalls with median rank, mAP@5 and intervals. Raises as `evaluate`."""
+def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev", runtime: str = "auto") -> Report:
+    """The recalls with median rank, mAP@5 and intervals. Raises as `measure_recall`."""
     found, vectors = _embedded(weights, data, cache, split, runtime)
     of = f"{len(vectors):,} pictures and {len(found.captions):,} captions of {split}, the image tower in {runtime}"
     return retrieval_report(of, vectors @ found.captions.T, found.picture_of_caption)

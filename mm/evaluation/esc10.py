@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_esc10
+from mm.data.esc10 import read_esc10
 from mm.errors import InvalidInput
 from mm.media.types import Span
-from mm.metrics import Measure, Report, bootstrap, one_right, recall_at
-from mm.models.sound.tower import patch_starts
-from mm.models.sound.yamnet import log_mel, patches
+from mm.metrics import Measure, Report, bootstrap, one_hot_relevance, recall_at
+from mm.models.sound.tower import compute_patch_starts
+from mm.models.sound.yamnet import compute_log_mel, cut_patches
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -35,7 +35,7 @@ BY_HAND = {
 Float = npt.NDArray[np.floating]
 
 
-def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") -> Report:
+def evaluate(space: Space, reader: MediaReader, folder: Path, split: str = "dev") -> Report:
     """Accuracy on every clip of the split, with the space as it is served.
 
     Raises `InvalidInput` for data that cannot be read, and what the reader raises.
@@ -44,7 +44,7 @@ def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") 
     if not rows:
         raise InvalidInput(f"{folder} has no sounds in the split {split!r}.")
     labels = sorted({row.label for row in rows})
-    right_NC = one_right(np.array([labels.index(row.label) for row in rows]), len(labels))
+    right_NC = one_hot_relevance(np.array([labels.index(row.label) for row in rows]), len(labels))
     recordings_N = np.unique([row.group for row in rows], return_inverse=True)[1]
     waveforms = [whole(reader, row.path) for row in rows]
     prompts, meant = space.sound_text.embed(labels), space.sentences.embed(labels)
@@ -73,5 +73,5 @@ def whole(reader: MediaReader, path: Path) -> Waveform:
 def class_scores(tower: SoundTower, waveform: Waveform) -> Float:
     """(K,) mean scores of YAMNet's classes, over the whole clip and silence too, as it is used by
     itself."""
-    _, scores_PK = tower.scores(log_mel(patches(waveform, patch_starts(len(waveform)))))
+    _, scores_PK = tower.scores(compute_log_mel(cut_patches(waveform, compute_patch_starts(len(waveform)))))
     return np.asarray(scores_PK.mean(0))

@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import load_pictures, read_captioned
-from mm.data.translations import TRANSLATED, largest_languages, multi30k, tuxpaint
+from mm.data.captioned_images import load_captioned_images, read_captioned_images
+from mm.data.translations import TRANSLATED, find_largest_languages, read_multi30k
+from mm.data.tuxpaint import read_descriptions
 from mm.errors import InvalidInput
-from mm.evaluation.languages_floor import FloorRow, floor_rows, floor_table
+from mm.evaluation.language_thresholds import FloorRow, floor_rows, floor_table
 from mm.metrics.bootstrap import Interval, bootstrap
 from mm.models.image.tower import ImageTower
-from mm.models.text.language_router import words_of
-from mm.models.text.multilingual import LanguageTower, RoutedTexts, read_router
+from mm.models.text.language_router import split_words
+from mm.models.text.multilingual import MultilingualTower, RoutedTextTower, read_router
 from mm.models.text.tower import TextTower
-from mm.models.types import TextEncoder
+from mm.models.types import TextEmbedder
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.space import IMAGE_WEIGHTS
 
@@ -79,13 +80,13 @@ class Tables:
         }
 
 
-def report(weights: Path, sources: Sources, cache: Path) -> Tables:
+def evaluate(weights: Path, sources: Sources, cache: Path) -> Tables:
     """Multi30k val sentence to sentence, Tux Paint's dev in its 28 largest languages, and pictures
     of Flickr8k's dev.
 
     Raises `InvalidInput` for data that cannot be read, `Corrupt` for weights.
     """
-    words = {word for row in multi30k(sources.multi30k, "train", set()) for word in words_of(row["en"])}
+    words = {word for row in read_multi30k(sources.multi30k, "train", set()) for word in split_words(row["en"])}
     towers = Towers(weights, cache, words)
     found = {"Multi30k val, each sentence by its translation": _sentences(towers, sources.multi30k)}
     if sources.tuxpaint is not None:
@@ -102,10 +103,10 @@ class Towers:
 
     def __init__(self, weights: Path, cache: Path, english: set[str]) -> None:
         """Raises `Corrupt` when the weights cannot be read."""
-        self.english: TextEncoder = TextTower(cache)
-        self.other: TextEncoder = LanguageTower(weights, cache)
+        self.english: TextEmbedder = TextTower(cache)
+        self.other: TextEmbedder = MultilingualTower(weights, cache)
         self.router = read_router(weights)
-        self.routed = RoutedTexts(self.english, lambda: self.other, self.router)
+        self.routed = RoutedTextTower(self.english, lambda: self.other, self.router)
         self.words = english
 
     def rows(self, asked: Asked, answers: Float) -> list[Row]:
@@ -120,11 +121,11 @@ class Towers:
         texts = [text for text, _ in questions]
         vectors, right = self.asked(questions)
         served = ranks(vectors, answers, right)
-        copied = [" ".join(word for word in words_of(text) if word in self.words) for text in texts]
+        copied = [" ".join(word for word in split_words(text) if word in self.words) for text in texts]
         return Row(
             language,
             len(texts),
-            float(np.mean([self.router.is_foreign(text) for text in texts])),
+            float(np.mean([self.router.is_non_english(text) for text in texts])),
             float((served < 1).mean()),
             bootstrap(served < 5),
             float((served < 10).mean()),
@@ -136,28 +137,28 @@ class Towers:
 
 
 def _sentences(towers: Towers, folder: Path) -> list[Row]:
-    rows = multi30k(folder, "val", set())
+    rows = read_multi30k(folder, "val", set())
     asked: Asked = {name: [(row[name], place) for place, row in enumerate(rows)] for name in ("en", *TRANSLATED)}
     return towers.rows(asked, towers.english.embed([row["en"] for row in rows]))
 
 
 def _descriptions(towers: Towers, folder: Path) -> list[Row]:
-    texts = tuxpaint(folder, "dev")
+    texts = read_descriptions(folder, "dev")
     english = list(dict.fromkeys(row["en"] for row in texts))
     places = {text: place for place, text in enumerate(english)}
-    languages = sorted(largest_languages([*tuxpaint(folder, "train"), *texts], 28))
+    languages = sorted(find_largest_languages([*read_descriptions(folder, "train"), *texts], 28))
     asked: Asked = {name: [(row[name], places[row["en"]]) for row in texts if row.get(name)] for name in ("en", *languages)}
     return towers.rows(asked, towers.english.embed(english))
 
 
 def _pictures(sources: Sources, folder: Path, image: ImageTower) -> tuple[Asked, Float]:
-    found = read_captioned(folder, "dev")
-    places = {f"{row.picture.name.split('_')[0]}.jpg": place for place, row in enumerate(found)}
-    rows = [row for part in ("train", "val") for row in multi30k(sources.multi30k, part, set()) if row["image"] in places]
+    found = read_captioned_images(folder, "dev")
+    places = {f"{row.path.name.split('_')[0]}.jpg": place for place, row in enumerate(found)}
+    rows = [row for part in ("train", "val") for row in read_multi30k(sources.multi30k, part, set()) if row["image"] in places]
     if not rows:
         raise InvalidInput(f"No sentence of {sources.multi30k} describes a picture of the split dev of {folder}.")
     asked: Asked = {name: [(row[name], places[row["image"]]) for row in rows] for name in ("en", *TRANSLATED)}
-    return asked, image.embed(list(load_pictures(found, image.size)))
+    return asked, image.embed(list(load_captioned_images(found, image.size)))
 
 
 def ranks(questions: Float, answers: Float, right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

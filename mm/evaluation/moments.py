@@ -1,7 +1,7 @@
 """Moments of long films whose scenes are known: does a question find its scene, with the right
 start and end?
 
-Films are put together from photographs and clips (`mm/data/spliced_films.py`), really written as
+Films are put together from photographs and clips (`mm/data/spliced_videos.py`), really written as
 H.264 and read, sampled and encoded as an upload is. All ways get the same frames and the same
 segments of at most ten seconds within shots, as the index holds them. A span is as good as the best
 segment in it, so that the ways differ in nothing but where they cut.
@@ -20,8 +20,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.footage import SIDE, Footage, read_footage
-from mm.data.spliced_films import Splice, draw_splice, frame_at
+from mm.data.footage import SIDE, Footage
+from mm.data.spliced_videos import SplicedVideo, draw_spliced_video, frame_at
 from mm.errors import InvalidInput
 from mm.media.segmenting import cut_segments
 from mm.media.types import Span
@@ -36,7 +36,7 @@ from mm.spaces.vectors import mean_direction
 if TYPE_CHECKING:
     from mm.media import MediaReader
     from mm.models.temporal.network import FrameSequence, TemporalTower
-    from mm.models.types import PictureEncoder
+    from mm.models.types import ImageEmbedder
     from mm.spaces import Space
 
 FPS = 12
@@ -61,7 +61,7 @@ Way = Callable[["Film"], Spans]
 class Film:
     """A film as it was read: its truth and its frames."""
 
-    splice: Splice
+    splice: SplicedVideo
     frames: Sequence[EncodedFrame]
     duration: float
     segments: Spans
@@ -70,7 +70,7 @@ class Film:
     """(S, D)"""
 
     @classmethod
-    def of(cls, splice: Splice, frames: Sequence[EncodedFrame], duration: float) -> Film:
+    def of(cls, splice: SplicedVideo, frames: Sequence[EncodedFrame], duration: float) -> Film:
         """With its segments."""
         cuts = sorted({frame.cut_time for frame in frames if frame.cut})
         parts = [part for part, _ in cut_segments(Span(0.0, duration), cuts, WINDOW)]
@@ -97,7 +97,7 @@ class Tally:
     """F1 of the beginnings of scenes, of each film."""
 
 
-def report(
+def evaluate(
     space: Space, tower: TemporalTower, reader: MediaReader, footage: Footage, count: int, seconds: float, in_turn: float,
     on_progress: Callable[[str], None],
 ) -> Report:  # fmt: skip
@@ -111,7 +111,7 @@ def report(
         raise InvalidInput(f"{count} films need as many photographs, not {len(footage.photographs)}.")
     for number in range(count):
         photographs = range(number * each, (number + 1) * each)
-        splice = draw_splice(np.random.default_rng(number), photographs, footage.lengths, seconds, in_turn)
+        splice = draw_spliced_video(np.random.default_rng(number), photographs, footage.lengths, seconds, in_turn)
         film = make_film(footage, splice, space.image, reader)
         shown = [source for source in photographs if len(film.splice.spans_of(source))]
         words = [caption for source in shown for caption in footage.photographs[source].captions]
@@ -179,7 +179,7 @@ def answer(film: Film, spans: Spans, asked_QD: npt.NDArray[np.float32], source_Q
     tally.scenes.append(f1(matched(starts, right, TOLERANCE), len(starts), len(right)))
 
 
-def make_film(footage: Footage, splice: Splice, tower: PictureEncoder, reader: MediaReader) -> Film:
+def make_film(footage: Footage, splice: SplicedVideo, tower: ImageEmbedder, reader: MediaReader) -> Film:
     """Write, read and encode one film."""
     with tempfile.TemporaryDirectory(prefix="mm-film-") as folder:
         path = Path(folder) / "film.mp4"
@@ -189,7 +189,7 @@ def make_film(footage: Footage, splice: Splice, tower: PictureEncoder, reader: M
         return Film.of(splice, encode_frames(tower, sampled, lambda _: None), info.duration)
 
 
-def write_film(footage: Footage, splice: Splice, path: Path) -> None:
+def write_film(footage: Footage, splice: SplicedVideo, path: Path) -> None:
     """H.264, `FPS` frames a second."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=FPS, options=X264)
@@ -198,11 +198,6 @@ def write_film(footage: Footage, splice: Splice, path: Path) -> None:
             picture = footage.picture(frame_at(splice, index / FPS))
             output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         output.mux(stream.encode(None))
-
-
-def read(root: Path, films: Sequence[Path], split: str, most: int, reader: MediaReader) -> Footage:
-    """The footage of a split. Raises `InvalidInput`."""
-    return read_footage(root, films, split, most, reader, lambda _: None)
 
 
 def _measures(name: str, tally: Tally, groups: npt.NDArray[np.int64]) -> list[Measure]:

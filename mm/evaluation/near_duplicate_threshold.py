@@ -12,7 +12,7 @@ WRONGLY = 0.002
 """Share of distinct photographs that may have another one as near as a near-duplicate."""
 
 
-def nearest_others(pictures_ND: Vectors) -> Vectors:
+def nearest_cosines(pictures_ND: Vectors) -> Vectors:
     """(N,) cosine of each of N pictures, unit rows, with the nearest of the others. Raises
     `InvalidInput` for fewer than two."""
     if len(pictures_ND) < 2:
@@ -23,8 +23,8 @@ def nearest_others(pictures_ND: Vectors) -> Vectors:
     return nearest
 
 
-def choose_alike(pictures_ND: Vectors) -> float:
+def choose_threshold(pictures_ND: Vectors) -> float:
     """The lowest hundredth at which no more than `WRONGLY` of N distinct photographs have another
     one as near; 1 if none is."""
-    nearest = nearest_others(pictures_ND)
+    nearest = nearest_cosines(pictures_ND)
     return next((hundredth / 100 for hundredth in range(50, 100) if (nearest >= hundredth / 100).mean() <= WRONGLY), 1.0)

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mm.data.captioned import read_captioned
+from mm.data.captioned_images import read_captioned_images
 from mm.errors import InvalidInput
-from mm.evaluation.near_duplicate_threshold import nearest_others
+from mm.evaluation.near_duplicate_threshold import nearest_cosines
 from mm.media.types import RGB
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
 from mm.models.image.tower import ImageTower
-from mm.models.types import PictureEncoder
+from mm.models.types import ImageEmbedder
 from mm.spaces.types import Vectors
 
 BATCH = 100
@@ -53,24 +53,24 @@ COPIES: dict[str, Callable[[RGB], RGB]] = {
 """What becomes of a picture that is sent around."""
 
 
-def report(weights: Path, data: Path, cache: Path, alike: float, split: str = "dev", runtime: str = "auto") -> Report:
+def evaluate(weights: Path, data: Path, cache: Path, alike: float, split: str = "dev", runtime: str = "auto") -> Report:
     """Shares of copies that are folded into their picture, and of pictures that another picture
     would be folded into.
 
     Raises `InvalidInput` for data that cannot be read, and as `ImageTower`.
     """
-    files = [row.picture for row in read_captioned(data, split)]
+    files = [row.path for row in read_captioned_images(data, split)]
     tower = ImageTower(weights, cache, runtime)
     pictures_ND = embedded(tower, files, lambda picture: picture)
     measures = [
         Measure(f"folded: {name}", bootstrap((pictures_ND * embedded(tower, files, change)).sum(1) >= alike))
         for name, change in COPIES.items()
     ]
-    measures.append(Measure("folded: another picture", bootstrap(nearest_others(pictures_ND) >= alike)))
+    measures.append(Measure("folded: another picture", bootstrap(nearest_cosines(pictures_ND) >= alike)))
     return Report(f"{len(files):,} pictures of {split} and their copies, alike from cosine {alike:g} on", tuple(measures))
 
 
-def embedded(tower: PictureEncoder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
+def embedded(tower: ImageEmbedder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
     """(N, D) vectors of pictures, each changed first."""
     batches = (files[first : first + BATCH] for first in range(0, len(files), BATCH))
     return np.concatenate([tower.embed([change(_read(file)) for file in batch]) for batch in batches])

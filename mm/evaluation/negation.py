@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import read_captioned
+from mm.data.captioned_images import read_captioned_images
 from mm.errors import InvalidInput
 from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
@@ -48,16 +48,16 @@ Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def report(space: Space, data: Path, split: str = "dev") -> Report:
+def evaluate(space: Space, data: Path, split: str = "dev") -> Report:
     """Of the first ten pictures, the share that captions say to have what is wanted and not to have
     what is unwanted.
 
     Over all pairs of which there are enough pictures; intervals are drawn over pairs. Raises
     `InvalidInput` for data that cannot be read or has no such pair.
     """
-    rows = read_captioned(data, split)
+    rows = read_captioned_images(data, split)
     captions = [" ".join(row.captions).lower() for row in rows]
-    pictures_ND = embedded(space.image, [row.picture for row in rows], lambda picture: picture)
+    pictures_ND = embedded(space.image, [row.path for row in rows], lambda picture: picture)
     ways: dict[str, list[float]] = {}
     for (wanted, there), (unwanted, there_too) in product(WANTED.items(), UNWANTED.items()):
         right, wrong = _told(there, captions), _told(there_too, captions)

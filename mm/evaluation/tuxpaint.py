@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import Stamp, read_tuxpaint
+from mm.data.tuxpaint import Stamp, read_stamps
 from mm.errors import InvalidInput, MediaError, TooLarge
 from mm.evaluation.esc10 import whole
 from mm.metrics import Interval, Measure, Report, average_precision_at, bootstrap, recall_at
@@ -34,20 +34,24 @@ Bool = npt.NDArray[np.bool_]
 Int = npt.NDArray[np.integer]
 
 
-def report(space: Space, reader: MediaReader, folder: Path, split: str = "dev") -> Report:
+def evaluate(space: Space, reader: MediaReader, folder: Path, split: str = "dev") -> Report:
     """Every stamp of the split that has a sound that can be read, with the space as it is served.
 
     Raises `InvalidInput` for data that cannot be read, and what the reader raises of pictures.
     """
-    stamps = [stamp for stamp in read_tuxpaint(folder) if stamp.split == split]
-    effects = [(stamp, waveform) for stamp in stamps if stamp.sound and (waveform := _read(reader, stamp.sound)) is not None]
+    stamps = [stamp for stamp in read_stamps(folder) if stamp.split == split]
+    effects = [
+        (stamp, waveform)
+        for stamp in stamps
+        if stamp.sound_effect and (waveform := _read(reader, stamp.sound_effect)) is not None
+    ]
     heard = [(stamp, space.sound.embed(waveform, speech=True)) for stamp, waveform in effects]
     sounds = [(stamp, vector) for stamp, vector in heard if vector is not None]
     if not sounds:
         raise InvalidInput(f"{folder} has no stamps with sounds in the split {split!r}.")
     vectors = np.stack([vector for _, vector in sounds])
     shown = [stamp for stamp, _ in sounds]
-    pictures = space.image.embed([reader.image(stamp.picture, stamp.picture.name, longest=SIDE) for stamp in shown])
+    pictures = space.image.embed([reader.image(stamp.image, stamp.image.name, longest=SIDE) for stamp in shown])
     names = space.sound_text.embed([stamp.text for stamp in shown])
     thing = np.unique([stamp.group for stamp in shown], return_inverse=True)[1]
     right = thing[:, None] == thing
@@ -82,8 +86,8 @@ def _way(name: str, scores_QE: Float, right_QE: Bool, thing_Q: Int) -> Iterator[
 
 
 def _spoken(stamps: list[Stamp]) -> list[Path]:
-    turns = max((len(stamp.said) for stamp in stamps), default=0)
-    return [stamp.said[turn] for turn in range(turns) for stamp in stamps if turn < len(stamp.said)][:SPOKEN]
+    turns = max((len(stamp.spoken_names) for stamp in stamps), default=0)
+    return [stamp.spoken_names[turn] for turn in range(turns) for stamp in stamps if turn < len(stamp.spoken_names)][:SPOKEN]
 
 
 def _read(reader: MediaReader, path: Path) -> Waveform | None:

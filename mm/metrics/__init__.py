@@ -4,7 +4,7 @@ Must not know how a model works, where data lies, or what a service is.
 """
 
 from mm.metrics.bootstrap import Interval, bootstrap
-from mm.metrics.ranking import average_precision_at, first_ranks, one_right, recall_at
+from mm.metrics.ranking import average_precision_at, first_ranks, one_hot_relevance, recall_at
 from mm.metrics.report import Measure, Report
 from mm.metrics.retrieval import Retrieval, recall, recall_of_vectors, retrieval_report
 from mm.metrics.spans import iou, iou_recall
@@ -19,7 +19,7 @@ __all__ = [
     "first_ranks",
     "iou",
     "iou_recall",
-    "one_right",
+    "one_hot_relevance",
     "recall",
     "recall_at",
     "recall_of_vectors",

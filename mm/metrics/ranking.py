@@ -52,7 +52,7 @@ def average_precision_at(scores_QE: Float, right_QE: Bool, k: int) -> npt.NDArra
     return found
 
 
-def one_right(right_Q: Int, count: int) -> Bool:
+def one_hot_relevance(right_Q: Int, count: int) -> Bool:
     """(Q, E) right answers where each question has one: its number among `count`. Raises
     `InvalidInput` for a number outside."""
     if len(right_Q) and (right_Q.min() < 0 or right_Q.max() >= count):

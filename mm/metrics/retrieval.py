@@ -13,7 +13,7 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.metrics.bootstrap import bootstrap
-from mm.metrics.ranking import Bool, Float, Int, average_precision_at, first_ranks, one_right
+from mm.metrics.ranking import Bool, Float, Int, average_precision_at, first_ranks, one_hot_relevance
 from mm.metrics.report import Measure, Report
 
 
@@ -89,6 +89,6 @@ def _both_ways(scores_NM: Float, picture_of_M: Int) -> tuple[tuple[Float, Bool],
     caption."""
     if scores_NM.ndim != 2 or 0 in scores_NM.shape or picture_of_M.shape != (scores_NM.shape[1],):
         raise InvalidInput(f"Scores {scores_NM.shape} need as many picture numbers as columns, not {picture_of_M.shape}.")
-    own_MN = one_right(picture_of_M, scores_NM.shape[0])
+    own_MN = one_hot_relevance(picture_of_M, scores_NM.shape[0])
     described_N = own_MN.any(0)
     return (scores_NM.T, own_MN), (scores_NM[described_N], own_MN.T[described_N])

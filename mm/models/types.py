@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mm.media.types import RGB
 
 
-class PictureEncoder(Protocol):
+class ImageEmbedder(Protocol):
     """Pictures to unit vectors."""
 
     size: int
@@ -28,7 +28,7 @@ class PictureEncoder(Protocol):
         ...
 
 
-class TextEncoder(Protocol):
+class TextEmbedder(Protocol):
     """Texts to unit vectors. Safe to call from several threads."""
 
     dim: int
@@ -41,7 +41,7 @@ class TextEncoder(Protocol):
         """Tokens of each text that `embed` reads, those at its ends included."""
         ...
 
-    def cut_after(self, text: str) -> int | None:
+    def truncation_limit(self, text: str) -> int | None:
         """Tokens that are read of a text whose end is not, those at its ends included; None when
         all of it is read."""
         ...

@@ -5,8 +5,8 @@ same answers.
 Must not know which network a graph holds, where weights come from, or what a space is.
 """
 
-from mm.runtimes.cache import cached_graph
-from mm.runtimes.registry import Precision, Runtime, exact, find_runtime, load_graph, runtimes, usable_cores
+from mm.runtimes.cache import ensure_graph
+from mm.runtimes.registry import Precision, Runtime, find_float32_runtime, find_runtime, list_runtimes, load_graph, usable_cores
 from mm.runtimes.types import Array, Graph
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "Graph",
     "Precision",
     "Runtime",
-    "cached_graph",
-    "exact",
+    "ensure_graph",
+    "find_float32_runtime",
     "find_runtime",
+    "list_runtimes",
     "load_graph",
-    "runtimes",
     "usable_cores",
 ]

@@ -11,17 +11,18 @@ from pathlib import Path
 from mm.files import write_atomic
 
 
-def cached_graph(folder: Path, key: str, build: Callable[[], bytes], apart: Callable[[], None] | None = None) -> Path:
+def ensure_graph(folder: Path, key: str, build: Callable[[], bytes], prebuild: Callable[[], None] | None = None) -> Path:
     """Path of the graph `folder/<key>.onnx`, written from `build()` when it is not there yet.
 
     The key must name everything the bytes depend on: the weights' hash and the builder's version.
-    Several processes may ask at once: each writes a file of its own and renames it, so that a
-    reader sees a whole graph or none. `apart` is asked first: it may have another process make the
-    file, and spare this one the memory. The time of the file says when it was last asked for.
+    Several processes may call this at once: each writes its own temporary file and renames it, so
+    that the path names a complete graph or nothing. `prebuild` is called first if the file is
+    missing: it may build the file in another process, which saves this one the memory. The
+    modification time of the file is that of its last use.
     """
     path = folder / f"{key}.onnx"
-    if apart is not None and not path.exists():
-        apart()
+    if prebuild is not None and not path.exists():
+        prebuild()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(path, build())

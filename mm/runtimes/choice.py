@@ -12,11 +12,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mm.files import write_atomic
-from mm.runtimes.features import processor_fields, processor_flags
-from mm.runtimes.registry import RUNTIMES, runtimes, usable_cores
+from mm.runtimes.features import read_cpu_flags, read_cpuinfo
+from mm.runtimes.registry import RUNTIMES, list_runtimes, usable_cores
 from mm.runtimes.tune import Trial
 
-PROCESSOR = Path("/proc/cpuinfo")
+CPUINFO = Path("/proc/cpuinfo")
 
 
 class Choice(BaseModel):
@@ -54,7 +54,7 @@ def read_choice(path: Path, key: dict[str, str]) -> tuple[Choice | None, str]:
     except (ValidationError, OSError):
         return None, f"{path.name} cannot be read"
     changed = sorted(name for name in key if choice.key.get(name) != key[name])
-    if changed or choice.runtime not in runtimes():
+    if changed or choice.runtime not in list_runtimes():
         return None, f"what was measured had other {' and '.join(changed) or 'runtimes'}"
     return choice, ""
 
@@ -67,10 +67,10 @@ def write_choice(path: Path, choice: Choice) -> None:
 
 def _processor() -> str:
     """Model of the processor, and a hash of what it can do: a virtual machine may hide either."""
-    fields = processor_fields(PROCESSOR)
+    fields = read_cpuinfo(CPUINFO)
     if not fields:
         return f"{platform.machine()} {platform.processor()}".strip()
-    flags = hashlib.sha256(" ".join(sorted(processor_flags(PROCESSOR))).encode()).hexdigest()[:8]
+    flags = hashlib.sha256(" ".join(sorted(read_cpu_flags(CPUINFO))).encode()).hexdigest()[:8]
     return f"{fields.get('model name', platform.machine())} {flags}"
 
 

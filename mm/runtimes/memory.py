@@ -6,7 +6,7 @@ import ctypes
 from contextlib import suppress
 
 
-def give_back_memory() -> None:
+def release_memory() -> None:
     """Return to the system what was needed only for a while, as by loading a tower; the C library
     of Linux would keep it."""
     with suppress(OSError, AttributeError):  # another C library

@@ -39,28 +39,33 @@ RUNTIMES = (
     Runtime("openvino-int8", "openvino", "int8"),
     Runtime("cuda", "torch", "float16"),
 )
-DEFAULT = RUNTIMES[0]
+DEFAULT_RUNTIME = RUNTIMES[0]
 """What "auto" is where nothing has been measured: runs everywhere, in float32."""
 
 
-def runtimes() -> list[str]:
+def list_runtimes() -> list[str]:
     """Names of all runtimes, besides "auto"."""
     return [runtime.name for runtime in RUNTIMES]
 
 
 def find_runtime(name: str) -> Runtime:
-    """The runtime of that name; `DEFAULT` for "auto". Raises `InvalidInput` for an unknown name."""
-    found = {"auto": DEFAULT, **{runtime.name: runtime for runtime in RUNTIMES}}.get(name)
+    """The runtime of that name; `DEFAULT_RUNTIME` for "auto".
+
+    Raises `InvalidInput` for an unknown name.
+    """
+    found = {"auto": DEFAULT_RUNTIME, **{runtime.name: runtime for runtime in RUNTIMES}}.get(name)
     if found is None:
-        raise InvalidInput(f"There is no runtime '{name}'. Runtimes are: auto, {', '.join(runtimes())}.")
+        raise InvalidInput(f"There is no runtime '{name}'. Runtimes are: auto, {', '.join(list_runtimes())}.")
     return found
 
 
-def exact(name: str) -> Runtime:
+def find_float32_runtime(name: str) -> Runtime:
     """The float32 runtime nearest to `name`, for a network that has no other precision: same
-    library, or else `DEFAULT`."""
+    library, or else `DEFAULT_RUNTIME`."""
     library = find_runtime(name).library
-    return next((runtime for runtime in RUNTIMES if (runtime.library, runtime.precision) == (library, "float32")), DEFAULT)
+    return next(
+        (runtime for runtime in RUNTIMES if (runtime.library, runtime.precision) == (library, "float32")), DEFAULT_RUNTIME
+    )
 
 
 def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
@@ -82,7 +87,7 @@ def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
     raise InvalidInput(f"The runtime {found.name} runs no graphs.")
 
 
-def require(name: str) -> None:
+def require_runtime(name: str) -> None:
     """Raise `Unavailable` where this machine lacks what the runtime needs: bfloat16, torch, a
     GPU."""
     found = find_runtime(name)

@@ -59,22 +59,22 @@ def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") 
     cache = Path(graph_cache)
     match kind:
         case "text":
-            from mm.models.text.tower import text_graph
+            from mm.models.text.tower import ensure_text_graph
 
-            text_graph(cache)
+            ensure_text_graph(cache)
         case "languages":
-            from mm.models.text.multilingual import language_graph
+            from mm.models.text.multilingual import ensure_multilingual_graph
 
-            language_graph(Path(weights), cache)
+            ensure_multilingual_graph(Path(weights), cache)
         case "sound":
-            from mm.models.sound.tower import sound_graph
+            from mm.models.sound.tower import ensure_sound_graph
 
-            sound_graph(Path(weights), cache)
+            ensure_sound_graph(Path(weights), cache)
         case "image":
-            from mm.models.image.tower import image_graph
+            from mm.models.image.tower import ensure_image_graph
             from mm.runtimes import find_runtime
 
-            image_graph(Path(weights), cache, find_runtime(runtime).precision)
+            ensure_image_graph(Path(weights), cache, find_runtime(runtime).precision)
         case _:
             raise ValueError(f"no such graph: {kind}")
 

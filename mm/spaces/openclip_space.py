@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mm.errors import SpaceMismatch, Unavailable
 from mm.files import hash_file
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.models.openclip.files import TOKENIZER_FILES, ModelFiles, find_model
 from mm.spaces.build_graphs import prepare_sound
 from mm.spaces.calibration import (
@@ -33,9 +33,9 @@ from mm.spaces.types import SpaceId
 from mm.spaces.uncalibrated import UNCALIBRATED, assumed
 
 if TYPE_CHECKING:
-    from mm.models.openclip.model import OpenClipModel, OpenClipPictures, OpenClipTexts
+    from mm.models.openclip.model import OpenClipImageTower, OpenClipModel, OpenClipTextTower
     from mm.models.sound.tower import SoundTower
-    from mm.models.types import TextEncoder
+    from mm.models.types import TextEmbedder
     from mm.settings import Settings
 
 PREFIX = "openclip:"
@@ -93,15 +93,15 @@ class OpenClipSpace(Space):
 
             return OpenClipModel(files, download=settings.download_models, device=device, threads=settings.threads)
 
-        def pictures() -> OpenClipPictures:
-            from mm.models.openclip.model import OpenClipPictures
+        def pictures() -> OpenClipImageTower:
+            from mm.models.openclip.model import OpenClipImageTower
 
-            return OpenClipPictures(self._model())
+            return OpenClipImageTower(self._model())
 
-        def texts() -> OpenClipTexts:
-            from mm.models.openclip.model import OpenClipTexts
+        def texts() -> OpenClipTextTower:
+            from mm.models.openclip.model import OpenClipTextTower
 
-            return OpenClipTexts(self._model())
+            return OpenClipTextTower(self._model())
 
         def sound() -> SoundTower:
             from mm.models.sound.tower import SoundTower
@@ -115,13 +115,13 @@ class OpenClipSpace(Space):
         self._own_calibration = Lazy(self._make_calibration)
 
     @property
-    def text(self) -> OpenClipTexts:
+    def text(self) -> OpenClipTextTower:
         """Raises `Unavailable`, `InvalidInput` and `Corrupt` as `OpenClipModel`; the image tower
         does too."""
         return self._texts()
 
     @property
-    def image(self) -> OpenClipPictures:
+    def image(self) -> OpenClipImageTower:
         return self._pictures()
 
     @property
@@ -129,7 +129,7 @@ class OpenClipSpace(Space):
         return super().sound if self._own_sound is None else self._own_tower()
 
     @property
-    def sound_text(self) -> TextEncoder:
+    def sound_text(self) -> TextEmbedder:
         return self.text if self.can_compare_sound_with_images else super().sound_text
 
     @property
@@ -212,7 +212,7 @@ class OpenClipSpace(Space):
         if self.calibrated:
             bank = read_bank(self.folder / BANK).with_sounds_of(self.lite_bank)
         else:
-            bank = self.lite_bank.with_images(self.image.embed(whole_photographs()))
+            bank = self.lite_bank.with_images(self.image.embed(load_sample_photos()))
         return bank if self._own_sound is None else bank.with_sounds(read_sound_bank(self.folder / SOUND_BANK))
 
 

@@ -127,9 +127,9 @@ def build_query(
 def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
     (said,) = space.query_text.embed([words])
     seen = said if space.text is space.query_text else space.text.embed([words])[0]
-    if space.query_text.is_foreign(words):
+    if space.query_text.is_non_english(words):
         notes.append(FOREIGN)
-    if (most := space.text.cut_after(words)) is not None:
+    if (most := space.text.truncation_limit(words)) is not None:
         notes.append(CUT.format(most))
     heard = seen if space.can_compare_sound_with_images else said
     return _Asked("text", seen, said, heard, depictable(said, space.bank), audible(said, space.bank), weight, words)

@@ -8,7 +8,7 @@ from pathlib import Path
 import mm
 from mm.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from mm.runtimes.choice import Choice
-from mm.runtimes.registry import DEFAULT, find_runtime
+from mm.runtimes.registry import DEFAULT_RUNTIME, find_runtime
 from mm.settings import Settings
 from mm.spaces.space import FILES, IMAGE_WEIGHTS, Space
 from mm.spaces.tuning import SelectedRuntime, select_runtime, tune_image
@@ -48,7 +48,7 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     graphs = settings.root / "cache" / "graphs"
     chosen = select_runtime(settings, folder / IMAGE_WEIGHTS)
     if not gpu and find_runtime(chosen.name).library == "torch":
-        chosen = SelectedRuntime(DEFAULT.name, "the default, because a GPU is left to the workers")
+        chosen = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because a GPU is left to the workers")
     return Space(space_id, dim, folder, graphs, chosen.name, settings.threads, chosen_by=chosen.reason, keep_speech=keep_speech)
 
 

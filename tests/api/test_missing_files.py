@@ -175,7 +175,7 @@ def test_readiness_notices_a_catalog_or_folder_that_went_while_it_runs(
 
 def test_readiness_shows_what_garbage_collection_left_to_a_person(served: ApiServer) -> None:
     assert checks(served)["garbage"]["ok"]
-    with served.service.store.database.connect_to_write() as connection:
+    with served.service.store.database.begin_write() as connection:
         connection.exec_driver_sql("UPDATE library SET identity = 'another'")
     served.service.store.sweep(0.0)
     garbage = checks(served)["garbage"]

@@ -33,7 +33,7 @@ def material(tmp_path: Path) -> Material:
             if seed == ITEMS // 2:
                 with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(yesterday)) as copy:
                     catalog.backup(copy)
-            with store.blobs.writer() as writer:
+            with store.blobs.open_writer() as writer:
                 writer.write(media.image(seed))
                 sha256, size = writer.commit()
             item = publish(store, seed, rng, sha256=sha256, size=size, name=f"{seed}.png", tags=["a", f"t{seed}"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from indexes.catalog.tables import Published
+from indexes.catalog.tables import Publication
 from mm.client import Client
 from mm.settings import load_settings
 from tests.api import media
@@ -80,8 +80,8 @@ def test_a_library_moves_there_and_back_while_it_is_searched(service: RunningSer
     assert {space for space, _ in seen} == {"lite@1", there}
     assert {found for _, found in seen} <= {count, count + 1}, "everything was found at any time"
     with open_store(load_settings(home=service.home)) as store, store.database.read() as session:
-        assert {row.space for row in session.query(Published)} == {"lite@1"}
-        assert session.query(Published).count() == count + 1
+        assert {row.space for row in session.query(Publication)} == {"lite@1"}
+        assert session.query(Publication).count() == count + 1
 
 
 def wait_for(client: Client, condition: Callable[[int], bool]) -> None:

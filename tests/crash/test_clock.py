@@ -14,7 +14,7 @@ HOUR = 3600.0
 def set_back(store: Store, clock: Clock) -> None:
     """What a sweeper sees to at its next round."""
     clock.now -= HOUR
-    store.catalog.pull_back(clock.now, LEASE)
+    store.catalog.clamp_future_times(clock.now, LEASE)
 
 
 def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None:
@@ -23,8 +23,8 @@ def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None
     set_back(store, clock)
     for _ in range(10):
         assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
-        assert store.catalog.due(LEASE) == 0
-        assert store.catalog.heartbeat(chunk.pk, "alive", LEASE)
+        assert store.catalog.count_due_work(LEASE) == 0
+        assert store.catalog.extend_lease(chunk.pk, "alive", LEASE)
         clock.now += LEASE / 2
     (held,) = store.catalog.chunks(job.id)
     assert (held.owner, held.attempts) == ("alive", 1)
@@ -36,7 +36,7 @@ def test_a_worker_that_is_dead_loses_it_after_one_lease(store: Store, clock: Clo
     set_back(store, clock)
     assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
     clock.now += LEASE
-    assert store.catalog.due(LEASE) == 1
+    assert store.catalog.count_due_work(LEASE) == 1
     taken = store.catalog.lease_chunk(chunk.pk, "other", LEASE)
     assert taken is not None
     assert taken.attempts == 2
@@ -52,16 +52,16 @@ def test_what_was_put_off_before_is_due_after_one_lease_at_the_latest(store: Sto
     store.catalog.release_chunk(chunk.pk, "failing", "OSError: no", retry_in=LEASE / 4)
     store.catalog.update_job(unplanned.id, retry_in=LEASE / 4)
     set_back(store, clock)
-    assert store.catalog.due(LEASE) == 0
+    assert store.catalog.count_due_work(LEASE) == 0
     clock.now += LEASE
-    assert store.catalog.due(LEASE) == 3
-    turns = [store.catalog.take_turn("w", LEASE, 120.0) for _ in range(4)]
-    assert sorted(turn.what for turn in turns if turn is not None) == ["encode", "finish", "plan"]
+    assert store.catalog.count_due_work(LEASE) == 3
+    turns = [store.catalog.claim_work("w", LEASE, 120.0) for _ in range(4)]
+    assert sorted(turn.kind for turn in turns if turn is not None) == ["encode", "finish", "plan"]
 
 
 def test_a_clock_that_is_right_changes_nothing(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
     before = store.catalog.chunks(job.id)
-    store.catalog.pull_back(clock.now, LEASE)
+    store.catalog.clamp_future_times(clock.now, LEASE)
     assert store.catalog.chunks(job.id) == before

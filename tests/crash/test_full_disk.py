@@ -11,9 +11,9 @@ import pytest
 
 from indexes import Store, open_store
 from indexes.recover.identity import MARKER
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
-from indexes.vectors.index import Index
+from indexes.vectors.index import SpaceIndex
 from mm.errors import Unavailable
 from mm.schemas import Filters
 from mm.settings import Settings
@@ -108,18 +108,18 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
     for seed in range(2, 8):
         publish(store, seed, rng, segments=60)
     before = files(disk.path / "home" / "index")
-    refused(disk, left, lambda: Index(store, SPACE).follow(1.0))
+    refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
     asked = question(rng)
     searcher._ready.set()
     assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches go on"
     assert before <= files(disk.path / "home" / "index")
     disk.free()
     searcher.refresh()
-    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute(store, asked, 100, Filters(), 0.0)
+    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute_force(store, asked, 100, Filters(), 0.0)
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)
     named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}
-    manifest = Index(store, SPACE).read(store.catalog.head())
+    manifest = SpaceIndex(store, SPACE).load_manifest(store.catalog.head())
     assert manifest is not None
     assert named == {entry.name for entry in manifest.parts}
 

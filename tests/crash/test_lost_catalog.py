@@ -66,7 +66,7 @@ def test_a_sweeper_whose_catalog_is_emptied_while_it_runs_keeps_every_file(libra
     """As when the rows are lost, and the identity is not."""
     before = files(library)
     with open_store(library) as store:
-        with store.database.connect_to_write() as connection:
+        with store.database.begin_write() as connection:
             connection.exec_driver_sql("DELETE FROM items")
             connection.exec_driver_sql("DELETE FROM chunks")
         dispatcher = Dispatcher(library.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))

@@ -13,23 +13,23 @@ from click.testing import CliRunner
 from mm.cli.main import main
 from mm.errors import InvalidInput
 from mm.evaluation import near_duplicates
-from mm.evaluation.near_duplicate_threshold import WRONGLY, choose_alike, nearest_others
+from mm.evaluation.near_duplicate_threshold import WRONGLY, choose_threshold, nearest_cosines
 
 
 def test_the_cosine_is_as_low_as_distinct_pictures_allow() -> None:
     random = np.random.default_rng(0)
     pictures = random.normal(size=(600, 6)).astype(np.float32)
     pictures /= np.linalg.norm(pictures, axis=1, keepdims=True)
-    chosen = choose_alike(pictures)
-    nearest = nearest_others(pictures)
+    chosen = choose_threshold(pictures)
+    nearest = nearest_cosines(pictures)
     assert nearest == pytest.approx([max(np.delete(pictures, row, 0) @ one) for row, one in enumerate(pictures)], abs=1e-5)
     assert (nearest >= chosen).mean() <= WRONGLY < (nearest >= chosen - 0.01).mean()
 
 
 def test_pictures_that_are_all_alike_leave_no_cosine() -> None:
-    assert choose_alike(np.ones((3, 1), np.float32)) == 1.0
+    assert choose_threshold(np.ones((3, 1), np.float32)) == 1.0
     with pytest.raises(InvalidInput):
-        choose_alike(np.ones((1, 4), np.float32))
+        choose_threshold(np.ones((1, 4), np.float32))
 
 
 class Colours:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_migrations_make_the_tables_that_the_code_has(store: Store) -> None:
-    with store.database.connect_to_write() as connection:
+    with store.database.begin_write() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Table.metadata) == []
 
@@ -60,7 +60,7 @@ def test_opening_a_library_loads_neither_faiss_nor_a_tower() -> None:
 
 
 def test_sqlite_is_safe_against_a_power_cut_and_keeps_references(sqlite_store: Store) -> None:
-    with sqlite_store.database.connect_to_write() as connection:
+    with sqlite_store.database.begin_write() as connection:
         pragmas = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -94,7 +94,7 @@ def test_a_catalog_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
 
 
 def test_a_catalog_of_a_newer_version_is_left_alone(settings: Settings) -> None:
-    with open_store(settings) as store, store.database.connect_to_write() as connection:
+    with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(Unavailable, match="newer version"):
         open_store(settings)
@@ -110,7 +110,7 @@ def test_the_sweep_removes_what_no_row_knows(sqlite_store: Store) -> None:
     rng = np.random.default_rng(0)
     kept, gone = publish(store, 1, rng), publish(store, 2, rng)
     shared = store.shards.write(SPACE, {"picture": np.ones((1, 8), np.float16)}, [])
-    with store.blobs.writer() as writer:
+    with store.blobs.open_writer() as writer:
         writer.write(b"an upload whose process died before it wrote the row")
         orphan, _ = writer.commit()
     files = [path for path in store.settings.root.glob("*/??/*") if path.is_file()]
@@ -125,6 +125,6 @@ def test_the_sweep_removes_what_no_row_knows(sqlite_store: Store) -> None:
     assert store.shards.path(shared).exists()
     assert len([path for path in shards if path.exists()]) == 2
     (publication,) = store.catalog.changes_after(0, SPACE, 10).published
-    for row in store.catalog.stored_evidence([publication.item_pk], SPACE):
+    for row in store.catalog.list_evidence([publication.item_pk], SPACE):
         assert store.shards.path(row.shard_id).exists()
     assert store.catalog.get_item(kept.id) == kept

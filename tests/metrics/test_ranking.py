@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
 from mm.errors import InvalidInput
-from mm.metrics import average_precision_at, first_ranks, one_right, recall_at
+from mm.metrics import average_precision_at, first_ranks, one_hot_relevance, recall_at
 
 
 def apk(actual: list[int], predicted: list[int], k: int) -> float:
@@ -63,7 +63,7 @@ def test_recall_where_one_is_right_is_the_accuracy_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     scores, right = random.normal(size=(200, 10)), random.integers(0, 10, 200)
     for k in (1, 3, 5):
-        found = recall_at(scores, one_right(right, 10), k).mean()
+        found = recall_at(scores, one_hot_relevance(right, 10), k).mean()
         assert found == pytest.approx(top_k_accuracy_score(right, scores, k=k, labels=range(10)))
 
 
@@ -107,4 +107,4 @@ def test_a_k_of_nothing_and_a_number_outside_are_refused() -> None:
             measure(scores, right, 0)
     for number in (-1, 2):
         with pytest.raises(InvalidInput):
-            one_right(np.array([number]), 2)
+            one_hot_relevance(np.array([number]), 2)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from mm.errors import Corrupt, InvalidInput, MMError, NotFound, Unavailable
 from mm.models.openclip.files import find_model
-from mm.models.openclip.model import BATCH, OpenClipModel, OpenClipPictures, OpenClipTexts
+from mm.models.openclip.model import BATCH, OpenClipImageTower, OpenClipModel, OpenClipTextTower
 from mm.models.openclip.weights import read_tensors
 from tests.openclip_models import CONFIGS, weights_of, write_model
 
@@ -59,7 +59,7 @@ def test_vectors_are_those_of_open_clip(folders: dict[str, Path], name: str) -> 
         seen = model.encode_image(images, normalize=True).numpy()
         tokens = open_clip.get_tokenizer(source)([text.encode("utf-8", "replace").decode() for text in TEXTS])
         said = model.encode_text(tokens, normalize=True).numpy()
-    towers = OpenClipPictures(ours), OpenClipTexts(ours)
+    towers = OpenClipImageTower(ours), OpenClipTextTower(ours)
     assert np.array_equal(towers[0].embed(pictures()), seen)
     assert np.array_equal(towers[1].embed(TEXTS), said)
     assert np.abs(seen[0] - seen[1]).max() > 1e-3
@@ -71,7 +71,7 @@ def test_vectors_are_those_of_open_clip(folders: dict[str, Path], name: str) -> 
 
 
 def test_batches_change_nothing(folders: dict[str, Path]) -> None:
-    tower = OpenClipPictures(load(folders["plain"]))
+    tower = OpenClipImageTower(load(folders["plain"]))
     many = pictures(2 * BATCH + 3)
     one_by_one = np.concatenate([tower.embed([picture]) for picture in many])
     np.testing.assert_allclose(tower.embed(many), one_by_one, atol=1e-6)
@@ -84,7 +84,7 @@ def test_half_precision_gives_nearly_the_same(folders: dict[str, Path], name: st
     half, full = (OpenClipModel(files, device="cpu", half=some) for some in (True, False))
     assert {parameter.dtype for parameter in half.module.parameters()} == {torch.float16}
     assert "float16" in half.describe()
-    for tower, given in ((OpenClipPictures, pictures()), (OpenClipTexts, TEXTS)):
+    for tower, given in ((OpenClipImageTower, pictures()), (OpenClipTextTower, TEXTS)):
         vectors, exact = tower(half).embed(given), tower(full).embed(given)
         assert vectors.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
@@ -94,7 +94,7 @@ def test_half_precision_gives_nearly_the_same(folders: dict[str, Path], name: st
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_what_is_no_picture_is_refused(folders: dict[str, Path], bad: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="uint8"):
-        OpenClipPictures(load(folders["plain"])).embed([bad])
+        OpenClipImageTower(load(folders["plain"])).embed([bad])
 
 
 def test_scale_and_bias_are_those_that_the_model_learnt(folders: dict[str, Path]) -> None:
@@ -107,16 +107,16 @@ def test_scale_and_bias_are_those_that_the_model_learnt(folders: dict[str, Path]
 
 def test_a_text_that_is_cut_is_told(folders: dict[str, Path]) -> None:
     for name in CONFIGS:
-        tower = OpenClipTexts(load(folders[name]))
-        assert tower.most_tokens == 12
-        assert tower.cut_after("a dog " * 20) == 12
-        assert tower.cut_after("a red dog") is None
+        tower = OpenClipTextTower(load(folders[name]))
+        assert tower.max_tokens == 12
+        assert tower.truncation_limit("a dog " * 20) == 12
+        assert tower.truncation_limit("a red dog") is None
         assert tower.count_tokens(["a dog", "a dog " * 20])[1] == 12
         assert tower.count_tokens(["a dog"])[0] < 6
 
 
 def test_tokenizers_are_safe_in_threads(folders: dict[str, Path]) -> None:
-    tower = OpenClipTexts(load(folders["siglip"]))
+    tower = OpenClipTextTower(load(folders["siglip"]))
     texts = [["a dog " * (1 + number % 9), "cat"] for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
         counted = list(pool.map(lambda some: (tower.embed(some), tower.count_tokens(some)), texts))
@@ -171,8 +171,8 @@ def test_a_checkpoint_of_training_is_read(folders: dict[str, Path], copy: Path) 
         {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in tensors.items()}},
         copy / "open_clip_pytorch_model.bin",
     )
-    found = OpenClipPictures(load(copy)).embed(pictures())
-    assert np.array_equal(found, OpenClipPictures(load(folders["plain"])).embed(pictures()))
+    found = OpenClipImageTower(load(copy)).embed(pictures())
+    assert np.array_equal(found, OpenClipImageTower(load(folders["plain"])).embed(pictures()))
 
 
 def test_what_does_not_fit_is_named(copy: Path) -> None:
@@ -264,9 +264,9 @@ def test_a_name_with_a_path_is_the_named_architecture(
     monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", registered)
     weights = weights_of(folders["plain"])
     plain, quick = (OpenClipModel(find_model(f"{name}/{weights}"), device="cpu") for name in registered)
-    expected = OpenClipPictures(load(folders["plain"])).embed(pictures())
-    assert np.array_equal(OpenClipPictures(plain).embed(pictures()), expected)
-    assert np.abs(OpenClipPictures(quick).embed(pictures()) - expected).max() > 1e-4
+    expected = OpenClipImageTower(load(folders["plain"])).embed(pictures())
+    assert np.array_equal(OpenClipImageTower(plain).embed(pictures()), expected)
+    assert np.abs(OpenClipImageTower(quick).embed(pictures()) - expected).max() > 1e-4
 
 
 def test_without_the_extra_the_lock_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

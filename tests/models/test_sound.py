@@ -16,9 +16,9 @@ from safetensors.numpy import save
 
 from mm.errors import Corrupt, InvalidInput
 from mm.models.sound.graph import build_graph
-from mm.models.sound.tower import WINDOW, SoundTower, patch_starts, tiled
-from mm.models.sound.weights import packed, read_names, read_weights, restored, rounded
-from mm.models.sound.yamnet import BANDS, FRAMES, INPUT, OUTPUT, PATCH, SCORES, log_mel, patches
+from mm.models.sound.tower import WINDOW, SoundTower, compute_patch_starts, split_windows
+from mm.models.sound.weights import dequantize, quantize, read_names, read_weights, serialize_weights
+from mm.models.sound.yamnet import BANDS, FRAMES, INPUT, OUTPUT, PATCH, SCORES, compute_log_mel, cut_patches
 from mm.models.sound.yamnet_torch import SoundEncoder
 from mm.runtimes import load_graph
 from mm.training.sound.features import LogMel
@@ -57,7 +57,7 @@ def arrays(encoder: SoundEncoder) -> dict[str, np.ndarray]:
 def test_log_mel_is_that_of_torchaudio(seed: int, loudness: float) -> None:
     random = np.random.default_rng(seed)
     waveforms = (loudness * random.standard_normal((2, PATCH))).astype(np.float32)
-    ours, theirs = log_mel(waveforms), LogMel()(torch.from_numpy(waveforms)).numpy()
+    ours, theirs = compute_log_mel(waveforms), LogMel()(torch.from_numpy(waveforms)).numpy()
     assert ours.shape == (2, FRAMES, BANDS)
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
@@ -85,7 +85,7 @@ def test_rounded_weights_are_within_half_a_step(seed: int, size: float) -> None:
         "bias": random.random(4).astype(np.float32),
     }
     weights["kernel"][1] = 0
-    back = restored(rounded(weights))
+    back = dequantize(quantize(weights))
     largest = np.abs(weights["kernel"]).max((1, 2))
     assert (np.abs(back["kernel"] - weights["kernel"]).max((1, 2)) <= largest / 127 * 0.501).all()
     np.testing.assert_array_equal(back["bias"], weights["bias"])
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_sound_tower_is_named(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(Corrupt, match=r"sound\.safetensors"):
             SoundTower(path, tmp_path / "graphs")
-    path.write_bytes(packed({"vectors": np.zeros((7, 12), np.float32)}, CLASSES))
+    path.write_bytes(serialize_weights({"vectors": np.zeros((7, 12), np.float32)}, CLASSES))
     assert read_names(path) == CLASSES
     with pytest.raises(Corrupt, match="lacks the weights"):
         SoundTower(path, tmp_path / "graphs")
@@ -107,12 +107,12 @@ def test_a_file_that_is_no_sound_tower_is_named(tmp_path: Path) -> None:
 
 @given(st.integers(0, 20 * WINDOW), st.integers(0, 20 * WINDOW))
 def test_windows_tile_what_is_heard(start: int, length: int) -> None:
-    windows = tiled(start, start + length)
+    windows = split_windows(start, start + length)
     assert sum(end - begin for begin, end in windows) == length
     assert all(one[1] == other[0] for one, other in itertools.pairwise(windows))
     for begin, end in windows:
         assert 0 < end - begin <= WINDOW
-        starts = patch_starts(end - begin)
+        starts = compute_patch_starts(end - begin)
         assert starts[0] == 0
         assert (np.diff(starts) <= PATCH).all()
         assert starts[-1] == max(end - begin - PATCH, 0)
@@ -121,22 +121,22 @@ def test_windows_tile_what_is_heard(start: int, length: int) -> None:
 def test_a_sound_has_its_vector_and_silence_has_none(tmp_path: Path) -> None:
     encoder = random_encoder(5)
     path = tmp_path / "sound.safetensors"
-    path.write_bytes(packed(arrays(encoder), CLASSES))
+    path.write_bytes(serialize_weights(arrays(encoder), CLASSES))
     tower = SoundTower(path, tmp_path / "graphs", threads=1)
-    heard = tower.hear(np.concatenate([siren(3), silence(10), noise(3)]))
+    heard = tower.encode_windows(np.concatenate([siren(3), silence(10), noise(3)]))
     assert [(window.start < 3 * 16000, window.end > 13 * 16000) for window in heard] == [(True, False), (False, True)]
     with torch.inference_mode():
-        first = patches(siren(3), np.array([0]))
+        first = cut_patches(siren(3), np.array([0]))
         directions, _ = torch_twin(path)(LogMel()(torch.from_numpy(first)))
     expected = directions[0].numpy() / np.linalg.norm(directions[0].numpy())
-    (window,) = tower.hear(siren(3)[:PATCH])
+    (window,) = tower.encode_windows(siren(3)[:PATCH])
     np.testing.assert_allclose(window.vector, expected, atol=2e-3)
-    assert tower.hear(silence(5)) == []
-    assert tower.hear(np.zeros(0, np.float32)) == []
+    assert tower.encode_windows(silence(5)) == []
+    assert tower.encode_windows(np.zeros(0, np.float32)) == []
     assert tower.embed(silence(5)) is None
     for wrong in (np.zeros((2, 2), np.float32), np.zeros(4), np.full(4, np.nan, np.float32)):
         with pytest.raises(InvalidInput, match="waveform"):
-            tower.hear(wrong)
+            tower.encode_windows(wrong)
 
 
 def torch_twin(path: Path) -> SoundEncoder:

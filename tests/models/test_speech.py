@@ -16,9 +16,9 @@ from hypothesis.extra.numpy import arrays
 
 from mm.errors import InvalidInput
 from mm.media.types import SPEECH_RATE, Waveform
-from mm.models.speech.lines import Line, by_sentence, cleaned
+from mm.models.speech.lines import SpeechLine, filter_lines, split_line
 from mm.models.speech.tower import SpeechTower
-from mm.models.speech.vad import FRAME, LONGEST, QUIET, sounding
+from mm.models.speech.vad import FRAME, LONGEST, QUIET, detect_activity
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +79,15 @@ def test_what_is_no_waveform_is_refused(tower: SpeechTower, sound: np.ndarray) -
 
 
 def test_silent_waveforms_have_no_pieces() -> None:
-    assert sounding(np.zeros(SPEECH_RATE, np.float32)) == []
-    assert sounding(np.zeros(0, np.float32)) == []
+    assert detect_activity(np.zeros(SPEECH_RATE, np.float32)) == []
+    assert detect_activity(np.zeros(0, np.float32)) == []
 
 
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.bool_, st.integers(1, 9000), elements=st.booleans(), fill=st.just(False)), st.integers(0, FRAME - 1))
 def test_pieces_hold_every_sound_in_bounded_parts(loud: np.ndarray, rest: int) -> None:
     waveform = np.concatenate([np.repeat(loud, FRAME), np.zeros(rest, np.bool_)]).astype(np.float32) * (10 * QUIET)
-    pieces = sounding(waveform)
+    pieces = detect_activity(waveform)
     covered = np.zeros(len(waveform), np.bool_)
     for piece in pieces:
         assert 0 <= piece.start < piece.end <= len(waveform)
@@ -99,31 +99,31 @@ def test_pieces_hold_every_sound_in_bounded_parts(loud: np.ndarray, rest: int) -
 
 
 def test_lines_that_nobody_said_are_left_out() -> None:
-    said = Line(0, 2, " It was the best of times. ")
+    said = SpeechLine(0, 2, " It was the best of times. ")
     made_up = [
-        Line(2, 4, ""),
-        Line(4, 6, "... ♪"),
-        Line(6, 9, "to the cat, to the cat, to the cat, to the cat"),
-        Line(9, 9.2, "Far more words than anybody could ever say in a fifth of a second"),
+        SpeechLine(2, 4, ""),
+        SpeechLine(4, 6, "... ♪"),
+        SpeechLine(6, 9, "to the cat, to the cat, to the cat, to the cat"),
+        SpeechLine(9, 9.2, "Far more words than anybody could ever say in a fifth of a second"),
     ]
-    assert cleaned([said, *made_up]) == [Line(0, 2, "It was the best of times.")]
-    assert cleaned([Line(0, 2, "No, no, never.")]) != []
+    assert filter_lines([said, *made_up]) == [SpeechLine(0, 2, "It was the best of times.")]
+    assert filter_lines([SpeechLine(0, 2, "No, no, never.")]) != []
 
 
 def test_a_long_line_is_cut_between_its_sentences() -> None:
-    line = Line(10, 30, "The first one is here. And then a second one comes. Yes. The third one ends it all.")
-    parts = by_sentence(line)
+    line = SpeechLine(10, 30, "The first one is here. And then a second one comes. Yes. The third one ends it all.")
+    parts = split_line(line)
     assert [part.text for part in parts] == [
         "The first one is here.",
         "And then a second one comes. Yes.",
         "The third one ends it all.",
     ]
-    assert by_sentence(Line(0, 5, line.text)) == [Line(0, 5, line.text)]
+    assert split_line(SpeechLine(0, 5, line.text)) == [SpeechLine(0, 5, line.text)]
 
 
 @given(st.lists(st.text("ab .!?", max_size=30), max_size=6).map(" ".join), st.floats(0, 100), st.floats(0.1, 60))
 def test_parts_tile_their_line(text: str, start: float, length: float) -> None:
-    parts = by_sentence(Line(start, start + length, text))
+    parts = split_line(SpeechLine(start, start + length, text))
     assert parts[0].start == start
     assert parts[-1].end == start + length
     assert all(one.end == other.start for one, other in pairwise(parts))

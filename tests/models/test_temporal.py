@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
-from mm.models.temporal.motion import MOTIONS, SIDE, little, motion
+from mm.models.temporal.motion import NUM_MOTIONS, SIDE, make_thumbnail, measure_motion
 from mm.models.temporal.network import (
     FrameSequence,
     TemporalConfig,
     TemporalTower,
     forward,
-    packed_temporal,
+    list_weight_shapes,
     read_temporal,
-    shapes,
+    serialize_temporal,
 )
-from mm.models.temporal.network_torch import TemporalNetwork, batch_of
+from mm.models.temporal.network_torch import TemporalNetwork, make_batch
 
 CONFIG = TemporalConfig(dim=24, width=32, heads=2, layers=2, hidden=48, num_global=2, seconds=5.0)
 
@@ -45,7 +45,7 @@ def frames(count: int, seed: int = 0, every: float = 0.5) -> FrameSequence:
     vectors = random.normal(size=(count, CONFIG.dim)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     times = np.cumsum(random.uniform(0, 2 * every, count))
-    return FrameSequence(times, vectors, random.uniform(0, 1, (count, MOTIONS)).astype(np.float32))
+    return FrameSequence(times, vectors, random.uniform(0, 1, (count, NUM_MOTIONS)).astype(np.float32))
 
 
 @settings(max_examples=10, deadline=None)
@@ -54,7 +54,7 @@ def test_numpy_and_torch_say_the_same_of_each_video_of_a_batch(counts: list[int]
     videos = [frames(count, seed + count) for count in counts]
     twin = network(seed)
     with torch.no_grad():
-        logits = twin(batch_of(CONFIG, videos, torch.device("cpu"))).numpy()
+        logits = twin(make_batch(CONFIG, videos, torch.device("cpu"))).numpy()
     for video, row in zip(videos, logits, strict=True):
         np.testing.assert_allclose(forward(CONFIG, weights(twin), video), row[: len(video.times_L)], atol=2e-4)
 
@@ -84,16 +84,18 @@ def test_what_is_far_away_is_seen_through_the_global_tokens_alone() -> None:
 def test_weights_come_back_from_their_file_and_the_first_frame_begins_everything(tmp_path: Path) -> None:
     own = weights(network())
     path = tmp_path / "temporal.safetensors"
-    path.write_bytes(packed_temporal(CONFIG, own))
+    path.write_bytes(serialize_temporal(CONFIG, own))
     config, read = read_temporal(path)
     assert config == CONFIG
-    assert {name: value.shape for name, value in read.items()} == shapes(CONFIG)
-    begins = TemporalTower(path).begins(frames(9))
+    assert {name: value.shape for name, value in read.items()} == list_weight_shapes(CONFIG)
+    begins = TemporalTower(path).predict_boundaries(frames(9))
     assert begins.shape == (9, 2)
     assert (begins[0] == 1).all()
     assert ((begins > 0) & (begins <= 1)).all()
     with pytest.raises(InvalidInput, match="vectors of 24 numbers"):
-        TemporalTower(path).begins(FrameSequence(np.zeros(1), np.ones((1, 5), np.float32), np.zeros((1, MOTIONS), np.float32)))
+        TemporalTower(path).predict_boundaries(
+            FrameSequence(np.zeros(1), np.ones((1, 5), np.float32), np.zeros((1, NUM_MOTIONS), np.float32))
+        )
 
 
 @pytest.mark.parametrize("spoilt", ["missing", "bytes", "shape", "number"])
@@ -104,7 +106,7 @@ def test_what_are_no_weights_is_refused(tmp_path: Path, spoilt: str) -> None:
     if spoilt == "number":
         own["begins.bias"] = own["begins.bias"] * np.nan
     path = tmp_path / "temporal.safetensors"
-    data = packed_temporal(CONFIG, own)
+    data = serialize_temporal(CONFIG, own)
     if spoilt != "missing":
         path.write_bytes(data[:-7] if spoilt == "bytes" else data)
     with pytest.raises(Corrupt, match=r"temporal\.safetensors"):
@@ -118,7 +120,7 @@ def test_frames_that_are_no_sequence_are_refused() -> None:
     with pytest.raises(InvalidInput, match="do not fit"):
         replace(video, times_L=video.times_L[:2])
     with pytest.raises(InvalidInput, match="1 to 20000 frames"):
-        FrameSequence(np.zeros(0), np.zeros((0, 4), np.float32), np.zeros((0, MOTIONS), np.float32))
+        FrameSequence(np.zeros(0), np.zeros((0, 4), np.float32), np.zeros((0, NUM_MOTIONS), np.float32))
 
 
 def test_motion_is_none_between_like_pictures_and_tells_a_spot_from_a_lamp() -> None:
@@ -126,12 +128,12 @@ def test_motion_is_none_between_like_pictures_and_tells_a_spot_from_a_lamp() -> 
     picture = random.integers(0, 200, (120, 160, 3)).astype(np.uint8)
     lit, spot = picture + 40, picture.copy()
     spot[:30, :40] = 255
-    before = little(picture)
+    before = make_thumbnail(picture)
     assert before.shape == (SIDE, SIDE)
-    assert (motion(before, little(picture)) == 0).all()
-    mean, most, brightness = motion(before, little(lit.astype(np.uint8)))
+    assert (measure_motion(before, make_thumbnail(picture)) == 0).all()
+    mean, most, brightness = measure_motion(before, make_thumbnail(lit.astype(np.uint8)))
     assert mean == pytest.approx(brightness, rel=1e-3)
     assert most == pytest.approx(mean, rel=0.05)
-    mean, most, brightness = motion(before, little(spot))
+    mean, most, brightness = measure_motion(before, make_thumbnail(spot))
     assert most > 3 * mean
     assert brightness == pytest.approx(mean, rel=1e-3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mm.runtimes import cached_graph
+from mm.runtimes import ensure_graph
 
 
 def test_a_graph_is_built_once(tmp_path: Path) -> None:
@@ -17,15 +17,15 @@ def test_a_graph_is_built_once(tmp_path: Path) -> None:
         built.append(1)
         return b"graph"
 
-    first, second = (cached_graph(tmp_path / "graphs", "tower-1", build) for _ in range(2))
+    first, second = (ensure_graph(tmp_path / "graphs", "tower-1", build) for _ in range(2))
     assert first == second == tmp_path / "graphs" / "tower-1.onnx"
     assert first.read_bytes() == b"graph"
     assert len(built) == 1
 
 
 def test_another_key_is_another_graph(tmp_path: Path) -> None:
-    assert cached_graph(tmp_path, "a", lambda: b"1").read_bytes() == b"1"
-    assert cached_graph(tmp_path, "b", lambda: b"2").read_bytes() == b"2"
+    assert ensure_graph(tmp_path, "a", lambda: b"1").read_bytes() == b"1"
+    assert ensure_graph(tmp_path, "b", lambda: b"2").read_bytes() == b"2"
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("no memory")
 
     with pytest.raises(RuntimeError, match="no memory"):
-        cached_graph(tmp_path, "tower", build)
+        ensure_graph(tmp_path, "tower", build)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -45,19 +45,19 @@ def test_a_write_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr(step, fail)
         with pytest.raises(OSError, match="No space left"):
-            cached_graph(tmp_path, "tower", lambda: b"graph")
+            ensure_graph(tmp_path, "tower", lambda: b"graph")
     assert list(tmp_path.iterdir()) == []
-    assert cached_graph(tmp_path, "tower", lambda: b"graph").read_bytes() == b"graph"
+    assert ensure_graph(tmp_path, "tower", lambda: b"graph").read_bytes() == b"graph"
 
 
 def test_what_a_killed_process_left_is_not_taken_for_a_graph(tmp_path: Path) -> None:
     (tmp_path / ".tower.onnx.abc").write_bytes(b"gra")
-    assert cached_graph(tmp_path, "tower", lambda: b"graph").read_bytes() == b"graph"
+    assert ensure_graph(tmp_path, "tower", lambda: b"graph").read_bytes() == b"graph"
 
 
 def test_many_builders_at_once_end_with_one_whole_graph(tmp_path: Path) -> None:
     data = bytes(range(256)) * 4096
     with ThreadPoolExecutor(8) as pool:
-        paths = list(pool.map(lambda _: cached_graph(tmp_path, "tower", lambda: data), range(8)))
+        paths = list(pool.map(lambda _: ensure_graph(tmp_path, "tower", lambda: data), range(8)))
     assert {path.read_bytes() for path in paths} == {data}
     assert [path.name for path in tmp_path.iterdir()] == ["tower.onnx"]

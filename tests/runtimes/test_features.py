@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mm.runtimes import runtimes
-from mm.runtimes.features import WITH_DOT_PRODUCTS, processor_fields, processor_flags, suggested_runtime
+from mm.runtimes import list_runtimes
+from mm.runtimes.features import DOT_PRODUCT_RUNTIME, read_cpu_flags, read_cpuinfo, suggest_runtime
 
 X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512_vnni\n\nprocessor : 1\nflags\t\t: fpu\n"
 ARM = "processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd asimddp\n"
@@ -16,7 +16,7 @@ ARM = "processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd asimddp\n"
 @pytest.mark.parametrize(
     ("text", "flags", "suggested"),
     [
-        (X86, {"fpu", "avx2", "avx512_vnni"}, WITH_DOT_PRODUCTS),
+        (X86, {"fpu", "avx2", "avx512_vnni"}, DOT_PRODUCT_RUNTIME),
         (X86.replace(" avx512_vnni", " avx512f"), {"fpu", "avx2", "avx512f"}, None),
         (ARM, {"fp", "asimd", "asimddp"}, None),
         ("", set(), None),
@@ -27,14 +27,14 @@ def test_the_flags_of_the_first_processor_suggest_a_runtime(
 ) -> None:
     path = tmp_path / "cpuinfo"
     path.write_text(text)
-    assert processor_flags(path) == flags
-    assert suggested_runtime(processor_flags(path)) == suggested
+    assert read_cpu_flags(path) == flags
+    assert suggest_runtime(read_cpu_flags(path)) == suggested
 
 
 def test_a_machine_without_cpuinfo_suggests_nothing(tmp_path: Path) -> None:
-    assert processor_fields(tmp_path / "none") == {}
-    assert suggested_runtime(processor_flags(tmp_path / "none")) is None
+    assert read_cpuinfo(tmp_path / "none") == {}
+    assert suggest_runtime(read_cpu_flags(tmp_path / "none")) is None
 
 
 def test_what_is_suggested_is_a_runtime() -> None:
-    assert WITH_DOT_PRODUCTS in runtimes()
+    assert DOT_PRODUCT_RUNTIME in list_runtimes()

@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mm.errors import Corrupt, InvalidInput, Unavailable
-from mm.runtimes import exact, find_runtime, load_graph, runtimes
-from mm.runtimes.registry import DEFAULT, RUNTIMES, Runtime, require
+from mm.runtimes import find_float32_runtime, find_runtime, list_runtimes, load_graph
+from mm.runtimes.registry import DEFAULT_RUNTIME, RUNTIMES, Runtime, require_runtime
 from mm.settings import Settings
 
 GRAPH_RUNTIMES = ["onnxruntime", "openvino"]
@@ -109,20 +109,20 @@ def test_an_unknown_runtime_is_named(graph_path: Path) -> None:
 
 
 def test_a_runtime_is_described_with_its_version() -> None:
-    assert find_runtime("auto") is DEFAULT
+    assert find_runtime("auto") is DEFAULT_RUNTIME
     assert find_runtime("openvino-int8").describe().startswith("openvino-int8 20")
     assert Runtime("x", "no-such-library", "int8").describe() == "x, whose library no-such-library is not installed"
 
 
 def test_each_runtime_has_a_float32_one_for_graphs_without_its_precision() -> None:
-    nearest = {name: exact(name).name for name in runtimes()}
+    nearest = {name: find_float32_runtime(name).name for name in list_runtimes()}
     assert nearest["openvino-bf16"] == nearest["openvino-int8"] == "openvino"
     assert nearest["onnxruntime-int8"] == nearest["cuda"] == "onnxruntime"
     assert all(find_runtime(name).precision == "float32" for name in nearest.values())
 
 
 def test_every_runtime_can_be_set_and_nothing_else() -> None:
-    for name in ("auto", *runtimes()):
+    for name in ("auto", *list_runtimes()):
         assert Settings(runtime=name).runtime == name
     with pytest.raises(ValueError, match="runtime"):
         Settings(runtime="openvino-int4")
@@ -133,16 +133,16 @@ def test_what_needs_a_gpu_says_so(graph_path: Path, monkeypatch: pytest.MonkeyPa
         load_graph(graph_path, "cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(Unavailable, match="GPU"):
-        require("cuda")
+        require_runtime("cuda")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Unavailable, match="torch, which is not installed"):
-        require("cuda")
+        require_runtime("cuda")
 
 
 def test_bfloat16_runs_or_says_that_the_processor_lacks_it(graph_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     try:
-        require("openvino-bf16")
+        require_runtime("openvino-bf16")
     except Unavailable:
         with pytest.raises(Unavailable, match="bfloat16"):
             load_graph(graph_path, "openvino-bf16", threads=1)
@@ -152,7 +152,7 @@ def test_bfloat16_runs_or_says_that_the_processor_lacks_it(graph_path: Path) -> 
 
 
 def test_names_tell_library_and_precision_apart() -> None:
-    assert len({(runtime.library, runtime.precision) for runtime in RUNTIMES}) == len(RUNTIMES) == len(set(runtimes()))
+    assert len({(runtime.library, runtime.precision) for runtime in RUNTIMES}) == len(RUNTIMES) == len(set(list_runtimes()))
 
 
 def test_no_runtime_is_imported_before_it_is_used() -> None:

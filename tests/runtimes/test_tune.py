@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mm.errors import Unavailable
 from mm.runtimes import choice as choices
 from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
-from mm.runtimes.tune import TIMED, Embed, Trial, tune
+from mm.runtimes.tune import TIMED_INPUTS, Embed, Trial, tune
 
 INPUTS = np.arange(16 * 3, dtype=np.uint8).reshape(16, 3)
 
@@ -68,7 +68,7 @@ def test_the_fastest_that_gives_the_same_vectors_comes_first() -> None:
         clock=machine.clock,
     )
     assert [trial.name for trial in trials] == ["fast", "plain", "slow", "fast and wrong"]
-    assert trials[0].per_second == pytest.approx(TIMED / 1.0)
+    assert trials[0].per_second == pytest.approx(TIMED_INPUTS / 1.0)
     assert trials[0].cosine == pytest.approx(np.cos(0.05), abs=1e-5)
     assert "0.98" in trials[-1].refused
     assert trials[-1].per_second is None
@@ -146,7 +146,7 @@ def test_a_write_that_breaks_off_keeps_the_old_choice(tmp_path: Path, monkeypatc
 
 def test_the_key_is_that_of_processor_libraries_and_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "cpuinfo"
-    monkeypatch.setattr(choices, "PROCESSOR", info)
+    monkeypatch.setattr(choices, "CPUINFO", info)
     weights = tmp_path / "weights"
 
     def key(model: str = "X", flags: str = "avx2 fma", bytes_: bytes = b"1", threads: int = 0) -> dict[str, str]:

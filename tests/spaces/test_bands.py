@@ -9,7 +9,7 @@ import pytest
 
 from mm.errors import InvalidInput
 from mm.evaluation import bands
-from mm.evaluation.bands import absent_things, report
+from mm.evaluation.bands import evaluate, find_absent_things
 from mm.spaces import Space
 from mm.spaces.query import build_query
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_absent_things_have_no_telling_word_in_a_caption() -> None:
-    assert absent_things(["a dog", "the cat", "a dog sled", "on a mountain", "glacier"], [["Dog on a mountain."]]) == [
+    assert find_absent_things(["a dog", "the cat", "a dog sled", "on a mountain", "glacier"], [["Dog on a mountain."]]) == [
         "the cat",
         "glacier",
     ]
@@ -40,7 +40,7 @@ def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, mo
     monkeypatch.setattr(bands, "COUNT", 4)
     vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
     monkeypatch.setattr(bands, "embedded", lambda *_: vectors)
-    found = {measure.name: measure.found.value for measure in report(space, folder, SETS).measures}
+    found = {measure.name: measure.found.value for measure in evaluate(space, folder, SETS).measures}
     ways = ("right pictures that are likely", "a right picture among the first 10, likely")
     for words in ("one word", "two words", "three words"):
         assert all(0 <= found[f"{words}: {way}"] <= found[f"{words}: likely or possible"] <= 1 for way in ways)
@@ -49,7 +49,7 @@ def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, mo
         assert found[f"{name}: nothing at all"] <= found[f"{name}: nothing likely"]
         assert found[f"{name}: fewer than 10 hits"] == 1
     monkeypatch.setattr(bands, "embedded", lambda *_: -vectors)
-    found = {measure.name: measure.found.value for measure in report(space, folder, SETS).measures}
+    found = {measure.name: measure.found.value for measure in evaluate(space, folder, SETS).measures}
     assert found["one word: right pictures that are likely"] == 0
     assert found["unanswerable: hits, likely and possible"] == 0
 
@@ -59,7 +59,7 @@ def test_bands_of_a_space_with_one_bound_is_an_error(folder: Path, space: Space,
     monkeypatch.setattr(Space, "calibration", property(lambda _: single))
     assert build_query(space, text="a dog").possible is None
     with pytest.raises(InvalidInput, match="no bound of possible hits"):
-        report(space, folder, SETS)
+        evaluate(space, folder, SETS)
 
 
 def test_a_question_has_both_bounds_of_the_calibration(space: Space) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mm.data.texts import read_lines
+from mm.data.query_texts import read_lines
 from mm.errors import Corrupt
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
@@ -75,7 +75,7 @@ def test_no_english_of_our_sets_is_taken_for_another_language(space: Space) -> N
         text for path in (folder / "depictable" / "shown.txt", folder / "depictable" / "unshown.txt") for text in read_lines(path)
     ]
     assert len(texts) > 500
-    assert [text for text in texts if space.query_text.is_foreign(text)] == []
+    assert [text for text in texts if space.query_text.is_non_english(text)] == []
 
 
 def test_a_long_question_is_cut_where_its_own_tower_stops(space: Space) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mm.errors import InvalidInput
 from mm.evaluation import negation
-from mm.evaluation.negation import report
+from mm.evaluation.negation import evaluate
 from mm.spaces import Space
 from mm.spaces.types import Vectors
 
@@ -36,7 +36,7 @@ def test_what_is_unwanted_falls_behind(space: Space, told: Path, monkeypatch: py
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     monkeypatch.setattr(negation, "embedded", embedded)
-    found = {measure.name: measure.found.value for measure in report(space, told).measures}
+    found = {measure.name: measure.found.value for measure in evaluate(space, told).measures}
     assert found["without"] == 1.0
     assert found["said in words: 'a dog without grass'"] == 0.0
 
@@ -45,4 +45,4 @@ def test_captions_that_tell_no_pair_are_refused(space: Space, told: Path, monkey
     monkeypatch.setattr(negation, "embedded", lambda *_: np.zeros((50, space.dim), np.float32))
     monkeypatch.setattr(negation, "LEAST", 21)
     with pytest.raises(InvalidInput, match="no two things"):
-        report(space, told)
+        evaluate(space, told)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.media.types import Span
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode.chunk import encode_chunk
@@ -59,7 +59,7 @@ def test_words_worth_comparing() -> None:
 
 
 def test_a_word_in_a_picture_is_found_exactly_and_nearly_and_no_other(space: Space) -> None:
-    sign = written(whole_photographs()[2], ("Ferry to Zanzibar", 40, 60))
+    sign = written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60))
     (segment,) = encode_chunk(
         space, FakeReader([(Span(0, 1), sign)]), FILE, "a.x", info("image", 0), Span(0, 0), Settings(), lambda _: None,
         OcrBudget("always"),

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from mm.errors import Unavailable
 from mm.files import hash_file
 from mm.models.image import tower as image
-from mm.models.image.precisions import PRECISIONS, Loss, Precisions
+from mm.models.image.precisions import PRECISIONS_FILE, PrecisionLoss, Precisions
 from mm.models.text import tower as text
 from mm.runtimes.tune import Trial
 from mm.settings import Settings
@@ -42,7 +42,7 @@ class Stub:
 @pytest.fixture(autouse=True)
 def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """One without dot products of 8-bit integers, unless a test says otherwise."""
-    monkeypatch.setattr(tuning_module, "processor_flags", lambda: frozenset({"avx2", "avx512f"}))
+    monkeypatch.setattr(tuning_module, "read_cpu_flags", lambda: frozenset({"avx2", "avx512f"}))
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def weights(tmp_path: Path) -> Path:
     path = tmp_path / "weights" / "lite" / "image.safetensors"
     path.parent.mkdir(parents=True)
     save_file({"a": np.zeros(3, np.float32)}, path)
-    loss = Loss(runtime="x", cosine=1.0, worst=1.0, text_to_image=0.2, image_to_text=0.1)
+    loss = PrecisionLoss(runtime="x", cosine=1.0, worst=1.0, text_to_image=0.2, image_to_text=0.1)
     found = Precisions(weights=hash_file(path, digits=16), pictures=9, losses={"int8": loss})
-    path.with_name(PRECISIONS).write_text(found.model_dump_json())
+    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json())
     return path
 
 
@@ -88,9 +88,9 @@ def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
     turned = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
     assert "cosine 0.955" in turned["onnxruntime-int8"]
     assert turned["openvino"] == ""
-    bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
+    bad = Precisions.model_validate_json(weights.with_name(PRECISIONS_FILE).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
-    weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
+    weights.with_name(PRECISIONS_FILE).write_text(Precisions.model_validate(bad).model_dump_json())
     lost = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
     assert "0.7 points" in lost["openvino-int8"]
 
@@ -101,17 +101,17 @@ def test_before_anything_is_measured_the_processor_suggests_a_runtime(
 ) -> None:
     settings = Settings(home=tmp_path / "home")
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
-    monkeypatch.setattr(tuning_module, "processor_flags", lambda: frozenset({"avx2", flag}))
+    monkeypatch.setattr(tuning_module, "read_cpu_flags", lambda: frozenset({"avx2", flag}))
     assert "has no int8.safetensors" in select_runtime(settings, weights).reason
     weights.with_name("int8.safetensors").touch()
     assert select_runtime(settings, weights).name == "onnxruntime-int8"
     assert select_runtime(settings, weights).reason == "by the features of the processor, because nothing was measured yet"
-    bad = Precisions.model_validate_json(weights.with_name(PRECISIONS).read_bytes()).model_dump()
+    bad = Precisions.model_validate_json(weights.with_name(PRECISIONS_FILE).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
-    weights.with_name(PRECISIONS).write_text(Precisions.model_validate(bad).model_dump_json())
+    weights.with_name(PRECISIONS_FILE).write_text(Precisions.model_validate(bad).model_dump_json())
     assert select_runtime(settings, weights).name == "onnxruntime"
     assert "0.7 points" in select_runtime(settings, weights).reason
-    weights.with_name(PRECISIONS).unlink()
+    weights.with_name(PRECISIONS_FILE).unlink()
     assert "never measured" in select_runtime(settings, weights).reason
     choice = tune_runtime(settings, str, weights.parents[1])
     assert select_runtime(settings, weights).name == choice.runtime

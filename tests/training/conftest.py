@@ -1,4 +1,4 @@
-"""Captioned pictures made of colours and stripes, small enough to train on in a test."""
+"""CaptionedImage pictures made of colours and stripes, small enough to train on in a test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mm.data.sentences import class_sentences, sentence_vectors
+from mm.data.sentences import embed_sentences, imagenet_class_sentences
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
 
@@ -49,5 +49,5 @@ def captioned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def class_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of the classes' vectors, made once for all runs."""
     path = tmp_path_factory.mktemp("vectors") / "classes.npz"
-    sentence_vectors(class_sentences(), path)
+    embed_sentences(imagenet_class_sentences(), path)
     return path

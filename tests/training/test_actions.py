@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
 from mm.metrics.auc import auc
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.models.temporal.action_head import ActionHead
 from mm.spaces.encode.actions import ACTIVITYNET, read_action_names
 from mm.training.actions.train import Clip, auc_interval, fit_head, folds, read_clips
@@ -27,7 +27,7 @@ from tests.graphs import with_graphs
 def clip(seed: int, *, shaking: bool, seconds: float = 2.0) -> bytes:
     """A photograph that drifts, or that is thrown about."""
     random = np.random.default_rng(seed)
-    picture = whole_photographs()[seed % 4][:256, :256]
+    picture = load_sample_photos()[seed % 4][:256, :256]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=12, options={"preset": "ultrafast"})
@@ -135,13 +135,13 @@ def test_a_head_comes_back_from_its_file_and_no_other_file_is_one(tmp_path: Path
     clips = [Clip(Path("x"), "far" if row[0] + row[1] > 0 else "near", f"g{number}") for number, row in enumerate(rows)]
     head, _ = fit_head(rows, clips, "lite@1")
     path = tmp_path / "head.safetensors"
-    path.write_bytes(head.packed())
+    path.write_bytes(head.to_bytes())
     back = ActionHead.read(path)
-    told = np.stack([back.chances(row.astype(np.float32)) for row in rows])
+    told = np.stack([back.predict_probabilities(row.astype(np.float32)) for row in rows])
     assert ((told[:, 0] > 0.5) == [clip.label == "far" for clip in clips]).mean() > 0.9
     with pytest.raises(InvalidInput, match="6 numbers"):
-        back.chances(np.zeros(5, np.float32))
-    for spoilt in (head.packed()[:-9], b""):
+        back.predict_probabilities(np.zeros(5, np.float32))
+    for spoilt in (head.to_bytes()[:-9], b""):
         path.write_bytes(spoilt)
         with pytest.raises(Corrupt):
             ActionHead.read(path)

@@ -21,9 +21,9 @@ from safetensors.numpy import load_file
 
 from mm.cli.commands.eval import command as evaluation
 from mm.cli.commands.train import command
-from mm.data.translations import dictionary, flickr_ids, training_pairs
+from mm.data.translations import build_dictionary, build_training_pairs, read_flickr_ids
 from mm.errors import InvalidInput
-from mm.models.text.multilingual import LanguageTower, read_router, widened
+from mm.models.text.multilingual import MultilingualTower, dequantize, read_router
 from mm.training.languages.prepare import PAIRS, READER, START, VECTORS
 from mm.training.languages.recipe import LanguagesConfig
 from mm.training.languages.run import TextEncoder
@@ -108,9 +108,9 @@ def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig
     """The graph against the network in torch: of the same 8 bits the same vectors, and near those
     that were narrowed to them."""
     path, text = finished.out / "languages.safetensors", "Ein Hund auf einem Hügel."
-    tower = LanguageTower(path, finished.out / "graphs", threads=1)
+    tower = MultilingualTower(path, finished.out / "graphs", threads=1)
     learned = torch.load(finished.out / "languages.pt", weights_only=True)["encoder"]
-    served = {name: torch.from_numpy(tensor) for name, tensor in widened(load_file(path)).items()}
+    served = {name: torch.from_numpy(tensor) for name, tensor in dequantize(load_file(path)).items()}
     encoder = TextEncoder(served, len(learned["words.weight"])).eval()
     encoder.words.weight.data.copy_(served["embeddings.word_embeddings.weight"])
     ours = tower.embed([text])[0]
@@ -123,9 +123,9 @@ def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig
 
 def test_the_router_of_the_run_knows_its_languages(finished: LanguagesConfig) -> None:
     router = read_router(finished.out / "languages.safetensors")
-    assert router.is_foreign("Hund")
-    assert router.is_foreign("pes")
-    assert not router.is_foreign("A dog on a hill.")
+    assert router.is_non_english("Hund")
+    assert router.is_non_english("pes")
+    assert not router.is_non_english("A dog on a hill.")
 
 
 def test_a_killed_process_ends_the_same(finished: LanguagesConfig, texts: Path, tmp_path: Path, graphs: Path) -> None:
@@ -158,7 +158,7 @@ def test_data_that_is_not_there_is_told_before_training(texts: Path, tmp_path: P
     with pytest.raises(InvalidInput, match=r"task1_val\.jsonl"):
         train_languages(LanguagesConfig(tmp_path, tmp_path / "out"), lambda *_: None)
     with pytest.raises(InvalidInput, match=r"none\.txt"):
-        flickr_ids([tmp_path / "none.txt"])
+        read_flickr_ids([tmp_path / "none.txt"])
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"vocabulary": 0}, {"languages": 0}])
@@ -169,13 +169,13 @@ def test_a_recipe_that_means_nothing_is_refused(tmp_path: Path, change: dict[str
 
 def test_words_that_stand_together_are_translations() -> None:
     rows = sentences() * 3
-    found = dict(dictionary([(row["cs"], row["en"]) for row in rows]))
+    found = dict(build_dictionary([(row["cs"], row["en"]) for row in rows]))
     assert found["pes"] == "dog"
     assert found["pták"] == "bird"
 
 
 def test_english_stands_for_itself_and_each_english_is_kept_once() -> None:
-    pairs = training_pairs(sentences(), [{"en": "A dog.", "pl": "Pies."}], ["pl"])
+    pairs = build_training_pairs(sentences(), [{"en": "A dog.", "pl": "Pies."}], ["pl"])
     assert len(pairs.english) == len(set(pairs.english))
     assert ("pl", "Pies.", pairs.english.index("A dog.")) in pairs.pairs
     assert all(pairs.english[row] == text for language, text, row in pairs.pairs if language == "en")

@@ -37,7 +37,7 @@ from mm.training.sound.teacher import read_teacher, teacher_network
 from mm.training.sound.teacher_scores import hear
 from mm.training.sound.train import folds, train_sound
 from tests.openclip_models import write_model
-from tests.training import sound_material as material
+from tests.training import sound_fixtures
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("sound")]
 SHIPPED = ("sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md")
@@ -58,13 +58,13 @@ def _little_noise() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sets")
-    material.write_teacher(folder / "yamnet.tflite")
-    material.write_names(folder / "names.txt")
-    material.write_esc10(folder / "esc10")
-    material.write_tuxpaint(folder / "tuxpaint")
-    material.write_films(folder / "films")
-    material.write_captions(folder / "captions")
-    material.write_texts(folder / "texts")
+    sound_fixtures.write_teacher(folder / "yamnet.tflite")
+    sound_fixtures.write_names(folder / "names.txt")
+    sound_fixtures.write_esc10(folder / "esc10")
+    sound_fixtures.write_tuxpaint(folder / "tuxpaint")
+    sound_fixtures.write_films(folder / "films")
+    sound_fixtures.write_captions(folder / "captions")
+    sound_fixtures.write_texts(folder / "texts")
     return folder
 
 
@@ -181,7 +181,7 @@ def test_a_folder_of_another_recipe_is_refused(finished: tuple[SoundConfig, list
 def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
     config, _ = finished
     sounds, weights = load_sounds(config), read_weights(config.out / "sound.safetensors")
-    teacher = teacher_network(config.teacher, len(material.NAMES))
+    teacher = teacher_network(config.teacher, len(sound_fixtures.NAMES))
     ours = hear(config, sounds, teacher, lambda line: None).vectors(weights["vectors"], len(sounds.label))
     tower = SoundTower(config.out / "sound.safetensors", tmp_path, threads=1)
     assert tower.names[-1] == "rain"  # what is in brackets is not said
@@ -232,10 +232,10 @@ def shipped(finished: tuple[SoundConfig, list[str]], tmp_path_factory: pytest.Te
 
 def test_the_numbers_of_a_card_are_one_command(shipped: Space, sets: Path) -> None:
     with MediaReader() as reader:
-        told = esc10.report(shipped, reader, sets / "esc10")
-        shown = tuxpaint.report(shipped, reader, sets / "tuxpaint")
+        told = esc10.evaluate(shipped, reader, sets / "esc10")
+        shown = tuxpaint.evaluate(shipped, reader, sets / "tuxpaint")
         with pytest.raises(InvalidInput, match="split 'none'"):
-            esc10.report(shipped, reader, sets / "esc10", "none")
+            esc10.evaluate(shipped, reader, sets / "esc10", "none")
     assert told.of.startswith("Accuracy on 6 sounds of dev, 3 labels")
     assert told.measures[0].found.value >= 5 / 6  # sirens, bells and noise
     found = {measure.name: measure.found for measure in shown.measures}
@@ -274,8 +274,8 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert (space.id != plain.id, space.folder) == (True, plain.folder)
     assert (space.can_compare_sound_with_images, plain.can_compare_sound_with_images) == (True, False)
     waveform = load_sounds(config, plain).waveform(0)
-    assert space.sound.hear(waveform)[0].vector.shape == (24,)
-    assert plain.sound.hear(waveform)[0].vector.shape == (384,)
+    assert space.sound.encode_windows(waveform)[0].vector.shape == (24,)
+    assert plain.sound.encode_windows(waveform)[0].vector.shape == (384,)
     picture = np.full((32, 32, 3), 200, np.uint8)
     asked = {
         probe.kind: probe.weight.shape
@@ -284,5 +284,5 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert (asked["sound"], asked["picture"], asked["speech"]) == ((24,), (24,), (384,))
     assert {probe.kind: probe.weight.shape for probe in build_query(plain, text="rain").evidence_queries}["sound"] == (384,)
     with MediaReader() as reader:
-        assert esc10.report(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
-        assert tuxpaint.report(space, reader, sets / "tuxpaint").measures
+        assert esc10.evaluate(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
+        assert tuxpaint.evaluate(space, reader, sets / "tuxpaint").measures

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from mm.cli.main import main
 from mm.data.footage import clip_files
-from mm.data.spliced_films import draw_splice
+from mm.data.spliced_videos import draw_spliced_video
 from mm.errors import Corrupt, InvalidInput
 from mm.models.image.tower import ImageTower
 from mm.models.temporal.network import TemporalConfig, read_temporal
@@ -96,7 +96,7 @@ def finished(captioned_folder: Path, films: Path, tmp_path_factory: pytest.TempP
 def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
     path, lines = finished
     config, _ = read_temporal(path)
-    assert replace(config, least_shot=0.5, least_scene=0.5) == TINY
+    assert replace(config, shot_threshold=0.5, scene_threshold=0.5) == TINY
     card = (path.parent / "TEMPORAL.md").read_text()
     assert "| seed 1 |" in card
     assert "from 12 photographs" in card
@@ -153,7 +153,7 @@ def test_a_set_without_splits_is_shared_out_by_groups(films: Path) -> None:
 def test_what_stands_is_sampled_once_and_then_now_and_then() -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
-        splice = draw_splice(random, range(60), [], 120.0)
+        splice = draw_spliced_video(random, range(60), [], 120.0)
         times = sampled_times(splice, random)
         assert (np.diff(times) > 0).all()
         assert np.diff(times).max() < STANDS + 1

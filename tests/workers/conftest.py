@@ -49,7 +49,7 @@ class Home:
     def add(self, data: bytes, name: str, *, unseen: bool = False) -> str:
         """What an upload writes, without the dispatcher; `unseen` skips the look at the content.
         Returns the job's id."""
-        with self.store.blobs.writer() as writer:
+        with self.store.blobs.open_writer() as writer:
             writer.write(data)
             sha256, size = writer.commit()
         info = UNSEEN if unseen else self.reader.probe(self.store.blobs.path(sha256), name)

@@ -49,7 +49,7 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(
 
 def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = 2
-    plain = Catalog.report_layers
+    plain = Catalog.record_sandbox_report
 
     def away_twice(catalog: Catalog, owner: str, time: float, report: str) -> None:
         nonlocal failures
@@ -58,12 +58,12 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
             raise Unavailable("The catalog does not answer: it is away.")
         plain(catalog, owner, time, report)
 
-    monkeypatch.setattr(Catalog, "report_layers", away_twice)
+    monkeypatch.setattr(Catalog, "record_sandbox_report", away_twice)
     toolbox = ContextOwner(home.settings)
     try:
         owner, held = toolbox.open().owner, toolbox.open().reader.active_layers()
-        wait_for(lambda: owner in home.store.catalog.layer_reports(), "it reports")
-        report = LayerReport.from_json(home.store.catalog.layer_reports()[owner])
+        wait_for(lambda: owner in home.store.catalog.list_sandbox_reports(), "it reports")
+        report = LayerReport.from_json(home.store.catalog.list_sandbox_reports()[owner])
         assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")
     finally:
         toolbox.close()

@@ -31,7 +31,7 @@ def working(home: Home, log: Path | None = None) -> Iterator[WorkerProcess]:
     """A worker that has shown that it works."""
     started = time.time()
     with WorkerProcess(home.settings, log or home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: (home.store.catalog.last_beat() or 0.0) > started or not worker.running(), "the worker works")
+        wait_for(lambda: (home.store.catalog.last_heartbeat() or 0.0) > started or not worker.running(), "the worker works")
         assert worker.running(), worker.log.read_text()
         yield worker
 

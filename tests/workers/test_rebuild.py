@@ -52,7 +52,7 @@ def rebuilt(settings: Settings) -> Iterator[tuple[Recovery, Store]]:
 
 
 def segments(store: Store, space: Space) -> list[NewSegment]:
-    (item,) = store.catalog.items_of_blobs(
+    (item,) = store.catalog.find_items_by_blob(
         [path.name for path in (store.settings.root / "blobs").glob("??/*") if not path.suffix]
     )
     return store.catalog.item_segments(item.id, space.id, -1.0, 100)

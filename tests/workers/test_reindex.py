@@ -46,14 +46,14 @@ def there(model: str, home: Home) -> NamedSpace:
 
 
 def start(home: Home, space: Space, there: NamedSpace) -> None:
-    home.store.catalog.start_move(NamedSpace("lite", space.id), there)
+    home.store.catalog.start_reindex(NamedSpace("lite", space.id), there)
 
 
 def do_all(tools: WorkerContext, clock: Clock) -> None:
     """What a worker does until nothing is due any more."""
     carry_on(tools.store, tools.dispatcher)
     for _ in range(2):
-        while tools.store.catalog.due(LEASE_SECONDS):
+        while tools.store.catalog.count_due_work(LEASE_SECONDS):
             take_turn(tools)
         clock.now += LATER
 
@@ -83,7 +83,7 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         start(home, space, there)
         assert moves_to_larger(home.store.catalog)
         do_all(tools, clock)
-        move = home.store.catalog.latest_move()
+        move = home.store.catalog.latest_reindex()
         assert move is not None
         assert (move.state, home.store.catalog.library_space()) == ("done", there)
         assert of_library(home.settings, home.store.catalog).space == there.name
@@ -93,7 +93,7 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         new = home.add(media.image(9), "new.png")
         work(tools, new)
         assert home.chunk(new).space == large.id
-        home.store.catalog.start_move(there, NamedSpace("lite", space.id))
+        home.store.catalog.start_reindex(there, NamedSpace("lite", space.id))
         before = home.store.catalog.head()
         do_all(tools, clock)
         assert len(home.store.catalog.changes_after(before, space.id, 10).published) == 1, "only what was added since"
@@ -119,7 +119,7 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
         plan(tools, encoded)
         encode_without_the_end(tools, home.chunk(encoded).pk)
         start(home, space, there)
-        rows = home.store.catalog.feed_move(10)
+        rows = home.store.catalog.create_reindex_jobs(10)
         assert len(rows) == 1, "only what is ready"
         work(tools, rows[0].id)
         assert home.store.catalog.library_space() == there
@@ -141,7 +141,7 @@ def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
         encode_without_the_end(tools, home.chunk(job_id).pk)
         start(home, space, there)
         of = tools.spaces.of
-        monkeypatch.setattr(tools.spaces, "of", lambda space_id: (of(space_id), home.store.catalog.end_move())[0])
+        monkeypatch.setattr(tools.spaces, "of", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
         finish(tools, job_id)
         assert home.store.catalog.library_space() == there
         assert home.store.catalog.chunks(job_id) == []
@@ -156,14 +156,14 @@ def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
     with tools_of(home, space, chunk_seconds=2.0) as tools:
         work(tools, home.add(film(5.0, seed=2), "film.mp4"))
         start(home, space, there)
-        (job,) = home.store.catalog.feed_move(10)
+        (job,) = home.store.catalog.create_reindex_jobs(10)
         plan(tools, job.id)
         first, *others = home.store.catalog.chunks(job.id)
         encode(tools, first.pk)
-        home.store.catalog.stop_move()
+        home.store.catalog.stop_reindex()
         encode(tools, others[0].pk)
         assert [chunk.done for chunk in home.store.catalog.chunks(job.id)] == [True, *(False for _ in others)]
-        home.store.catalog.resume_move(leave_out=False)
+        home.store.catalog.resume_reindex(leave_out=False)
         attempts = {chunk.pk: chunk.attempts for chunk in home.store.catalog.chunks(job.id)}
         assert attempts == {first.pk: 1, **{chunk.pk: 0 for chunk in others}}
         do_all(tools, clock)
@@ -181,13 +181,13 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         start(home, space, there)
         do_all(tools, clock)
         carry_on(home.store, tools.dispatcher)
-        move = home.store.catalog.latest_move()
+        move = home.store.catalog.latest_reindex()
         assert move is not None
         assert move.state == "stopped"
         assert move.error is not None
         assert move.error.startswith("1 items cannot be encoded")
         assert found(home, space) == {home.job(good).item_id, item.id}, "questions are answered from where everything is"
-        home.store.catalog.resume_move(leave_out=True)
+        home.store.catalog.resume_reindex(leave_out=True)
         carry_on(home.store, tools.dispatcher)
         assert home.store.catalog.library_space() == there
 
@@ -208,6 +208,6 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
             tools.spaces.of(named.id)
         do_all(tools, clock)
         carry_on(home.store, tools.dispatcher)
-    move = home.store.catalog.latest_move()
+    move = home.store.catalog.latest_reindex()
     assert move is not None
     assert (move.state, home.store.catalog.library_space()) == ("stopped", None)

@@ -95,10 +95,10 @@ def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(
     ended: list[str] = []
     sweeper = Sweeper(home.store, tools.dispatcher, home.settings, stall_detector, ended.append, beat=tools.worked)
     sweeper.sweep()
-    assert home.store.catalog.last_beat() is None, "an idle process is asked by a ping"
+    assert home.store.catalog.last_heartbeat() is None, "an idle process is asked by a ping"
     with stall_detector.heard():
         sweeper.sweep()
-        assert home.store.catalog.last_beat() is not None
+        assert home.store.catalog.last_heartbeat() is not None
         now.now += 800.0
         stall_detector.progressed()
         now.now += 800.0
@@ -127,7 +127,7 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: WorkerContext,
 
 
 def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, tools: WorkerContext) -> None:
-    with home.store.blobs.writer() as writer:  # as an upload that ended between its bytes and its row
+    with home.store.blobs.open_writer() as writer:  # as an upload that ended between its bytes and its row
         writer.write(b"bytes without a row")
         sha256, _ = writer.commit()
     kept = home.job(home.add(media.image(1), "a.png"))

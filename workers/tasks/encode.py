@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from indexes.catalog.base import LibraryMoved
+from indexes.catalog.base import LibraryReindexed
 from mm.errors import NotFound, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode.chunk import encode_chunk
@@ -49,7 +49,7 @@ def encode_leased(tools: WorkerContext, chunk: ChunkRow) -> None:
         try:
             _encode(tools, job, chunk)
             done = True
-        except LibraryMoved:
+        except LibraryReindexed:
             plan_anew(tools, job)
     if done:
         _go_on(tools, job)
@@ -71,14 +71,14 @@ def _encode(tools: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
         tallies["queue"] = waited
     with suppress(Unavailable):  # a number, not the work
         catalog = tools.store.catalog
-        catalog.tally(tallies)
-        catalog.note_speed(item.kind, seconds / (length or 1.0))
+        catalog.record_work_metrics(tallies)
+        catalog.record_speed(item.kind, seconds / (length or 1.0))
 
 
 def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
     catalog, settings = tools.store.catalog, tools.settings
     space = tools.spaces.of(chunk.space)
-    item = catalog.item_of_job(chunk.job_id)
+    item = catalog.get_item_of_job(chunk.job_id)
     if item is None:
         raise Interrupted("item deleted")
     path = tools.store.blobs.path(item.sha256)
@@ -90,7 +90,7 @@ def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> 
             info = tools.reader.probe(path, item.name)
             segments = encode_chunk(space, reader, path, item.name, info, span, settings, progress, tools.ocr_budget)
         except NotFound as error:
-            if catalog.item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
+            if catalog.get_item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
                 raise Interrupted("item deleted") from error
             raise
         shard_id = write_segments(tools.store.shards, space.id, segments)

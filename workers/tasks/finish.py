@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from indexes.catalog.base import LibraryMoved
+from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.records import NewEvidence, NewSegment
-from indexes.storage.descriptions import Encoded, EncodedChunk
+from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
 from mm.spaces.encode.chunk import EncodedSegment, encode_file_name
 from workers.logs import about
@@ -47,7 +47,7 @@ def finish(tools: WorkerContext, job_id: str) -> None:
         with about(job):
             try:
                 segments = _commit(tools, job, item.name, chunks[0].space, shard_ids)
-            except LibraryMoved:
+            except LibraryReindexed:
                 plan_anew(tools, job)
                 return
             tools.worked()
@@ -58,7 +58,7 @@ def finish(tools: WorkerContext, job_id: str) -> None:
 
 
 def _commit(tools: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
-    """Returns how many segments it were. Raises `LibraryMoved`, `Corrupt`, `SpaceMismatch`."""
+    """Returns how many segments it were. Raises `LibraryReindexed`, `Corrupt`, `SpaceMismatch`."""
     shards, space = tools.store.shards, tools.spaces.of(space_id)
     segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
     tools.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
@@ -70,7 +70,7 @@ def _describe(tools: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) ->
     again."""
     parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
     try:
-        tools.store.describe_encoded(item_id, Encoded(space=str(chunks[0].space), chunks=parts))
+        tools.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
     except Unavailable as error:
         structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
 

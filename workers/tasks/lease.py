@@ -65,7 +65,7 @@ class Lease:
         interval = min(self._seconds / BEATS, LONGEST_BEAT)
         while not self._done.wait(interval):
             try:
-                self._held = {pk for pk in self._held if self._catalog.heartbeat(pk, self._owner, self._seconds)}
+                self._held = {pk for pk in self._held if self._catalog.extend_lease(pk, self._owner, self._seconds)}
             except Unavailable as error:  # the lease outlasts a few missed beats
                 structlog.get_logger().warning("heartbeat missed", chunks=sorted(self._held), detail=str(error))
                 continue

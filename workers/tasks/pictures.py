@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from indexes.catalog.base import LibraryMoved
-from indexes.catalog.records import HeldChunk
+from indexes.catalog.base import LibraryReindexed
+from indexes.catalog.records import LeasedChunk
 from mm.errors import Unavailable
 from mm.media.types import MediaInfo
 from mm.spaces.encode.chunk import encode_file_name, recognize_image_text
@@ -25,7 +25,7 @@ from workers.tasks.timed_reader import TimedReader
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexes.catalog.records import BegunPicture
+    from indexes.catalog.records import LeasedImage
     from mm.spaces import Space
     from mm.spaces.encode.evidence import EncodedSegment
     from workers.context import WorkerContext
@@ -38,8 +38,8 @@ def encode_pictures(tools: WorkerContext, job_ids: Sequence[str]) -> None:
     first = catalog.get_job(job_ids[0])
     if first is None:
         return
-    space_id = tools.spaces.wanted(first.move_pk)
-    begun = catalog.begin_pictures(job_ids, space_id, tools.owner, seconds)
+    space_id = tools.spaces.wanted(first.reindex_pk)
+    begun = catalog.lease_images(job_ids, space_id, tools.owner, seconds)
     if not begun:
         return
     started, begun_at = time.monotonic(), time.time()
@@ -50,20 +50,22 @@ def encode_pictures(tools: WorkerContext, job_ids: Sequence[str]) -> None:
     tools.worked()
     took = (time.monotonic() - started) / len(begun)
     with suppress(Unavailable):  # numbers, not the work
-        catalog.tally(*({"encode": took, "decode": timed.seconds / len(begun), **_waited(one, begun_at)} for one in begun))
-        catalog.note_speed("image", took)
+        catalog.record_work_metrics(
+            *({"encode": took, "decode": timed.seconds / len(begun), **_waited(one, begun_at)} for one in begun)
+        )
+        catalog.record_speed("image", took)
     structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
     if first.background:
         carry_on(tools.store, tools.dispatcher)
 
 
-def _waited(one: BegunPicture, begun_at: float) -> dict[str, float]:
+def _waited(one: LeasedImage, begun_at: float) -> dict[str, float]:
     """The time from its upload to this work on it; that of a move is not counted."""
     return {} if one.job.background else {"queue": max(0.0, begun_at - one.job.created_at.timestamp())}
 
 
 def _encode(
-    tools: WorkerContext, begun: Sequence[BegunPicture], reader: TimedReader, lease: Lease
+    tools: WorkerContext, begun: Sequence[LeasedImage], reader: TimedReader, lease: Lease
 ) -> tuple[Space | None, list[EncodedSegment | Exception]]:
     """What became of each picture; an error that ends the batch is that of all of them."""
 
@@ -79,7 +81,7 @@ def _encode(
         return None, [error] * len(begun)
 
 
-def _end(tools: WorkerContext, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
+def _end(tools: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
     """Commit a picture, or treat its error as that of its chunk. Returns whether it can be
     searched."""
     log = structlog.get_logger()
@@ -93,32 +95,32 @@ def _end(tools: WorkerContext, space: Space | None, one: BegunPicture, outcome: 
 
 
 def _commit_unless_moved(
-    tools: WorkerContext, space: Space | None, one: BegunPicture, outcome: EncodedSegment | Exception, lease: Lease
+    tools: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
 ) -> bool:
     try:
         if isinstance(outcome, Exception):
             raise outcome
         return space is not None and _commit(tools, space, one, outcome, lease)
-    except LibraryMoved:
+    except LibraryReindexed:
         plan_anew(tools, one.job)
         return False
 
 
-def _commit(tools: WorkerContext, space: Space, one: BegunPicture, segment: EncodedSegment, lease: Lease) -> bool:
+def _commit(tools: WorkerContext, space: Space, one: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
     file = _file(tools, one)
     recognize_image_text(space, tools.reader, file.path, file.name, segment, tools.ocr_budget, lease.check)
     name = encode_file_name(space, one.item.name)
     segment.evidence.extend([] if name is None else [name])
     shard_id = write_segments(tools.store.shards, space.id, [segment])
     segments = read_segments(tools.store.shards, space.id, [shard_id])
-    held = HeldChunk(one.chunk.pk, tools.owner, shard_id)
+    held = LeasedChunk(one.chunk.pk, tools.owner, shard_id)
     if not tools.store.catalog.commit_item(one.job.id, segments, held):
         raise Interrupted("lease lost, or job over")
     structlog.get_logger().info("job done", item=one.item.id, segments=len(segments))
     return True
 
 
-def _file(tools: WorkerContext, one: BegunPicture) -> ImageFile:
+def _file(tools: WorkerContext, one: LeasedImage) -> ImageFile:
     """The blob, and what the look at the upload said of it."""
     item = one.item
     info = MediaInfo("image", "", item.content_type, 0.0, item.width, item.height, 0, 0.0, "", "")

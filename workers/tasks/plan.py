@@ -37,7 +37,7 @@ def plan(tools: WorkerContext, job_id: str) -> list[ChunkRow]:
             path = tools.store.blobs.path(item.sha256)
             info = tools.reader.probe(path, item.name)
             spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
-            chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.move_pk), spans)
+            chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.reindex_pk), spans)
             tools.worked()
             with tolerate_broker_failure():
                 tools.dispatcher.dispatch(len(chunks) - 1)

@@ -35,7 +35,7 @@ def text_waits(tools: WorkerContext) -> bool:
     `Unavailable`."""
     space = tools.spaces.current()
     may_read = tools.settings.read_text != "off" and space.can_recognize_text
-    return may_read and tools.store.catalog.text_waits(space.id, tools.settings.max_attempts)
+    return may_read and tools.store.catalog.has_due_text(space.id, tools.settings.max_attempts)
 
 
 def read_left_out(tools: WorkerContext) -> None:
@@ -62,7 +62,7 @@ def _read_item(tools: WorkerContext, space: Space, unread: UnreadText) -> None:
     failure: Exception | None = None
     try:
         for segment in unread.segments[:BATCH]:
-            if _must_wait(tools) or not catalog.keep_text(unread, tools.owner, _lease_seconds(tools)):
+            if _must_wait(tools) or not catalog.extend_text_lease(unread, tools.owner, _lease_seconds(tools)):
                 break
             read.append((segment.index, _read_segment(tools, space, unread, segment)))
             tools.worked()
@@ -114,7 +114,7 @@ def store_text(
 
 
 def _must_wait(tools: WorkerContext) -> bool:
-    return tools.stop.is_raised() or tools.store.catalog.work_waits()
+    return tools.stop.is_raised() or tools.store.catalog.has_runnable_jobs()
 
 
 def _lease_seconds(tools: WorkerContext) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import structlog
 
 from mm.errors import Corrupt, InvalidInput, MediaError, MMError, SpaceMismatch, TooLarge, Unavailable, UnsupportedMedia
-from mm.paths import hide_home
+from mm.private import hide_home
 from workers.messaging.dispatch import tolerate_broker_failure
 from workers.tasks.lease import Interrupted
 

@@ -18,14 +18,14 @@ def take_turn(tools: WorkerContext) -> None:
     """Do what is next. Nothing is due where another worker was faster, or where a message came
     twice."""
     settings = tools.settings
-    turn = tools.store.catalog.take_turn(tools.owner, settings.lease_seconds, settings.chunk_seconds)
+    turn = tools.store.catalog.claim_work(tools.owner, settings.lease_seconds, settings.chunk_seconds)
     if turn is None:
         return
-    if turn.what == "pictures":
+    if turn.kind == "images":
         encode_pictures(tools, turn.job_ids)
     elif turn.chunk is not None:
         encode_leased(tools, turn.chunk)
-    elif turn.what == "finish":
+    elif turn.kind == "finish":
         finish(tools, turn.job_ids[0])
     else:
         chunks = [chunk for chunk in plan(tools, turn.job_ids[0]) if not chunk.done]

@@ -32,7 +32,7 @@ CHECK_SECONDS = 5.0
 """Longest wait for a notification that was sent to see whether notifications arrive."""
 
 
-class Changes(Protocol):
+class ChangeSource(Protocol):
     """A source of changes, open."""
 
     def wait(self, stop: int) -> bool | None:
@@ -45,9 +45,8 @@ class Changes(Protocol):
 
 
 @contextmanager
-def open_changes(database: Database, seconds: float) -> Iterator[Changes]:
-    """Changes of a catalog from now on. What has to be polled is looked at every `seconds`. Raises
-    `Unavailable`."""
+def open_changes(database: Database, seconds: float) -> Iterator[ChangeSource]:
+    """Open the change source of a catalog; polls SQLite every `seconds`. Raises `Unavailable`."""
     with database.unpooled() as connection:
         if isinstance(connection, sqlite3.Connection):
             yield SqliteChanges(connection, seconds)

@@ -9,7 +9,7 @@ from indexes.catalog.database import REPAIR
 from mm.errors import WrongLibrary
 
 
-class FileWatch:
+class CatalogFileGuard:
     """SQLite never shortens the file of this catalog, and goes on with one that was removed: both
     are seen only from outside.
 

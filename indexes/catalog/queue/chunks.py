@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
 
-from indexes.catalog.base import NOT_FINAL, WAITING, Rows, goes_on, lock_job, move_job, release, shards_of_jobs
+from indexes.catalog.base import (
+    OPEN_STATES,
+    WAITING,
+    CatalogMixin,
+    is_runnable,
+    lock_job,
+    mark_released,
+    shards_of_jobs,
+    transition_job,
+)
 from indexes.catalog.records import ChunkRow
 from indexes.catalog.tables import Chunk, Job
 from mm.spaces.types import SpaceId
@@ -25,7 +34,7 @@ class TimeSpan(Protocol):
     def end(self) -> float: ...
 
 
-class ChunkRows(Rows):
+class ChunkRows(CatalogMixin):
     def plan_job(self, job_id: str, space: SpaceId, spans: Sequence[TimeSpan]) -> list[ChunkRow]:
         """The chunks of a job, written down if they are not yet; [] if the job is gone or over."""
         with self._database.write() as session:
@@ -45,7 +54,7 @@ class ChunkRows(Rows):
                     attempts=0,
                     done=False,
                     leased_until=0.0,
-                    moved_at=now,
+                    changed_at=now,
                     due_at=0.0,
                 )
                 for index, span in enumerate(spans)
@@ -59,10 +68,10 @@ class ChunkRows(Rows):
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
-                release(session, shards_of_jobs(session, Job.pk == job.pk))
+                mark_released(session, shards_of_jobs(session, Job.pk == job.pk))
                 session.execute(delete(Chunk).where(Chunk.job_pk == job.pk))
                 job.due_at = 0.0
-                move_job(session, job, self._now(), state="queued", stage=WAITING)
+                transition_job(session, job, self._now(), state="queued", stage=WAITING)
 
     def chunks(self, job_id: str) -> list[ChunkRow]:
         """The chunks of a job in order; [] if it is gone or not planned."""
@@ -82,7 +91,7 @@ class ChunkRows(Rows):
                 .where(
                     Chunk.pk == pk, Chunk.done.is_(False), (Chunk.leased_until <= now) | (Chunk.owner == owner), _job_goes_on()
                 )
-                .values(owner=owner, leased_until=now + seconds, attempts=Chunk.attempts + 1, moved_at=now)
+                .values(owner=owner, leased_until=now + seconds, attempts=Chunk.attempts + 1, changed_at=now)
                 .returning(Chunk.pk)
             ).first()
             if leased is None:
@@ -90,10 +99,10 @@ class ChunkRows(Rows):
             chunk, job_id = session.execute(select(Chunk, Job.id).join(Job, Job.pk == Chunk.job_pk).where(Chunk.pk == pk)).one()
             return chunk_row(chunk, job_id)
 
-    def heartbeat(self, pk: int, owner: str, seconds: float) -> bool:
+    def extend_lease(self, pk: int, owner: str, seconds: float) -> bool:
         """Prolong a lease. False if it is lost, or the job is over or rests with its move."""
         now = self._clock()
-        return self._change(pk, owner, {"leased_until": now + seconds, "moved_at": now}, _job_goes_on())
+        return self._change(pk, owner, {"leased_until": now + seconds, "changed_at": now}, _job_goes_on())
 
     def release_chunk(self, pk: int, owner: str, error: str | None, *, retry_in: float = 0.0) -> None:
         """Give a lease back: with an error, whose attempt stays counted, or without a fault, as if
@@ -103,12 +112,12 @@ class ChunkRows(Rows):
         """
         now = self._clock()
         values = {"attempts": Chunk.attempts - 1} if error is None else {"error": error, "due_at": now + retry_in}
-        self._change(pk, owner, {**values, "owner": None, "leased_until": 0.0, "moved_at": now})
+        self._change(pk, owner, {**values, "owner": None, "leased_until": 0.0, "changed_at": now})
 
     def finish_chunk(self, pk: int, owner: str, shard_id: str) -> bool:
         """Mark a chunk as done. False if the lease is lost or the job is over."""
         with self._database.write() as session:
-            return finish_held(session, pk, owner, shard_id, self._clock())
+            return mark_chunk_done(session, pk, owner, shard_id, self._clock())
 
     def _change(self, pk: int, owner: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> bool:
         """Change a chunk that `owner` works on. False if it is not, or the conditions do not
@@ -117,16 +126,16 @@ class ChunkRows(Rows):
             return _change_held(session, pk, owner, values, *conditions)
 
 
-def finish_held(session: Session, pk: int, owner: str, shard_id: str, now: float) -> bool:
+def mark_chunk_done(session: Session, pk: int, owner: str, shard_id: str, now: float) -> bool:
     """Mark a chunk as done, as a part of a transaction. False if the lease is lost or the job is
     over."""
-    values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0, "moved_at": now}
+    values = {"done": True, "shard_id": shard_id, "error": None, "owner": None, "leased_until": 0.0, "changed_at": now}
     return _change_held(session, pk, owner, values, _job_is_open())
 
 
-def lease(session: Session, chunk: Chunk, job_id: str, owner: str, now: float, seconds: float) -> ChunkRow:
+def lease_locked_chunk(session: Session, chunk: Chunk, job_id: str, owner: str, now: float, seconds: float) -> ChunkRow:
     """Lease a locked chunk, and count an attempt."""
-    chunk.owner, chunk.leased_until, chunk.attempts, chunk.moved_at = owner, now + seconds, chunk.attempts + 1, now
+    chunk.owner, chunk.leased_until, chunk.attempts, chunk.changed_at = owner, now + seconds, chunk.attempts + 1, now
     session.flush()
     return chunk_row(chunk, job_id)
 
@@ -137,11 +146,11 @@ def _change_held(session: Session, pk: int, owner: str, values: dict[str, object
 
 
 def _job_is_open() -> ColumnElement[bool]:
-    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL))
+    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(OPEN_STATES))
 
 
 def _job_goes_on() -> ColumnElement[bool]:
-    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(NOT_FINAL), goes_on())
+    return exists().where(Job.pk == Chunk.job_pk, Job.state.in_(OPEN_STATES), is_runnable())
 
 
 def chunk_rows(session: Session, job_id: str) -> list[ChunkRow]:

@@ -7,13 +7,13 @@ from typing import cast
 from sqlalchemy import func, select, update
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
-from indexes.catalog.base import NOT_FINAL, Rows, job_row, lock_job, move_job
+from indexes.catalog.base import OPEN_STATES, CatalogMixin, job_row, lock_job, transition_job
 from indexes.catalog.records import JobEventRow, JobRow
 from indexes.catalog.tables import Chunk, Job, JobEvent
 from mm.schemas import JobState
 
 
-class JobRows(Rows):
+class JobRows(CatalogMixin):
     def get_job(self, job_id: str) -> JobRow | None:
         """The job, or None."""
         with self._database.read() as session:
@@ -22,20 +22,20 @@ class JobRows(Rows):
 
     def list_jobs(self, limit: int) -> list[JobRow]:
         """The latest jobs of uploads, newest first."""
-        latest = select(Job).where(Job.move_pk.is_(None)).order_by(Job.pk.desc()).limit(limit)
+        latest = select(Job).where(Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(limit)
         with self._database.read() as session:
             return [job_row(job) for job in session.scalars(latest)]
 
     def waiting_jobs(self) -> int:
         """How many jobs of uploads are queued or running."""
         with self._database.read() as session:
-            waiting = select(func.count()).where(Job.state.in_(NOT_FINAL), Job.move_pk.is_(None))
+            waiting = select(func.count()).where(Job.state.in_(OPEN_STATES), Job.reindex_pk.is_(None))
             return session.execute(waiting).scalar_one()
 
     def has_open_jobs(self) -> bool:
         """Whether any job, also of a move, is queued or running."""
         with self._database.read() as session:
-            return session.scalar(select(Job.pk).where(Job.state.in_(NOT_FINAL)).limit(1)) is not None
+            return session.scalar(select(Job.pk).where(Job.state.in_(OPEN_STATES)).limit(1)) is not None
 
     def update_job(
         self,
@@ -55,7 +55,7 @@ class JobRows(Rows):
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
-                move_job(session, job, self._now(), state=state, progress=progress, stage=stage, error=error)
+                transition_job(session, job, self._now(), state=state, progress=progress, stage=stage, error=error)
                 if retry_in is not None:
                     job.due_at = self._clock() + retry_in
 
@@ -65,7 +65,7 @@ class JobRows(Rows):
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
-                move_job(session, job, self._now(), state="cancelled", stage="cancelled")
+                transition_job(session, job, self._now(), state="cancelled", stage="cancelled")
                 add_audit(session, self._now(), by, "job.cancel", job.id, {"item": job.item_id})
 
     def quarantine(self, job_id: str, reason: str) -> None:
@@ -94,18 +94,18 @@ class JobRows(Rows):
                 for event in session.scalars(query)
             ]
 
-    def pull_back(self, now: float, lease_seconds: float) -> None:
+    def clamp_future_times(self, now: float, lease_seconds: float) -> None:
         """Forget times that lie ahead, as after the clock was set back: else what was put off for
         seconds would rest for as long as the clock was set back by, and the lease of a dead worker
         would count as alive. A lease counts as taken `now`, so that who works on has time to
         prolong it.
         """
         latest = now + lease_seconds
-        open_jobs = select(Job.pk).where(Job.state.in_(NOT_FINAL))
+        open_jobs = select(Job.pk).where(Job.state.in_(OPEN_STATES))
         ahead = [
-            update(Job).where(Job.turn_at > now, Job.state.in_(NOT_FINAL)).values(turn_at=now),
-            update(Job).where(Job.due_at > latest, Job.state.in_(NOT_FINAL)).values(due_at=latest),
-            update(Chunk).where(Chunk.moved_at > now, Chunk.job_pk.in_(open_jobs)).values(moved_at=now),
+            update(Job).where(Job.served_at > now, Job.state.in_(OPEN_STATES)).values(served_at=now),
+            update(Job).where(Job.due_at > latest, Job.state.in_(OPEN_STATES)).values(due_at=latest),
+            update(Chunk).where(Chunk.changed_at > now, Chunk.job_pk.in_(open_jobs)).values(changed_at=now),
             update(Chunk).where(Chunk.due_at > latest, Chunk.done.is_(False)).values(due_at=latest),
             update(Chunk).where(Chunk.leased_until > latest, Chunk.done.is_(False)).values(leased_until=latest),
         ]

@@ -15,20 +15,20 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, s
 
 from indexes.catalog.audit import LOCAL, WORKER, Actor, AuditDetail, add_audit
 from indexes.catalog.base import (
-    NOT_FINAL,
-    Rows,
-    announce,
-    bury,
+    OPEN_STATES,
+    CatalogMixin,
+    add_tombstones,
     insert_job,
     job_row,
     lock_job,
-    move_job,
-    release,
+    mark_released,
+    notify_watchers,
     shards_of_jobs,
     shards_of_segments,
+    transition_job,
 )
-from indexes.catalog.records import JobRow, MoveCounts, MoveRow, NamedSpace
-from indexes.catalog.tables import Chunk, Item, Job, Library, Move, Published, Segment, UnreadText
+from indexes.catalog.records import JobRow, NamedSpace, ReindexCounts, ReindexRow
+from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Reindex, Segment, UnreadText
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES, MoveState
 from mm.spaces.types import SpaceId
@@ -42,20 +42,20 @@ FAILED = ("failed", "quarantined", "cancelled")
 """
 
 
-class MoveRows(Rows):
+class ReindexRows(CatalogMixin):
     def library_space(self) -> NamedSpace | None:
         """The space that the library was moved to, None if it never was."""
         with self._database.read() as session:
             name, space = session.execute(select(Library.space_name, Library.space)).one()
             return None if name is None or space is None else NamedSpace(name, SpaceId.parse(space))
 
-    def latest_move(self) -> MoveRow | None:
+    def latest_reindex(self) -> ReindexRow | None:
         """The move that runs or was the last one."""
         with self._database.read() as session:
             move = session.scalar(_latest())
             return None if move is None else _move_row(move)
 
-    def move_counts(self, move: MoveRow) -> MoveCounts:
+    def count_reindexed(self, move: ReindexRow) -> ReindexCounts:
         """How far a move is."""
         source, target = (_published(space.id) for space in (move.source, move.target))
         with self._database.read() as session:
@@ -63,15 +63,17 @@ class MoveRows(Rows):
                 session.execute(select(func.count()).select_from(Item).where(condition)).scalar_one()
                 for condition in (or_(source, target), target, _failed(move.pk))
             )
-        return MoveCounts(items, moved, failed)
+        return ReindexCounts(items, moved, failed)
 
-    def spaces_held(self) -> dict[SpaceId, int]:
+    def count_items_by_space(self) -> dict[SpaceId, int]:
         """How many items can be searched in each space that has any."""
         with self._database.read() as session:
-            counts = session.execute(select(Published.space, func.count()).group_by(Published.space)).tuples().all()
+            counts = session.execute(select(Publication.space, func.count()).group_by(Publication.space)).tuples().all()
             return {SpaceId.parse(space): count for space, count in sorted(counts)}
 
-    def start_move(self, source: NamedSpace, target: NamedSpace, by: Actor = LOCAL, *, action: str = "space.move") -> MoveRow:
+    def start_reindex(
+        self, source: NamedSpace, target: NamedSpace, by: Actor = LOCAL, *, action: str = "space.move"
+    ) -> ReindexRow:
         """Begin to encode everything for `target`. Raises `Conflict` while another move is not
         over, or when it leads nowhere."""
         with self._database.write() as session:
@@ -82,17 +84,17 @@ class MoveRows(Rows):
             if source.id == target.id:
                 raise Conflict(f"The library is in {target.id} already.")
             now = self._now()
-            move = Move(
+            move = Reindex(
                 source_name=source.name, source=str(source.id), target_name=target.name, target=str(target.id),
                 state="running", leave_out=False, cursor=0, error=None, created_at=now, updated_at=now,
             )  # fmt: skip
             session.add(move)
             session.flush()
             self._audit(session, by, action, move)
-            announce(session)
+            notify_watchers(session)
             return _move_row(move)
 
-    def stop_move(self, by: Actor = LOCAL) -> MoveRow:
+    def stop_reindex(self, by: Actor = LOCAL) -> ReindexRow:
         """Let a move rest: nothing of it is begun, and leases on its chunks are not prolonged;
         chunks that are done stay so.
 
@@ -104,19 +106,19 @@ class MoveRows(Rows):
             self._audit(session, by, "space.stop", move)
             return _move_row(move)
 
-    def resume_move(self, *, leave_out: bool, by: Actor = LOCAL) -> MoveRow:
+    def resume_reindex(self, *, leave_out: bool, by: Actor = LOCAL) -> ReindexRow:
         """Go on, with another try for items that failed, or without them. Raises `Conflict` unless
         a move is stopped."""
         with self._database.write() as session:
             move = _lock(session, "stopped")
             move.leave_out, move.cursor = leave_out, 0
             if not leave_out:
-                _delete_jobs(session, and_(Job.move_pk == move.pk, Job.state.in_(FAILED)))
+                _delete_jobs(session, and_(Job.reindex_pk == move.pk, Job.state.in_(FAILED)))
             self._turn(session, move, "running")
             self._audit(session, by, "space.resume", move)
             return _move_row(move)
 
-    def undo_move(self, by: Actor = LOCAL) -> MoveRow:
+    def undo_reindex(self, by: Actor = LOCAL) -> ReindexRow:
         """End a move that is not over; the library stays where it is. What was encoded is kept, for
         another try or to be dropped.
 
@@ -124,18 +126,18 @@ class MoveRows(Rows):
         """
         with self._database.write() as session:
             move = _lock(session, *OPEN)
-            open_jobs = select(Job.id).where(Job.move_pk == move.pk, Job.state.in_(NOT_FINAL)).order_by(Job.pk)
+            open_jobs = select(Job.id).where(Job.reindex_pk == move.pk, Job.state.in_(OPEN_STATES)).order_by(Job.pk)
             for job_id in session.scalars(open_jobs).all():
                 job = lock_job(session, job_id)
                 if job is not None:
-                    move_job(session, job, self._now(), state="cancelled", stage="the move was undone")
+                    transition_job(session, job, self._now(), state="cancelled", stage="the move was undone")
             self._turn(session, move, "undone")
             self._audit(session, by, "space.undo", move)
             session.flush()
-            _delete_jobs(session, Job.move_pk == move.pk)
+            _delete_jobs(session, Job.reindex_pk == move.pk)
             return _move_row(move)
 
-    def feed_move(self, most: int) -> list[JobRow]:
+    def create_reindex_jobs(self, most: int) -> list[JobRow]:
         """New jobs of the move that runs, so that `most` are open. [] if none runs or nothing is
         left to give out."""
         with self._database.write() as session:
@@ -148,13 +150,13 @@ class MoveRows(Rows):
                 if len(jobs) < wanted:
                     left = select(Item).where(_left(move), Item.pk > move.cursor).order_by(Item.pk).limit(wanted - len(jobs))
                     items = session.scalars(left).all()
-                    jobs += [insert_job(session, item, self._now(), move_pk=move.pk) for item in items]
+                    jobs += [insert_job(session, item, self._now(), reindex_pk=move.pk) for item in items]
                     # What became ready behind the cursor is found by another look from the start.
                     move.cursor = items[-1].pk if items else 0
                     session.flush()
             return [job_row(job) for job in jobs]
 
-    def end_move(self) -> bool:
+    def finish_reindex(self) -> bool:
         """Let the library be in the new space if nothing is left to do. Returns whether the move
         ended or stopped.
 
@@ -172,7 +174,7 @@ class MoveRows(Rows):
             failed = session.execute(select(func.count()).select_from(Item).where(_failed(move.pk))).scalar_one()
             if failed and not move.leave_out:
                 reason = session.scalar(
-                    select(Job.error).where(Job.move_pk == move.pk, Job.state.in_(FAILED), Job.error.is_not(None)).limit(1)
+                    select(Job.error).where(Job.reindex_pk == move.pk, Job.state.in_(FAILED), Job.error.is_not(None)).limit(1)
                 )
                 self._turn(
                     session, move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}"
@@ -182,7 +184,7 @@ class MoveRows(Rows):
             self._turn(session, move, "done")
             self._audit(session, WORKER, "space.done", move)
             session.execute(update(Library).values(space_name=move.target_name, space=move.target))
-            _delete_jobs(session, Job.move_pk == move.pk)
+            _delete_jobs(session, Job.reindex_pk == move.pk)
             return True
 
     def drop_space(self, space: SpaceId, limit: int, by: Actor = LOCAL) -> int:
@@ -198,7 +200,7 @@ class MoveRows(Rows):
                 raise Conflict(f"The library is on its way from {move.source} to {move.target}; undo that first.")
             if session.scalar(select(Library.space)) == str(space):
                 raise Conflict(f"The library is in {space}: it would not be found any more.")
-            here = select(Published.item_pk).where(Published.space == str(space)).order_by(Published.item_pk).limit(limit)
+            here = select(Publication.item_pk).where(Publication.space == str(space)).order_by(Publication.item_pk).limit(limit)
             pks = session.scalars(here).all()
             session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
             session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
@@ -208,26 +210,26 @@ class MoveRows(Rows):
             session.execute(delete(Segment).where(dropped))
             session.execute(delete(Chunk).where(Chunk.job_pk.in_(over), Chunk.space == str(space)))
             for pk in pks:
-                bury(session, pk, str(space))
+                add_tombstones(session, pk, str(space))
             if pks:
                 add_audit(session, self._now(), by, "space.drop", str(space), {"items": len(pks)})
-            release(session, shards)
+            mark_released(session, shards)
             return len(pks)
 
-    def _audit(self, session: Session, by: Actor, action: str, move: Move) -> None:
+    def _audit(self, session: Session, by: Actor, action: str, move: Reindex) -> None:
         detail: AuditDetail = {"source": move.source, "name": move.target_name, "leave_out": move.leave_out}
         add_audit(session, self._now(), by, action, move.target, detail)
 
-    def _turn(self, session: Session, move: Move, state: MoveState, error: str | None = None) -> None:
+    def _turn(self, session: Session, move: Reindex, state: MoveState, error: str | None = None) -> None:
         move.state, move.error, move.updated_at = state, error, self._now()
-        announce(session)
+        notify_watchers(session)
 
 
-def _latest() -> Select[tuple[Move]]:
-    return select(Move).order_by(Move.pk.desc()).limit(1)
+def _latest() -> Select[tuple[Reindex]]:
+    return select(Reindex).order_by(Reindex.pk.desc()).limit(1)
 
 
-def _lock(session: Session, *states: MoveState) -> Move:
+def _lock(session: Session, *states: MoveState) -> Reindex:
     """The latest move, locked. Raises `Conflict` unless it is in one of these states."""
     move = session.scalar(_latest().with_for_update())
     if move is None:
@@ -241,30 +243,30 @@ def _delete_jobs(session: Session, which: ColumnElement[bool]) -> None:
     """Delete jobs with their chunks; shards that only these refer to are released."""
     shards = shards_of_jobs(session, which)
     session.execute(delete(Job).where(which))
-    release(session, shards)
+    mark_released(session, shards)
 
 
-def _left(move: Move) -> ColumnElement[bool]:
+def _left(move: Reindex) -> ColumnElement[bool]:
     """Items that can be searched, but not where the move leads, and of which it has no job."""
-    in_hand = exists().where(Job.item_pk == Item.pk, Job.move_pk == move.pk)
+    in_hand = exists().where(Job.item_pk == Item.pk, Job.reindex_pk == move.pk)
     return and_(Item.status == "ready", ~_published(SpaceId.parse(move.target)), ~in_hand)
 
 
 def _published(space: SpaceId) -> ColumnElement[bool]:
-    return exists().where(Published.item_pk == Item.pk, Published.space == str(space))
+    return exists().where(Publication.item_pk == Item.pk, Publication.space == str(space))
 
 
-def _failed(move_pk: int) -> ColumnElement[bool]:
-    return exists().where(Job.item_pk == Item.pk, Job.move_pk == move_pk, Job.state.in_(FAILED))
+def _failed(reindex_pk: int) -> ColumnElement[bool]:
+    return exists().where(Job.item_pk == Item.pk, Job.reindex_pk == reindex_pk, Job.state.in_(FAILED))
 
 
-def _open_jobs(session: Session, move_pk: int) -> int:
-    jobs = select(func.count()).where(Job.move_pk == move_pk, Job.state.in_(NOT_FINAL))
+def _open_jobs(session: Session, reindex_pk: int) -> int:
+    jobs = select(func.count()).where(Job.reindex_pk == reindex_pk, Job.state.in_(OPEN_STATES))
     return session.execute(jobs).scalar_one()
 
 
-def _move_row(move: Move) -> MoveRow:
-    return MoveRow(
+def _move_row(move: Reindex) -> ReindexRow:
+    return ReindexRow(
         pk=move.pk,
         source=NamedSpace(move.source_name, SpaceId.parse(move.source)),
         target=NamedSpace(move.target_name, SpaceId.parse(move.target)),

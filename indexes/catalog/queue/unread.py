@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 
-from indexes.catalog.base import NOT_FINAL, Rows, bury, goes_on, next_seq
+from indexes.catalog.base import OPEN_STATES, CatalogMixin, add_tombstones, is_runnable, next_seq
 from indexes.catalog.records import NewEvidence, UnreadSegment, UnreadText
-from indexes.catalog.tables import Evidence, Item, Job, Library, Published, Segment
+from indexes.catalog.tables import Evidence, Item, Job, Library, Publication, Segment
 from indexes.catalog.tables import UnreadText as Row
 from mm.spaces.types import SpaceId
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class UnreadTextRows(Rows):
-    def unread_pictures(self, space: SpaceId) -> int:
+class UnreadTextRows(CatalogMixin):
+    def count_unread_images(self, space: SpaceId) -> int:
         """How many pictures of searchable items have text that was not looked for."""
         query = select(func.coalesce(func.sum(Row.pictures), 0)).where(Row.space == str(space))
         with self._database.read() as session:
             return int(session.execute(query).scalar_one())
 
-    def work_waits(self) -> bool:
+    def has_runnable_jobs(self) -> bool:
         """Whether some job is not over and may be worked on."""
         with self._database.read() as session:
-            return session.scalar(select(exists().where(Job.state.in_(NOT_FINAL), goes_on()))) or False
+            return session.scalar(select(exists().where(Job.state.in_(OPEN_STATES), is_runnable()))) or False
 
-    def text_waits(self, space: SpaceId, max_attempts: int) -> bool:
+    def has_due_text(self, space: SpaceId, max_attempts: int) -> bool:
         """Whether text is to be read, nobody reads any, and no job waits."""
         now = self._clock()
         with self._database.read() as session:
             if session.scalar(select(exists().where(Row.leased_until > now))):
                 return False
-            if session.scalar(select(exists().where(Job.state.in_(NOT_FINAL), goes_on()))):
+            if session.scalar(select(exists().where(Job.state.in_(OPEN_STATES), is_runnable()))):
                 return False
             return session.scalar(select(exists().where(*_due(space, now, max_attempts)))) or False
 
@@ -69,7 +69,7 @@ class UnreadTextRows(Rows):
             pieces = [UnreadSegment(*row) for row in session.execute(query).tuples()]
             return UnreadText(item.pk, item.id, item.sha256, item.name, item.kind == "image", space, pieces)
 
-    def keep_text(self, unread: UnreadText, owner: str, seconds: float) -> bool:
+    def extend_text_lease(self, unread: UnreadText, owner: str, seconds: float) -> bool:
         """Prolong a lease. False if it is lost, or the item is gone."""
         values = {"leased_until": self._clock() + seconds}
         with self._database.write() as session:
@@ -92,7 +92,7 @@ class UnreadTextRows(Rows):
         with self._database.write() as session:
             session.execute(select(Item.pk).where(Item.pk == unread.item_pk).with_for_update())
             row = session.scalar(select(Row).where(*_held(unread, owner)).with_for_update())
-            here = select(Published).where(Published.item_pk == unread.item_pk, Published.space == space)
+            here = select(Publication).where(Publication.item_pk == unread.item_pk, Publication.space == space)
             published = session.scalar(here)
             if row is None or published is None:
                 return False
@@ -101,8 +101,8 @@ class UnreadTextRows(Rows):
             pk_of = dict(session.execute(keys).tuples().all())
             if added := _insert(session, pk_of, read):
                 session.expunge(published)
-                bury(session, unread.item_pk, space)
-                session.add(Published(item_pk=unread.item_pk, space=space, seq=next_seq(session), evidence=count + added))
+                add_tombstones(session, unread.item_pk, space)
+                session.add(Publication(item_pk=unread.item_pk, space=space, seq=next_seq(session), evidence=count + added))
             left = [index for index in json.loads(row.segments) if index not in read and index in pk_of]
             if not left:
                 session.delete(row)
@@ -114,7 +114,7 @@ class UnreadTextRows(Rows):
             return True
 
 
-def note_unread(session: Session, item_pk: int, space: str, segments: Sequence[int]) -> None:
+def record_unread_text(session: Session, item_pk: int, space: str, segments: Sequence[int]) -> None:
     """Write down which segments of an item that becomes searchable have a picture whose text was
     not read."""
     session.execute(delete(Row).where(Row.item_pk == item_pk, Row.space == space))
@@ -133,7 +133,7 @@ def note_unread(session: Session, item_pk: int, space: str, segments: Sequence[i
         )
 
 
-def unread_by_item(session: Session, item_pks: Sequence[int]) -> dict[int, int]:
+def count_unread_by_item(session: Session, item_pks: Sequence[int]) -> dict[int, int]:
     """Pictures whose text is not read, by item, in the space of the library; items without any are
     left out."""
     here = Row.space == func.coalesce(select(Library.space).scalar_subquery(), Row.space)

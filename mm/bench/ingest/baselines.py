@@ -35,7 +35,7 @@ def naive(film: Path) -> Callable[[], int]:
     import torch
     from safetensors import safe_open
 
-    from mm.models.image.preprocess import fit
+    from mm.models.image.preprocess import resize_image
     from mm.spaces.registry import WEIGHTS
     from mm.spaces.space import IMAGE_WEIGHTS
     from mm.training.checkpoint import load_encoder
@@ -51,7 +51,7 @@ def naive(film: Path) -> Callable[[], int]:
         frames = video.get_batch([round(second * rate) for second in range(int(len(video) / rate))]).asnumpy()
         with torch.inference_mode():
             for frame in frames:
-                pixels = torch.from_numpy(np.ascontiguousarray(fit(frame, size).transpose(2, 0, 1))).float()
+                pixels = torch.from_numpy(np.ascontiguousarray(resize_image(frame, size).transpose(2, 0, 1))).float()
                 encoder(pixels[None])
         return len(frames)
 

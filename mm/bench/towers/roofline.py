@@ -15,7 +15,7 @@ from statistics import median
 
 import torch
 
-from mm.models.image.efficientnet_lite import CLASSES, DIMENSIONS, FEATURES, STEM_CHANNELS, blocks
+from mm.models.image.efficientnet_lite import CLASSES, DIMENSIONS, FEATURES, STEM_CHANNELS, list_blocks
 
 COPIED_BYTES, MATRIX_SIDE, ROUNDS = 1 << 30, 8192, 10
 
@@ -60,7 +60,7 @@ def work(size: int) -> Work:
         return after
 
     side = convolution(size, 2, 3, 3, STEM_CHANNELS)
-    for block in blocks():
+    for block in list_blocks():
         wide = block.channels_wide
         if block.expands:
             convolution(side, 1, 1, block.channels_in, wide)
@@ -68,7 +68,7 @@ def work(size: int) -> Work:
         convolution(side, 1, 1, wide, block.channels_out)
         if block.residual:
             values += 3.0 * block.channels_out * side * side
-    convolution(side, 1, 1, blocks()[-1].channels_out, FEATURES)
+    convolution(side, 1, 1, list_blocks()[-1].channels_out, FEATURES)
     for rows, columns in ((FEATURES, DIMENSIONS), (FEATURES, CLASSES), (CLASSES, DIMENSIONS)):
         operations += 2.0 * rows * columns
         values += rows + columns

@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 
 from mm.errors import Unavailable
-from mm.models.temporal.motion import MOTIONS
+from mm.models.temporal.motion import NUM_MOTIONS
 from mm.models.temporal.network import FrameSequence, TemporalTower
 
 ROUNDS = 5
@@ -57,11 +57,11 @@ def here(weights: str, minutes: str, fps: str) -> None:
     count = round(float(minutes) * 60 * float(fps))
     vectors = random.normal(size=(count, tower.config.dim)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    frames = FrameSequence(np.arange(count) / float(fps), vectors, random.random((count, MOTIONS)).astype(np.float32))
+    frames = FrameSequence(np.arange(count) / float(fps), vectors, random.random((count, NUM_MOTIONS)).astype(np.float32))
     taken = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
-        tower.begins(frames)
+        tower.predict_boundaries(frames)
         taken.append(time.perf_counter() - begin)
     # Not by `getrusage`: what that tells begins with the memory of the process that this one was
     # forked from.

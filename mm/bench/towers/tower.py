@@ -18,12 +18,12 @@ from mm.files import hash_file
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.precisions import Precisions, read_precisions
-from mm.models.image.preprocess import fit_all
-from mm.models.image.sample_photos import photographs
+from mm.models.image.preprocess import resize_batch
+from mm.models.image.sample_photos import load_sample_batch
 from mm.models.image.tower import ImageTower
-from mm.runtimes import find_runtime, runtimes
-from mm.runtimes.registry import DEFAULT, require
-from mm.runtimes.tune import Vectors, compared, timed
+from mm.runtimes import find_runtime, list_runtimes
+from mm.runtimes.registry import DEFAULT_RUNTIME, require_runtime
+from mm.runtimes.tune import Vectors, compare_vectors, measure_seconds
 
 EAGER, CHANNELS_LAST = "eager torch", "eager torch, channels last"
 DECODED = 640, 360
@@ -80,19 +80,19 @@ def run(weights: Path, cache: Path, names: Sequence[str], batches: Sequence[int]
     """
     for name in names:
         find_runtime(name)
-    plain = ImageTower(weights, cache, DEFAULT.name, threads)
-    pictures = photographs(plain.size)
+    plain = ImageTower(weights, cache, DEFAULT_RUNTIME.name, threads)
+    pictures = load_sample_batch(plain.size)
     reference = plain.embed(list(pictures))
-    ways, left_out = _ways(weights, cache, names or runtimes(), threads)
+    ways, left_out = _ways(weights, cache, names or list_runtimes(), threads)
     cosines: dict[str, float] = {}
     for name, way in ways.items():
         vectors = np.concatenate([way(pictures[:8]), way(pictures[8:])])
-        cosines[name] = compared(name, vectors, reference).cosine or 0.0
+        cosines[name] = compare_vectors(name, vectors, reference).cosine or 0.0
     recorded = read_precisions(weights, hash_file(weights, digits=16))
     rows: list[TowerRow] = []
     for batch in batches:
         given = np.resize(pictures, (batch, *pictures.shape[1:]))
-        taken = timed({name: partial(way, given) for name, way in ways.items()}, rounds)
+        taken = measure_seconds({name: partial(way, given) for name, way in ways.items()}, rounds)
         seconds = {name: median(each) for name, each in taken.items()}
         for name, second in seconds.items():
             ratio = seconds[EAGER] / second if EAGER in seconds else None
@@ -111,7 +111,7 @@ def _ways(weights: Path, cache: Path, names: Sequence[str], threads: int) -> tup
         ways |= _eager(weights, threads)
     for name in names:
         try:
-            require(name)
+            require_runtime(name)
             tower = ImageTower(weights, cache, name, threads)
         except MMError as error:
             left_out[name] = str(error)
@@ -153,7 +153,7 @@ def _lost(recorded: Precisions, name: str) -> float | None:
     precision = find_runtime(name).precision
     if precision == "float32":
         return 0.0
-    return recorded.losses[precision].lost if precision in recorded.losses else None
+    return recorded.losses[precision].recall_loss if precision in recorded.losses else None
 
 
 def _squeeze(size: int, rounds: int = 20) -> float:
@@ -161,5 +161,5 @@ def _squeeze(size: int, rounds: int = 20) -> float:
     width, height = DECODED
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     begin = time.process_time()
-    fit_all([frame] * rounds, size)
+    resize_batch([frame] * rounds, size)
     return (time.process_time() - begin) / rounds * 1e3

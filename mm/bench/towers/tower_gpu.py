@@ -15,7 +15,7 @@ from mm.bench.towers.roofline import COPIED_BYTES, MATRIX_SIDE, Peak, measure_pe
 from mm.models.image.efficientnet_lite import INPUT
 from mm.models.image.efficientnet_lite_torch import load_encoder
 from mm.models.image.module import ImageModule
-from mm.models.image.sample_photos import photographs
+from mm.models.image.sample_photos import load_sample_batch
 from mm.runtimes.gpu import require_gpu
 
 
@@ -77,7 +77,7 @@ def measure(
     peak = measure_peak(device, precision, copied, side)
     encoder = load_encoder(weights)
     module = ImageModule(encoder, device, precision)
-    pictures = photographs(size)
+    pictures = load_sample_batch(size)
     with torch.inference_mode():
         exact = encoder(torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
     cosine = float((module.vectors(torch.from_numpy(pictures).to(device)).cpu() * exact).sum(1).mean())

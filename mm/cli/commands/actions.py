@@ -29,7 +29,7 @@ def command(videos: tuple[Path, ...], names: Path | None, head: Path | None, top
     from mm.media import MediaReader
     from mm.media.types import Span
     from mm.models.temporal.action_head import FPS as HEAD_FPS
-    from mm.models.temporal.action_head import ActionHead, describe
+    from mm.models.temporal.action_head import ActionHead, compute_features
     from mm.settings import load_settings
     from mm.spaces import load_space
     from mm.spaces.encode.actions import (
@@ -57,7 +57,7 @@ def command(videos: tuple[Path, ...], names: Path | None, head: Path | None, top
                 if trained is None:
                     labels, chances = list(asked), score_actions_by_name(space, scene, list(asked.values()))
                 else:
-                    labels, chances = list(trained.labels), trained.chances(describe(tower, scene))
+                    labels, chances = list(trained.labels), trained.predict_probabilities(compute_features(tower, scene))
                 start = 0.0 if scene.times_L[0] == frames.times_L[0] else float(scene.times_L[0])
                 best = [(labels[index], float(chances[index])) for index in (-chances).argsort(kind="stable")[:top]]
                 if as_json:

@@ -44,11 +44,11 @@ split = click.option(
 def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json: bool) -> None:
     """Pictures by their captions and captions by their pictures; any folder with captions.jsonl and
     images/."""
-    from mm.evaluation.captions import report
+    from mm.evaluation.captions import evaluate
     from mm.spaces.registry import WEIGHTS
 
     with tempfile.TemporaryDirectory() as cache:
-        found = report(weights or WEIGHTS / "lite" / "image.safetensors", root, Path(cache), split, runtime)
+        found = evaluate(weights or WEIGHTS / "lite" / "image.safetensors", root, Path(cache), split, runtime)
     print_report(found, as_json)
 
 
@@ -62,7 +62,7 @@ def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json
 def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike: float | None, as_json: bool) -> None:
     """Pictures and their copies at another size, quality or crop: which are folded, and which
     others by mistake."""
-    from mm.evaluation.near_duplicates import report
+    from mm.evaluation.near_duplicates import evaluate
     from mm.spaces.calibration import read_calibration
     from mm.spaces.registry import WEIGHTS
 
@@ -71,7 +71,7 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
     if least is None:
         raise click.UsageError("The calibration knows no cosine from which on pictures are alike; name one by --alike.")
     with tempfile.TemporaryDirectory() as cache:
-        found = report(weights or lite / "image.safetensors", root, Path(cache), least, split, runtime)
+        found = evaluate(weights or lite / "image.safetensors", root, Path(cache), least, split, runtime)
     print_report(found, as_json)
 
 
@@ -81,12 +81,12 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
 @options.as_json
 def without(root: Path, split: str, as_json: bool) -> None:
     """Questions without something, by the captions of what they find; a folder as for flickr8k."""
-    from mm.evaluation.negation import report
+    from mm.evaluation.negation import evaluate
     from mm.settings import load_settings
     from mm.spaces import load_space
 
     settings = load_settings()
-    print_report(report(load_space("lite", settings, keep_speech=False, gpu=False), root, split), as_json)
+    print_report(evaluate(load_space("lite", settings, keep_speech=False, gpu=False), root, split), as_json)
 
 
 @command.command()
@@ -97,10 +97,10 @@ def without(root: Path, split: str, as_json: bool) -> None:
 def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
     """What is likely and possible: one to three words with answers, questions without any; a folder
     as for flickr8k."""
-    from mm.evaluation.bands import report
+    from mm.evaluation.bands import evaluate
 
     with _shipped() as (space, _):
-        found = report(space, root, texts, split)
+        found = evaluate(space, root, texts, split)
     print_report(found, as_json)
 
 
@@ -113,11 +113,11 @@ def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
 def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, as_json: bool) -> None:
     """Questions in other languages by their English, and pictures by questions in German, French
     and Czech."""
-    from mm.evaluation.languages import Sources, report
+    from mm.evaluation.languages import Sources, evaluate
     from mm.spaces.registry import WEIGHTS
 
     with tempfile.TemporaryDirectory() as cache:
-        found = report(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
+        found = evaluate(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
     print_report(found, as_json)
 
 
@@ -129,10 +129,10 @@ def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights:
 def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Sounds by the names of their classes, beside YAMNet's own classes; a folder with
     manifest.jsonl and audio/."""
-    from mm.evaluation.esc10 import report
+    from mm.evaluation.esc10 import evaluate
 
     with _shipped(space) as (of, reader):
-        found = report(of, reader, root, split)
+        found = evaluate(of, reader, root, split)
     print_report(found, as_json)
 
 
@@ -144,10 +144,10 @@ def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
 def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Pictures by their sounds, sounds by their pictures, speech apart from sound; a folder with
     manifest.jsonl and files/."""
-    from mm.evaluation.tuxpaint import report
+    from mm.evaluation.tuxpaint import evaluate
 
     with _shipped(space) as (of, reader):
-        found = report(of, reader, root, split)
+        found = evaluate(of, reader, root, split)
     print_report(found, as_json)
 
 
@@ -167,14 +167,15 @@ def moments(
 ) -> None:  # fmt: skip
     """Moments of films made of pictures and clips, by captions: cut by the temporal network and by
     its rivals."""
-    from mm.evaluation.moments import read, report
+    from mm.data.footage import read_footage
+    from mm.evaluation.moments import evaluate
     from mm.models.temporal.network import TemporalTower
     from mm.spaces.registry import WEIGHTS
 
     with _shipped() as (space, reader):
         tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
-        footage = read(root, films, split, photographs, reader)
-        found = report(space, tower, reader, footage, count, seconds, in_turn, lambda line: click.echo(line, err=True))
+        footage = read_footage(root, films, split, photographs, reader, lambda _: None)
+        found = evaluate(space, tower, reader, footage, count, seconds, in_turn, lambda line: click.echo(line, err=True))
     print_report(found, as_json)
 
 
@@ -185,10 +186,10 @@ def moments(
 def fight_clips(root: Path, split: str, as_json: bool) -> None:
     """Fights among clips: motion alone, names alone, and heads that learn; a folder with
     manifest.jsonl."""
-    from mm.training.actions.evaluate import report
+    from mm.training.actions.evaluate import evaluate
 
     with _shipped() as (space, reader):
-        found = report(space, reader, root, split, lambda line: click.echo(line, err=True))
+        found = evaluate(space, reader, root, split, lambda line: click.echo(line, err=True))
     print_report(found, as_json)
 
 

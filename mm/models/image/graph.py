@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mm.models.image.efficientnet_lite import INPUT, NORM_EPSILON, OUTPUT, PIXEL_MEAN, PIXEL_SCALE, blocks
+from mm.models.image.efficientnet_lite import INPUT, NORM_EPSILON, OUTPUT, PIXEL_MEAN, PIXEL_SCALE, list_blocks
 
 _OPSET, _IR_VERSION = 17, 8
 
@@ -29,13 +29,13 @@ def build_graph(weights: Weights, size: int) -> bytes:
     `weights` are those of `ImageEncoder.state_dict()`; half-precision ones are widened. Raises
     `KeyError` when one is missing, `ValueError` or an error of onnx when shapes do not fit.
     """
-    return assemble(GraphBuilder(weights), size)
+    return assemble_graph(GraphBuilder(weights), size)
 
 
-def assemble(graph: GraphBuilder, size: int) -> bytes:
+def assemble_graph(graph: GraphBuilder, size: int) -> bytes:
     """The whole tower from the layers of `graph`, which decides in what precision they run."""
     x_NCHW = graph.layer(graph.pixels(), "stem", stride=2)
-    for index, block in enumerate(blocks()):
+    for index, block in enumerate(list_blocks()):
         entry_NCHW = x_NCHW
         name = f"blocks.{index}"
         if block.expands:

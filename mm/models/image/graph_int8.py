@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from mm.errors import Corrupt
 from mm.models.image.efficientnet_lite import INPUT, PIXEL_MEAN, PIXEL_SCALE
-from mm.models.image.graph import Float, GraphBuilder, Weights, assemble
+from mm.models.image.graph import Float, GraphBuilder, Weights, assemble_graph
 
 WEIGHT_LIMIT = 64
 """Largest weight as an integer: 255 * 64 * 2 fits into 16 bits. Processors without VNNI add two
@@ -67,7 +67,7 @@ class Quantization:
 def build_quantized_graph(weights: Weights, size: int, quantization: Quantization) -> bytes:
     """As `efficientnet_lite_graph.build_graph`, with 8-bit convolutions. Raises `KeyError` also for
     a layer without a range."""
-    return assemble(_QuantizedBuilder(weights, quantization), size)
+    return assemble_graph(_QuantizedBuilder(weights, quantization), size)
 
 
 class _QuantizedBuilder(GraphBuilder):

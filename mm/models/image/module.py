@@ -30,7 +30,7 @@ class ImageModule:
         """`precision` is that of the convolutions; the projection is in float32."""
         self.device = device
         self._precision = precision
-        self._encoder = prepared(encoder).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._encoder = fuse_batch_norms(encoder).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for trunk in (self._encoder.stem, self._encoder.blocks, self._encoder.top):
             trunk.to(precision)
 
@@ -58,7 +58,7 @@ class ImageModule:
         return found
 
 
-def prepared(encoder: ImageEncoder) -> ImageEncoder:
+def fuse_batch_norms(encoder: ImageEncoder) -> ImageEncoder:
     """A copy for inference alone: each norm folded into its convolution, which pads by itself where
     both sides get the same."""
     served = copy.deepcopy(encoder).eval()

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mm.errors import Corrupt
 from mm.runtimes.registry import Precision
 
-PRECISIONS = "precisions.json"
+PRECISIONS_FILE = "precisions.json"
 """Name of the file beside the weights."""
-MOST_LOST = 0.5
+MAX_RECALL_LOSS = 0.5
 """Points of R@1, either way, that a precision may lose and still be chosen on a machine."""
 
 
-class Loss(BaseModel):
+class PrecisionLoss(BaseModel):
     """One precision beside float32."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +31,7 @@ class Loss(BaseModel):
     image_to_text: float
 
     @property
-    def lost(self) -> float:
+    def recall_loss(self) -> float:
         """The larger of the two losses."""
         return max(self.text_to_image, self.image_to_text)
 
@@ -44,16 +44,16 @@ class Precisions(BaseModel):
     weights: str
     """First 16 hex digits of the SHA-256 of the weights file."""
     pictures: int
-    losses: dict[Precision, Loss]
+    losses: dict[Precision, PrecisionLoss]
 
-    def refusal(self, precision: Precision) -> str:
+    def describe_rejection(self, precision: Precision) -> str:
         """Why nothing of this precision may be chosen; empty when it may."""
         if precision == "float32":
             return ""
         if precision not in self.losses:
             return "its loss of recall was never measured"
-        lost = self.losses[precision].lost
-        return f"loses {lost:.1f} points of R@1, more than {MOST_LOST}" if lost > MOST_LOST else ""
+        lost = self.losses[precision].recall_loss
+        return f"loses {lost:.1f} points of R@1, more than {MAX_RECALL_LOSS}" if lost > MAX_RECALL_LOSS else ""
 
 
 def read_precisions(weights: Path, digest: str) -> Precisions:
@@ -62,7 +62,7 @@ def read_precisions(weights: Path, digest: str) -> Precisions:
 
     Raises `Corrupt` for a file that cannot be read.
     """
-    path = weights.with_name(PRECISIONS)
+    path = weights.with_name(PRECISIONS_FILE)
     nothing = Precisions(weights=digest, pictures=0, losses={})
     try:
         found = Precisions.model_validate_json(path.read_bytes())

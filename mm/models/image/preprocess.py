@@ -10,7 +10,7 @@ from PIL import Image
 from mm.media.types import RGB
 
 
-def fit(image: RGB, size: int) -> RGB:
+def resize_image(image: RGB, size: int) -> RGB:
     """The whole picture, squeezed to (size, size, 3).
 
     Nothing is cut off and nothing is added: what stands at the edge of a wide picture is found too.
@@ -18,6 +18,6 @@ def fit(image: RGB, size: int) -> RGB:
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
-def fit_all(images: Sequence[RGB], size: int) -> RGB:
-    """`fit` for several: (N, size, size, 3)."""
-    return np.stack([fit(image, size) for image in images])
+def resize_batch(images: Sequence[RGB], size: int) -> RGB:
+    """`resize_image` for several: (N, size, size, 3)."""
+    return np.stack([resize_image(image, size) for image in images])

@@ -10,13 +10,13 @@ from PIL import Image
 
 from mm.errors import Unavailable
 from mm.media.types import RGB
-from mm.models.image.preprocess import fit
+from mm.models.image.preprocess import resize_image
 
 NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "retina.jpg", "ihc.png", "color.png")
 """Files of scikit-image, found without importing it."""
 
 
-def whole_photographs() -> list[RGB]:
+def load_sample_photos() -> list[RGB]:
     """Eight pictures as they are. Raises `Unavailable` when scikit-image is not installed."""
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
@@ -28,11 +28,11 @@ def whole_photographs() -> list[RGB]:
     return whole
 
 
-def photographs(size: int) -> RGB:
+def load_sample_batch(size: int) -> RGB:
     """Sixteen pictures (16, size, size, 3): eight whole, then the middle of each. Raises
-    `Unavailable` as `whole_photographs`."""
-    whole = whole_photographs()
-    return np.stack([fit(picture, size) for picture in (*whole, *map(_middle, whole))])
+    `Unavailable` as `load_sample_photos`."""
+    whole = load_sample_photos()
+    return np.stack([resize_image(picture, size) for picture in (*whole, *map(_middle, whole))])
 
 
 def _middle(picture: RGB) -> RGB:

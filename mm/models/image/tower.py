@@ -13,13 +13,13 @@ from mm.errors import Corrupt, InvalidInput, Unavailable
 from mm.files import hash_file
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import BUILDER_VERSION, DIMENSIONS, INPUT, OUTPUT
-from mm.models.image.preprocess import fit_all
-from mm.runtimes import Graph, Precision, cached_graph, find_runtime, load_graph
+from mm.models.image.preprocess import resize_batch
+from mm.runtimes import Graph, Precision, ensure_graph, find_runtime, load_graph
 from mm.runtimes.gpu import require_gpu
 
 BATCH, GPU_BATCH = 8, 128
 """Pictures that pass through the network at once; more gains nothing on a CPU and costs memory."""
-RANGES = "int8.safetensors"
+RANGES_FILE = "int8.safetensors"
 """Name of the file beside the weights with which they run in 8 bits."""
 
 
@@ -28,10 +28,15 @@ class ImageTower:
     torch module."""
 
     def __init__(
-        self, weights: Path, graph_cache: Path, runtime: str = "auto", threads: int = 0, apart: Callable[[], None] | None = None
+        self,
+        weights: Path,
+        graph_cache: Path,
+        runtime: str = "auto",
+        threads: int = 0,
+        prebuild: Callable[[], None] | None = None,
     ) -> None:
         """Load `weights` (safetensors with the metadata `size`); the graph is built on first use
-        and kept in `graph_cache`; of `apart` see `mm.runtimes.cached_graph`.
+        and kept in `graph_cache`; of `prebuild` see `mm.runtimes.ensure_graph`.
 
         Raises `Corrupt` when the file is missing or is not such a checkpoint, and `Unavailable`
         when this machine or these weights lack what the runtime needs.
@@ -44,7 +49,7 @@ class ImageTower:
         """Length of a vector."""
         self.batch = GPU_BATCH if self._runtime.library == "torch" else BATCH
         """Pictures that are best given at once."""
-        self.graph = self._load(weights, graph_cache, threads, apart)
+        self.graph = self._load(weights, graph_cache, threads, prebuild)
         """What `embed` runs: pixels of the right size to vectors."""
 
     def embed(self, images: Sequence[RGB]) -> npt.NDArray[np.float32]:
@@ -56,16 +61,16 @@ class ImageTower:
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
                 raise InvalidInput(f"A picture must be uint8 (height, width, 3), not {image.dtype} {image.shape}.")
         batches = [images[start : start + self.batch] for start in range(0, len(images), self.batch)]
-        rows = [self.graph.run({INPUT: fit_all(batch, self.size)})[OUTPUT] for batch in batches]
+        rows = [self.graph.run({INPUT: resize_batch(batch, self.size)})[OUTPUT] for batch in batches]
         return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, self.dim), np.float32)
 
-    def _load(self, weights: Path, graph_cache: Path, threads: int, apart: Callable[[], None] | None) -> Graph:
+    def _load(self, weights: Path, graph_cache: Path, threads: int, prebuild: Callable[[], None] | None) -> Graph:
         if self._runtime.library == "torch":
             require_gpu()
             from mm.models.image.module import ImageModule
 
             return ImageModule.on_gpu(weights)
-        path = image_graph(weights, graph_cache, self._runtime.precision, apart)
+        path = ensure_image_graph(weights, graph_cache, self._runtime.precision, prebuild)
         return load_graph(path, self._runtime.name, threads)
 
     def describe(self) -> str:
@@ -73,19 +78,19 @@ class ImageTower:
         return f"EfficientNet-Lite2, {self.size} px, {self._source}, {self._runtime.describe()}"
 
 
-def image_graph(
-    weights: Path, graph_cache: Path, precision: Precision = "float32", apart: Callable[[], None] | None = None
+def ensure_image_graph(
+    weights: Path, graph_cache: Path, precision: Precision = "float32", prebuild: Callable[[], None] | None = None
 ) -> Path:
     """Path of the graph, built if it is not there yet. Raises as `ImageTower`."""
     size = read_size(weights)
     digest = hash_file(weights, digits=16)
     if precision != "int8":
-        return cached_graph(graph_cache, f"image-{digest}-{BUILDER_VERSION}", lambda: _build(weights, size), apart)
-    ranges = weights.with_name(RANGES)
+        return ensure_graph(graph_cache, f"image-{digest}-{BUILDER_VERSION}", lambda: _build(weights, size), prebuild)
+    ranges = weights.with_name(RANGES_FILE)
     if not ranges.is_file():
-        raise Unavailable(f"{weights.name} has no {RANGES} beside it, without which it does not run in 8 bits.")
+        raise Unavailable(f"{weights.name} has no {RANGES_FILE} beside it, without which it does not run in 8 bits.")
     key = f"image-int8-{digest}-{hash_file(ranges, digits=16)}-{BUILDER_VERSION}"
-    return cached_graph(graph_cache, key, lambda: _build(weights, size, ranges), apart)
+    return ensure_graph(graph_cache, key, lambda: _build(weights, size, ranges), prebuild)
 
 
 def read_size(weights: Path) -> int:
@@ -111,7 +116,7 @@ def _build(weights: Path, size: int, ranges: Path | None = None) -> bytes:
 
     quantization = None if ranges is None else Quantization.read(ranges)
     if quantization is not None and quantization.weights != hash_file(weights, digits=16):
-        raise Unavailable(f"{RANGES} beside {weights.name} was made for other weights: `mm train quantize` makes it anew.")
+        raise Unavailable(f"{RANGES_FILE} beside {weights.name} was made for other weights: `mm train quantize` makes it anew.")
     try:
         tensors = load_file(weights)
         return build_graph(tensors, size) if quantization is None else build_quantized_graph(tensors, size, quantization)

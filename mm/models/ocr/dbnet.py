@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-TEXT, LINE = 0.3, 0.5
+PIXEL_THRESHOLD, BOX_THRESHOLD = 0.3, 0.5
 """Least chance of a pixel that belongs to a line, and least mean chance of a line."""
-GROWTH = 1.6
+UNCLIP_RATIO = 1.6
 """The map shows shrunken lines: a box grows by its area times this, divided by its perimeter."""
-LEAST = 3
+MIN_SIDE = 3
 """Least side, in pixels of the map."""
 
 
@@ -30,16 +30,16 @@ class Box:
         return (self.bottom - self.top) * (self.right - self.left)
 
 
-def boxes_of(chances: npt.NDArray[np.float32], height: int, width: int) -> list[Box]:
+def find_boxes(chances: npt.NDArray[np.float32], height: int, width: int) -> list[Box]:
     """Boxes in a picture of height and width, of which `chances` (rows, columns) is a map."""
     down, across = height / chances.shape[0], width / chances.shape[1]
     boxes: list[Box] = []
-    for part in components(_thickened(chances > TEXT)):
+    for part in find_components(_thickened(chances > PIXEL_THRESHOLD)):
         inside = chances[part.top : part.bottom, part.left : part.right]
         rows, columns = inside.shape
-        if min(rows, columns) < LEAST or float(inside[inside > TEXT].mean()) < LINE:
+        if min(rows, columns) < MIN_SIDE or float(inside[inside > PIXEL_THRESHOLD].mean()) < BOX_THRESHOLD:
             continue
-        grown = part.area * GROWTH / (2 * (rows + columns))
+        grown = part.area * UNCLIP_RATIO / (2 * (rows + columns))
         top, left = max(round((part.top - grown) * down), 0), max(round((part.left - grown) * across), 0)
         bottom = min(round((part.bottom + grown) * down), height)
         right = min(round((part.right + grown) * across), width)
@@ -57,7 +57,7 @@ def _thickened(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return thick
 
 
-def components(mask: npt.NDArray[np.bool_]) -> list[Box]:
+def find_components(mask: npt.NDArray[np.bool_]) -> list[Box]:
     """The box around each set of pixels that touch, corners included: runs of each row, joined with
     those above by union-find."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)

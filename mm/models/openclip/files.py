@@ -19,10 +19,10 @@ from pathlib import Path
 from mm.errors import InvalidInput, NotFound, Unavailable
 
 Config = Mapping[str, object]
-CONFIG = "open_clip_config.json"
-SAVED = "open_clip_model.safetensors"
-PICKLED = "open_clip_pytorch_model.bin"
-WEIGHTS = (SAVED, "open_clip_pytorch_model.safetensors", "model.safetensors", PICKLED)
+CONFIG_FILE = "open_clip_config.json"
+SAFETENSORS_FILE = "open_clip_model.safetensors"
+PICKLE_FILE = "open_clip_pytorch_model.bin"
+WEIGHT_FILES = (SAFETENSORS_FILE, "open_clip_pytorch_model.safetensors", "model.safetensors", PICKLE_FILE)
 """Names of weights in a model's folder, the first that is there is taken."""
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "*.model", "special_tokens_map.json")
 
@@ -58,7 +58,7 @@ def find_model(wanted: str, *, download: bool = False) -> ModelFiles:
     """
     require_open_clip(wanted)
     if not download:
-        stay_offline()
+        disable_hub_downloads()
     if wanted.startswith("local-dir:"):
         return _from_folder(_path(wanted.removeprefix("local-dir:"), wanted), wanted)
     if wanted.startswith("hf-hub:"):
@@ -80,7 +80,7 @@ def require_open_clip(wanted: str) -> None:
         )
 
 
-def stay_offline() -> None:
+def disable_hub_downloads() -> None:
     """Have the Hugging Face libraries of this process look into their caches and nowhere else."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     if (hub := sys.modules.get("huggingface_hub.constants")) is not None:  # read once, when it was imported
@@ -136,15 +136,15 @@ def _usual_preprocess(model: str) -> Config:
 def _from_folder(folder: Path, wanted: str) -> ModelFiles:
     """A folder as open_clip saves it."""
     try:
-        described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        described = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         config, preprocess = described["model_cfg"], described.get("preprocess_cfg", {})
         text = _section(config, "text_cfg")
         int(config["embed_dim"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"openclip:{wanted}: {folder / CONFIG} does not describe a model: {error}.") from error
-    weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+        raise InvalidInput(f"openclip:{wanted}: {folder / CONFIG_FILE} does not describe a model: {error}.") from error
+    weights = next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), None)
     if weights is None:
-        raise NotFound(f"openclip:{wanted}: {folder} has none of {', '.join(WEIGHTS)}.")
+        raise NotFound(f"openclip:{wanted}: {folder} has none of {', '.join(WEIGHT_FILES)}.")
     tokenizer = str(folder) if text.get("hf_tokenizer_name") else None
     name = wanted.rstrip("/").rpartition("/")[2]
     return ModelFiles(name, f"local-dir:{folder}", config, preprocess, weights, tokenizer)
@@ -179,14 +179,14 @@ def _require_same_activation(model: str, tag: str, config: Config, described: Co
 
 def _weights_of_tag(tag: Config, space: str, download: bool) -> Path:
     repository, _, file = str(tag["hf_hub"]).rpartition("/")
-    names = [f"{Path(file).stem}.safetensors", file] if file else [SAVED, PICKLED]
+    names = [f"{Path(file).stem}.safetensors", file] if file else [SAFETENSORS_FILE, PICKLE_FILE]
     path = _from_hub(repository, names[0], download) or _from_hub(repository, names[1], download)
     if path is None:
-        raise Unavailable(not_here(space, download))
+        raise Unavailable(describe_missing_files(space, download))
     return path
 
 
-def not_here(space: str, download: bool) -> str:
+def describe_missing_files(space: str, download: bool) -> str:
     """The sentence for files that a name stands for and that are not on this disk."""
     if download:
         return f"The files of {space} are not on this machine, and they could not be downloaded: is there a network?"
@@ -213,7 +213,9 @@ def _snapshot(repository: str, download: bool) -> Path:
     space = f"openclip:hf-hub:{repository}"
     try:
         return Path(
-            snapshot_download(repository, local_files_only=not download, allow_patterns=[CONFIG, *WEIGHTS, *TOKENIZER_FILES])
+            snapshot_download(
+                repository, local_files_only=not download, allow_patterns=[CONFIG_FILE, *WEIGHT_FILES, *TOKENIZER_FILES]
+            )
         )
     except (OSError, ValueError, HfHubHTTPError) as error:
-        raise Unavailable(not_here(space, download)) from error
+        raise Unavailable(describe_missing_files(space, download)) from error

@@ -19,16 +19,16 @@ from PIL import Image
 
 from mm.errors import InvalidInput, MMError, Unavailable
 from mm.media.types import RGB
-from mm.models.openclip.files import ModelFiles, not_here
-from mm.models.openclip.tokenizer import Tokens
-from mm.models.openclip.weights import put_tensors, read_tensors
+from mm.models.openclip.files import ModelFiles, describe_missing_files
+from mm.models.openclip.tokenizer import OpenClipTokenizer
+from mm.models.openclip.weights import load_tensors, read_tensors
 
 if TYPE_CHECKING:
     import torch
 
 BATCH, GPU_BATCH = 8, 128
 """Pictures that pass through the model at once."""
-TEXTS = 32
+TEXT_BATCH = 32
 """Texts that pass through it at once."""
 
 
@@ -57,9 +57,9 @@ class OpenClipModel:
         self.files = files
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.half = self.device.type == "cuda" if half is None else half
-        self.tokens = Tokens(files, download=download)
+        self.tokenizer = OpenClipTokenizer(files, download=download)
         self.module = _build(files, download)
-        put_tensors(self.module, read_tensors(files.weights), files.weights, files.name)
+        load_tensors(self.module, read_tensors(files.weights), files.weights, files.name)
         # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for
         # some text towers. Parameters still require gradients, though none is ever taken: torch
         # picks its kernels by it, and others round otherwise.
@@ -80,7 +80,7 @@ class OpenClipModel:
         bias = self.module.logit_bias
         return None if bias is None else float(bias.item())
 
-    def pictures(self, images: Sequence[RGB]) -> torch.Tensor:
+    def embed_images(self, images: Sequence[RGB]) -> torch.Tensor:
         """Unit rows (N, D), float32, of pictures of any sizes."""
         import torch
 
@@ -91,12 +91,12 @@ class OpenClipModel:
             )
             return torch.nn.functional.normalize(features.float(), dim=-1)
 
-    def texts(self, texts: Sequence[str]) -> torch.Tensor:
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit rows (N, D), float32."""
         import torch
 
         with torch.inference_mode():
-            features = self.module.encode_text(self.tokens.read(texts).to(self.device), normalize=False)
+            features = self.module.encode_text(self.tokenizer.read(texts).to(self.device), normalize=False)
             return torch.nn.functional.normalize(features.float(), dim=-1)
 
     def describe(self) -> str:
@@ -107,8 +107,8 @@ class OpenClipModel:
         return f"open_clip {self.files.name}, {activation}, {self.files.weights.name}, {self.device.type} {precision}"
 
 
-class OpenClipPictures:
-    """The image tower; see `mm.models.types.PictureEncoder`."""
+class OpenClipImageTower:
+    """The image tower; see `mm.models.types.ImageEmbedder`."""
 
     def __init__(self, model: OpenClipModel) -> None:
         self._model = model
@@ -120,7 +120,7 @@ class OpenClipPictures:
         for image in images:
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
                 raise InvalidInput(f"A picture must be uint8 (height, width, 3), not {image.dtype} {image.shape}.")
-        parts = [self._model.pictures(images[start : start + self.batch]) for start in range(0, len(images), self.batch)]
+        parts = [self._model.embed_images(images[start : start + self.batch]) for start in range(0, len(images), self.batch)]
         return _stacked(parts, self.dim)
 
     def describe(self) -> str:
@@ -128,25 +128,25 @@ class OpenClipPictures:
         return f"{self._model.describe()}, {self.size} px, {told['resize_mode']}, {told['interpolation']}"
 
 
-class OpenClipTexts:
-    """The text tower; see `mm.models.types.TextEncoder`."""
+class OpenClipTextTower:
+    """The text tower; see `mm.models.types.TextEmbedder`."""
 
     def __init__(self, model: OpenClipModel) -> None:
         self._model = model
-        self.dim, self.most_tokens = model.dim, model.tokens.most
+        self.dim, self.max_tokens = model.dim, model.tokenizer.max_tokens
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        parts = [self._model.texts(texts[start : start + TEXTS]) for start in range(0, len(texts), TEXTS)]
+        parts = [self._model.embed_texts(texts[start : start + TEXT_BATCH]) for start in range(0, len(texts), TEXT_BATCH)]
         return _stacked(parts, self.dim)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [min(count, self.most_tokens) for count in self._model.tokens.count(texts)]
+        return [min(count, self.max_tokens) for count in self._model.tokenizer.count(texts)]
 
-    def cut_after(self, text: str) -> int | None:
-        return self.most_tokens if self._model.tokens.count([text])[0] > self.most_tokens else None
+    def truncation_limit(self, text: str) -> int | None:
+        return self.max_tokens if self._model.tokenizer.count([text])[0] > self.max_tokens else None
 
     def describe(self) -> str:
-        return f"{self._model.describe()}, {self.most_tokens} tokens"
+        return f"{self._model.describe()}, {self.max_tokens} tokens"
 
 
 def _build(files: ModelFiles, download: bool) -> Any:
@@ -166,7 +166,7 @@ def _build(files: ModelFiles, download: bool) -> Any:
     except MMError:
         raise
     except OSError as error:  # a part's configuration that is not in the caches, as transformers and timm say it
-        raise Unavailable(f"A part of {files.name} cannot be built. {not_here(files.name, download)}") from error
+        raise Unavailable(f"A part of {files.name} cannot be built. {describe_missing_files(files.name, download)}") from error
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
         raise InvalidInput(f"The configuration of {files.name} makes no model: {error}.") from error
 

@@ -15,7 +15,7 @@ from mm.errors import Corrupt, InvalidInput
 if TYPE_CHECKING:
     import torch
 
-PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 """Files of `torch.save`: their tensors are read, code in them is refused."""
 
 _REFUSED = (
@@ -41,12 +41,12 @@ def read_tensors(path: Path) -> Tensors:
             from safetensors.torch import load_file
 
             found = load_file(path)
-        elif path.suffix in PICKLED:
+        elif path.suffix in PICKLE_SUFFIXES:
             if _is_script(path):
                 raise InvalidInput(_REFUSED.format(path))
             found = torch.load(path, map_location="cpu", weights_only=True)
         else:
-            kinds = ", ".join((".safetensors", *PICKLED))
+            kinds = ", ".join((".safetensors", *PICKLE_SUFFIXES))
             raise InvalidInput(f"{path} is no kind of checkpoint that is read; those are {kinds}.")
     except (SafetensorError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise Corrupt(f"The checkpoint {path} cannot be read: {error}.") from error
@@ -74,7 +74,7 @@ def _is_script(path: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
-def put_tensors(model: torch.nn.Module, tensors: Tensors, path: Path, name: str) -> None:
+def load_tensors(model: torch.nn.Module, tensors: Tensors, path: Path, name: str) -> None:
     """Load the tensors into the model. `path` and `name` are for messages.
 
     Unlike open_clip's own loading this neither resizes positions nor makes up a missing bias: a

@@ -22,7 +22,7 @@ Float = npt.NDArray[np.float32]
 SCALE, NAMES = ".scale", "classes"
 
 
-def rounded(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
+def quantize(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
     """The weights as they are kept. Each value moves by half a step of 1/127 of the largest of its
     output at most."""
     found: dict[str, npt.NDArray[np.generic]] = {}
@@ -37,9 +37,9 @@ def rounded(weights: dict[str, Float]) -> dict[str, npt.NDArray[np.generic]]:
     return found
 
 
-def packed(weights: dict[str, Float], names: Sequence[str]) -> bytes:
-    """The file's bytes: the weights `rounded`, and the names of the classes."""
-    return bytes(save(rounded(weights), {NAMES: "\n".join(names)}))
+def serialize_weights(weights: dict[str, Float], names: Sequence[str]) -> bytes:
+    """The file's bytes: the weights `quantize`, and the names of the classes."""
+    return bytes(save(quantize(weights), {NAMES: "\n".join(names)}))
 
 
 def read_names(path: Path) -> list[str]:
@@ -57,11 +57,11 @@ def read_weights(path: Path) -> dict[str, Float]:
         kept = load_file(path)
     except (OSError, SafetensorError) as error:
         raise Corrupt(f"The sound tower's weights cannot be read from {path}: {error}.") from error
-    return restored(kept)
+    return dequantize(kept)
 
 
-def restored(kept: dict[str, npt.NDArray[np.generic]]) -> dict[str, Float]:
-    """The opposite of `rounded`."""
+def dequantize(kept: dict[str, npt.NDArray[np.generic]]) -> dict[str, Float]:
+    """The opposite of `quantize`."""
     found: dict[str, Float] = {}
     for name, value in kept.items():
         if name.endswith(SCALE):

@@ -37,22 +37,22 @@ STEM = 32
 Float = npt.NDArray[np.float32]
 
 
-def log_mel(waveforms: Float) -> Float:
+def compute_log_mel(waveforms: Float) -> Float:
     """Waveforms (P, PATCH) at 16 kHz as patches (P, FRAMES, BANDS)."""
     frames_PTF = np.lib.stride_tricks.sliding_window_view(waveforms, FFT, axis=1)[:, ::HOP]
     magnitude_PTF = np.abs(np.fft.rfft(frames_PTF * _window(), axis=2)).astype(np.float32)
-    mel_PTM: Float = np.log(magnitude_PTF @ mel_bands() + np.float32(OFFSET))
+    mel_PTM: Float = np.log(magnitude_PTF @ make_mel_filters() + np.float32(OFFSET))
     return mel_PTM
 
 
-def patches(waveform: Waveform, starts: npt.NDArray[np.int64]) -> Float:
+def cut_patches(waveform: Waveform, starts: npt.NDArray[np.int64]) -> Float:
     """The stretches (P, PATCH) that begin at these samples; what lies behind the end is silence."""
     padded = np.pad(waveform, (0, PATCH))
     return np.stack([padded[start : start + PATCH] for start in starts]) if len(starts) else np.zeros((0, PATCH), np.float32)
 
 
 @cache
-def mel_bands() -> Float:
+def make_mel_filters() -> Float:
     """Triangles (F, M) on the HTK mel scale, with corners in hertz and peaks of 1."""
     frequencies_F = np.linspace(0, RATE // 2, FFT // 2 + 1)
     lowest, highest = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))

@@ -17,7 +17,7 @@ _STUCK = re.compile(rf"\b(.{{2,60}}?)(?:[\s,.]+\1\b){{{REPEATS - 1},}}", re.IGNO
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SpeechLine:
     """What was said from `start` to `end`, in seconds."""
 
     start: float
@@ -25,22 +25,22 @@ class Line:
     text: str
 
 
-def cleaned(lines: Iterable[Line]) -> list[Line]:
+def filter_lines(lines: Iterable[SpeechLine]) -> list[SpeechLine]:
     """Lines with words in them; those that show a sure sign of being made up are left out.
 
     Signs: no word at all, more letters than anyone could say in the time, the same phrase over and
     over.
     """
-    return [line for line in (Line(line.start, line.end, line.text.strip()) for line in lines) if _was_said(line)]
+    return [line for line in (SpeechLine(line.start, line.end, line.text.strip()) for line in lines) if _was_said(line)]
 
 
-def _was_said(line: Line) -> bool:
+def _was_said(line: SpeechLine) -> bool:
     words = _WORD.findall(line.text)
     spoken = sum(map(len, words))
     return bool(words) and spoken <= FASTEST * max(line.end - line.start, 0.1) and not _STUCK.search(line.text)
 
 
-def by_sentence(line: Line, longest: float = LONGEST) -> list[Line]:
+def split_line(line: SpeechLine, longest: float = LONGEST) -> list[SpeechLine]:
     """A line over `longest` seconds in parts of whole sentences, each with its share of the time by
     its letters."""
     if line.end - line.start <= longest:
@@ -48,11 +48,11 @@ def by_sentence(line: Line, longest: float = LONGEST) -> list[Line]:
     sentences = _sentences(line.text)
     letters = [len(sentence) for sentence in sentences]
     a_letter = (line.end - line.start) / max(sum(letters), 1)
-    parts: list[Line] = []
+    parts: list[SpeechLine] = []
     start = line.start
     for index, (sentence, length) in enumerate(zip(sentences, letters, strict=True)):
         end = line.end if index == len(sentences) - 1 else start + length * a_letter
-        parts.append(Line(start, end, sentence))
+        parts.append(SpeechLine(start, end, sentence))
         start = end
     return parts
 

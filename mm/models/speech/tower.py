@@ -17,9 +17,9 @@ import numpy as np
 
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import SPEECH_RATE, Waveform
-from mm.models.speech.lines import Line, by_sentence, cleaned
-from mm.models.speech.vad import Piece, sounding
-from mm.runtimes.memory import give_back_memory
+from mm.models.speech.lines import SpeechLine, filter_lines, split_line
+from mm.models.speech.vad import Interval, detect_activity
+from mm.runtimes.memory import release_memory
 
 if TYPE_CHECKING:
     from moonshine_voice.transcriber import Transcriber
@@ -42,7 +42,7 @@ class SpeechTower:
         self._kept = _load(self._folder) if keep else None
         self._lock = threading.Lock()
 
-    def transcribe(self, waveform: Waveform) -> list[Line]:
+    def transcribe(self, waveform: Waveform) -> list[SpeechLine]:
         """What is said, in order; times from the waveform's start. Silence is not looked at.
 
         `waveform` is (samples,) float32 at 16 kHz. Raises `InvalidInput` for another shape or
@@ -50,15 +50,15 @@ class SpeechTower:
         """
         if waveform.ndim != 1 or waveform.dtype != np.float32 or not np.isfinite(waveform).all():
             raise InvalidInput(f"A waveform must be finite float32 (samples,), not {waveform.dtype} {waveform.shape}.")
-        pieces = sounding(waveform)
+        pieces = detect_activity(waveform)
         if not pieces:
             return []
         with self._loaded() as transcriber:
             lines = [line for piece in pieces for line in _transcribe(transcriber, waveform, piece)]
         # The library frees what it took, in pieces that the C library would keep: 15 MB a minute of
         # speech, and no end to it.
-        give_back_memory()
-        return [part for line in cleaned(lines) for part in by_sentence(line)]
+        release_memory()
+        return [part for line in filter_lines(lines) for part in split_line(line)]
 
     def describe(self) -> str:
         """One line for a person: network, language, source."""
@@ -78,7 +78,7 @@ class SpeechTower:
                 transcriber.close()
 
 
-def _transcribe(transcriber: Transcriber, waveform: Waveform, piece: Piece) -> list[Line]:
+def _transcribe(transcriber: Transcriber, waveform: Waveform, piece: Interval) -> list[SpeechLine]:
     padded = np.pad(waveform[piece.start : piece.end], _PADDING)
     found = transcriber.transcribe_without_streaming(padded, SPEECH_RATE).lines
     first = (piece.start - _PADDING) / SPEECH_RATE
@@ -87,7 +87,7 @@ def _transcribe(transcriber: Transcriber, waveform: Waveform, piece: Piece) -> l
     def clock(seconds: float) -> float:
         return min(max(first + seconds, lowest), highest)
 
-    return [Line(clock(line.start_time), clock(line.start_time + line.duration), line.text) for line in found]
+    return [SpeechLine(clock(line.start_time), clock(line.start_time + line.duration), line.text) for line in found]
 
 
 def _model_folder() -> Path:

@@ -19,14 +19,14 @@ SEARCH = 10 * 50  # frames at a piece's end in which the quietest place to cut i
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Interval:
     """Samples [start, end) of a waveform."""
 
     start: int
     end: int
 
 
-def sounding(waveform: Waveform) -> list[Piece]:
+def detect_activity(waveform: Waveform) -> list[Interval]:
     """Pieces that hold every sound above the gate, in order, apart from each other, none longer
     than 60 s."""
     loudness = _loudness(waveform)
@@ -36,7 +36,7 @@ def sounding(waveform: Waveform) -> list[Piece]:
     breaks = np.flatnonzero(np.diff(loud) > PAUSE)
     firsts, lasts = loud[np.r_[0, breaks + 1]], loud[np.r_[breaks, loud.size - 1]]
     return [
-        Piece(start * FRAME, min(end * FRAME, waveform.size))
+        Interval(start * FRAME, min(end * FRAME, waveform.size))
         for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
         for start, end in _bounded(loudness, max(first - MARGIN, 0), min(last + 1 + MARGIN, loudness.size))
     ]

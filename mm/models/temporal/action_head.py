@@ -24,14 +24,14 @@ HEAD = "actions"
 TENSORS = ("mean", "scale", "weight", "bias")
 
 
-def describe(tower: TemporalTower, frames: FrameSequence) -> Float:
+def compute_features(tower: TemporalTower, frames: FrameSequence) -> Float:
     """(F,) a clip by its mean vector, the mean and the largest motion, and the mean of the
     network's states.
 
     Raises `InvalidInput` for vectors of another space.
     """
     motion = frames.motion_LM[1:] if len(frames.motion_LM) > 1 else frames.motion_LM
-    parts = (frames.vectors_LD.mean(0), motion.mean(0), motion.max(0), tower.states(frames).mean(0))
+    parts = (frames.vectors_LD.mean(0), motion.mean(0), motion.max(0), tower.compute_states(frames).mean(0))
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -48,7 +48,7 @@ class ActionHead:
     weight_CF: Float
     bias_C: Float
 
-    def chances(self, clip_F: Float) -> Float:
+    def predict_probabilities(self, clip_F: Float) -> Float:
         """(C,) how likely each label is, by itself. Raises `InvalidInput` for another kind of
         clip."""
         if clip_F.shape != self.mean_F.shape:
@@ -57,7 +57,7 @@ class ActionHead:
         found: Float = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
         return found
 
-    def packed(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """The bytes of its file."""
         tensors = dict(zip(TENSORS, (self.mean_F, self.scale_F, self.weight_CF, self.bias_C), strict=True))
         return bytes(save(tensors, {HEAD: json.dumps({"space": self.space, "labels": self.labels})}))

@@ -14,21 +14,21 @@ from mm.media.types import RGB
 
 SIDE = 32
 """Pixels of a side of the little picture."""
-MOTIONS = 3
+NUM_MOTIONS = 3
 """Numbers that tell of a difference."""
 SCALE = 32.0
 """Of 255: differences are told as log(1 + d / SCALE)."""
 
-Little = npt.NDArray[np.float32]
+Thumbnail = npt.NDArray[np.float32]
 """(SIDE, SIDE) brightness, 0 to 255."""
 
 
-def little(image: RGB) -> Little:
+def make_thumbnail(image: RGB) -> Thumbnail:
     """A picture (height, width, 3) in grey and in little."""
     return np.asarray(Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
 
 
-def motion(before: Little, after: Little) -> npt.NDArray[np.float32]:
+def measure_motion(before: Thumbnail, after: Thumbnail) -> npt.NDArray[np.float32]:
     """(3,) mean difference, mean of the tenth that differs most, and the change of the whole
     picture's brightness."""
     apart = np.abs(after - before)

@@ -24,19 +24,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mm.errors import Corrupt, InvalidInput
-from mm.models.temporal.motion import MOTIONS
+from mm.models.temporal.motion import NUM_MOTIONS
 
 Float = npt.NDArray[np.float32]
 
 SHOT, SCENE = 0, 1
 """Columns of what comes out."""
-SCALARS = MOTIONS + 2
+NUM_SCALARS = NUM_MOTIONS + 2
 BLOCK = 64
 """Frames whose attention is computed together."""
-MOST_FRAMES = 20_000
+MAX_FRAMES = 20_000
 """Longer sequences are refused: the global tokens look at all of them."""
 EPSILON = 1e-6
 CONFIG = "temporal"
+STORED_NAMES = {
+    "min_period": "shortest",
+    "max_period": "longest",
+    "shot_threshold": "least_shot",
+    "scene_threshold": "least_scene",
+    "min_gap": "apart",
+}
+"""Fields of `TemporalConfig` that have another name in a weights file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +58,26 @@ class TemporalConfig:
     hidden: int = 576  # of the feed-forward layers
     num_global: int = 4
     seconds: float = 20.0  # window to both sides
-    shortest: float = 1.0  # s, period of the fastest rotary position
-    longest: float = 120.0  # s, of the slowest
-    least_shot: float = 0.5  # probability from which on a shot begins
-    least_scene: float = 0.5
-    apart: float = 1.0  # s, least time between two beginnings
+    min_period: float = 1.0  # s, period of the fastest rotary position
+    max_period: float = 120.0  # s, of the slowest
+    shot_threshold: float = 0.5  # probability from which on a shot begins
+    scene_threshold: float = 0.5
+    min_gap: float = 1.0  # s, least time between two beginnings
 
     @property
     def head(self) -> int:
         """Width of a head."""
         return self.width // self.heads
+
+    def to_metadata(self) -> dict[str, float]:
+        """The fields under their stored names."""
+        return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_metadata(cls, stored: Mapping[str, float]) -> TemporalConfig:
+        """The opposite of `to_metadata`. Raises `TypeError` for unknown fields."""
+        names = {stored_name: name for name, stored_name in STORED_NAMES.items()}
+        return cls(**{names.get(name, name): value for name, value in stored.items()})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,17 +89,17 @@ class FrameSequence:
     vectors_LD: Float
     """Unit vectors."""
     motion_LM: Float
-    """(L, `MOTIONS`), of the first frame 0."""
+    """(L, `NUM_MOTIONS`), of the first frame 0."""
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for frames that are no sequence."""
         count = len(self.times_L)
-        if self.times_L.ndim != 1 or self.vectors_LD.shape[:-1] != (count,) or self.motion_LM.shape != (count, MOTIONS):
+        if self.times_L.ndim != 1 or self.vectors_LD.shape[:-1] != (count,) or self.motion_LM.shape != (count, NUM_MOTIONS):
             raise InvalidInput(
                 f"Times {self.times_L.shape}, vectors {self.vectors_LD.shape} and motion {self.motion_LM.shape} do not fit."
             )
-        if not 0 < count <= MOST_FRAMES:
-            raise InvalidInput(f"A video has 1 to {MOST_FRAMES} frames, not {count}.")
+        if not 0 < count <= MAX_FRAMES:
+            raise InvalidInput(f"A video has 1 to {MAX_FRAMES} frames, not {count}.")
         if (np.diff(self.times_L) < 0).any():
             raise InvalidInput("The times of the frames do not ascend.")
 
@@ -94,34 +112,34 @@ class TemporalTower:
         """Raises `Corrupt` for what are no weights of it."""
         self.config, self._weights = read_temporal(path)
 
-    def begins(self, frames: FrameSequence) -> Float:
+    def predict_boundaries(self, frames: FrameSequence) -> Float:
         """(L, 2) probabilities that a shot (`SHOT`) and a scene (`SCENE`) begins with a frame; 1
         for the first.
 
         Raises `InvalidInput` for vectors of another space.
         """
         self._check(frames)
-        return probabilities(self.config, self._weights, frames)
+        return predict_boundaries(self.config, self._weights, frames)
 
-    def states(self, frames: FrameSequence) -> Float:
+    def compute_states(self, frames: FrameSequence) -> Float:
         """(L, W) what the last layer knows of each frame, for heads that tell other things. Raises
-        as `begins`."""
+        as `predict_boundaries`."""
         self._check(frames)
-        return states(self.config, self._weights, frames)
+        return compute_states(self.config, self._weights, frames)
 
     def _check(self, frames: FrameSequence) -> None:
         if frames.vectors_LD.shape[1] != self.config.dim:
             raise InvalidInput(f"The network is for vectors of {self.config.dim} numbers, not {frames.vectors_LD.shape[1]}.")
 
 
-def probabilities(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
+def predict_boundaries(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
     """(L, 2) that a shot and a scene begins; 1 for the first frame."""
     found = (1 / (1 + np.exp(-forward(config, weights, frames)))).astype(np.float32)
     found[0] = 1
     return found
 
 
-def peaks(chances_L: Float, times_L: npt.NDArray[np.float64], least: float, apart: float) -> list[int]:
+def suppress_non_maxima(chances_L: Float, times_L: npt.NDArray[np.float64], least: float, apart: float) -> list[int]:
     """Frames, in order, with at least that probability, of those nearer than `apart` seconds the
     likeliest; the first is none."""
     kept: list[int] = []
@@ -133,8 +151,8 @@ def peaks(chances_L: Float, times_L: npt.NDArray[np.float64], least: float, apar
     return sorted(kept)
 
 
-def scalars(frames: FrameSequence) -> Float:
-    """(L, `SCALARS`) what is told beside the vector: motion, and the distance to the frame before
+def compute_scalars(frames: FrameSequence) -> Float:
+    """Inputs beside the vectors, (L, `NUM_SCALARS`): motion, and the distance to the previous frame
     in the space and in time."""
     similar_L = np.ones(len(frames.times_L), np.float32)
     similar_L[1:] = (frames.vectors_LD[1:] * frames.vectors_LD[:-1]).sum(1)
@@ -142,19 +160,19 @@ def scalars(frames: FrameSequence) -> Float:
     return np.column_stack([frames.motion_LM, 1 - similar_L, np.log1p(gap_L)]).astype(np.float32)
 
 
-def changes(vectors_LD: Float) -> Float:
+def compute_changes(vectors_LD: Float) -> Float:
     """(L, D) each frame's vector less the one before; 0 for the first."""
     return np.diff(vectors_LD, axis=0, prepend=vectors_LD[:1])
 
 
-def rotations(config: TemporalConfig, times_L: npt.NDArray[np.float64]) -> tuple[Float, Float]:
+def compute_rotations(config: TemporalConfig, times_L: npt.NDArray[np.float64]) -> tuple[Float, Float]:
     """Cosines and sines (T, head / 4) of the angles by which pairs of numbers are turned.
 
     Both are 0 for the global tokens: they have no time, so they are compared by the other half of
     each head alone.
     """
     pairs = config.head // 4
-    periods = config.shortest * (config.longest / config.shortest) ** (np.arange(pairs) / max(pairs - 1, 1))
+    periods = config.min_period * (config.max_period / config.min_period) ** (np.arange(pairs) / max(pairs - 1, 1))
     angles = times_L[:, None] * (2 * np.pi / periods)  # in float64: half an hour is thousands of turns
     none = np.zeros((config.num_global, pairs))
     cos, sin = (np.concatenate([none, of(angles)]).astype(np.float32) for of in (np.cos, np.sin))
@@ -163,17 +181,17 @@ def rotations(config: TemporalConfig, times_L: npt.NDArray[np.float64]) -> tuple
 
 def forward(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
     """(L, 2) logits."""
-    found: Float = states(config, weights, frames) @ weights["begins.weight"].T + weights["begins.bias"]
+    found: Float = compute_states(config, weights, frames) @ weights["begins.weight"].T + weights["begins.bias"]
     return found
 
 
-def states(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
+def compute_states(config: TemporalConfig, weights: Mapping[str, Float], frames: FrameSequence) -> Float:
     """(L, W) what stands behind the last layer."""
     x = frames.vectors_LD @ weights["vector.weight"].T
-    x += changes(frames.vectors_LD) @ weights["change.weight"].T
-    x += scalars(frames) @ weights["scalars.weight"].T + weights["scalars.bias"]
+    x += compute_changes(frames.vectors_LD) @ weights["change.weight"].T
+    x += compute_scalars(frames) @ weights["scalars.weight"].T + weights["scalars.bias"]
     x = np.concatenate([weights["global"], x])
-    turn = rotations(config, frames.times_L)
+    turn = compute_rotations(config, frames.times_L)
     for layer in range(config.layers):
         name = f"layers.{layer}."
         qkv = _norm(x, weights[name + "attend_norm.weight"]) @ weights[name + "qkv.weight"].T
@@ -232,7 +250,7 @@ def _gelu(x: Float) -> Float:
     return found
 
 
-def shapes(config: TemporalConfig) -> dict[str, tuple[int, ...]]:
+def list_weight_shapes(config: TemporalConfig) -> dict[str, tuple[int, ...]]:
     """The weights by name, and their shapes."""
     width, hidden = config.width, config.hidden
     layer = {
@@ -248,7 +266,7 @@ def shapes(config: TemporalConfig) -> dict[str, tuple[int, ...]]:
     return {
         "vector.weight": (width, config.dim),
         "change.weight": (width, config.dim),
-        "scalars.weight": (width, SCALARS),
+        "scalars.weight": (width, NUM_SCALARS),
         "scalars.bias": (width,),
         "global": (config.num_global, width),
         **{f"layers.{number}.{name}": shape for number in range(config.layers) for name, shape in layer.items()},
@@ -258,10 +276,10 @@ def shapes(config: TemporalConfig) -> dict[str, tuple[int, ...]]:
     }
 
 
-def packed_temporal(config: TemporalConfig, weights: Mapping[str, Float]) -> bytes:
+def serialize_temporal(config: TemporalConfig, weights: Mapping[str, Float]) -> bytes:
     """A file's bytes: matrices in half precision, the rest in float32."""
     kept = {name: np.ascontiguousarray(value, np.float16 if value.ndim > 1 else np.float32) for name, value in weights.items()}
-    return bytes(save(kept, {CONFIG: json.dumps(asdict(config))}))
+    return bytes(save(kept, {CONFIG: json.dumps(config.to_metadata())}))
 
 
 def read_temporal(path: Path) -> tuple[TemporalConfig, dict[str, Float]]:
@@ -270,10 +288,10 @@ def read_temporal(path: Path) -> tuple[TemporalConfig, dict[str, Float]]:
         with safe_open(path, "np") as file:
             told = json.loads(file.metadata()[CONFIG])
             weights = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
-        config = TemporalConfig(**told)
+        config = TemporalConfig.from_metadata(told)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"The temporal network cannot be read from {path}: {error}.") from error
-    wanted = shapes(config)
+    wanted = list_weight_shapes(config)
     if {name: value.shape for name, value in weights.items()} != wanted or not all(
         np.isfinite(value).all() for value in weights.values()
     ):

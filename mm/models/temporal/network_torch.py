@@ -17,7 +17,15 @@ from torch.nn import functional
 
 from kernels import windowed_attention_torch
 from kernels.windows import Windows, make_windows
-from mm.models.temporal.network import EPSILON, SCALARS, FrameSequence, TemporalConfig, changes, rotations, scalars
+from mm.models.temporal.network import (
+    EPSILON,
+    NUM_SCALARS,
+    FrameSequence,
+    TemporalConfig,
+    compute_changes,
+    compute_rotations,
+    compute_scalars,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +45,7 @@ class Batch:
     windows: Windows
 
 
-def batch_of(config: TemporalConfig, videos: Sequence[FrameSequence], device: torch.device) -> Batch:
+def make_batch(config: TemporalConfig, videos: Sequence[FrameSequence], device: torch.device) -> Batch:
     """A batch on a device."""
     longest = max(len(video.times_L) for video in videos)
 
@@ -47,14 +55,14 @@ def batch_of(config: TemporalConfig, videos: Sequence[FrameSequence], device: to
             at[: len(row)] = row
         return torch.from_numpy(whole).to(device)
 
-    turns = [rotations(config, video.times_L) for video in videos]
+    turns = [compute_rotations(config, video.times_L) for video in videos]
     still = np.zeros(config.num_global)
     times = padded([np.concatenate([still, video.times_L]).astype(np.float32) for video in videos], config.num_global + longest)
     lengths = torch.tensor([config.num_global + len(video.times_L) for video in videos], device=device)
     return Batch(
         padded([video.vectors_LD for video in videos], longest),
-        padded([changes(video.vectors_LD) for video in videos], longest),
-        padded([scalars(video) for video in videos], longest),
+        padded([compute_changes(video.vectors_LD) for video in videos], longest),
+        padded([compute_scalars(video) for video in videos], longest),
         padded([cos for cos, _ in turns], config.num_global + longest),
         padded([sin for _, sin in turns], config.num_global + longest),
         make_windows(times, config.seconds, num_global=config.num_global, lengths_B=lengths),
@@ -99,7 +107,7 @@ class TemporalNetwork(nn.Module):
         self.config = config
         self.vector = nn.Linear(config.dim, config.width, bias=False)
         self.change = nn.Linear(config.dim, config.width, bias=False)
-        self.scalars = nn.Linear(SCALARS, config.width)
+        self.scalars = nn.Linear(NUM_SCALARS, config.width)
         self.register_parameter("global", nn.Parameter(0.02 * torch.randn(config.num_global, config.width)))
         self.layers = nn.ModuleList(Layer(config, dropout, attention) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=EPSILON)

@@ -20,16 +20,16 @@ BUCKETS = 1 << 17
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST, _WORDS, _TELLS_NOTHING = 5, 64, 2  # characters of an n-gram; words read; letters of a word as in formulas
 
-Hashes = npt.NDArray[np.uint32]
+WordHashes = npt.NDArray[np.uint32]
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a text in lower case, composed, of which the first 64 are read."""
     return _WORD.findall(unicodedata.normalize("NFC", text.lower()))[:_WORDS]
 
 
-def unaccented(word: str) -> str:
-    """A word of `words_of` as the lists have it: people leave accents out."""
+def strip_accents(word: str) -> str:
+    """A word of `split_words` as the lists have it: people leave accents out."""
     letters = (letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
     return unicodedata.normalize("NFC", "".join(letters)).replace("ß", "ss")
 
@@ -39,7 +39,7 @@ def is_latin(word: str) -> bool:
     return any("a" <= letter <= "z" for letter in word)
 
 
-def features(word: str) -> list[int]:
+def hash_features(word: str) -> list[int]:
     """Buckets of a word: the whole of it, and its n-grams of 1 to 5 characters with its ends
     marked."""
     marked = f"<{word}>"
@@ -47,7 +47,7 @@ def features(word: str) -> list[int]:
     return sorted({crc32(f"={word}".encode()) % BUCKETS, *(crc32(gram.encode()) % BUCKETS for gram in found - {"<", ">"})})
 
 
-def hashes(words: Iterable[str]) -> Hashes:
+def hash_words(words: Iterable[str]) -> WordHashes:
     """A list of words as it is kept: the CRC-32 of each, in order. Of other words one in 100,000 is
     taken for one of them."""
     return np.array(sorted({crc32(word.encode()) for word in words}), np.uint32)
@@ -56,12 +56,12 @@ def hashes(words: Iterable[str]) -> Hashes:
 class LanguageRouter:
     """Decides from the words alone, in microseconds."""
 
-    def __init__(self, weight: npt.NDArray[np.float32], bias: float, english: Hashes, other: Hashes) -> None:
+    def __init__(self, weight: npt.NDArray[np.float32], bias: float, english: WordHashes, other: WordHashes) -> None:
         """`weight` is (BUCKETS,); `bias` is added to a text's score, which above 0 looks like
         another language.
 
-        `english` and `other` are `hashes` of the unaccented words that English has, and that other
-        languages have. A word that stands in both says nothing.
+        `english` and `other` are `hash_words` of the words of English and of other languages,
+        without accents. A word in both lists is ignored.
         """
         self.weight, self.bias = weight.reshape(-1), bias
         self.english, self.other = english, other
@@ -73,20 +73,20 @@ class LanguageRouter:
         Each word counts with the mean of its features, a text with the sum of its words over the
         root of their number.
         """
-        words = words_of(text)
+        words = split_words(text)
         if not words:
             return min(self.bias, 0.0)
-        total = sum(float(self.weight[features(word)].mean()) for word in words)
+        total = sum(float(self.weight[hash_features(word)].mean()) for word in words)
         return total / float(np.sqrt(len(words))) + self.bias
 
-    def is_foreign(self, text: str) -> bool:
+    def is_non_english(self, text: str) -> bool:
         """Whether a text goes to the tower of other languages.
 
         It does when most of its words are in another script, when it has more words of other
         languages than of English, and when it looks like another language and no more of its words
         are English than are not.
         """
-        words = [unaccented(word) for word in words_of(text)]
+        words = [strip_accents(word) for word in split_words(text)]
         if 2 * sum(not is_latin(word) for word in words) > len(words):
             return True
         ours, theirs = _known(words, self.english), _known(words, self.other)
@@ -95,7 +95,7 @@ class LanguageRouter:
         return other > english or (other + unknown > english and self.score(text) > 0)
 
 
-def _known(words: Sequence[str], known: Hashes) -> npt.NDArray[np.bool_]:
+def _known(words: Sequence[str], known: WordHashes) -> npt.NDArray[np.bool_]:
     """Which of the words are in a list."""
     asked = np.array([crc32(word.encode()) for word in words], np.uint32)
     if not len(known):

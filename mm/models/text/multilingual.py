@@ -20,9 +20,9 @@ from mm.errors import Corrupt
 from mm.files import hash_file
 from mm.models.text.language_router import LanguageRouter
 from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, OUTPUT
-from mm.models.text.tower import BATCH, cleaned, padded
-from mm.models.types import TextEncoder
-from mm.runtimes import cached_graph, exact, load_graph
+from mm.models.text.tower import BATCH, pad_tokens, replace_surrogates
+from mm.models.types import TextEmbedder
+from mm.runtimes import ensure_graph, find_float32_runtime, load_graph
 
 MAX_TOKENS = 64
 """Tokens of a question that are read, the two at its ends included."""
@@ -38,8 +38,8 @@ _UNREADABLE = "The tower of other languages cannot be read from"
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
-class LanguageTower:
-    """The tower for other languages; see `mm.models.types.TextEncoder`. Safe to call from several
+class MultilingualTower:
+    """The tower for other languages; see `mm.models.types.TextEmbedder`. Safe to call from several
     threads."""
 
     def __init__(
@@ -48,53 +48,53 @@ class LanguageTower:
         graph_cache: Path,
         runtime: str = "auto",
         threads: int = 0,
-        apart: Callable[[], None] | None = None,
+        prebuild: Callable[[], None] | None = None,
     ) -> None:
-        """The graph is built on first use and kept in `graph_cache`; of `apart` see
-        `mm.runtimes.cached_graph`.
+        """The graph is built on first use and kept in `graph_cache`; of `prebuild` see
+        `mm.runtimes.ensure_graph`.
 
         Raises `Corrupt` when the weights cannot be read.
         """
         self.dim = DIMENSIONS
-        self._runtime = exact(runtime)
-        self._tokenizer = limited(_read(weights, (TOKENIZER,))[TOKENIZER], weights)
-        self._graph = load_graph(language_graph(weights, graph_cache, apart), self._runtime.name, threads)
+        self._runtime = find_float32_runtime(runtime)
+        self._tokenizer = load_tokenizer(_read(weights, (TOKENIZER,))[TOKENIZER], weights)
+        self._graph = load_graph(ensure_multilingual_graph(weights, graph_cache, prebuild), self._runtime.name, threads)
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         tokens = self._tokenize(texts)
         vectors = np.zeros((len(tokens), self.dim), np.float32)
         for start in range(0, len(tokens), BATCH):
-            vectors[start : start + BATCH] = self._graph.run(padded(tokens[start : start + BATCH]))[OUTPUT]
+            vectors[start : start + BATCH] = self._graph.run(pad_tokens(tokens[start : start + BATCH]))[OUTPUT]
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(tokens) for tokens in self._tokenize(texts)]
 
-    def cut_after(self, text: str) -> int | None:
-        return MAX_TOKENS if self._tokenizer.encode_batch(cleaned([text]))[0].overflowing else None
+    def truncation_limit(self, text: str) -> int | None:
+        return MAX_TOKENS if self._tokenizer.encode_batch(replace_surrogates([text]))[0].overflowing else None
 
     def describe(self) -> str:
         return f"MiniLM-L6 distilled into other languages, {MAX_TOKENS} tokens, {self._runtime.describe()}"
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(cleaned(texts))]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(replace_surrogates(texts))]
 
 
-class RoutedTexts:
+class RoutedTextTower:
     """Every text to the tower of its language: English to `english`, as if there were no other; the
     rest to `other`.
 
-    See `mm.models.types.TextEncoder`.
+    See `mm.models.types.TextEmbedder`.
     """
 
-    def __init__(self, english: TextEncoder, other: Callable[[], TextEncoder], router: LanguageRouter) -> None:
+    def __init__(self, english: TextEmbedder, other: Callable[[], TextEmbedder], router: LanguageRouter) -> None:
         """The other tower is asked for when the first text for it comes."""
         self._english, self._other, self._router = english, other, router
         self.dim = english.dim
 
-    def is_foreign(self, text: str) -> bool:
+    def is_non_english(self, text: str) -> bool:
         """Whether a text goes to the other tower."""
-        return self._router.is_foreign(text)
+        return self._router.is_non_english(text)
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit rows (N, D). English rows come from one call with the English texts alone."""
@@ -110,20 +110,20 @@ class RoutedTexts:
                 counts[row] = count
         return counts
 
-    def cut_after(self, text: str) -> int | None:
-        return (self._other() if self.is_foreign(text) else self._english).cut_after(text)
+    def truncation_limit(self, text: str) -> int | None:
+        return (self._other() if self.is_non_english(text) else self._english).truncation_limit(text)
 
     def describe(self) -> str:
         return f"{self._english.describe()}; other languages: MiniLM-L6 distilled, {MAX_TOKENS} tokens"
 
-    def _parted(self, texts: Sequence[str]) -> list[tuple[TextEncoder, list[int]]]:
-        foreign = [self.is_foreign(text) for text in texts]
+    def _parted(self, texts: Sequence[str]) -> list[tuple[TextEmbedder, list[int]]]:
+        foreign = [self.is_non_english(text) for text in texts]
         english, other = ([row for row, is_other in enumerate(foreign) if is_other is which] for which in (False, True))
         parts = [(self._english, english)] if english else []
         return [*parts, (self._other(), other)] if other else parts
 
 
-def limited(tokenizer: npt.NDArray[np.generic], path: Path) -> Tokenizer:
+def load_tokenizer(tokenizer: npt.NDArray[np.generic], path: Path) -> Tokenizer:
     """A tokenizer from its JSON as bytes (N,) uint8, that reads `MAX_TOKENS`. Raises `Corrupt`,
     which names the path."""
     try:
@@ -143,17 +143,17 @@ def read_router(weights: Path) -> LanguageRouter:
     return LanguageRouter(weight, float(found[ROUTER_BIAS].astype(np.float32)[0]), *lists)
 
 
-def language_graph(weights: Path, graph_cache: Path, apart: Callable[[], None] | None = None) -> Path:
+def ensure_multilingual_graph(weights: Path, graph_cache: Path, prebuild: Callable[[], None] | None = None) -> Path:
     """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be
     read."""
     try:
         digest = hash_file(weights, digits=16)
     except OSError as error:
         raise Corrupt(f"{_UNREADABLE} {weights}: {error.strerror}.") from error
-    return cached_graph(graph_cache, f"languages-{digest}-{BUILDER_VERSION}", lambda: _build(weights), apart)
+    return ensure_graph(graph_cache, f"languages-{digest}-{BUILDER_VERSION}", lambda: _build(weights), prebuild)
 
 
-def widened(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+def dequantize(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
     """Tensors as they run: matrices of 8 bits times the steps of their rows."""
     return {
         name: tensor.astype(np.float32) * tensors[name + SCALE].astype(np.float32)
@@ -164,7 +164,7 @@ def widened(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
-def narrowed(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
+def quantize(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
     """Tensors as they are kept: matrices (R, C) as int8 with a step (R, 1) float32 a row, the rest
     in float32."""
     kept: dict[str, npt.NDArray[np.generic]] = {}
@@ -182,7 +182,7 @@ def _build(weights: Path) -> bytes:
     from mm.models.text.graph import build_graph
 
     try:
-        return build_graph(widened(_read(weights)), HEADS)
+        return build_graph(dequantize(_read(weights)), HEADS)
     except KeyError as error:
         raise Corrupt(f"{_UNREADABLE} {weights}: it lacks the tensor {error}.") from error
 

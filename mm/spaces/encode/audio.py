@@ -30,7 +30,7 @@ def encode_sounds(space: Space, waveform: Waveform, offset: float) -> list[Encod
         EncodedEvidence(
             "sound", offset + window.start / SPEECH_RATE, offset + window.end / SPEECH_RATE, window.text, window.vector
         )
-        for window in space.sound.hear(waveform)
+        for window in space.sound.encode_windows(waveform)
         if not window.is_speech
     ]
 

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.media.types import Frame, MediaInfo, Span
-from mm.models.temporal.motion import MOTIONS, Little, little, motion
+from mm.models.temporal.motion import NUM_MOTIONS, Thumbnail, make_thumbnail, measure_motion
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.prefetch import prefetch
 from mm.spaces.types import Vector, Vectors
 from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
-    from mm.models.types import PictureEncoder
+    from mm.models.types import ImageEmbedder
 
 WINDOW = 32
 """Frames that are in memory at once to be encoded."""
@@ -49,19 +49,19 @@ def max_decoded_side(info: MediaInfo, size: int) -> int:
 
 
 def encode_frames(
-    tower: PictureEncoder, frames: Iterator[Frame], seen: Callable[[float], None], close: float = CLOSE
+    tower: ImageEmbedder, frames: Iterator[Frame], seen: Callable[[float], None], close: float = CLOSE
 ) -> list[EncodedFrame]:
     """Vectors of all frames; `seen` is told the time of the last one after each window.
 
     With `EVERY` as `close` every frame passes through the tower.
     """
     encoded: list[EncodedFrame] = []
-    before: Little | None = None
+    before: Thumbnail | None = None
     for window in _windows(prefetch(frames, AHEAD)):
         vectors = _vectors(tower, window, close)
         for frame, vector in zip(window, vectors, strict=True):
-            now = little(frame.image)
-            moved = np.zeros(MOTIONS, np.float32) if before is None else motion(before, now)
+            now = make_thumbnail(frame.image)
+            moved = np.zeros(NUM_MOTIONS, np.float32) if before is None else measure_motion(before, now)
             encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, moved))
             before = now
         seen(window[-1].time)
@@ -87,7 +87,7 @@ def _windows(frames: Generator[Frame, None, None]) -> Iterator[list[Frame]]:
             yield window
 
 
-def _vectors(tower: PictureEncoder, window: Sequence[Frame], close: float) -> list[Vector]:
+def _vectors(tower: ImageEmbedder, window: Sequence[Frame], close: float) -> list[Vector]:
     """First those of the edges of short stretches; where the two ends of one differ, that of its
     middle, and so on.
 

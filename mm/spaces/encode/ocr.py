@@ -72,7 +72,7 @@ def select_for_ocr(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
 def recognize_text(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
     """All that is written in a picture as one piece, and each of its words by its spelling; none
     where nothing is."""
-    text = BETWEEN.join(line.text for line in space.recognizer.read(picture))[:MOST_LETTERS]
+    text = BETWEEN.join(line.text for line in space.recognizer.recognize(picture))[:MOST_LETTERS]
     if not text:
         return []
     words = extract_words(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mm.models.temporal.network import MOST_FRAMES, SCENE, FrameSequence, peaks
+from mm.models.temporal.network import MAX_FRAMES, SCENE, FrameSequence, suppress_non_maxima
 
 if TYPE_CHECKING:
     from mm.models.temporal.network import TemporalTower
@@ -26,15 +26,16 @@ def to_sequence(frames: Sequence[EncodedFrame]) -> FrameSequence:
 def scene_boundaries(tower: TemporalTower, sequence: FrameSequence) -> list[int]:
     """Indices of the frames with which a scene begins, ascending, without the first frame."""
     config = tower.config
-    return peaks(tower.begins(sequence)[:, SCENE], sequence.times_L, config.least_scene, config.apart)
+    probabilities = tower.predict_boundaries(sequence)[:, SCENE]
+    return suppress_non_maxima(probabilities, sequence.times_L, config.scene_threshold, config.min_gap)
 
 
 def scene_starts(tower: TemporalTower, frames: Sequence[EncodedFrame]) -> list[float]:
     """Times at which scenes begin, ascending, without the first scene.
 
-    Empty for more than `MOST_FRAMES` frames, which the network does not process in one pass.
+    Empty for more than `MAX_FRAMES` frames, which the network does not process in one pass.
     """
-    if len(frames) > MOST_FRAMES:
+    if len(frames) > MAX_FRAMES:
         return []
     return sorted({boundary_time(frames, index) for index in scene_boundaries(tower, to_sequence(frames))})
 

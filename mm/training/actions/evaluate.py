@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.metrics import Measure, Report
-from mm.models.temporal.action_head import describe
-from mm.models.temporal.motion import MOTIONS
+from mm.models.temporal.action_head import compute_features
+from mm.models.temporal.motion import NUM_MOTIONS
 from mm.spaces.encode.actions import embed_action_names, require_temporal_tower
 from mm.training.actions.train import Clip, Float, auc_interval, fit_head, read_clips, watch_clips
 
@@ -31,19 +31,19 @@ ASKED = ("people fighting", "people who stand or walk")
 Watched = list[tuple[Clip, "FrameSequence"]]
 
 
-def report(space: Space, reader: MediaReader, folder: Path, split: str, on_progress: Callable[[str], None]) -> Report:
+def evaluate(space: Space, reader: MediaReader, folder: Path, split: str, on_progress: Callable[[str], None]) -> Report:
     """AUC of fight against no fight. Raises `InvalidInput`, `Unavailable` as `train_actions`."""
     train, shown = (_watched(space, reader, read_clips(folder, of), on_progress) for of in ("train", split))
     right = np.array([clip.label == FIGHT for clip, _ in shown])
     groups = [clip.group for clip, _ in shown]
-    motion = slice(space.dim, space.dim + 2 * MOTIONS)
+    motion = slice(space.dim, space.dim + 2 * NUM_MOTIONS)
     rows, asked = _described(space, train), _described(space, shown)
     fight, other = embed_action_names(space, ASKED)
     seen = np.stack([frames.vectors_LD.mean(0) for _, frames in shown])
 
     def fitted(columns: Sequence[int]) -> npt.NDArray[np.floating]:
         head, _ = fit_head(rows[:, columns], [clip for clip, _ in train], str(space.id))
-        chances = np.stack([head.chances(row.astype(np.float32)) for row in asked[:, columns]])
+        chances = np.stack([head.predict_probabilities(row.astype(np.float32)) for row in asked[:, columns]])
         return chances[:, head.labels.index(FIGHT)]
 
     every = list(range(rows.shape[1]))
@@ -69,4 +69,4 @@ def _watched(space: Space, reader: MediaReader, clips: list[Clip], on_progress: 
 
 def _described(space: Space, watched: Watched) -> Float:
     tower = require_temporal_tower(space)
-    return np.stack([describe(tower, frames) for _, frames in watched]).astype(np.float64)
+    return np.stack([compute_features(tower, frames) for _, frames in watched]).astype(np.float64)

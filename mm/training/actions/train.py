@@ -1,9 +1,9 @@
 """Train a head that tells what is done in clips, on any labelled clips: a manifest.jsonl with file,
 label, group and split.
 
-A logistic regression for each label on what `action_head.describe` says of a clip; the strength of
-the ridge is chosen by cross-validation over groups of train. It takes seconds beside the look at
-the clips, which is kept and gone on with after a stop.
+A logistic regression for each label on what `action_head.compute_features` says of a clip; the
+strength of the ridge is chosen by cross-validation over groups of train. It takes seconds beside
+the look at the clips, which is kept and gone on with after a stop.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_manifest
 from mm.errors import InvalidInput, MediaError, UnsupportedMedia
-from mm.files import open_atomic
+from mm.files import open_atomic, read_json_lines
 from mm.media.types import Span
 from mm.metrics import Interval, bootstrap
 from mm.metrics.auc import auc
-from mm.models.temporal.action_head import FPS, ActionHead, describe
+from mm.models.temporal.action_head import FPS, ActionHead, compute_features
 from mm.spaces.encode.actions import encode_frame_sequence, require_temporal_tower
-from mm.training.logistic import fit_logistic, log_loss
+from mm.training.logistic_regression import fit_logistic, log_loss
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -55,7 +54,7 @@ def read_clips(folder: Path, split: str) -> list[Clip]:
     """The clips of a split. Raises `InvalidInput` where there are none, or fewer than two
     labels."""
     try:
-        rows = [row for row in read_manifest(folder) if row["split"] == split]
+        rows = [row for row in read_json_lines(folder / "manifest.jsonl") if row["split"] == split]
         clips = [Clip(folder / row["file"], str(row["label"]).replace("_", " "), str(row["group"])) for row in rows]
     except KeyError as error:
         raise InvalidInput(
@@ -96,17 +95,17 @@ def train_actions(space: Space, reader: MediaReader, folder: Path, out: Path, on
     on_progress(f"ridge {ridge:g}, by cross-validation over groups of train")
     path = out / "actions.safetensors"
     with open_atomic(path) as file:
-        file.write(head.packed())
+        file.write(head.to_bytes())
     lines = [
         "# Actions",
         "",
         f"A head on the space {space.id} for {', '.join(head.labels)}: {len(kept)} clips of `{folder.name}`, ridge {ridge:g}.",
         "",
     ]
-    if any(row["split"] == "dev" for row in read_manifest(folder)):
+    if any(row["split"] == "dev" for row in read_json_lines(folder / "manifest.jsonl")):
         shown, there = described(space, reader, read_clips(folder, "dev"), out / "dev.npz", on_progress)
         lines += ["| label | clips of dev | AUC | 95 % interval |", "| --- | --- | --- | --- |"]
-        chances = np.stack([head.chances(row.astype(np.float32)) for row in shown])
+        chances = np.stack([head.predict_probabilities(row.astype(np.float32)) for row in shown])
         for number, label in enumerate(head.labels):
             right = np.array([clip.label == label for clip in there])
             if right.any() and not right.all():
@@ -132,7 +131,7 @@ def described(
         if not some:
             continue
         for clip, frames in zip(some, watch_clips(space, reader, some, on_progress), strict=True):
-            seen[str(clip.path)] = np.zeros(0, np.float32) if frames is None else describe(tower, frames)
+            seen[str(clip.path)] = np.zeros(0, np.float32) if frames is None else compute_features(tower, frames)
         with open_atomic(cache) as file:
             np.savez(file, **seen)  # type: ignore[arg-type]
         on_progress(f"{min(start + KEEP_EVERY, len(clips))} of {len(clips)} clips seen")

@@ -1,4 +1,4 @@
-"""Captioned pictures, and pictures without captions, as tensors on the device that trains.
+"""CaptionedImage pictures, and pictures without captions, as tensors on the device that trains.
 
 Names of tensors end in their axes: N pictures, H height, W width, C channels, T captions a picture,
 D dimensions of the space, K classes.
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mm.data.captioned import load_files, load_pictures, read_captioned
-from mm.data.sentences import sentence_vectors
+from mm.data.captioned_images import load_captioned_images, load_images, read_captioned_images
+from mm.data.sentences import embed_sentences
 from mm.errors import InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
-from mm.training.align.start import whole
+from mm.training.align.initialization import resize_images
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 """Endings of files that a folder of pictures is searched for."""
@@ -41,12 +41,12 @@ class CaptionedTensors:
 def load_split(folder: Path, split: str, side: int, cache: Path, device: torch.device) -> CaptionedTensors:
     """Read one split. Pictures with fewer captions than the most described one repeat theirs;
     vectors are kept in `cache`."""
-    rows = read_captioned(folder, split)
+    rows = read_captioned_images(folder, split)
     count_T = max(len(row.captions) for row in rows)
     sentences = [row.captions[index % len(row.captions)] for row in rows for index in range(count_T)]
-    vectors = sentence_vectors(sentences, cache / f"{split}.npz")
+    vectors = embed_sentences(sentences, cache / f"{split}.npz")
     captions_NTD = torch.from_numpy(vectors).view(len(rows), count_T, -1)
-    return CaptionedTensors(torch.from_numpy(load_pictures(rows, side)).to(device), captions_NTD.to(device))
+    return CaptionedTensors(torch.from_numpy(load_captioned_images(rows, side)).to(device), captions_NTD.to(device))
 
 
 def find_unlabeled(folder: Path) -> list[Path]:
@@ -60,7 +60,7 @@ def find_unlabeled(folder: Path) -> list[Path]:
 def load_unlabeled(folder: Path, side: int, device: torch.device) -> Tensor:
     """All pictures (N, side, side, 3) of a folder, by name. Raises `InvalidInput` when there are
     none or one cannot be read."""
-    return torch.from_numpy(load_files(find_unlabeled(folder), side)).to(device)
+    return torch.from_numpy(load_images(find_unlabeled(folder), side)).to(device)
 
 
 @torch.no_grad()
@@ -71,6 +71,6 @@ def pseudo_captioned(
     probabilities that they get."""
     parts = []
     for rows in torch.split(pictures_NHWC, batch):
-        logits_NK = original.project(original.features(whole(rows, size)))[1]
+        logits_NK = original.project(original.features(resize_images(rows, size)))[1]
         parts.append(functional.normalize(logits_NK.softmax(1) @ class_vectors_KD.to(logits_NK), dim=1))
     return CaptionedTensors(pictures_NHWC, torch.cat(parts)[:, None])

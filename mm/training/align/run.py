@@ -22,10 +22,10 @@ from mm.errors import InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.training.align.augment import disturb, draw_blend, draw_captions, draw_views
 from mm.training.align.data import CaptionedTensors
+from mm.training.align.initialization import build_imagenet_encoder, fit_head
 from mm.training.align.losses import Contrast, divergence, gathered
 from mm.training.align.recipe import AlignConfig, Variant
-from mm.training.align.start import fit_head, imagenet_encoder
-from mm.training.ema import MovingAverage
+from mm.training.averaging import MovingAverage
 
 _WARM_UP, _MAX_NORM = 2.0, 5.0  # epochs; of the gradient
 
@@ -66,7 +66,7 @@ class Run:
             raise InvalidInput(
                 f"A batch of {config.batch} cannot be drawn from {len(train.pictures)} pictures by {self.world} processes."
             )
-        encoder = imagenet_encoder(class_vectors_KD, variant.dropout, variant.drop_path)
+        encoder = build_imagenet_encoder(class_vectors_KD, variant.dropout, variant.drop_path)
         self.encoder = encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.original = _Projected(original)
         self.contrast = Contrast().to(device)

@@ -9,22 +9,22 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mm.data.captioned import read_captioned
-from mm.data.sentences import class_sentences, sentence_vectors
+from mm.data.captioned_images import read_captioned_images
+from mm.data.sentences import embed_sentences, imagenet_class_sentences
 from mm.errors import InvalidInput
-from mm.models.image.module import prepared
+from mm.models.image.module import fuse_batch_norms
 from mm.training.align.data import CaptionedTensors, find_unlabeled, load_split, load_unlabeled, pseudo_captioned
+from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.align.recipe import AlignConfig, fingerprint
 from mm.training.align.run import Run
-from mm.training.align.start import imagenet_encoder
-from mm.training.align.teacher import Teacher, taught
+from mm.training.align.teacher import Teacher, caption_images
 from mm.training.checkpoint import read_state, write_state
 
 OnProgress = Callable[[int, int, str], None]
 """Told after each epoch: epochs done, epochs in all, a line for a person."""
 
 
-def averaged_runs(
+def train_variants(
     config: AlignConfig, device: torch.device, on_progress: OnProgress, teacher: Teacher | None
 ) -> Iterator[dict[str, Tensor]]:
     """The moving averages of the runs, one a variant, in order.
@@ -33,9 +33,9 @@ def averaged_runs(
     of another recipe.
     """
     kept, total = config.out / "vectors", config.epochs * len(config.variants)
-    class_vectors_KD = torch.from_numpy(sentence_vectors(class_sentences(), kept / "classes.npz"))
-    encoder = imagenet_encoder(class_vectors_KD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    original = prepared(encoder)
+    class_vectors_KD = torch.from_numpy(embed_sentences(imagenet_class_sentences(), kept / "classes.npz"))
+    encoder = build_imagenet_encoder(class_vectors_KD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    original = fuse_batch_norms(encoder)
     if teacher is not None:
         train = more = _taught(config, teacher, device)
     else:
@@ -54,12 +54,12 @@ def averaged_runs(
 
 def _taught(config: AlignConfig, teacher: Teacher, device: torch.device) -> CaptionedTensors:
     """All pictures, captioned or not, under what the teacher says of them in the words of train."""
-    rows = read_captioned(config.data, "train")
-    files = [row.picture for row in rows]
+    rows = read_captioned_images(config.data, "train")
+    files = [row.path for row in rows]
     if config.unlabeled is not None:
         files += find_unlabeled(config.unlabeled)
     sentences = list(dict.fromkeys(caption for row in rows for caption in row.captions))
-    return taught(teacher, files, sentences, config.told, config.stored, config.out / "vectors", device)
+    return caption_images(teacher, files, sentences, config.told, config.stored, config.out / "vectors", device)
 
 
 def _finish(run: Run, on_epoch: Callable[[int, str], None]) -> dict[str, Tensor]:

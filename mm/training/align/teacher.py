@@ -19,13 +19,13 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from mm.data.captioned import load_files, read_captioned
-from mm.data.sentences import sentence_vectors
+from mm.data.captioned_images import load_images, read_captioned_images
+from mm.data.sentences import embed_sentences
 from mm.errors import InvalidInput
 from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.retrieval import Retrieval, recall_of_vectors
-from mm.models.types import PictureEncoder, TextEncoder
+from mm.models.types import ImageEmbedder, TextEmbedder
 from mm.spaces.types import SpaceId
 from mm.training.align.data import CaptionedTensors
 
@@ -41,12 +41,12 @@ class Teacher(Protocol):
     @property
     def id(self) -> SpaceId: ...
     @property
-    def image(self) -> PictureEncoder: ...
+    def image(self) -> ImageEmbedder: ...
     @property
-    def text(self) -> TextEncoder: ...
+    def text(self) -> TextEmbedder: ...
 
 
-def taught(
+def caption_images(
     teacher: Teacher, files: Sequence[Path], sentences: Sequence[str], told: int, side: int, kept: Path, device: torch.device
 ) -> CaptionedTensors:
     """The pictures at `side` pixels, each with the `told` sentences that the teacher finds nearest,
@@ -57,21 +57,23 @@ def taught(
     """
     if not 1 <= told <= len(sentences):
         raise InvalidInput(f"Of {len(sentences)} sentences {told} cannot be told.")
-    seen_ND = picture_vectors(teacher, files, kept)
-    nearest_NT = nearest(seen_ND, text_vectors(teacher, sentences), told)
-    captions_SD = sentence_vectors(sentences, kept / "sentences.npz")
+    seen_ND = embed_images(teacher, files, kept)
+    nearest_NT = find_nearest_sentences(seen_ND, embed_texts(teacher, sentences), told)
+    captions_SD = embed_sentences(sentences, kept / "sentences.npz")
     return CaptionedTensors(
-        torch.from_numpy(load_files(files, side)).to(device), torch.from_numpy(captions_SD[nearest_NT]).to(device)
+        torch.from_numpy(load_images(files, side)).to(device), torch.from_numpy(captions_SD[nearest_NT]).to(device)
     )
 
 
-def nearest(seen_ND: npt.NDArray[np.float32], said_SD: npt.NDArray[np.float32], told: int) -> npt.NDArray[np.int64]:
+def find_nearest_sentences(
+    seen_ND: npt.NDArray[np.float32], said_SD: npt.NDArray[np.float32], told: int
+) -> npt.NDArray[np.int64]:
     """(N, T) rows of the sentences with the highest cosine, best first."""
     blocks = [np.argsort(-(rows_ND @ said_SD.T), axis=1, kind="stable")[:, :told] for rows_ND in _blocks(seen_ND)]
     return np.concatenate(blocks)
 
 
-def picture_vectors(teacher: Teacher, files: Sequence[Path], kept: Path) -> npt.NDArray[np.float32]:
+def embed_images(teacher: Teacher, files: Sequence[Path], kept: Path) -> npt.NDArray[np.float32]:
     """Unit rows (N, D) of pictures as they are, each block of them read from `kept` where it is
     there."""
     found = []
@@ -87,18 +89,18 @@ def picture_vectors(teacher: Teacher, files: Sequence[Path], kept: Path) -> npt.
     return np.concatenate(found)
 
 
-def text_vectors(teacher: Teacher, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
+def embed_texts(teacher: Teacher, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
     """Unit rows (S, D)."""
     return np.concatenate([teacher.text.embed(sentences[start : start + BLOCK]) for start in range(0, len(sentences), BLOCK)])
 
 
-def teacher_recall(teacher: Teacher, data: Path, kept: Path) -> Retrieval:
+def measure_teacher_recall(teacher: Teacher, data: Path, kept: Path) -> Retrieval:
     """How well the teacher itself finds the pictures of dev by their captions, with its own
     towers."""
-    rows = read_captioned(data, "dev")
-    said_SD = text_vectors(teacher, [caption for row in rows for caption in row.captions])
+    rows = read_captioned_images(data, "dev")
+    said_SD = embed_texts(teacher, [caption for row in rows for caption in row.captions])
     picture_of_S = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
-    return recall_of_vectors(picture_vectors(teacher, [row.picture for row in rows], kept), said_SD, picture_of_S)
+    return recall_of_vectors(embed_images(teacher, [row.path for row in rows], kept), said_SD, picture_of_S)
 
 
 def _picture(path: Path) -> RGB:

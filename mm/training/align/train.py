@@ -18,15 +18,15 @@ from pathlib import Path
 import torch
 import torch.distributed
 
-from mm.data.captioned import read_captioned
-from mm.evaluation.captions import evaluate
+from mm.data.captioned_images import read_captioned_images
+from mm.evaluation.captions import measure_recall
 from mm.files import open_atomic
 from mm.training.align.card import align_card
 from mm.training.align.recipe import AlignConfig
-from mm.training.align.runs import OnProgress, averaged_runs
-from mm.training.align.teacher import Teacher, teacher_recall
+from mm.training.align.runs import OnProgress, train_variants
+from mm.training.align.teacher import Teacher, measure_teacher_recall
+from mm.training.averaging import average_weights
 from mm.training.checkpoint import write_encoder
-from mm.training.ema import mean_weights
 
 
 def align(config: AlignConfig, on_progress: OnProgress) -> Path:
@@ -48,17 +48,17 @@ def distill(config: AlignConfig, teacher: Teacher, on_progress: OnProgress) -> P
 
 
 def _train(config: AlignConfig, on_progress: OnProgress, teacher: Teacher | None) -> Path:
-    read_captioned(config.data, "dev")  # a missing split is told before the training, not after it
+    read_captioned_images(config.data, "dev")  # a missing split is told before the training, not after it
     with _device() as device:
-        soup = mean_weights(list(averaged_runs(config, device, on_progress, teacher)))
+        soup = average_weights(list(train_variants(config, device, on_progress, teacher)))
         soup["class_gain"] = torch.tensor(config.class_gain)
         weights = config.out / "image.safetensors"
         if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
             write_encoder(weights, soup, config.served)
             kept = config.out / "vectors"
-            taught_by = None if teacher is None else teacher_recall(teacher, config.data, kept)
+            taught_by = None if teacher is None else measure_teacher_recall(teacher, config.data, kept)
             with open_atomic(config.out / "CARD.md") as file:
-                file.write(align_card(config, evaluate(weights, config.data, kept), taught_by).encode())
+                file.write(align_card(config, measure_recall(weights, config.data, kept), taught_by).encode())
     return weights
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.captioned import Captioned, load_pictures, read_captioned
+from mm.data.captioned_images import CaptionedImage, load_captioned_images, read_captioned_images
 from mm.errors import InvalidInput
 from mm.files import hash_file, open_atomic, read_json_lines
 from mm.media import MediaReader
@@ -25,7 +25,7 @@ from mm.models.image.tower import ImageTower
 from mm.models.speech.tower import SpeechTower
 from mm.models.text.tower import TextTower
 from mm.spaces.types import Vectors
-from mm.training.calibration.recipe import CalibrateConfig
+from mm.training.calibration.recipe import CalibrationConfig
 
 VIEWS = 3
 """Other views of each dev picture: the first asks as a picture, all together as a clip."""
@@ -63,7 +63,7 @@ class Library:
 class Encoder:
     """The towers, with what they made kept in a folder under the hash of what went in."""
 
-    def __init__(self, config: CalibrateConfig) -> None:
+    def __init__(self, config: CalibrationConfig) -> None:
         graphs = config.out / "graphs"
         self.folder = config.out / "vectors"
         self.image_key = sha256_of(config.weights)
@@ -75,15 +75,15 @@ class Encoder:
         return self._text.embed(texts)
 
     def pictures(
-        self, rows: Sequence[Captioned], what: str, change: Callable[[int, RGB], RGB] = lambda _, picture: picture
+        self, rows: Sequence[CaptionedImage], what: str, change: Callable[[int, RGB], RGB] = lambda _, picture: picture
     ) -> Vectors:
         """Unit rows (N, D) of the pictures, each changed first."""
-        key = hashlib.sha256(f"{self.image_key} {what} {[row.picture.name for row in rows]}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{self.image_key} {what} {[row.path.name for row in rows]}".encode()).hexdigest()[:16]
 
         def compute() -> Vectors:
             parts = []
             for start in range(0, len(rows), 100):
-                held = load_pictures(list(rows[start : start + 100]), _SIDE)
+                held = load_captioned_images(list(rows[start : start + 100]), _SIDE)
                 parts.append(self._image.embed([change(start + offset, picture) for offset, picture in enumerate(held)]))
             return np.concatenate(parts)
 
@@ -98,9 +98,9 @@ class Encoder:
         return vectors
 
 
-def load_library(config: CalibrateConfig, encoder: Encoder, told: Callable[[str], None]) -> Library:
+def load_library(config: CalibrationConfig, encoder: Encoder, told: Callable[[str], None]) -> Library:
     """Read and encode everything. Raises `InvalidInput` for data that cannot be read."""
-    dev, train = read_captioned(config.data, "dev"), read_captioned(config.data, "train")
+    dev, train = read_captioned_images(config.data, "dev"), read_captioned_images(config.data, "train")
     order = np.random.default_rng(config.seed).permutation(len(train))
     told(f"{len(dev)} pictures of dev")
     pictures = encoder.pictures(dev, "whole")
@@ -146,7 +146,7 @@ def viewer(view: int, seed: int) -> Callable[[int, RGB], RGB]:
     return change
 
 
-def _load_spoken(config: CalibrateConfig, encoder: Encoder) -> Spoken:
+def _load_spoken(config: CalibrationConfig, encoder: Encoder) -> Spoken:
     rows = [row for row in read_json_lines(config.spoken / "manifest.jsonl") if row["split"] in ("train", "dev")]
     heard = _heard(config, [str(row["audio"]) for row in rows])
     lines = [(file, line) for file, said in enumerate(heard) for line in said]
@@ -158,7 +158,7 @@ def _load_spoken(config: CalibrateConfig, encoder: Encoder) -> Spoken:
     )
 
 
-def _heard(config: CalibrateConfig, files: Sequence[str]) -> list[list[str]]:
+def _heard(config: CalibrationConfig, files: Sequence[str]) -> list[list[str]]:
     """Lines of each file, kept between runs under the names of the files."""
     key = hashlib.sha256("\n".join(files).encode()).hexdigest()[:16]
     path = config.out / "vectors" / f"heard-{key}.json"

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from open_clip import IMAGENET_CLASSNAMES
 from safetensors.numpy import save
 
-from mm.data.texts import read_split
-from mm.evaluation.near_duplicate_threshold import choose_alike
+from mm.data.query_texts import read_split_lines
+from mm.evaluation.near_duplicate_threshold import choose_threshold
 from mm.files import open_atomic
 from mm.metrics.rejection import Scores, TradeOff, choose_floor, right_and_taken_out, trade_off
 from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
@@ -25,10 +25,10 @@ from mm.spaces.scoring import compute_logits, depictable
 from mm.spaces.types import Vectors
 from mm.spaces.vectors import Float, sigmoid
 from mm.training.calibration.data import Encoder, Library, load_library
-from mm.training.calibration.depictable import Group, fit_depictable, text_groups
-from mm.training.calibration.forms import at_prior, fit_form, fit_mixing, rounded
+from mm.training.calibration.depictability import Group, fit_depictable, text_groups
+from mm.training.calibration.forms import fit_form, fit_mixing, round_coefficients, shift_prior
 from mm.training.calibration.queries import pictures_for_pictures, words_for_names, words_for_pictures, words_for_speech
-from mm.training.calibration.recipe import CalibrateConfig
+from mm.training.calibration.recipe import CalibrationConfig
 from mm.training.calibration.report import write_report
 
 NAMES_THAT_TELL = 0.1
@@ -39,7 +39,7 @@ OnProgress = Callable[[str], None]
 """Told what is being done, a line for a person."""
 
 
-def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
+def fit_calibration(config: CalibrationConfig, on_progress: OnProgress) -> Path:
     """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that
     cannot be read."""
     encoder = Encoder(config)
@@ -56,9 +56,12 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
     seen = 1 / len(library.pictures)
     fitted = _fit_forms(config, encoder, library, bank, groups)
     mixing = _fit_mixing(library, bank, fitted)
-    forms = [entry.model_copy(update={"calibrator": rounded(at_prior(entry.calibrator, seen, config.prior))}) for entry in fitted]
+    forms = [
+        entry.model_copy(update={"calibrator": round_coefficients(shift_prior(entry.calibrator, seen, config.prior))})
+        for entry in fitted
+    ]
     on_progress("floor")
-    unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
+    unanswerable = read_split_lines(config.texts / "unanswerable" / "questions.txt", "dev")
     scores = _scores(library, bank, forms[0].calibrator, encoder.texts(unanswerable))
     floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))
     calibration = Calibration(
@@ -67,7 +70,7 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
         prior=config.prior,
         floor=floor,
         possible=min(config.prior, floor),
-        near_duplicate_cosine=choose_alike(library.pictures),
+        near_duplicate_cosine=choose_threshold(library.pictures),
         evidence_weight=round(mixing, 3),
         calibrators=tuple(forms),
     )
@@ -80,7 +83,7 @@ def calibrate(config: CalibrateConfig, on_progress: OnProgress) -> Path:
     return config.out / "calibration.json"
 
 
-def _sentences(config: CalibrateConfig, library: Library, groups: list[Group]) -> list[str]:
+def _sentences(config: CalibrationConfig, library: Library, groups: list[Group]) -> list[str]:
     """Reference sentences: half descriptions, half of what is never seen, for speech is about
     both."""
     half = config.bank_sentences // 2
@@ -89,7 +92,7 @@ def _sentences(config: CalibrateConfig, library: Library, groups: list[Group]) -
 
 
 def _fit_forms(
-    config: CalibrateConfig, encoder: Encoder, library: Library, bank: Bank, groups: list[Group]
+    config: CalibrationConfig, encoder: Encoder, library: Library, bank: Bank, groups: list[Group]
 ) -> list[ComponentCalibrator]:
     """Words for pictures first."""
     unanswered = [text for group in groups if not group.shown for text in group.texts]

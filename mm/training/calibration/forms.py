@@ -15,7 +15,7 @@ from mm.spaces.calibration import Calibrator
 from mm.spaces.scoring import compute_cosines
 from mm.spaces.types import Vectors
 from mm.spaces.vectors import Float
-from mm.training.logistic import fit_logistic, log_loss
+from mm.training.logistic_regression import fit_logistic, log_loss
 
 Bool = npt.NDArray[np.bool_]
 
@@ -24,7 +24,7 @@ _MIXINGS = np.linspace(0.3, 1.2, 37)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class LabelledPairs:
     """Questions against evidence, and which pairs are right. `counts` is False for pairs that are
     neither."""
 
@@ -35,7 +35,7 @@ class Asked:
     weight: Float | None = None  # (Q,)
 
 
-def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Calibrator:
+def fit_form(asked: LabelledPairs, bank_BD: Vectors, *, depictable: float = 0.0) -> Calibrator:
     """Logistic regression of right on cosine and standard measure, over all pairs.
 
     The right answers of a question share the weight of one: the form holds for a library in which
@@ -51,14 +51,14 @@ def fit_form(asked: Asked, bank_BD: Vectors, *, depictable: float = 0.0) -> Cali
     return Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(standard), depictable=depictable)
 
 
-def at_prior(form: Calibrator, seen: float, wanted: float) -> Calibrator:
+def shift_prior(form: Calibrator, seen: float, wanted: float) -> Calibrator:
     """A form fitted where one pair in 1 / `seen` was right, for a library in which one in 1 /
     `wanted` is (Bayes' rule)."""
     shift = np.log(wanted / (1 - wanted)) - np.log(seen / (1 - seen))
     return form.model_copy(update={"bias": form.bias + float(shift)})
 
 
-def rounded(form: Calibrator) -> Calibrator:
+def round_coefficients(form: Calibrator) -> Calibrator:
     """Five digits: more would say nothing and change with every machine."""
     return Calibrator(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
 

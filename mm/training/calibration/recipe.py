@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateConfig:
+class CalibrationConfig:
     """Defaults are those of the shipped calibration."""
 
     data: Path  # captioned pictures with the splits train and dev

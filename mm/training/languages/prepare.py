@@ -12,10 +12,11 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from mm.data.translations import TRANSLATED, flickr_ids, largest_languages, multi30k, training_pairs, tuxpaint
+from mm.data.translations import TRANSLATED, build_training_pairs, find_largest_languages, read_flickr_ids, read_multi30k
+from mm.data.tuxpaint import read_descriptions
 from mm.files import open_atomic
-from mm.models.text.language_router import LanguageRouter, hashes
-from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, narrowed
+from mm.models.text.language_router import LanguageRouter, hash_words
+from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, quantize
 from mm.training.languages.recipe import LanguagesConfig
 from mm.training.languages.router import fit_router
 from mm.training.languages.words import word_lists
@@ -33,13 +34,13 @@ def prepare(config: LanguagesConfig) -> None:
     cannot be read."""
     if all((config.out / name).exists() for name in (PAIRS, READER, START, VECTORS)):
         return
-    from mm.data.sentences import sentence_vectors
+    from mm.data.sentences import embed_sentences
 
-    left_out = flickr_ids(config.left_out)
-    sentences, more = multi30k(config.data, "train", left_out), multi30k(config.data, "train", left_out, task=2)
-    described = tuxpaint(config.tuxpaint, "train")
-    languages = largest_languages(described, config.languages)
-    pairs = training_pairs(sentences, described, languages)
+    left_out = read_flickr_ids(config.left_out)
+    sentences, more = read_multi30k(config.data, "train", left_out), read_multi30k(config.data, "train", left_out, task=2)
+    described = read_descriptions(config.tuxpaint, "train")
+    languages = find_largest_languages(described, config.languages)
+    pairs = build_training_pairs(sentences, described, languages)
     tokenizer = vocabulary([text for _, text, _ in pairs.pairs], config.vocabulary)
     english = [*pairs.english, *(text for row in more for text in row["en"])]
     translated = [text for row in more for text in row["de"]]
@@ -50,7 +51,7 @@ def prepare(config: LanguagesConfig) -> None:
     router = _router(english, other, word_lists(english, translated, named), config.seed)
     _write(config.out / READER, save(reader_tensors(tokenizer, router)))
     _write(config.out / START, save(_start()))
-    sentence_vectors(pairs.english, config.out / VECTORS)
+    embed_sentences(pairs.english, config.out / VECTORS)
     _write(config.out / PAIRS, json.dumps({"english": pairs.english, "pairs": pairs.pairs}, ensure_ascii=False).encode())
 
 
@@ -72,7 +73,7 @@ def vocabulary(texts: Sequence[str], size: int) -> Tokenizer:
 
 def reader_tensors(tokenizer: Tokenizer, router: LanguageRouter) -> Tensors:
     """Tokenizer and router under the names that `mm.models.text.multilingual` reads."""
-    kept = narrowed({ROUTER: router.weight.reshape(-1, _COLUMNS)})
+    kept = quantize({ROUTER: router.weight.reshape(-1, _COLUMNS)})
     return {
         TOKENIZER: np.frombuffer(tokenizer.to_str().encode(), np.uint8),
         ROUTER: kept[ROUTER],
@@ -87,7 +88,7 @@ def _router(english: Sequence[str], other: Sequence[str], lists: tuple[set[str],
     """The look of words is learned from texts that are not English too, as names are."""
     known = {_bare(text) for text in english}
     weight, bias = fit_router(english, [text for text in other if _bare(text) not in known], seed)
-    return LanguageRouter(weight, bias, hashes(lists[0]), hashes(lists[1]))
+    return LanguageRouter(weight, bias, hash_words(lists[0]), hash_words(lists[1]))
 
 
 def _bare(text: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mm.models.text.language_router import BUCKETS, LanguageRouter, features, hashes, words_of
+from mm.models.text.language_router import BUCKETS, LanguageRouter, hash_features, hash_words, split_words
 
 _BATCH, _RATE, _DECAY = 512, 0.05, 1e-6
 _HELD_OUT = 10  # one English text of so many sets the bias
@@ -27,10 +27,10 @@ def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: 
     English by their look alone.
     """
     chance = random.Random(seed)
-    held_out = [words_of(text) for text in english[::_HELD_OUT]]
-    examples = [(words, 0) for index, text in enumerate(english) if index % _HELD_OUT and (words := words_of(text))]
-    examples += [(words, 1) for text in other if (words := words_of(text))]
-    buckets = {word: features(word) for words in [*held_out, *(words for words, _ in examples)] for word in words}
+    held_out = [split_words(text) for text in english[::_HELD_OUT]]
+    examples = [(words, 0) for index, text in enumerate(english) if index % _HELD_OUT and (words := split_words(text))]
+    examples += [(words, 1) for text in other if (words := split_words(text))]
+    buckets = {word: hash_features(word) for words in [*held_out, *(words for words, _ in examples)] for word in words}
     table = torch.zeros(BUCKETS, 1, requires_grad=True)
     optimizer = torch.optim.Adagrad([table], lr=_RATE * 10, weight_decay=_DECAY)
     share = sum(label for _, label in examples) / len(examples)
@@ -46,7 +46,7 @@ def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: 
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     weight: npt.NDArray[np.float32] = table.detach().numpy().reshape(-1)
-    plain = LanguageRouter(weight, 0.0, hashes([]), hashes([]))
+    plain = LanguageRouter(weight, 0.0, hash_words([]), hash_words([]))
     parts = [" ".join(_part(words, chance)) for words in held_out if words]
     highest = float(np.quantile([plain.score(text) for text in parts], _KEPT_ENGLISH, method="higher")) if parts else 0.0
     return weight, -max(highest, 1.0)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save
 
-from mm.data.translations import Pairs, multi30k
+from mm.data.translations import Pairs, read_multi30k
 from mm.errors import InvalidInput
-from mm.evaluation.languages import Sources, report
+from mm.evaluation.languages import Sources, evaluate
 from mm.files import open_atomic
-from mm.models.text.multilingual import TOKENIZER, limited, narrowed
+from mm.models.text.multilingual import TOKENIZER, load_tokenizer, quantize
 from mm.spaces.space import LANGUAGES
 from mm.training.checkpoint import read_state, write_state
 from mm.training.languages.card import languages_card
@@ -40,7 +40,7 @@ def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
     Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
     of another recipe.
     """
-    multi30k(config.data, "val", set())  # a missing part is told before the training, not after it
+    read_multi30k(config.data, "val", set())  # a missing part is told before the training, not after it
     prepare(config)
     run = _run(config)
     kept = read_state(config.out / _STATE, run.device)
@@ -54,8 +54,8 @@ def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
         on_progress(run.epoch, config.epochs, f"loss {loss:.4f}")
     weights = config.out / LANGUAGES
     with open_atomic(weights) as file:
-        file.write(save({**narrowed(run.encoder.tensors()), **load_file(config.out / READER)}))
-    found = report(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
+        file.write(save({**quantize(run.encoder.tensors()), **load_file(config.out / READER)}))
+    found = evaluate(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
     with open_atomic(config.out / CARD) as file:
         file.write(languages_card(config, found).encode())
     return weights
@@ -67,7 +67,7 @@ def _run(config: LanguagesConfig) -> Distillation:
     with np.load(config.out / VECTORS) as arrays:
         targets_ND = torch.from_numpy(np.asarray(arrays["vectors"]))
     start = {name: torch.from_numpy(tensor) for name, tensor in load_file(config.out / START).items()}
-    tokenizer = limited(load_file(config.out / READER)[TOKENIZER], config.out / READER)
+    tokenizer = load_tokenizer(load_file(config.out / READER)[TOKENIZER], config.out / READER)
     texts, rows = [text for _, text, _ in pairs.pairs], torch.tensor([row for _, _, row in pairs.pairs])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Distillation(config, tokenizer, texts, rows, targets_ND, start, device)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from mm.models.text.language_router import is_latin, unaccented, words_of
+from mm.models.text.language_router import is_latin, split_words, strip_accents
 from mm.models.text.minilm import model_folder
 
 _RATIO = 50  # a word seen so many times more often in other languages than in English is theirs
@@ -50,8 +50,8 @@ def vocabulary_places(tokenizer: Path) -> dict[str, int]:
 
 
 def _counts(texts: Sequence[str], times: int) -> Counter[str]:
-    found = Counter(word for text in texts for word in words_of(text))
+    found = Counter(word for text in texts for word in split_words(text))
     folded: Counter[str] = Counter()
     for word, count in found.items():
-        folded[unaccented(word)] += times * count
+        folded[strip_accents(word)] += times * count
     return folded

@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
-from mm.data.captioned import load_pictures, read_captioned
+from mm.data.captioned_images import load_captioned_images, read_captioned_images
 from mm.evaluation.captions import Split, read_split
 from mm.files import hash_file, open_atomic
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
-from mm.models.image.precisions import PRECISIONS, Loss, Precisions
-from mm.models.image.tower import RANGES, ImageTower
+from mm.models.image.precisions import PRECISIONS_FILE, PrecisionLoss, Precisions
+from mm.models.image.tower import RANGES_FILE, ImageTower
 from mm.runtimes import Graph, Precision, find_runtime, load_graph
-from mm.runtimes.tune import compared
-from mm.training.quantization.ranges import quantize
-from mm.training.quantization.rounded import build_rounded_graph
+from mm.runtimes.tune import compare_vectors
+from mm.training.quantization.ranges import calibrate_int8
+from mm.training.quantization.rounded_graph import build_rounded_graph
 
 BATCH, SEED = 8, 0
 MEASURED_BY = {"int8": "onnxruntime-int8", "bfloat16": "rounded graph", "float16": "rounded graph"}
@@ -28,7 +28,7 @@ MEASURED_BY = {"int8": "onnxruntime-int8", "bfloat16": "rounded graph", "float16
 Told = Callable[[str], None]
 
 
-def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -> Precisions:
+def quantize_weights(weights: Path, data: Path, cache: Path, count: int, told: Told) -> Precisions:
     """Write `int8.safetensors` and `precisions.json` beside the weights: from `count` pictures of
     train, and all of dev.
 
@@ -36,26 +36,26 @@ def fewer_bits(weights: Path, data: Path, cache: Path, count: int, told: Told) -
     tower.
     """
     tower = ImageTower(weights, cache)
-    rows = read_captioned(data, "train")
+    rows = read_captioned_images(data, "train")
     drawn = np.random.default_rng(SEED).permutation(len(rows))[:count]
     tensors, digest = load_file(weights), hash_file(weights, digits=16)
-    ranges = quantize(tensors, digest, load_pictures([rows[index] for index in drawn], tower.size), told)
-    with open_atomic(weights.with_name(RANGES)) as file:
+    ranges = calibrate_int8(tensors, digest, load_captioned_images([rows[index] for index in drawn], tower.size), told)
+    with open_atomic(weights.with_name(RANGES_FILE)) as file:
         file.write(ranges.to_bytes())
 
     dev = read_split(data, tower.size, cache)
     exact = tower.embed(list(dev.pictures))
-    losses: dict[Precision, Loss] = {}
+    losses: dict[Precision, PrecisionLoss] = {}
     for precision in ("bfloat16", "float16", "int8"):
         told(f"dev in {precision}")
         losses[precision] = _loss(precision, _embedded(weights, cache, precision, dev), exact, dev)
     found = Precisions(weights=digest, pictures=len(exact), losses=losses)
-    with open_atomic(weights.with_name(PRECISIONS)) as file:
+    with open_atomic(weights.with_name(PRECISIONS_FILE)) as file:
         file.write(found.model_dump_json(indent=2).encode() + b"\n")
     return found
 
 
-def table(found: Precisions) -> str:
+def format_losses(found: Precisions) -> str:
     """The losses as a Markdown table."""
     head = (
         "| precision, by | cosine | worst | text to image, R@1 lost | image to text, R@1 lost |\n| --- | --- | --- | --- | --- |"
@@ -77,10 +77,10 @@ def _embedded(weights: Path, cache: Path, precision: Precision, dev: Split) -> n
     return np.concatenate([graph.run({INPUT: dev.pictures[at : at + BATCH]})[OUTPUT] for at in batches]).astype(np.float32)
 
 
-def _loss(precision: Precision, vectors: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], dev: Split) -> Loss:
+def _loss(precision: Precision, vectors: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], dev: Split) -> PrecisionLoss:
     before, after = dev.recall(exact), dev.recall(vectors)
-    trial = compared(precision, vectors, exact)
-    return Loss(
+    trial = compare_vectors(precision, vectors, exact)
+    return PrecisionLoss(
         runtime=MEASURED_BY[precision],
         cosine=round(trial.cosine or 0.0, 5),
         worst=round(trial.worst or 0.0, 5),

@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 
 from mm.media.types import RGB
-from mm.models.image.efficientnet_lite import INPUT, blocks
+from mm.models.image.efficientnet_lite import INPUT, list_blocks
 from mm.models.image.graph import Float, Weights, build_graph
 from mm.models.image.graph_int8 import Quantization, build_quantized_graph
 
@@ -28,7 +28,7 @@ BATCH = 4
 Told = Callable[[str], None]
 
 
-def quantize(weights: Weights, digest: str, pictures_NHWC: RGB, told: Told = lambda line: None) -> Quantization:
+def calibrate_int8(weights: Weights, digest: str, pictures_NHWC: RGB, told: Told = lambda line: None) -> Quantization:
     """Ranges and corrections for weights whose file has the hash `digest`, from pictures of the
     tower's size."""
     size = pictures_NHWC.shape[1]
@@ -37,11 +37,11 @@ def quantize(weights: Weights, digest: str, pictures_NHWC: RGB, told: Told = lam
     ranges = find_ranges(reference, pictures_NHWC)
     told(f"ranges of {len(ranges)} layers")
     linear = {name: name if name.endswith(".project") else f"{name}.linear" for name in convolutions}
-    wanted = means(reference, list(linear.values()), pictures_NHWC)
+    wanted = mean_activations(reference, list(linear.values()), pictures_NHWC)
     corrections: dict[str, Float] = {}
     for name in convolutions:
         graph = build_quantized_graph(weights, size, Quantization(ranges, corrections, digest))
-        seen_C = means(graph, [f"{name}.linear"], pictures_NHWC)[f"{name}.linear"]
+        seen_C = mean_activations(graph, [f"{name}.linear"], pictures_NHWC)[f"{name}.linear"]
         corrections[name] = (wanted[linear[name]] - seen_C).astype(np.float32)
         told(f"{name}: moved by {np.abs(corrections[name]).mean():.4f}")
     return Quantization(ranges, corrections, digest)
@@ -58,7 +58,7 @@ def find_ranges(graph: bytes, pictures_NHWC: RGB) -> dict[str, tuple[float, floa
     return {name: (low[name], high[name]) for name in names}
 
 
-def means(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> dict[str, npt.NDArray[np.float64]]:
+def mean_activations(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> dict[str, npt.NDArray[np.float64]]:
     """Mean (C,) of each named tensor inside a graph, over pictures and places."""
     sums_C = [np.zeros(()) for _ in names]
     for arrays in _tensors(graph, names, pictures_NHWC):
@@ -68,13 +68,13 @@ def means(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> dict[str, n
 
 def _convolutions() -> list[str]:
     """Names of all layers with a convolution, from the input on."""
-    table = enumerate(blocks())
+    table = enumerate(list_blocks())
     inner = [f"blocks.{i}.{part}" for i, block in table for part in ("expand", "depthwise", "project")[not block.expands :]]
     return ["stem", *inner, "top"]
 
 
 def _sums() -> list[str]:
-    return [f"blocks.{index}" for index, block in enumerate(blocks()) if block.residual]
+    return [f"blocks.{index}" for index, block in enumerate(list_blocks()) if block.residual]
 
 
 def _tensors(graph: bytes, names: Sequence[str], pictures_NHWC: RGB) -> Iterator[list[Float]]:

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sentences import sentence_vectors
-from mm.data.texts import as_asked, keyboard_noise, read_lines
+from mm.data.query_texts import draw_keyboard_noise, phrase_as_queries, read_lines
+from mm.data.sentences import embed_sentences
 from mm.spaces.calibration import Calibrator, ComponentCalibrator, SoundCalibration, read_bank
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.scoring import compute_cosines
 from mm.spaces.space import BANK
-from mm.training.calibration.depictable import Group, fit_depictable
-from mm.training.calibration.forms import Asked, Bool, at_prior, rounded
-from mm.training.logistic import fit_logistic
+from mm.training.calibration.depictability import Group, fit_depictable
+from mm.training.calibration.forms import Bool, LabelledPairs, round_coefficients, shift_prior
+from mm.training.logistic_regression import fit_logistic
 from mm.training.sound.data import TUXPAINT, Float, Sounds
 from mm.training.sound.recipe import SoundConfig
 from mm.training.sound.teacher_scores import Patches
@@ -38,7 +38,7 @@ NOISE = 300
 RIDGE = 1e-3
 
 _Rows = npt.NDArray[np.int64]
-Looked = tuple[Asked, Float]
+Looked = tuple[LabelledPairs, Float]
 """Questions against evidence, and the bank that their standards are measured by."""
 
 
@@ -83,11 +83,11 @@ def _words(sounds: Sounds, by_label: Mapping[str, Float], heard_ND: Float, dev: 
     for number, label in enumerate(sounds.labels):
         own_ND, ways_QD = by_label[label], sounds.label_vectors[number]
         right = np.tile(sounds.label[dev] == number, (len(ways_QD), 1))
-        found.append((Asked(ways_QD, own_ND[dev], right), own_ND[train]))
+        found.append((LabelledPairs(ways_QD, own_ND[dev], right), own_ND[train]))
     named = dev[(sounds.source[dev] == TUXPAINT) & (np.abs(sounds.text[dev]).sum(1) > 0)]
     if len(named):
         groups = np.array(sounds.group)
-        found.append((Asked(sounds.text[named], heard_ND[dev], groups[named][:, None] == groups[dev]), heard_ND[train]))
+        found.append((LabelledPairs(sounds.text[named], heard_ND[dev], groups[named][:, None] == groups[dev]), heard_ND[train]))
     return found
 
 
@@ -99,7 +99,7 @@ def _alike(sounds: Sounds, by_label: Mapping[str, Float], dev: _Rows, train: _Ro
         asking = dev[sounds.label[dev] == number]
         itself = asking[:, None] == dev
         right = np.tile(sounds.label[dev] == number, (len(asking), 1)) & ~itself
-        found.append((Asked(own_ND[asking], own_ND[dev], right, ~itself), own_ND[train]))
+        found.append((LabelledPairs(own_ND[asking], own_ND[dev], right, ~itself), own_ND[train]))
     return found
 
 
@@ -110,8 +110,8 @@ def _pictured(sounds: Sounds, heard_ND: Float, dev: _Rows, train: _Rows, picture
         return []
     groups = np.array(sounds.group)[own]
     right: Bool = groups[:, None] == groups
-    shown = _fitted([(Asked(heard_ND[own], sounds.picture[own], right), pictures)], len(own))
-    heard = _fitted([(Asked(sounds.picture[own], heard_ND[own], right), heard_ND[train])], len(own))
+    shown = _fitted([(LabelledPairs(heard_ND[own], sounds.picture[own], right), pictures)], len(own))
+    heard = _fitted([(LabelledPairs(sounds.picture[own], heard_ND[own], right), heard_ND[train])], len(own))
     return [
         ComponentCalibrator(component="sound", kind="picture", calibrator=shown),
         ComponentCalibrator(component="picture", kind="sound", calibrator=heard),
@@ -129,7 +129,9 @@ def _fitted(looks: list[Looked], evidence: int) -> Calibrator:
         features.append(np.stack([cosines_QE.ravel(), standards_QE.ravel()], axis=1))
         rights.append(asked.right.ravel().astype(np.float64))
     cosine, standard, bias = fit_logistic(np.concatenate(features), np.concatenate(rights), np.concatenate(weights), RIDGE)
-    return rounded(at_prior(Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(standard)), 1 / evidence, PRIOR))
+    return round_coefficients(
+        shift_prior(Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(standard)), 1 / evidence, PRIOR)
+    )
 
 
 def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
@@ -140,14 +142,14 @@ def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
     unheard = read_lines(config.texts / "depictable" / "unshown.txt")
     groups = [
         Group(captions, True, 0.5),
-        Group(as_asked(classes, 1), True, 0.5),
+        Group(phrase_as_queries(classes, 1), True, 0.5),
         Group(unheard, False, 0.5),
-        Group(as_asked(unheard, 2), False, 0.25),
-        Group(keyboard_noise(NOISE, 0), False, 0.25),
+        Group(phrase_as_queries(unheard, 2), False, 0.25),
+        Group(draw_keyboard_noise(NOISE, 0), False, 0.25),
     ]
 
     def embed(texts: Sequence[str]) -> Float:
         digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-        return sentence_vectors(texts, kept / f"audible-{digest}.npz")
+        return embed_sentences(texts, kept / f"audible-{digest}.npz")
 
     return fit_depictable(groups, embed)

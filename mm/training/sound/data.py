@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sounds import read_esc10, read_manifest, read_tuxpaint
+from mm.data.esc10 import read_esc10
+from mm.data.tuxpaint import read_stamps
 from mm.errors import InvalidInput, MediaError, TooLarge
-from mm.files import open_atomic
+from mm.files import open_atomic, read_json_lines
 from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
-from mm.models.speech.vad import sounding
+from mm.models.speech.vad import detect_activity
 from mm.training.sound.recipe import SoundConfig
 from mm.training.sound.texts import Texts, class_vectors, label_vectors
 
 if TYPE_CHECKING:
-    from mm.models.types import PictureEncoder, TextEncoder
+    from mm.models.types import ImageEmbedder, TextEmbedder
     from mm.spaces import Space
 
 LONGEST = 60.0  # seconds heard of one film
@@ -118,14 +119,14 @@ def _esc10(folder: Path) -> Iterator[_Row]:
 
 
 def _tuxpaint(folder: Path | None) -> Iterator[_Row]:
-    for row in read_tuxpaint(folder) if folder else ():
-        if row.split in ("train", "dev") and row.sound is not None:
-            yield _Row(row.sound, TUXPAINT, row.split == "dev", "", row.text, row.group, row.picture)
+    for row in read_stamps(folder) if folder else ():
+        if row.split in ("train", "dev") and row.sound_effect is not None:
+            yield _Row(row.sound_effect, TUXPAINT, row.split == "dev", "", row.text, row.group, row.image)
 
 
 def _films(folder: Path) -> Iterator[_Row]:
     """Of a set without splits all are train: it has no labels to be measured by."""
-    for row in read_manifest(folder):
+    for row in read_json_lines(folder / "manifest.jsonl"):
         if row["split"] in ("train", "all"):
             yield _Row(folder / row["file"], FILMS, dev=False)
 
@@ -142,7 +143,7 @@ def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
         if row.source != ESC10:  # the other sets hold broken files, some on purpose
             return None
         raise
-    pieces = sounding(waveform)
+    pieces = detect_activity(waveform)
     if not pieces:
         return None
     return np.clip(np.round(waveform[pieces[0].start : pieces[-1].end] * 32768), -32768, 32767).astype(np.int16)
@@ -154,14 +155,14 @@ def _described(rows: list[_Row], config: SoundConfig, space: Space | None) -> tu
     from mm.models.text.tower import TextTower
 
     graphs = config.out / "vectors" / "graphs"
-    words: TextEncoder = TextTower(graphs) if space is None else space.text
+    words: TextEmbedder = TextTower(graphs) if space is None else space.text
     named = [index for index, row in enumerate(rows) if row.text]
     shown = [index for index, row in enumerate(rows) if row.picture]
     texts, pictures = (np.zeros((len(rows), words.dim), np.float32) for _ in range(2))
     if named:
         texts[named] = words.embed([rows[index].text for index in named])
     if shown:
-        tower: PictureEncoder | None = space.image if space is not None else None
+        tower: ImageEmbedder | None = space.image if space is not None else None
         if tower is None and config.image_weights is not None:
             tower = ImageTower(config.image_weights, graphs)
         if tower is not None:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from mm.files import open_atomic
-from mm.models.sound.tower import QUIET, patch_starts, tiled, unit
-from mm.models.sound.yamnet import patches
+from mm.models.sound.tower import SILENCE_RMS, compute_patch_starts, split_windows, unit
+from mm.models.sound.yamnet import cut_patches
 from mm.models.sound.yamnet_torch import SoundEncoder
 from mm.training.sound.data import Sounds
 from mm.training.sound.features import LogMel
@@ -122,10 +122,10 @@ class _Network:
 
 def _patches(network: _Network, sounds: Sounds, index: int) -> tuple[Float, Int]:
     waveform = sounds.waveform(index)
-    cut = [patches(waveform[start:end], patch_starts(end - start)) for start, end in tiled(0, len(waveform))]
+    cut = [cut_patches(waveform[start:end], compute_patch_starts(end - start)) for start, end in split_windows(0, len(waveform))]
     window = np.repeat(np.arange(len(cut)), [len(part) for part in cut])
     whole = np.concatenate(cut)
-    loud = np.sqrt(np.square(whole).mean(1)) > QUIET
+    loud = np.sqrt(np.square(whole).mean(1)) > SILENCE_RMS
     return network(torch.from_numpy(whole[loud])).numpy(), window[loud]
 
 
@@ -138,7 +138,7 @@ def _take(network: _Network, sounds: Sounds, number: int) -> tuple[Tensor, Tenso
     for sound_B in torch.split(torch.arange(len(bounds)), BATCH):
         length = 1 + int(torch.randint(LONGEST, (1,), generator=random))
         windows = draw_windows(samples, bounds, sound_B, among, length, random)
-        loud_BP = windows.waveforms.square().mean(2).sqrt() > QUIET
+        loud_BP = windows.waveforms.square().mean(2).sqrt() > SILENCE_RMS
         scores_BPK = network(windows.waveforms.flatten(0, 1)).reshape(*loud_BP.shape, -1)
         scores.append((scores_BPK * loud_BP[:, :, None]).sum(1) / loud_BP.sum(1).clamp(min=1)[:, None])
         mixed.append(windows.mixed)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.sentences import Embed, sentence_vectors
+from mm.data.sentences import Embed, embed_sentences
 from mm.errors import InvalidInput
 from mm.files import read_json_lines
 
@@ -54,13 +54,13 @@ class Texts:
 
     def meant(self, texts: Sequence[str], name: str) -> Float:
         """(N, D), to find what says the same in other words."""
-        return sentence_vectors(texts, self.kept / f"{name}.npz")
+        return embed_sentences(texts, self.kept / f"{name}.npz")
 
     def placed(self, texts: Sequence[str], name: str) -> Float:
         """(N, D)"""
         if self.embed is None:
             return self.meant(texts, name)
-        return sentence_vectors(texts, self.kept / f"{name}-placed.npz", self.embed)
+        return embed_sentences(texts, self.kept / f"{name}-placed.npz", self.embed)
 
 
 def label_vectors(labels: list[str], captions: Path, texts: Texts) -> Float:

@@ -17,8 +17,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from mm.files import open_atomic
-from mm.metrics import one_right, recall_at
-from mm.models.sound.weights import packed
+from mm.metrics import one_hot_relevance, recall_at
+from mm.models.sound.weights import serialize_weights
 from mm.training.sound.calibrate import fit_scores
 from mm.training.sound.card import Numbers, sound_card
 from mm.training.sound.data import ESC10, Float, Sounds, load_sounds
@@ -61,7 +61,7 @@ def train_sound(config: SoundConfig, on_progress: OnProgress, space: Space | Non
     vectors_KD = np.stack(list(runs.values())).mean(0)
     weights = {name: value.numpy() for name, value in teacher.state_dict().items()} | {"vectors": vectors_KD}
     with open_atomic(config.out / "sound.safetensors") as file:
-        file.write(packed(weights, names))
+        file.write(serialize_weights(weights, names))
     on_progress("what scores mean")
     left_out = {label: strict[config.seeds[0]][fold] for fold in folds(sounds.labels) for label in fold}
     scores, bank = fit_scores(config, sounds, patches, vectors_KD, left_out, space)
@@ -108,7 +108,7 @@ def told(material: Material, vectors_KD: Float, labels: Fold = ()) -> Float:
     if labels:
         rows &= np.isin(sounds.label, [sounds.labels.index(label) for label in labels])
     heard_ND = material.patches.vectors(vectors_KD, len(rows))[rows]
-    right_NC = one_right(sounds.label[rows], len(sounds.labels))
+    right_NC = one_hot_relevance(sounds.label[rows], len(sounds.labels))
     return np.asarray(recall_at(heard_ND @ sounds.label_vectors[:, 0].T, right_NC, 1), np.float32)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-from mm.models.temporal.network import shapes
+from mm.models.temporal.network import list_weight_shapes
 from mm.training.temporal.recipe import TemporalRecipe
 
 _TEMPLATE = """# The temporal network
@@ -50,8 +50,8 @@ class Found:
     """What a run found on dev."""
 
     seed: int
-    least_shot: float
-    least_scene: float
+    shot_threshold: float
+    scene_threshold: float
     shots: float
     scenes: float
 
@@ -60,12 +60,13 @@ def temporal_card(recipe: TemporalRecipe, rows: Sequence[Found], photographs: in
     """Markdown."""
     table = ["| run | F1 of shots | F1 of scenes | thresholds |", "| --- | --- | --- | --- |"]
     table += [
-        f"| seed {row.seed} | {row.shots:.1%} | {row.scenes:.1%} | {row.least_shot:.2f}, {row.least_scene:.2f} |" for row in rows
+        f"| seed {row.seed} | {row.shots:.1%} | {row.scenes:.1%} | {row.shot_threshold:.2f}, {row.scene_threshold:.2f} |"
+        for row in rows
     ]
     told = {name: value for name, value in asdict(recipe).items() if name not in {"data", "out", "films", "network"}}
-    shape = {name: value for name, value in asdict(recipe.network).items() if not name.startswith("least_")}
+    shape = {name: value for name, value in recipe.network.to_metadata().items() if not name.startswith("least_")}
     told |= {"window": shape.pop("seconds"), **shape}
-    count = sum(math.prod(shape) for shape in shapes(recipe.network).values())
+    count = sum(math.prod(shape) for shape in list_weight_shapes(recipe.network).values())
     return _TEMPLATE.format(
         seconds=recipe.network.seconds,
         globals=recipe.network.num_global,

@@ -23,15 +23,15 @@ from PIL import Image
 
 from mm.data.footage import CLIP_RATE, Footage, box_of, clip_index, cropped
 from mm.data.footage import SIDE as SEEN
-from mm.data.spliced_films import PATHS, Mix, Splice, View, begins, draw_splice, frame_at, paths_of
+from mm.data.spliced_videos import PATHS, Mix, SplicedVideo, View, begins, draw_spliced_video, frame_at, paths_of
 from mm.errors import Corrupt, InvalidInput
 from mm.files import open_atomic
 from mm.media.types import RGB
-from mm.models.temporal.motion import MOTIONS, SIDE, Little, little, motion
+from mm.models.temporal.motion import NUM_MOTIONS, SIDE, Thumbnail, make_thumbnail, measure_motion
 from mm.models.temporal.network import FrameSequence
 
 if TYPE_CHECKING:
-    from mm.models.types import PictureEncoder
+    from mm.models.types import ImageEmbedder
 
 Float = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -70,7 +70,7 @@ class Material:
         return [(len(self.grey_P) + number, len(clip) / CLIP_RATE) for number, clip in enumerate(self.clips)]
 
 
-def prepare(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: Callable[[str], None]) -> Material:
+def prepare(footage: Footage, tower: ImageEmbedder, cache: Path, on_progress: Callable[[str], None]) -> Material:
     """See all of it, or read what was seen before from `cache`.
 
     Raises `Corrupt` for a cache that cannot be read, `InvalidInput` for one of other footage.
@@ -100,7 +100,7 @@ def draw_film(
 ) -> tuple[FrameSequence, npt.NDArray[np.bool_]]:
     """One film, and (L, 2) where its shots and scenes begin."""
     random = np.random.default_rng(seed)
-    splice = draw_splice(random, range(len(material.grey_P)), material.lengths, seconds)
+    splice = draw_spliced_video(random, range(len(material.grey_P)), material.lengths, seconds)
     times = sampled_times(splice, random)
     mixes = [frame_at(splice, time) for time in times]
     vectors = np.stack([_vector(material, mix) for mix in mixes])
@@ -112,15 +112,15 @@ def draw_film(
     return frames, begins(splice, times)
 
 
-def motions(small: Sequence[Little]) -> Float:
+def motions(small: Sequence[Thumbnail]) -> Float:
     """(L, MOTIONS) of frames in little."""
-    found = np.zeros((len(small), MOTIONS), np.float32)
+    found = np.zeros((len(small), NUM_MOTIONS), np.float32)
     for row, before, after in zip(found[1:], small, small[1:], strict=False):
-        row[:] = motion(before, after)
+        row[:] = measure_motion(before, after)
     return found
 
 
-def sampled_times(splice: Splice, random: np.random.Generator) -> npt.NDArray[np.float64]:
+def sampled_times(splice: SplicedVideo, random: np.random.Generator) -> npt.NDArray[np.float64]:
     """When frames are taken: a steady rate from a random start, most first frames behind a cut, no
     picture that stands twice."""
     rate = float(random.uniform(*RATES))
@@ -139,7 +139,7 @@ def sampled_times(splice: Splice, random: np.random.Generator) -> npt.NDArray[np
     return np.array(kept)
 
 
-def _see(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: Callable[[str], None]) -> None:
+def _see(footage: Footage, tower: ImageEmbedder, cache: Path, on_progress: Callable[[str], None]) -> None:
     pictures = [
         (photograph, box) for photograph in range(len(footage.photographs)) for path in paths_of(photograph) for box in path
     ]
@@ -153,7 +153,7 @@ def _see(footage: Footage, tower: PictureEncoder, cache: Path, on_progress: Call
     clips = [tower.embed(list(clip)) for clip in footage.clips]
     black = tower.embed([np.zeros((SEEN, SEEN, 3), np.uint8)])[0]
     grey = [_grey(picture) for picture in footage.pictures]
-    small = [np.rint(np.stack([little(picture) for picture in clip])).astype(np.uint8) for clip in footage.clips]
+    small = [np.rint(np.stack([make_thumbnail(picture) for picture in clip])).astype(np.uint8) for clip in footage.clips]
     none, none_grey = black[None][:0], np.zeros((0, SIDE, SIDE), np.uint8)
     with open_atomic(cache) as file:
         np.savez(
@@ -189,18 +189,18 @@ def _view_vector(material: Material, view: View) -> Float:
     return found
 
 
-def _little(material: Material, mix: Mix) -> Little:
+def _little(material: Material, mix: Mix) -> Thumbnail:
     seen = _view_little(material, mix.view)
     if mix.other is not None:
         seen = (1 - mix.weight) * seen + mix.weight * _view_little(material, mix.other)
     return np.float32(mix.light) * seen
 
 
-def _view_little(material: Material, view: View) -> Little:
+def _view_little(material: Material, view: View) -> Thumbnail:
     if view.source < len(material.grey_P):
         return np.asarray(cropped(material.grey_P[view.source], box_of(view), SIDE), np.float32)
     clip = material.clips_grey[view.source - len(material.grey_P)]
-    found: Little = clip[clip_index(view, len(clip))].astype(np.float32)
+    found: Thumbnail = clip[clip_index(view, len(clip))].astype(np.float32)
     return found
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mm.errors import InvalidInput
 from mm.models.temporal.network import FrameSequence
-from mm.models.temporal.network_torch import TemporalNetwork, batch_of
+from mm.models.temporal.network_torch import TemporalNetwork, make_batch
 from mm.runtimes import usable_cores
 from mm.training.checkpoint import read_state, write_state
 from mm.training.temporal.data import Float, Material, draw_film
@@ -98,7 +98,7 @@ class TemporalRun:
         recipe = self._recipe
         torch.manual_seed(self._seed * STEPS_OF_A_SEED + self.step)
         self.network.train()
-        batch = batch_of(recipe.network, [frames for frames, _ in drawn], self._device)
+        batch = make_batch(recipe.network, [frames for frames, _ in drawn], self._device)
         logits = self.network(batch)
         truth, real = (torch.zeros_like(logits) for _ in range(2))
         for number, (_, begins) in enumerate(drawn):

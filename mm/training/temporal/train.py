@@ -17,8 +17,8 @@ from mm.data.footage import read_footage
 from mm.files import open_atomic
 from mm.media import MediaReader
 from mm.metrics.boundaries import f1, matched
-from mm.models.temporal.network import SCENE, SHOT, TemporalConfig, packed_temporal, peaks, probabilities
-from mm.models.types import PictureEncoder
+from mm.models.temporal.network import SCENE, SHOT, TemporalConfig, predict_boundaries, serialize_temporal, suppress_non_maxima
+from mm.models.types import ImageEmbedder
 from mm.training.temporal.card import Found, temporal_card
 from mm.training.temporal.data import Float, Material, draw_film, prepare
 from mm.training.temporal.recipe import TemporalRecipe
@@ -35,7 +35,7 @@ LEAST = tuple(round(0.05 * step, 2) for step in range(2, 19))
 
 
 def train_temporal(
-    recipe: TemporalRecipe, tower: PictureEncoder, on_progress: Progress, device: torch.device | None = None
+    recipe: TemporalRecipe, tower: ImageEmbedder, on_progress: Progress, device: torch.device | None = None
 ) -> Path:
     """Train by the recipe on what `tower` sees, the image tower of the recipe's space; returns the
     path of the weights.
@@ -56,9 +56,9 @@ def train_temporal(
         weights = run.advance(recipe.out / f"run-{seed}.pt", lambda step, line: on_progress(f"step {step}: {line}"))
         config = with_thresholds(recipe.network, weights, held)
         rows.append(
-            Found(seed, config.least_shot, config.least_scene, *(score(config, weights, shown, c) for c in (SHOT, SCENE)))
+            Found(seed, config.shot_threshold, config.scene_threshold, *(score(config, weights, shown, c) for c in (SHOT, SCENE)))
         )
-        ships = ships or packed_temporal(config, weights)
+        ships = ships or serialize_temporal(config, weights)
     with open_atomic(recipe.out / "temporal.safetensors") as file:
         file.write(ships)
     with open_atomic(recipe.out / "TEMPORAL.md") as file:
@@ -66,7 +66,7 @@ def train_temporal(
     return recipe.out / "temporal.safetensors"
 
 
-def seen(recipe: TemporalRecipe, tower: PictureEncoder, split: str, most: int, on_progress: Progress) -> Material:
+def seen(recipe: TemporalRecipe, tower: ImageEmbedder, split: str, most: int, on_progress: Progress) -> Material:
     """The footage of a split as vectors, kept in the output folder. Raises `InvalidInput`,
     `Corrupt`."""
     with MediaReader() as reader:
@@ -81,25 +81,25 @@ def film(material: Material, number: int, seconds: float) -> Film:
 
 def with_thresholds(config: TemporalConfig, weights: dict[str, Float], films: Sequence[Film]) -> TemporalConfig:
     """The configuration with the thresholds that give the best F1 on some films."""
-    chances = [probabilities(config, weights, frames) for frames, _ in films]
+    chances = [predict_boundaries(config, weights, frames) for frames, _ in films]
 
     def best(column: int) -> float:
         return max(LEAST, key=lambda least: f1_of(config, films, [chance[:, column] for chance in chances], column, least))
 
-    return replace(config, least_shot=best(SHOT), least_scene=best(SCENE))
+    return replace(config, shot_threshold=best(SHOT), scene_threshold=best(SCENE))
 
 
 def score(config: TemporalConfig, weights: dict[str, Float], films: Sequence[Film], column: int) -> float:
     """F1 of the beginnings of shots or scenes, at the configuration's threshold."""
-    chances = [probabilities(config, weights, frames)[:, column] for frames, _ in films]
-    return f1_of(config, films, chances, column, config.least_shot if column == SHOT else config.least_scene)
+    chances = [predict_boundaries(config, weights, frames)[:, column] for frames, _ in films]
+    return f1_of(config, films, chances, column, config.shot_threshold if column == SHOT else config.scene_threshold)
 
 
 def f1_of(config: TemporalConfig, films: Sequence[Film], chances: Sequence[Float], column: int, least: float) -> float:
     """F1 over all films together, within `TOLERANCE`."""
     pairs = found = right = 0
     for (frames, begins), chance in zip(films, chances, strict=True):
-        ours = frames.times_L[peaks(chance, frames.times_L, least, config.apart)].tolist()
+        ours = frames.times_L[suppress_non_maxima(chance, frames.times_L, least, config.min_gap)].tolist()
         theirs = frames.times_L[begins[:, column]].tolist()
         pairs, found, right = pairs + matched(ours, theirs, TOLERANCE), found + len(ours), right + len(theirs)
     return f1(pairs, found, right)

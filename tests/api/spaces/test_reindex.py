@@ -94,11 +94,11 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
         assert (begun.json()["state"], begun.json()["items"], begun.json()["moved"]) == ("running", 3, 0)
         there = load_space(model, service.settings)
         wait_until(lambda: len(told(api)["spaces"]) == 2, "the space that is being filled is shown")
-        for job in service.store.catalog.feed_move(10):
+        for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
             do(api, there, job)
         wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "made ready beside the old one")
-        assert service.store.catalog.end_move()
+        assert service.store.catalog.finish_reindex()
         assert ask(api)["space"] == str(there.id), "the next question"
     finally:
         stop.set()
@@ -120,7 +120,7 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
     back = api.client.post("/v1/space/move/undo").json()
     assert (back["source"], back["target"], back["moved"]) == (model, "lite", 3)
     wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "the way back")
-    assert service.store.catalog.end_move()
+    assert service.store.catalog.finish_reindex()
     assert ask(api)["space"] == "lite@1"
     assert_problem(api.client.delete("/v1/space/lite@1"), 409, "conflict")
     assert api.client.delete(f"/v1/space/{there.id}").status_code == 204
@@ -138,7 +138,7 @@ def prepared(api: ApiServer, model: str) -> ApiServer:
     serving._stopped.set()
     serving._thread.join()
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    (job,) = api.service.store.catalog.feed_move(10)
+    (job,) = api.service.store.catalog.create_reindex_jobs(10)
     do(api, load_space(model, api.service.settings), job)
     serving.follow()
     wait_until(lambda: serving._next is not None and serving._next.is_ready, "the target is prepared")
@@ -148,8 +148,8 @@ def prepared(api: ApiServer, model: str) -> ApiServer:
 def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The move ends between the two reads of the catalog that decide which space is wanted."""
     catalog, serving = prepared.service.store.catalog, prepared.service.serving
-    library_space, latest_move = catalog.library_space, catalog.latest_move
-    ends = iter([catalog.end_move])
+    library_space, latest_reindex = catalog.library_space, catalog.latest_reindex
+    ends = iter([catalog.finish_reindex])
 
     def read_name() -> Any:
         try:
@@ -160,13 +160,13 @@ def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, 
 
     def read_move() -> Any:
         try:
-            return latest_move()
+            return latest_reindex()
         finally:
             for end in ends:
                 end()
 
     monkeypatch.setattr(catalog, "library_space", read_name)
-    monkeypatch.setattr(catalog, "latest_move", read_move)
+    monkeypatch.setattr(catalog, "latest_reindex", read_move)
     serving.follow()
     assert ask(prepared)["space"] != "lite@1"
 
@@ -176,7 +176,7 @@ def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
 ) -> None:
     """The request comes between the decision which space is wanted and its preparation."""
     catalog, serving = prepared.service.store.catalog, prepared.service.serving
-    assert catalog.end_move()
+    assert catalog.finish_reindex()
     wanted = serving._wanted
 
     def wanted_before_a_request() -> str | None:
@@ -211,9 +211,9 @@ def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Pa
         add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
         api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
         there = load_space(model, settings)
-        (job,) = api.service.store.catalog.feed_move(10)
+        (job,) = api.service.store.catalog.create_reindex_jobs(10)
         do(api, there, job)
-        assert api.service.store.catalog.end_move()
+        assert api.service.store.catalog.finish_reindex()
     with run_server(settings) as api:
         assert ask(api)["space"] == str(there.id)
         assert len(ask(api)["hits"]) == 1

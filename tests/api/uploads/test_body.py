@@ -40,7 +40,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory, graphs: Path, clock: list[fl
     """A service whose uploads live by a clock that tests turn, few at a time."""
     home = with_graphs(tmp_path_factory.mktemp("timed"), graphs)
     with run_server(Settings(home=home, upload_seconds=100.0, max_partial_uploads=3)) as service:
-        service.service.store.partial._clock = lambda: clock[0]
+        service.service.store.uploads._clock = lambda: clock[0]
         yield service
 
 

@@ -82,12 +82,12 @@ def test_retry_of_a_stopped_item_has_one_row(store: Store) -> None:
 
 def test_each_change_of_the_space_has_one_row(store: Store) -> None:
     here, there = NamedSpace("lite", SpaceId("lite", 1)), NamedSpace("other", SpaceId("other", 1))
-    store.catalog.start_move(here, there, BY)
-    store.catalog.stop_move(BY)
-    store.catalog.resume_move(leave_out=False, by=BY)
-    store.catalog.undo_move(BY)
-    store.catalog.start_move(here, there)
-    assert store.catalog.end_move()
+    store.catalog.start_reindex(here, there, BY)
+    store.catalog.stop_reindex(BY)
+    store.catalog.resume_reindex(leave_out=False, by=BY)
+    store.catalog.undo_reindex(BY)
+    store.catalog.start_reindex(here, there)
+    assert store.catalog.finish_reindex()
     target = str(there.id)
     by_key = [(BY.name, f"space.{action}", target) for action in ("move", "stop", "resume", "undo")]
     assert actions(store) == [*by_key, ("local", "space.move", target), ("worker", "space.done", target)]
@@ -133,7 +133,7 @@ def test_database_refuses_to_change_or_delete_rows(store: Store, statement: str)
 
 
 def test_database_refuses_to_replace_or_truncate(store: Store) -> None:
-    assert store.catalog.record(LOCAL, NewAudit(action="key.add", detail={}, source="s" * 32))
+    assert store.catalog.record_audit(LOCAL, NewAudit(action="key.add", detail={}, source="s" * 32))
     columns = "id, at, actor, address, action, subject, detail, source"
     values = "'2026-01-01', 'x', '', 'x', '', '{}'"
     statements = [
@@ -149,7 +149,7 @@ def test_database_refuses_to_replace_or_truncate(store: Store) -> None:
 def test_record_with_a_known_source_is_written_once(store: Store) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     new = NewAudit(action="key.add", subject="k", detail={"name": "laptop"}, at=at, source="a" * 32)
-    assert [store.catalog.record(LOCAL, new) for _ in range(3)] == [True, False, False]
+    assert [store.catalog.record_audit(LOCAL, new) for _ in range(3)] == [True, False, False]
     rows, following = store.catalog.list_audit(ALL, 10)
     assert ([row.at for row in rows], following) == ([at], None)
 
@@ -160,7 +160,7 @@ def test_record_with_one_source_is_written_once_by_whoever_is_first(store: Store
     def copy(number: int) -> int:
         new = NewAudit(action="key.add", detail={}, source=f"{number:032x}")
         meet.wait(60)
-        return store.catalog.record(LOCAL, new)
+        return store.catalog.record_audit(LOCAL, new)
 
     for number in range(5):
         with ThreadPoolExecutor(8) as pool:
@@ -195,7 +195,9 @@ def test_list_audit_pages_and_filters(store: Store, clock: Clock) -> None:
     for number in range(7):
         clock.now += 60
         actor = Actor(f"{number % 2:012x}")
-        store.catalog.record(actor, NewAudit(action="item.add" if number < 3 else "item.delete", subject=str(number), detail={}))
+        store.catalog.record_audit(
+            actor, NewAudit(action="item.add" if number < 3 else "item.delete", subject=str(number), detail={})
+        )
 
     def subjects(**filters: object) -> str:
         found, cursor = "", None
@@ -219,7 +221,7 @@ def test_any_text_is_stored_and_bounded(sqlite_store: Store) -> None:
     @settings_of_hypothesis(max_examples=25)
     def check(subject: str, value: str, values: list[str]) -> None:
         new = NewAudit(action="x", subject=subject, detail={"a": value * 9, "b": values})
-        sqlite_store.catalog.record(LOCAL, new)
+        sqlite_store.catalog.record_audit(LOCAL, new)
         (row, *_), _ = sqlite_store.catalog.list_audit(ALL, 1)
         assert row.subject == subject.replace("\0", "")[:200]
         assert row.detail == {"a": (value * 9)[:200], "b": [text[:200] for text in values[:20]]}

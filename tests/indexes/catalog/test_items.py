@@ -24,7 +24,7 @@ def test_an_item_comes_back_as_it_went_in(store: Store, clock: Clock) -> None:
     new = new_item("größe", tags=["b", "a", "b"], name="Größe \U0001f600.mp4", size=8 << 30)
     item, job, created = store.catalog.add_item(new)
     assert created
-    assert item == store.catalog.get_item(item.id) == store.catalog.item_of_job(job.id)
+    assert item == store.catalog.get_item(item.id) == store.catalog.get_item_of_job(job.id)
     assert item.id == new.sha256[:32]
     assert (item.sha256, item.name, item.size, item.tags) == (new.sha256, new.name, 8 << 30, ("a", "b"))
     assert (item.status, item.error) == ("processing", None)
@@ -153,16 +153,16 @@ def test_a_delete_ends_the_job_and_removes_all_rows(store: Store) -> None:
     publish(store, 1, np.random.default_rng(1))
     job, chunks = planned(store, 2, 2)
     assert store.catalog.lease_chunk(chunks[0].pk, "w", 60)
-    item = store.catalog.item_of_job(job.id)
+    item = store.catalog.get_item_of_job(job.id)
     assert item is not None
     assert store.catalog.delete_item(item.id)
     ended = store.catalog.get_job(job.id)
     assert ended is not None
     assert (ended.state, ended.item_id) == ("cancelled", item.id)
     assert store.catalog.events_after(job.id, 0, 10)[-1].state == "cancelled", "who follows the job sees its end"
-    assert store.catalog.item_of_job(job.id) is None
+    assert store.catalog.get_item_of_job(job.id) is None
     assert store.catalog.chunks(job.id) == []
-    assert not store.catalog.heartbeat(chunks[0].pk, "w", 60)
+    assert not store.catalog.extend_lease(chunks[0].pk, "w", 60)
     assert not store.catalog.finish_chunk(chunks[0].pk, "w", "0" * 64)
     assert not store.catalog.delete_item(item.id)
     assert store.catalog.counts().items == 1
@@ -183,7 +183,7 @@ def test_counts(store: Store) -> None:
     add(store, 2)
     counts = store.catalog.counts()
     assert (counts.items, counts.segments) == (2, 5)
-    assert counts.evidence == len(store.catalog.stored_evidence([1, 2], SPACE))
+    assert counts.evidence == len(store.catalog.list_evidence([1, 2], SPACE))
     assert counts.jobs == {"queued": 1, "running": 0, "done": 1, "failed": 0, "quarantined": 0, "cancelled": 0}
 
 

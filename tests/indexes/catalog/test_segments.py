@@ -32,18 +32,18 @@ SEGMENTS = [
 def test_a_commit_makes_the_item_ready_and_ends_the_job_at_once(store: Store) -> None:
     job, _ = planned(store, 1)
     assert store.catalog.commit_item(job.id, SEGMENTS)
-    item, ended = store.catalog.item_of_job(job.id), store.catalog.get_job(job.id)
+    item, ended = store.catalog.get_item_of_job(job.id), store.catalog.get_job(job.id)
     assert item is not None
     assert ended is not None
     assert (item.status, ended.state, ended.progress) == ("ready", "done", 1.0)
     changes = store.catalog.changes_after(0, SPACE, 10)
     assert [(p.seq, p.evidence) for p in changes.published] == [(changes.head, 2)]
-    rows = store.catalog.stored_evidence([changes.published[0].item_pk], SPACE)
+    rows = store.catalog.list_evidence([changes.published[0].item_pk], SPACE)
     assert [(r.segment_index, r.segment_start, r.segment_end, r.shot, r.kind, r.shard_id, r.row) for r in rows] == [
         (0, 0.0, 1.0, 0, "picture", SHARD, 0),
         (0, 0.0, 1.0, 0, "speech", SHARD, 0),
     ]
-    found = store.catalog.found_evidence([rows[1].pk, 10**9])
+    found = store.catalog.get_evidence([rows[1].pk, 10**9])
     assert list(found) == [rows[1].pk]
     piece = found[rows[1].pk]
     assert (piece.item_id, piece.kind, piece.start, piece.end, piece.text) == (item.id, "speech", 0.2, 0.9, "hé\U0001f600")
@@ -63,7 +63,7 @@ def test_a_commit_that_fails_leaves_nothing(store: Store) -> None:
     broken = replace(SEGMENTS[0], evidence=[replace(SEGMENTS[0].evidence[0], text="\ud800")])
     with pytest.raises(InvalidInput):
         store.catalog.commit_item(job.id, [SEGMENTS[1], broken])
-    item = store.catalog.item_of_job(job.id)
+    item = store.catalog.get_item_of_job(job.id)
     assert item is not None
     assert (item.status, store.catalog.counts().segments, store.catalog.head()) == ("processing", 0, 0)
     assert store.catalog.commit_item(job.id, SEGMENTS)
@@ -82,7 +82,7 @@ def test_spaces_are_kept_apart(store: Store) -> None:
     (one,) = store.catalog.changes_after(0, SPACE, 10).published
     (two,) = store.catalog.changes_after(0, other, 10).published
     assert one.item_pk != two.item_pk
-    assert store.catalog.stored_evidence([one.item_pk, two.item_pk], SPACE) == store.catalog.stored_evidence([one.item_pk], SPACE)
+    assert store.catalog.list_evidence([one.item_pk, two.item_pk], SPACE) == store.catalog.list_evidence([one.item_pk], SPACE)
     assert store.catalog.published_items([one.item_pk, two.item_pk], other) == {two.item_pk}
 
 
@@ -166,12 +166,12 @@ def test_who_refers_to_what(store: Store) -> None:
     store.catalog.lease_chunk(chunk.pk, "w", 60)
     store.catalog.finish_chunk(chunk.pk, "w", "cd" * 32)
     store.catalog.commit_item(job.id, SEGMENTS)
-    assert store.catalog.unknown_shards([SHARD, "cd" * 32, "ef" * 32]) == {"ef" * 32}
-    item = store.catalog.item_of_job(job.id)
+    assert store.catalog.find_unreferenced_shards([SHARD, "cd" * 32, "ef" * 32]) == {"ef" * 32}
+    item = store.catalog.get_item_of_job(job.id)
     assert item is not None
-    assert store.catalog.unknown_blobs([item.sha256, "ef" * 32]) == {"ef" * 32}
+    assert store.catalog.find_unreferenced_blobs([item.sha256, "ef" * 32]) == {"ef" * 32}
     store.catalog.delete_item(item.id)
-    assert store.catalog.unknown_shards([SHARD, "cd" * 32]) == {SHARD, "cd" * 32}
+    assert store.catalog.find_unreferenced_shards([SHARD, "cd" * 32]) == {SHARD, "cd" * 32}
 
 
 def test_a_plan_keeps_the_space_of_the_commit(store: Store) -> None:

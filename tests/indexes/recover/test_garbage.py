@@ -21,7 +21,7 @@ Log = list[MutableMapping[str, object]]
 
 def leftover(store: Store, data: bytes) -> Path:
     """A blob of an upload that ended before its row was written."""
-    with store.blobs.writer() as writer:
+    with store.blobs.open_writer() as writer:
         writer.write(data)
         sha256, _ = writer.commit()
     return store.blobs.path(sha256)
@@ -83,7 +83,7 @@ def test_a_share_of_shards_over_the_limit_is_left(store: Store) -> None:
 
 def test_an_item_that_the_catalog_lost_is_kept_and_reported(store: Store) -> None:
     lost = store.blobs.path(put(store, b"lost"))
-    with store.database.connect_to_write() as connection:  # as in an older copy of the catalog
+    with store.database.begin_write() as connection:  # as in an older copy of the catalog
         connection.execute(text("DELETE FROM items"))
     age(lost)
     assert store.sweep(3600.0) == 0
@@ -123,14 +123,14 @@ def test_a_file_that_came_again_after_its_delete_is_kept(store: Store) -> None:
 def test_an_item_that_becomes_known_in_the_meantime_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     left = leftover(store, b"late")
     age(left)
-    released = store.catalog.released
+    released = store.catalog.find_released
 
     def known_in_between(digests: object) -> set[str]:
         put(store, b"late")
         age(left)
         return released(digests)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(store.catalog), "released", lambda self, digests: known_in_between(digests))
+    monkeypatch.setattr(type(store.catalog), "find_released", lambda self, digests: known_in_between(digests))
     store.sweep(3600.0)
     assert left.exists()
 
@@ -138,7 +138,7 @@ def test_an_item_that_becomes_known_in_the_meantime_is_kept(store: Store, monkey
 def test_nothing_is_collected_while_the_catalog_is_another_one(store: Store, log: Log) -> None:
     lost = [store.blobs.path(put(store, b"one")), leftover(store, b"two")]
     age(*lost)
-    with store.database.connect_to_write() as connection:
+    with store.database.begin_write() as connection:
         connection.execute(text("UPDATE library SET identity = 'another'"))
         connection.execute(text("DELETE FROM items"))
     assert store.sweep(0.0) == 0

@@ -37,7 +37,7 @@ def other_url(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
 
 def put(store: Store, data: bytes) -> str:
     """An item with its bytes, as an upload leaves it. Returns its SHA-256."""
-    with store.blobs.writer() as writer:
+    with store.blobs.open_writer() as writer:
         writer.write(data)
         sha256, size = writer.commit()
     item, _, _ = store.catalog.add_item(new_item("unused", sha256=sha256, size=size))
@@ -102,7 +102,7 @@ def test_opening_with_the_catalog_of_another_library_is_refused(settings: Settin
 
 def test_opening_with_an_older_catalog_is_refused(settings: Settings) -> None:
     fill(settings)
-    with open_store(settings) as store, store.database.connect_to_write() as connection:
+    with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("UPDATE library SET revision = revision - 1"))
     refused(settings, f"older.*{WAYS}")
 

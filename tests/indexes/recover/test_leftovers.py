@@ -12,9 +12,9 @@ import pytest
 from indexes import Store
 from indexes.recover.leftovers import sweep_graphs
 from indexes.search.searcher import Searcher
-from indexes.storage.files import locked
-from indexes.vectors.index import Index
-from mm.runtimes import cached_graph
+from indexes.storage.files import hold_lock
+from indexes.vectors.index import SpaceIndex
+from mm.runtimes import ensure_graph
 from tests.indexes.library import SPACE, publish
 
 OLD = 100.0
@@ -71,12 +71,12 @@ def test_parts_that_no_manifest_names_go_unless_somebody_writes(sqlite_store: St
     left = write(folder / "part-0011223344556677" / "rows.safetensors").parent
     for part in (named, left):
         age(part)
-    with locked(sqlite_store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
+    with hold_lock(sqlite_store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
         sqlite_store.sweep(OLD)
         assert left.exists()
     sqlite_store.sweep(OLD)
     assert not left.exists()
-    manifest = Index(sqlite_store, SPACE).read(sqlite_store.catalog.head())
+    manifest = SpaceIndex(sqlite_store, SPACE).load_manifest(sqlite_store.catalog.head())
     assert manifest is not None
     assert [entry.name for entry in manifest.parts] == [named.name]
 
@@ -85,7 +85,7 @@ def test_graphs_that_nobody_asked_for_go_and_those_in_use_stay(sqlite_store: Sto
     folder = sqlite_store.settings.root / "cache" / "graphs"
     unused, used = age(write(folder / "text-old.onnx")), age(write(folder / "text-new.onnx"))
     assert sweep_graphs(sqlite_store.settings.root, 3 * OLD) == 0
-    cached_graph(folder, "text-new", lambda: b"")
+    ensure_graph(folder, "text-new", lambda: b"")
     sqlite_store.sweep(OLD)
     assert unused.exists(), "a month must pass"
     assert sweep_graphs(sqlite_store.settings.root, OLD) == 1

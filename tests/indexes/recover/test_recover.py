@@ -38,7 +38,7 @@ def fill(settings: Settings) -> None:
     """A library of two pictures and a sound, as uploads leave it."""
     with open_store(settings) as store:
         for name, data in DATA.items():
-            with store.blobs.writer() as writer:
+            with store.blobs.open_writer() as writer:
                 writer.write(data)
                 sha256, size = writer.commit()
             new = new_item("unused", sha256=sha256, size=size, name=name, tags=NAMES[name], created_at=UPLOADED)
@@ -50,7 +50,7 @@ def fill(settings: Settings) -> None:
 def items(settings: Settings) -> dict[str, tuple[str, tuple[str, ...], datetime]]:
     """Name, tags and time of upload of each item, by SHA-256."""
     with open_store(settings) as store:
-        rows = store.catalog.items_of_blobs([hashlib.sha256(data).hexdigest() for data in DATA.values()])
+        rows = store.catalog.find_items_by_blob([hashlib.sha256(data).hexdigest() for data in DATA.values()])
     return {row.sha256: (row.name, row.tags, row.created_at) for row in rows}
 
 
@@ -76,7 +76,7 @@ def test_rebuild_without_a_catalog_gives_every_item_its_name_tags_time_and_a_job
     assert items(lost) == EXPECTED
     with open_store(lost) as store:
         assert store.catalog.counts().jobs["queued"] == 3
-        assert {row.kind for row in store.catalog.items_of_blobs(list(EXPECTED))} == {"image", "audio"}
+        assert {row.kind for row in store.catalog.find_items_by_blob(list(EXPECTED))} == {"image", "audio"}
     assert {name for name in files(settings) if name not in before} == set()
     assert rebuild(lost, quiet).items == 0, "again, it has nothing to add"
 
@@ -104,7 +104,7 @@ def test_rebuild_of_a_damaged_catalog_renames_it_and_makes_a_new_one(tmp_path: P
 
 def test_rebuild_with_an_older_catalog_adds_what_it_lacks(settings: Settings) -> None:
     fill(settings)
-    with open_store(settings) as store, store.database.connect_to_write() as connection:
+    with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
         connection.execute(text("UPDATE library SET revision = revision - 1"))
     with pytest.raises(WrongLibrary, match="older"):
@@ -145,7 +145,7 @@ def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was
     settings: Settings, other_url: str
 ) -> None:
     fill(settings)
-    with open_store(settings) as store, store.blobs.writer() as writer:
+    with open_store(settings) as store, store.blobs.open_writer() as writer:
         writer.write(media.image(3))
         writer.commit()
     damaged = hashlib.sha256(DATA["walk.png"]).hexdigest()
@@ -160,7 +160,7 @@ def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was
 
 def test_adopt_declares_an_older_catalog_right_and_keeps_what_it_does_not_know(settings: Settings) -> None:
     fill(settings)
-    with open_store(settings) as store, store.database.connect_to_write() as connection:
+    with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
         connection.execute(text("UPDATE library SET revision = 0"))
     before = {name for name in files(settings) if not name.endswith("library.json")}
@@ -226,7 +226,7 @@ def test_empty_with_a_database_that_has_items_moves_nothing(settings: Settings) 
 
 def test_collect_moves_what_the_catalog_lost_to_the_trash(settings: Settings) -> None:
     fill(settings)
-    with open_store(settings) as store, store.database.connect_to_write() as connection:
+    with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
     age(*settings.root.glob("blobs/??/*"))
     result = collect(settings, quiet)

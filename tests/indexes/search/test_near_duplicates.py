@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from indexes import Store, open_store
 from indexes.catalog.records import NewEvidence, NewSegment
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
 from mm.media.types import Span
 from mm.schemas import Filters
@@ -115,7 +115,7 @@ def test_folding_is_the_same_as_comparing_everything(
     store, searcher = copies
     rng = np.random.default_rng(seed)
     asked = ask({kind: unit(rng) for kind in kinds}, alike)
-    fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute, store)))
+    fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute_force, store)))
 
     def shape(hits: Sequence[object]) -> list[object]:
         return [(hit.item_id, hit.start, hit.end, hit.best_start, shape(hit.alike)) for hit in hits]  # type: ignore[attr-defined]

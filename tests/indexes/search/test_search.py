@@ -20,10 +20,10 @@ from indexes import Store, open_store
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.search import searcher as search
 from indexes.search import top_k
-from indexes.search.brute_force import search_brute
-from indexes.search.grouping import grow
+from indexes.search.brute_force import search_brute_force
+from indexes.search.grouping import group_segments
 from indexes.search.searcher import Searcher, SearchHit
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from indexes.vectors import index
 from indexes.vectors.parts import Part, Segments
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
@@ -124,7 +124,7 @@ def test_search_is_the_same_as_scoring_everything(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(top_k, "FIRST", first)
         fast = searcher.search(asked, k, filters, floor, likely=likely)
-    every = search_brute(store, asked, 1000, filters, floor, likely=likely)
+    every = search_brute_force(store, asked, 1000, filters, floor, likely=likely)
     assert_same(fast, every[:k], every)
 
 
@@ -135,7 +135,7 @@ def test_search_is_the_same_on_both_databases(store: Store, searcher: Searcher) 
     searcher.refresh()
     for _ in range(10):
         asked = question(rng)
-        every = search_brute(store, asked, 100, ALL, 0.3)
+        every = search_brute_force(store, asked, 100, ALL, 0.3)
         assert_same(searcher.search(asked, 5, ALL, 0.3), every[:5], every)
 
 
@@ -166,7 +166,7 @@ def test_real_sizes_are_searched_exactly(sqlite_store: Store) -> None:
         asked = Query(
             (EvidenceQuery("picture", pictured * 40, -5.0, pictured), EvidenceQuery("speech", said * 25, -4.0, said)), SPACE, 0.5
         )
-        fast, slow = searcher.search(asked, 8, ALL, floor), search_brute(sqlite_store, asked, 8, ALL, floor)
+        fast, slow = searcher.search(asked, 8, ALL, floor), search_brute_force(sqlite_store, asked, 8, ALL, floor)
         assert [(hit.item_id, hit.start) for hit in fast] == [(hit.item_id, hit.start) for hit in slow]
         np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-4)
 
@@ -221,7 +221,7 @@ def test_a_delete_makes_room_for_others_before_the_cut(
         best = searcher.search(asked, 3, ALL, 0.0)
         store.catalog.delete_item(best[0].item_id)
         searcher.refresh()
-        every = search_brute(store, asked, 100, ALL, 0.0)
+        every = search_brute_force(store, asked, 100, ALL, 0.0)
         assert_same(searcher.search(asked, 3, ALL, 0.0), every[:3], every)
         assert item_id in ids
 
@@ -266,7 +266,7 @@ def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
     first = add_plain(store, 1)
     searcher.refresh()
     second = add_plain(store, 2)
-    with locked(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
+    with hold_lock(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
         assert found(searcher) == {first}
     assert found(searcher) == {first, second}
 
@@ -303,7 +303,7 @@ def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
             done.result()
         searcher.refresh()
         asked = question(rng)
-        every = search_brute(sqlite_store, asked, 100, ALL, 0.0)
+        every = search_brute_force(sqlite_store, asked, 100, ALL, 0.0)
         assert_same(searcher.search(asked, 10, ALL, 0.0), every[:10], every)
 
 
@@ -358,7 +358,7 @@ def test_segments_that_answer_together_are_one_moment(
             [0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit ends where it gets less likely"
         ),
         pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="on both sides"),
-        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits grow by the same rule"),
+        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits group_segments by the same rule"),
         pytest.param([0.05, 0.05], [0, 0], [], id="below both bounds nothing matches"),
     ],
 )
@@ -391,7 +391,7 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
         "part", Segments(np.arange(3), np.arange(3), item.astype(np.int32), at * 1.0, at + 1.0, shot.astype(np.int32)), {}
     )
     likely = data.draw(st.sampled_from([0.25, 1.0, np.inf]))
-    moments = grow(part, known, strength[known], count, floor, likely)
+    moments = group_segments(part, known, strength[known], count, floor, likely)
     inside = [list(range(moment.first, moment.last + 1)) for moment in moments]
     assert sorted(number for own in inside for number in own) == [number for number in known if strength[number] >= floor]
     assert [moment.strength for moment in moments] == sorted((moment.strength for moment in moments), reverse=True)
@@ -399,9 +399,11 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
         assert moment.strength == strength[moment.segment] == max(strength[own])
         assert len(set(item[own])) == 1
         assert moment.strength < likely or min(strength[own]) >= likely
-    assert grow(part, known, strength[known], 2, floor, likely) == moments[:2]
+    assert group_segments(part, known, strength[known], 2, floor, likely) == moments[:2]
     above = max(floor, likely)
-    assert [moment for moment in moments if moment.strength >= above] == grow(part, known, strength[known], count, above)
+    assert [moment for moment in moments if moment.strength >= above] == group_segments(
+        part, known, strength[known], count, above
+    )
 
 
 def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(

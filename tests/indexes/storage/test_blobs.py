@@ -26,7 +26,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 
 def put(blobs: BlobStore, *pieces: bytes) -> str:
-    with blobs.writer() as writer:
+    with blobs.open_writer() as writer:
         for piece in pieces:
             writer.write(piece)
         sha256, _ = writer.commit()
@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> list[Path]:
 @given(pieces=st.lists(st.binary(max_size=200), max_size=5))
 def test_bytes_come_back_under_their_hash(blobs: BlobStore, pieces: list[bytes]) -> None:
     data = b"".join(pieces)
-    with blobs.writer() as writer:
+    with blobs.open_writer() as writer:
         for piece in pieces:
             writer.write(piece)
         assert writer.path.read_bytes() == data, "can be probed before it is committed"
@@ -52,7 +52,7 @@ def test_bytes_come_back_under_their_hash(blobs: BlobStore, pieces: list[bytes])
 
 
 def test_what_is_not_committed_is_gone(blobs: BlobStore, tmp_path: Path) -> None:
-    with blobs.writer() as writer:
+    with blobs.open_writer() as writer:
         writer.write(b"x")
         assert len(files(tmp_path)) == 1
     assert files(tmp_path) == []
@@ -88,7 +88,7 @@ def test_the_sweep_removes_what_crashed_uploads_left(blobs: BlobStore, tmp_path:
     old = tmp_path / "blobs" / "incoming" / "dead.part"
     old.write_bytes(b"half")
     os.utime(old, (1, 1))
-    with blobs.writer() as writer:
+    with blobs.open_writer() as writer:
         writer.write(b"running")
         assert blobs.sweep(3600) == 1
         writer.commit()
@@ -100,7 +100,7 @@ def test_the_sweep_removes_what_crashed_uploads_left(blobs: BlobStore, tmp_path:
 def test_throwing_away_takes_old_files_to_the_trash_of_the_day(blobs: BlobStore) -> None:
     old, young = put(blobs, b"1"), put(blobs, b"2")
     os.utime(blobs.path(old), (1, 1))
-    assert blobs.files.throw_away([old, young], 3600) == 1
+    assert blobs.files.move_to_trash([old, young], 3600) == 1
     assert [blobs.path(sha256).exists() for sha256 in (old, young)] == [False, True]
     (kept,) = blobs.files.trash.rglob(old)
     assert kept.read_bytes() == b"1"
@@ -111,7 +111,7 @@ def test_throwing_away_spares_bytes_that_were_stored_again(blobs: BlobStore) -> 
     sha256 = put(blobs, b"1")
     os.utime(blobs.path(sha256), (1, 1))
     put(blobs, b"1")
-    assert blobs.files.throw_away([sha256], 3600) == blobs.files.remove([sha256], 3600) == 0
+    assert blobs.files.move_to_trash([sha256], 3600) == blobs.files.delete_stale([sha256], 3600) == 0
     assert blobs.path(sha256).exists()
 
 
@@ -130,7 +130,7 @@ def test_the_trash_is_emptied_by_its_dates(blobs: BlobStore) -> None:
 def test_a_folder_without_a_marker_takes_no_file(tmp_path: Path) -> None:
     (tmp_path / "blobs").mkdir()
     blobs = BlobStore(tmp_path / "blobs", tmp_path / "locks" / "blobs.lock")
-    with pytest.raises(WrongLibrary, match="mounted"), blobs.writer():
+    with pytest.raises(WrongLibrary, match="mounted"), blobs.open_writer():
         pass
     assert files(tmp_path) == []
 
@@ -192,5 +192,5 @@ def test_a_disk_that_fills_up_at_the_end_is_said_too(blobs: BlobStore, tmp_path:
 def test_a_folder_that_is_none_is_said(blobs: BlobStore, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "blobs")
     (tmp_path / "blobs").write_text("a file")
-    with pytest.raises(Unavailable, match="blobs"), blobs.writer():
+    with pytest.raises(Unavailable, match="blobs"), blobs.open_writer():
         pass

@@ -27,7 +27,7 @@ def test_a_server_that_stops_is_unavailable_until_it_is_back(tmp_path: Path, pos
         for call in (
             lambda: store.catalog.get_job(job.id),
             lambda: store.catalog.update_job(job.id, stage="x"),
-            lambda: store.catalog.beat("w", 1.0),
+            lambda: store.catalog.record_heartbeat("w", 1.0),
             store.catalog.counts,
         ):
             with pytest.raises(Unavailable, match="catalog"):
@@ -73,7 +73,7 @@ def work(settings: Settings, number: int) -> None:
                 store.catalog.update_job(job.id, state="running", progress=0.5)
                 assert store.catalog.finish_chunk(chunk.pk, str(number), "0" * 64)
             assert store.catalog.commit_item(job.id, [])
-            store.catalog.beat(str(number), float(seed))
+            store.catalog.record_heartbeat(str(number), float(seed))
 
 
 def test_several_processes_write_at_once(settings: Settings) -> None:

@@ -41,7 +41,7 @@ class Steps:
 
 def send(store: Store, upload_id: str, promised: list[int]) -> str:
     """Go on with an upload up to its end, as the API does. Returns the SHA-256 of the blob."""
-    with store.partial.open(upload_id) as upload:
+    with store.uploads.open(upload_id) as upload:
         assert upload.info.offset >= max(promised, default=0), "what was promised is there"
         assert upload.path.read_bytes()[: upload.info.offset] == WHOLE[: upload.info.offset]
         for start, end in PIECES:
@@ -52,7 +52,7 @@ def send(store: Store, upload_id: str, promised: list[int]) -> str:
         upload.digest()
         sha256, size = upload.commit()
         assert size == len(WHOLE)
-        upload.taken(sha256[:32], "job", created=True)
+        upload.mark_stored(sha256[:32], "job", created=True)
     return sha256
 
 
@@ -60,7 +60,7 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
     crash_before, crashed = 0, True
     with open_store(Settings(home=tmp_path)) as store:
         while crashed:
-            upload_id = store.partial.create(len(WHOLE), "a", [], "", "", total=10, of_owner=10).id
+            upload_id = store.uploads.create(len(WHOLE), "a", [], "", "", total=10, of_owner=10).id
             promised: list[int] = []
             with pytest.MonkeyPatch.context() as patch:
                 Steps(patch, crash_before)
@@ -69,9 +69,9 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
                     crashed = False
                 except Crash:
                     pass
-            if crashed and not store.partial.get(upload_id).is_taken:
+            if crashed and not store.uploads.get(upload_id).is_stored:
                 sha256 = send(store, upload_id, promised)
-            assert store.partial.get(upload_id).is_taken
+            assert store.uploads.get(upload_id).is_stored
             assert store.blobs.path(sha256).read_bytes() == WHOLE
             store.blobs.delete(sha256)
             crash_before += 1
@@ -80,24 +80,24 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
 
 def test_a_crash_while_one_is_made_leaves_nothing_that_counts(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        store.partial.create(1, "first", [], "", "", total=10, of_owner=10)
+        store.uploads.create(1, "first", [], "", "", total=10, of_owner=10)
         for crash_before in range(4):
             with pytest.MonkeyPatch.context() as patch:
                 Steps(patch, crash_before)
                 with pytest.raises(Crash):
-                    store.partial.create(5, "a", [], "", "", total=10, of_owner=10)
+                    store.uploads.create(5, "a", [], "", "", total=10, of_owner=10)
         folder = tmp_path / "blobs" / "uploads"
         made = list(folder.iterdir())
-        assert store.partial.sweep() == 0, "somebody may be making them just now"
+        assert store.uploads.sweep() == 0, "somebody may be making them just now"
         for path in made:
             os.utime(path, (1, 1))
-        assert store.partial.sweep() == len(made) - 1
+        assert store.uploads.sweep() == len(made) - 1
         assert len(list(folder.iterdir())) == 1
 
 
 def test_bytes_are_flushed_before_they_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(3, "a", [], "", "", total=10, of_owner=10).id
+        upload_id = store.uploads.create(3, "a", [], "", "", total=10, of_owner=10).id
         flushed: list[str] = []
         fsync = os.fsync
 
@@ -105,54 +105,54 @@ def test_bytes_are_flushed_before_they_count(tmp_path: Path, monkeypatch: pytest
             fsync(handle)
             flushed.append(Path(f"/proc/self/fd/{handle}").readlink().name)
 
-        with store.partial.open(upload_id) as upload:
+        with store.uploads.open(upload_id) as upload:
             upload.write(b"abc")
-            assert store.partial.get(upload_id).offset == 0
+            assert store.uploads.get(upload_id).offset == 0
             monkeypatch.setattr(os, "fsync", recorded)
             upload.checkpoint()
         assert flushed[0] == "bytes.part"
-        assert store.partial.get(upload_id).offset == 3
+        assert store.uploads.get(upload_id).offset == 3
 
 
 def test_one_has_it_at_a_time_and_is_told_that_another_wants_it(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(3, "a", [], "", "", total=10, of_owner=10).id
-        with store.partial.open(upload_id) as upload:
+        upload_id = store.uploads.create(3, "a", [], "", "", total=10, of_owner=10).id
+        with store.uploads.open(upload_id) as upload:
             with pytest.raises(Locked):
-                store.partial.open(upload_id)
-            assert not upload.is_wanted()
-            store.partial.ask_for(upload_id)
-            assert upload.is_wanted()
-        with store.partial.open(upload_id) as upload:
-            assert not upload.is_wanted()
+                store.uploads.open(upload_id)
+            assert not upload.has_waiter()
+            store.uploads.request_release(upload_id)
+            assert upload.has_waiter()
+        with store.uploads.open(upload_id) as upload:
+            assert not upload.has_waiter()
             upload.remove()
         with pytest.raises(NotFound):
-            store.partial.open(upload_id)
+            store.uploads.open(upload_id)
 
 
 def test_an_upload_in_use_is_not_swept(tmp_path: Path) -> None:
     now = [1000.0]
     with open_store(Settings(home=tmp_path, upload_seconds=10.0), clock=lambda: now[0]) as store:
-        upload_id = store.partial.create(3, "a", [], "", "", total=10, of_owner=10).id
-        with store.partial.open(upload_id) as upload:
+        upload_id = store.uploads.create(3, "a", [], "", "", total=10, of_owner=10).id
+        with store.uploads.open(upload_id) as upload:
             now[0] += 20
-            assert store.partial.sweep() == 0
+            assert store.uploads.sweep() == 0
             upload.write(b"abc")
             upload.checkpoint()
-        assert store.partial.get(upload_id).offset == 3
+        assert store.uploads.get(upload_id).offset == 3
         now[0] += 20
         with pytest.raises(Gone):
-            store.partial.get(upload_id)
-        assert store.partial.sweep() == 1
+            store.uploads.get(upload_id)
+        assert store.uploads.sweep() == 1
 
 
 def test_a_full_disk_is_said_and_what_counted_still_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(6, "a", [], "", "", total=10, of_owner=10).id
-        with store.partial.open(upload_id) as upload:
+        upload_id = store.uploads.create(6, "a", [], "", "", total=10, of_owner=10).id
+        with store.uploads.open(upload_id) as upload:
             upload.write(b"abc")
             upload.checkpoint()
-        with store.partial.open(upload_id) as upload, monkeypatch.context() as patch:
+        with store.uploads.open(upload_id) as upload, monkeypatch.context() as patch:
             upload.write(b"de")
 
             def full(handle: int) -> None:
@@ -161,7 +161,7 @@ def test_a_full_disk_is_said_and_what_counted_still_does(tmp_path: Path, monkeyp
             patch.setattr(os, "fsync", full)
             with pytest.raises(StorageFull, match="No space left"):
                 upload.checkpoint()
-        with store.partial.open(upload_id) as upload:
+        with store.uploads.open(upload_id) as upload:
             assert upload.info.offset == 3
             upload.write(b"def")
             upload.checkpoint()
@@ -172,7 +172,7 @@ def test_unfinished_uploads_of_one_owner_are_bounded_beside_those_of_all(tmp_pat
     with open_store(Settings(home=tmp_path)) as store:
 
         def create(owner: str) -> str:
-            return store.partial.create(5, "a", [], "", owner, total=5, of_owner=3).id
+            return store.uploads.create(5, "a", [], "", owner, total=5, of_owner=3).id
 
         mine = [create("key a") for _ in range(3)]
         with pytest.raises(TooMany, match="MM_MAX_PARTIAL_UPLOADS_PER_KEY"):
@@ -181,33 +181,33 @@ def test_unfinished_uploads_of_one_owner_are_bounded_beside_those_of_all(tmp_pat
         create("")
         with pytest.raises(TooMany, match=r"\(MM_MAX_PARTIAL_UPLOADS\)"):
             create("key c")
-        with store.partial.open(mine[0]) as upload:
+        with store.uploads.open(mine[0]) as upload:
             upload.remove()
-        assert store.partial.get(create("key a")).owner == "key a"
+        assert store.uploads.get(create("key a")).owner == "key a"
 
 
 def test_upload_without_a_byte_expires_soon_and_a_byte_keeps_it(tmp_path: Path) -> None:
     now = [1e9]
     settings = Settings(home=tmp_path, upload_seconds=1000.0, upload_empty_seconds=10.0)
     with open_store(settings, clock=lambda: now[0]) as store:
-        empty, begun = (store.partial.create(5, "a", [], "", "", total=10, of_owner=10).id for _ in range(2))
+        empty, begun = (store.uploads.create(5, "a", [], "", "", total=10, of_owner=10).id for _ in range(2))
         now[0] += 6.0
-        with store.partial.open(empty) as upload:
+        with store.uploads.open(empty) as upload:
             upload.checkpoint()  # of a piece that brought nothing
-        with store.partial.open(begun) as upload:
+        with store.uploads.open(begun) as upload:
             upload.write(b"x")
             upload.checkpoint()
         now[0] += 6.0
         with pytest.raises(Gone):
-            store.partial.get(empty)
+            store.uploads.get(empty)
         now[0] += 900.0
-        assert store.partial.get(begun).offset == 1
-        assert store.partial.sweep() == 1
+        assert store.uploads.get(begun).offset == 1
+        assert store.uploads.sweep() == 1
 
 
 def test_upload_of_an_earlier_version_has_no_owner(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.partial.create(5, "a", [], "", "key a", total=10, of_owner=10).id
+        upload_id = store.uploads.create(5, "a", [], "", "key a", total=10, of_owner=10).id
         info = tmp_path / "blobs" / "uploads" / upload_id / "info.json"
         info.write_text(info.read_text().replace(',"owner":"key a"', ""))
-        assert store.partial.get(upload_id).owner == ""
+        assert store.uploads.get(upload_id).owner == ""

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from indexes.search import searcher as search
 from indexes.search import top_k
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.search.fusion import strengths
 from indexes.search.searcher import DOUBT, Searcher
-from indexes.search.top_k import best_moments
+from indexes.search.top_k import find_top_moments
 from indexes.vectors import pq_codes
-from indexes.vectors.index import Index
+from indexes.vectors.index import SpaceIndex
 from indexes.vectors.kind_index import KindRows
 from indexes.vectors.parts import Segments, open_part, write_part
 from indexes.vectors.snapshot import Snapshot
@@ -122,7 +122,7 @@ def test_what_is_said_of_a_moment_is_true_and_filters_and_deletes_are_exact(
 ) -> None:
     probes = library.ask(seed)
     chosen = None if share == 1.0 else np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
-    moments = best_moments(library.snapshot, probes, chosen, k, floor, map, doubt)
+    moments = find_top_moments(library.snapshot, probes, chosen, k, floor, map, doubt)
     found = [SIZE * library.snapshot.parts.index(moment.part) + moment.segment for moment in moments]
     truth = library.strength(probes)
     allowed = np.setdiff1d(np.arange(PARTS * ITEMS) if chosen is None else chosen, DEAD)
@@ -145,8 +145,8 @@ def test_little_is_missed_with_or_without_a_filter(library: Library) -> None:
         for seed in range(60):
             probes = library.ask(seed)
             chosen = np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
-            fast = best_moments(library.snapshot, probes, chosen, 10, 0.0, map, DOUBT)
-            slow = best_moments(library.snapshot, probes, chosen, 10, 0.0, map, None)
+            fast = find_top_moments(library.snapshot, probes, chosen, 10, 0.0, map, DOUBT)
+            slow = find_top_moments(library.snapshot, probes, chosen, 10, 0.0, map, None)
             hits.append(len({(m.part.name, m.segment) for m in fast} & {(m.part.name, m.segment) for m in slow}) / 10)
         assert np.mean(hits) >= 0.98
 
@@ -182,9 +182,9 @@ def test_a_searcher_takes_the_way_that_is_set(sqlite_store: Store, monkeypatch: 
 
     def watched(*arguments: object) -> object:
         seen.append(arguments[6])  # type: ignore[arg-type]
-        return best_moments(*arguments)  # type: ignore[arg-type]
+        return find_top_moments(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(search, "best_moments", watched)
+    monkeypatch.setattr(search, "find_top_moments", watched)
     rng = np.random.default_rng(1)
     ids = [publish(sqlite_store, seed, rng, segments=20).id for seed in range(6)]
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings.model_copy(update={"search": way}))
@@ -192,7 +192,7 @@ def test_a_searcher_takes_the_way_that_is_set(sqlite_store: Store, monkeypatch: 
     sqlite_store.catalog.delete_item(ids[2])
     asked = question(rng)
     found = [hit.score for hit in searcher.search(asked, 5, Filters(), 0.0)]
-    assert found == pytest.approx([hit.score for hit in search_brute(sqlite_store, asked, 5, Filters(), 0.0)])
+    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, asked, 5, Filters(), 0.0)])
     assert seen == [None if way == "exact" else DOUBT]
     monkeypatch.setattr(search, "EXACT_UP_TO", 1000)
     searcher.search(asked, 5, Filters(), 0.0)
@@ -205,10 +205,10 @@ def test_damaged_codes_are_built_again(sqlite_store: Store, monkeypatch: pytest.
     for seed in range(4):
         publish(sqlite_store, seed, rng, segments=20)
     Searcher(sqlite_store, SPACE, sqlite_store.settings).refresh()
-    (path,) = Index(sqlite_store, SPACE).folder.glob("part-*/picture.codes")
+    (path,) = SpaceIndex(sqlite_store, SPACE).folder.glob("part-*/picture.codes")
     path.write_bytes(path.read_bytes()[:-1])
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     searcher.refresh()
     asked = question(rng)
     found = [hit.score for hit in searcher.search(asked, 5, Filters(), 0.0)]
-    assert found == pytest.approx([hit.score for hit in search_brute(sqlite_store, asked, 5, Filters(), 0.0)])
+    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, asked, 5, Filters(), 0.0)])

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from indexes import Store, open_store
-from indexes.search.brute_force import search_brute
+from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
 from indexes.storage import files
-from indexes.storage.files import locked
+from indexes.storage.files import hold_lock
 from indexes.vectors import index, parts
-from indexes.vectors.index import Index
+from indexes.vectors.index import SpaceIndex
 from indexes.vectors.manifest import NAME
 from mm.errors import Unavailable
 from mm.schemas import Filters
@@ -53,7 +53,7 @@ def assert_complete(searcher: Searcher, store: Store) -> None:
     for _ in range(3):
         asked = question(rng)
         fast = [hit.score for hit in searcher.search(asked, 100, ALL, 0.0)]
-        assert fast == pytest.approx([hit.score for hit in search_brute(store, asked, 100, ALL, 0.0)])
+        assert fast == pytest.approx([hit.score for hit in search_brute_force(store, asked, 100, ALL, 0.0)])
     evidence = sum(len(part) for part in searcher.snapshot.parts)
     assert evidence >= store.catalog.counts().evidence
 
@@ -112,7 +112,7 @@ def test_an_index_of_another_catalog_is_built_again(filled: Store, tmp_path: Pat
 
 def test_an_item_whose_vectors_are_damaged_keeps_no_other_from_being_found(filled: Store, log: Log) -> None:
     publications = filled.catalog.changes_after(0, SPACE, 10).published
-    row = filled.catalog.stored_evidence([publications[2].item_pk], SPACE)[0]
+    row = filled.catalog.list_evidence([publications[2].item_pk], SPACE)[0]
     path = filled.shards.path(row.shard_id)
     path.write_bytes(path.read_bytes()[:-1])
     searcher = refreshed(filled)
@@ -132,25 +132,25 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
     for seed in range(40):
         ids.append(publish(store, seed, rng, segments=6).id)
         searcher.refresh()
-        searcher.tidy()
+        searcher.merge_parts()
         most = max(most, len(searcher.snapshot.parts))
         if seed % 5 == 4:
             store.catalog.delete_item(ids[seed - 3])
     searcher.refresh()
-    searcher.tidy()
+    searcher.merge_parts()
     assert most < 14
     assert_complete(searcher, store)
     for item_id in ids[:35]:
         store.catalog.delete_item(item_id)
     searcher.refresh()
-    searcher.tidy()
+    searcher.merge_parts()
     assert_complete(searcher, store)
     seqs = {int(seq) for part in searcher.snapshot.parts for seq in part.segments.item_seq}
     assert len(seqs) <= 8, "most of the dead are gone from the disk too"
     for item_id in ids[35:]:
         store.catalog.delete_item(item_id)
     searcher.refresh()
-    searcher.tidy()
+    searcher.merge_parts()
     assert searcher.snapshot.parts == []
     assert list(searcher.snapshot.dead) == []
     assert [path.name for path in folder(store).iterdir()] == [NAME]
@@ -160,9 +160,9 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
 def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "STEP", 10)
     monkeypatch.setattr(index, "PUBLICATIONS", 4)
-    built = Index(filled, SPACE)
+    built = SpaceIndex(filled, SPACE)
     steps = 0
-    while built.follow(1.0):
+    while built.apply_changes(1.0):
         steps += 1
     assert steps > 2
     assert_complete(refreshed(filled), filled)
@@ -178,7 +178,7 @@ def test_a_reader_follows_what_another_process_wrote(filled: Store, monkeypatch:
     for seed in range(10, 18):
         publish(filled, seed, rng, pieces={"picture": 2})
         first.refresh()
-    first.tidy()
+    first.merge_parts()
     second.refresh()
     assert_complete(second, filled)
     assert {part.name for part in first.snapshot.parts} == {part.name for part in second.snapshot.parts}
@@ -205,7 +205,7 @@ def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatc
 
     monkeypatch.setattr(index, "merge_parts", slowly)
     with ThreadPoolExecutor(1) as pool:
-        merging = pool.submit(searcher.tidy)
+        merging = pool.submit(searcher.merge_parts)
         assert begun.wait(60)
         before = len(searcher.snapshot.parts)
         publish(filled, "while merging", rng)
@@ -224,7 +224,7 @@ def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatc
 def test_what_a_crashed_merge_left_is_removed_by_the_next(filled: Store) -> None:
     searcher = refreshed(filled)
     (folder(filled) / f"{index.MERGING}left").mkdir()
-    searcher.tidy()
+    searcher.merge_parts()
     assert [path.name for path in folder(filled).glob(f"{index.MERGING}*")] == []
     assert_complete(searcher, filled)
 
@@ -245,12 +245,12 @@ def test_two_writers_take_turns(filled: Store) -> None:
 
 def test_a_writer_that_takes_too_long_is_said_and_searches_go_on(filled: Store) -> None:
     searcher = refreshed(filled)
-    assert searcher.seconds_behind() == 0.0
+    assert searcher.lag_seconds() == 0.0
     publish(filled, "new", np.random.default_rng(0))
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with locked(filled.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
+        with hold_lock(filled.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
             held.set()
             done.wait(30)
 
@@ -259,11 +259,11 @@ def test_a_writer_that_takes_too_long_is_said_and_searches_go_on(filled: Store) 
         held.wait(30)
         with pytest.raises(Unavailable, match="Another process"):
             searcher.refresh(0.05)
-        assert 0.0 <= searcher.seconds_behind() < searcher.seconds_behind(), "it lacks something, and for ever longer"
+        assert 0.0 <= searcher.lag_seconds() < searcher.lag_seconds(), "it lacks something, and for ever longer"
         searcher.search(question(np.random.default_rng(0)), 5, ALL, 0.0)
         done.set()
     searcher.refresh()
-    assert searcher.seconds_behind() == 0.0
+    assert searcher.lag_seconds() == 0.0
     assert_complete(searcher, filled)
 
 
@@ -283,7 +283,7 @@ def test_a_crash_while_writing_leaves_the_old_index(filled: Store, monkeypatch: 
         elif step == "manifest":
             patch.setattr(os, "fsync", crash)
         else:
-            patch.setattr(files, "move_into_place", crash)
+            patch.setattr(files, "rename_durable", crash)
         with pytest.raises(Crash):
             searcher.refresh()
     assert [len(part) for part in refreshed(filled).snapshot.parts] != []

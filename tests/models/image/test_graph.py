@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mm.models.image.efficientnet_lite import CLASSES, DIMENSIONS, FEATURES, INPUT, OUTPUT, blocks
+from mm.models.image.efficientnet_lite import CLASSES, DIMENSIONS, FEATURES, INPUT, OUTPUT, list_blocks
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.models.image.graph import build_graph
 from mm.runtimes import load_graph
@@ -87,7 +87,7 @@ def test_the_table_is_lite2() -> None:
     """Counts as the reference's: 21 blocks, 6.09 million parameters with the classifier."""
     encoder = ImageEncoder()
     backbone = sum(w.numel() for name, w in encoder.named_parameters() if name.startswith(("stem", "blocks", "top", "classes")))
-    assert len(blocks()) == 21
+    assert len(list_blocks()) == 21
     assert backbone == 6_092_072
     assert encoder.head.weight.shape == (DIMENSIONS, FEATURES)
     assert encoder.class_vectors.shape == (CLASSES, DIMENSIONS)

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from mm.data.sentences import class_sentences
-from mm.models.image.efficientnet_lite_torch import ImageEncoder, imagenet_weights
-from mm.models.image.preprocess import fit
-from mm.training.align.start import imagenet_encoder
+from mm.data.sentences import imagenet_class_sentences
+from mm.models.image.efficientnet_lite_torch import ImageEncoder, load_imagenet_weights
+from mm.models.image.preprocess import resize_image
+from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.checkpoint import load_encoder, write_encoder
 
 PHOTOGRAPHS = {"chelsea.png": "cat", "coffee.png": "espresso", "rocket.jpg": "missile"}
@@ -21,7 +21,7 @@ PHOTOGRAPHS = {"chelsea.png": "cat", "coffee.png": "espresso", "rocket.jpg": "mi
 
 @pytest.fixture(scope="module")
 def encoder() -> ImageEncoder:
-    return imagenet_encoder(torch.eye(1000, 384), 0.0).eval()
+    return build_imagenet_encoder(torch.eye(1000, 384), 0.0).eval()
 
 
 def pixels(name: str) -> torch.Tensor:
@@ -29,11 +29,11 @@ def pixels(name: str) -> torch.Tensor:
     assert spec is not None
     assert spec.origin is not None
     with Image.open(Path(spec.origin).parent / "data" / name) as image:
-        return torch.from_numpy(np.array(fit(np.asarray(image.convert("RGB")), 260))).permute(2, 0, 1)[None].float()
+        return torch.from_numpy(np.array(resize_image(np.asarray(image.convert("RGB")), 260))).permute(2, 0, 1)[None].float()
 
 
 def test_every_tensor_of_the_wheel_has_its_place() -> None:
-    backbone, weight_KC, bias_K = imagenet_weights()
+    backbone, weight_KC, bias_K = load_imagenet_weights()
     ours = {name for name in ImageEncoder().state_dict() if name.startswith(("stem.", "blocks.", "top."))}
     assert backbone.keys() == ours
     assert (weight_KC.shape, bias_K.shape) == ((1000, 1280), (1000,))
@@ -41,7 +41,7 @@ def test_every_tensor_of_the_wheel_has_its_place() -> None:
 
 @pytest.mark.parametrize(("name", "word"), PHOTOGRAPHS.items())
 def test_photographs_are_classified(encoder: ImageEncoder, name: str, word: str) -> None:
-    sentences = class_sentences()
+    sentences = imagenet_class_sentences()
     with torch.inference_mode():
         logits_K = encoder.project(encoder.features(pixels(name)))[1][0]
     best = [sentences[index] for index in logits_K.topk(3).indices]
@@ -49,7 +49,7 @@ def test_photographs_are_classified(encoder: ImageEncoder, name: str, word: str)
 
 
 def test_class_sentences_name_each_class_once() -> None:
-    sentences = class_sentences()
+    sentences = imagenet_class_sentences()
     assert len(sentences) == 1000
     assert sentences[0] == "a photo of a tench."
 

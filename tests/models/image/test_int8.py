@@ -16,14 +16,14 @@ from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.graph import build_graph
 from mm.models.image.graph_int8 import WEIGHT_LIMIT, Quantization, build_quantized_graph
 from mm.models.image.module import ImageModule
-from mm.models.image.precisions import PRECISIONS, Loss, Precisions, read_precisions
-from mm.models.image.sample_photos import photographs
-from mm.models.image.tower import RANGES, ImageTower
+from mm.models.image.precisions import PRECISIONS_FILE, PrecisionLoss, Precisions, read_precisions
+from mm.models.image.sample_photos import load_sample_batch
+from mm.models.image.tower import RANGES_FILE, ImageTower
 from mm.runtimes import load_graph
 from mm.spaces.registry import WEIGHTS
 from mm.training.checkpoint import load_encoder, write_encoder
-from mm.training.quantization.ranges import find_ranges, means, quantize
-from mm.training.quantization.rounded import build_rounded_graph
+from mm.training.quantization.ranges import calibrate_int8, find_ranges, mean_activations
+from mm.training.quantization.rounded_graph import build_rounded_graph
 from tests.models.image.test_graph import patches, random_encoder
 
 pytestmark = pytest.mark.xdist_group("int8")
@@ -36,8 +36,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with its ranges beside it."""
     path = tmp_path_factory.mktemp("weights") / "image.safetensors"
     write_encoder(path, random_encoder(5).state_dict(), SIZE)
-    quantization = quantize(load_file(path), hash_file(path, digits=16), patches(4, SIZE, 1))
-    path.with_name(RANGES).write_bytes(quantization.to_bytes())
+    quantization = calibrate_int8(load_file(path), hash_file(path, digits=16), patches(4, SIZE, 1))
+    path.with_name(RANGES_FILE).write_bytes(quantization.to_bytes())
     return path
 
 
@@ -69,21 +69,21 @@ def test_both_libraries_compute_the_same_integers(weights: Path, graphs: Path) -
 
 @pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
 def test_the_shipped_tower_keeps_its_vectors_in_eight_bits(tmp_path: Path, runtime: str) -> None:
-    pictures = list(photographs(320)[:8])
+    pictures = list(load_sample_batch(320)[:8])
     plain = ImageTower(SHIPPED, tmp_path, threads=1).embed(pictures)
     assert cosines(plain, ImageTower(SHIPPED, tmp_path, runtime, threads=1).embed(pictures)).mean() > 0.99
 
 
 def test_correction_moves_channels_back_to_their_means(weights: Path) -> None:
     tensors, pictures = load_file(weights), patches(4, SIZE, 1)  # those that it was made from
-    corrected = Quantization.read(weights.with_name(RANGES))
+    corrected = Quantization.read(weights.with_name(RANGES_FILE))
     raw = Quantization(corrected.ranges, {}, "")
 
     def error(quantization: Quantization) -> float:
         graph = build_quantized_graph(tensors, SIZE, quantization)
-        return float(np.abs(means(graph, ["top.linear"], pictures)["top.linear"] - wanted_C).mean())
+        return float(np.abs(mean_activations(graph, ["top.linear"], pictures)["top.linear"] - wanted_C).mean())
 
-    wanted_C = means(build_graph(tensors, SIZE), ["top.linear"], pictures)["top.linear"]
+    wanted_C = mean_activations(build_graph(tensors, SIZE), ["top.linear"], pictures)["top.linear"]
     assert error(corrected) < error(raw) / 5
 
 
@@ -111,7 +111,7 @@ def test_a_channel_that_is_all_bias_keeps_it() -> None:
 
 
 def test_ranges_are_read_as_they_were_written(weights: Path, tmp_path: Path) -> None:
-    found = Quantization.read(weights.with_name(RANGES))
+    found = Quantization.read(weights.with_name(RANGES_FILE))
     assert found.weights == hash_file(weights, digits=16)
     (tmp_path / "again").write_bytes(found.to_bytes())
     again = Quantization.read(tmp_path / "again")
@@ -124,7 +124,7 @@ def test_ranges_are_read_as_they_were_written(weights: Path, tmp_path: Path) -> 
 def test_eight_bits_without_good_ranges_are_refused(weights: Path, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "image.safetensors"
     path.write_bytes(weights.read_bytes())
-    whole = Quantization.read(weights.with_name(RANGES))
+    whole = Quantization.read(weights.with_name(RANGES_FILE))
     bad = {
         "noise": b"\xff" * 100,
         "cut": whole.to_bytes()[:5000],
@@ -132,7 +132,7 @@ def test_eight_bits_without_good_ranges_are_refused(weights: Path, tmp_path: Pat
         "lacking": Quantization({}, whole.corrections, whole.weights).to_bytes(),
     }
     if damage in bad:
-        path.with_name(RANGES).write_bytes(bad[damage])
+        path.with_name(RANGES_FILE).write_bytes(bad[damage])
     with pytest.raises((Corrupt, Unavailable), match=r"int8\.safetensors|lacks"):
         ImageTower(path, tmp_path / "graphs", "onnxruntime-int8", threads=1)
     assert not list(tmp_path.glob("graphs/*"))
@@ -189,23 +189,23 @@ def test_losses_hold_for_their_weights_alone(tmp_path: Path) -> None:
     found = Precisions(
         weights="a",
         pictures=3,
-        losses={"int8": Loss(**lost, image_to_text=0.6), "bfloat16": Loss(**lost, image_to_text=-0.2)},
+        losses={"int8": PrecisionLoss(**lost, image_to_text=0.6), "bfloat16": PrecisionLoss(**lost, image_to_text=-0.2)},
     )
-    path.with_name(PRECISIONS).write_text(found.model_dump_json())
+    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json())
     assert read_precisions(path, "a") == found
-    assert "0.6 points" in found.refusal("int8")
-    assert found.refusal("float32") == found.refusal("bfloat16") == ""
-    assert "never measured" in read_precisions(path, "b").refusal("bfloat16")
-    assert "never measured" in found.refusal("float16")
-    path.with_name(PRECISIONS).write_text(found.model_dump_json()[:-5])
-    with pytest.raises(Corrupt, match=PRECISIONS):
+    assert "0.6 points" in found.describe_rejection("int8")
+    assert found.describe_rejection("float32") == found.describe_rejection("bfloat16") == ""
+    assert "never measured" in read_precisions(path, "b").describe_rejection("bfloat16")
+    assert "never measured" in found.describe_rejection("float16")
+    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json()[:-5])
+    with pytest.raises(Corrupt, match=PRECISIONS_FILE):
         read_precisions(path, "a")
 
 
 def test_what_ships_belongs_to_the_shipped_weights() -> None:
     digest = hash_file(SHIPPED, digits=16)
-    assert Quantization.read(SHIPPED.with_name(RANGES)).weights == digest
+    assert Quantization.read(SHIPPED.with_name(RANGES_FILE)).weights == digest
     recorded = read_precisions(SHIPPED, digest)
     assert "int8" in recorded.losses
-    assert all(loss.cosine > 0.995 and loss.lost <= 0.5 for loss in recorded.losses.values())
+    assert all(loss.cosine > 0.995 and loss.recall_loss <= 0.5 for loss in recorded.losses.values())
     assert recorded.pictures == 1000

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from mm.errors import Corrupt, InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
-from mm.models.image.preprocess import fit, fit_all
+from mm.models.image.preprocess import resize_batch, resize_image
 from mm.models.image.tower import BATCH, ImageTower
 from mm.training.checkpoint import write_encoder
 
@@ -128,7 +128,7 @@ def test_a_picture_is_squeezed_whole(tower: ImageTower) -> None:
     """Nothing is cut off: what stands at the edges of a wide picture stays at the edges."""
     wide = np.zeros((40, 400, 3), np.uint8)
     wide[:, :40], wide[:, -40:] = (255, 0, 0), (0, 0, 255)
-    small = fit(wide, SIZE)
+    small = resize_image(wide, SIZE)
     assert small.shape == (SIZE, SIZE, 3)
     assert small[32, 1, 0] > 240
     assert small[32, -2, 2] > 240
@@ -137,5 +137,5 @@ def test_a_picture_is_squeezed_whole(tower: ImageTower) -> None:
 
 def test_a_picture_of_the_right_size_is_left_alone() -> None:
     image = pictures((SIZE, SIZE))[0]
-    np.testing.assert_array_equal(fit(image, SIZE), image)
-    assert fit_all([image, image], SIZE).shape == (2, SIZE, SIZE, 3)
+    np.testing.assert_array_equal(resize_image(image, SIZE), image)
+    assert resize_batch([image, image], SIZE).shape == (2, SIZE, SIZE, 3)

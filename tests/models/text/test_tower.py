@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mm.models.text.graph import build_graph
 from mm.models.text.minilm import MASK, MAX_TOKENS, OUTPUT, TOKENS, model_folder
-from mm.models.text.tower import TextTower, text_graph
-from mm.runtimes import exact, load_graph, runtimes
+from mm.models.text.tower import TextTower, ensure_text_graph
+from mm.runtimes import find_float32_runtime, list_runtimes, load_graph
 
 TEXTS = ["a dog in the snow", "", "quarterly tax return", "Ünïcode, 漢字 & emoji 🐶", "word " * 400, "x"]
 
@@ -40,14 +40,14 @@ def theirs(texts: list[str]) -> np.ndarray:
 
 
 def test_graph_from_the_wheel_is_well_formed(tmp_path: Path) -> None:
-    onnx.checker.check_model(onnx.load(text_graph(tmp_path)))
+    onnx.checker.check_model(onnx.load(ensure_text_graph(tmp_path)))
 
 
 def test_tower_equals_transformers(tower: TextTower) -> None:
     np.testing.assert_allclose(tower.embed(TEXTS), theirs(TEXTS), atol=1e-4)
 
 
-@pytest.mark.parametrize("runtime", sorted({exact(name).name for name in runtimes()}))
+@pytest.mark.parametrize("runtime", sorted({find_float32_runtime(name).name for name in list_runtimes()}))
 def test_graph_of_random_weights_equals_transformers(tmp_path: Path, runtime: str) -> None:
     from transformers import BertConfig, BertModel
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mm.media.types import RGB, Span
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode.chunk import EncodedSegment, encode_chunk
@@ -22,7 +22,7 @@ RED = plain(220, 20, 20)
 
 @pytest.fixture(scope="module")
 def sign() -> RGB:
-    return written(whole_photographs()[2], ("Ferry to Zanzibar", 40, 60), ("Departs at noon", 60, 300))
+    return written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60), ("Departs at noon", 60, 300))
 
 
 def encode(space: Space, reader: FakeReader, kind: str, seconds: float, ocr_budget: OcrBudget) -> list[EncodedSegment]:

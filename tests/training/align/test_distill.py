@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mm.cli.main import main
-from mm.data.captioned import read_captioned
+from mm.data.captioned_images import read_captioned_images
 from mm.errors import InvalidInput
-from mm.evaluation.captions import evaluate
+from mm.evaluation.captions import measure_recall
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from mm.spaces import Space, load_space
 from mm.training.align.recipe import AlignConfig
-from mm.training.align.teacher import nearest, picture_vectors, taught, teacher_recall
+from mm.training.align.teacher import caption_images, embed_images, find_nearest_sentences, measure_teacher_recall
 from mm.training.align.train import align, distill
 from tests.openclip_models import write_model
 from tests.training.align.test_train import VARIANTS, assert_same_weights, environment
@@ -87,9 +87,9 @@ def finished(
 def test_a_picture_is_told_in_the_sentences_that_the_teacher_finds_nearest(
     captioned_folder: Path, teacher: Space, tmp_path: Path
 ) -> None:
-    rows = read_captioned(captioned_folder, "train")
-    files, sentences = [row.picture for row in rows], sorted({caption for row in rows for caption in row.captions})
-    found = taught(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
+    rows = read_captioned_images(captioned_folder, "train")
+    files, sentences = [row.path for row in rows], sorted({caption for row in rows for caption in row.captions})
+    found = caption_images(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
     assert found.pictures.shape == (12, 32, 32, 3)
     assert found.captions.shape == (12, 3, 384)
     words = TextTower(tmp_path / "graphs").embed(sentences)
@@ -105,7 +105,7 @@ def test_a_picture_is_told_in_the_sentences_that_the_teacher_finds_nearest(
 def test_the_nearest_are_those_of_brute_force(pictures: int, sentences: int, told: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     seen, said = (random.normal(size=(count, 8)).astype(np.float32) for count in (pictures, sentences))
-    found = nearest(seen, said, told)
+    found = find_nearest_sentences(seen, said, told)
     assert found.shape == (pictures, min(told, sentences))
     for row, vector in zip(found, seen, strict=True):
         cosines = said @ vector
@@ -115,12 +115,12 @@ def test_the_nearest_are_those_of_brute_force(pictures: int, sentences: int, tol
 def test_what_the_teacher_saw_is_kept_until_a_picture_changes(teacher: Space, tmp_path: Path) -> None:
     path, kept = tmp_path / "one.png", tmp_path / "kept"
     Image.new("RGB", (40, 40), "red").save(path)
-    first = picture_vectors(teacher, [path], kept)
+    first = embed_images(teacher, [path], kept)
     (block,) = kept.glob("seen-*.npy")
     np.save(block, first * 2)
-    assert np.array_equal(picture_vectors(teacher, [path], kept), first * 2)
+    assert np.array_equal(embed_images(teacher, [path], kept), first * 2)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(path)
-    again = picture_vectors(teacher, [path], kept)
+    again = embed_images(teacher, [path], kept)
     assert np.allclose(np.linalg.norm(again, axis=1), 1)
     assert not np.allclose(again, first)
 
@@ -129,9 +129,9 @@ def test_the_card_says_what_the_file_does_and_what_the_teacher_does(
     finished: AlignConfig, captioned_folder: Path, teacher: Space, tmp_path: Path
 ) -> None:
     card = (finished.out / "CARD.md").read_text()
-    assert evaluate(finished.out / "image.safetensors", captioned_folder, tmp_path).table() in card
+    assert measure_recall(finished.out / "image.safetensors", captioned_folder, tmp_path).table() in card
     assert f"The teacher, {teacher.id}, with its own towers:" in card
-    assert teacher_recall(teacher, captioned_folder, tmp_path).table() in card
+    assert measure_teacher_recall(teacher, captioned_folder, tmp_path).table() in card
     assert str(teacher.id).startswith("openclip-")
     assert str(finished.out) not in card
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mm.data.captioned import read_captioned
+from mm.data.captioned_images import read_captioned_images
 
 FOLDER = Path(__file__).parents[3] / "datasets" / "flickr8k"
 
@@ -25,10 +25,10 @@ def authors_files(tmp_path: Path) -> Path:
 
 def test_what_the_reader_writes_training_reads(authors_files: Path) -> None:
     runpy.run_path(str(FOLDER / "reader.py"))["main"](authors_files)
-    rows = {split: read_captioned(authors_files, split) for split in ("train", "dev", "test")}
-    assert [(row.picture.name, row.captions) for row in rows["train"]] == [("a.jpg", ("A dog runs .", "A brown dog ."))]
+    rows = {split: read_captioned_images(authors_files, split) for split in ("train", "dev", "test")}
+    assert [(row.path.name, row.captions) for row in rows["train"]] == [("a.jpg", ("A dog runs .", "A brown dog ."))]
     assert [row.captions for row in rows["test"]] == [("Über .",)]
-    assert rows["dev"][0].picture == authors_files / "images" / "b.jpg"
+    assert rows["dev"][0].path == authors_files / "images" / "b.jpg"
 
 
 def test_a_listed_picture_without_captions_is_named(authors_files: Path) -> None:

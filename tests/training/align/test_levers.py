@@ -16,8 +16,8 @@ from mm.errors import InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.training.align.augment import disturb, draw_blend
 from mm.training.align.data import CaptionedTensors, load_unlabeled, pseudo_captioned
+from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.align.losses import Contrast
-from mm.training.align.start import imagenet_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -100,7 +100,7 @@ def test_paths_are_dropped_in_training_alone() -> None:
 
 def test_a_picture_without_a_caption_is_told_by_the_classes_that_are_seen() -> None:
     class_vectors_KD = unit(1000, 384)
-    encoder = imagenet_encoder(class_vectors_KD).eval()
+    encoder = build_imagenet_encoder(class_vectors_KD).eval()
     pictures = torch.randint(0, 256, (3, 32, 32, 3), generator=generator(0), dtype=torch.uint8)
     found = pseudo_captioned(pictures, encoder, class_vectors_KD, 32, batch=2)
     with torch.no_grad():

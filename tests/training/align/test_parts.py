@@ -15,17 +15,17 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from mm.data.captioned import load_pictures, read_captioned
-from mm.data.sentences import sentence_vectors
+from mm.data.captioned_images import load_captioned_images, read_captioned_images
+from mm.data.sentences import embed_sentences
 from mm.errors import Corrupt, InvalidInput
 from mm.files import open_atomic
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
-from mm.models.image.preprocess import fit_all
+from mm.models.image.preprocess import resize_batch
 from mm.training.align.augment import Views, draw_captions, draw_views
+from mm.training.align.initialization import build_imagenet_encoder, fit_head, resize_images
 from mm.training.align.losses import Contrast, divergence
-from mm.training.align.start import fit_head, imagenet_encoder, whole
+from mm.training.averaging import MovingAverage, average_weights
 from mm.training.checkpoint import load_encoder, read_state, write_encoder, write_state
-from mm.training.ema import MovingAverage, mean_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STILL = Views(smallest_crop=1, stretch=1, colour=0, grey=0, cutout=0, mixup=0)
@@ -33,7 +33,7 @@ STILL = Views(smallest_crop=1, stretch=1, colour=0, grey=0, cutout=0, mixup=0)
 
 def pictures(count: int, side: int = 24) -> torch.Tensor:
     coarse = np.random.default_rng(0).integers(0, 256, (count, 6, 6, 3), np.uint8)
-    return torch.from_numpy(fit_all(list(coarse), side))
+    return torch.from_numpy(resize_batch(list(coarse), side))
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -59,7 +59,7 @@ def test_other_seeds_are_other_views() -> None:
 
 
 def test_views_that_change_nothing_are_the_pictures_or_their_mirrors() -> None:
-    originals = whole(pictures(8), 24)
+    originals = resize_images(pictures(8), 24)
     views = draw_views(pictures(8), 24, STILL, generator(0))
     mirrored = [torch.allclose(view, original.flip(-1), atol=1) for view, original in zip(views, originals, strict=True)]
     same = [torch.allclose(view, original, atol=1) for view, original in zip(views, originals, strict=True)]
@@ -123,7 +123,7 @@ def test_the_moving_average_follows_and_ends_where_weights_rest() -> None:
 
 def test_mean_weights_are_the_mean_of_each_tensor() -> None:
     states = [{"a": torch.full((2,), float(value)), "b": torch.tensor(value).half()} for value in (1, 2, 6)]
-    mean = mean_weights(states)
+    mean = average_weights(states)
     assert torch.equal(mean["a"], torch.full((2,), 3.0))
     assert mean["b"].dtype == torch.float32
 
@@ -136,7 +136,7 @@ def test_the_head_is_the_ridge_solution() -> None:
     rows, captions_NTD = pictures(9, 32), unit(9, 2, 384)
     fit_head(encoder, rows, captions_NTD, 32, batch=4)
     with torch.no_grad():
-        features = encoder.features(whole(rows, 32)).double()
+        features = encoder.features(resize_images(rows, 32)).double()
         errors = encoder.head.weight.double() @ features.T + encoder.head.bias.double()[:, None] - captions_NTD.mean(1).double().T
         gradient = errors @ (features - features.mean(0))
         penalty = 0.3 * 9 * features.var(0).mean() * encoder.head.weight.double()
@@ -145,9 +145,9 @@ def test_the_head_is_the_ridge_solution() -> None:
 
 
 def test_where_training_starts_the_class_names_speak_alone() -> None:
-    encoder = imagenet_encoder(unit(1000, 384), 0.3).eval()
+    encoder = build_imagenet_encoder(unit(1000, 384), 0.3).eval()
     with torch.inference_mode():
-        vectors, logits = encoder.project(encoder.features(whole(pictures(2, 64), 64)))
+        vectors, logits = encoder.project(encoder.features(resize_images(pictures(2, 64), 64)))
     expected = functional.normalize(logits.softmax(1) @ encoder.class_vectors, dim=1)
     assert torch.allclose(vectors, expected, atol=1e-5)
     assert not encoder.classes.weight.requires_grad
@@ -157,17 +157,17 @@ def test_training_and_serving_see_the_same_picture() -> None:
     """Torch resamples on the device, Pillow, which rounds between rows and columns, where a tower
     serves."""
     rows = pictures(3, 30)
-    ours = whole(rows, 48).permute(0, 2, 3, 1).numpy()
-    difference = np.abs(ours - fit_all(list(rows.numpy()), 48).astype(np.float32))
+    ours = resize_images(rows, 48).permute(0, 2, 3, 1).numpy()
+    difference = np.abs(ours - resize_batch(list(rows.numpy()), 48).astype(np.float32))
     assert difference.mean() < 0.5
     assert difference.max() <= 3
 
 
 def test_captions_are_read_in_order(captioned_folder: Path) -> None:
-    rows = read_captioned(captioned_folder, "dev")
-    assert [row.picture.name for row in rows] == ["12.png", "13.png", "14.png", "15.png"]
+    rows = read_captioned_images(captioned_folder, "dev")
+    assert [row.path.name for row in rows] == ["12.png", "13.png", "14.png", "15.png"]
     assert len(rows[0].captions) == 2
-    assert load_pictures(rows, 20).shape == (4, 20, 20, 3)
+    assert load_captioned_images(rows, 20).shape == (4, 20, 20, 3)
 
 
 @pytest.mark.parametrize(
@@ -177,36 +177,36 @@ def test_captions_are_read_in_order(captioned_folder: Path) -> None:
 def test_a_bad_line_of_captions_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "captions.jsonl").write_text('{"image": "a.png", "captions": ["A cat ."], "split": "dev"}\n' + line + "\n")
     with pytest.raises(InvalidInput, match=r"captions\.jsonl, line 2"):
-        read_captioned(tmp_path, "dev")
+        read_captioned_images(tmp_path, "dev")
 
 
 def test_folders_that_hold_no_captions_or_no_such_split_say_so(tmp_path: Path, captioned_folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"no captions\.jsonl"):
-        read_captioned(tmp_path, "dev")
+        read_captioned_images(tmp_path, "dev")
     with pytest.raises(InvalidInput, match="split 'test'"):
-        read_captioned(captioned_folder, "test")
+        read_captioned_images(captioned_folder, "test")
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "captions.jsonl").write_text('{"image": "a.png", "captions": ["A cat ."], "split": "dev"}\n')
-    rows = read_captioned(tmp_path, "dev")
+    rows = read_captioned_images(tmp_path, "dev")
     with pytest.raises(InvalidInput, match=r"a\.png"):
-        load_pictures(rows, 8)
+        load_captioned_images(rows, 8)
     (tmp_path / "images" / "a.png").write_bytes(b"no picture")
     with pytest.raises(InvalidInput, match=r"a\.png"):
-        load_pictures(rows, 8)
+        load_captioned_images(rows, 8)
 
 
 def test_sentences_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tmp_path / "some.npz"
-    first = sentence_vectors(["A cat .", "Two dogs ."], kept)
-    other = sentence_vectors(["A cat .", "Two frogs ."], kept)  # other sentences replace what is kept
+    first = embed_sentences(["A cat .", "Two dogs ."], kept)
+    other = embed_sentences(["A cat .", "Two frogs ."], kept)  # other sentences replace what is kept
     assert np.allclose(np.linalg.norm(first, axis=1), 1, atol=1e-3)
     assert np.allclose(first[0], other[0], atol=2e-3)
     assert not np.allclose(first[1], other[1], atol=1e-2)
     monkeypatch.setattr("mm.data.sentences.TextTower", lambda *_: pytest.fail("embedded again"))
-    assert np.array_equal(sentence_vectors(["A cat .", "Two frogs ."], kept), other)
+    assert np.array_equal(embed_sentences(["A cat .", "Two frogs ."], kept), other)
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -281,4 +281,4 @@ def test_a_picture_file_of_any_mode_is_read(tmp_path: Path) -> None:
         Image.new(mode, (9, 7)).save(tmp_path / "images" / f"{mode}.tiff")
     lines = [f'{{"image": "{mode}.tiff", "captions": ["A wall ."], "split": "dev"}}\n' for mode in ("L", "P", "RGBA", "CMYK")]
     (tmp_path / "captions.jsonl").write_text("".join(lines))
-    assert load_pictures(read_captioned(tmp_path, "dev"), 8).shape == (4, 8, 8, 3)
+    assert load_captioned_images(read_captioned_images(tmp_path, "dev"), 8).shape == (4, 8, 8, 3)

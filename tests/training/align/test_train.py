@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
-from mm.evaluation.captions import evaluate
+from mm.evaluation.captions import measure_recall
 from mm.training.align.augment import Views
 from mm.training.align.losses import Contrast, gathered
 from mm.training.align.recipe import AlignConfig, Variant
@@ -91,7 +91,7 @@ def test_the_card_says_what_the_shipped_file_does(
 ) -> None:
     config, _ = finished
     card = (config.out / "CARD.md").read_text()
-    found = evaluate(config.out / "image.safetensors", config.data, tmp_path)
+    found = measure_recall(config.out / "image.safetensors", config.data, tmp_path)
     assert found.table() in card
     assert "- epochs: 2" in card
     assert str(config.out) not in card  # a card is for others
@@ -104,7 +104,7 @@ def test_the_numbers_of_a_weights_file_are_one_command(
     weights = config.out / "image.safetensors"
     told = CliRunner().invoke(main, ["eval", "flickr8k", "--root", str(config.data), "--weights", str(weights), "--json"])
     found = {measure["name"]: measure["value"] for measure in json.loads(told.output)["measures"]}
-    on_the_card = evaluate(weights, config.data, tmp_path)
+    on_the_card = measure_recall(weights, config.data, tmp_path)
     for k in (1, 5, 10):
         assert 100 * found[f"text to image, R@{k}"] == pytest.approx(on_the_card.text_to_image[k])
         assert 100 * found[f"image to text, R@{k}"] == pytest.approx(on_the_card.image_to_text[k])
@@ -244,7 +244,7 @@ def test_data_without_dev_is_refused_before_training(tmp_path: Path, captioned_f
     data.mkdir()
     lines = (captioned_folder / "captions.jsonl").read_text().splitlines(keepends=True)
     (data / "captions.jsonl").write_text("".join(lines[:12]))
-    with pytest.raises(InvalidInput, match="no picture of the split 'dev'"):
+    with pytest.raises(InvalidInput, match="no image of the split 'dev'"):
         align(AlignConfig(data, tmp_path / "out"), lambda *_: None)
 
 

@@ -16,8 +16,8 @@ from mm.errors import InvalidInput
 from mm.spaces.calibration import read_bank, read_calibration
 from mm.spaces.registry import WEIGHTS
 from mm.training.calibration.data import sha256_of
-from mm.training.calibration.fit import calibrate
-from mm.training.calibration.recipe import CalibrateConfig
+from mm.training.calibration.fit import fit_calibration
+from mm.training.calibration.recipe import CalibrationConfig
 
 SETS = Path(__file__).parents[3] / "datasets"
 COLOURS = {"red": (220, 20, 20), "green": (20, 160, 20), "blue": (20, 40, 220), "yellow": (230, 220, 20), "grey": (120, 120, 120)}
@@ -25,7 +25,7 @@ SHAPES = ("square", "stripe", "corner")
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrateConfig:
+def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrationConfig:
     folder = tmp_path_factory.mktemp("data")
     data, spoken = folder / "captioned", folder / "spoken"
     (data / "images").mkdir(parents=True)
@@ -43,7 +43,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrateConfig:
     said = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
     (spoken / "manifest.jsonl").write_text(json.dumps({"audio": "audio/a.wav", "spoken_text": said, "split": "dev"}))
     weights = WEIGHTS / "lite" / "image.safetensors"
-    return CalibrateConfig(data, spoken, folder / "out", weights, SETS, bank_pictures=12, bank_sentences=40, caption_sample=20)
+    return CalibrationConfig(data, spoken, folder / "out", weights, SETS, bank_pictures=12, bank_sentences=40, caption_sample=20)
 
 
 def pattern(colour: tuple[int, int, int], shape: str) -> np.ndarray:
@@ -54,9 +54,9 @@ def pattern(colour: tuple[int, int, int], shape: str) -> np.ndarray:
     return picture
 
 
-def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: CalibrateConfig) -> None:
+def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: CalibrationConfig) -> None:
     told: list[str] = []
-    path = calibrate(config, told.append)
+    path = fit_calibration(config, told.append)
     found, bank = read_calibration(path), read_bank(config.out / "bank.safetensors")
     assert found.image_weights == sha256_of(config.weights)
     assert found.prior == config.prior
@@ -77,11 +77,11 @@ def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: Cal
     assert f"{found.floor:.2g}" in (config.out / "floor.md").read_text()
     assert told[-1].startswith("floor ")
     first = path.read_bytes()
-    calibrate(config, told.append)
+    fit_calibration(config, told.append)
     assert path.read_bytes() == first
 
 
-def test_data_that_is_not_there_is_an_error(config: CalibrateConfig, tmp_path: Path) -> None:
-    missing = CalibrateConfig(tmp_path, config.spoken, tmp_path / "out", config.weights, SETS)
+def test_data_that_is_not_there_is_an_error(config: CalibrationConfig, tmp_path: Path) -> None:
+    missing = CalibrationConfig(tmp_path, config.spoken, tmp_path / "out", config.weights, SETS)
     with pytest.raises(InvalidInput, match=r"captions\.jsonl"):
-        calibrate(missing, lambda line: None)
+        fit_calibration(missing, lambda line: None)

@@ -11,15 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mm.data.short_queries import short_questions
-from mm.data.texts import as_asked, file_name_words, keyboard_noise, noun_phrases, part_of, read_lines, read_split, split_of
+from mm.data.query_texts import (
+    assign_split,
+    draw_excerpt,
+    draw_keyboard_noise,
+    draw_noun_phrases,
+    make_file_name,
+    phrase_as_queries,
+    read_lines,
+    read_split_lines,
+)
+from mm.data.short_queries import draw_short_queries
 from mm.errors import InvalidInput
 from mm.spaces.calibration import Calibrator
 from mm.spaces.scoring import compute_logits, linearize
 from mm.spaces.vectors import sigmoid, unit
-from mm.training.calibration.depictable import Group, fit_depictable
-from mm.training.calibration.forms import Asked, at_prior, fit_form, fit_mixing
-from mm.training.logistic import fit_logistic, log_loss
+from mm.training.calibration.depictability import Group, fit_depictable
+from mm.training.calibration.forms import LabelledPairs, fit_form, fit_mixing, shift_prior
+from mm.training.logistic_regression import fit_logistic, log_loss
 
 SETS = Path(__file__).parents[3] / "datasets"
 
@@ -54,14 +63,14 @@ def test_the_lists_do_not_overlap_and_dev_is_large_enough() -> None:
     learnt = read_lines(SETS / "depictable" / "shown.txt") + read_lines(SETS / "depictable" / "unshown.txt")
     assert len(asked) == len({text.lower() for text in asked}) >= 200
     assert not {text.lower() for text in asked} & {text.lower() for text in learnt}
-    dev, test = (read_split(SETS / "unanswerable" / "questions.txt", split) for split in ("dev", "test"))
+    dev, test = (read_split_lines(SETS / "unanswerable" / "questions.txt", split) for split in ("dev", "test"))
     assert sorted(dev + test) == sorted(asked)
     assert len(dev) >= 100
 
 
 def test_a_split_depends_on_the_text_alone() -> None:
     text = "a question"
-    assert split_of(text) == ("dev" if hashlib.sha256(text.encode()).digest()[0] % 2 == 0 else "test")
+    assert assign_split(text) == ("dev" if hashlib.sha256(text.encode()).digest()[0] % 2 == 0 else "test")
 
 
 def test_a_list_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -71,11 +80,11 @@ def test_a_list_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_texts_are_drawn_the_same_each_time() -> None:
     captions = ["A brown dog runs over the grass .", "Two children play with a ball ."]
-    assert noun_phrases(captions, 5, 0) == noun_phrases(captions, 5, 0)
-    assert keyboard_noise(20, 1) == keyboard_noise(20, 1) != keyboard_noise(20, 2)
-    assert all(text in asked for text, asked in zip(captions, as_asked(captions, 3), strict=True))
-    assert file_name_words(captions[0]) == "brown dog runs"
-    assert part_of("one two three four five six seven .", 0) in "one two three four five six seven"
+    assert draw_noun_phrases(captions, 5, 0) == draw_noun_phrases(captions, 5, 0)
+    assert draw_keyboard_noise(20, 1) == draw_keyboard_noise(20, 1) != draw_keyboard_noise(20, 2)
+    assert all(text in asked for text, asked in zip(captions, phrase_as_queries(captions, 3), strict=True))
+    assert make_file_name(captions[0]) == "brown dog runs"
+    assert draw_excerpt("one two three four five six seven .", 0) in "one two three four five six seven"
 
 
 def test_short_questions_know_which_pictures_answer() -> None:
@@ -84,14 +93,14 @@ def test_short_questions_know_which_pictures_answer() -> None:
         ["a dog sleeps", "one dog rests"],
         ["a brown horse", "a horse"],
     ]
-    found = {question.text.removeprefix("a "): question for question in short_questions(captions, 1, 20, 0)}
+    found = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 1, 20, 0)}
     assert found["dog"].right.tolist() == [True, True, False]
     assert found["dog"].known.tolist() == [True, True, True]
     assert found["brown"].right.tolist() == [True, False, False]
     assert found["brown"].known.tolist() == [True, True, False]
-    pairs = {question.text.removeprefix("a "): question for question in short_questions(captions, 2, 20, 0)}
+    pairs = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 2, 20, 0)}
     assert pairs["brown dog"].right.tolist() == [True, False, False]
-    assert short_questions(captions, 9, 5, 0) == []
+    assert draw_short_queries(captions, 9, 5, 0) == []
 
 
 def directions(count: int, seed: int) -> np.ndarray:
@@ -101,7 +110,7 @@ def directions(count: int, seed: int) -> np.ndarray:
 def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -> None:
     evidence, bank = directions(80, 0), directions(60, 1)
     questions = np.stack([unit(row) for row in evidence + 0.1 * directions(80, 2)])
-    form = fit_form(Asked(questions, evidence, np.eye(80, dtype=np.bool_)), bank)
+    form = fit_form(LabelledPairs(questions, evidence, np.eye(80, dtype=np.bool_)), bank)
     found = sigmoid(compute_logits(form, questions, evidence, bank))
     assert found.diagonal().mean() > 0.9
     assert found[~np.eye(80, dtype=np.bool_)].mean() < 0.01
@@ -114,7 +123,7 @@ def test_right_answers_share_the_weight_of_one() -> None:
     evidence, bank = directions(400, 3), directions(60, 4)
     questions = directions(200, 5)
     right = random.random((200, 400)) < 0.1
-    form = fit_form(Asked(questions, evidence, right), bank)
+    form = fit_form(LabelledPairs(questions, evidence, right), bank)
     assert sigmoid(compute_logits(form, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
 
 
@@ -157,7 +166,7 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
 
 def test_another_prior_multiplies_the_odds_by_the_ratio_of_the_priors_odds() -> None:
     form = Calibrator(bias=-2.0, cosine=3.0, z_score=1.0, depictable=0.0)
-    moved = at_prior(form, 0.001, 0.02)
+    moved = shift_prior(form, 0.001, 0.02)
     assert np.exp(moved.bias - form.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
     assert moved.model_copy(update={"bias": form.bias}) == form
-    assert at_prior(moved, 0.02, 0.001).bias == pytest.approx(form.bias)
+    assert shift_prior(moved, 0.02, 0.001).bias == pytest.approx(form.bias)

@@ -131,12 +131,12 @@ def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str,
     assert (job.state, job.error) == ("cancelled", None)
     assert not any(chunk.done for chunk in home.store.catalog.chunks(job_id))
     assert home.store.catalog.counts().segments == 0
-    assert home.store.catalog.due(0.0) == 0
+    assert home.store.catalog.count_due_work(0.0) == 0
 
 
 def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
     tools, job_id, running = encoding
-    item = home.store.catalog.item_of_job(job_id)
+    item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
     home.store.catalog.delete_item(item.id)
     home.store.blobs.delete(item.sha256)
@@ -145,13 +145,13 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, F
     assert home.store.catalog.chunks(job_id) == []
     assert home.store.catalog.counts().segments == 0
     finish(tools, job_id)
-    assert home.store.catalog.due(0.0) == 0
+    assert home.store.catalog.count_due_work(0.0) == 0
 
 
 def test_deleted_before_the_bytes_were_opened(home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     plan(tools, job_id)
-    pk, item = home.chunk(job_id).pk, home.store.catalog.item_of_job(job_id)
+    pk, item = home.chunk(job_id).pk, home.store.catalog.get_item_of_job(job_id)
     assert item is not None
     probe = tools.reader.probe
 
@@ -163,7 +163,7 @@ def test_deleted_before_the_bytes_were_opened(home: Home, tools: WorkerContext, 
     monkeypatch.setattr(tools.reader, "probe", delete_and_probe)
     encode(tools, pk)
     assert home.store.catalog.chunks(job_id) == []
-    assert home.store.catalog.due(0.0) == 0
+    assert home.store.catalog.count_due_work(0.0) == 0
 
 
 def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
@@ -191,7 +191,7 @@ def test_a_lease_that_went_to_another_ends_the_work(home: Home, tools: WorkerCon
         wait_for(lambda: interrupted(lease), "the lease is missed")
     assert not catalog.finish_chunk(pk, "stalled", "0" * 64)
     catalog.release_chunk(pk, "stalled", "too late")
-    assert catalog.heartbeat(pk, "other", 60.0)
+    assert catalog.extend_lease(pk, "other", 60.0)
 
 
 def interrupted(lease: Lease) -> bool:

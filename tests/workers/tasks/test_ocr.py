@@ -9,7 +9,7 @@ from PIL import Image
 
 from indexes.search.searcher import Searcher, SearchHit
 from mm.media.types import RGB
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
@@ -25,7 +25,7 @@ def png(picture: RGB) -> bytes:
 
 
 def test_a_word_in_a_picture_is_found_exactly_and_nearly_until_it_is_deleted(home: Home, space: Space) -> None:
-    coffee = whole_photographs()[2]
+    coffee = load_sample_photos()[2]
     with tools_of(home, space) as tools:
         always = replace(tools, ocr_budget=OcrBudget("always"))
         for picture, name in ((written(coffee, ("Ferry to Zanzibar", 40, 60)), "IMG_1.png"), (coffee, "IMG_2.png")):

@@ -132,6 +132,6 @@ def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: WorkerCont
 def test_planning_is_a_sign_of_life(home: Home, tools: WorkerContext) -> None:
     before = time.time()
     plan(tools, home.add(media.image(3), "a.png"))
-    last = home.store.catalog.last_beat()
+    last = home.store.catalog.last_heartbeat()
     assert last is not None
     assert last >= before

@@ -15,7 +15,7 @@ from PIL import Image
 from indexes.search.searcher import Searcher
 from mm.errors import MediaError, Unavailable
 from mm.media.types import RGB
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
@@ -29,7 +29,7 @@ from workers.sweeper import Sweeper
 from workers.tasks import read_text
 from workers.tasks.read_text import read_left_out, text_waits
 
-COFFEE = whole_photographs()[2]
+COFFEE = load_sample_photos()[2]
 
 
 @pytest.fixture
@@ -78,14 +78,14 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
 ) -> None:
     job_id = home.add(sign("Ferry to Zanzibar"), "IMG_1.png")
     work(late, job_id)
-    item = home.store.catalog.item_of_job(job_id)
+    item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
     assert (home.state(job_id), item.status, item.unread_pictures) == ("done", "ready", 1)
     assert found(home, space, "zanzibar") == []
     assert text_waits(late)
     read_left_out(late)
     assert found(home, space, "zanzibar") == [(item.id, 0.0, "Ferry to Zanzibar")]
-    assert home.store.catalog.unread_pictures(space.id) == 0
+    assert home.store.catalog.count_unread_images(space.id) == 0
     assert not text_waits(late)
     head = home.store.catalog.head()
     read_left_out(late)
@@ -95,21 +95,21 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
 def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late: WorkerContext, space: Space) -> None:
     job_id = home.add(film("Ferry to Zanzibar"), "clip.mp4")
     work(late, job_id)
-    assert home.store.catalog.unread_pictures(space.id) >= 2
+    assert home.store.catalog.count_unread_images(space.id) >= 2
     assert found(home, space, "zanzibar") == []
     read_left_out(late)
-    item = home.store.catalog.item_of_job(job_id)
+    item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
     (hit,) = found(home, space, "zanzibar")
     assert hit[0] == item.id
     assert hit[1] == pytest.approx(4.0, abs=0.5)
-    assert home.store.catalog.unread_pictures(space.id) == 0
+    assert home.store.catalog.count_unread_images(space.id) == 0
 
 
 def test_a_picture_without_text_counts_as_read(home: Home, late: WorkerContext, space: Space) -> None:
     work(late, home.add(png(COFFEE), "IMG_1.png"))
     read_left_out(late)
-    assert home.store.catalog.unread_pictures(space.id) == 0
+    assert home.store.catalog.count_unread_images(space.id) == 0
 
 
 def test_reading_stops_for_a_job_and_goes_on_behind_it(
@@ -127,13 +127,13 @@ def test_reading_stops_for_a_job_and_goes_on_behind_it(
     monkeypatch.setattr(read_text, "_read_segment", upload_meanwhile)
     read_left_out(late)
     assert len(uploads) == 1, "no other picture is begun"
-    assert home.store.catalog.unread_pictures(space.id) == 2, "what was read is kept"
+    assert home.store.catalog.count_unread_images(space.id) == 2, "what was read is kept"
     monkeypatch.undo()
     assert not text_waits(late)
     work(late, uploads[0])
     assert text_waits(late)
     read_left_out(late)
-    assert home.store.catalog.unread_pictures(space.id) == 0
+    assert home.store.catalog.count_unread_images(space.id) == 0
 
 
 def test_a_worker_that_dies_before_the_commit_loses_no_text(
@@ -152,10 +152,10 @@ def test_a_worker_that_dies_before_the_commit_loses_no_text(
     for place in ("_read_segment", "store_text", "write_segments"):
         with monkeypatch.context() as patch:
             patch.setattr(read_text, place, die)
-            patch.setattr(late.store.catalog, "keep_text", lambda *_: True)
+            patch.setattr(late.store.catalog, "extend_text_lease", lambda *_: True)
             with pytest.raises(Killed):
                 read_left_out(patient)
-        assert home.store.catalog.unread_pictures(space.id) == 1
+        assert home.store.catalog.count_unread_images(space.id) == 1
         assert found(home, space, "zanzibar") == []
     monkeypatch.undo()
     read_left_out(patient)
@@ -173,7 +173,7 @@ def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
     monkeypatch.setattr(late.reader, "image", unavailable)
     read_left_out(late)
     assert not text_waits(late), "max_attempts is 2 here, and one task tries until then"
-    assert home.store.catalog.unread_pictures(space.id) == 1
+    assert home.store.catalog.count_unread_images(space.id) == 1
 
 
 def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
@@ -186,7 +186,7 @@ def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
 
     monkeypatch.setattr(late.reader, "image", broken)
     read_left_out(late)
-    assert home.store.catalog.unread_pictures(space.id) == 0
+    assert home.store.catalog.count_unread_images(space.id) == 0
 
 
 def test_nothing_is_read_where_it_is_off_or_cannot_be(
@@ -199,7 +199,7 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
     monkeypatch.setattr(Space, "can_recognize_text", property(lambda _: False))
     read_left_out(late)
     assert not text_waits(late)
-    assert home.store.catalog.unread_pictures(space.id) == 1
+    assert home.store.catalog.count_unread_images(space.id) == 1
 
 
 def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools: WorkerContext) -> None:
@@ -218,14 +218,14 @@ def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools
 def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: Home, late: WorkerContext, space: Space) -> None:
     for words in ("Ferry to Zanzibar", "Departures to Reykjavik"):
         work(late, home.add(sign(words), f"{len(words)}.png"))
-    assert home.store.catalog.unread_pictures(space.id) == 2
+    assert home.store.catalog.count_unread_images(space.id) == 2
     job_id = home.add(sign("Platform Timbuktu"), "IMG_3.png")
     dispatcher = Dispatcher(home.settings)
     dispatcher.dispatch()
     dispatcher.close()
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
         wait_for(lambda: home.job(job_id).final, "the upload is encoded")
-        wait_for(lambda: home.store.catalog.unread_pictures(space.id) == 0, worker.log.read_text()[-2000:])
+        wait_for(lambda: home.store.catalog.count_unread_images(space.id) == 0, worker.log.read_text()[-2000:])
     assert home.state(job_id) == "done"
     for word in ("zanzibar", "reykjavik", "timbuktu"):
         assert len(found(home, space, word)) == 1

@@ -14,7 +14,7 @@ from PIL import Image
 
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.search.searcher import Searcher
-from mm.models.image.sample_photos import whole_photographs
+from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedFrame, EncodedSegment
@@ -32,7 +32,7 @@ DIM = 384
 def of_photographs(*numbers: int) -> bytes:
     """H.264: each photograph for `SECONDS`, filmed by a camera that moves in slowly, dissolved into
     the next over two seconds."""
-    pictures = [Image.fromarray(whole_photographs()[number]) for number in numbers]
+    pictures = [Image.fromarray(load_sample_photos()[number]) for number in numbers]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "g": "16"})

@@ -44,7 +44,7 @@ def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: H
 def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, tools: WorkerContext) -> None:
     good = [home.add(media.image(n), f"market {n}.png") for n in range(3)]
     broken = home.add(media.image(9)[:200], "broken.png", unseen=True)
-    turn = home.store.catalog.take_turn("other", LEASE_SECONDS, 120.0)
+    turn = home.store.catalog.claim_work("other", LEASE_SECONDS, 120.0)
     assert turn is not None
     encode_pictures(tools, [*turn.job_ids, *([broken] if broken not in turn.job_ids else [])])
     assert [home.state(job_id) for job_id in good] == ["done"] * 3
@@ -53,7 +53,7 @@ def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home:
     counts = home.store.catalog.counts()
     assert counts.segments == 3
     assert counts.evidence == 6, "each has its picture and its name"
-    assert home.store.catalog.due(0.0) == 0
+    assert home.store.catalog.count_due_work(0.0) == 0
 
 
 def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tools: WorkerContext) -> None:
@@ -88,7 +88,7 @@ def test_an_error_of_a_batch_is_an_attempt_of_each_and_they_go_on_alone(
             patch.setattr("workers.tasks.pictures.encode_images", no_memory)
             take_turn(tools)
         assert [(home.chunk(job_id).attempts, home.chunk(job_id).error) for job_id in jobs] == [(1, "MemoryError: no room")] * 2
-        while home.store.catalog.due(LEASE_SECONDS):
+        while home.store.catalog.count_due_work(LEASE_SECONDS):
             take_turn(tools)
     assert [home.state(job_id) for job_id in jobs] == ["done"] * 2
     assert {home.chunk(job_id).attempts for job_id in jobs} == {2}

@@ -7,27 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from indexes.catalog.changes.file_watch import FileWatch
+from indexes.catalog.changes.file_watch import CatalogFileGuard
 from mm.errors import WrongLibrary
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> tuple[Path, FileWatch]:
+def watched(tmp_path: Path) -> tuple[Path, CatalogFileGuard]:
     path = tmp_path / "catalog.db"
     path.write_bytes(b"x" * 8192)
-    watch = FileWatch(path)
+    watch = CatalogFileGuard(path)
     watch.begin()
     watch.check()
     return path, watch
 
 
-def test_a_file_that_grows_is_well(watched: tuple[Path, FileWatch]) -> None:
+def test_a_file_that_grows_is_well(watched: tuple[Path, CatalogFileGuard]) -> None:
     path, watch = watched
     path.write_bytes(b"x" * 12288)
     watch.check()
 
 
-def test_a_file_that_shrinks_below_its_largest_size_is_noticed(watched: tuple[Path, FileWatch]) -> None:
+def test_a_file_that_shrinks_below_its_largest_size_is_noticed(watched: tuple[Path, CatalogFileGuard]) -> None:
     path, watch = watched
     path.write_bytes(b"x" * 12288)
     watch.check()
@@ -37,7 +37,7 @@ def test_a_file_that_shrinks_below_its_largest_size_is_noticed(watched: tuple[Pa
             watch.check()
 
 
-def test_a_file_that_is_removed_or_replaced_is_noticed(watched: tuple[Path, FileWatch]) -> None:
+def test_a_file_that_is_removed_or_replaced_is_noticed(watched: tuple[Path, CatalogFileGuard]) -> None:
     path, watch = watched
     path.with_name("new").write_bytes(path.read_bytes())
     path.with_name("new").replace(path)
@@ -49,6 +49,6 @@ def test_a_file_that_is_removed_or_replaced_is_noticed(watched: tuple[Path, File
 
 
 def test_a_catalog_in_no_file_is_not_watched() -> None:
-    watch = FileWatch(None)
+    watch = CatalogFileGuard(None)
     watch.begin()
     watch.check()

@@ -17,10 +17,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from indexes import Store, open_store
-from indexes.catalog.base import LibraryMoved
+from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.changes import detect, watch
 from indexes.catalog.changes.watch import CatalogWatch
-from indexes.catalog.records import MoveRow, NamedSpace
+from indexes.catalog.records import NamedSpace, ReindexRow
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
 from tests.indexes.library import SPACE, planned
@@ -34,7 +34,7 @@ WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.02
 NEVER = 1e6
 HERE, THERE = NamedSpace("lite", SPACE), NamedSpace("other", SpaceId("other", 1))
-State = tuple[int, NamedSpace | None, MoveRow | None]
+State = tuple[int, NamedSpace | None, ReindexRow | None]
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def watched(store: Store) -> CatalogWatch:
 
 def polled(store: Store) -> State:
     """What subscribers look at: the plain twin of the watch asks for it again and again."""
-    return store.catalog.head(), store.catalog.library_space(), store.catalog.latest_move()
+    return store.catalog.head(), store.catalog.library_space(), store.catalog.latest_reindex()
 
 
 def opened(event: threading.Event) -> threading.Event:
@@ -63,26 +63,26 @@ def opened(event: threading.Event) -> threading.Event:
 
 
 def act(store: Store, action: str, number: int) -> None:
-    move = store.catalog.latest_move()
+    move = store.catalog.latest_reindex()
     match action:
         case "publish":
             job, _ = planned(store, f"{number}")
-            with suppress(LibraryMoved):
+            with suppress(LibraryReindexed):
                 store.catalog.commit_item(job.id, [])
         case "delete":
             jobs = store.catalog.list_jobs(1)
             if jobs and store.catalog.get_item(jobs[0].item_id):
                 store.catalog.delete_item(jobs[0].item_id)
         case "move" if move is None or move.state not in ("running", "stopped"):
-            store.catalog.start_move(HERE, THERE)
+            store.catalog.start_reindex(HERE, THERE)
         case "stop" if move is not None and move.state == "running":
-            store.catalog.stop_move()
+            store.catalog.stop_reindex()
         case "resume" if move is not None and move.state == "stopped":
-            store.catalog.resume_move(leave_out=True)
+            store.catalog.resume_reindex(leave_out=True)
         case "undo" if move is not None and move.state in ("running", "stopped"):
-            store.catalog.undo_move()
+            store.catalog.undo_reindex()
         case "end":
-            store.catalog.end_move()
+            store.catalog.finish_reindex()
 
 
 @hypothesis_settings(

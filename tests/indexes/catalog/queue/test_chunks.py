@@ -48,15 +48,15 @@ def test_a_lease_is_held_by_heartbeats_and_lost_by_silence(store: Store, clock: 
     assert (leased.owner, leased.attempts, leased.leased_until) == ("a", 1, clock.now + 10)
     assert store.catalog.lease_chunk(chunk.pk, "b", 10.0) is None
     clock.now += 9
-    assert store.catalog.heartbeat(chunk.pk, "a", 10.0)
-    assert not store.catalog.heartbeat(chunk.pk, "b", 10.0)
+    assert store.catalog.extend_lease(chunk.pk, "a", 10.0)
+    assert not store.catalog.extend_lease(chunk.pk, "b", 10.0)
     clock.now += 9
     assert store.catalog.lease_chunk(chunk.pk, "b", 10.0) is None
     clock.now += 1
     taken = store.catalog.lease_chunk(chunk.pk, "b", 10.0)
     assert taken is not None
     assert taken.attempts == 2
-    assert not store.catalog.heartbeat(chunk.pk, "a", 10.0)
+    assert not store.catalog.extend_lease(chunk.pk, "a", 10.0)
     assert not store.catalog.finish_chunk(chunk.pk, "a", "a" * 64)
     store.catalog.release_chunk(chunk.pk, "a", "late")
     assert the_chunk(store, job.id) == taken
@@ -64,14 +64,14 @@ def test_a_lease_is_held_by_heartbeats_and_lost_by_silence(store: Store, clock: 
     done = the_chunk(store, job.id)
     assert (done.done, done.shard_id, done.error) == (True, "b" * 64, None)
     assert store.catalog.lease_chunk(chunk.pk, "c", 10.0) is None
-    assert not store.catalog.heartbeat(chunk.pk, "b", 10.0)
+    assert not store.catalog.extend_lease(chunk.pk, "b", 10.0)
 
 
 def test_silence_that_nobody_used_is_forgiven(store: Store, clock: Clock) -> None:
     _, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "a", 10.0)
     clock.now += 60
-    assert store.catalog.heartbeat(chunk.pk, "a", 10.0)
+    assert store.catalog.extend_lease(chunk.pk, "a", 10.0)
     assert store.catalog.lease_chunk(chunk.pk, "b", 10.0) is None
 
 
@@ -92,14 +92,14 @@ def test_a_cancelled_job_takes_its_leases_along(store: Store) -> None:
     job, (chunk, other) = planned(store, 1, 2)
     assert store.catalog.lease_chunk(chunk.pk, "a", 60.0)
     store.catalog.cancel_job(job.id)
-    assert not store.catalog.heartbeat(chunk.pk, "a", 60.0)
+    assert not store.catalog.extend_lease(chunk.pk, "a", 60.0)
     assert not store.catalog.finish_chunk(chunk.pk, "a", "0" * 64)
     assert store.catalog.lease_chunk(other.pk, "a", 60.0) is None
 
 
 def test_no_such_chunk(store: Store) -> None:
     assert store.catalog.lease_chunk(10**9, "a", 1.0) is None
-    assert not store.catalog.heartbeat(10**9, "a", 1.0)
+    assert not store.catalog.extend_lease(10**9, "a", 1.0)
     assert not store.catalog.finish_chunk(10**9, "a", "0" * 64)
     store.catalog.release_chunk(10**9, "a", None)
     assert store.catalog.chunks("job_nosuch") == []
@@ -115,16 +115,16 @@ def test_of_many_who_want_a_chunk_one_gets_it(store: Store) -> None:
 
 
 def test_beats(store: Store) -> None:
-    assert store.catalog.last_beat() is None
-    store.catalog.beat("a", 100.0)
-    store.catalog.beat("b", 90.0)
-    store.catalog.beat("b", 95.0)
-    assert store.catalog.last_beat() == 100.0
+    assert store.catalog.last_heartbeat() is None
+    store.catalog.record_heartbeat("a", 100.0)
+    store.catalog.record_heartbeat("b", 90.0)
+    store.catalog.record_heartbeat("b", 95.0)
+    assert store.catalog.last_heartbeat() == 100.0
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(store.catalog.beat, "c", 100.0 + i) for i in range(8)]:
+        for done in [pool.submit(store.catalog.record_heartbeat, "c", 100.0 + i) for i in range(8)]:
             done.result()
-    assert store.catalog.last_beat() is not None
-    assert store.catalog.last_beat() >= 100.0  # type: ignore[operator]
+    assert store.catalog.last_heartbeat() is not None
+    assert store.catalog.last_heartbeat() >= 100.0  # type: ignore[operator]
 
 
 class Leases(RuleBasedStateMachine):
@@ -154,7 +154,7 @@ class Leases(RuleBasedStateMachine):
     @rule(owner=st.sampled_from("abc"))
     def beat(self, owner: str) -> None:
         held = self.owner == owner and not self.done and not self.over
-        assert self.store.catalog.heartbeat(self.chunk.pk, owner, 5.0) == held
+        assert self.store.catalog.extend_lease(self.chunk.pk, owner, 5.0) == held
         if held:
             self.until = self.clock.now + 5.0
 

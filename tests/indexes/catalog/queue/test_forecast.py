@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexes import Store
-from indexes.catalog.queue.forecast import MOST_TURNS, Forecast, OpenJob, OpenWork, forecast
-from indexes.catalog.queue.turns import Lane
+from indexes.catalog.queue.forecast import MAX_SIMULATED_UNITS, Forecast, OpenJob, OpenWork, forecast
+from indexes.catalog.queue.scheduling import FlowKey
 from mm.schemas import Kind
-from tests.indexes.catalog.queue.test_turns import CHUNK, LEASE, SPACE, film, photo, serve, spans, take
+from tests.indexes.catalog.queue.test_scheduling import CHUNK, LEASE, SPACE, film, photo, serve, spans, take
 from tests.indexes.conftest import Clock
 
-SHORT: Lane = (None, 0)
-LONG: Lane = (None, 1)
+SHORT: FlowKey = (None, 0)
+LONG: FlowKey = (None, 1)
 SPEEDS: dict[Kind, float] = {"image": 0.5, "video": 0.25, "audio": 1.0}
 
 
@@ -45,23 +45,23 @@ def test_what_was_never_measured_is_unknown_and_so_is_what_waits_for_it() -> Non
 
 
 def test_a_very_long_queue_is_told_by_positions_alone() -> None:
-    count = MOST_TURNS + 10
+    count = MAX_SIMULATED_UNITS + 10
     jobs = [OpenJob(f"p{n}", SHORT, "image", False, [0.0]) for n in range(count)]
     told = forecast(OpenWork(jobs, speeds=SPEEDS))
     assert [told[job.id].position for job in jobs] == list(range(count))
     assert told[f"p{count - 1}"].seconds_left is None
-    assert told[f"p{MOST_TURNS - 1}"].seconds_left is not None
+    assert told[f"p{MAX_SIMULATED_UNITS - 1}"].seconds_left is not None
 
 
-lanes = st.tuples(st.sampled_from([None, "a"]), st.integers(0, 1))
+flows = st.tuples(st.sampled_from([None, "a"]), st.integers(0, 1))
 open_jobs = st.builds(
     OpenJob,
     id=st.uuids().map(str),
-    lane=lanes,
+    flow=flows,
     kind=st.sampled_from(["image", "video", "audio"]),
-    begun=st.booleans(),
-    turns=st.lists(st.floats(0.0, 120.0), max_size=4),
-    held=st.none() | st.floats(0.0, 120.0),
+    has_begun=st.booleans(),
+    waiting_chunks=st.lists(st.floats(0.0, 120.0), max_size=4),
+    leased_seconds=st.none() | st.floats(0.0, 120.0),
 )
 
 
@@ -69,10 +69,10 @@ open_jobs = st.builds(
 def test_positions_are_those_of_a_queue(jobs: list[OpenJob], workers: int) -> None:
     told = forecast(OpenWork(jobs, speeds=SPEEDS, workers=workers))
     assert set(told) == {job.id for job in jobs}
-    begun = sum(job.begun for job in jobs)
-    positions = sorted(told[job.id].position or 0 for job in jobs if not job.begun)
+    begun = sum(job.has_begun for job in jobs)
+    positions = sorted(told[job.id].position or 0 for job in jobs if not job.has_begun)
     assert positions == list(range(begun, len(jobs)))
-    assert all(told[job.id].position is None for job in jobs if job.begun)
+    assert all(told[job.id].position is None for job in jobs if job.has_begun)
     assert all((told[job.id].seconds_left or 0.0) >= 0.0 for job in jobs)
 
 
@@ -83,7 +83,7 @@ def test_jobs_begin_in_the_order_that_was_told(sqlite_store: Store, clock: Clock
         key_id = ["a", "b"][number % 2]
         job = photo(store, number, key_id) if seconds == 0 else film(store, number, seconds, key_id)
         lengths[job.id] = seconds
-    told = forecast(store.catalog.open_work(CHUNK))
+    told = forecast(store.catalog.read_open_work(CHUNK))
     expected = sorted(lengths, key=lambda job_id: told[job_id].position or 0)
     begun: list[str] = []
     while (served := serve(store, lengths)) is not None:
@@ -98,13 +98,13 @@ def test_the_catalog_tells_what_is_left_of_a_film_that_runs(store: Store, clock:
     chunks = store.catalog.plan_job(job.id, SPACE, spans(300.0))
     assert store.catalog.lease_chunk(chunks[0].pk, "w", LEASE)
     store.catalog.update_job(job.id, state="running", progress=0.2)
-    store.catalog.note_speed("video", 0.5)
-    store.catalog.note_speed("video", 0.5)
-    store.catalog.beat("w", clock.now)
-    work = store.catalog.open_work(CHUNK)
+    store.catalog.record_speed("video", 0.5)
+    store.catalog.record_speed("video", 0.5)
+    store.catalog.record_heartbeat("w", clock.now)
+    work = store.catalog.read_open_work(CHUNK)
     assert work.speeds == {"video": 0.5}
     assert work.workers == 1
-    assert {one.id: (one.begun, list(one.turns), one.held) for one in work.jobs} == {
+    assert {one.id: (one.has_begun, list(one.waiting_chunks), one.leased_seconds) for one in work.jobs} == {
         job.id: (True, [120.0, 60.0], 60.0),
         other.id: (False, [120.0, 120.0, 60.0], None),
     }
@@ -112,4 +112,4 @@ def test_the_catalog_tells_what_is_left_of_a_film_that_runs(store: Store, clock:
     assert told[other.id].position == 1
     assert told[job.id].position is None
     clock.now += 61.0
-    assert store.catalog.open_work(CHUNK).workers == 0
+    assert store.catalog.read_open_work(CHUNK).workers == 0

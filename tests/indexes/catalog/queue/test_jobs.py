@@ -57,7 +57,7 @@ def test_a_job_that_is_gone_is_left_alone(store: Store) -> None:
     store.catalog.cancel_job("job_nosuch")
     store.catalog.quarantine("job_nosuch", "x")
     assert store.catalog.get_job("job_nosuch") is None
-    assert store.catalog.item_of_job("job_nosuch") is None
+    assert store.catalog.get_item_of_job("job_nosuch") is None
     assert store.catalog.plan_job("job_nosuch", planned(store, 1)[1][0].space, []) == []
 
 

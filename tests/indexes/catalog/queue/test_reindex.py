@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from indexes import Store
-from indexes.catalog.records import ItemFilters, ItemRow, JobRow, MoveRow, NamedSpace, NewEvidence, NewSegment
+from indexes.catalog.records import ItemFilters, ItemRow, JobRow, NamedSpace, NewEvidence, NewSegment, ReindexRow
 from mm.errors import Conflict, SpaceMismatch
 from mm.media.types import Span
 from mm.spaces.types import SpaceId
@@ -26,8 +26,8 @@ LARGE = 1000
 WINDOW = 3
 
 
-def start(store: Store) -> MoveRow:
-    return store.catalog.start_move(HERE, THERE)
+def start(store: Store) -> ReindexRow:
+    return store.catalog.start_reindex(HERE, THERE)
 
 
 def moments(store: Store, space: SpaceId) -> list[NewSegment]:
@@ -50,28 +50,28 @@ def library(store: Store, count: int) -> list[ItemRow]:
 
 
 def searchable(store: Store, space: SpaceId) -> int:
-    return store.catalog.spaces_held().get(space, 0)
+    return store.catalog.count_items_by_space().get(space, 0)
 
 
 def state(store: Store) -> tuple[str, str | None]:
-    move = store.catalog.latest_move()
+    move = store.catalog.latest_reindex()
     assert move is not None
     return move.state, move.error
 
 
 def counts(store: Store) -> tuple[int, int, int]:
-    move = store.catalog.latest_move()
+    move = store.catalog.latest_reindex()
     assert move is not None
-    told = store.catalog.move_counts(move)
+    told = store.catalog.count_reindexed(move)
     return told.items, told.moved, told.failed
 
 
 def test_a_library_that_never_moved_says_nothing_of_its_space(store: Store) -> None:
     assert store.catalog.library_space() is None
-    assert store.catalog.latest_move() is None
-    assert store.catalog.feed_move(WINDOW) == []
-    assert not store.catalog.end_move()
-    for change in (store.catalog.stop_move, store.catalog.undo_move, lambda: store.catalog.resume_move(leave_out=False)):
+    assert store.catalog.latest_reindex() is None
+    assert store.catalog.create_reindex_jobs(WINDOW) == []
+    assert not store.catalog.finish_reindex()
+    for change in (store.catalog.stop_reindex, store.catalog.undo_reindex, lambda: store.catalog.resume_reindex(leave_out=False)):
         with pytest.raises(Conflict, match="no way"):
             change()
 
@@ -81,35 +81,35 @@ def test_items_are_given_out_a_few_at_a_time_and_the_last_one_moves_the_library(
     add(store, "being encoded")
     start(store)
     seen: set[str] = set()
-    while jobs := store.catalog.feed_move(WINDOW):
+    while jobs := store.catalog.create_reindex_jobs(WINDOW):
         assert len(jobs) <= WINDOW
-        assert store.catalog.feed_move(WINDOW) == [], "no more than that at once"
-        assert not store.catalog.end_move()
+        assert store.catalog.create_reindex_jobs(WINDOW) == [], "no more than that at once"
+        assert not store.catalog.finish_reindex()
         assert store.catalog.library_space() is None
         seen |= {job.item_id for job in jobs}
         assert all(do(store, job) for job in jobs)
     assert len(seen) == 5
     assert counts(store) == (5, 5, 0)
-    assert store.catalog.end_move()
+    assert store.catalog.finish_reindex()
     assert store.catalog.library_space() == THERE
     assert state(store) == ("done", None)
-    assert store.catalog.spaces_held() == {SPACE: 5, THERE.id: 5}
-    assert not store.catalog.end_move()
+    assert store.catalog.count_items_by_space() == {SPACE: 5, THERE.id: 5}
+    assert not store.catalog.finish_reindex()
 
 
 def test_jobs_of_a_move_are_not_those_of_uploads(store: Store) -> None:
     (item,) = library(store, 1)
     upload = store.catalog.list_jobs(10)
     start(store)
-    (job,) = store.catalog.feed_move(WINDOW)
-    assert job.move_pk is not None
+    (job,) = store.catalog.create_reindex_jobs(WINDOW)
+    assert job.reindex_pk is not None
     assert store.catalog.list_jobs(10) == upload
     assert store.catalog.waiting_jobs() == 0
     assert store.catalog.counts().jobs["queued"] == 0
     store.catalog.update_job(job.id, state="running")
     again, its_job, _ = add_again(store, item)
     assert (again.status, its_job.id) == ("ready", upload[0].id)
-    assert store.catalog.queue().waiting_chunks == 0
+    assert store.catalog.queue_status().waiting_chunks == 0
     store.catalog.update_job(job.id, state="failed", error="it cannot be read")
     found = store.catalog.get_item(item.id)
     assert found is not None
@@ -125,62 +125,62 @@ def add_again(store: Store, item: ItemRow) -> tuple[ItemRow, JobRow, bool]:
 def test_work_of_a_move_waits_for_the_work_on_uploads(store: Store) -> None:
     library(store, 1)
     start(store)
-    (job,) = store.catalog.feed_move(WINDOW)
+    (job,) = store.catalog.create_reindex_jobs(WINDOW)
     store.catalog.plan_job(job.id, THERE.id, [Span(0.0, 1.0)])
     uploads = [add(store, f"upload {number}")[1].id for number in range(3)]
-    turns = [store.catalog.take_turn("w", 60.0, 120.0) for _ in range(5)]
+    turns = [store.catalog.claim_work("w", 60.0, 120.0) for _ in range(5)]
     assert [turn and list(turn.job_ids) for turn in turns] == [*([upload] for upload in uploads), [job.id], None]
 
 
 def test_a_move_rests_and_goes_on_where_it_was(store: Store, clock: Clock) -> None:
     library(store, 5)
     start(store)
-    first, second, third = store.catalog.feed_move(WINDOW)
+    first, second, third = store.catalog.create_reindex_jobs(WINDOW)
     assert do(store, first)
     done, begun = store.catalog.plan_job(second.id, THERE.id, [Span(0.0, 1.0), Span(1.0, 2.0)])
     for chunk in (done, begun):
         assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
     segments = moments(store, THERE.id)
     shard_id = segments[0].evidence[0].shard_id
-    store.catalog.stop_move()
-    assert store.catalog.feed_move(WINDOW) == []
-    assert not store.catalog.heartbeat(begun.pk, "test", 60.0), "who works on it has to stop"
+    store.catalog.stop_reindex()
+    assert store.catalog.create_reindex_jobs(WINDOW) == []
+    assert not store.catalog.extend_lease(begun.pk, "test", 60.0), "who works on it has to stop"
     store.catalog.release_chunk(begun.pk, "test", None)
     assert store.catalog.finish_chunk(done.pk, "test", shard_id), "what is done in this moment is not lost"
     assert store.catalog.lease_chunk(begun.pk, "test", 60.0) is None
     clock.now += 1000
-    assert store.catalog.due(60.0) == 0
-    assert not store.catalog.end_move()
+    assert store.catalog.count_due_work(60.0) == 0
+    assert not store.catalog.finish_reindex()
     with pytest.raises(Conflict, match="stopped"):
-        store.catalog.stop_move()
+        store.catalog.stop_reindex()
     with pytest.raises(Conflict, match="on its way"):
         start(store)
-    store.catalog.resume_move(leave_out=False)
-    assert store.catalog.due(60.0) == 2
+    store.catalog.resume_reindex(leave_out=False)
+    assert store.catalog.count_due_work(60.0) == 2
     assert store.catalog.lease_chunk(begun.pk, "test", 60.0)
     assert store.catalog.finish_chunk(begun.pk, "test", shard_id)
     assert store.catalog.commit_item(second.id, segments)
     assert do(store, third)
-    jobs = store.catalog.feed_move(WINDOW)
+    jobs = store.catalog.create_reindex_jobs(WINDOW)
     assert len(jobs) == 2
     assert all(do(store, job) for job in jobs)
-    assert store.catalog.end_move()
+    assert store.catalog.finish_reindex()
     assert searchable(store, THERE.id) == 5
 
 
 def test_an_undone_move_leaves_the_library_where_it_was_and_is_quicker_the_next_time(store: Store) -> None:
     library(store, 4)
     start(store)
-    first, second, third = store.catalog.feed_move(WINDOW)
+    first, second, third = store.catalog.create_reindex_jobs(WINDOW)
     assert do(store, first)
-    store.catalog.undo_move()
+    store.catalog.undo_reindex()
     assert not store.catalog.plan_job(second.id, THERE.id, [Span(0.0, 1.0)])
     assert store.catalog.get_job(third.id) is None
-    assert not store.catalog.end_move()
+    assert not store.catalog.finish_reindex()
     assert (store.catalog.library_space(), state(store)[0]) == (None, "undone")
     assert {item.status for item in store.catalog.list_items(filters(), 10)[0]} == {"ready"}
     start(store)
-    jobs = store.catalog.feed_move(LARGE)
+    jobs = store.catalog.create_reindex_jobs(LARGE)
     assert len(jobs) == 3
     assert first.item_id not in {job.item_id for job in jobs}
 
@@ -193,22 +193,22 @@ def filters() -> ItemFilters:
 def test_what_was_added_since_is_all_that_the_way_back_encodes(store: Store) -> None:
     library(store, 3)
     start(store)
-    assert all(do(store, job) for job in store.catalog.feed_move(LARGE))
-    assert store.catalog.end_move()
+    assert all(do(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
+    assert store.catalog.finish_reindex()
     _, upload = add(store, "new")
     assert do(store, upload, THERE.id)
-    store.catalog.start_move(THERE, HERE)
-    (job,) = store.catalog.feed_move(LARGE)
+    store.catalog.start_reindex(THERE, HERE)
+    (job,) = store.catalog.create_reindex_jobs(LARGE)
     assert job.item_id == upload.item_id
     assert do(store, job, HERE.id)
-    assert store.catalog.end_move()
+    assert store.catalog.finish_reindex()
     assert store.catalog.library_space() == HERE
 
 
 def test_uploads_and_deletes_during_a_move(store: Store) -> None:
     items = library(store, 3)
     start(store)
-    jobs = {job.item_id: job for job in store.catalog.feed_move(LARGE)}
+    jobs = {job.item_id: job for job in store.catalog.create_reindex_jobs(LARGE)}
     store.catalog.delete_item(items[0].id)
     deleted = store.catalog.get_job(jobs.pop(items[0].id).id)
     assert deleted is not None
@@ -216,10 +216,10 @@ def test_uploads_and_deletes_during_a_move(store: Store) -> None:
     assert all(do(store, job) for job in jobs.values())
     publish(store, "new", np.random.default_rng(1))
     store.catalog.delete_item(items[1].id)
-    assert not store.catalog.end_move(), "the new one is not there yet"
-    (job,) = store.catalog.feed_move(LARGE)
+    assert not store.catalog.finish_reindex(), "the new one is not there yet"
+    (job,) = store.catalog.create_reindex_jobs(LARGE)
     assert do(store, job)
-    assert store.catalog.end_move(), "what was deleted holds nothing up"
+    assert store.catalog.finish_reindex(), "what was deleted holds nothing up"
     assert searchable(store, THERE.id) == 2
 
 
@@ -229,8 +229,8 @@ def test_an_upload_that_is_being_encoded_for_the_old_space_is_begun_anew(store: 
     (chunk,) = store.catalog.plan_job(upload.id, SPACE, [Span(0.0, 1.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
     start(store)
-    assert all(do(store, job) for job in store.catalog.feed_move(LARGE))
-    assert store.catalog.end_move()
+    assert all(do(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
+    assert store.catalog.finish_reindex()
     segments = moments(store, SPACE)
     assert store.catalog.finish_chunk(chunk.pk, "test", segments[0].evidence[0].shard_id)
     with pytest.raises(SpaceMismatch, match=str(THERE.id)):
@@ -245,10 +245,10 @@ def test_an_upload_that_is_being_encoded_for_the_old_space_is_begun_anew(store: 
 def test_items_that_cannot_be_encoded_stop_the_move_until_they_can_or_are_left_out(store: Store) -> None:
     library(store, 3)
     start(store)
-    bad, *good = store.catalog.feed_move(LARGE)
+    bad, *good = store.catalog.create_reindex_jobs(LARGE)
     store.catalog.quarantine(bad.id, "it cannot be read")
     assert all(do(store, job) for job in good)
-    assert store.catalog.end_move()
+    assert store.catalog.finish_reindex()
     told, why = state(store)
     assert told == "stopped"
     assert why is not None
@@ -256,14 +256,14 @@ def test_items_that_cannot_be_encoded_stop_the_move_until_they_can_or_are_left_o
     assert "it cannot be read" in why
     assert counts(store) == (3, 2, 1)
     assert store.catalog.library_space() is None
-    store.catalog.resume_move(leave_out=False)
-    (again,) = store.catalog.feed_move(LARGE)
+    store.catalog.resume_reindex(leave_out=False)
+    (again,) = store.catalog.create_reindex_jobs(LARGE)
     assert again.item_id == bad.item_id
     store.catalog.update_job(again.id, state="failed", error="it cannot be read")
-    assert store.catalog.end_move()
-    store.catalog.resume_move(leave_out=True)
-    assert store.catalog.feed_move(LARGE) == []
-    assert store.catalog.end_move()
+    assert store.catalog.finish_reindex()
+    store.catalog.resume_reindex(leave_out=True)
+    assert store.catalog.create_reindex_jobs(LARGE) == []
+    assert store.catalog.finish_reindex()
     assert state(store) == ("done", None)
     assert store.catalog.library_space() == THERE
 
@@ -274,16 +274,16 @@ def test_a_space_that_is_not_used_is_dropped_with_all_that_points_to_its_shards(
     start(store)
     with pytest.raises(Conflict, match="on its way"):
         store.catalog.drop_space(SPACE, LARGE)
-    assert all(do(store, job) for job in store.catalog.feed_move(LARGE))
-    assert store.catalog.end_move()
+    assert all(do(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
+    assert store.catalog.finish_reindex()
     with pytest.raises(Conflict, match="would not be found"):
         store.catalog.drop_space(THERE.id, LARGE)
     head = store.catalog.head()
     assert [store.catalog.drop_space(SPACE, 2) for _ in range(3)] == [2, 1, 0]
-    assert store.catalog.spaces_held() == {THERE.id: 3}
+    assert store.catalog.count_items_by_space() == {THERE.id: 3}
     assert len(store.catalog.changes_after(head, SPACE, LARGE).buried) == 3
-    assert store.catalog.unknown_shards(sorted(before)) == before
-    assert store.catalog.unknown_shards(sorted(shards(store) - before)) == set()
+    assert store.catalog.find_unreferenced_shards(sorted(before)) == before
+    assert store.catalog.find_unreferenced_shards(sorted(shards(store) - before)) == set()
     assert len(store.catalog.list_items(filters(), 10)[0]) == 3
 
 
@@ -293,14 +293,14 @@ def shards(store: Store) -> set[str]:
 
 def test_a_move_to_where_the_library_is_leads_nowhere(store: Store) -> None:
     with pytest.raises(Conflict, match="already"):
-        store.catalog.start_move(HERE, HERE)
+        store.catalog.start_reindex(HERE, HERE)
 
 
 def test_workers_that_ask_at_once_get_each_item_once(store: Store) -> None:
     library(store, 12)
     start(store)
     with ThreadPoolExecutor(4) as pool:
-        given_out = [job.item_id for jobs in pool.map(lambda _: store.catalog.feed_move(8), range(4)) for job in jobs]
+        given_out = [job.item_id for jobs in pool.map(lambda _: store.catalog.create_reindex_jobs(8), range(4)) for job in jobs]
     assert len(given_out) == len(set(given_out)) == 8
 
 
@@ -316,7 +316,7 @@ def test_every_item_can_be_searched_where_the_library_is(sqlite_store: Store, st
     catalog, rng = sqlite_store.catalog, np.random.default_rng(len(steps))
     waiting: list[JobRow] = []
     for step in steps:
-        now, move = catalog.library_space() or HERE, catalog.latest_move()
+        now, move = catalog.library_space() or HERE, catalog.latest_reindex()
         try:
             match step:
                 case "add":
@@ -324,15 +324,15 @@ def test_every_item_can_be_searched_where_the_library_is(sqlite_store: Store, st
                 case "delete" if items := catalog.list_items(filters(), 1)[0]:
                     catalog.delete_item(items[0].id)
                 case "start":
-                    catalog.start_move(now, THERE if now == HERE else HERE)
+                    catalog.start_reindex(now, THERE if now == HERE else HERE)
                 case "stop":
-                    catalog.stop_move()
+                    catalog.stop_reindex()
                 case "resume":
-                    catalog.resume_move(leave_out=False)
+                    catalog.resume_reindex(leave_out=False)
                 case "undo":
-                    catalog.undo_move()
+                    catalog.undo_reindex()
                 case "feed":
-                    waiting += catalog.feed_move(WINDOW)
+                    waiting += catalog.create_reindex_jobs(WINDOW)
                 case "do" if waiting and move:
                     job = waiting.pop()
                     if catalog.plan_job(job.id, move.target.id, [Span(0.0, 1.0)]):
@@ -340,7 +340,7 @@ def test_every_item_can_be_searched_where_the_library_is(sqlite_store: Store, st
                 case "fail" if waiting:
                     catalog.update_job(waiting.pop().id, state="failed", error="why")
                 case "end":
-                    catalog.end_move()
+                    catalog.finish_reindex()
         except Conflict:
             assert step in {"start", "stop", "resume", "undo"}
     items = catalog.list_items(filters(), LARGE)[0]

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 def test_newest_report_of_each_worker_counts(store: Store) -> None:
-    assert store.catalog.layer_reports() == {}
-    store.catalog.report_layers("a", 100.0, "1")
-    store.catalog.report_layers("b", 101.0, "2")
-    store.catalog.report_layers("a", 102.0, "3")
-    assert store.catalog.layer_reports() == {"a": "3", "b": "2"}
+    assert store.catalog.list_sandbox_reports() == {}
+    store.catalog.record_sandbox_report("a", 100.0, "1")
+    store.catalog.record_sandbox_report("b", 101.0, "2")
+    store.catalog.record_sandbox_report("a", 102.0, "3")
+    assert store.catalog.list_sandbox_reports() == {"a": "3", "b": "2"}
 
 
 def test_old_report_goes_with_its_worker_and_stays_while_that_lives(store: Store) -> None:
-    store.catalog.report_layers("gone", 100.0, "1")
-    store.catalog.report_layers("alive", 100.0, "2")
+    store.catalog.record_sandbox_report("gone", 100.0, "1")
+    store.catalog.record_sandbox_report("alive", 100.0, "2")
     late = 100.0 + FORGOTTEN_SECONDS + 1
-    store.catalog.beat("alive", late)
-    store.catalog.report_layers("new", late, "3")
-    assert store.catalog.layer_reports() == {"alive": "2", "new": "3"}
+    store.catalog.record_heartbeat("alive", late)
+    store.catalog.record_sandbox_report("new", late, "3")
+    assert store.catalog.list_sandbox_reports() == {"alive": "2", "new": "3"}

@@ -56,24 +56,24 @@ def test_text_that_is_read_later_is_found_and_counted_down(store: Store) -> None
     put(store, 2, [False])
     shown = store.catalog.get_item(item)
     assert shown is not None
-    assert shown.unread_pictures == store.catalog.unread_pictures(SPACE) == 2
-    assert store.catalog.text_waits(SPACE, ATTEMPTS)
+    assert shown.unread_pictures == store.catalog.count_unread_images(SPACE) == 2
+    assert store.catalog.has_due_text(SPACE, ATTEMPTS)
     unread = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert unread is not None
     assert (unread.item_id, [(one.index, one.start, one.end) for one in unread.segments]) == (item, [(0, 0, 1), (2, 2, 3)])
-    assert not store.catalog.text_waits(SPACE, ATTEMPTS), "one reads at a time"
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS), "one reads at a time"
     assert store.catalog.lease_text(SPACE, "other", 60, ATTEMPTS) is None
     head = store.catalog.head()
     assert store.catalog.add_text(unread, "me", {0: []})
     assert store.catalog.head() == head, "nothing new is to be loaded"
-    assert store.catalog.unread_pictures(SPACE) == 1
+    assert store.catalog.count_unread_images(SPACE) == 1
     again = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert again is not None
     assert found(store) == []
     assert store.catalog.add_text(again, "me", {2: [written(store, 2, "Zanzibar")]})
     assert found(store) == [(2.0, "Zanzibar")]
-    assert store.catalog.unread_pictures(SPACE) == 0
-    assert not store.catalog.text_waits(SPACE, ATTEMPTS)
+    assert store.catalog.count_unread_images(SPACE) == 0
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
     changes = store.catalog.changes_after(0, SPACE, 100)
     assert sorted(row.evidence for row in changes.published) == [1, 4], "one publication an item"
 
@@ -82,12 +82,12 @@ def test_a_lease_that_ran_out_is_given_to_another_and_the_first_adds_nothing(sto
     put(store, 1, [True])
     first = store.catalog.lease_text(SPACE, "first", 60, ATTEMPTS)
     assert first is not None
-    assert store.catalog.keep_text(first, "first", 60)
+    assert store.catalog.extend_text_lease(first, "first", 60)
     clock.now += 61
-    assert store.catalog.text_waits(SPACE, ATTEMPTS)
+    assert store.catalog.has_due_text(SPACE, ATTEMPTS)
     second = store.catalog.lease_text(SPACE, "second", 60, ATTEMPTS)
     assert second is not None
-    assert not store.catalog.keep_text(first, "first", 60)
+    assert not store.catalog.extend_text_lease(first, "first", 60)
     assert not store.catalog.add_text(first, "first", {0: [written(store, 0, "lost")]})
     assert store.catalog.add_text(second, "second", {0: [written(store, 0, "kept")]})
     assert found(store) == [(0.0, "kept")]
@@ -99,8 +99,8 @@ def test_an_item_whose_reading_ends_with_its_process_is_left_alone_after_some_at
         assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
         clock.now += 61
     assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS) is None
-    assert not store.catalog.text_waits(SPACE, ATTEMPTS)
-    assert store.catalog.unread_pictures(SPACE) == 1, "what was given up is still said to be unread"
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
+    assert store.catalog.count_unread_images(SPACE) == 1, "what was given up is still said to be unread"
 
 
 def test_an_attempt_that_fails_counts_and_one_that_is_interrupted_does_not(store: Store) -> None:
@@ -118,12 +118,12 @@ def test_an_attempt_that_fails_counts_and_one_that_is_interrupted_does_not(store
 
 def test_reading_waits_for_jobs(store: Store) -> None:
     put(store, 1, [True])
-    assert not store.catalog.work_waits()
+    assert not store.catalog.has_runnable_jobs()
     _, job = add(store, 2)
-    assert store.catalog.work_waits()
-    assert not store.catalog.text_waits(SPACE, ATTEMPTS)
+    assert store.catalog.has_runnable_jobs()
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
     store.catalog.update_job(job.id, state="failed", error="broken")
-    assert store.catalog.text_waits(SPACE, ATTEMPTS)
+    assert store.catalog.has_due_text(SPACE, ATTEMPTS)
 
 
 def test_what_is_left_to_read_goes_with_its_item_and_with_its_space(store: Store) -> None:
@@ -134,10 +134,10 @@ def test_what_is_left_to_read_goes_with_its_item_and_with_its_space(store: Store
     assert unread is not None
     store.catalog.delete_item(gone)
     assert not store.catalog.add_text(unread, "me", {0: [written(store, 0, "gone")]})
-    assert store.catalog.unread_pictures(SPACE) == 0
-    assert store.catalog.unread_pictures(other) == 1
+    assert store.catalog.count_unread_images(SPACE) == 0
+    assert store.catalog.count_unread_images(other) == 1
     assert store.catalog.drop_space(other, 10) == 1
-    assert store.catalog.unread_pictures(other) == 0
+    assert store.catalog.count_unread_images(other) == 0
 
 
 ROWS = (
@@ -157,7 +157,7 @@ def test_a_library_of_before_has_the_shots_to_read_in_which_no_text_was_found(se
     settings.root.mkdir(parents=True, exist_ok=True)
     script = ScriptDirectory(str(migrate.FOLDER))
     before = script.get_revision("0008").down_revision
-    with database.connect_to_write() as connection:
+    with database.begin_write() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(migrate.FOLDER))
         command.upgrade(config, str(before))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from mm.models.image.graph import GraphBuilder, Weights, assemble
+from mm.models.image.graph import GraphBuilder, Weights, assemble_graph
 from mm.runtimes import Precision
 
 _TYPES: dict[Precision, int] = {"bfloat16": TensorProto.BFLOAT16, "float16": TensorProto.FLOAT16}
@@ -14,7 +14,7 @@ _TYPES: dict[Precision, int] = {"bfloat16": TensorProto.BFLOAT16, "float16": Ten
 
 def build_rounded_graph(weights: Weights, size: int, precision: Precision) -> bytes:
     """As `efficientnet_lite_graph.build_graph`; `precision` is "bfloat16" or "float16"."""
-    return assemble(_RoundedBuilder(weights, _TYPES[precision]), size)
+    return assemble_graph(_RoundedBuilder(weights, _TYPES[precision]), size)
 
 
 class _RoundedBuilder(GraphBuilder):

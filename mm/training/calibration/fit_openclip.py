@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from mm.data.captioned import Captioned, read_captioned
-from mm.data.texts import read_split
+from mm.data.captioned_images import CaptionedImage, read_captioned_images
+from mm.data.query_texts import read_split_lines
 from mm.errors import InvalidInput
-from mm.evaluation.near_duplicate_threshold import choose_alike
+from mm.evaluation.near_duplicate_threshold import choose_threshold
 from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.rejection import Scores, choose_floor, right_and_taken_out, trade_off
@@ -30,7 +30,7 @@ from mm.spaces.types import Vectors
 from mm.spaces.vectors import Float, sigmoid
 from mm.training.calibration.data import VIEWS, Library, Spoken, viewer
 from mm.training.calibration.fit import OnProgress, line
-from mm.training.calibration.forms import at_prior, fit_form, fit_mixing, rounded
+from mm.training.calibration.forms import fit_form, fit_mixing, round_coefficients, shift_prior
 from mm.training.calibration.queries import pictures_for_pictures, words_for_pictures
 from mm.training.calibration.report import write_report
 
@@ -39,7 +39,7 @@ HELD = 64
 
 
 @dataclass(frozen=True, slots=True)
-class SpaceCalibrateConfig:
+class OpenClipCalibrationConfig:
     """Defaults are those of the calibration of `lite`."""
 
     data: Path  # captioned pictures with the splits train and dev
@@ -53,10 +53,10 @@ class SpaceCalibrateConfig:
     seed: int = 0
 
 
-def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progress: OnProgress) -> Path:
+def fit_openclip_calibration(space: OpenClipSpace, config: OpenClipCalibrationConfig, on_progress: OnProgress) -> Path:
     """Fit and write; returns the path of the calibration. Raises `InvalidInput` for data that
     cannot be read."""
-    unanswerable = read_split(config.texts / "unanswerable" / "questions.txt", "dev")
+    unanswerable = read_split_lines(config.texts / "unanswerable" / "questions.txt", "dev")
     library = _load(space, config, on_progress)
     lite, lite_bank = space.lite_calibration, space.lite_bank
     bank = lite_bank.with_images(library.bank.astype(np.float16))
@@ -68,7 +68,7 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
     picture, clip = (fit_form(pictures_for_pictures(described, views), bank.images) for views in (1, VIEWS))
     mixing = _fit_mixing(library, bank, words, picture, shown)
     seen = 1 / len(library.pictures)
-    words, picture, clip = (rounded(at_prior(form, seen, config.prior)) for form in (words, picture, clip))
+    words, picture, clip = (round_coefficients(shift_prior(form, seen, config.prior)) for form in (words, picture, clip))
     on_progress("floor")
     right, taken_out = right_and_taken_out(
         _chances(words, library.caption_vectors, library, bank, shown), library.picture_of_caption
@@ -82,7 +82,7 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
         prior=config.prior,
         floor=floor,
         possible=min(config.prior, floor),
-        near_duplicate_cosine=choose_alike(library.pictures),
+        near_duplicate_cosine=choose_threshold(library.pictures),
         evidence_weight=round(mixing, 3),
         calibrators=(
             ComponentCalibrator(component="text", kind="picture", calibrator=words),
@@ -100,8 +100,8 @@ def calibrate_space(space: OpenClipSpace, config: SpaceCalibrateConfig, on_progr
     return config.out / "calibration.json"
 
 
-def _load(space: OpenClipSpace, config: SpaceCalibrateConfig, told: OnProgress) -> Library:
-    dev, train = read_captioned(config.data, "dev"), read_captioned(config.data, "train")
+def _load(space: OpenClipSpace, config: OpenClipCalibrationConfig, told: OnProgress) -> Library:
+    dev, train = read_captioned_images(config.data, "dev"), read_captioned_images(config.data, "train")
     order = np.random.default_rng(config.seed).permutation(len(train))[: config.bank_pictures]
     told(f"{len(dev)} pictures of dev")
     pictures = _pictures(space, config, dev, "whole")
@@ -125,20 +125,18 @@ def _load(space: OpenClipSpace, config: SpaceCalibrateConfig, told: OnProgress) 
 
 def _pictures(
     space: OpenClipSpace,
-    config: SpaceCalibrateConfig,
-    rows: Sequence[Captioned],
+    config: OpenClipCalibrationConfig,
+    rows: Sequence[CaptionedImage],
     what: str,
     change: Callable[[int, RGB], RGB] = lambda _, picture: picture,
 ) -> Vectors:
     """Unit rows (N, D) of the pictures as they are, each changed first; kept between runs."""
-    names = [str(row.picture.resolve()) for row in rows]
+    names = [str(row.path.resolve()) for row in rows]
     key = hashlib.sha256(f"{space.id} {what} {names}".encode()).hexdigest()[:16]
     path = config.cache / f"pictures-{key}.npy"
     if not path.exists():
         parts = [
-            space.image.embed(
-                [change(first + offset, _read(row.picture)) for offset, row in enumerate(rows[first : first + HELD])]
-            )
+            space.image.embed([change(first + offset, _read(row.path)) for offset, row in enumerate(rows[first : first + HELD])])
             for first in range(0, len(rows), HELD)
         ]
         with open_atomic(path) as file:

@@ -27,7 +27,7 @@ class MovingAverage:
         torch._foreach_lerp_([ours[name] for name in names], [theirs[name] for name in names], 1 - decay)
 
 
-def mean_weights(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+def average_weights(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Uniform soup (Wortsman et al. 2022, arXiv:2203.05482): mean of the weights of runs that
     started from the same ones."""
     return {name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]}

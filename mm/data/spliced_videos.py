@@ -85,7 +85,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Splice:
+class SplicedVideo:
     """A whole film."""
 
     scenes: tuple[Scene, ...]
@@ -132,13 +132,13 @@ def paths_of(source: int) -> tuple[tuple[Box, Box], ...]:
     return tuple((_box(random), _box(random)) for _ in range(PATHS))
 
 
-def draw_splice(
+def draw_spliced_video(
     random: np.random.Generator,
     photographs: Sequence[int],
     clips: Sequence[tuple[int, float]],
     seconds: float,
     in_turn: float = IN_TURN,
-) -> Splice:
+) -> SplicedVideo:
     """A film of at least so many seconds, or of all photographs. `clips` are sources with their
     lengths, and may come often.
 
@@ -164,10 +164,10 @@ def draw_splice(
             scene = _photograph_scene(random, at, fresh.pop())
         scenes.append(scene)
         at = scene.end
-    return Splice(tuple(scenes), tuple(_changes(random, scenes)))
+    return SplicedVideo(tuple(scenes), tuple(_changes(random, scenes)))
 
 
-def frame_at(splice: Splice, time: float) -> Mix:
+def frame_at(splice: SplicedVideo, time: float) -> Mix:
     """What is on the screen."""
     shots = [shot for scene in splice.scenes for shot in scene.shots]
     starts = [shot.start for shot in shots]
@@ -188,7 +188,7 @@ def frame_at(splice: Splice, time: float) -> Mix:
     return Mix(view, other, weight, light)
 
 
-def begins(splice: Splice, times_L: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def begins(splice: SplicedVideo, times_L: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """(L, 2) whether a shot, and a scene, begins between the frame before and this one; nothing is
     asked of the first."""
     found = np.zeros((len(times_L), 2), np.bool_)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm.data.spliced_films import (
+from mm.data.spliced_videos import (
     LATER,
     LONGEST_CHANGE,
     PATHS,
@@ -18,9 +18,9 @@ from mm.data.spliced_films import (
     Change,
     Scene,
     Shot,
-    Splice,
+    SplicedVideo,
     begins,
-    draw_splice,
+    draw_spliced_video,
     frame_at,
     paths_of,
 )
@@ -28,8 +28,8 @@ from mm.data.spliced_films import (
 CLIPS = [(90, 2.5), (91, 30.0)]
 
 
-def draw(seed: int, in_turn: float = 0.3) -> Splice:
-    return draw_splice(np.random.default_rng(seed), range(90), CLIPS, 200.0, in_turn)
+def draw(seed: int, in_turn: float = 0.3) -> SplicedVideo:
+    return draw_spliced_video(np.random.default_rng(seed), range(90), CLIPS, 200.0, in_turn)
 
 
 @given(seed=st.integers(0, 2**32))
@@ -71,9 +71,9 @@ def test_a_film_has_scenes_in_turn_as_asked() -> None:
         assert len(scene.shots) >= 4
 
 
-def film_of_two(change: Change) -> Splice:
+def film_of_two(change: Change) -> SplicedVideo:
     first, second = Shot(0.0, 4.0, 0, 0, False, True), Shot(4.0, 8.0, 1, 2, True, False)
-    return Splice((Scene(0.0, 4.0, (first,)), Scene(4.0, 8.0, (second,))), (change,))
+    return SplicedVideo((Scene(0.0, 4.0, (first,)), Scene(4.0, 8.0, (second,))), (change,))
 
 
 def test_a_cut_shows_one_or_the_other() -> None:

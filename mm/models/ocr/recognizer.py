@@ -18,32 +18,32 @@ from PIL import Image
 
 from mm.errors import Corrupt, InvalidInput, Unavailable
 from mm.media.types import RGB
-from mm.models.ocr.dbnet import Box, boxes_of
+from mm.models.ocr.dbnet import Box, find_boxes
 from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
 
-LONGEST = 960
+DETECTION_SIDE = 960
 """Pixels of the longest side that the detector sees: letters lower than 1 % of that are not read
 anyway."""
-SCREEN = 480
+SCREENING_SIDE = 480
 """The same for a first look that costs a quarter: where it sees no text there is no second."""
-STEP = 32
+SIDE_MULTIPLE = 32
 """The detector takes sides that are multiples of this."""
-SURE = 0.8
+MIN_CONFIDENCE = 0.8
 """Least mean confidence of a line's letters: textures that are taken for text are read with less.
 """
-MOST_LINES = 64
+MAX_LINES = 64
 """Lines that are read of one picture, the largest ones."""
-HEIGHT, WIDEST = 48, 1920
+LINE_HEIGHT, MAX_LINE_WIDTH = 48, 1920
 """Pixels of a line as it is read, and the widest; a wider one is squeezed."""
 BATCH = 8
-UPRIGHT = 1.5
+VERTICAL_RATIO = 1.5
 """A box so many times as high as wide is a line that is turned by 90 degrees."""
-LEAST_LETTERS = 2
+MIN_LETTERS = 2
 """A line of one letter says nothing: an O is any circle."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """Words in a picture. The box is in pixels of the picture that was read."""
 
     text: str
@@ -51,7 +51,7 @@ class Line:
     box: Box
 
 
-class TextReader:
+class TextRecognizer:
     """Finds and reads lines. Safe to use from several threads."""
 
     def __init__(self, threads: int = 0) -> None:
@@ -65,7 +65,7 @@ class TextReader:
             raise Corrupt("The graph that reads lines does not say which letters it knows.")
         self._letters = ["", *letters, " "]  # class 0 is CTC's blank
 
-    def read(self, image: RGB) -> list[Line]:
+    def recognize(self, image: RGB) -> list[TextLine]:
         """Lines in the order of reading, top to bottom; none where nothing is written. (height,
         width, 3) uint8.
 
@@ -73,17 +73,17 @@ class TextReader:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
             raise InvalidInput(f"A picture is (height, width, 3) of uint8, not {image.shape} of {image.dtype}.")
-        if not self._find(image, SCREEN):
+        if not self._find(image, SCREENING_SIDE):
             return []
-        boxes = sorted(self._find(image, LONGEST), key=lambda box: box.area, reverse=True)[:MOST_LINES]
+        boxes = sorted(self._find(image, DETECTION_SIDE), key=lambda box: box.area, reverse=True)[:MAX_LINES]
         crops = [_line(image, box) for box in boxes]
         order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1])  # lines of like width share a batch
-        lines: list[Line] = []
+        lines: list[TextLine] = []
         for start in range(0, len(order), BATCH):
             some = order[start : start + BATCH]
             for index, (text, confidence) in zip(some, self._spell([crops[index] for index in some]), strict=True):
-                if confidence >= SURE and sum(map(str.isalnum, text)) >= LEAST_LETTERS:
-                    lines.append(Line(text, confidence, boxes[index]))
+                if confidence >= MIN_CONFIDENCE and sum(map(str.isalnum, text)) >= MIN_LETTERS:
+                    lines.append(TextLine(text, confidence, boxes[index]))
         return sorted(lines, key=lambda line: (line.box.top, line.box.left))
 
     def describe(self) -> str:
@@ -93,14 +93,14 @@ class TextReader:
     def _find(self, image: RGB, longest: int) -> list[Box]:
         height, width = image.shape[:2]
         scale = min(longest / max(height, width), 2.0)
-        rows, columns = (max(round(side * scale / STEP), 1) * STEP for side in (height, width))
+        rows, columns = (max(round(side * scale / SIDE_MULTIPLE), 1) * SIDE_MULTIPLE for side in (height, width))
         seen = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR))
         (chances,) = self._detector.run({"x": _normal(seen)[None]}).values()
-        return boxes_of(chances[0, 0], height, width)
+        return find_boxes(chances[0, 0], height, width)
 
     def _spell(self, crops: list[RGB]) -> list[tuple[str, float]]:
         """Text and mean confidence of each of some lines."""
-        batch = np.zeros((len(crops), 3, HEIGHT, max(crop.shape[1] for crop in crops)), np.float32)
+        batch = np.zeros((len(crops), 3, LINE_HEIGHT, max(crop.shape[1] for crop in crops)), np.float32)
         for row, crop in zip(batch, crops, strict=True):
             row[:, :, : crop.shape[1]] = _normal(crop)
         (chances_NTC,) = self._recogniser.run({"x": batch}).values()
@@ -125,10 +125,10 @@ def _normal(image: RGB) -> npt.NDArray[np.float32]:
 def _line(image: RGB, box: Box) -> RGB:
     """A box at the height at which lines are read, turned upright."""
     crop = image[box.top : box.bottom, box.left : box.right]
-    if crop.shape[0] >= UPRIGHT * crop.shape[1]:
+    if crop.shape[0] >= VERTICAL_RATIO * crop.shape[1]:
         crop = np.rot90(crop)
-    width = min(max(round(HEIGHT * crop.shape[1] / crop.shape[0]), 8), WIDEST)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(crop)).resize((width, HEIGHT), Image.Resampling.BILINEAR))
+    width = min(max(round(LINE_HEIGHT * crop.shape[1] / crop.shape[0]), 8), MAX_LINE_WIDTH)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(crop)).resize((width, LINE_HEIGHT), Image.Resampling.BILINEAR))
 
 
 def _model_folder() -> Path:

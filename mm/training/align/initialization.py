@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mm.models.image.efficientnet_lite_torch import ImageEncoder, imagenet_weights
+from mm.models.image.efficientnet_lite_torch import ImageEncoder, load_imagenet_weights
 
 _RIDGE, _CLASS_GAIN = 0.3, 0.6  # picked on Flickr8k dev with the backbone frozen
 
 
-def imagenet_encoder(class_vectors_KD: Tensor, dropout: float = 0.0, drop_path: float = 0.0) -> ImageEncoder:
+def build_imagenet_encoder(class_vectors_KD: Tensor, dropout: float = 0.0, drop_path: float = 0.0) -> ImageEncoder:
     """An encoder with ImageNet's weights, the classes' names, and a head of zeros."""
     encoder = ImageEncoder(dropout, drop_path)
-    backbone, weight_KC, bias_K = imagenet_weights()
+    backbone, weight_KC, bias_K = load_imagenet_weights()
     encoder.load_state_dict(backbone, strict=False)
     with torch.no_grad():
         encoder.classes.weight.copy_(weight_KC)
@@ -36,7 +36,7 @@ def fit_head(encoder: ImageEncoder, pictures_NHWC: Tensor, captions_NTD: Tensor,
     """
     encoder.eval()
     batches = torch.split(pictures_NHWC, batch)
-    features_NC = torch.cat([encoder.features(whole(rows, size)).double() for rows in batches])
+    features_NC = torch.cat([encoder.features(resize_images(rows, size)).double() for rows in batches])
     targets_ND = captions_NTD.mean(1).double()
     mean_C, mean_D = features_NC.mean(0), targets_ND.mean(0)
     centred_NC = features_NC - mean_C
@@ -46,7 +46,7 @@ def fit_head(encoder: ImageEncoder, pictures_NHWC: Tensor, captions_NTD: Tensor,
     encoder.head.bias.copy_(mean_D - mean_C @ weight_CD)
 
 
-def whole(pictures_NHWC: Tensor, size: int) -> Tensor:
+def resize_images(pictures_NHWC: Tensor, size: int) -> Tensor:
     """Whole pictures as the network's input (N, 3, size, size), resampled as serving does."""
     pixels_NCHW = pictures_NHWC.permute(0, 3, 1, 2).float()
     if pixels_NCHW.shape[-2:] == (size, size):

@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from indexes import Store
-from indexes.catalog.queue.turns import PICTURE_COST, PICTURES
-from indexes.catalog.records import HeldChunk, JobRow, NewSegment, Turn
+from indexes.catalog.queue.scheduling import IMAGE_COST, MAX_IMAGES
+from indexes.catalog.records import JobRow, LeasedChunk, NewSegment, WorkUnit
 from mm.media.types import Span
 from tests.indexes.conftest import Clock
 from tests.indexes.library import SPACE, add
@@ -23,8 +23,8 @@ CHUNK = 120.0
 SHARD = "0" * 64
 
 
-def take(store: Store, owner: str = "w") -> Turn | None:
-    return store.catalog.take_turn(owner, LEASE, CHUNK)
+def take(store: Store, owner: str = "w") -> WorkUnit | None:
+    return store.catalog.claim_work(owner, LEASE, CHUNK)
 
 
 def film(store: Store, seed: int | str, seconds: float, key_id: str | None = None) -> JobRow:
@@ -56,11 +56,11 @@ def serve(store: Store, lengths: dict[str, float], owner: str = "w") -> Served |
     if turn is None:
         return None
     (job_id, *_) = turn.job_ids
-    if turn.what == "pictures":
-        for one in catalog.begin_pictures(turn.job_ids, SPACE, owner, LEASE):
-            assert catalog.commit_item(one.job.id, [NewSegment(0, 0, 0, [])], HeldChunk(one.chunk.pk, owner, SHARD))
-        return Served(list(turn.job_ids), PICTURE_COST * len(turn.job_ids))
-    if turn.what == "plan":
+    if turn.kind == "images":
+        for one in catalog.lease_images(turn.job_ids, SPACE, owner, LEASE):
+            assert catalog.commit_item(one.job.id, [NewSegment(0, 0, 0, [])], LeasedChunk(one.chunk.pk, owner, SHARD))
+        return Served(list(turn.job_ids), IMAGE_COST * len(turn.job_ids))
+    if turn.kind == "plan":
         first = catalog.plan_job(job_id, SPACE, spans(lengths[job_id]))[0]
         chunk = catalog.lease_chunk(first.pk, owner, LEASE)
     else:
@@ -69,19 +69,19 @@ def serve(store: Store, lengths: dict[str, float], owner: str = "w") -> Served |
     assert catalog.finish_chunk(chunk.pk, owner, SHARD)
     if all(one.done for one in catalog.chunks(job_id)):
         assert catalog.commit_item(job_id, [NewSegment(0, 1, 0, [])])
-    return Served([job_id], max(chunk.end - chunk.start, PICTURE_COST))
+    return Served([job_id], max(chunk.end - chunk.start, IMAGE_COST))
 
 
 def test_a_job_is_planned_encoded_chunk_by_chunk_and_finished(store: Store, clock: Clock) -> None:
     job = film(store, 1, 200.0)
-    assert store.catalog.due(LEASE) == 1
-    assert take(store) == Turn("plan", [job.id])
+    assert store.catalog.count_due_work(LEASE) == 1
+    assert take(store) == WorkUnit("plan", [job.id])
     assert take(store) is None, "it is claimed"
-    assert store.catalog.due(LEASE) == 0
+    assert store.catalog.count_due_work(LEASE) == 0
     chunks = store.catalog.plan_job(job.id, SPACE, spans(200.0))
-    assert store.catalog.due(LEASE) == 2
+    assert store.catalog.count_due_work(LEASE) == 2
     turns = [take(store) for _ in chunks]
-    assert [turn and turn.what for turn in turns] == ["encode", "encode"]
+    assert [turn and turn.kind for turn in turns] == ["encode", "encode"]
     assert [turn and turn.chunk and turn.chunk.index for turn in turns] == [0, 1]
     assert [turn and turn.chunk and turn.chunk.attempts for turn in turns] == [1, 1]
     assert take(store) is None
@@ -89,12 +89,12 @@ def test_a_job_is_planned_encoded_chunk_by_chunk_and_finished(store: Store, cloc
         assert store.catalog.finish_chunk(chunk.pk, "w", SHARD)
     assert take(store) is None, "whoever did the last chunk finishes"
     clock.now += LEASE
-    assert store.catalog.due(LEASE) == 1
-    assert take(store) == Turn("finish", [job.id])
+    assert store.catalog.count_due_work(LEASE) == 1
+    assert take(store) == WorkUnit("finish", [job.id])
     assert take(store) is None
     assert store.catalog.commit_item(job.id, [])
     clock.now += 10 * LEASE
-    assert store.catalog.due(LEASE) == 0
+    assert store.catalog.count_due_work(LEASE) == 0
     assert take(store) is None
 
 
@@ -102,7 +102,7 @@ def test_a_claim_and_a_lease_end_without_their_worker(store: Store, clock: Clock
     job = film(store, 1, 10.0)
     assert take(store) is not None
     clock.now += LEASE
-    assert take(store, "other") == Turn("plan", [job.id])
+    assert take(store, "other") == WorkUnit("plan", [job.id])
     (chunk,) = store.catalog.plan_job(job.id, SPACE, spans(10.0))
     assert take(store, "lost") is not None
     assert take(store, "other") is None
@@ -132,25 +132,25 @@ def test_a_failed_attempt_rests_and_lets_others_go_on(store: Store, clock: Clock
 
 
 def test_pictures_of_a_lane_are_taken_together_and_committed_one_by_one(store: Store) -> None:
-    jobs = [photo(store, n) for n in range(PICTURES + 2)]
+    jobs = [photo(store, n) for n in range(MAX_IMAGES + 2)]
     other = photo(store, "other", key_id="b")
     clip = film(store, "clip", 2.0)
     turn = take(store)
-    assert turn == Turn("pictures", [job.id for job in jobs[:PICTURES]])
+    assert turn == WorkUnit("images", [job.id for job in jobs[:MAX_IMAGES]])
     store.catalog.cancel_job(jobs[1].id)
-    begun = store.catalog.begin_pictures(turn.job_ids, SPACE, "w", LEASE)
-    assert [one.job.id for one in begun] == [job.id for job in jobs[:PICTURES] if job is not jobs[1]]
+    begun = store.catalog.lease_images(turn.job_ids, SPACE, "w", LEASE)
+    assert [one.job.id for one in begun] == [job.id for job in jobs[:MAX_IMAGES] if job is not jobs[1]]
     assert {(one.job.state, one.chunk.attempts, one.chunk.owner) for one in begun} == {("running", 1, "w")}
-    assert store.catalog.begin_pictures(turn.job_ids, SPACE, "other", LEASE) == []
+    assert store.catalog.lease_images(turn.job_ids, SPACE, "other", LEASE) == []
     first, second, *_ = begun
-    assert store.catalog.commit_item(first.job.id, [], HeldChunk(first.chunk.pk, "w", SHARD))
-    assert not store.catalog.commit_item(second.job.id, [], HeldChunk(second.chunk.pk, "other", SHARD)), "not its lease"
+    assert store.catalog.commit_item(first.job.id, [], LeasedChunk(first.chunk.pk, "w", SHARD))
+    assert not store.catalog.commit_item(second.job.id, [], LeasedChunk(second.chunk.pk, "other", SHARD)), "not its lease"
     states = [store.catalog.get_job(one.job.id) for one in (first, second)]
     assert [state and state.state for state in states] == ["done", "running"]
     following = [take(store) for _ in range(4)]
     assert [turn and list(turn.job_ids) for turn in following] == [
         [other.id],
-        [job.id for job in jobs[PICTURES:]],
+        [job.id for job in jobs[MAX_IMAGES:]],
         [clip.id],
         None,
     ]
@@ -160,13 +160,13 @@ def test_a_picture_that_failed_is_taken_alone(store: Store) -> None:
     jobs = [photo(store, n) for n in range(2)]
     turn = take(store)
     assert turn is not None
-    (bad, _) = store.catalog.begin_pictures(turn.job_ids, SPACE, "w", LEASE)
+    (bad, _) = store.catalog.lease_images(turn.job_ids, SPACE, "w", LEASE)
     store.catalog.release_chunk(bad.chunk.pk, "w", "OSError: no")
     late = photo(store, "late")
     turns = [take(store) for _ in range(3)]
-    assert [turn and (turn.what, list(turn.job_ids)) for turn in turns] == [
+    assert [turn and (turn.kind, list(turn.job_ids)) for turn in turns] == [
         ("encode", [jobs[0].id]),
-        ("pictures", [late.id]),
+        ("images", [late.id]),
         None,
     ]
 
@@ -230,52 +230,52 @@ uploads = st.lists(
 def test_no_job_waits_for_more_than_its_share_of_the_work_of_others(
     sqlite_store: Store, clock: Clock, given_uploads: list[tuple[str | None, float, int]], seed: int
 ) -> None:
-    """From one turn of a job, or its coming, to its next: each other job of its lane at most one
-    turn, and each other lane at most what its own lane got and two turns more. Uploads come after
-    so many turns of others."""
-    store, lengths, lane = sqlite_store, {}, {}
+    """Between two units of a job, each other job of its flow gets at most one unit, and each other
+    flow at most the cost that its own flow got plus two units. The third value of an upload is the
+    number of units served before it arrives."""
+    store, lengths, flow = sqlite_store, {}, {}
     left = sorted(((turns, n, key_id, seconds) for n, (key_id, seconds, turns) in enumerate(given_uploads)))
     served: list[Served] = []
     waits_since: dict[str, int] = {}
     while True:
-        while left and (left[0][0] <= len(served) or store.catalog.due(LEASE) == 0):
+        while left and (left[0][0] <= len(served) or store.catalog.count_due_work(LEASE) == 0):
             _, n, key_id, seconds = left.pop(0)
             clock.now += 1.0
             name = f"{seed} {n}"
             job = photo(store, name, key_id) if seconds == 0 else film(store, name, seconds, key_id)
-            lengths[job.id], lane[job.id], waits_since[job.id] = seconds, (key_id, seconds <= 30), len(served)
+            lengths[job.id], flow[job.id], waits_since[job.id] = seconds, (key_id, seconds <= 30), len(served)
         clock.now += 1.0
         turn = serve(store, lengths)
         if turn is None:
             break
         served.append(turn)
         for job_id in turn.job_ids:
-            check_wait(job_id, served[waits_since[job_id] : -1], lane)
+            check_wait(job_id, served[waits_since[job_id] : -1], flow)
             waits_since[job_id] = len(served)
     assert not left
     ended = [store.catalog.get_job(job_id) for job_id in lengths]
     assert {job and job.state for job in ended} == {"done"}
 
 
-def check_wait(job_id: str, others: list[Served], lane: dict[str, tuple[str | None, bool]]) -> None:
+def check_wait(job_id: str, others: list[Served], flow: dict[str, tuple[str | None, bool]]) -> None:
     costs: dict[tuple[str | None, bool], float] = {}
     turns: dict[str, int] = {}
     for served in others:
-        of = lane[served.job_ids[0]]
+        of = flow[served.job_ids[0]]
         costs[of] = costs.get(of, 0.0) + served.cost
         for one in served.job_ids:
-            turns[one] = turns.get(one, 0) + (of == lane[job_id])
-    own = costs.pop(lane[job_id], 0.0)
+            turns[one] = turns.get(one, 0) + (of == flow[job_id])
+    own = costs.pop(flow[job_id], 0.0)
     assert max(turns.values(), default=0) <= 1
     assert max(costs.values(), default=0.0) <= own + 2 * CHUNK
 
 
-def test_turns_and_deletes_at_once_block_nothing(store: Store) -> None:
+def test_scheduling_and_deletes_at_once_block_nothing(store: Store) -> None:
     jobs = [add(store, n, kind="image", duration=0.0) for n in range(12)]
 
     def take_and_begin(owner: str) -> int:
         turn = take(store, owner)
-        return 0 if turn is None else len(store.catalog.begin_pictures(turn.job_ids, SPACE, owner, LEASE))
+        return 0 if turn is None else len(store.catalog.lease_images(turn.job_ids, SPACE, owner, LEASE))
 
     with ThreadPoolExecutor(6) as pool:
         deleted = [pool.submit(store.catalog.delete_item, item.id) for item, _ in jobs[::2]]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.texts import as_asked, keyboard_noise, noun_phrases, read_lines
+from mm.data.query_texts import draw_keyboard_noise, draw_noun_phrases, phrase_as_queries, read_lines
 from mm.spaces.types import Vectors
 from mm.spaces.vectors import Float
-from mm.training.calibration.recipe import CalibrateConfig
-from mm.training.logistic import fit_logistic
+from mm.training.calibration.recipe import CalibrationConfig
+from mm.training.logistic_regression import fit_logistic
 
 _RIDGE, _FOLDS, _NOISE, _PHRASES = 0.3, 5, 300, 2000
 _MASS = 1000.0  # sum of the weights of either side, whatever the number of its texts
@@ -28,20 +28,20 @@ class Group:
     share: float
 
 
-def text_groups(config: CalibrateConfig, train_captions: Sequence[str], class_names: Sequence[str]) -> list[Group]:
+def text_groups(config: CalibrationConfig, train_captions: Sequence[str], class_names: Sequence[str]) -> list[Group]:
     """What it is learnt from. Raises `InvalidInput` when a list cannot be read."""
     lists, seed = config.texts / "depictable", config.seed
     shown, unshown = read_lines(lists / "shown.txt"), read_lines(lists / "unshown.txt")
     described = train_captions[: config.caption_sample]
-    phrases = noun_phrases(train_captions[config.caption_sample :], _PHRASES, seed)
+    phrases = draw_noun_phrases(train_captions[config.caption_sample :], _PHRASES, seed)
     return [
         Group(described, True, 0.3),
-        Group(as_asked(class_names, seed + 1), True, 0.2),
-        Group(as_asked(shown, seed + 2), True, 0.3),
-        Group(as_asked(phrases, seed + 3), True, 0.2),
+        Group(phrase_as_queries(class_names, seed + 1), True, 0.2),
+        Group(phrase_as_queries(shown, seed + 2), True, 0.3),
+        Group(phrase_as_queries(phrases, seed + 3), True, 0.2),
         Group(unshown, False, 0.5),
-        Group(as_asked(unshown, seed + 4), False, 0.25),
-        Group(keyboard_noise(_NOISE, seed), False, 0.25),
+        Group(phrase_as_queries(unshown, seed + 4), False, 0.25),
+        Group(draw_keyboard_noise(_NOISE, seed), False, 0.25),
     ]
 
 

@@ -34,30 +34,30 @@ def read_lines(path: Path) -> list[str]:
         raise InvalidInput(f"{path} cannot be read: {error}.") from error
 
 
-def split_of(text: str) -> str:
+def assign_split(text: str) -> str:
     """The split that a line of a list belongs to, by the text alone: 'dev' or 'test'."""
     return "dev" if hashlib.sha256(text.encode()).digest()[0] % 2 == 0 else "test"
 
 
-def read_split(path: Path, split: str) -> list[str]:
+def read_split_lines(path: Path, split: str) -> list[str]:
     """The lines of one split."""
-    return [line for line in read_lines(path) if split_of(line) == split]
+    return [line for line in read_lines(path) if assign_split(line) == split]
 
 
-def noun_phrases(captions: Sequence[str], count: int, seed: int) -> list[str]:
+def draw_noun_phrases(captions: Sequence[str], count: int, seed: int) -> list[str]:
     """Short phrases out of captions, such as 'a brown dog': how people ask, where captions are how
     they describe."""
     found = {phrase for caption in captions for phrase in _NOUN_PHRASE.findall(caption.lower())[:1]}
     return random.Random(seed).sample(sorted(found), min(count, len(found)))
 
 
-def as_asked(texts: Sequence[str], seed: int) -> list[str]:
+def phrase_as_queries(texts: Sequence[str], seed: int) -> list[str]:
     """Each text in one of the ways to ask, the plain one most often."""
     draw = random.Random(seed)
     return [draw.choice(ASKED_AS).format(text) if draw.random() < 0.4 else text for text in texts]
 
 
-def keyboard_noise(count: int, seed: int) -> list[str]:
+def draw_keyboard_noise(count: int, seed: int) -> list[str]:
     """Letters, signs and digits that mean nothing, as cats and tests type them."""
     draw = random.Random(seed)
 
@@ -75,18 +75,18 @@ def keyboard_noise(count: int, seed: int) -> list[str]:
     return [kinds[index % len(kinds)]() for index in range(count)]
 
 
-def is_telling(word: str) -> bool:
+def is_content_word(word: str) -> bool:
     """Whether a word in lower case says what is seen, and is no article or preposition."""
     return len(word) > 2 and word not in _LITTLE_WORDS
 
 
-def file_name_words(caption: str, most: int = 3) -> str:
+def make_file_name(caption: str, most: int = 3) -> str:
     """What a person might call the file of a captioned picture: its first few telling words."""
     words = re.findall(r"[a-z]{3,}", caption.lower())
-    return " ".join([word for word in words if is_telling(word)][:most]) or caption
+    return " ".join([word for word in words if is_content_word(word)][:most]) or caption
 
 
-def part_of(sentence: str, seed: int) -> str:
+def draw_excerpt(sentence: str, seed: int) -> str:
     """Three to six words in a row out of a sentence: what somebody remembers of what was said."""
     words = sentence.rstrip(" .").split()
     draw = random.Random(f"{seed} {sentence}")
