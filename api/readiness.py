@@ -7,7 +7,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from indexes.recover.garbage import read_report
+from indexes.integrity.garbage import read_report
 from mm.errors import MMError, Unavailable
 from mm.media.sandbox.report import LayerReport, describe_reports
 from mm.private import hide_home

@@ -48,7 +48,7 @@ def serialize_job(row: JobRow, forecast: Forecast | None = None) -> Job:
         updated_at=row.updated_at,
         request_id=row.request_id,
         position=None if forecast is None or row.state != "queued" else forecast.position,
-        seconds_left=None if forecast is None or row.final else forecast.seconds_left,
+        seconds_left=None if forecast is None or row.is_final else forecast.seconds_left,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mm.errors import NotFound
+from mm.numerics import normalize_rows
 from mm.spaces.query import SegmentVectors
 
 if TYPE_CHECKING:
@@ -61,5 +62,4 @@ def _vectors(shards: ShardStore, space: Space, pieces: Sequence[NewEvidence]) ->
     """Unit rows (N, dim); shards hold half precision."""
     rows = [shards.read(piece.shard_id, space.id).vectors[piece.kind][piece.row].astype(np.float32) for piece in pieces]
     found = np.stack(rows) if rows else np.zeros((0, space.dim), np.float32)
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.asarray(found / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)
+    return normalize_rows(found)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexes.catalog.tables import Chunk, Evidence, Item, Job, Publication, Segment
-from indexes.recover.garbage import REPORT
-from indexes.recover.identity import MARKER
+from indexes.integrity.garbage import REPORT
 from indexes.search.brute_force import search_brute_force
+from indexes.storage.markers import MARKER
 from indexes.store import Store, open_store
 from indexes.vectors.manifest import read_manifest
 from mm.bench.crash.inventory import ChunkRecord, Inventory, JobRecord, ScoredMoment

@@ -18,6 +18,7 @@ from indexes.search.grouping import ACROSS
 from indexes.search.near_duplicates import DEPTH
 from indexes.search.searcher import SearchEvidence, SearchHit
 from indexes.vectors.parts import TOUCH_SECONDS
+from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +57,7 @@ def score_all_moments(
     """All moments that reach the floor, best first, near-duplicates too."""
     catalog, space = store.catalog, question.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
-    published = catalog.changes_after(0, space, 1 << 62).published
+    published = catalog.changes_after(0, space, 1 << 62).publications
     rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
@@ -95,7 +96,7 @@ def _looks(store: Store, question: Query) -> Callable[[SearchHit], Look]:
             ]
             if rows:
                 best = max(rows, key=lambda row: 0.0 if weight is None else float(row @ weight))
-                found[kind] = best / max(float(np.linalg.norm(best)), 1e-12)
+                found[kind] = normalize_rows(best[None])[0]
         return compared - {"name"}, found
 
     return look

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.search.grouping import Moment
+from mm.numerics import normalize_rows
 from mm.schemas import EvidenceKind
 
 if TYPE_CHECKING:
-    from mm.spaces.types import EvidenceQuery, Vector, Vectors
+    from mm.spaces.types import EvidenceQuery, Vector
 
 DEPTH = 2
 """Moments that are looked at for each hit that is wanted, at first: near-duplicates stand close to
@@ -109,15 +110,10 @@ def _looks(moments: Sequence[Moment], probes: Sequence[EvidenceQuery]) -> list[_
         for kind, weight in weights.items():
             products, rows = kinds[kind].best(weight, best)
             found = np.flatnonzero(rows >= 0)
-            for place, vector in zip(found, _units(kinds[kind].vectors(rows[found])), strict=True):
+            for place, vector in zip(found, normalize_rows(kinds[kind].vectors(rows[found])), strict=True):
                 look = looks[numbers[place]]
                 look.vectors[kind] = vector
                 logit = float(products[place]) + biases.get(kind, -math.inf)
                 if logit > look.strongest:
                     look.strongest, look.carried_by = logit, kind
     return looks
-
-
-def _units(vectors: Vectors) -> Vectors:
-    units: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-    return units

@@ -95,10 +95,10 @@ class SpaceIndex:
                 return False
             manifest = manifest or Manifest(space=str(self._space), catalog=self._catalog_id, upto=0)
             changes = self._store.catalog.changes_after(manifest.upto, self._space, PUBLICATIONS)
-            batch = _batch(changes.published)
-            everything = len(batch) == len(changes.published) < PUBLICATIONS
+            batch = _batch(changes.publications)
+            everything = len(batch) == len(changes.publications) < PUBLICATIONS
             upto = changes.head if everything else batch[-1].seq
-            dead = manifest.dead | {seq for seq in changes.buried if seq <= manifest.upto}
+            dead = manifest.dead | {seq for seq in changes.tombstones if seq <= manifest.upto}
             parts = (*manifest.parts, *self._build(batch))
             self._publish(manifest.model_copy(update={"upto": upto, "parts": parts, "dead": dead}))
             return True
@@ -200,7 +200,7 @@ class SpaceIndex:
         """Everything that is published up to a sequence number."""
         rows: list[PublicationRow] = []
         while True:
-            some = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PUBLICATIONS).published
+            some = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PUBLICATIONS).publications
             rows += some
             if len(some) < PUBLICATIONS:
                 return [row for row in rows if row.seq <= upto]

@@ -1,8 +1,6 @@
-"""In: verbs with paths, bytes and words. Out: shapes of `mm.schemas`, or an error of `mm.errors`,
-from a running service.
-
-Each verb is written once, as a flow of steps that knows no I/O; `Client` and `AsyncClient` only
-take the steps. Must not know: anything of ours but shapes and errors.
+"""In: calls with paths, bytes and texts. Out: models of `mm.schemas`, or an error of `mm.errors`,
+from a running service. Each method is one flow (`mm.client.flows`), shared by both clients.
+Must not know: anything of this project but schemas and errors.
 """
 
 from mm.client.asynchronous import AsyncClient

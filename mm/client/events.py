@@ -1,101 +1,106 @@
-"""The steps of a job as they happen, over server-sent events that survive a broken connection."""
+"""The events of a job over server-sent events, resumed after a broken connection."""
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 
+from mm.client.paths import job_path
 from mm.client.responses import parse_error
 from mm.client.steps import Close, Flow, OpenStream, ReadLine, Sleep, Stream
 from mm.errors import Unauthorized, Unavailable
 from mm.schemas import FINAL_STATES, JobEvent, Problem
 
-SILENCE_SECONDS = 30.0  # the service sends a comment every 10 s
-PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each new try; any event starts anew
+TIMEOUT_SECONDS = 30.0  # the service sends a comment every 10 s
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)  # seconds before each retry; an event resets the count
 
 
 class EventStream:
-    """Events of one job behind `after`, each as often as it says something new. Reads on after a
-    break, by Last-Event-ID."""
+    """The events of one job after the event `after`; resumes with Last-Event-ID.
+
+    An event is returned again only when its content has changed.
+    """
 
     def __init__(self, job_id: str, after: int = 0) -> None:
-        self._job_id = job_id
+        """Raises `InvalidInput` for what cannot be an id."""
+        self._path = f"{job_path(job_id)}/events"
         self._after = after
         self._latest: JobEvent | None = None
         self._stream: Stream | None = None
-        self._over = False
-        self._breaks = 0
+        self._is_complete = False
+        self._num_retries = 0
 
     def next(self) -> Flow[JobEvent | None]:
-        """The next event, `None` behind a final one. Raises `Unavailable` when the service stays
-        away, `NotFound`, `Unauthorized` when the key was revoked meanwhile.
+        """Return the next event; `None` after a final one.
+
+        Raises `Unavailable` when all retries fail, `NotFound`, and `Unauthorized` when the key was
+        revoked meanwhile.
         """
-        while not self._over:
+        while not self._is_complete:
             try:
-                event = yield from self._event()
+                event = yield from self._read_event()
             except Unavailable:
                 yield from self.close()
-                if self._breaks == len(PAUSES):
+                if self._num_retries == len(PAUSES):
                     raise
-                yield from Sleep(PAUSES[self._breaks])
-                self._breaks += 1
+                yield from Sleep(PAUSES[self._num_retries])
+                self._num_retries += 1
                 continue
             if event is not None and self._is_new(event):
-                self._after, self._latest, self._breaks = event.id, event, 0
-                self._over = event.state in FINAL_STATES
+                self._after, self._latest, self._num_retries = event.id, event, 0
+                self._is_complete = event.state in FINAL_STATES
                 return event
         yield from self.close()
         return None
 
     def _is_new(self, event: JobEvent) -> bool:
-        """An event that was seen here may come again, when its job's position or time left has
-        changed."""
-        again = self._latest is not None and event.id == self._after and event != self._latest
-        return event.id > self._after or again
+        """The service sends the latest event again when its position or time left changes."""
+        has_changed = self._latest is not None and event.id == self._after and event != self._latest
+        return event.id > self._after or has_changed
 
     def close(self) -> Flow[None]:
-        """Let go of the connection, if there is one."""
+        """Close the connection, if it is open."""
         stream, self._stream = self._stream, None
         if stream is not None:
             yield from Close(stream)
 
-    def _event(self) -> Flow[JobEvent | None]:
+    def _read_event(self) -> Flow[JobEvent | None]:
         stream = self._stream or (yield from self._open())
         name, data = "", list[str]()
-        while not self._over:
+        while not self._is_complete:
             line = yield from ReadLine(stream)
             if line is None:
-                raise Unavailable(f"{stream.reply.url} ended before the job did.")
+                raise Unavailable(f"The event stream {stream.response.url} ended before the job did.")
             if line.startswith("event:"):
                 name = line.removeprefix("event:").strip()
             if line.startswith("data:"):
                 data.append(line.removeprefix("data:").removeprefix(" "))
             if line == "" and data and name == Unauthorized.slug:
-                raise _refusal("\n".join(data), stream)
+                raise _parse_unauthorized("\n".join(data), stream)
             if line == "" and data:
-                return _parse("\n".join(data), stream)
+                return _parse_event("\n".join(data), stream)
         return None
 
     def _open(self) -> Flow[Stream]:
         headers = {"Accept": "text/event-stream"}
         if self._after:
             headers["Last-Event-ID"] = str(self._after)
-        self._stream = stream = yield from OpenStream(f"/v1/jobs/{self._job_id}/events", headers, SILENCE_SECONDS)
-        self._over = stream.reply.status == 204  # every event was seen
-        if not self._over and stream.reply.status != 200:
-            raise parse_error(stream.reply)
+        self._stream = stream = yield from OpenStream(self._path, headers, TIMEOUT_SECONDS)
+        self._is_complete = stream.response.status == 204  # the final event was received before
+        if not self._is_complete and stream.response.status != 200:
+            raise parse_error(stream.response)
         return stream
 
 
-def _refusal(data: str, stream: Stream) -> Unauthorized:
-    """The service ended the stream: the key was revoked."""
+def _parse_unauthorized(data: str, stream: Stream) -> Unauthorized:
+    """The error of an event named `unauthorized`, which ends the stream of a revoked key."""
     try:
         return Unauthorized(Problem.model_validate_json(data).detail)
     except ValidationError:
-        return Unauthorized(f"{stream.reply.url} does not accept the API key any more.")
+        return Unauthorized(f"{stream.response.url} no longer accepts the API key.")
 
 
-def _parse(data: str, stream: Stream) -> JobEvent:
+def _parse_event(data: str, stream: Stream) -> JobEvent:
     try:
         return JobEvent.model_validate_json(data)
     except ValidationError as error:
-        raise Unavailable(f"{stream.reply.url} sent an event that is none.") from error
+        raise Unavailable(f"{stream.response.url} sent an invalid event.") from error

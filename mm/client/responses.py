@@ -1,4 +1,4 @@
-"""What an answer means: a shape, or the error that the service raised, in the same class."""
+"""Parsing of responses: a schema, or the error of `mm.errors` that the service raised."""
 
 from __future__ import annotations
 
@@ -17,59 +17,65 @@ GATEWAY_STATUSES = frozenset({502, 503, 504})
 _BY_STATUS: dict[int, type[MMError]] = {404: NotFound, **dict.fromkeys(GATEWAY_STATUSES, Unavailable)}
 
 
-def read(reply: Response, shape: type[M], *, also: frozenset[int] = frozenset()) -> M:
-    """The shape in a good answer, or in one with a status of `also`. Raises the error that the
-    answer stands for."""
-    if not is_success(reply) and reply.status not in also:
-        raise parse_error(reply)
+def parse_body(response: Response, schema: type[M], *, accept: frozenset[int] = frozenset()) -> M:
+    """Parse the body of a 2xx response, or of one with a status in `accept`.
+
+    Raises the error that any other response reports, `Unavailable` if the body is invalid.
+    """
+    if not is_success(response) and response.status not in accept:
+        raise parse_error(response)
     try:
-        return shape.model_validate_json(reply.body)
+        return schema.model_validate_json(response.body)
     except ValidationError as error:
-        raise Unavailable(f"{reply.url} does not answer as this version of mm does ({_first(error)}).") from error
+        raise Unavailable(
+            f"The response of {response.url} does not match this version of mm ({_describe_first(error)}). "
+            "Check the address, and that client and service have the same version."
+        ) from error
 
 
-def read_bytes(reply: Response) -> bytes:
-    """The body of a good answer. Raises the error that the answer stands for."""
-    if not is_success(reply):
-        raise parse_error(reply)
-    return reply.body
+def read_body(response: Response) -> bytes:
+    """Return the body of a 2xx response. Raises the error that any other response reports."""
+    if not is_success(response):
+        raise parse_error(response)
+    return response.body
 
 
-def is_success(reply: Response) -> bool:
-    return 200 <= reply.status < 300
+def is_success(response: Response) -> bool:
+    return 200 <= response.status < 300
 
 
-def parse_error(reply: Response) -> MMError:
-    """The error that a bad answer stands for; one without problem details is told by its status."""
+def parse_error(response: Response) -> MMError:
+    """Return the error that a response reports; without problem details, the status decides."""
     try:
-        problem = Problem.model_validate_json(reply.body)
+        problem = Problem.model_validate_json(response.body)
     except ValidationError:
-        return _by_status(reply.status)(f"{reply.url} answered {_phrase(reply.status)}, and not in mm's words.")
+        error_type = _select_error(response.status)
+        return error_type(f"{response.url} responded {_describe_status(response.status)} without problem details.")
     slug = problem.type.rpartition("/")[2]
     if slug == MediaError.slug:
-        return _media_error(problem)
-    return ERRORS.get(slug, _by_status(reply.status))(problem.detail)
+        return _parse_media_error(problem)
+    return ERRORS.get(slug, _select_error(response.status))(problem.detail)
 
 
-def _media_error(problem: Problem) -> MMError:
+def _parse_media_error(problem: Problem) -> MMError:
     extra = problem.model_extra or {}
     name, reason = str(extra.get("name", "")), str(extra.get("reason", "unreadable"))
-    # The sentence is built from the three fields; taken apart, it is not built twice.
+    # `MediaError` builds its message from the three fields: remove what it would add twice.
     return MediaError(name, reason, problem.detail.removeprefix(f"{name}: ").removesuffix(f" ({reason})"))
 
 
-def _by_status(status: int) -> type[MMError]:
+def _select_error(status: int) -> type[MMError]:
     return _BY_STATUS.get(status, InvalidInput if 400 <= status < 500 else MMError)
 
 
-def _phrase(status: int) -> str:
+def _describe_status(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
 
 
-def _first(error: ValidationError) -> str:
+def _describe_first(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
+    location = ".".join(str(part) for part in first["loc"])
+    return f"{location}: {first['msg']}" if location else str(first["msg"])

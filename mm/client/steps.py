@@ -1,12 +1,13 @@
-"""What a verb is made of: steps that a driver takes, blocking or not, and the flows that string
-them together.
+"""The I/O steps of a client, and the generators (flows) that are composed of them.
 
-A flow is a generator. It yields steps and gets their results; a failed step is raised inside it. So
-every decision, retries and resuming too, is written once and tested without a network.
+A flow yields steps and receives their results; a failed step raises inside the flow. A driver
+performs the steps, blocking or on asyncio. Every decision, retries and resuming included, is
+therefore written once and tested without a network.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +16,32 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 Flow = Generator["Step[Any]", Any, T]
-"""Steps, with a `T` at the end."""
+"""A generator of steps that returns a `T`."""
 
 Source = str | Path | bytes
-"""A file to send: where it is, or its bytes."""
+"""A file to send: its path, or its bytes."""
 
 Params = Mapping[str, str | int | float | Sequence[str]]
 
 
+class Driver(ABC):
+    """Performs the steps of a flow, blocking."""
+
+    @abstractmethod
+    def run(self, flow: Flow[T]) -> T:
+        """Return the result of a flow."""
+
+
+class AsyncDriver(ABC):
+    """Performs the steps of a flow on asyncio."""
+
+    @abstractmethod
+    async def run(self, flow: Flow[T]) -> T:
+        """Return the result of a flow."""
+
+
 class Step(Generic[T]):
-    """Something that only a driver can do; `yield from step` gives its result."""
+    """An operation that only a driver performs; `yield from step` evaluates to its result."""
 
     def __iter__(self) -> Flow[T]:
         result: T = yield self
@@ -33,7 +50,7 @@ class Step(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer."""
+    """An HTTP response that has been read completely."""
 
     url: str
     status: int
@@ -43,14 +60,14 @@ class Response:
 
 
 class Stream:
-    """An answer whose lines are still coming. Drivers know more of it."""
+    """An HTTP response whose body is read line by line; drivers subclass it."""
 
-    reply: Response  # without a body when its lines come
+    response: Response  # its body is empty if the status is 200
 
 
 @dataclass(frozen=True, slots=True)
 class FormFile:
-    """A file in a form."""
+    """A file field of a multipart form."""
 
     field: str
     source: Path | bytes
@@ -59,8 +76,10 @@ class FormFile:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """`size` bytes of a file from `start` on as the whole body, streamed. `on_sent` hears how far
-    in the file it is."""
+    """A raw request body: `size` bytes of a file from byte `start`, streamed.
+
+    `on_sent` is called with the position in the file, in bytes, after each block.
+    """
 
     source: Path | bytes
     size: int
@@ -70,7 +89,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Send(Step[Response]):
-    """Send a request and read the whole answer, whatever its status."""
+    """Send a request and read the whole response, whatever its status."""
 
     method: str
     path: str
@@ -78,35 +97,35 @@ class Send(Step[Response]):
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object | None = None
     form: Mapping[str, str | list[str]] = field(default_factory=dict)
-    parts: Sequence[FormFile] = ()
+    files: Sequence[FormFile] = ()
     body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenStream(Step[Stream]):
-    """Send a GET and leave the answer open if it is a 200; otherwise its reply has the body."""
+    """Send a GET and keep the response open if its status is 200; otherwise read its body."""
 
     path: str
     headers: Mapping[str, str]
-    silence: float  # seconds without a byte after which the connection counts as broken
+    timeout_seconds: float  # without a byte, after which the connection counts as broken
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLine(Step["str | None"]):
-    """The next line without its end, `None` behind the last."""
+    """Read the next line, without its end; `None` at the end of the stream."""
 
     stream: Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Close(Step[None]):
-    """Let go of a stream."""
+    """Close a stream."""
 
     stream: Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep(Step[None]):
-    """Wait."""
+    """Wait for a number of seconds."""
 
     seconds: float

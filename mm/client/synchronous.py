@@ -1,4 +1,4 @@
-"""The client that blocks."""
+"""The blocking client."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from typing import Self, TypeVar
 import httpx2
 
 from mm.client.events import EventStream
-from mm.client.flows import segment
-from mm.client.steps import Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
-from mm.client.transport import DEFAULT_SECONDS, DEFAULT_URL, Address, blocks, build_headers, build_response, open_form_files
+from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
+from mm.client.transport import (
+    DEFAULT_SECONDS,
+    DEFAULT_URL,
+    Address,
+    build_headers,
+    build_response,
+    open_form_files,
+    read_blocks,
+)
 from mm.client.verbs import Verbs
 from mm.schemas import JobEvent
 
 T = TypeVar("T")
 
 
-class _Open(Stream):
-    def __init__(self, reply: Response, response: httpx2.Response) -> None:
-        self.reply = reply
+class _HTTPStream(Stream):
+    def __init__(self, response: Response, http_response: httpx2.Response) -> None:
         self.response = response
-        self.lines = response.iter_lines()
+        self.http_response = http_response
+        self.lines = http_response.iter_lines()
 
 
-class Driver:
-    """Takes the steps of a flow, blocking."""
+class HTTPDriver(Driver):
+    """Performs the steps of a flow with a blocking HTTP client."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -35,7 +42,6 @@ class Driver:
         )
 
     def run(self, flow: Flow[T]) -> T:
-        """The result of a flow."""
         result: object = None
         error: BaseException | None = None
         try:
@@ -43,36 +49,36 @@ class Driver:
                 step = flow.send(result) if error is None else flow.throw(error)
                 result = error = None
                 try:
-                    result = self._take(step)
-                except BaseException as raised:  # noqa: BLE001  the flow decides; an interruption too must let it clean up
+                    result = self._perform(step)
+                except BaseException as raised:  # noqa: BLE001  an interruption must also let the flow clean up
                     error = raised
         except StopIteration as stop:
             value: T = stop.value
             return value
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._http.close()
 
-    def _take(self, step: Step[object]) -> object:
+    def _perform(self, step: Step[object]) -> object:
         match step:
             case Send():
                 return self._send(step)
             case OpenStream():
-                return self._listen(step)
-            case ReadLine(stream=_Open() as stream):
+                return self._open_stream(step)
+            case ReadLine(stream=_HTTPStream() as stream):
                 with self._address.translate_errors():
                     return next(stream.lines, None)
-            case Close(stream=_Open() as stream):
-                stream.response.close()
+            case Close(stream=_HTTPStream() as stream):
+                stream.http_response.close()
             case Sleep():
                 time.sleep(step.seconds)
             case _:
-                raise TypeError(f"no such step: {step}")
+                raise TypeError(f"unknown step: {step}")
         return None
 
     def _send(self, step: Send) -> Response:
-        with self._address.translate_errors(), open_form_files(step.parts) as files:
+        with self._address.translate_errors(), open_form_files(step.files) as files:
             response = self._http.request(
                 step.method,
                 step.path,
@@ -81,31 +87,31 @@ class Driver:
                 json=step.json,
                 data=step.form,
                 files=files,
-                content=None if step.body is None else blocks(step.body),
+                content=None if step.body is None else read_blocks(step.body),
             )
             return build_response(response, response.content)
 
-    def _listen(self, step: OpenStream) -> Stream:
-        timeout = httpx2.Timeout(step.silence, connect=self._address.timeout.connect)
+    def _open_stream(self, step: OpenStream) -> Stream:
+        timeout = httpx2.Timeout(step.timeout_seconds, connect=self._address.timeout.connect)
         with self._address.translate_errors():
             request = self._http.build_request("GET", step.path, headers=step.headers, timeout=timeout)
             response = self._http.send(request, stream=True)
             body = b"" if response.status_code == httpx2.codes.OK else response.read()
-            return _Open(build_response(response, body), response)
+            return _HTTPStream(build_response(response, body), response)
 
 
-class Client(Verbs, Driver):
-    """A running service, from Python. Use it as a context manager, or `close` it.
+class Client(Verbs, HTTPDriver):
+    """A blocking client of a running service. Use it as a context manager, or call `close`.
 
-    Every verb raises the error of `mm.errors` that the service answered with, and `Unavailable`
-    when none answers.
+    Every method raises the error of `mm.errors` that the service reports, and `Unavailable` when
+    no service responds.
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout: float = DEFAULT_SECONDS, api_key: str | None = None) -> None:
-        """`timeout` is the longest silence of the service, in seconds; `api_key` defaults to
-        MM_API_KEY.
+        """`timeout` is the maximum time without a byte from the service, in seconds; `api_key`
+        defaults to MM_API_KEY.
 
-        Raises `InvalidInput` for a bad URL.
+        Raises `InvalidInput` for an invalid URL or key.
         """
         super().__init__(Address.parse(url, timeout, api_key))
         self.url = self._address.url
@@ -117,11 +123,13 @@ class Client(Verbs, Driver):
         self.close()
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
-        """The steps of a job behind event `after`, as they happen, up to its final state; goes on
-        after a broken connection."""
-        feed = EventStream(segment(job_id), after)
+        """Yield the events of a job after event `after`, as they occur, up to its final state.
+
+        Resumes after a broken connection.
+        """
+        stream = EventStream(job_id, after)
         try:
-            while (event := self.run(feed.next())) is not None:
+            while (event := self.run(stream.next())) is not None:
                 yield event
         finally:
-            self.run(feed.close())
+            self.run(stream.close())

@@ -1,4 +1,4 @@
-"""The verbs as methods that block or are awaited, whichever the client they are called on does."""
+"""The methods of both clients, made from flows: blocking or awaited, depending on the client."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from mm.client import flows
+from mm.client.flows import jobs as job_flows
+from mm.client.flows import media as media_flows
+from mm.client.flows import search as search_flows
+from mm.client.flows import service as service_flows
+from mm.client.flows import space as space_flows
 
 if TYPE_CHECKING:
-    from mm.client.asynchronous import AsyncDriver
-    from mm.client.steps import Flow
-    from mm.client.synchronous import Driver
+    from mm.client.steps import AsyncDriver, Driver, Flow
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Verb(Generic[P, T]):
-    """A method made of a flow: same parameters, and the flow's result at once or awaited."""
+    """Descriptor of a method with the parameters of a flow; it returns or awaits the result."""
 
     def __init__(self, flow: Callable[P, Flow[T]]) -> None:
         self._flow = flow
@@ -43,34 +45,34 @@ class Verb(Generic[P, T]):
 
 
 class Verbs:
-    """What both clients can do, beside `events`."""
+    """All methods of both clients but `events`, which is a generator."""
 
-    add = Verb(flows.add)
-    import_folder = Verb(flows.import_folder)
-    item = Verb(flows.item)
-    items = Verb(flows.items)
-    segments = Verb(flows.segments)
-    tags = Verb(flows.tags)
-    retry = Verb(flows.retry)
-    delete = Verb(flows.delete)
-    content = Verb(flows.content)
-    thumbnail = Verb(flows.thumbnail)
-    job = Verb(flows.job)
-    jobs = Verb(flows.jobs)
-    cancel = Verb(flows.cancel)
-    wait = Verb(flows.wait_for)
-    search = Verb(flows.search)
-    embed = Verb(flows.embed)
-    models = Verb(flows.models)
-    space = Verb(flows.space)
-    move_space = Verb(flows.move_space)
-    stop_move = Verb(flows.stop_move)
-    resume_move = Verb(flows.resume_move)
-    undo_move = Verb(flows.undo_move)
-    wait_for_move = Verb(flows.wait_for_move)
-    drop_space = Verb(flows.drop_space)
-    sessions = Verb(flows.sessions)
-    end_session = Verb(flows.end_session)
-    audit = Verb(flows.audit)
-    health = Verb(flows.health)
-    ready = Verb(flows.ready)
+    add = Verb(media_flows.add)
+    import_folder = Verb(media_flows.import_folder)
+    item = Verb(media_flows.item)
+    items = Verb(media_flows.items)
+    segments = Verb(media_flows.segments)
+    tags = Verb(media_flows.tags)
+    retry = Verb(media_flows.retry)
+    delete = Verb(media_flows.delete)
+    content = Verb(media_flows.content)
+    thumbnail = Verb(media_flows.thumbnail)
+    job = Verb(job_flows.job)
+    jobs = Verb(job_flows.jobs)
+    cancel = Verb(job_flows.cancel)
+    wait = Verb(job_flows.wait_for)
+    search = Verb(search_flows.search)
+    embed = Verb(search_flows.embed)
+    models = Verb(search_flows.models)
+    space = Verb(space_flows.space)
+    move_space = Verb(space_flows.move_space)
+    stop_move = Verb(space_flows.stop_move)
+    resume_move = Verb(space_flows.resume_move)
+    undo_move = Verb(space_flows.undo_move)
+    wait_for_move = Verb(space_flows.wait_for_move)
+    drop_space = Verb(space_flows.drop_space)
+    sessions = Verb(service_flows.sessions)
+    end_session = Verb(service_flows.end_session)
+    audit = Verb(service_flows.audit)
+    health = Verb(service_flows.health)
+    ready = Verb(service_flows.ready)

@@ -28,10 +28,10 @@ from mm.media.types import Span
 from mm.metrics import Measure, Report, bootstrap, iou
 from mm.metrics.boundaries import f1, matched
 from mm.metrics.change_points import change_points
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
 from mm.spaces.encode.scenes import boundary_time, scene_boundaries, to_sequence
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.media import MediaReader

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mm.spaces.vectors import Float, sigmoid
+from mm.numerics import Float64, sigmoid
 
 _STEPS, _ENOUGH = 50, 1e-8
 
 
-def fit_logistic(features_NF: Float, right_N: Float, weight_N: Float, ridge: float) -> Float:
+def fit_logistic(features_NF: Float64, right_N: Float64, weight_N: Float64, ridge: float) -> Float64:
     """Coefficients (F + 1,), the last one the bias, of least weighted log loss plus ridge / 2 times
     their squared length.
 
@@ -38,11 +38,11 @@ def fit_logistic(features_NF: Float, right_N: Float, weight_N: Float, ridge: flo
     return found
 
 
-def log_loss(logits: Float, right: Float) -> float:
+def log_loss(logits: Float64, right: Float64) -> float:
     """Mean log loss of log-odds against what was right, 0 or 1."""
     return float(np.mean(np.logaddexp(0, logits) - right * logits))
 
 
-def _loss(design: Float, right_N: Float, weight_N: Float, penalty: Float, found: Float) -> float:
+def _loss(design: Float64, right_N: Float64, weight_N: Float64, penalty: Float64, found: Float64) -> float:
     logits_N = design @ found
     return float(weight_N @ (np.logaddexp(0, logits_N) - right_N * logits_N) + 0.5 * penalty @ (found * found))

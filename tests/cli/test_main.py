@@ -74,7 +74,7 @@ def test_an_error_is_one_sentence_and_exit_code_1(run: CliRunner) -> None:
     done = run.invoke(main, ["models", "--url", "http://127.0.0.1:9"])
     assert done.exit_code == 1
     assert done.stdout == ""
-    assert done.stderr == "Nothing answers at http://127.0.0.1:9. `mm serve` starts the service there.\n"
+    assert done.stderr == "No service responds at http://127.0.0.1:9. Start one there with `mm serve`.\n"
 
 
 def test_a_bad_setting_is_one_sentence(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

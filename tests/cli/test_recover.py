@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexes import open_store
-from indexes.recover.garbage import ALWAYS_ALLOWED
+from indexes.integrity.garbage import ALWAYS_ALLOWED
 from mm.cli.diagnosis import checks
 from mm.cli.main import main
 from mm.embedded.home_lock import lock_home
 from mm.settings import Settings
+from tests.indexes.integrity.test_garbage import age
+from tests.indexes.integrity.test_identity import files
 from tests.indexes.library import SPACE
-from tests.indexes.recover.test_garbage import age
-from tests.indexes.recover.test_identity import files
 from tests.indexes.recover.test_recover import fill
 
 

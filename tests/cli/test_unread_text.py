@@ -9,7 +9,7 @@ import pytest
 from indexes import open_store
 from mm.cli.diagnosis.unread_text import unread_text
 from mm.settings import Settings
-from tests.indexes.catalog.queue.test_unread import put
+from tests.indexes.catalog.queue.test_unread_text import put
 
 
 @pytest.fixture

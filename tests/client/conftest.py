@@ -1,4 +1,4 @@
-"""A scripted service for what a real one does rarely, and both clients behind one face."""
+"""A service with scripted responses, and a common interface of both clients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 
 import mm
 
-Answer = Callable[["Handler"], None]
+Reply = Callable[["Handler"], None]
 
 
 @dataclass
-class Seen:
-    """A request as it arrived."""
+class ReceivedRequest:
+    """A request that the service received."""
 
     method: str
     path: str
@@ -30,18 +30,18 @@ class Seen:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Gives the next scripted answer of the path; the last one is given again and again."""
+    """Sends the next scripted response of the path; the last one is repeated."""
 
     protocol_version = "HTTP/1.1"
-    server: Script
+    server: ScriptedService
 
     def handle_any(self) -> None:
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0)) if not self.headers.get("transfer-encoding") else b""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.seen.append(Seen(self.command, url.path, parse_qs(url.query), headers, body))
-        answers = self.server.answers[url.path]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.server.requests.append(ReceivedRequest(self.command, url.path, parse_qs(url.query), headers, body))
+        replies = self.server.replies[url.path]
+        answer = replies.pop(0) if len(replies) > 1 else replies[0]
         answer(self)
 
     do_GET = do_POST = do_DELETE = handle_any
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def stream(self, *chunks: bytes) -> None:
-        """Server-sent events, then the connection breaks in the middle of the answer."""
+        """Send server-sent events, then close the connection in the middle of the response."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -69,35 +69,35 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-class Script(ThreadingHTTPServer):
+class ScriptedService(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.seen: list[Seen] = []
-        self.answers: dict[str, list[Answer]] = {}
+        self.requests: list[ReceivedRequest] = []
+        self.replies: dict[str, list[Reply]] = {}
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def on(self, path: str, *answers: Answer) -> None:
-        self.answers[path] = list(answers)
+    def on(self, path: str, *replies: Reply) -> None:
+        self.replies[path] = list(replies)
 
 
-def replying(status: int, body: object = b"", content_type: str = "application/json") -> Answer:
-    """An answer with a body: bytes as they are, anything else as JSON."""
+def reply_with(status: int, body: object = b"", content_type: str = "application/json") -> Reply:
+    """A response with a body: bytes unchanged, anything else as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body, default=str).encode()
     return lambda handler: handler.reply(status, data, content_type)
 
 
-def streaming(*chunks: bytes) -> Answer:
+def stream_of(*chunks: bytes) -> Reply:
     return lambda handler: handler.stream(*chunks)
 
 
 @pytest.fixture
-def script() -> Iterator[Script]:
-    server = Script()
+def service() -> Iterator[ScriptedService]:
+    server = ScriptedService()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
@@ -107,8 +107,8 @@ def script() -> Iterator[Script]:
 
 
 @dataclass
-class Face:
-    """Calls a verb on the one client or the other, and waits."""
+class ClientKind:
+    """Calls a method of the blocking or the asyncio client, and returns its result."""
 
     asynchronous: bool
     options: dict[str, Any] = field(default_factory=dict)
@@ -135,5 +135,5 @@ class Face:
 
 
 @pytest.fixture(params=["blocking", "awaited"])
-def face(request: pytest.FixtureRequest) -> Face:
-    return Face(asynchronous=request.param == "awaited")
+def kind(request: pytest.FixtureRequest) -> ClientKind:
+    return ClientKind(asynchronous=request.param == "awaited")

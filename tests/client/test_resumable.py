@@ -1,4 +1,4 @@
-"""Large files over lines that break, to a real service; and small ones, which are simply sent."""
+"""Resumable uploads over broken connections, to a real service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.graphs import with_graphs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.client.conftest import Face
+    from tests.client.conftest import ClientKind
 
 SIZE = 9 << 20
 
@@ -50,8 +50,8 @@ def large(tmp_path: Path) -> Path:
 
 @contextmanager
 def breaking(url: str, budgets: list[int]) -> Iterator[str]:
-    """A way to the service that is cut after so many bytes towards it, connection by connection;
-    then one that holds."""
+    """A proxy that closes each connection after so many bytes to the service; the connections
+    after `budgets` are not closed."""
     target = urlsplit(url)
 
     def carry(source: socket.socket, sink: socket.socket, budget: int) -> None:
@@ -62,15 +62,15 @@ def breaking(url: str, budgets: list[int]) -> Iterator[str]:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            end.close()  # what still comes is answered with a reset; otherwise its sender would wait
+            end.close()  # later data is answered with a reset; otherwise its sender would wait
 
     def serve(listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                near, _ = listener.accept()
-                far = socket.create_connection((target.hostname or "", target.port or 0))
+                client_side, _ = listener.accept()
+                service_side = socket.create_connection((target.hostname or "", target.port or 0))
                 budget = budgets.pop(0) if budgets else 1 << 40
-                for ends in ((near, far, budget), (far, near, 1 << 40)):
+                for ends in ((client_side, service_side, budget), (service_side, client_side, 1 << 40)):
                     threading.Thread(target=carry, args=ends, daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -81,41 +81,41 @@ def breaking(url: str, budgets: list[int]) -> Iterator[str]:
         thread.join()
 
 
-def test_a_large_file_goes_on_where_the_line_broke(api: ApiServer, face: Face, large: Path) -> None:
-    large.write_bytes(large.read_bytes() + bytes(2 * face.asynchronous))  # another file for each client
-    heard: list[float] = []
+def test_large_upload_resumes_after_broken_connections(api: ApiServer, kind: ClientKind, large: Path) -> None:
+    large.write_bytes(large.read_bytes() + bytes(2 * kind.asynchronous))  # a different file for each client
+    reported: list[float] = []
     with breaking(api.url, [3 << 20, 2 << 20, 1 << 20]) as url:
-        upload = face.call(url, "add", large, tags=["a b", "c"], on_progress=lambda share, stage: heard.append(share))
+        upload = kind.call(url, "add", large, tags=["a b", "c"], on_progress=lambda share, stage: reported.append(share))
     assert upload.created
     assert (upload.item.name, upload.item.tags, upload.item.size) == ("large.wav", ["a b", "c"], large.stat().st_size)
     assert api.client.get(f"/v1/media/{upload.item.id}/content").content == large.read_bytes()
-    assert heard[-1] == 1.0
-    assert not face.call(api.url, "add", large).created
+    assert reported[-1] == 1.0
+    assert not kind.call(api.url, "add", large).created
 
 
-def test_a_service_that_stays_away_is_left(api: ApiServer, large: Path) -> None:
+def test_large_upload_raises_unavailable_after_all_retries(api: ApiServer, large: Path) -> None:
     with breaking(api.url, [1 << 20] + [200] * 20) as url, mm.Client(url) as client, pytest.raises(Unavailable):
         client.add(large)
 
 
-def test_a_file_that_is_refused_is_not_sent_again(api: ApiServer, tmp_path: Path) -> None:
+def test_refused_large_upload_is_not_retried(api: ApiServer, tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     path.write_bytes(b"no media " * (SIZE // 9 + 1))
-    heard: list[str] = []
+    reported: list[str] = []
     with mm.Client(api.url) as client, pytest.raises(UnsupportedMedia):
-        client.add(path, on_upload=heard.append)
-    assert len(heard) == 1
+        client.add(path, on_upload=reported.append)
+    assert len(reported) == 1
 
 
-def test_an_upload_that_is_gone_begins_anew(api: ApiServer, large: Path) -> None:
-    heard: list[str] = []
+def test_expired_upload_starts_again(api: ApiServer, large: Path) -> None:
+    reported: list[str] = []
     with mm.Client(api.url) as client:
-        upload = client.add(large, upload="/v1/uploads/" + "0" * 32, on_upload=heard.append)
+        upload = client.add(large, upload="/v1/uploads/" + "0" * 32, on_upload=reported.append)
     assert upload.item.size == SIZE + 44
-    assert len(heard) == 1
+    assert len(reported) == 1
 
 
-def test_mm_add_goes_on_after_it_was_interrupted(api: ApiServer, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_add_resumes_after_interrupt(api: ApiServer, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     large.write_bytes(large.read_bytes() + bytes(4))
     first: list[float] = []
 
@@ -142,7 +142,7 @@ def test_mm_add_goes_on_after_it_was_interrupted(api: ApiServer, large: Path, mo
         monkeypatch.setattr(NullProgress, "task", listening)
         ingest = BatchUpload(client, ["x"], NullProgress(), as_json=True)
         ingest.send([large])
-    assert again[0] > 0.3, "the beginning was not sent again"
+    assert again[0] > 0.3, "the uploaded part was not sent again"
     (sent,) = ingest._sent
     assert sent[1].item.size == large.stat().st_size
     assert ingest._resume_notes.find_upload(large, ["x"]) is None

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from indexes import Store, open_store
-from indexes.recover.identity import MARKER
 from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
+from indexes.storage.markers import MARKER
 from indexes.vectors.index import SpaceIndex
 from mm.errors import Unavailable
 from mm.schemas import Filters

@@ -111,5 +111,5 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
 
 
 def evidence(tools: WorkerContext) -> list:  # type: ignore[type-arg]
-    published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).published
+    published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).publications
     return tools.store.catalog.list_evidence([row.item_pk for row in published], tools.spaces.current().id)

@@ -67,7 +67,7 @@ def _encode(tools: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
     )
     length = chunk.end - chunk.start
     tallies = {"encode": seconds, "decode": timed.seconds, "media": length}
-    if chunk.index == 0 and chunk.attempts == 1 and not job.background:
+    if chunk.index == 0 and chunk.attempts == 1 and not job.is_background:
         tallies["queue"] = waited
     with suppress(Unavailable):  # a number, not the work
         catalog = tools.store.catalog

@@ -54,7 +54,7 @@ def finish(tools: WorkerContext, job_id: str) -> None:
             tools.worked()
             structlog.get_logger().info("job done", item=item.id, segments=segments)
             _describe(tools, item.id, chunks)
-    if job is not None and job.background:
+    if job is not None and job.is_background:
         carry_on(tools.store, tools.dispatcher)
 
 

@@ -56,13 +56,13 @@ def encode_pictures(tools: WorkerContext, job_ids: Sequence[str]) -> None:
         )
         catalog.record_speed("image", took)
     structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
-    if first.background:
+    if first.is_background:
         carry_on(tools.store, tools.dispatcher)
 
 
 def _waited(one: LeasedImage, begun_at: float) -> dict[str, float]:
     """The time from its upload to this work on it; that of a move is not counted."""
-    return {} if one.job.background else {"queue": max(0.0, begun_at - one.job.created_at.timestamp())}
+    return {} if one.job.is_background else {"queue": max(0.0, begun_at - one.job.created_at.timestamp())}
 
 
 def _encode(

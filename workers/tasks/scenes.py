@@ -13,10 +13,10 @@ import numpy as np
 
 from indexes.catalog.records import NewEvidence, NewSegment
 from mm.media.types import Span
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from mm.spaces.encode.frames import frame_vectors_in
 from mm.spaces.encode.scenes import scene_starts
-from mm.spaces.vectors import mean_direction
 from workers.tasks.segment_shards import read_frames, write_segments
 
 if TYPE_CHECKING:

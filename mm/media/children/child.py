@@ -49,7 +49,7 @@ class Answer:
         wire.send(self._out, head, body)
         self._last = time.monotonic()
 
-    def alive(self) -> None:
+    def heartbeat(self) -> None:
         """Called while decoding goes on."""
         if time.monotonic() - self._last > ALIVE_SECONDS:
             self.send({"what": "alive"})
@@ -118,7 +118,7 @@ def _answer(
     arguments = dict(request["arguments"])  # type: ignore[call-overload]
     if "span" in arguments:
         arguments["span"] = Span(*arguments["span"])
-    opened = OpenedFile(file, name, limits, str(request["decoder"]), answer.alive, cache, reserve)
+    opened = OpenedFile(file, name, limits, str(request["decoder"]), answer.heartbeat, cache, reserve)
     _send_all(str(request["do"]), opened, arguments, answer)
 
 

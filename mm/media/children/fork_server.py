@@ -88,9 +88,9 @@ def load_libraries(decoder: str) -> None:
     for module in (*(name for name in names if not name.startswith((*NOT_IMPORTED, __spec__.name))), *LATE_IMPORTS):
         importlib.import_module(module)
     if decoder == "decord":
-        from mm.media.decoding.decord_decoder import load
+        from mm.media.decoding.decord_decoder import require_decord
 
-        load()
+        require_decord()
 
 
 class Server:

@@ -1,8 +1,7 @@
-"""Recordings joined end to end in one MPEG-TS: each part has a clock of its own, and all are shown
-one after another.
+"""Concatenated MPEG-TS: sections with a clock each, mapped to one continuous clock.
 
-A part keeps the distances between its pictures and its sound; it begins when all of the part in
-front of it has ended.
+A section keeps the offsets between its video and its audio; it begins when all streams of the
+section before it have ended.
 """
 
 from __future__ import annotations
@@ -12,146 +11,167 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mm.media.containers.mpegts_clock import TICKS, wrapped
+from mm.media.containers.mpegts_clock import TICKS, nearest_difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mm.media.containers.av_file import AvPacket
     from mm.media.containers.mpegts_clock import Discontinuity
+    from mm.media.containers.streams import AvPacket
 
-STEP_AHEAD = 10 * TICKS  # a stream's decoding times that go further at once, or back, are of another clock
-WAYMARK = TICKS  # ticks between two places from which sound is read
+MAX_DTS_STEP = 10 * TICKS
+"""Decoding times of a stream that step forward by more than this, or back, belong to another
+clock."""
+AUDIO_INTERVAL = TICKS  # ticks between two seek points of an audio stream
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """`first` is its earliest time stamp, `shown` the same on the clock of the whole, that of the
-    first part; in ticks."""
+class Section:
+    """`first` is the earliest timestamp of the section, `shown` the same on the continuous clock.
+
+    Both are in ticks. The continuous clock is that of the first section.
+    """
 
     first: int
     shown: int
 
-    def place(self, ticks: int) -> int:
-        return self.shown + wrapped(ticks - self.first)
+    def to_continuous(self, ticks: int) -> int:
+        """Convert a timestamp of the section to the continuous clock."""
+        return self.shown + nearest_difference(ticks - self.first)
 
 
 @dataclass(frozen=True, slots=True)
 class SectionMap:
-    """`edges`: for each stream, the position of its first packet in every part but the first.
-    `waymarks`: for each stream, times on the clock of the whole and positions of packets that
-    reading can start from, ascending.
+    """`edges`: for each stream, the position of its first packet in each section but the first.
+
+    `seek_points`: for each stream, ascending times on the continuous clock, and the positions of
+    the packets that reading can start from.
     """
 
-    parts: Sequence[Part]
+    sections: Sequence[Section]
     edges: Mapping[int, Sequence[int]]
-    waymarks: Mapping[int, tuple[Sequence[int], Sequence[int]]]
+    seek_points: Mapping[int, tuple[Sequence[int], Sequence[int]]]
 
-    def part_at(self, stream: int, position: int) -> int:
-        """The number of the part that a packet of `stream` at this byte belongs to."""
+    def section_at(self, stream: int, position: int) -> int:
+        """Number of the section of the packet of `stream` at this byte position."""
         return bisect_right(self.edges.get(stream, ()), position)
 
-    def position(self, stream: int, time: Fraction) -> int | None:
-        """From where to read, so that what is shown at `time` comes; None: from the start."""
-        times, positions = self.waymarks.get(stream, ((), ()))
+    def find_position(self, stream: int, time: Fraction) -> int | None:
+        """Byte position to read from for `time`; None for the start of the file."""
+        times, positions = self.seek_points.get(stream, ((), ()))
         number = bisect_right(times, int(time * TICKS))
         return positions[number - 1] if number else None
 
 
 class SectionTimestamps:
-    """Puts the packets of one reading on the clock of the whole."""
+    """Rewrites the timestamps of the packets of one pass to the continuous clock."""
 
-    def __init__(self, joined: SectionMap, position: int = 0) -> None:
-        self._joined, self._position = joined, position
-        self._part: dict[int, int] = {}
+    def __init__(self, section_map: SectionMap, position: int = 0) -> None:
+        self._map, self._position = section_map, position
+        self._current: dict[int, int] = {}  # section of each stream
 
-    def place(self, packet: AvPacket) -> bool:
-        """Change the packet's time stamps. True where its decoder has to start anew, because
-        another part begins."""
+    def rewrite(self, packet: AvPacket) -> bool:
+        """Rewrite the timestamps of a packet; return True where its decoder must be flushed.
+
+        That is where a new section of the stream begins.
+        """
         stream = packet.stream.index
-        before = self._part.get(stream)
+        before = self._current.get(stream)
         position = packet.pos
-        if position is None or position < 0:  # it began in the same bytes as the one before it
-            part = self._joined.part_at(stream, self._position) if before is None else before
+        if position is None or position < 0:  # it began in the same bytes as the packet before it
+            section = self._map.section_at(stream, self._position) if before is None else before
         else:
-            part = self._joined.part_at(stream, position)
-        self._part[stream] = part
+            section = self._map.section_at(stream, position)
+        self._current[stream] = section
         if packet.pts is not None:
-            packet.pts = self._joined.parts[part].place(packet.pts)
+            packet.pts = self._map.sections[section].to_continuous(packet.pts)
         if packet.dts is not None:
-            packet.dts = self._joined.parts[part].place(packet.dts)
-        return before is not None and part != before
+            packet.dts = self._map.sections[section].to_continuous(packet.dts)
+        return before is not None and section != before
 
 
-def find_sections(discontinuities: Sequence[Discontinuity], packets: Iterable[tuple[AvPacket, Fraction]]) -> SectionMap:
-    """The parts of a file, from all its packets and the seconds that each is shown or heard."""
-    survey = _Survey(discontinuities)
-    for packet, length in packets:
-        survey.add(packet, round(length * TICKS))
-    return survey.joined()
+def map_sections(discontinuities: Sequence[Discontinuity], packets: Iterable[tuple[AvPacket, Fraction]]) -> SectionMap:
+    """Map the sections of a file from all its packets and their durations in seconds."""
+    builder = _SectionMapBuilder(discontinuities)
+    for packet, duration in packets:
+        builder.add(packet, round(duration * TICKS))
+    return builder.build()
 
 
-class _Survey:
-    """What one reading of all packets tells of the parts."""
+@dataclass(slots=True)
+class _TimeRange:
+    """Timestamps of a section. `reference` is any of them, against which wraps are resolved."""
+
+    reference: int
+    first: int
+    end: int
+
+
+class _SectionMapBuilder:
+    """Collects edges, time ranges and seek points in one pass over all packets."""
 
     def __init__(self, discontinuities: Sequence[Discontinuity]) -> None:
-        self._restarts = discontinuities
+        self._discontinuities = discontinuities
         self._edges: dict[int, list[int]] = {}
-        self._last: dict[int, int] = {}
-        self._times: list[tuple[int, int, int] | None] = [None] * (len(discontinuities) + 1)  # of a part: any, earliest, end
-        self._marks: dict[int, list[tuple[int, int, int]]] = {}  # of a stream: part, ticks, position
+        self._last_dts: dict[int, int] = {}
+        self._ranges: list[_TimeRange | None] = [None] * (len(discontinuities) + 1)  # one per section
+        self._seek_points: dict[int, list[tuple[int, int, int]]] = {}  # of a stream: section, ticks, position
 
-    def add(self, packet: AvPacket, length: int) -> None:
+    def add(self, packet: AvPacket, duration: int) -> None:
         if packet.dts is None or packet.pts is None:
             return
         stream, position = packet.stream.index, packet.pos
-        edges, last = self._edges.setdefault(stream, []), self._last.get(stream)
-        self._last[stream] = packet.dts
+        edges, last = self._edges.setdefault(stream, []), self._last_dts.get(stream)
+        self._last_dts[stream] = packet.dts
         if position is not None and position >= 0:
-            while len(edges) < len(self._restarts) and self._is_behind(self._restarts[len(edges)], position, packet.dts, last):
+            while len(edges) < len(self._discontinuities) and self._is_after(
+                self._discontinuities[len(edges)], position, packet.dts, last
+            ):
                 edges.append(position)
-        part = len(edges)
-        self._stretch(part, packet.pts, length)
+        section = len(edges)
+        self._extend_range(section, packet.pts, duration)
         if position is not None and position >= 0:
-            self._mark(packet, part, position)
+            self._add_seek_point(packet, section, position)
 
-    def _is_behind(self, discontinuity: Discontinuity, position: int, ticks: int, last: int | None) -> bool:
-        """Whether a packet is of the new clock. Between the two references that tell of it, the
-        stream's own time decides."""
+    def _is_after(self, discontinuity: Discontinuity, position: int, dts: int, last: int | None) -> bool:
+        """Whether a packet uses the new clock.
+
+        Between the two clock references around a discontinuity, the stream's own decoding time
+        decides.
+        """
         if position >= discontinuity.after or position <= discontinuity.before:
             return position >= discontinuity.after
-        return last is not None and not 0 <= wrapped(ticks - last) <= STEP_AHEAD
+        return last is not None and not 0 <= nearest_difference(dts - last) <= MAX_DTS_STEP
 
-    def _stretch(self, part: int, ticks: int, length: int) -> None:
-        times = self._times[part]
-        if times is None:
-            self._times[part] = ticks, ticks, ticks + length
+    def _extend_range(self, section: int, ticks: int, duration: int) -> None:
+        extent = self._ranges[section]
+        if extent is None:
+            self._ranges[section] = _TimeRange(ticks, ticks, ticks + duration)
             return
-        some, first, end = times
-        here = some + wrapped(ticks - some)
-        self._times[part] = some, min(first, here), max(end, here + length)
+        start = extent.reference + nearest_difference(ticks - extent.reference)
+        extent.first, extent.end = min(extent.first, start), max(extent.end, start + duration)
 
-    def _mark(self, packet: AvPacket, part: int, position: int) -> None:
+    def _add_seek_point(self, packet: AvPacket, section: int, position: int) -> None:
         assert packet.pts is not None
-        marks = self._marks.setdefault(packet.stream.index, [])
-        if packet.stream.type == "audio" and marks and marks[-1][0] == part and wrapped(packet.pts - marks[-1][1]) < WAYMARK:
+        points = self._seek_points.setdefault(packet.stream.index, [])
+        is_audio = packet.stream.type == "audio"  # in which every packet is a key frame
+        if is_audio and points and points[-1][0] == section and nearest_difference(packet.pts - points[-1][1]) < AUDIO_INTERVAL:
             return
         if packet.is_keyframe:
-            marks.append((part, packet.pts, position))
+            points.append((section, packet.pts, position))
 
-    def joined(self) -> SectionMap:
-        parts: list[Part] = []
+    def build(self) -> SectionMap:
+        sections: list[Section] = []
         end: int | None = None
-        for times in self._times:
-            if times is None:  # nothing of our streams
-                parts.append(Part(0, 0) if end is None else Part(end, end))
+        for extent in self._ranges:
+            if extent is None:  # no packets of the selected streams
+                sections.append(Section(0, 0) if end is None else Section(end, end))
                 continue
-            _, first, last = times
-            shown = first if end is None else end
-            parts.append(Part(first, shown))
-            end = shown + last - first
-        waymarks = {}
-        for stream, marks in self._marks.items():
-            placed = sorted((parts[part].place(ticks), position) for part, ticks, position in marks)
-            waymarks[stream] = [time for time, _ in placed], [position for _, position in placed]
-        return SectionMap(parts, self._edges, waymarks)
+            shown = extent.first if end is None else end
+            sections.append(Section(extent.first, shown))
+            end = shown + extent.end - extent.first
+        seek_points = {}
+        for stream, points in self._seek_points.items():
+            ordered = sorted((sections[section].to_continuous(ticks), position) for section, ticks, position in points)
+            seek_points[stream] = [time for time, _ in ordered], [position for _, position in ordered]
+        return SectionMap(sections, self._edges, seek_points)

@@ -1,9 +1,14 @@
-"""What a file is, by its first bytes: the name it comes under says nothing."""
+"""File type detection by the first bytes of a file; its name is not used."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from mm.errors import MediaError, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 HEAD_BYTES = 4096
 PACKET_SIZES = (188, 192, 204)  # MPEG-TS: plain, with a time code (M2TS), with error correction
@@ -11,11 +16,11 @@ PACKET_SIZES = (188, 192, 204)  # MPEG-TS: plain, with a time code (M2TS), with 
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """An accepted container and who opens it."""
+    """An accepted container and the library that opens it."""
 
     container: str
     opened_by: Literal["pillow", "libav"]
-    format: str  # Pillow's or libavformat's name of it
+    format: str  # the name that Pillow or libavformat uses
     content_type: str
 
 
@@ -53,8 +58,8 @@ PREFIXES = (
 )
 RIFF_KINDS = {b"WEBP": WEBP, b"AVI ": AVI, b"WAVE": WAV}
 IMAGE_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"jpx "}
-MOV_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # what a QuickTime file without `ftyp` starts with
-GUESSES = (
+MOV_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # first atom of a QuickTime file without `ftyp`
+DESCRIPTIONS = (
     (b"#EXTM3U", "a playlist"),
     (b"ffconcat", "a playlist"),
     (b"[playlist]", "a playlist"),
@@ -65,32 +70,50 @@ GUESSES = (
     (b"<!doctype", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "an XML document"),
-    (b"BM", "a BMP picture"),
+    (b"BM", "a BMP image"),
     (b"{", "JSON text"),
 )
 
 
-def sniff(head: bytes, after_tag: bytes = b"") -> FileType | None:
-    """The type of a file that starts with `head`; `after_tag` is what follows its ID3 tag, see
-    `id3_tag_size`. None: not accepted."""
-    for prefix, found in PREFIXES:
+def detect_type(file: BinaryIO, name: str) -> FileType:
+    """Type of an open file.
+
+    Raises `MediaError` for an empty file, `UnsupportedMedia` for bytes of no accepted type.
+    """
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    if not head:
+        raise MediaError(name, "empty", "the file has no bytes")
+    file.seek(id3_tag_size(head))
+    kind = sniff_type(head, file.read(HEAD_BYTES))
+    if kind is None:
+        raise UnsupportedMedia(f"{name}: this is {describe_bytes(head)}, not an image, video or audio file of an accepted type.")
+    return kind
+
+
+def sniff_type(head: bytes, after_tag: bytes = b"") -> FileType | None:
+    """Type of a file that starts with `head`, None if it is not accepted.
+
+    `after_tag` are the bytes after its ID3 tag: see `id3_tag_size`.
+    """
+    for prefix, kind in PREFIXES:
         if head.startswith(prefix):
-            return found
+            return kind
     if head[:4] in {b"RIFF", b"RF64"}:
         return RIFF_KINDS.get(head[8:12])
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return WEBM if b"webm" in head[:64] else MATROSKA
     if head[4:8] == b"ftyp":
-        return _iso(head[8:12])
+        return _iso_type(head[8:12])
     if head[4:8] in MOV_ATOMS:
         return MOV
     if head.startswith(b"ID3"):
-        return FLAC if after_tag.startswith(b"fLaC") else _bare_sound(after_tag) or MP3
-    return _bare_sound(head) or (MPEGTS if find_packet_layout(head) else None)
+        return FLAC if after_tag.startswith(b"fLaC") else _bare_audio_type(after_tag) or MP3
+    return _bare_audio_type(head) or (MPEGTS if find_packet_layout(head) else None)
 
 
 def id3_tag_size(head: bytes) -> int:
-    """Bytes of the ID3v2 tag that `head` starts with, 0 without one (id3.org, section 3.1)."""
+    """Bytes of the ID3v2 tag at the start of `head`, 0 without one (id3.org, section 3.1)."""
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0
     size = 0
@@ -99,14 +122,14 @@ def id3_tag_size(head: bytes) -> int:
     return size + 10
 
 
-def guess(head: bytes) -> str:
-    """What refused bytes look like, for the message."""
+def describe_bytes(head: bytes) -> str:
+    """Describe bytes of no accepted type, for an error message."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
-    for prefix, what in GUESSES:
+    for prefix, description in DESCRIPTIONS:
         if start.startswith(prefix.lower()):
-            return what
+            return description
     if head[4:8] == b"ftyp":
-        return "a HEIF or AVIF picture"
+        return "a HEIF or AVIF image"
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -114,56 +137,53 @@ def guess(head: bytes) -> str:
     return "an unknown format" if b"\0" in head else "text"
 
 
-def _iso(brand: bytes) -> FileType | None:
+def _iso_type(brand: bytes) -> FileType | None:
     if brand in IMAGE_BRANDS:
         return None
     return MOV if brand == b"qt  " else MP4
 
 
-def _bare_sound(head: bytes) -> FileType | None:
-    """MP3 or ADTS frames without any header: two headers at the distance that the first one
-    names."""
+def _bare_audio_type(head: bytes) -> FileType | None:
+    """Type of bare MP3 or ADTS frames: a second header follows where the first frame ends."""
     if len(head) < 8 or head[0] != 0xFF:
         return None
     if head[1] & 0xF6 == 0xF0:
-        return AAC if _repeats(head, _adts_size(head)) else None
-    return MP3 if _repeats(head, _mpeg_audio_size(head)) else None
+        return AAC if _repeats_header(head, _adts_frame_bytes(head)) else None
+    return MP3 if _repeats_header(head, _mpeg_audio_frame_bytes(head)) else None
 
 
-def _repeats(head: bytes, size: int) -> bool:
+def _repeats_header(head: bytes, size: int) -> bool:
     return size > 0 and (len(head) < size + 2 or (head[size] == 0xFF and head[size + 1] & 0xFE == head[1] & 0xFE))
 
 
-def _adts_size(head: bytes) -> int:
+def _adts_frame_bytes(head: bytes) -> int:
     size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
     return size if size > 7 and head[2] >> 2 & 15 < 13 else 0
 
 
-def _mpeg_audio_size(head: bytes) -> int:
-    """Bytes of the MPEG audio layer III frame that starts here, 0 if none does (ISO 11172-3,
-    2.4.2.3)."""
+def _mpeg_audio_frame_bytes(head: bytes) -> int:
+    """Bytes of the MPEG audio layer III frame at the start, 0 if none (ISO 11172-3, 2.4.2.3)."""
     version, layer, rate, sampling = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
     if head[1] & 0xE0 != 0xE0 or version == 1 or layer != 1 or rate in {0, 15} or sampling == 3:
         return 0
-    first = version == 3
+    is_mpeg_1 = version == 3
     rates = (
         (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-        if first
+        if is_mpeg_1
         else (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
     )
     hertz = (44100, 48000, 32000)[sampling] >> {3: 0, 2: 1, 0: 2}[version]
-    return (144 if first else 72) * rates[rate - 1] * 1000 // hertz + (head[2] >> 1 & 1)
+    return (144 if is_mpeg_1 else 72) * rates[rate - 1] * 1000 // hertz + (head[2] >> 1 & 1)
 
 
 def find_packet_layout(head: bytes) -> tuple[int, int] | None:
-    """Bytes of a packet of the transport stream, and where the first whole one begins; None: it is
-    none.
+    """Packet size of a transport stream and offset of its first whole packet; None for other bytes.
 
-    Sync bytes come at a packet's distance; a recording may start anywhere within a packet.
+    Sync bytes are one packet size apart; a recording may start anywhere within a packet.
     """
     for size in PACKET_SIZES:
         for start in range(size):
-            marks = head[start : start + 5 * size : size]
-            if len(marks) >= min(5, len(head) // size) and len(marks) > 1 and marks == b"\x47" * len(marks):
+            sync = head[start : start + 5 * size : size]
+            if len(sync) >= min(5, len(head) // size) and len(sync) > 1 and sync == b"\x47" * len(sync):
                 return size, start
     return None

@@ -1,4 +1,4 @@
-"""Containers that say how long they are, held against the bytes that are there."""
+"""Truncation: the sizes that a container records, compared with the bytes that are there."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ TAIL_BYTES = 64
 
 
 def describe_missing_data(file: BinaryIO, kind: FileType) -> str:
-    """What the file lacks by its own account, in words; empty when it lacks nothing or does not
-    say."""
+    """Describe what the file lacks by its own header; empty if nothing, or if it has no sizes."""
     size = file.seek(0, os.SEEK_END)
     if kind.format == "mov":
-        missing, indexed = _boxes(file, size)
-        if not missing and not indexed:
+        missing, has_index = _count_missing_box_bytes(file, size)
+        if not missing and not has_index:
             return "its index is missing, which is often written last"
     elif kind.container in {"wav", "avi", "webp"}:
-        missing = _riff(file, size)
+        missing = _count_missing_riff_bytes(file, size)
     elif kind.format == "matroska":
-        missing = _segment(file, size)
+        missing = _count_missing_segment_bytes(file, size)
     else:
         return ""
     return f"{missing:,} bytes are missing at its end" if missing else ""
 
 
 def lacks_end_marker(file: BinaryIO, kind: FileType) -> bool:
-    """The mark that closes such a file is not there. Only files that did not decode are asked: many
-    good ones have no mark."""
+    """Whether the marker that ends such a file is missing.
+
+    Only for files that did not decode: many files that decode have no marker.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - TAIL_BYTES, 0))
     tail = file.read(TAIL_BYTES)
@@ -42,15 +43,17 @@ def lacks_end_marker(file: BinaryIO, kind: FileType) -> bool:
         case "gif":
             return not tail.rstrip(b"\0").endswith(b";")
         case "tiff":
-            return True  # what cannot be read lies behind an offset: nearly always past the end
+            return True  # an unreadable TIFF nearly always has an offset past the end
         case _:
             return bool(describe_missing_data(file, kind))
 
 
-def _boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
-    """Missing bytes, and whether there is an index, the box `moov`. ISO 14496-12, 4.2: a box begins
-    with its size and type."""
-    position, film = 0, False
+def _count_missing_box_bytes(file: BinaryIO, size: int) -> tuple[int, bool]:
+    """Missing bytes, and whether there is an index, the box `moov`.
+
+    ISO 14496-12, 4.2: a box begins with its size and type.
+    """
+    position, has_index = 0, False
     while position + 8 <= size:
         file.seek(position)
         head = file.read(16)
@@ -61,35 +64,35 @@ def _boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
             length = size - position
         if length < 8:
             break
-        film = film or kind == b"moov"
+        has_index = has_index or kind == b"moov"
         position += length
-    return max(position - size, 0), film
+    return max(position - size, 0), has_index
 
 
-def _riff(file: BinaryIO, size: int) -> int:
+def _count_missing_riff_bytes(file: BinaryIO, size: int) -> int:
     file.seek(0)
     head = file.read(8)
-    told = int.from_bytes(head[4:8], "little")
-    if head[:4] != b"RIFF" or told in {0, 0xFFFFFFFF}:  # RF64, or written to a pipe
+    length = int.from_bytes(head[4:8], "little")
+    if head[:4] != b"RIFF" or length in {0, 0xFFFFFFFF}:  # RF64, or written to a pipe
         return 0
-    return max(told + 8 - size, 0)
+    return max(length + 8 - size, 0)
 
 
-def _segment(file: BinaryIO, size: int) -> int:
+def _count_missing_segment_bytes(file: BinaryIO, size: int) -> int:
     """RFC 8794 and RFC 9559: an EBML header, then one segment, whose size may be unknown."""
     file.seek(4)
-    length, position = _vint(file, 4)
+    length, position = _read_vint(file, 4)
     if length is None:
         return 0
     file.seek(position + length)
     if file.read(4) != b"\x18\x53\x80\x67":
         return 0
-    length, position = _vint(file, position + length + 4)
+    length, position = _read_vint(file, position + length + 4)
     return 0 if length is None else max(position + length - size, 0)
 
 
-def _vint(file: BinaryIO, position: int) -> tuple[int | None, int]:
-    """A number of variable length and the position behind it; None: unknown."""
+def _read_vint(file: BinaryIO, position: int) -> tuple[int | None, int]:
+    """Read an integer of variable length; return it, None if unknown, and the position after it."""
     first = file.read(1)
     if not first or first[0] == 0:
         return None, position

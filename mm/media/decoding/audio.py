@@ -1,8 +1,8 @@
-"""Sound as one mono waveform on the presentation clock, gaps as silence.
+"""Audio as one mono waveform on the presentation clock, with silence in gaps.
 
-Output sample k lies at k / rate seconds, whatever span is asked for: the resampler always starts
-where a sample of the source and one of the output fall together, so that spans that tile a file
-give the samples of the whole.
+Output sample k is at k / rate seconds for any requested span: the resampler always starts where a
+source sample and an output sample coincide, so that spans that tile a file give the samples of the
+whole.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import av
 import numpy as np
 
 from mm.errors import MediaError
-from mm.media.containers.av_file import time_base
-from mm.media.decoding.pyav_decoder import audio_frames_from
+from mm.media.containers.streams import time_base
+from mm.media.decoding.pyav_decoder import decode_audio_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,81 +27,81 @@ if TYPE_CHECKING:
     from mm.media.containers.av_file import AvFile
     from mm.media.types import Span, Waveform
 
-MARGIN = 0.05  # s on either side of the span that the resampler's filter gets to see
-PRE_ROLL = 0.5  # s decoded and thrown away before that: MP3 and Vorbis lean on frames before
+MARGIN = 0.05  # seconds on either side of the span for the filter of the resampler
+PRE_ROLL = 0.5  # seconds decoded and discarded before that: MP3 and Vorbis depend on earlier frames
 BLOCK = 1 << 16  # samples
-NATIVE_RATES = range(1_000, 768_001)  # of sound that is worth hearing; a damaged header may claim any
-FULL_SCALE = {"rematrix_maxval": "1"}  # channels that are all as loud as can be do not add up to more than 1
+NATIVE_RATES = range(1_000, 768_001)  # a damaged header may state any rate
+FULL_SCALE = {"rematrix_maxval": "1"}  # channels at full scale do not add up to more than 1
 
 
-def waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator[Waveform]:
+def decode_waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> Iterator[Waveform]:
     """Blocks that together are the samples round(start * rate) to round(end * rate) of the file.
-    Raises `MediaError`."""
+
+    Raises `MediaError` for a file without audio, or whose audio cannot be decoded.
+    """
     if media.audio is None:
-        raise MediaError(media.name, "no-streams", "it has no sound")
+        raise MediaError(media.name, "no-streams", "it has no audio")
     first, last = round(span.start * rate), round(span.end * rate)
-    frames = audio_frames_from(media, origin, first / rate - MARGIN - PRE_ROLL)
+    frames = decode_audio_from(media, origin, first / rate - MARGIN - PRE_ROLL)
     head = next(frames, None)
     if head is None:
-        raise MediaError(media.name, "unreadable", "none of its sound can be decoded")
+        raise MediaError(media.name, "unreadable", "none of its audio can be decoded")
     native = head[1].sample_rate
     if native not in NATIVE_RATES:
-        raise MediaError(media.name, "unreadable", f"its sound claims to have {native} samples a second")
+        raise MediaError(media.name, "unreadable", f"its header states a rate of {native} samples per second")
     common = gcd(native, rate)
     native_step, step = native // common, rate // common
-    begin = floor((first - MARGIN * rate) / step)  # in steps, at which both grids meet
+    begin = floor((first - MARGIN * rate) / step)  # in steps, at which both sample grids coincide
     native_begin, native_end = begin * native_step, ceil((last / rate + MARGIN) * native)
     jitter = ceil(1.5 * native * time_base(media.audio)) + 1
-    lined_up = _line_up(chain([head], frames), origin, native, jitter, native_begin, native_end)
-    yield from _window(_resampled(lined_up, native, rate), first - begin * step, last - first)
+    aligned = _align(chain([head], frames), origin, native, jitter, native_begin, native_end)
+    yield from _crop(_resample(aligned, native, rate), first - begin * step, last - first)
 
 
 class _Mixer:
-    """Channels mixed to one, at the rate that the stream began with, also where it changes its form
-    in the middle."""
+    """Mixes channels to mono at the stream's first rate, also where the format changes later."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._form: tuple[str, str, int] | None = None
+        self._format: tuple[str, str, int] | None = None
         self._resampler = av.AudioResampler()
 
     def mono(self, frame: AudioFrame) -> Waveform:
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if form != self._form:
-            self._form, self._resampler = form, av.AudioResampler("fltp", "mono", self._rate, options=FULL_SCALE)
-        frame.pts = None  # times are kept apart, in exact fractions
-        mixed = [part.to_ndarray()[0] for part in self._resampler.resample(frame)]
-        return np.concatenate(mixed) if mixed else np.zeros(0, np.float32)
+        format_ = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if format_ != self._format:
+            self._format, self._resampler = format_, av.AudioResampler("fltp", "mono", self._rate, options=FULL_SCALE)
+        frame.pts = None  # times are tracked separately, as exact fractions
+        blocks = [block.to_ndarray()[0] for block in self._resampler.resample(frame)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
-def _line_up(
+def _align(
     frames: Iterator[tuple[Fraction, AudioFrame]], origin: Fraction, native: int, jitter: int, begin: int, end: int
 ) -> Iterator[Waveform]:
-    """Samples `begin` to `end` at the stream's own rate, without a gap: silence where there are
-    none, the earlier of two.
+    """Samples `begin` to `end` at the native rate: silence in gaps, the earlier frame in overlaps.
 
-    Time stamps that are off by up to `jitter` samples are rounding, not gaps.
+    Timestamps that are off by up to `jitter` samples are rounding, not gaps.
     """
     mixer = _Mixer(native)
     position: int | None = None  # where the next sample is expected
     filled = begin
     for time, frame in frames:
         samples = mixer.mono(frame)
-        told = round((time - origin) * native)
-        if position is None or abs(told - position) > jitter:
-            position = told
-        here, position = position, position + len(samples)
+        timestamp = round((time - origin) * native)
+        if position is None or abs(timestamp - position) > jitter:
+            position = timestamp
+        start, position = position, position + len(samples)
         if position <= filled:
             continue
-        if here > filled:
-            gap = min(here, end) - filled
+        if start > filled:
+            gap = min(start, end) - filled
             yield from _silence(gap)
             filled += gap
         if filled >= end:
             return
-        piece = samples[filled - here : end - here]
-        yield piece
-        filled += len(piece)
+        block = samples[filled - start : end - start]
+        yield block
+        filled += len(block)
     yield from _silence(end - filled)
 
 
@@ -110,8 +110,8 @@ def _silence(count: int) -> Iterator[Waveform]:
         yield np.zeros(min(BLOCK, count - start), np.float32)
 
 
-def _resampled(blocks: Iterator[Waveform], native: int, rate: int) -> Iterator[Waveform]:
-    """The same sound at another rate; its first sample is the first of the input."""
+def _resample(blocks: Iterator[Waveform], native: int, rate: int) -> Iterator[Waveform]:
+    """Convert to another rate; the first output sample is the first input sample."""
     if native == rate:
         yield from blocks
         return
@@ -119,18 +119,18 @@ def _resampled(blocks: Iterator[Waveform], native: int, rate: int) -> Iterator[W
     for block in blocks:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block[None]), format="fltp", layout="mono")
         frame.sample_rate = native
-        yield from (part.to_ndarray()[0] for part in resampler.resample(frame))
-    yield from (part.to_ndarray()[0] for part in resampler.resample(None))
+        yield from (resampled.to_ndarray()[0] for resampled in resampler.resample(frame))
+    yield from (resampled.to_ndarray()[0] for resampled in resampler.resample(None))
 
 
-def _window(blocks: Iterator[Waveform], skip: int, count: int) -> Iterator[Waveform]:
-    """Leave out `skip` samples, then give `count`."""
+def _crop(blocks: Iterator[Waveform], skip: int, count: int) -> Iterator[Waveform]:
+    """Skip `skip` samples, then return `count`, filled up with silence."""
     for block in blocks:
-        kept = block[skip : skip + count]
+        cropped = block[skip : skip + count]
         skip = max(skip - len(block), 0)
-        count -= len(kept)
-        if len(kept):
-            yield kept
+        count -= len(cropped)
+        if len(cropped):
+            yield cropped
         if count <= 0:
             return
     yield from _silence(count)

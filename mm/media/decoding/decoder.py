@@ -1,4 +1,4 @@
-"""What the parts that sample and cut need of a video decoder."""
+"""Interface of a video decoder, as sampling and shot detection use it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
 
 Signature = npt.NDArray[np.int16]
-"""A picture in little: (3, 32, 32), planes Y, U and V in 0..255. Signed, so that differences need
-no cast."""
+"""A thumbnail for comparison: (3, 32, 32), planes Y, U and V in 0..255. Signed, so that differences
+need no cast."""
 SIGNATURE_SIDE = 32
 
 
 class DecodedFrame(Protocol):
-    """One picture as it came out of the codec; nothing is converted before it is asked for."""
+    """One frame as it leaves the codec; it is converted only on request."""
 
     @property
     def time(self) -> float:
@@ -30,16 +30,15 @@ class DecodedFrame(Protocol):
     def signature(self) -> Signature: ...
 
     def rgb(self, longest: int | None) -> RGB:
-        """The picture as shown: square pixels, upright, scaled down until no side is over
-        `longest`."""
+        """The frame as shown: square pixels, upright, no side over `longest`."""
         ...
 
 
 class Decoder(Protocol):
-    """Pictures of one open video."""
+    """Frames of one open video."""
 
     def frames(self, start: float) -> Iterator[DecodedFrame]:
-        """Frames in the order of presentation, none left out, to the end of the video.
+        """Frames in presentation order to the end of the video.
 
         The first one is shown at `start` or before it, unless the video starts later.
         Raises `MediaError` when there is none.

@@ -1,4 +1,4 @@
-"""Interlaced frames: two pictures, taken one after the other, in every other line of one."""
+"""Deinterlacing: two fields, taken one after the other, alternate in the lines of one frame."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from av.filter import Graph
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-COMB = 12  # of 255: a line that is so much lighter or darker than both its neighbours is a tooth of a comb
-COMBED = 0.01  # of all pixels: from so many teeth on, something moves between the fields
-TEST_LINES = 1088  # in the middle of the picture
+MIN_LINE_STEP = 12  # of 255: a line lighter or darker than both its neighbours by more than this is combed
+MIN_COMBED_SHARE = 0.01  # share of combed pixels from which on the fields differ by motion
+TEST_LINES = 1088  # in the middle of the frame
 
 
 def deinterlace(frame: VideoFrame) -> VideoFrame:
-    """A frame as it is shown at its own time: where its fields differ, the first of them, of half
-    the height.
+    """Return a frame as it is shown at its own time: its first field where the fields differ.
 
-    Decided for each frame: film that is only marked as interlaced, or stands still, keeps all its
-    lines. Frames that are not marked are not looked at.
+    The field has half the height. Each frame is tested: progressive video that is marked as
+    interlaced, or a still scene, keeps all its lines. Frames without the mark are not tested.
     """
     if not frame.interlaced_frame or not is_combed(frame):
         return frame
@@ -29,8 +28,7 @@ def deinterlace(frame: VideoFrame) -> VideoFrame:
 
 
 def is_combed(frame: VideoFrame) -> bool:
-    """The lines of the picture alternate, as they do where something moved from one field to the
-    next."""
+    """Whether the lines of the frame alternate, as they do where something moves between fields."""
     plane, width = frame.planes[0], frame.width
     component = frame.format.components[0]
     if not frame.format.is_planar or component.plane != 0:
@@ -43,15 +41,17 @@ def is_combed(frame: VideoFrame) -> bool:
     luma = lines[skip : skip + TEST_LINES, : width : max(width // 480, 1)].astype(np.int32)
     if len(luma) < 3:
         return False
-    tooth = COMB << (component.bits - 8)
+    step = MIN_LINE_STEP << (component.bits - 8)
     above, below = luma[1:-1] - luma[:-2], luma[1:-1] - luma[2:]
-    teeth = ((above > tooth) & (below > tooth)) | ((above < -tooth) & (below < -tooth))
-    return bool(teeth.mean() > COMBED)
+    combed = ((above > step) & (below > step)) | ((above < -step) & (below < -step))
+    return bool(combed.mean() > MIN_COMBED_SHARE)
 
 
 def _first_field(frame: VideoFrame) -> VideoFrame:
-    """libavfilter knows which field comes first; what it cannot part (an odd number of lines) is
-    given back whole."""
+    """Separate the fields by libavfilter, which detects the field order, and return the first one.
+
+    A frame with an odd number of lines cannot be separated and is returned as it is.
+    """
     graph = Graph()
     graph.threads = 1
     try:

@@ -1,10 +1,9 @@
-"""High dynamic range and wide gamut to what a tower and a page know: 8 bits, BT.709.
+"""Tone mapping: high dynamic range and wide gamut to 8 bits of BT.709.
 
-For each pixel: the light of the display from the code (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100, with
-the system gamma of a display of `PEAK`); the primaries of BT.2020 (BT.2087) or P3-D65 to those of
-BT.709; light above what SDR can show is rolled off by the spline of BT.2390-10, 5.4.1, on the
-largest of the three channels, so that hues stay; SDR's code for that light (BT.1886). White is
-`WHITE`, as BT.2408 has it.
+For each pixel: code to display light (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100, with the system gamma
+of a display of `PEAK`); the primaries of BT.2020 (BT.2087) or P3-D65 to those of BT.709; light
+above the range of SDR is rolled off by the spline of BT.2390-10, 5.4.1, on the largest of the three
+channels, which preserves hues; light to the code of SDR (BT.1886). White is `WHITE`, as in BT.2408.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ Primaries = Literal["bt2020", "p3", "bt709"]
 Light = npt.NDArray[np.float32]
 """Linear light, 1 is `WHITE`."""
 
-PEAK, WHITE = 1000.0, 203.0  # cd/m2: what most HDR is graded for, and its diffuse white, which becomes that of SDR
+PEAK, WHITE = 1000.0, 203.0  # cd/m2: the peak that most HDR is graded for; its diffuse white, which maps to SDR white
 HLG_GAMMA = 1.2  # of a display of 1000 cd/m2 (BT.2100, table 5)
 SDR_GAMMA = 2.4  # BT.1886
-BAND = 1 << 18  # pixels that are worked on at once
+BAND = 1 << 18  # pixels per step
 M1, M2 = 2610 / 16384, 2523 / 32  # ST 2084
 C1, C2, C3 = 3424 / 4096, 2413 / 128, 2392 / 128
 HLG_A, HLG_B, HLG_C = 0.17883277, 0.28466892, 0.55991073  # BT.2100
@@ -41,22 +40,22 @@ TO_709: dict[Primaries, npt.NDArray[np.float32]] = {
 
 
 def to_sdr(codes: npt.NDArray[np.uint16], transfer: Transfer, primaries: Primaries = "bt2020") -> RGB:
-    """R'G'B', shape (height, width, 3), full range of 16 bits, as SDR of BT.709."""
+    """Convert R'G'B' (height, width, 3) of the full 16-bit range to SDR of BT.709."""
     height, width, _ = codes.shape
-    picture = np.empty((height, width, 3), np.uint8)
+    image = np.empty((height, width, 3), np.uint8)
     rows = max(BAND // max(width, 1), 1)
     for top in range(0, height, rows):
-        light = _shown(codes[top : top + rows], transfer) @ TO_709[primaries].T
+        light = _display_light(codes[top : top + rows], transfer) @ TO_709[primaries].T
         np.maximum(light, 0.0, out=light)
         if transfer != "sdr":
             light *= _roll_off(light.max(axis=2))[..., None]
-        picture[top : top + rows] = np.rint(255 * np.minimum(light, 1.0) ** (1 / SDR_GAMMA))
-    return picture
+        image[top : top + rows] = np.rint(255 * np.minimum(light, 1.0) ** (1 / SDR_GAMMA))
+    return image
 
 
-def _shown(codes: npt.NDArray[np.uint16], transfer: Transfer) -> Light:
-    """Light of a display that is fed with `codes`."""
-    light = _lights(transfer)[codes]
+def _display_light(codes: npt.NDArray[np.uint16], transfer: Transfer) -> Light:
+    """Light that a display emits for `codes`."""
+    light = _light_table(transfer)[codes]
     if transfer != "hlg":
         return light
     luma = light @ HLG_LUMA
@@ -64,8 +63,8 @@ def _shown(codes: npt.NDArray[np.uint16], transfer: Transfer) -> Light:
 
 
 @cache
-def _lights(transfer: Transfer) -> Light:
-    """Light of each code of 16 bits; of HLG that of the scene, in [0, 1]."""
+def _light_table(transfer: Transfer) -> Light:
+    """Light of each 16-bit code; for HLG, scene light in [0, 1]."""
     code = np.arange(1 << 16) / 65535
     if transfer == "pq":
         return (pq_light(code) / WHITE).astype(np.float32)
@@ -76,27 +75,26 @@ def _lights(transfer: Transfer) -> Light:
 
 
 def pq_light(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """cd/m2 of a PQ code in [0, 1]."""
+    """Convert a PQ code in [0, 1] to cd/m2."""
     power = code ** (1 / M2)
     return 10_000.0 * (np.maximum(power - C1, 0) / (C2 - C3 * power)) ** (1 / M1)
 
 
 def pq_code(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The inverse of `pq_light`."""
+    """Convert cd/m2 to a PQ code: the inverse of `pq_light`."""
     power = (light / 10_000.0) ** M1
     return ((C1 + C2 * power) / (1 + C3 * power)) ** M2
 
 
 def _roll_off(top: Light) -> Light:
-    """What a pixel whose strongest channel has the light `top` is multiplied by."""
-    light, gain = _curve()
+    """Gain of a pixel whose strongest channel has the light `top`."""
+    light, gain = _gain_curve()
     return np.interp(top, light, gain).astype(np.float32)
 
 
 @cache
-def _curve() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Lights and their gains. Below the knee the gain is 1; what is brighter than `PEAK` is clipped
-    there."""
+def _gain_curve() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Light values and their gains. The gain is 1 below the knee; light above `PEAK` is clipped."""
     peak, white = pq_code(np.array([PEAK, WHITE]))
     limit = white / peak
     knee = 1.5 * limit - 0.5

@@ -9,14 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError
-from mm.media.containers.av_file import AvFile, codec_name, seconds
+from mm.media.containers.av_file import AvFile
 from mm.media.containers.memory_estimate import no_reserve, video_bytes
+from mm.media.containers.streams import codec_name, to_seconds
 from mm.media.decoding import audio
-from mm.media.decoding.choose import open_decoder
-from mm.media.decoding.frame_skipping import max_delay
+from mm.media.decoding.frame_skipping import max_delay_at
 from mm.media.decoding.key_frame import decode_key_frame
 from mm.media.decoding.probe import MediaFacts, read_facts
-from mm.media.decoding.sampling import sample
+from mm.media.decoding.pyav_decoder import PyavDecoder
+from mm.media.decoding.sampling import sample_frames
 from mm.media.decoding.still_image import StillImage
 from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
@@ -32,94 +33,95 @@ class FactsCache:
         self._key: tuple[int, ...] = ()
         self._facts: MediaFacts | None = None
 
-    def of(self, file: BinaryIO, find: Callable[[], MediaFacts]) -> MediaFacts:
+    def get(self, file: BinaryIO, read: Callable[[], MediaFacts]) -> MediaFacts:
+        """Return the cached facts of `file`, else those that `read` returns."""
         status = os.fstat(file.fileno())
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if self._facts is None or key != self._key:
-            self._facts, self._key = find(), key
+            self._facts, self._key = read(), key
         return self._facts
 
 
 @dataclass
 class OpenedFile:
-    """A file that a request is about. `alive` is called while decoding goes on, `reserve` before
-    much memory is used.
+    """An open file and the requests about it.
 
-    All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
+    `decoder` is the value of MM_DECODER. `heartbeat` is called while decoding goes on, `reserve`
+    before a large allocation. All methods raise `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """
 
     file: BinaryIO
     name: str
     limits: Limits
     decoder: str
-    alive: Callable[[], None]
+    heartbeat: Callable[[], None]
     cache: FactsCache
     reserve: Reserve = no_reserve
 
     @cached_property
     def facts(self) -> MediaFacts:
-        return self.cache.of(self.file, lambda: read_facts(self.file, self.name, self.limits, self.alive, self.reserve))
+        return self.cache.get(self.file, lambda: read_facts(self.file, self.name, self.limits, self.heartbeat, self.reserve))
 
     def probe(self) -> MediaInfo:
         return self.facts.info
 
     def image(self, longest: int | None) -> RGB:
         if self.facts.info.kind == "image":
-            still = self.facts.still
-            if still is None or not still.serves(longest):
-                still = StillImage(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
-            return still.rgb(longest)
+            image = self.facts.image
+            if image is None or not image.is_decoded_for(longest):
+                image = StillImage(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
+            return image.rgb(longest)
         return self.frame_at(0.0, longest)
 
     def frame_at(self, time: float, longest: int | None) -> RGB:
         if self.facts.info.kind == "image":
             return self.image(longest)
-        with self._film() as media:
-            chosen = None
+        with self._open_video() as media:
+            shown = None
             for frame in self._decoder(media).frames(time):
-                if chosen is not None and frame.time > time:
+                if shown is not None and frame.time > time:
                     break
-                chosen = frame
-            assert chosen is not None
-            return chosen.rgb(longest)
+                shown = frame
+            assert shown is not None
+            return shown.rgb(longest)
 
     def thumbnail(self, time: float, longest: int | None) -> RGB:
         if self.facts.info.kind == "image":
             return self.image(longest)
-        with self._film() as media:
+        with self._open_video() as media:
             return decode_key_frame(media, self.facts.origin, time, longest)
 
     def keyframes(self) -> list[float]:
         if self.facts.info.kind == "image":
             return []
-        with self._film() as media:
+        with self._open_video() as media:
             times, video = [], media.stream("video")
             for packet in media.packets(video):
                 ticks = media.ticks(packet)
                 if packet.is_keyframe and not packet.is_discard and ticks is not None:
-                    times.append(float(seconds(ticks, video) - self.facts.origin))
+                    times.append(float(to_seconds(ticks, video) - self.facts.origin))
             return sorted(time for time in times if time >= 0)
 
     def frames(self, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
         if self.facts.info.kind == "image":
             yield Frame(span.start, self.image(longest), False, span.start)
             return
-        with self._film() as media:
-            info, decoder = self.facts.info, self._decoder(media, max_delay(fps))
-            yield from sample(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
+        with self._open_video() as media:
+            info, decoder = self.facts.info, self._decoder(media, max_delay_at(fps))
+            yield from sample_frames(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
 
     def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
         if not self.facts.info.has_audio:
-            raise MediaError(self.name, "no-streams", "it has no sound")
+            raise MediaError(self.name, "no-streams", "it has no audio")
         with self._open() as media:
-            yield from audio.waveform(media, self.facts.origin, span, rate)
+            yield from audio.decode_waveform(media, self.facts.origin, span, rate)
 
     def _open(self) -> AvFile:
-        return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.alive, self.facts.joined)
+        return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.heartbeat, self.facts.sections)
 
-    def _film(self) -> AvFile:
+    def _open_video(self) -> AvFile:
         if not self.facts.info.has_video:
-            raise MediaError(self.name, "no-streams", "it has no pictures")
+            raise MediaError(self.name, "no-streams", "it has no video")
         media = self._open()
         try:
             if media.video is not None:
@@ -129,5 +131,15 @@ class OpenedFile:
             raise
         return media
 
-    def _decoder(self, media: AvFile, late: float = 0.0) -> Decoder:
-        return open_decoder(self.decoder, media, self.facts, self.file, late)
+    def _decoder(self, media: AvFile, max_delay: float = 0.0) -> Decoder:
+        """The decoder that `MM_DECODER` names.
+
+        `auto` is PyAV and may skip frames that another one follows within `max_delay` seconds;
+        `pyav` skips none. decord is never chosen automatically, only by name; it raises
+        `MediaError` on a video that it does not decode exactly. See docs/decisions/0003-decoder.md.
+        """
+        if self.decoder == "decord":
+            from mm.media.decoding.decord_decoder import DecordDecoder
+
+            return DecordDecoder(media, self.facts, self.file)
+        return PyavDecoder(media, self.facts.origin, max_delay if self.decoder == "auto" else 0.0)

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import MediaFile, Span
 from mm.models.temporal.network import FrameSequence, TemporalTower
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import Reader
 from mm.spaces.encode.frames import encode_frames, max_decoded_side
 from mm.spaces.encode.scenes import scene_boundaries, to_sequence
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.spaces.space import Space

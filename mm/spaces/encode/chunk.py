@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from mm.media.segmenting import cut_segments
 from mm.media.types import RGB, MediaFile, Span
+from mm.numerics import mean_direction
 from mm.spaces.encode.audio import assign_evidence, encode_audio
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, Reader
 from mm.spaces.encode.frames import INTERPOLATE, NEVER, encode_frames, frame_vectors_in, max_decoded_side
 from mm.spaces.encode.images import image_segment
 from mm.spaces.encode.ocr import MAX_SIDE, recognize_segments
 from mm.spaces.encode.ocr_budget import OcrBudget
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.settings import Settings

@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from mm.media.types import Frame, MediaInfo, Span
 from mm.models.temporal.motion import NUM_MOTIONS, Thumbnail, make_thumbnail, measure_motion
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.prefetch import prefetch
 from mm.spaces.types import Vector, Vectors
-from mm.spaces.vectors import mean_direction
 
 if TYPE_CHECKING:
     from mm.models.types import ImageEmbedder

@@ -111,7 +111,7 @@ def test_an_index_of_another_catalog_is_built_again(filled: Store, tmp_path: Pat
 
 
 def test_an_item_whose_vectors_are_damaged_keeps_no_other_from_being_found(filled: Store, log: Log) -> None:
-    publications = filled.catalog.changes_after(0, SPACE, 10).published
+    publications = filled.catalog.changes_after(0, SPACE, 10).publications
     row = filled.catalog.list_evidence([publications[2].item_pk], SPACE)[0]
     path = filled.shards.path(row.shard_id)
     path.write_bytes(path.read_bytes()[:-1])

@@ -59,7 +59,7 @@ def reason(raised: pytest.ExceptionInfo[MediaError]) -> str:
 def test_bytes_of_no_accepted_type(reader: MediaReader, tmp_path: Path, what: str) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(NO_MEDIA[what])
-    with pytest.raises(UnsupportedMedia, match=r"film\.mp4: this is .*, not a picture, video or sound"):
+    with pytest.raises(UnsupportedMedia, match=r"film\.mp4: this is .*, not an image, video or audio file"):
         reader.probe(path, "film.mp4")
 
 
@@ -182,7 +182,7 @@ def test_damage_in_the_middle_costs_frames_and_not_the_film(reader: MediaReader,
 )
 def test_codecs_that_are_not_accepted_are_never_opened(reader: MediaReader, tmp_path: Path, codec: str, pix_fmt: str) -> None:
     path = write(tmp_path / "film.avi", Track(steady(25, 3), codec, pix_fmt=pix_fmt))
-    with pytest.raises(UnsupportedMedia, match=rf"film\.avi: its video is of the codec {codec}, which is not accepted"):
+    with pytest.raises(UnsupportedMedia, match=rf"film\.avi: its video uses the codec {codec}, which is not accepted"):
         reader.probe(path, "film.avi")
 
 

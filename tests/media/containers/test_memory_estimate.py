@@ -98,7 +98,7 @@ def test_picture_is_refused_by_arithmetic_before_its_bytes_are_decoded(tmp_path:
 
     head = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0)
     (tmp_path / "head.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
-    said = r"head\.png: its pictures take 400,000,000 bytes.*MM_SANDBOX_MEMORY"
+    said = r"head\.png: its images take 400,000,000 bytes.*MM_SANDBOX_MEMORY"
     with MediaReader(Limits(memory_bytes=200 * MIB)) as reader, pytest.raises(TooLarge, match=said):
         reader.probe(tmp_path / "head.png", "head.png")
     with MediaReader(budget=MemoryBudget(INITIAL_BYTES)) as reader, pytest.raises(TooLarge, match="MM_SANDBOX_TOTAL_MEMORY"):

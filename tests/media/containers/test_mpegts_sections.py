@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mm.media.containers.av_file import AvFile, seconds
-from mm.media.containers.mpegts_clock import WRAP, find_discontinuities, wrapped
+from mm.media.containers.av_file import AvFile
+from mm.media.containers.mpegts_clock import WRAP, find_discontinuities, nearest_difference
 from mm.media.containers.sniff import MPEGTS
+from mm.media.containers.streams import to_seconds
 from mm.media.segmenting import cut_chunks
 from mm.media.types import SPEECH_RATE, Span
 from tests.media_files import Clicks, Track, click_times, number_of, numbered, write
@@ -34,7 +35,11 @@ CLOCKS = {  # at which time of its own each part begins
     "far ahead": (20.0, 5000.0, 40_000.0),
     "a little back": (20.0, 20.8, 21.0),
     "a little ahead": (20.0, 33.0, 46.0),
-    "across the demuxer's border": (100.0, 39.2, 39.5),  # libavformat takes what is 60 s before the first time stamp for wrapped
+    "across the demuxer's border": (
+        100.0,
+        39.2,
+        39.5,
+    ),  # libavformat assumes a wrap 60 s before the first timestamp
     "across the wrap": (50.0, 2**33 / 90_000 - 0.8, 30.0),
     "the same": (10.0, 10.0, 10.0),
 }
@@ -139,13 +144,13 @@ def test_what_lies_in_a_later_part_is_read_from_there(tmp_path: Path) -> None:
     with whole.open("rb") as file, AvFile(file, "whole", MPEGTS, 1 << 20, lambda: None) as media:
         media.find_sections()
         video = media.stream("video")
-        assert media.joined is not None
-        begin = media.joined.parts[2].shown
+        assert media.sections is not None
+        begin = media.sections.sections[2].shown
         assert media.seek(Fraction(begin, 90_000) + 1, video)
         packet = next(iter(media.packets(video)))
         assert packet.is_keyframe
         assert packet.pts is not None
-        assert 0 <= seconds(packet.pts, video) - Fraction(begin, 90_000) <= 1
+        assert 0 <= to_seconds(packet.pts, video) - Fraction(begin, 90_000) <= 1
 
 
 @pytest.mark.parametrize("start", [20.0, 2**33 / 90_000 - 0.7])
@@ -160,4 +165,4 @@ def test_one_clock_is_not_taken_for_two(tmp_path: Path, start: float) -> None:
 
 
 def test_differences_of_time_stamps_wrap() -> None:
-    assert [wrapped(ticks) for ticks in (0, 5, -5, WRAP, WRAP + 5, WRAP - 5)] == [0, 5, -5, 0, 5, -5]
+    assert [nearest_difference(ticks) for ticks in (0, 5, -5, WRAP, WRAP + 5, WRAP - 5)] == [0, 5, -5, 0, 5, -5]

@@ -178,7 +178,7 @@ def ogg_checksum(page: memoryview) -> int:
 
 def test_a_film_without_sound_has_no_waveform(reader: MediaReader, tmp_path: Path) -> None:
     path = write(tmp_path / "film.mp4", Track(steady(25, 10)))
-    with pytest.raises(MediaError, match=r"film\.mp4: it has no sound") as raised:
+    with pytest.raises(MediaError, match=r"film\.mp4: it has no audio") as raised:
         reader.waveform(path, "film.mp4", Span(0, 1))
     assert raised.value.reason == "no-streams"
 

@@ -55,7 +55,7 @@ def test_equal_to_pyav(reader: MediaReader, decord: MediaReader, tmp_path: Path,
 
 REFUSED = {
     "its frame rate varies": (Track([*RATE[:20], *(time + 1 for time in RATE[20:])], options=PLAIN), "mp4"),
-    "its first picture is not at time 0": (Track(steady(25, 40, 1.0), options=PLAIN), "mp4"),
+    "its first frame is not at time 0": (Track(steady(25, 40, 1.0), options=PLAIN), "mp4"),
     "its groups of pictures are open": (
         Track(RATE, options={"bf": "3", "x264-params": "open-gop=1:keyint=12:min-keyint=6:scenecut=0"}),
         "mp4",
@@ -69,7 +69,7 @@ def test_what_is_not_exact_is_refused(decord: MediaReader, tmp_path: Path, why: 
     track, container = film
     path = write(tmp_path / "film", track, container=container)
     for ask in (lambda: decord.frame_at(path, "film", 0.5), lambda: list(decord.frames(path, "film", Span(0, 1), 2.0))):
-        with pytest.raises(MediaError, match=f"decord is not exact on this film, {why}") as raised:
+        with pytest.raises(MediaError, match=f"decord does not decode this video exactly, {why}") as raised:
             ask()
         assert raised.value.reason == "unsupported"
     assert decord.probe(path, "film").kind == "video"

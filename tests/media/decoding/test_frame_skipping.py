@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mm.media import MediaReader
-from mm.media.decoding.frame_skipping import LATE_SECONDS, is_disposable, max_delay
+from mm.media.decoding.frame_skipping import MAX_DELAY_SECONDS, is_disposable, max_delay_at
 from mm.media.decoding.opened_file import FactsCache, OpenedFile
 from mm.media.types import Limits, Span
 from tests.media_files import Track, edit, number_of, scene, steady, write
@@ -64,7 +64,7 @@ def pictures(path: Path, late: float, start: float = 0.0) -> list[tuple[float, R
     """Times of all pictures that the decoder hands out, and the pictures."""
     with path.open("rb") as file:
         opened = OpenedFile(file, "film", Limits(), "auto", lambda: None, FactsCache())
-        with opened._film() as media:
+        with opened._open_video() as media:
             return [(frame.time, frame.rgb(None)) for frame in opened._decoder(media, late).frames(start)]
 
 
@@ -75,7 +75,7 @@ def decoded(path: Path, late: float, start: float = 0.0) -> list[tuple[float, in
 
 def test_what_is_decoded_is_decoded_as_before(tmp_path: Path) -> None:
     path = write(tmp_path / "film", Track(RATE, options=x264(bframes=5, b_adapt=0, keyint=40)), container="mp4")
-    few, whole = dict(pictures(path, LATE_SECONDS)), dict(pictures(path, 0.0))
+    few, whole = dict(pictures(path, MAX_DELAY_SECONDS)), dict(pictures(path, 0.0))
     assert len(few) < len(whole)
     assert all(np.array_equal(picture, whole[time]) for time, picture in few.items())
 
@@ -85,8 +85,8 @@ def test_what_an_edit_list_hides_stands_for_nothing(tmp_path: Path, hundredths: 
     path = write(tmp_path / "film", Track(RATE, options=x264(bframes=3, b_adapt=0, b_pyramid="none")), container="mp4")
     edit(path, Fraction(1, 5), Fraction(hundredths, 100))
     whole = [time for time, _ in decoded(path, 0.0)]
-    there = [time for time, _ in decoded(path, LATE_SECONDS)]
-    assert all(any(0 <= other - time <= LATE_SECONDS + MILLISECOND for other in there) for time in whole)
+    there = [time for time, _ in decoded(path, MAX_DELAY_SECONDS)]
+    assert all(any(0 <= other - time <= MAX_DELAY_SECONDS + MILLISECOND for other in there) for time in whole)
 
 
 def assert_stood_for(kept: list[tuple[float, int]], times: list[float], start: float = 0.0) -> None:
@@ -96,12 +96,12 @@ def assert_stood_for(kept: list[tuple[float, int]], times: list[float], start: f
     for time in times[bisect_left(times, start) :]:
         after = bisect_left(there, time - MILLISECOND)
         assert after < len(there)
-        assert there[after] - time <= LATE_SECONDS + MILLISECOND
+        assert there[after] - time <= MAX_DELAY_SECONDS + MILLISECOND
 
 
 def test_each_picture_that_is_missing_is_followed_soon(film: tuple[Path, list[float]]) -> None:
     path, times = film
-    kept = decoded(path, LATE_SECONDS)
+    kept = decoded(path, MAX_DELAY_SECONDS)
     assert len(kept) < len(times), "something is passed over"
     assert_stood_for(kept, times)
     assert len(decoded(path, 0.0)) == len(times)
@@ -110,7 +110,7 @@ def test_each_picture_that_is_missing_is_followed_soon(film: tuple[Path, list[fl
 def test_from_the_middle_on(film: tuple[Path, list[float]]) -> None:
     path, times = film
     for start in (times[30], times[55] + 0.01):
-        kept = decoded(path, LATE_SECONDS, start)
+        kept = decoded(path, MAX_DELAY_SECONDS, start)
         assert kept[0][0] <= start + MILLISECOND
         assert_stood_for(kept, times, max(start, kept[0][0]))
 
@@ -125,11 +125,11 @@ def test_samples_are_those_of_the_plain_way_or_soon_after(
         slow = [frame.time for frame in plain.frames(path, "film", span, FPS) if not frame.cut]  # numbers may look like a cut
         for frame in reader.frames(path, "film", span, FPS):
             shown = times[number_of(frame.image)]
-            held = [time for time in times if shown + MILLISECOND < time < frame.time - LATE_SECONDS]
+            held = [time for time in times if shown + MILLISECOND < time < frame.time - MAX_DELAY_SECONDS]
             assert shown <= frame.time + MILLISECOND
             assert not held, "it is shown at its time, or what is shown then came within the tolerance"
         for time in slow:
-            assert any(-MILLISECOND <= other - time <= LATE_SECONDS + MILLISECOND for other in fast) or time > span.end - 0.1
+            assert any(-MILLISECOND <= other - time <= MAX_DELAY_SECONDS + MILLISECOND for other in fast) or time > span.end - 0.1
 
 
 def test_shots_begin_with_the_same_picture_or_soon_after(reader: MediaReader, plain: MediaReader, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_shots_begin_with_the_same_picture_or_soon_after(reader: MediaReader, pl
     fast, slow = (sorted({f.cut_time for f in r.frames(path, "film", span, FPS) if f.cut}) for r in (reader, plain))
     assert slow == pytest.approx(list(np.cumsum(lengths[:-1]) / 25))
     assert len(fast) == len(slow)
-    assert all(0 <= late - time <= LATE_SECONDS + MILLISECOND for late, time in zip(fast, slow, strict=True))
+    assert all(0 <= late - time <= MAX_DELAY_SECONDS + MILLISECOND for late, time in zip(fast, slow, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_shots_begin_with_the_same_picture_or_soon_after(reader: MediaReader, pl
 )
 def test_what_is_not_known_is_decoded_as_a_whole(tmp_path: Path, track: Track, container: str) -> None:
     path = write(tmp_path / "film", track, container=container)
-    assert len(decoded(path, LATE_SECONDS)) == len(track.times)
+    assert len(decoded(path, MAX_DELAY_SECONDS)) == len(track.times)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -179,7 +179,7 @@ def test_whatever_the_encoder_does(
     times = [Fraction(int(time), 60) for time in np.cumsum([0, *steps])]
     options = x264(bframes=bframes, b_pyramid=pyramid, keyint=keyint, open_gop=open_gop, ref=ref, b_adapt=0)
     path = write(tmp_path / "film.mkv", Track(times, options=options), container="matroska")
-    assert_stood_for(decoded(path, LATE_SECONDS), [float(time) for time in times])
+    assert_stood_for(decoded(path, MAX_DELAY_SECONDS), [float(time) for time in times])
 
 
 @given(st.binary(max_size=40), st.integers(1, 4))
@@ -200,5 +200,5 @@ def test_a_packet_is_disposable_when_all_its_slices_are() -> None:
 
 
 def test_the_tolerance_shrinks_with_the_time_between_samples() -> None:
-    assert max_delay(2.0) == LATE_SECONDS
-    assert max_delay(1000.0) < 0.001
+    assert max_delay_at(2.0) == MAX_DELAY_SECONDS
+    assert max_delay_at(1000.0) < 0.001

@@ -23,7 +23,7 @@ from tests.media_files import Clicks, Track, number_of, scene, steady, turn_by, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mm.media.containers.av_file import AvFrame, AvPacket, AvStream
+    from mm.media.containers.streams import AvFrame, AvPacket, AvStream
 
 FILMS = {
     "mp4": Track(steady(25, 60), options={"preset": "ultrafast", "g": "12", "bf": "2"}),
@@ -75,7 +75,7 @@ def test_thumbnail_of_a_sound_is_refused(reader: MediaReader, tmp_path: Path) ->
 def test_thumbnail_of_a_long_group_decodes_one_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     film = write(tmp_path / "film.mp4", Track(steady(5, 1500), options={"preset": "ultrafast", "g": "9999", "sc_threshold": "0"}))
     decoded = 0
-    plain = pyav_decoder.decode
+    plain = pyav_decoder.decode_packet
 
     def counted(stream: AvStream, packet: AvPacket | None) -> list[AvFrame]:
         nonlocal decoded
@@ -87,14 +87,14 @@ def test_thumbnail_of_a_long_group_decodes_one_frame(tmp_path: Path, monkeypatch
         assert opened.probe().duration == pytest.approx(300.0)
         assert opened.keyframes() == [0.0]
         for module in ("pyav_decoder", "key_frame"):
-            monkeypatch.setattr(f"mm.media.decoding.{module}.decode", counted)
+            monkeypatch.setattr(f"mm.media.decoding.{module}.decode_packet", counted)
         assert number_of(opened.thumbnail(299.0, 160)) == 0
     assert decoded == 1
 
 
 def test_thumbnail_without_a_key_frame_is_the_first_that_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     film = write(tmp_path / "film.mkv", FILMS["mkv"])
-    monkeypatch.setattr("mm.media.decoding.key_frame.decode", lambda *_: [])
+    monkeypatch.setattr("mm.media.decoding.key_frame.decode_packet", lambda *_: [])
     with film.open("rb") as file:
         opened = OpenedFile(file, film.name, Limits(), "auto", lambda: None, FactsCache())
         assert number_of(opened.thumbnail(0.2, None)) == 0

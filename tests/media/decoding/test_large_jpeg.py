@@ -79,6 +79,6 @@ def test_a_large_photo_that_ends_early_is_named_so(reader: MediaReader, tmp_path
 def test_what_is_kept_of_it_is_small(photo: bytes) -> None:
     still = StillImage(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30)
     still.load()
-    assert still.is_small
-    assert still.serves(347)
-    assert not still.serves(None)
+    assert still.is_reduced
+    assert still.is_decoded_for(347)
+    assert not still.is_decoded_for(None)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mm.media.decoding.sampling import KEEP_SECONDS, sample
+from mm.media.decoding.sampling import REPEAT_SECONDS, sample_frames
 from mm.media.decoding.shots import cut_times
 from mm.media.types import Span
 from tests.media_files import Track, scene, steady, write
@@ -135,12 +135,14 @@ def test_frames_of_tiles_are_those_of_the_whole(shots: list[tuple[int, float]], 
     frames = film(*shots, fps=10.0)
     end = frames[-1].time + 0.1
     edges = sorted({0.0, end, *data.draw(st.lists(st.floats(0, end), max_size=4))})
-    tiles = [frame for start, stop in pairwise(edges) for frame in sample(Film(frames), Span(start, stop), end, 1000.0, None)]
+    tiles = [
+        frame for start, stop in pairwise(edges) for frame in sample_frames(Film(frames), Span(start, stop), end, 1000.0, None)
+    ]
     times = [frame.time for frame in tiles]
     real = {frame.time for frame in frames}
     assert times == sorted(set(times))
     assert all(span_has(times, start, stop) for start, stop in pairwise(edges) if stop - start > 0.2)
-    again = {round(time + KEEP_SECONDS, 6) for time in times}
+    again = {round(time + REPEAT_SECONDS, 6) for time in times}
     assert all(time in real or time in edges or round(time, 6) in again for time in times)
 
 
@@ -157,17 +159,17 @@ def span_has(times: list[float], start: float, stop: float) -> bool:
 def test_never_too_many_and_never_too_few(shots: list[tuple[int, float]], fps: float, rate: float) -> None:
     frames = film(*shots, fps=rate) or film((1, 1.0), fps=rate)
     end = frames[-1].time + 1 / rate
-    kept = list(sample(Film(frames), Span(0.0, end), end, fps, None))
+    kept = list(sample_frames(Film(frames), Span(0.0, end), end, fps, None))
     times = [frame.time for frame in kept]
     cuts = sum(frame.cut for frame in kept)
     assert times[0] == 0.0
     assert len(kept) <= end * fps + cuts + 1
-    assert all(after - before <= KEEP_SECONDS + 1 / fps + 1 / rate for before, after in pairwise([*times, end]))
+    assert all(after - before <= REPEAT_SECONDS + 1 / fps + 1 / rate for before, after in pairwise([*times, end]))
     assert all(frame.cut_time <= frame.time for frame in kept)
 
 
 def test_what_stands_still_is_given_every_few_seconds() -> None:
-    kept = list(sample(Film(film((1, 21))), Span(0.0, 21.0), 21.0, 2.0, None))
+    kept = list(sample_frames(Film(film((1, 21))), Span(0.0, 21.0), 21.0, 2.0, None))
     assert [frame.time for frame in kept] == pytest.approx([0, 5, 10, 15, 20], abs=0.5)
     assert not any(frame.cut for frame in kept)
 
@@ -175,16 +177,16 @@ def test_what_stands_still_is_given_every_few_seconds() -> None:
 def test_a_picture_held_for_long_is_given_again_in_every_span() -> None:
     slides = [Picture(0.0, signature(1)), Picture(60.0, signature(2))]
     for start in (0.0, 20.0, 40.0):
-        kept = list(sample(Film(slides), Span(start, start + 20), 80.0, 2.0, None))
+        kept = list(sample_frames(Film(slides), Span(start, start + 20), 80.0, 2.0, None))
         assert [frame.time for frame in kept] == [start, start + 5, start + 10, start + 15]
-    kept = list(sample(Film(slides), Span(50.0, 80.0), 80.0, 2.0, None))
+    kept = list(sample_frames(Film(slides), Span(50.0, 80.0), 80.0, 2.0, None))
     assert [frame.time for frame in kept] == [50, 55, 60, 65, 70, 75]
     assert [frame.cut_time for frame in kept[2:]] == [60.0] * 4
 
 
 def test_the_first_frame_of_each_shot_is_kept() -> None:
     frames = film((1, 2), (2, 0.6), (3, 0.6), (4, 2))
-    kept = list(sample(Film(frames), Span(0.0, 5.2), 5.2, 0.5, None))
+    kept = list(sample_frames(Film(frames), Span(0.0, 5.2), 5.2, 0.5, None))
     assert [frame.time for frame in kept if frame.cut] == pytest.approx([2.0, 2.6, 3.2])
     assert [frame.cut_time for frame in kept if frame.cut] == [frame.time for frame in kept if frame.cut]
 

@@ -228,7 +228,7 @@ def test_a_picture_is_a_video_of_one_frame(reader: MediaReader, tmp_path: Path) 
     assert np.array_equal(frame.image, SCENE)
     assert np.array_equal(reader.frame_at(path, "picture.png", 3.0), SCENE)
     assert reader.keyframes(path, "picture.png") == []
-    with pytest.raises(MediaError, match="no sound"):
+    with pytest.raises(MediaError, match="no audio"):
         reader.waveform(path, "picture.png", Span(0, 1))
 
 

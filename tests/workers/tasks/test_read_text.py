@@ -224,7 +224,7 @@ def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: H
     dispatcher.dispatch()
     dispatcher.close()
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: home.job(job_id).final, "the upload is encoded")
+        wait_for(lambda: home.job(job_id).is_final, "the upload is encoded")
         wait_for(lambda: home.store.catalog.count_unread_images(space.id) == 0, worker.log.read_text()[-2000:])
     assert home.state(job_id) == "done"
     for word in ("zanzibar", "reykjavik", "timbuktu"):

@@ -1,0 +1,97 @@
+"""Search, embeddings and models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mm.client.files import make_data_url, make_form_file
+from mm.client.responses import parse_body
+from mm.client.steps import Flow, Send, Source
+from mm.schemas import (
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Filters,
+    Like,
+    ModelInfo,
+    ModelList,
+    SearchRequest,
+    SearchResponse,
+    Weights,
+)
+
+
+def search(
+    text: str | None = None,
+    *,
+    picture: Source | None = None,
+    sound: Source | None = None,
+    clip: Source | None = None,
+    like: Like | None = None,
+    also: Sequence[str] = (),
+    without: Sequence[str] = (),
+    weights: Weights | None = None,
+    k: int = 10,
+    filters: Filters | None = None,
+    floor: float | None = None,
+    fold: bool = True,
+) -> Flow[SearchResponse]:
+    """Search with a text, an image, audio, a clip, a position in the library, or several of them;
+    returns the best `k` hits.
+
+    A hit must also match each text of `also`, and must not match the texts of `without`; `weights`
+    sets the weight of each query component. Hits of the band `possible` follow the likely ones; no
+    hits means that nothing matches. `floor` replaces the score threshold of the space for possible
+    hits. Near-duplicates in other items are in `alike` of a hit; with `fold=False` they are
+    separate hits. Raises `InvalidInput`, `NotFound` for the item of `like`, `UnsupportedMedia`,
+    `MediaError`, `TooLarge`.
+    """
+    sources = {"picture": picture, "sound": sound, "clip": clip}
+    files = [make_form_file(field, source) for field, source in sources.items() if source is not None]
+    request = SearchRequest.model_construct(
+        text=text,
+        like=like,
+        also=list(also),
+        without=list(without),
+        weights=weights or Weights(),
+        k=k,
+        filters=filters or Filters(),
+        floor=floor,
+        fold=fold,
+    )
+    if files:
+        response = yield from Send("POST", "/v1/search", form=_build_form(request), files=files)
+    else:
+        response = yield from Send("POST", "/v1/search", json=request.model_dump(mode="json"))
+    return parse_body(response, SearchResponse)
+
+
+def _build_form(request: SearchRequest) -> dict[str, str | list[str]]:
+    """Return the text fields of a multipart search request; unset ones are left out."""
+    values = {
+        "text": request.text,
+        "k": request.k,
+        "floor": request.floor,
+        "fold": str(request.fold).lower(),
+        "filters": request.filters.model_dump_json(),
+        "weights": request.weights.model_dump_json(),
+        "like": None if request.like is None else request.like.model_dump_json(),
+    }
+    form: dict[str, str | list[str]] = {name: str(value) for name, value in values.items() if value is not None}
+    return form | {"also": request.also, "without": request.without}
+
+
+def embed(inputs: str | Sequence[Source], *, model: str | None = None) -> Flow[EmbeddingResponse]:
+    """Encode texts and images as unit vectors, in order. A `str` is a text, a `Path` or bytes an
+    image.
+
+    Raises `InvalidInput`, `NotFound` for a model that is not served, `TooLarge`, `MediaError`.
+    """
+    sources = [inputs] if isinstance(inputs, str) else inputs
+    encoded = [source if isinstance(source, str) else make_data_url(source) for source in sources]
+    request = EmbeddingRequest(input=encoded, model=model)
+    return parse_body((yield from Send("POST", "/v1/embeddings", json=request.model_dump())), EmbeddingResponse)
+
+
+def models() -> Flow[list[ModelInfo]]:
+    """List the spaces that the service has loaded."""
+    return parse_body((yield from Send("GET", "/v1/models")), ModelList).data

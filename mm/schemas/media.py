@@ -1,0 +1,104 @@
+"""Items, their tags and segments, and the responses to uploads and imports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from mm.schemas.base import Model
+from mm.schemas.jobs import Job
+
+Kind = Literal["image", "video", "audio"]
+ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
+ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
+
+
+class Item(Model):
+    """One uploaded file."""
+
+    id: str = Field(description="First 32 hex digits of the SHA-256 of the bytes.")
+    name: str = Field(description="File name at upload.")
+    kind: Kind
+    content_type: str
+    size: int = Field(description="Bytes.")
+    duration: float = Field(description="Seconds; 0 for an image.")
+    width: int = Field(description="Pixels as shown, after rotation; 0 for audio.")
+    height: int
+    tags: list[str]
+    status: ItemStatus
+    error: str | None = Field(None, description="Why the item failed or is quarantined.")
+    created_at: datetime
+    unread_pictures: int = Field(
+        0, ge=0, description="Images of the item in which text has not been recognized yet; their text is not searchable yet."
+    )
+
+
+class Upload(Model):
+    """Response to an upload. `created` is false when the library already had the same bytes."""
+
+    item: Item
+    job: Job
+    created: bool
+
+
+class ItemPage(Model):
+    """One page of items. Pass `next` as `cursor` to get the following page."""
+
+    items: list[Item]
+    next: str | None = Field(None, description="Null on the last page, and when `offset` was given.")
+    total: int | None = Field(None, description="Number of matching items; only when `offset` was given.")
+
+
+class TagCount(Model):
+    """A tag and the number of items that have it."""
+
+    tag: str
+    items: int
+
+
+class TagList(Model):
+    """The tags in use, most frequent first."""
+
+    data: list[TagCount]
+
+
+class Line(Model):
+    """A line of recognized speech."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Segment(Model):
+    """A time range of an item; the unit that a search finds."""
+
+    start: float
+    end: float
+    shot: int = Field(description="Number of the shot; segments between the same two cuts have the same number.")
+    scene_start: float | None = Field(None, description="Start of the scene that contains the segment; null without scenes.")
+    scene_end: float | None = None
+    said: list[Line]
+
+
+class SegmentPage(Model):
+    """Segments in order of time. Pass `next` as `after` to get the following page."""
+
+    segments: list[Segment]
+    next: float | None = Field(None, description="Seconds; null on the last page.")
+
+
+class ImportRequest(Model):
+    """A folder below `MM_IMPORT_ROOT` on the server."""
+
+    folder: str
+    tags: list[str] = Field(default=[])
+
+
+class ImportResponse(Model):
+    """Result of an import, file by file."""
+
+    uploads: list[Upload]
+    refused: dict[str, str] = Field(description="Path below the folder -> reason for the refusal.")

@@ -1,0 +1,112 @@
+"""Search requests, and the hits that respond to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from mm.schemas.base import Model
+from mm.schemas.media import Item, Kind
+
+Band = Literal["likely", "possible"]
+"""Confidence of a hit: its score is at or above the calibrated threshold of the space, or below."""
+EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name"]
+
+
+class Evidence(Model):
+    """One piece of evidence for a hit."""
+
+    kind: EvidenceKind
+    score: float = Field(ge=0, le=1, description="Calibrated probability that this evidence alone matches the query.")
+    cosine: float = Field(description="Cosine similarity of query and evidence, before calibration.")
+    start: float
+    end: float
+    text: str | None = Field(None, description="The recognized speech or text, the name of the sound, or the file name.")
+
+
+class Moment(Model):
+    """The time range of an item that matches a query; start and end are equal for an image."""
+
+    item: Item
+    start: float
+    end: float
+    best_start: float = Field(
+        description="Start of the best-scoring segment, where a player should seek; score and evidence are those of this segment."
+    )
+    best_end: float
+    scene_start: float | None = Field(
+        None, description="Start of the scene that contains the best-scoring segment; null without scenes."
+    )
+    scene_end: float | None = None
+    score: float = Field(ge=0, le=1, description="Calibrated probability of a match, from all evidence together.")
+    evidence: list[Evidence] = Field(description="Strongest first.")
+    thumbnail: str = Field(description="Path of a thumbnail, relative to the address of the service; audio shows a waveform.")
+    media: str = Field(description="Path of the stored file, relative to the address of the service.")
+
+
+class Hit(Moment):
+    """One search result, and its near-duplicates in other items."""
+
+    band: Band = Field(
+        description="`likely` at or above the calibrated threshold of the space, `possible` below it. Likely hits come first."
+    )
+    duplicates: int = Field(0, ge=0, description="Number of near-duplicates that were merged into this hit.")
+    alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
+
+
+class Filters(Model):
+    """Restricts a search to some items. Exact, and applied before the best `k` are selected."""
+
+    kinds: list[Kind] = Field(default=[], description="Any of these kinds; empty means all.")
+    items: list[str] = Field(default=[], description="Any of these item ids; empty means all.")
+    tags: list[str] = Field(default=[], description="All of these tags.")
+    uploaded_after: datetime | None = None
+    uploaded_before: datetime | None = None
+
+
+class Like(Model):
+    """A position in the library as a query: its image, or, if it has none, its audio."""
+
+    item: str = Field(description="The item's id.")
+    time: float = Field(0.0, ge=0, allow_inf_nan=False, description="Seconds from its start.")
+
+
+class Weights(Model):
+    """Weight of the evidence of each query component, from 0 (ignored) to 4."""
+
+    text: float = Field(1.0, ge=0, le=4, description="Of `text`, and of each entry of `also`.")
+    picture: float = Field(1.0, ge=0, le=4)
+    sound: float = Field(1.0, ge=0, le=4)
+    clip: float = Field(1.0, ge=0, le=4)
+    like: float = Field(1.0, ge=0, le=4)
+    without: float = Field(1.0, ge=0, le=4)
+
+
+class SearchRequest(Model):
+    """A query. Images, audio and clips are sent as multipart form data with the same fields."""
+
+    text: str | None = None
+    also: list[str] = Field([], max_length=8, description="Further texts; a hit must match each of them as well.")
+    without: list[str] = Field([], max_length=8, description="Texts that describe what must be neither visible nor spoken.")
+    weights: Weights = Weights()
+    like: Like | None = Field(None, description="A position in the library to search with; it is left out of the results.")
+    k: int = Field(10, description="Maximum number of hits, likely and possible together.")
+    filters: Filters = Filters()
+    floor: float | None = Field(
+        None, ge=0, le=1, description="Score threshold of a hit; unset uses the threshold of the space for possible hits."
+    )
+    fold: bool = Field(True, description="Whether near-duplicates in other items are merged into one hit.")
+
+
+class SearchResponse(Model):
+    """The hits, best first; empty when nothing in the library matches."""
+
+    hits: list[Hit]
+    space: str = Field(description="Name and version of the space, as in `lite@1`.")
+    floor: float = Field(description="Score threshold of the hits in this response.")
+    likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated threshold of the space.")
+    heard: str | None = Field(None, description="Speech recognized in the audio or the clip of the query.")
+    notes: list[str] = Field(default=[], description="What the search could not take into account.")
+    seconds: float

@@ -1,0 +1,52 @@
+"""Response documents as the service sends them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+TIMESTAMP = "2026-01-02T03:04:05Z"
+
+
+def item(**changes: object) -> dict[str, Any]:
+    return {
+        "id": "i" * 32,
+        "name": "talk.mp4",
+        "kind": "video",
+        "content_type": "video/mp4",
+        "size": 7,
+        "duration": 12.5,
+        "width": 640,
+        "height": 360,
+        "tags": [],
+        "status": "processing",
+        "created_at": TIMESTAMP,
+        **changes,
+    }
+
+
+def job(**changes: object) -> dict[str, Any]:
+    job_id = {"id": "j1", "item_id": "i" * 32, "state": "queued", "progress": 0.0, "stage": "queued"}
+    return {**job_id, "created_at": TIMESTAMP, "updated_at": TIMESTAMP, **changes}
+
+
+def move(state: str, moved: int) -> dict[str, Any]:
+    values = {"source": "lite", "target": "openclip:a/b", "state": state, "items": 4, "moved": moved, "failed": 0}
+    return {**values, "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
+
+
+def upload(**changes: object) -> dict[str, Any]:
+    return {"item": item(), "job": job(), "created": True, **changes}
+
+
+def event(number: int, state: str = "running", progress: float = 0.5, stage: str = "seeing", **more: float) -> bytes:
+    data = json.dumps({"id": number, "job_id": "j1", "state": state, "progress": progress, "stage": stage, **more})
+    return f"id: {number}\nevent: job\ndata: {data}\n\n".encode()
+
+
+def problem(slug: str, status: int, detail: str, **extra: object) -> dict[str, Any]:
+    return {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": detail, "instance": "/", **extra}
+
+
+def answer(**changes: object) -> dict[str, Any]:
+    return {"hits": [], "space": "lite@1", "floor": 0.02, "likely_floor": 0.3, "seconds": 0.01, **changes}
