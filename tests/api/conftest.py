@@ -24,7 +24,7 @@ from api.limits.protocol import limited_protocol
 from mm.keys import KeyFile
 from mm.media.types import Span
 from mm.settings import Settings
-from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.graphs import with_graphs
 from workers.tasks.segment_shards import read_segments, write_segments
