@@ -52,10 +52,10 @@ def command(videos: tuple[Path, ...], names: Path | None, head: Path | None, top
     tower = require_temporal_tower(space)
     with MediaReader.from_settings(settings) as reader:
         for path in videos:
-            info = reader.probe(path, path.name)
+            file = reader.probe_file(path, path.name)
             fps = FPS if trained is None else HEAD_FPS
-            frames = encode_frame_sequence(space, reader, path, path.name, info, Span(0.0, info.duration), fps)
-            for end, scene in split_scenes(tower, frames, info.duration):
+            frames = encode_frame_sequence(space, reader, file, Span(0.0, file.info.duration), fps)
+            for end, scene in split_scenes(tower, frames, file.info.duration):
                 if trained is None:
                     labels, probabilities = list(actions), score_actions_by_name(space, scene, list(actions.values()))
                 else:

@@ -1,7 +1,7 @@
 """`mm eval`: the numbers of the cards, from the shipped files, on a CPU.
 
 One command a card. Each calls the module beside the recipe that made the weights,
-`mm/training/*_evaluate.py`, for its `Report`.
+`mm/training/actions/evaluate.py`, for its `Report`.
 """
 
 from __future__ import annotations
