@@ -11,7 +11,14 @@ import click
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="Number of photos.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the photos.")
 @click.option("--service", is_flag=True, help="Upload them to a service, and time each until it can be searched.")
-@click.option("--film", "video_seconds", default=0.0, show_default=True, metavar="S", help="With --service: upload a video of S seconds first.")
+@click.option(
+    "--film",
+    "video_seconds",
+    default=0.0,
+    show_default=True,
+    metavar="S",
+    help="With --service: upload a video of S seconds first.",
+)
 @click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: upload N clips of 2 s first.")
 def command(photos: int, seed: int, service: bool, video_seconds: float, clips: int) -> None:
     """Time the ingest of 12-megapixel JPEGs, beside decoding them at full size."""
