@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mm.errors import NotFound
+from mm.numerics import normalize_rows
 from mm.spaces.query import SegmentVectors
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from api.service import Service
     from indexes.catalog.records import NewEvidence
-    from indexes.search.searcher import SearchHit
+    from indexes.search.hits import SearchHit
     from indexes.storage.shards import ShardStore
     from mm.schemas import Like
     from mm.spaces import Space
@@ -35,8 +36,8 @@ class Asked:
     def taken_out_of(self, hit: SearchHit) -> SearchHit | None:
         """The hit without this segment: what was folded with it takes its place. None when nothing
         is left."""
-        left = [replace(one, alike=()) for one in (hit, *hit.alike) if not self._is(one)]
-        return replace(left[0], alike=tuple(left[1:])) if left else None
+        left = [replace(one, near_duplicates=()) for one in (hit, *hit.near_duplicates) if not self._is(one)]
+        return replace(left[0], near_duplicates=tuple(left[1:])) if left else None
 
     def _is(self, hit: SearchHit) -> bool:
         return hit.item_id == self.item_id and (hit.best_start, hit.best_end) == (self.start, self.end)
@@ -61,5 +62,4 @@ def _vectors(shards: ShardStore, space: Space, pieces: Sequence[NewEvidence]) ->
     """Unit rows (N, dim); shards hold half precision."""
     rows = [shards.read(piece.shard_id, space.id).vectors[piece.kind][piece.row].astype(np.float32) for piece in pieces]
     found = np.stack(rows) if rows else np.zeros((0, space.dim), np.float32)
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.asarray(found / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)
+    return normalize_rows(found)

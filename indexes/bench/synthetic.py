@@ -16,6 +16,7 @@ import numpy.typing as npt
 from indexes.catalog.records import NewEvidence, NewItem, NewSegment
 from indexes.vectors.kind_index import BLOCK
 from mm.media.types import Span
+from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:
     from indexes.store import Store
@@ -63,7 +64,7 @@ class Neighbourhood:
             size = min(BLOCK, count - start)
             noise = rng.standard_normal((size, len(self._lengths)), dtype=np.float32) * self._lengths
             near = self._bank[rng.integers(len(self._bank), size=size)] + noise @ self._directions
-            rows[start : start + size] = near / np.linalg.norm(near, axis=1, keepdims=True)
+            rows[start : start + size] = normalize_rows(near)
         return rows
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from indexes.recover.identity import MARKER
 from indexes.storage.files import hold_lock, remove_stale, rename_durable, sync_folder, translate_disk_errors
+from indexes.storage.markers import MARKER
 from mm.errors import WrongLibrary
 from mm.files import TEMPORARY
 

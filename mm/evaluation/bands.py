@@ -21,6 +21,7 @@ from mm.errors import InvalidInput
 from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
+from mm.numerics import sigmoid
 from mm.spaces import Space
 from mm.spaces.query import build_query
 from mm.spaces.types import Query, Vectors
@@ -87,7 +88,7 @@ def _scores(space: Space, texts: Sequence[str], vectors: Vectors, kind: str = "p
 
 def _score(question: Query, vectors: Vectors, kind: str) -> Float:
     (probe,) = (probe for probe in question.evidence_queries if probe.kind == kind)
-    return 1 / (1 + np.exp(-probe.logits(vectors).astype(np.float64)))
+    return sigmoid(probe.logits(vectors).astype(np.float64))
 
 
 def _short(name: str, asked: Sequence[ShortQuery], scores_QN: Float, bounds: Bounds) -> list[Measure]:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.metrics.rejection import right_and_taken_out
+from mm.numerics import sigmoid
 from mm.spaces.calibration import read_bank, read_calibration
 from mm.spaces.scoring import compute_logits, depictable
 from mm.spaces.space import BANK, CALIBRATION
-from mm.spaces.vectors import sigmoid
 
 Float = npt.NDArray[np.float32]
 

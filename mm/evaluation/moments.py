@@ -28,14 +28,14 @@ from mm.media.types import Span
 from mm.metrics import Measure, Report, bootstrap, iou
 from mm.metrics.boundaries import f1, matched
 from mm.metrics.change_points import change_points
-from mm.models.temporal.network import FrameSequence, suppress_non_maxima
+from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
-from mm.spaces.vectors import mean_direction
+from mm.spaces.encode.scenes import boundary_time, scene_boundaries, to_sequence
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.network import FrameSequence, TemporalTower
     from mm.models.types import ImageEmbedder
     from mm.spaces import Space
 
@@ -80,15 +80,11 @@ class Film:
     @property
     def sequence(self) -> FrameSequence:
         """What the temporal network sees."""
-        rows = self.frames
-        return FrameSequence(
-            np.array([row.time for row in rows]), np.stack([row.vector for row in rows]), np.stack([row.motion for row in rows])
-        )
+        return to_sequence(self.frames)
 
     def between(self, index: int) -> float:
         """When what frame `index` shows began: at its cut, or half-way from the frame before."""
-        frame = self.frames[index]
-        return frame.cut_time if frame.cut else (self.frames[index - 1].time + frame.time) / 2
+        return boundary_time(self.frames, index)
 
 
 @dataclass(slots=True)
@@ -137,12 +133,7 @@ def all_ways(tower: TemporalTower) -> dict[str, Way]:
     """Where to cut, by name."""
 
     def network(film: Film) -> Spans:
-        frames = film.sequence
-        config = tower.config
-        begins = suppress_non_maxima(
-            tower.predict_boundaries(frames)[:, 1], frames.times_L, config.scene_threshold, config.min_gap
-        )
-        return spans_of([film.between(index) for index in begins], film.duration)
+        return spans_of([film.between(index) for index in scene_boundaries(tower, film.sequence)], film.duration)
 
     def changing(film: Film) -> Spans:
         return spans_of([film.between(i) for i in change_points(film.sequence.vectors_LD, PRICE)], film.duration)

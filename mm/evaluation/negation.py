@@ -17,6 +17,7 @@ from mm.errors import InvalidInput
 from mm.evaluation.near_duplicates import embedded
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
+from mm.numerics import sigmoid
 from mm.spaces import Space
 from mm.spaces.query import build_query
 from mm.spaces.types import EvidenceQuery, Vectors
@@ -89,8 +90,7 @@ def _ways(space: Space, wanted: str, unwanted: str, pictures_ND: Vectors) -> dic
 
 def _probability(probes: tuple[EvidenceQuery, ...], pictures_ND: Vectors) -> Floats:
     (logits,) = [probe.logits(pictures_ND).astype(np.float64) for probe in probes if probe.kind == "picture"]
-    found: Floats = 1 / (1 + np.exp(-logits))
-    return found
+    return sigmoid(logits)
 
 
 def _told(words: str, captions: list[str]) -> Mask:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
+from mm.numerics import log_odds, sigmoid
 
 Float = npt.NDArray[np.floating]
 Int = npt.NDArray[np.integer]
@@ -78,8 +79,8 @@ def choose_floor(scores: Scores, kept: float, rejected: float) -> float:
     lowest = np.sort(scores.unanswerable)[min(int(np.ceil(rejected * len(scores.unanswerable))), len(scores.unanswerable) - 1)]
     if lowest >= highest:
         return float(highest)
-    middle = (_log_odds(float(highest)) + _log_odds(float(lowest))) / 2
-    return float(np.clip(1 / (1 + np.exp(-middle)), lowest, highest))  # rounding may lead out by a hair
+    middle = (log_odds(_bounded(float(highest))) + log_odds(_bounded(float(lowest)))) / 2
+    return float(np.clip(sigmoid(np.array(middle)), lowest, highest))  # rounding may lead out by a hair
 
 
 def curve(scores: Scores, floors_F: Float) -> list[TradeOff]:
@@ -95,6 +96,6 @@ def trade_off_table(points: list[TradeOff]) -> str:
     )
 
 
-def _log_odds(chance: float) -> float:
-    bounded = min(max(chance, 1e-12), 1 - 1e-12)
-    return float(np.log(bounded / (1 - bounded)))
+def _bounded(probability: float) -> float:
+    """The probability within the range in which its log-odds are finite."""
+    return min(max(probability, 1e-12), 1 - 1e-12)

@@ -8,13 +8,13 @@ from typing import Final
 
 from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
+from mm.numerics import log_odds, mean_direction
 from mm.schemas import EvidenceKind, Weights
 from mm.spaces.calibration import Component
 from mm.spaces.scoring import LinearScore, audible, combine, depictable, linearize
 from mm.spaces.space import Space
 from mm.spaces.spelling import build_spelling_query
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
-from mm.spaces.vectors import log_odds, mean_direction
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
 SAME_FORM: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}

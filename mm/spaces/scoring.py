@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mm.numerics import Float64, log_odds, normalize
 from mm.spaces.calibration import Bank, Calibrator
 from mm.spaces.types import Vector, Vectors
-from mm.spaces.vectors import Float, log_odds, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ def combine(parts: Sequence[tuple[LinearScore, float]], prior: float, mixing: fl
     shares = [share * (mixing if len(parts) > 1 else 1.0) for _, share in parts]
     weight = np.stack([np.float32(share) * part.weight for share, (part, _) in zip(shares, parts, strict=True)]).sum(0)
     bias = before + sum(share * (part.bias - before) for share, (part, _) in zip(shares, parts, strict=True))
-    return LinearScore(weight, bias, unit(weight))
+    return LinearScore(weight, bias, normalize(weight))
 
 
-def compute_cosines(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float, Float]:
+def compute_cosines(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float64, Float64]:
     """Cosines (Q, E), and the same in deviations above each question's mean over the bank."""
     cosines_QE = (questions_QD @ evidence_ED.T).astype(np.float64)
     seen = [compute_bank_statistics(question, bank_BD) for question in questions_QD]
@@ -70,11 +70,11 @@ def compute_cosines(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vector
 
 
 def compute_logits(
-    calibrator: Calibrator, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float | None = None
-) -> Float:
+    calibrator: Calibrator, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float64 | None = None
+) -> Float64:
     """Log-odds (Q, E) of the calibrator, for all pairs at once: the twin of `linear`."""
     cosines_QE, standards_QE = compute_cosines(questions_QD, evidence_ED, bank_BD)
-    found: Float = calibrator.bias + calibrator.cosine * cosines_QE + calibrator.z_score * standards_QE
+    found: Float64 = calibrator.bias + calibrator.cosine * cosines_QE + calibrator.z_score * standards_QE
     return found if depictable_Q is None else found + calibrator.depictable * depictable_Q[:, None]
 
 

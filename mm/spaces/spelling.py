@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mm.numerics import log_odds, normalize
 from mm.spaces.types import EvidenceQuery, Vector, Vectors
-from mm.spaces.vectors import log_odds, unit
 
 DIM = 512
 LEAST_LETTERS = 3
@@ -63,7 +63,7 @@ def embed_spelling(words: Sequence[str]) -> Vectors:
             row[hashed % DIM] += 1.0 if hashed & 0x8000_0000 else -1.0
         if not row.any():  # signs that cancel out: rare enough to stand for one another
             row[0] = 1.0
-        row[:] = unit(row)
+        row[:] = normalize(row)
     return rows
 
 
@@ -76,4 +76,4 @@ def build_spelling_query(text: str, weight: float, prior: float) -> EvidenceQuer
     total: Vector = embed_spelling(words).sum(0, dtype=np.float32)
     bias = BIAS - CROWD * math.log(len(words))
     before = log_odds(prior)
-    return EvidenceQuery("word", np.float32(weight * SLOPE) * total, before + weight * (bias - before), unit(total))
+    return EvidenceQuery("word", np.float32(weight * SLOPE) * total, before + weight * (bias - before), normalize(total))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mm.errors import InvalidInput
 from mm.media.types import SPEECH_RATE
+from mm.numerics import normalize
 from mm.schemas import Weights
 from mm.spaces import Query, Space
 from mm.spaces.calibration import Calibrator
@@ -18,7 +19,6 @@ from mm.spaces.query import NOTHING_HEARD, SegmentVectors, build_query
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.scoring import audible, combine, depictable, linearize
 from mm.spaces.space import SOUND_WEIGHTS
-from mm.spaces.vectors import unit
 from tests.sounds import bell, noise, siren
 from tests.spaces.fakes import plain
 
@@ -200,7 +200,7 @@ def test_an_empty_question_is_refused(space: Space, arguments: dict[str, object]
 def test_a_form_is_linear_in_the_stored_vector(seed: int, bias: float, cosine: float, standard: float, shown: float) -> None:
     random = np.random.default_rng(seed)
     bank, stored = (random.normal(size=(30, 8)).astype(np.float32) for _ in range(2))
-    question = unit(random.normal(size=8).astype(np.float32))
+    question = normalize(random.normal(size=8).astype(np.float32))
     form = Calibrator(bias=bias, cosine=cosine, z_score=standard, depictable=1)
     found = linearize(form, question, bank, shown)
     plainly = bank @ question

@@ -16,6 +16,7 @@ import numpy as np
 from mm.errors import Unavailable
 from mm.models.temporal.motion import NUM_MOTIONS
 from mm.models.temporal.network import FrameSequence, TemporalTower
+from mm.numerics import normalize_rows
 
 ROUNDS = 5
 TEXT = "import sys; from mm.bench.towers.temporal import here; here(*sys.argv[1:])"
@@ -55,8 +56,7 @@ def here(weights: str, minutes: str, fps: str) -> None:
     tower = TemporalTower(Path(weights))
     random = np.random.default_rng(0)
     count = round(float(minutes) * 60 * float(fps))
-    vectors = random.normal(size=(count, tower.config.dim)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = normalize_rows(random.normal(size=(count, tower.config.dim)).astype(np.float32))
     frames = FrameSequence(np.arange(count) / float(fps), vectors, random.random((count, NUM_MOTIONS)).astype(np.float32))
     taken = []
     for _ in range(ROUNDS):

@@ -23,6 +23,7 @@ from mm.files import hash_file
 from mm.media.types import Waveform
 from mm.models.sound.weights import read_names
 from mm.models.sound.yamnet import INPUT, OUTPUT, PATCH, SCORES, Float, compute_log_mel, cut_patches
+from mm.numerics import normalize
 from mm.runtimes import ensure_graph, find_float32_runtime, load_graph
 
 BUILDER_VERSION = 1
@@ -107,7 +108,7 @@ class SoundTower:
         """One unit vector (D,) for the whole waveform; None where nothing sounds, or, without
         `speech`, nothing but speech."""
         heard = [window.vector for window in self.encode_windows(waveform) if speech or not window.is_speech]
-        return unit(np.mean(heard, axis=0, dtype=np.float32)) if heard else None
+        return normalize(np.mean(heard, axis=0, dtype=np.float32)) if heard else None
 
     def scores(self, logmel: Float) -> tuple[Float, Float]:
         """Of log-mel patches (P, 96, 64): directions (P, D), not normalised, and the classes'
@@ -130,7 +131,7 @@ class SoundTower:
         directions, scores = self.scores(compute_log_mel(cut[loud]))
         mean = scores.mean(0)
         speech_score = float(scores[:, :NUM_SPEECH_CLASSES].max(1).mean())
-        return SoundWindow(start, end, unit(directions.mean(0, dtype=np.float32)), speech_score, self._named(mean))
+        return SoundWindow(start, end, normalize(directions.mean(0, dtype=np.float32)), speech_score, self._named(mean))
 
     def _named(self, mean: Float) -> str | None:
         """The classes that sound most and say something, speech excepted."""
@@ -140,11 +141,6 @@ class SoundTower:
             if mean[k] >= NAME_THRESHOLD and k >= NUM_SPEECH_CLASSES and self.names[k] not in GENERIC_CLASSES
         ]
         return ", ".join(self.names[k] for k in best[:MAX_NAMES]) or None
-
-
-def unit(vector: Float) -> Float:
-    """The vector at length 1; a zero vector stays."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
 
 
 def split_windows(start: int, end: int) -> list[tuple[int, int]]:

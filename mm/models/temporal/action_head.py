@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from mm.errors import Corrupt, InvalidInput
 from mm.models.temporal.network import FrameSequence, TemporalTower
+from mm.numerics import sigmoid
 
 Float = npt.NDArray[np.float32]
 
@@ -54,8 +55,7 @@ class ActionHead:
         if clip_F.shape != self.mean_F.shape:
             raise InvalidInput(f"The head reads {len(self.mean_F)} numbers of a clip, not {clip_F.shape}.")
         logits = self.weight_CF @ ((clip_F - self.mean_F) / self.scale_F) + self.bias_C
-        found: Float = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
-        return found
+        return sigmoid(logits).astype(np.float32)
 
     def to_bytes(self) -> bytes:
         """The bytes of its file."""

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.data.query_texts import draw_keyboard_noise, draw_noun_phrases, phrase_as_queries, read_lines
+from mm.numerics import Float64
 from mm.spaces.types import Vectors
-from mm.spaces.vectors import Float
 from mm.training.calibration.recipe import CalibrationConfig
 from mm.training.logistic_regression import fit_logistic
 
@@ -62,7 +62,7 @@ def fit_depictable(groups: Sequence[Group], embed: Callable[[Sequence[str]], Vec
     return _rescaled(fit_logistic(vectors, shown, weight, _RIDGE), float(scale), float(shift))
 
 
-def _rescaled(fitted: Float, scale: float, shift: float) -> npt.NDArray[np.float32]:
+def _rescaled(fitted: Float64, scale: float, shift: float) -> npt.NDArray[np.float32]:
     rescaled = fitted * scale
     rescaled[-1] += shift
     return rescaled.astype(np.float32)

@@ -20,10 +20,10 @@ from mm.data.query_texts import read_split_lines
 from mm.evaluation.near_duplicate_threshold import choose_threshold
 from mm.files import open_atomic
 from mm.metrics.rejection import Scores, TradeOff, choose_floor, right_and_taken_out, trade_off
+from mm.numerics import Float64, sigmoid
 from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
 from mm.spaces.scoring import compute_logits, depictable
 from mm.spaces.types import Vectors
-from mm.spaces.vectors import Float, sigmoid
 from mm.training.calibration.data import Encoder, Library, load_library
 from mm.training.calibration.depictability import Group, fit_depictable, text_groups
 from mm.training.calibration.forms import fit_form, fit_mixing, round_coefficients, shift_prior
@@ -133,7 +133,7 @@ def _fit_mixing(library: Library, bank: Bank, forms: list[ComponentCalibrator]) 
 def _scores(library: Library, bank: Bank, form: Calibrator, unanswerable: Vectors) -> Scores:
     """Probabilities of captions and of unanswerable questions over the pictures of dev."""
 
-    def chances(questions: Vectors) -> Float:
+    def chances(questions: Vectors) -> Float64:
         shown = np.array([depictable(question, bank) for question in questions])
         return sigmoid(compute_logits(form, questions, library.pictures, bank.images, shown))
 

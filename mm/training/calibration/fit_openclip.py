@@ -23,11 +23,11 @@ from mm.evaluation.near_duplicate_threshold import choose_threshold
 from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.metrics.rejection import Scores, choose_floor, right_and_taken_out, trade_off
+from mm.numerics import Float64, sigmoid
 from mm.spaces.calibration import Bank, Calibration, Calibrator, ComponentCalibrator
 from mm.spaces.openclip_space import OpenClipSpace
 from mm.spaces.scoring import compute_logits, depictable
 from mm.spaces.types import Vectors
-from mm.spaces.vectors import Float, sigmoid
 from mm.training.calibration.data import VIEWS, Library, Spoken, viewer
 from mm.training.calibration.fit import OnProgress, line
 from mm.training.calibration.forms import fit_form, fit_mixing, round_coefficients, shift_prior
@@ -153,17 +153,17 @@ def _read(path: Path) -> RGB:
         raise InvalidInput(f"{path} cannot be read as a picture: {error}.") from error
 
 
-def _shown(sentences: Vectors, bank: Bank) -> Float:
+def _shown(sentences: Vectors, bank: Bank) -> Float64:
     """Log-probability (N,) that each sentence asks for something that a picture can show."""
     return np.array([depictable(sentence, bank) for sentence in sentences])
 
 
-def _chances(form: Calibrator, questions: Vectors, library: Library, bank: Bank, shown: Float) -> Float:
+def _chances(form: Calibrator, questions: Vectors, library: Library, bank: Bank, shown: Float64) -> Float64:
     """Probabilities (Q, N) of the pictures of dev."""
     return sigmoid(compute_logits(form, questions, library.pictures, bank.images, shown))
 
 
-def _fit_mixing(library: Library, bank: Bank, words: Calibrator, picture: Calibrator, shown: Float) -> float:
+def _fit_mixing(library: Library, bank: Bank, words: Calibrator, picture: Calibrator, shown: Float64) -> float:
     """Another view of a picture, with its first caption, asks for the picture."""
     first = np.array([int(np.flatnonzero(library.picture_of_caption == row)[0]) for row in range(len(library.pictures))])
     looks = [

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mm.numerics import Float64, log_odds
 from mm.spaces.calibration import Calibrator
 from mm.spaces.scoring import compute_cosines
 from mm.spaces.types import Vectors
-from mm.spaces.vectors import Float
 from mm.training.logistic_regression import fit_logistic, log_loss
 
 Bool = npt.NDArray[np.bool_]
@@ -32,7 +32,7 @@ class LabelledPairs:
     evidence: Vectors  # (E, D)
     right: Bool  # (Q, E)
     counts: Bool | None = None  # (Q, E)
-    weight: Float | None = None  # (Q,)
+    weight: Float64 | None = None  # (Q,)
 
 
 def fit_form(asked: LabelledPairs, bank_BD: Vectors, *, depictable: float = 0.0) -> Calibrator:
@@ -54,8 +54,8 @@ def fit_form(asked: LabelledPairs, bank_BD: Vectors, *, depictable: float = 0.0)
 def shift_prior(form: Calibrator, seen: float, wanted: float) -> Calibrator:
     """A form fitted where one pair in 1 / `seen` was right, for a library in which one in 1 /
     `wanted` is (Bayes' rule)."""
-    shift = np.log(wanted / (1 - wanted)) - np.log(seen / (1 - seen))
-    return form.model_copy(update={"bias": form.bias + float(shift)})
+    shift = log_odds(wanted) - log_odds(seen)
+    return form.model_copy(update={"bias": form.bias + shift})
 
 
 def round_coefficients(form: Calibrator) -> Calibrator:
@@ -63,10 +63,10 @@ def round_coefficients(form: Calibrator) -> Calibrator:
     return Calibrator(**{name: float(f"{value:.5g}") for name, value in form.model_dump().items()})
 
 
-def fit_mixing(parts_QE: Sequence[Float], right_QE: Bool, prior: float) -> float:
+def fit_mixing(parts_QE: Sequence[Float64], right_QE: Bool, prior: float) -> float:
     """How much of each part's log-odds above the prior counts where two parts look at the same
     evidence, by least log loss."""
-    before = float(np.log(prior / (1 - prior)))
+    before = log_odds(prior)
     above_QE = sum(part - before for part in parts_QE)
     right = right_QE.astype(np.float64)
     losses = [log_loss(before + mixing * above_QE, right) for mixing in _MIXINGS]

@@ -8,8 +8,8 @@ import numpy as np
 
 from mm.data.query_texts import draw_excerpt, make_file_name
 from mm.data.short_queries import draw_short_queries
+from mm.numerics import normalize
 from mm.spaces.types import Vectors
-from mm.spaces.vectors import unit
 from mm.training.calibration.data import Library, Spoken
 from mm.training.calibration.forms import LabelledPairs
 
@@ -51,9 +51,9 @@ def captions_by_picture(library: Library) -> list[list[str]]:
 def pictures_for_pictures(library: Library, views: int) -> LabelledPairs:
     """Other views ask for their picture, and for those that people described in nearly the same
     words."""
-    questions = np.stack([unit(seen[:views].mean(0)) for seen in library.views])
+    questions = np.stack([normalize(seen[:views].mean(0)) for seen in library.views])
     described = np.stack(
-        [unit(library.caption_vectors[library.picture_of_caption == row].mean(0)) for row in range(len(library.pictures))]
+        [normalize(library.caption_vectors[library.picture_of_caption == row].mean(0)) for row in range(len(library.pictures))]
     )
     return LabelledPairs(questions, library.pictures, described @ described.T >= ALIKE)
 

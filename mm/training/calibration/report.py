@@ -9,8 +9,9 @@ import numpy as np
 from mm.files import open_atomic
 from mm.metrics.chart import Chart, Line
 from mm.metrics.rejection import Scores, curve, trade_off_table
+from mm.numerics import sigmoid
 
-_CHART_FLOORS = 1 / (1 + np.exp(-np.linspace(-7.0, 3.0, 101)))
+_CHART_FLOORS = sigmoid(np.linspace(-7.0, 3.0, 101))
 _TABLE_FLOORS = (0.001, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from mm.files import open_atomic
-from mm.models.sound.tower import SILENCE_RMS, compute_patch_starts, split_windows, unit
+from mm.models.sound.tower import SILENCE_RMS, compute_patch_starts, split_windows
 from mm.models.sound.yamnet import cut_patches
 from mm.models.sound.yamnet_torch import SoundEncoder
+from mm.numerics import normalize
 from mm.training.sound.data import Sounds
 from mm.training.sound.features import LogMel
 from mm.training.sound.recipe import SoundConfig
@@ -57,8 +58,8 @@ class Patches:
         found = np.zeros((count, vectors_KD.shape[1]), np.float32)
         for sound in np.unique(self.sound):
             own = self.sound == sound
-            windows = [unit(directions_PD[own & (self.window == window)].mean(0)) for window in np.unique(self.window[own])]
-            found[sound] = unit(np.mean(windows, axis=0, dtype=np.float32))
+            windows = [normalize(directions_PD[own & (self.window == window)].mean(0)) for window in np.unique(self.window[own])]
+            found[sound] = normalize(np.mean(windows, axis=0, dtype=np.float32))
         return found
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mm.data.sentences import Embed, embed_sentences
 from mm.errors import InvalidInput
 from mm.files import read_json_lines
+from mm.numerics import normalize
 
 Float = npt.NDArray[np.float32]
 
@@ -96,15 +97,11 @@ def class_vectors(names: Path, captions: Path, texts: Texts) -> Float:
     found = []
     for meant_D, placed_D in zip(texts.meant(said, "classes"), texts.placed(said, "classes"), strict=True):
         like = _like(meant_D, captions_ND)
-        found.append(placed_D + _unit(placed_ND[like].mean(0)) if len(like) else placed_D)
-    return np.stack([_unit(row) for row in found])
+        found.append(placed_D + normalize(placed_ND[like].mean(0)) if len(like) else placed_D)
+    return np.stack([normalize(row) for row in found])
 
 
 def _like(text_D: Float, captions_ND: Float) -> npt.NDArray[np.int64]:
     cosines = captions_ND @ text_D
     best = np.argsort(-cosines, kind="stable")[:LIKE]
     return np.asarray(best[cosines[best] >= CLOSE])
-
-
-def _unit(row: Float) -> Float:
-    return np.asarray(row / max(float(np.linalg.norm(row)), 1e-12), np.float32)

@@ -29,6 +29,7 @@ from mm.files import open_atomic
 from mm.media.types import RGB
 from mm.models.temporal.motion import NUM_MOTIONS, SIDE, Thumbnail, make_thumbnail, measure_motion
 from mm.models.temporal.network import FrameSequence
+from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:
     from mm.models.types import ImageEmbedder
@@ -108,7 +109,7 @@ def draw_film(
     small = [_little(material, mix) for mix in mixes]
     told = motions(small)
     told[random.random(len(told)) < UNKNOWN] = 0
-    frames = FrameSequence(times, _unit(vectors.astype(np.float32)), told)
+    frames = FrameSequence(times, normalize_rows(vectors.astype(np.float32)), told)
     return frames, begins(splice, times)
 
 
@@ -201,9 +202,4 @@ def _view_little(material: Material, view: View) -> Thumbnail:
         return np.asarray(cropped(material.grey_P[view.source], box_of(view), SIDE), np.float32)
     clip = material.clips_grey[view.source - len(material.grey_P)]
     found: Thumbnail = clip[clip_index(view, len(clip))].astype(np.float32)
-    return found
-
-
-def _unit(rows: Float) -> Float:
-    found: Float = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return found

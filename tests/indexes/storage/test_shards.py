@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from indexes.recover.identity import MARKER
+from indexes.storage.markers import MARKER
 from indexes.storage.shards import ShardStore
 from mm.errors import Corrupt, InvalidInput, MissingData, SpaceMismatch, Unavailable
 from mm.spaces.types import SpaceId

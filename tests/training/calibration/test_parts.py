@@ -23,9 +23,9 @@ from mm.data.query_texts import (
 )
 from mm.data.short_queries import draw_short_queries
 from mm.errors import InvalidInput
+from mm.numerics import normalize, sigmoid
 from mm.spaces.calibration import Calibrator
 from mm.spaces.scoring import compute_logits, linearize
-from mm.spaces.vectors import sigmoid, unit
 from mm.training.calibration.depictability import Group, fit_depictable
 from mm.training.calibration.forms import LabelledPairs, fit_form, fit_mixing, shift_prior
 from mm.training.logistic_regression import fit_logistic, log_loss
@@ -104,12 +104,12 @@ def test_short_questions_know_which_pictures_answer() -> None:
 
 
 def directions(count: int, seed: int) -> np.ndarray:
-    return np.stack([unit(row) for row in np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)])
+    return np.stack([normalize(row) for row in np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)])
 
 
 def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -> None:
     evidence, bank = directions(80, 0), directions(60, 1)
-    questions = np.stack([unit(row) for row in evidence + 0.1 * directions(80, 2)])
+    questions = np.stack([normalize(row) for row in evidence + 0.1 * directions(80, 2)])
     form = fit_form(LabelledPairs(questions, evidence, np.eye(80, dtype=np.bool_)), bank)
     found = sigmoid(compute_logits(form, questions, evidence, bank))
     assert found.diagonal().mean() > 0.9
@@ -153,7 +153,7 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
         for text in texts:  # type: ignore[attr-defined]
             noise = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])).normal(0, 0.5, 12)
             noise[0] += 1.0 if text.startswith("shown") else -1.0
-            rows.append(unit(noise.astype(np.float32)))
+            rows.append(normalize(noise.astype(np.float32)))
         return np.stack(rows)
 
     groups = [Group([f"shown {n}" for n in range(300)], True, 1.0), Group([f"other {n}" for n in range(100)], False, 1.0)]
