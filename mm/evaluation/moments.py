@@ -22,7 +22,7 @@ from mm.evaluation.rendered_videos import MAX_SEGMENT, RenderedVideo, Spans, ren
 from mm.metrics import Measure, Report, bootstrap, iou
 from mm.metrics.boundaries import count_matches, f1_score
 from mm.metrics.change_points import find_change_points
-from mm.models.temporal.network import suppress_non_maxima
+from mm.spaces.encode.scenes import scene_boundaries
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -91,9 +91,7 @@ def list_methods(tower: TemporalTower) -> dict[str, Method]:
     """The temporal network, its baselines, and the ground truth, by name."""
 
     def by_network(video: RenderedVideo) -> Spans:
-        frames, config = video.sequence, tower.config
-        probability_L = tower.predict_boundaries(frames)[:, 1]
-        indices = suppress_non_maxima(probability_L, frames.times_L, config.scene_threshold, config.min_gap)
+        indices = scene_boundaries(tower, video.sequence)
         return tile_spans([video.boundary_before(index) for index in indices], video.duration)
 
     def by_change_points(video: RenderedVideo) -> Spans:

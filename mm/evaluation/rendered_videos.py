@@ -16,13 +16,14 @@ from mm.data.footage import SIDE, Footage
 from mm.data.spliced_videos import SplicedVideo, compose_frame
 from mm.media.segmenting import cut_segments
 from mm.media.types import Span
-from mm.models.temporal.network import FrameSequence
 from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
+from mm.spaces.encode.scenes import boundary_time, to_sequence
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
+    from mm.models.temporal.network import FrameSequence
     from mm.models.types import ImageEmbedder
 
 FPS = 12
@@ -50,15 +51,11 @@ class RenderedVideo:
     @property
     def sequence(self) -> FrameSequence:
         """The input of the temporal network."""
-        rows = self.frames
-        return FrameSequence(
-            np.array([row.time for row in rows]), np.stack([row.vector for row in rows]), np.stack([row.motion for row in rows])
-        )
+        return to_sequence(self.frames)
 
     def boundary_before(self, index: int) -> float:
         """The time of the cut before a frame, or the middle between it and the previous frame."""
-        frame = self.frames[index]
-        return frame.cut_time if frame.cut else (self.frames[index - 1].time + frame.time) / 2
+        return boundary_time(self.frames, index)
 
 
 def render_video(footage: Footage, plan: SplicedVideo, tower: ImageEmbedder, reader: MediaReader) -> RenderedVideo:
