@@ -88,7 +88,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inven
     answers = {}
     if not damaged:
         for text, question in questions.items():
-            hits = search_brute_force(store, question, ALL, Filters(), 0.0, fold=False)
+            hits = search_brute_force(store, question, ALL, Filters(), 0.0, merge_near_duplicates=False)
             answers[text] = [ScoredMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
     known = {*sha_of.values(), *(shard for shard in shards if shard), *sha_of}
     orphans = [name for name in files if _is_orphan(store.settings.root, name, known)]
