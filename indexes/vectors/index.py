@@ -210,7 +210,7 @@ def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
     """The first so many that make one step."""
     evidence = 0
     for number, publication in enumerate(published, 1):
-        evidence += publication.evidence
+        evidence += publication.num_evidence
         if evidence >= STEP:
             return list(published[:number])
     return list(published)
