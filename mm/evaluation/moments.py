@@ -28,14 +28,15 @@ from mm.media.types import Span
 from mm.metrics import Measure, Report, bootstrap, iou
 from mm.metrics.boundaries import f1, matched
 from mm.metrics.change_points import change_points
-from mm.models.temporal.network import FrameSequence, suppress_non_maxima
+from mm.models.temporal.frames import FrameSequence
+from mm.models.temporal.tower import suppress_non_maxima
 from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.models.types import ImageEmbedder
     from mm.spaces import Space
 

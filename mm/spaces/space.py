@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.models.text.multilingual import RoutedTextTower
     from mm.models.types import ImageEmbedder, TextEmbedder
 
@@ -127,7 +127,7 @@ class Space:
             return TextRecognizer(threads)
 
         def temporal() -> TemporalTower | None:
-            from mm.models.temporal.network import TemporalTower
+            from mm.models.temporal.tower import TemporalTower
 
             path = self.temporal_weights
             return TemporalTower(path) if path.is_file() else None

@@ -24,7 +24,8 @@ from mm.data.footage import clip_files
 from mm.data.spliced_videos import draw_spliced_video
 from mm.errors import Corrupt, InvalidInput
 from mm.models.image.tower import ImageTower
-from mm.models.temporal.network import TemporalConfig, read_temporal
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.weights import read_temporal
 from mm.spaces.registry import WEIGHTS
 from mm.training.temporal import run
 from mm.training.temporal.data import STANDS, sampled_times

@@ -169,7 +169,7 @@ def moments(
     its rivals."""
     from mm.data.footage import read_footage
     from mm.evaluation.moments import evaluate
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces.registry import WEIGHTS
 
     with _shipped() as (space, reader):

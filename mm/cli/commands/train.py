@@ -237,7 +237,7 @@ def temporal(data: Path, out: Path | None, space: str, as_json: bool, **given: o
     """Train the network that tells where shots and scenes begin. Goes on where it stopped; what is
     not given is as shipped."""
     require_torch()
-    from mm.models.temporal.network import TemporalConfig
+    from mm.models.temporal.config import TemporalConfig
     from mm.settings import load_settings
     from mm.spaces import load_space
     from mm.training.temporal.recipe import TemporalRecipe

@@ -27,8 +27,8 @@ from mm.data.spliced_videos import PATHS, Mix, SplicedVideo, View, begins, draw_
 from mm.errors import Corrupt, InvalidInput
 from mm.files import open_atomic
 from mm.media.types import RGB
+from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.motion import NUM_MOTIONS, SIDE, Thumbnail, make_thumbnail, measure_motion
-from mm.models.temporal.network import FrameSequence
 from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from mm.errors import InvalidInput
-from mm.models.temporal.network import FrameSequence
+from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.network_torch import TemporalNetwork, make_batch
 from mm.runtimes import usable_cores
 from mm.training.checkpoint import read_state, write_state

@@ -17,7 +17,9 @@ from mm.data.footage import read_footage
 from mm.files import open_atomic
 from mm.media import MediaReader
 from mm.metrics.boundaries import f1, matched
-from mm.models.temporal.network import SCENE, SHOT, TemporalConfig, predict_boundaries, serialize_temporal, suppress_non_maxima
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.tower import SCENE, SHOT, predict_boundaries, suppress_non_maxima
+from mm.models.temporal.weights import serialize_temporal
 from mm.models.types import ImageEmbedder
 from mm.training.temporal.card import Found, temporal_card
 from mm.training.temporal.data import Float, Material, draw_film, prepare
