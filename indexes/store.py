@@ -1,4 +1,19 @@
-"""The library on disk: the catalog and what its rows point to."""
+"""A library on disk: its catalog, its files, and the checks that both belong together.
+
+Layout below `MM_HOME`:
+
+| path | content |
+| --- | --- |
+| `catalog.db` | the catalog, unless `MM_DATABASE_URL` names a PostgreSQL database |
+| `blobs/aa/<sha256>`, `.json` | the bytes of each item, and its description |
+| `shards/aa/<sha256>.safetensors` | vectors of the chunks of an item |
+| `index/<space>/` | the search index, a cache that is built from the shards |
+| `cache/` | thumbnails and graphs, built again when needed |
+| `library.json`, also in `blobs/` and `shards/` | identity of the catalog of the folder |
+| `locks/`, `run/` | locks between processes, and files of the running service |
+
+The catalog is the source of truth: a file without a row is garbage.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +29,17 @@ from sqlalchemy import select
 from indexes.catalog.audit import LOCAL, WORKER, Actor, NewAudit
 from indexes.catalog.catalog import Catalog
 from indexes.catalog.changes.watch import CatalogWatch
-from indexes.catalog.database import Database, sqlite_file
+from indexes.catalog.database import REPAIR, Database, sqlite_file
 from indexes.catalog.migrate import migrate
 from indexes.catalog.tables import Table
-from indexes.recover.garbage import Collector, Source, write_report
-from indexes.recover.identity import LibraryIdentity
-from indexes.recover.leftovers import sweep_graphs, sweep_index, sweep_pictures, sweep_temporary
+from indexes.integrity.garbage import CollectedFolder, GarbageCollector, write_report
+from indexes.integrity.identity import LibraryIdentity
+from indexes.integrity.stale_files import (
+    remove_orphaned_thumbnails,
+    remove_temporary_files,
+    remove_unlisted_index_parts,
+    remove_unused_graphs,
+)
 from indexes.storage.blobs import BlobStore
 from indexes.storage.descriptions import DescriptionStore, EncodedItem
 from indexes.storage.files import hold_lock, translate_disk_errors
@@ -32,22 +52,22 @@ if TYPE_CHECKING:
     from mm.settings import Settings
     from mm.spaces.types import SpaceId
 
-DROPPED_AT_ONCE = 200
-"""Items that one transaction withdraws from a space: others write in between."""
+DROP_BATCH = 200
+"""Items that one transaction withdraws from a space, so that other writers are not held up."""
 LIBRARY_LOCK = "library.lock"
-"""Held by whoever changes both the bytes or the description of an item and its row."""
+"""Lock of operations that change the bytes or the description of an item together with its row."""
 LOCK_SECONDS = 60.0
-"""Longest wait for who writes an index that is to be deleted, or for that lock."""
+"""Longest wait for the lock of an index that is deleted, or for `LIBRARY_LOCK`."""
 GRAPH_SECONDS = 30 * 24 * 3600.0
-"""Time without use after which the graph of a tower is removed."""
+"""Age of an unused graph of a tower at which it is removed."""
 SHARD_SECONDS = 3600.0
-"""Age at which a shard that no row refers to belongs to no running task: vectors of a deleted item
-are gone after it."""
+"""Age of a shard without a row at which no running task needs it. Vectors of a deleted item are
+removed after it."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """Everything that outlives a process. Safe to share between threads, not across a fork."""
+    """An open library. Safe to share between threads, not across a fork."""
 
     settings: Settings
     catalog: Catalog
@@ -66,18 +86,18 @@ class Store:
         self.close()
 
     def close(self) -> None:
+        """Close the connections to the database."""
         self.database.close()
 
     def drop_space(self, space: SpaceId, by: Actor = LOCAL) -> int:
-        """Delete what the library has in a space, some items at a time; shards go with the next
-        sweep. Returns how many items.
+        """Withdraw all items from a space and delete its index. Returns the number of items.
 
-        Raises `Conflict` as `Catalog.drop_space`, `Unavailable` while the index of the space is
-        being written.
+        The next sweep deletes the shards. Raises `Conflict` as `Catalog.drop_space`, `Unavailable`
+        while another process writes the index.
         """
         dropped = 0
-        while some := self.catalog.drop_space(space, DROPPED_AT_ONCE, by):
-            dropped += some
+        while num_items := self.catalog.drop_space(space, DROP_BATCH, by):
+            dropped += num_items
         with hold_lock(self.settings.root / "locks" / f"index-{space}.lock", LOCK_SECONDS):
             shutil.rmtree(self.settings.root / "index" / str(space), ignore_errors=True)
         return dropped
@@ -85,10 +105,10 @@ class Store:
     def check(self) -> None:
         """Raise `WrongLibrary` when the catalog or the folder is not the one that was opened.
 
-        Raises `Unavailable` when the first or the latest row of a table cannot be read.
+        Raises `Unavailable` when the first or the last row of a table cannot be read.
         """
         if self.identity.check() is None:
-            raise WrongLibrary("The catalog is empty: its tables are gone.")
+            raise WrongLibrary(f"The catalog is empty: its tables are gone. {REPAIR}")
         self.database.check_writable()
         with self.database.read() as session:
             for table in Table.metadata.sorted_tables:
@@ -97,81 +117,81 @@ class Store:
                 session.execute(select(*keys).order_by(*(key.desc() for key in keys)).limit(1)).first()
 
     def sweep(self, older_than: float) -> int:
-        """Remove what crashes and deletes left behind. Returns how many files and folders.
+        """Remove stale and unreferenced files. Returns how many files and folders.
 
-        These are temporary files, pictures without an item and parts of an index that nobody has
-        touched for `older_than` seconds, expired uploads, unused graphs, and blobs and shards as
-        `indexes.recover.garbage` says. Nothing of the library is touched while the catalog and the
-        folder do not belong together.
+        Removes temporary files, thumbnails of deleted items and unlisted index parts older than
+        `older_than` seconds, expired uploads, unused graphs, and garbage of the catalog (see
+        `indexes.integrity.garbage`). While the catalog and the folder do not belong together,
+        removes only temporary files, index parts and graphs.
         """
         root = self.settings.root
-        removed = sweep_temporary(root, older_than) + sweep_index(root, older_than)
-        removed += sweep_graphs(root, max(older_than, GRAPH_SECONDS))
+        removed = remove_temporary_files(root, older_than) + remove_unlisted_index_parts(root, older_than)
+        removed += remove_unused_graphs(root, max(older_than, GRAPH_SECONDS))
         try:
-            self.identity.record()
+            self.identity.record_revision()
         except WrongLibrary as error:
             structlog.get_logger().error("garbage collection refused", detail=str(error))
             write_report(root, [str(error)])
             return removed
         removed += self.uploads.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
-        removed += sweep_pictures(root, self.catalog.find_missing_items, older_than)
+        removed += remove_orphaned_thumbnails(root, self.catalog.find_missing_items, older_than)
         emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
         if emptied:
-            self.catalog.record_audit(WORKER, NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied}))
+            new = NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied})
+            self.catalog.record_audit(WORKER, new)
         removed += emptied
         self.write_missing_descriptions()
-        return removed + self.collect(older_than)
+        return removed + self.collect_garbage(older_than)
 
-    def collect(self, older_than: float, *, commanded: bool = False) -> int:
-        """Collect blobs and shards without a row that nobody has stored for `older_than` seconds.
-        Returns how many.
+    def collect_garbage(self, older_than: float, *, force: bool = False) -> int:
+        """Collect blobs and shards older than `older_than` seconds without a row. Returns how many.
 
-        `commanded` is for a person who has read the report: it lifts the share, and takes what lost
-        items left too.
+        `force` is for `mm doctor --collect`: it lifts the limit of
+        `MM_SWEEP_SHARE` and also moves the files of items that the catalog lost to the trash.
         """
-        collector = Collector(self.catalog, self.settings.sweep_share, commanded=commanded)
-        blobs = Source("blobs", self.blobs.files, self.catalog.find_unreferenced_blobs, self.descriptions.exists, older_than)
+        collector = GarbageCollector(self.catalog, self.settings.sweep_share, force=force)
+        blobs = CollectedFolder(
+            "blobs", self.blobs.files, self.catalog.find_unreferenced_blobs, self.descriptions.exists, older_than
+        )
         shard_age = min(older_than, SHARD_SECONDS)
-        shards = Source("shards", self.shards.files, self.catalog.find_unreferenced_shards, lambda _: False, shard_age)
+        shards = CollectedFolder("shards", self.shards.files, self.catalog.find_unreferenced_shards, lambda _: False, shard_age)
         removed = collector.collect(blobs) + collector.collect(shards)
         write_report(self.settings.root, collector.refused)
         return removed
 
     def write_encoded_description(self, item_id: str, encoded: EncodedItem) -> None:
-        """Note beside the bytes of an item, if it is still there, which shards have its vectors.
+        """Write into the description of an item which shards hold its vectors.
 
-        Raises `Unavailable` when the disk does not take it.
+        Does nothing for a deleted item. Raises `Unavailable` when the disk cannot be written.
         """
-        with hold_lock(self.settings.root / "locks" / LIBRARY_LOCK, LOCK_SECONDS):  # its tags may be changed at this moment
+        with hold_lock(self.settings.root / "locks" / LIBRARY_LOCK, LOCK_SECONDS):  # against a concurrent change of its tags
             item = self.catalog.get_item(item_id)
             if item is not None:
                 self.descriptions.write(item, encoded)
 
     def write_missing_descriptions(self) -> int:
-        """Write the descriptions that items lack, as those of an earlier version do. Returns how
-        many."""
+        """Write the descriptions that items of an earlier version lack. Returns how many."""
         written = 0
         for names in self.blobs.files.names():
             for item in self.catalog.find_items_by_blob(self.descriptions.filter_missing(names)):
                 self.descriptions.write(item)
                 written += 1
-        if not self.identity.described():
-            self.identity.record(described=True)
+        if not self.identity.has_all_descriptions():
+            self.identity.record_revision(all_described=True)
         return written
 
 
 def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
-    """Open the library below `settings.root`, making what is missing and bringing its tables up to
-    date.
+    """Open the library below `settings.root`. Creates what is missing and runs migrations.
 
-    Any number of processes may do so at once. Raises `WrongLibrary` when the catalog and the folder
-    do not belong together, `Unavailable` when the folder cannot be written or the database does not
-    answer, `InvalidInput` for a bad database URL.
+    Safe to call from several processes at once. Raises `WrongLibrary` when the catalog and the
+    folder do not belong together, `Unavailable` when the folder cannot be written or the database
+    does not respond, `InvalidInput` for an invalid database URL.
     """
     root = settings.root
     with translate_disk_errors(root):
-        if still_open := make_home_private(root):
-            structlog.get_logger().warning("files of the library can be read by others", example=str(still_open[0]))
+        if readable := make_home_private(root):
+            structlog.get_logger().warning("files of the library can be read by others", example=str(readable[0]))
         if path := sqlite_file(settings.catalog_url):
             path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(settings.catalog_url)

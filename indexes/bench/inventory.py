@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexes.catalog.tables import Chunk, Evidence, Item, Job, Publication, Segment
-from indexes.recover.garbage import REPORT
-from indexes.recover.identity import MARKER
+from indexes.integrity.garbage import REPORT
 from indexes.search.brute_force import search_brute_force
+from indexes.storage.markers import MARKER
 from indexes.store import Store, open_store
 from indexes.vectors.manifest import read_manifest
 from mm.bench.crash.inventory import ChunkRecord, Inventory, JobRecord, ScoredMoment
@@ -88,7 +88,7 @@ def count(store: Store, space: SpaceId, questions: Mapping[str, Query]) -> Inven
     answers = {}
     if not damaged:
         for text, question in questions.items():
-            hits = search_brute_force(store, question, ALL, Filters(), 0.0, fold=False)
+            hits = search_brute_force(store, question, ALL, Filters(), 0.0, merge_near_duplicates=False)
             answers[text] = [ScoredMoment(item=hit.item_id, start=hit.start, end=hit.end, score=hit.score) for hit in hits]
     known = {*sha_of.values(), *(shard for shard in shards if shard), *sha_of}
     orphans = [name for name in files if _is_orphan(store.settings.root, name, known)]

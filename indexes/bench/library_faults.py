@@ -219,7 +219,7 @@ def run(home: Path, yesterday: Path, points: int, seed: int, first: int, work: P
     with open_store(Settings(home=home)) as store:
         store.sweep(0.0)
         base = look(store)
-        store.identity.record()
+        store.identity.record_revision()
     other = make_other(work / "other")
     for fault in FAULTS:
         for number in range(first, first + points):

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from indexes.catalog.base import CatalogMixin
-from indexes.catalog.pages import before, parse_cursor
+from indexes.catalog.cursors import format_cursor, parse_cursor
 from indexes.catalog.tables import Audit
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class AuditRows(CatalogMixin):
             query = query.where(Audit.at >= filters.since)
         with self._database.read() as session:
             rows = [_audit_row(row) for row in session.scalars(query)]
-        return rows[:limit], before(rows[limit - 1].id) if len(rows) > limit else None
+        return rows[:limit], format_cursor(rows[limit - 1].id) if len(rows) > limit else None
 
 
 def add_audit(

@@ -7,13 +7,12 @@ from indexes.catalog.items import ItemRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
 from indexes.catalog.queue.forecast import ForecastRows
-from indexes.catalog.queue.heartbeats import HeartbeatRows
 from indexes.catalog.queue.jobs import JobRows
 from indexes.catalog.queue.reindex import ReindexRows
-from indexes.catalog.queue.sandbox_reports import SandboxReportRows
 from indexes.catalog.queue.scheduling import SchedulingRows
-from indexes.catalog.queue.unread import UnreadTextRows
+from indexes.catalog.queue.unread_text import UnreadTextRows
 from indexes.catalog.queue.work_metrics import WorkMetricRows
+from indexes.catalog.queue.workers import HeartbeatRows, SandboxReportRows
 from indexes.catalog.segments import SegmentRows
 from indexes.catalog.sessions import SessionRows
 

@@ -23,8 +23,8 @@ from indexes.catalog.base import (
     shards_of_segments,
     transition_job,
 )
-from indexes.catalog.pages import before, parse_cursor
-from indexes.catalog.queue.unread import count_unread_by_item
+from indexes.catalog.cursors import format_cursor, parse_cursor
+from indexes.catalog.queue.unread_text import count_unread_by_item
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
 from indexes.catalog.tables import Chunk, Evidence, Item, Job, ReleasedFile, Segment, Tag
 from mm.errors import InvalidInput
@@ -115,7 +115,7 @@ class ItemRows(CatalogMixin):
         with self._database.read() as session:
             items = session.scalars(query).all()
             rows = item_rows(session, items[:limit])
-            return rows, before(items[limit - 1].pk) if len(items) > limit else None
+            return rows, format_cursor(items[limit - 1].pk) if len(items) > limit else None
 
     def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
         """Remove an item with its moments and end its job; readers are told, and the audit log says

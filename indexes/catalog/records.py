@@ -96,11 +96,11 @@ class JobRow:
     """The move that it is a part of; None for the work on an upload."""
 
     @property
-    def final(self) -> bool:
+    def is_final(self) -> bool:
         return self.state in FINAL_STATES
 
     @property
-    def background(self) -> bool:
+    def is_background(self) -> bool:
         """Whether it may wait for the work on uploads."""
         return self.reindex_pk is not None
 
@@ -206,7 +206,7 @@ class UnreadSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadText:
+class LeasedText:
     """What is left to read of one item, leased."""
 
     item_pk: int
@@ -277,9 +277,9 @@ class CatalogChanges:
 
     head: int
     """The latest sequence number."""
-    published: Sequence[PublicationRow]
+    publications: Sequence[PublicationRow]
     """In order; the first so many."""
-    buried: Sequence[int]
+    tombstones: Sequence[int]
     """Sequence numbers of publications that are gone."""
 
 

@@ -21,7 +21,7 @@ from indexes.catalog.base import (
 )
 from indexes.catalog.items import ITEM_ID, tagged
 from indexes.catalog.queue.chunks import mark_chunk_done
-from indexes.catalog.queue.unread import record_unread_text
+from indexes.catalog.queue.unread_text import record_unread_text
 from indexes.catalog.records import CatalogChanges, EvidenceRow, LeasedChunk, NewSegment, PublicationRow
 from indexes.catalog.tables import Chunk, Evidence, Item, Job, Library, Publication, Segment, Tombstone
 from mm.schemas import EvidenceKind, Filters
@@ -131,12 +131,12 @@ class SegmentRows(CatalogMixin):
             .order_by(Publication.seq)
             .limit(limit)
         )
-        buried = select(Tombstone.published).where(Tombstone.space == str(space), Tombstone.seq > seq).order_by(Tombstone.seq)
+        tombstones = select(Tombstone.published).where(Tombstone.space == str(space), Tombstone.seq > seq).order_by(Tombstone.seq)
         with self._database.read() as session:
             return CatalogChanges(
                 head=session.execute(select(Library.head)).scalar_one(),
-                published=[PublicationRow(*row) for row in session.execute(published)],
-                buried=session.scalars(buried).all(),
+                publications=[PublicationRow(*row) for row in session.execute(published)],
+                tombstones=session.scalars(tombstones).all(),
             )
 
     def list_evidence(self, item_pks: Sequence[int], space: SpaceId) -> list[EvidenceRow]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from indexes.catalog.audit import LOCAL, NewAudit
 from indexes.catalog.database import DamagedCatalog, Database, sqlite_file
 from indexes.catalog.migrate import migrate
-from indexes.recover.garbage import read_report
-from indexes.recover.identity import FOLDERS, MARKER, CatalogState, LibraryIdentity, read_catalog, read_folder
+from indexes.integrity.garbage import read_report
+from indexes.integrity.identity import LibraryIdentity
+from indexes.integrity.state import CatalogState, read_catalog, read_folder
 from indexes.recover.rebuild import add_items
 from indexes.recover.set_aside import rename_catalog
 from indexes.recover.stderr_logs import log_to_stderr
@@ -24,6 +25,7 @@ from indexes.storage.blobs import BlobStore
 from indexes.storage.content_addressed import ContentAddressedFiles
 from indexes.storage.descriptions import DescriptionStore
 from indexes.storage.files import hold_lock
+from indexes.storage.markers import FOLDERS, MARKER
 from indexes.store import open_store
 from mm.errors import Conflict, MMError, WrongLibrary
 from mm.private import restrict_umask
@@ -68,7 +70,7 @@ def adopt(settings: Settings, say: Say) -> Recovery:
     try:
         identity = LibraryIdentity(settings.root, database)
         identity.adopt()
-        lost = identity.lost_blobs()
+        lost = identity.count_missing_blobs()
     finally:
         database.close()
     with open_store(settings) as store:  # brings the tables up to date, without which there may be no audit log
@@ -85,8 +87,8 @@ def rebuild(settings: Settings, say: Say) -> Recovery:
     database, aside = _whole_catalog(settings)
     try:
         identity = LibraryIdentity(settings.root, database)
-        described = identity.described()
-        identity.adopt(described=described)
+        described = identity.has_all_descriptions()
+        identity.adopt(all_described=described)
     finally:
         database.close()
     with open_store(settings) as store:
@@ -125,7 +127,7 @@ def empty(settings: Settings, say: Say) -> Recovery:
 def collect(settings: Settings, say: Say) -> Recovery:
     """Move every old file without a row to the trash, those of items that the catalog lost too."""
     with open_store(settings) as store:
-        return Recovery(action="collect", trashed=store.collect(settings.leftover_seconds, commanded=True))
+        return Recovery(action="collect", trashed=store.collect_garbage(settings.leftover_seconds, force=True))
 
 
 def _whole_catalog(settings: Settings) -> tuple[Database, Path | None]:

@@ -48,7 +48,7 @@ def add_items(store: Store, *, leftovers_too: bool, say: Callable[[str], None]) 
                 continue
             added += 1
             say(f"added {description.name} ({added} of {len(lost)})")
-    lost_blobs = store.identity.lost_blobs()
+    lost_blobs = store.identity.count_missing_blobs()
     return Recovery(action="rebuild", items=added, reused=reused, skipped=skipped, refused=refused, lost=lost_blobs)
 
 

@@ -1,5 +1,4 @@
-"""A click group whose commands are imported when they are used, and whose errors are one
-sentence."""
+"""Click groups whose commands are imported when they are used."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ import click
 
 from mm.errors import MMError
 
-INTERRUPTED = 130  # what shells report for a command that Ctrl+C ended
+INTERRUPTED = 130  # exit code of a command that SIGINT ended, as shells report it
 
 
 class Failure(click.ClickException):
@@ -22,8 +21,10 @@ class Failure(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """`commands_at`: name to module and one line of help. The module's `command` is imported when
-    it is asked for."""
+    """A group whose `commands_at` has the module and the short help of each command.
+
+    The `command` of a module is imported when it is used, so that `--help` imports no module.
+    """
 
     def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,9 +43,13 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table alone."""
+        """Write the list of commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, short_help) for name, (_, short_help) in self._commands_at.items()])
+
+
+class ProgramGroup(LazyGroup):
+    """The top-level group: turns errors into one sentence, and SIGINT into its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

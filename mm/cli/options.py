@@ -13,27 +13,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class _Size(click.ParamType[tuple[int, int]]):
-    """WIDTHxHEIGHT in pixels, both even, as video needs them."""
+    """WIDTHxHEIGHT in pixels, both even, as H.264 requires."""
 
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if found := re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", str(value)):
-            width, height = int(found[1]), int(found[2])
+        if match := re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", str(value)):
+            width, height = int(match[1]), int(match[2])
             if width % 2 == height % 2 == 0:
                 return width, height
-        self.fail(f"{value!r} is no size of a film; 1280x720 is one, and both sides are even.", param, ctx)
+        self.fail(f"{value!r} is not a video size; write WIDTHxHEIGHT with even numbers, as in 1280x720.", param, ctx)
 
 
 SIZE = _Size()
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API answers it.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of the API.")
 
 
 def service(command: F) -> F:
-    """Options of a command that talks to the service: parameters `url` and `as_json`."""
-    url = click.option("--url", metavar="URL", help="Address of a running service; without it, the one of MM_HOME.")
+    """Add the options of a command that uses the service: parameters `url` and `as_json`."""
+    url = click.option("--url", metavar="URL", help="Address of a running service; default is the service of MM_HOME.")
     return url(as_json(command))

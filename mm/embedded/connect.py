@@ -1,5 +1,4 @@
-"""A client of the service that a command works with: elsewhere, already running here, or started
-for the command's duration."""
+"""Connect a command to the service: remote, already running, or started for the command."""
 
 from __future__ import annotations
 
@@ -23,94 +22,98 @@ from mm.settings import Settings, load_settings
 if TYPE_CHECKING:
     from mm.embedded.supervisor import Supervisor
 
-ATTACH_SECONDS = 60.0  # longest wait for a service that another process is starting or stopping
+ATTACH_SECONDS = 60.0  # longest wait for a service that another process starts or stops
 POLL_SECONDS = 0.1
 TERMINATED = 128 + signal.SIGTERM
 
 
 @contextmanager
 def connect(url: str | None) -> Iterator[Client]:
-    """A client for as long as the block lasts. What is started for it is stopped behind it.
+    """Connect to the service; a service that was started for the block is stopped after it.
 
-    Raises `Unavailable` when the service cannot be started.
+    Without `url` the service is that of MM_HOME. Raises `Unavailable` when it cannot be started.
     """
     if url is not None:
         with Client(url) as client:
             yield client
         return
     settings = load_settings()
-    use = HomeLock(settings.root, "use")
-    # Whoever started the service stops it only when nobody shares this lock.
-    use.share(lambda: print_status("waiting for another command to stop the service"))
+    # Every command holds this lock shared. The process that started the service stops it only
+    # after it has acquired the lock exclusively, that is when no other command uses the service.
+    use_lock = HomeLock(settings.root, "use")
+    use_lock.acquire_shared(lambda: print_status("waiting for another command to stop the service"))
     try:
-        found = _find_or_lock(settings)
-        if isinstance(found, str):
-            with Client(found) as client:
+        service = _find_or_lock(settings)
+        if isinstance(service, str):
+            with Client(service) as client:
                 yield client
         else:
-            with exit_on_sigterm(), _stack(settings, found) as stack, Client(stack.url) as client:
+            with exit_on_sigterm(), _run_supervisor(settings, service) as supervisor, Client(supervisor.url) as client:
                 try:
                     yield client
                 except MMError:
-                    _let_others_finish(use)
+                    _wait_for_other_commands(use_lock)
                     raise
-                _let_others_finish(use)
+                _wait_for_other_commands(use_lock)
     finally:
-        use.release()
+        use_lock.release()
 
 
 def _find_or_lock(settings: Settings) -> str | HomeLock:
-    """Address of the service that runs on the home folder, or the right to start it."""
+    """Address of the service that runs on the home folder, or the lock to start one."""
     end = time.monotonic() + ATTACH_SECONDS
     while True:
         if (url := find_running_service(settings.root)) is not None:
             return url
         try:
             return lock_home(settings.root)
-        except Conflict:  # it is being started or stopped, or it died and is being started again
+        except Conflict:  # the service is starting, stopping or restarting
             if time.monotonic() > end:
                 raise
             time.sleep(POLL_SECONDS)
 
 
 @contextmanager
-def _stack(settings: Settings, lock: HomeLock) -> Iterator[Supervisor]:
-    """The service, with a port of its own, for this machine only. When it gave up, that is why
-    nothing answers."""
+def _run_supervisor(settings: Settings, lock: HomeLock) -> Iterator[Supervisor]:
+    """Run the service on loopback with a free port.
+
+    If the supervisor has failed, its error replaces that of a request without a response.
+    """
     from mm.embedded.supervisor import Supervisor
 
     print_status(f"starting the service on {settings.root}")
-    with Supervisor(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), on_warning=print_status, lock=lock) as stack:
+    local = settings.model_copy(update={"host": "127.0.0.1", "port": 0})
+    with Supervisor(local, on_warning=print_status, lock=lock) as supervisor:
         try:
-            yield stack
+            yield supervisor
         except Unavailable as error:
-            if stack.failure is None:
+            if supervisor.failure is None:
                 raise
-            raise stack.failure from error
+            raise supervisor.failure from error
 
 
-def _let_others_finish(use: HomeLock) -> None:
-    use.release()
-    use.exclude(lambda: print_status("waiting for other commands that use the service"))
+def _wait_for_other_commands(use_lock: HomeLock) -> None:
+    use_lock.release()
+    use_lock.acquire_exclusive(lambda: print_status("waiting for other commands that use the service"))
 
 
 @contextmanager
 def exit_on_sigterm() -> Iterator[None]:
-    """Inside, SIGTERM ends the program as Ctrl+C does, so that what was started is stopped."""
+    """Within the block, SIGTERM raises `SystemExit`, so that context managers clean up."""
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def exit_program(number: int, frame: FrameType | None) -> None:
         sys.exit(TERMINATED)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    previous = signal.signal(signal.SIGTERM, exit_program)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def print_status(line: str) -> None:
-    """Tell what happens, beside the output."""
+    """Print a line on standard error, beside the results on standard output."""
     click.echo(line, err=True)

@@ -1,8 +1,8 @@
-"""Run as a script: `leash.py PARENT COMMAND...` becomes COMMAND, which gets SIGTERM when PARENT
-dies, however it dies.
+"""Start a command that receives SIGTERM when its parent process ends.
 
-A program of its own, because what runs between fork and exec in a process with threads must not be
-Python.
+Run as a script: `die_with_parent.py PARENT_PID COMMAND...` sets PR_SET_PDEATHSIG (prctl(2)) and
+then executes COMMAND. It is a separate program because a process with threads must not run Python
+code between fork and exec.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> None:
         import ctypes
 
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the leash was on
+    if os.getppid() != parent:  # the parent ended before the signal was set
         sys.exit(1)
     os.execv(command[0], command)
 

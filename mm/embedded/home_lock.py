@@ -1,5 +1,4 @@
-"""Locks between processes that share a home folder; the kernel frees them when their holder
-dies."""
+"""Locks between processes that share a home folder; the kernel releases them at process exit."""
 
 from __future__ import annotations
 
@@ -12,14 +11,14 @@ from mm.errors import Conflict, InvalidInput
 
 
 class HomeLock:
-    """An advisory lock on a file in `MM_HOME/run`."""
+    """An advisory lock (flock(2)) on a file in `MM_HOME/run`."""
 
     def __init__(self, home: Path, name: str) -> None:
         self._path = home / "run" / f"{name}.lock"
         self._file: int | None = None
 
     def try_exclusive(self) -> bool:
-        """Take it alone, if nobody has it; the holder's process id is written into the file."""
+        """Acquire it exclusively without waiting, and write the process id into the file."""
         try:
             fcntl.flock(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -28,25 +27,25 @@ class HomeLock:
         os.pwrite(self._open(), str(os.getpid()).encode(), 0)
         return True
 
-    def share(self, on_wait: Callable[[], None]) -> None:
-        """Take it with others, waiting for one who has it alone."""
-        self._wait(fcntl.LOCK_SH, on_wait)
+    def acquire_shared(self, on_wait: Callable[[], None]) -> None:
+        """Acquire it shared; calls `on_wait` and blocks while it is held exclusively."""
+        self._acquire(fcntl.LOCK_SH, on_wait)
 
-    def exclude(self, on_wait: Callable[[], None]) -> None:
-        """Take it alone, waiting for all who share it."""
-        self._wait(fcntl.LOCK_EX, on_wait)
+    def acquire_exclusive(self, on_wait: Callable[[], None]) -> None:
+        """Acquire it exclusively; calls `on_wait` and blocks while it is held."""
+        self._acquire(fcntl.LOCK_EX, on_wait)
 
     def release(self) -> None:
-        """Let go of it, if it is held."""
+        """Release it, if it is held."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
 
     def holder(self) -> str:
-        """Process id of who took it alone last."""
+        """Process id of the last exclusive holder."""
         return self._path.read_text().strip() or "unknown"
 
-    def _wait(self, kind: int, on_wait: Callable[[], None]) -> None:
+    def _acquire(self, kind: int, on_wait: Callable[[], None]) -> None:
         try:
             fcntl.flock(self._open(), kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -64,11 +63,10 @@ class HomeLock:
 
 
 def lock_home(home: Path) -> HomeLock:
-    """The right to run the service on a home folder. Raises `Conflict` when another process has
-    it."""
+    """Acquire the lock to run the service on a home folder. Raises `Conflict` if it is held."""
     lock = HomeLock(home, "stack")
     if not lock.try_exclusive():
         holder = lock.holder()
         lock.release()
-        raise Conflict(f"The service runs on {home} already (process {holder}); stop it, or choose another folder by MM_HOME.")
+        raise Conflict(f"The service runs on {home} already (process {holder}); stop it, or set MM_HOME to another folder.")
     return lock

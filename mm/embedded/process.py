@@ -1,5 +1,4 @@
-"""One supervised process: a group of its own, output to a log, gone with everything it started when
-it is stopped."""
+"""A supervised process in its own process group, with its output in a log file."""
 
 from __future__ import annotations
 
@@ -14,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
-LOG_BYTES = 10 << 20  # size at which a log is put aside before a start
+LOG_BYTES = 10 << 20  # size from which a log is renamed at the next start
 TAIL_BYTES = 8 << 10
-HURRY_SECONDS = 0.1  # how often a stop looks whether it is to be cut short
+KILL_POLL_SECONDS = 0.1
 
 
 class Process:
-    """Started anew as often as needed, with the same command, environment and log."""
+    """A command that can be started repeatedly with the same environment and log."""
 
     def __init__(
         self,
@@ -28,16 +27,18 @@ class Process:
         command: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
-        on_end: Callable[[], object] = lambda: None,
+        on_exit: Callable[[], object] = lambda: None,
+        log_bytes: int = LOG_BYTES,
     ) -> None:
-        """`on_end` is called from another thread when the process has ended."""
+        """`on_exit` is called in another thread when the process has ended."""
         self.name = name
         self.command = list(command)
         self.environment = dict(environment)
         self.log = log
-        self._on_end = on_end
+        self._on_exit = on_exit
+        self._log_bytes = log_bytes
         self._popen: subprocess.Popen[bytes] | None = None
-        self._ended = threading.Event()
+        self._exited = threading.Event()
         self._log_start = 0
 
     @property
@@ -45,10 +46,9 @@ class Process:
         return None if self._popen is None else self._popen.pid
 
     def start(self) -> None:
-        """Must be called in a thread that lives as long as the process shall: it dies with the
-        thread."""
+        """Start the command. It ends when the calling thread ends (PR_SET_PDEATHSIG)."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+        if self.log.exists() and self.log.stat().st_size > self._log_bytes:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self._log_start = log.tell()
@@ -61,30 +61,32 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
-        self._ended = threading.Event()
-        waiting = threading.Thread(target=self._wait, args=(self._popen.pid, self._ended), name=f"wait-{self.name}", daemon=True)
+        self._exited = threading.Event()
+        waiting = threading.Thread(target=self._wait, args=(self._popen.pid, self._exited), name=f"wait-{self.name}", daemon=True)
         waiting.start()
 
     def poll_exit_status(self) -> int | None:
-        """Exit status once it has ended by itself, negative for a signal; what it left running is
-        killed."""
-        if self._popen is None or not self._has_ended(self._popen.pid):
+        """Exit status if the process has ended by itself, negative for a signal; else `None`.
+
+        Kills what is left of the process group.
+        """
+        if self._popen is None or not self._has_exited(self._popen.pid):
             return None
         return self._reap(self._popen)
 
-    def stop(self, seconds: float, hurry: threading.Event) -> None:
-        """SIGTERM, then after `seconds`, or when `hurry` is set, SIGKILL to all of its group."""
+    def stop(self, seconds: float, kill_now: threading.Event) -> None:
+        """Send SIGTERM; after `seconds`, or once `kill_now` is set, SIGKILL to the group."""
         if self._popen is None:
             return
         os.kill(self._popen.pid, signal.SIGTERM)
         end = time.monotonic() + seconds
-        while not self._ended.wait(max(0.0, min(HURRY_SECONDS, end - time.monotonic()))):
-            if hurry.is_set() or time.monotonic() >= end:
+        while not self._exited.wait(max(0.0, min(KILL_POLL_SECONDS, end - time.monotonic()))):
+            if kill_now.is_set() or time.monotonic() >= end:
                 break
         self._reap(self._popen)
 
     def read_last_log_line(self) -> str:
-        """The last line that it logged since its start."""
+        """The last line that the process has logged since its start, empty if none."""
         try:
             with self.log.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
@@ -95,16 +97,16 @@ class Process:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     @staticmethod
-    def _has_ended(pid: int) -> bool:
-        """Without reaping it: its group's number stays taken until all of the group is killed."""
+    def _has_exited(pid: int) -> bool:
+        """Without reaping: the group id stays reserved until the group is killed."""
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
-    def _wait(self, pid: int, ended: threading.Event) -> None:
+    def _wait(self, pid: int, exited: threading.Event) -> None:
         """Block until the process has ended, without reaping it."""
-        with suppress(ChildProcessError):  # reaped meanwhile
+        with suppress(ChildProcessError):  # reaped by another thread
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        ended.set()
-        self._on_end()
+        exited.set()
+        self._on_exit()
 
     def _reap(self, popen: subprocess.Popen[bytes]) -> int:
         os.killpg(popen.pid, signal.SIGKILL)

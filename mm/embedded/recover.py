@@ -1,5 +1,4 @@
-"""A library whose catalog and folder do not match: what a person decides, done by `python -m
-indexes.recover`."""
+"""Check and recover a library by `python -m indexes.recover`, in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mm.embedded.environment import build_environment
 from mm.embedded.home_lock import lock_home
-from mm.embedded.supervisor import environment
 from mm.errors import Unavailable
 from mm.schemas import Check, Recovery
 
@@ -19,27 +18,30 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 Action = Literal["adopt", "rebuild", "empty", "collect"]
-NOT_BESIDE_THE_SERVICE = ("adopt", "rebuild", "empty")
+OFFLINE_ACTIONS = ("adopt", "rebuild", "empty")
+"""Actions during which the service must not run."""
 
 
 def recover(settings: Settings, action: Action) -> Recovery:
-    """Do it. Raises `Conflict` while the service runs on the folder, `Unavailable` with the reason
-    when it cannot be done."""
+    """Carry out a recovery action, with progress on standard error.
+
+    Raises `Conflict` while the service runs on the folder, `Unavailable` when the action fails.
+    """
     with ExitStack() as stack:
-        if action in NOT_BESIDE_THE_SERVICE:
+        if action in OFFLINE_ACTIONS:
             stack.callback(lock_home(settings.root).release)
         return Recovery.model_validate_json(_run(settings, action, show_progress=True))
 
 
 def check_library(settings: Settings) -> Check:
-    """Whether the catalog and the folder belong together."""
+    """Check whether the catalog and the home folder belong together."""
     return Check.model_validate_json(_run(settings, "check", show_progress=False))
 
 
 def _run(settings: Settings, action: str, *, show_progress: bool) -> str:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "indexes.recover", action],
-        env=environment(settings),
+        env=build_environment(settings),
         capture_output=True,
         text=True,
         check=False,

@@ -1,5 +1,4 @@
-"""The whole service of one home folder: broker, API and worker, started in order, restarted when
-one dies, stopped in order."""
+"""Supervisor of the service of one home folder: broker, API and worker."""
 
 from __future__ import annotations
 
@@ -8,14 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Self
 
-import mm
 from mm.client import Client
 from mm.embedded.address_file import address_file_path, read_address_file
 from mm.embedded.backoff import Backoff
-from mm.embedded.broker import EmbeddedBroker, free_port
+from mm.embedded.broker import EmbeddedBroker, find_free_port
+from mm.embedded.environment import build_environment
 from mm.embedded.home_lock import HomeLock, lock_home
 from mm.embedded.process import Process
 from mm.embedded.terminal import clean
@@ -23,24 +21,23 @@ from mm.errors import MMError, Unavailable
 from mm.settings import Settings
 
 OnProgress = Callable[[str], None]
-"""Hears what happens, one line at a time."""
+"""Receives one line per event."""
 
-POLL_SECONDS = 0.1  # between two looks at a part that starts
-LOOK_SECONDS = (0.1, 1.0)  # between two looks at the readiness: the first pause and the longest
+POLL_SECONDS = 0.1  # between two checks of a process that starts
+READINESS_SECONDS = (0.1, 1.0)  # between two readiness requests: the first pause and the longest
 START_SECONDS = 600.0  # longest start: the first one builds the graphs of the towers
-# Given to each part before it is killed, in this order. The broker keeps nothing, and would notice
-# a signal only within a second.
+# Seconds from SIGTERM to SIGKILL, in the order of the stop. The broker persists nothing, and would
+# react to a signal only within a second.
 STOP_SECONDS = {"API": 10.0, "worker": 20.0, "broker": 0.0}
-PROBE_SECONDS = 5.0
+RESPONSE_SECONDS = 5.0
 
 
 class Supervisor:
-    """Runs for as long as the `with` block lasts. `url` is known inside it; `wait_ready` returns
-    when all of it works.
+    """Runs the processes for as long as the `with` block lasts; `url` is set inside the block.
 
-    One thread starts, watches and stops the parts: the kernel ends a part when the thread that
-    started it is gone. A part that dies before all was ready once is a failure of the stack; later
-    it is started again.
+    One thread starts, watches and stops the processes, because the kernel ends a process when the
+    thread that started it ends. A process that exits before the first readiness is a failure of the
+    start; later it is restarted with back-off.
     """
 
     def __init__(
@@ -51,6 +48,7 @@ class Supervisor:
         on_warning: OnProgress | None = None,
         lock: HomeLock | None = None,
         backoff: Backoff | None = None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         """`on_progress` receives the progress of the start, `on_warning` later exits of processes.
 
@@ -60,25 +58,27 @@ class Supervisor:
         self.url = ""
         self._on_progress = on_progress
         self._on_warning = on_warning or on_progress
-        self._parts: dict[str, Process] = {}  # in the order of their start
+        self._processes: dict[str, Process] = {}  # in start order
         self._backoff = backoff or Backoff()
+        self._start_seconds = start_seconds
         self._failure: MMError | None = None
-        self._unready = "the service has not answered yet"
+        self._unready = "the service has not responded yet"
         self._waiting_for: set[str] = set()
         self._wake = threading.Event()
-        """Set by each event that the thread of the stack has to act on: a part ended, or the stack
-        is to stop."""
+        """Set when a process has exited or a stop is requested."""
         self._alive = threading.Event()
         self._ready = threading.Event()
         self._stopping = threading.Event()
-        self._hurry = threading.Event()
+        self._kill_now = threading.Event()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stack", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._lock = lock
 
     def __enter__(self) -> Self:
-        """Returns when the API answers. Raises `Conflict` if the folder is in use, `Unavailable`
-        with the reason of a failure."""
+        """Return when the API responds.
+
+        Raises `Conflict` if the folder is in use, `Unavailable` with the reason of a failure.
+        """
         self._lock = self._lock or lock_home(self.settings.root)
         self._thread.start()
         try:
@@ -93,8 +93,8 @@ class Supervisor:
         self._wake.set()
         try:
             self._thread.join()
-        except BaseException:  # a second Ctrl+C: no more patience
-            self._hurry.set()
+        except BaseException:  # a second Ctrl+C: kill at once
+            self._kill_now.set()
             self._thread.join()
             raise
         finally:
@@ -103,29 +103,28 @@ class Supervisor:
 
     @property
     def failure(self) -> MMError | None:
-        """Why the stack gave up, if it did."""
+        """The error that ended the supervisor, if one did."""
         return self._failure
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the parts that run."""
-        return {name: part.pid for name, part in self._parts.items() if part.pid is not None}
+        """Process ids of the running processes, by name."""
+        return {name: process.pid for name, process in self._processes.items() if process.pid is not None}
 
     def wait_ready(self) -> None:
-        """Return when media can be taken in and asked for. Raises `Unavailable` with what is
-        missing."""
+        """Return when uploads and searches are accepted. Raises `Unavailable` with the reason."""
         self._wait(self._ready)
 
     def wait_ended(self, seconds: float | None = None) -> bool:
-        """Whether the stack gave up within that time, None for as long as it takes."""
+        """Whether the supervisor has ended within that time; `None` waits without a limit."""
         return self._ended.wait(seconds)
 
     def _wait(self, event: threading.Event) -> None:
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + self._start_seconds
         while not event.wait(POLL_SECONDS):
             if self._ended.is_set():
                 raise self._failure or Unavailable("The service was stopped.")
             if time.monotonic() > end:
-                raise Unavailable(f"The service is not ready after {START_SECONDS:.0f} s: {self._unready}.")
+                raise Unavailable(f"The service is not ready after {self._start_seconds:.0f} s: {self._unready}.")
         if self._failure is not None:
             raise self._failure
 
@@ -137,7 +136,7 @@ class Supervisor:
                 self._wake.wait(self._backoff.seconds_until_due(time.monotonic()))
                 self._wake.clear()
                 if not self._stopping.is_set():
-                    self._watch()
+                    self._check_processes()
         except MMError as error:
             self._failure = error
         except OSError as error:
@@ -147,77 +146,83 @@ class Supervisor:
             self._ended.set()
 
     def _await_readiness(self) -> None:
-        """Ask the service until it is ready: often at first, then less often, because each answer
-        takes work from the start."""
-        pause, longest = LOOK_SECONDS
+        """Request the readiness until the service is ready, with growing pauses.
+
+        Each response takes processor time from the start.
+        """
+        pause, longest = READINESS_SECONDS
         while not self._stopping.is_set() and not self._ready.is_set():
-            self._look()
+            self._check_readiness()
             if not self._ready.is_set():
                 self._wake.wait(pause)
                 self._wake.clear()
-                self._watch()
+                self._check_processes()
                 pause = min(2 * pause, longest)
 
     def _start(self) -> None:
         broker = self.settings.broker_url or self._start_broker()
         settings = self.settings.model_copy(update={"broker_url": broker})
-        address_file_path(settings.root).unlink(missing_ok=True)  # whoever wrote it is gone: the lock is ours
-        self._add("API", _python("api"), environment(settings))
-        self._until(self._note_is_there, "API")
-        # From now on the address stays, also after restarts.
-        note = read_address_file(settings.root)
-        assert note is not None
-        self.url = note.url
-        self._parts["API"].environment["MM_PORT"] = str(note.port)
+        address_file_path(settings.root).unlink(missing_ok=True)  # stale: this supervisor holds the lock
+        self._start_process("API", _python("api"), build_environment(settings))
+        self._wait_until(self._has_address_file, "API")
+        # Restarts keep the address.
+        address = read_address_file(settings.root)
+        assert address is not None
+        self.url = address.url
+        self._processes["API"].environment["MM_PORT"] = str(address.port)
         self._alive.set()
-        self._add("worker", _python("workers"), environment(settings))
+        self._start_process("worker", _python("workers"), build_environment(settings))
 
     def _start_broker(self) -> str:
-        broker = EmbeddedBroker(self.settings.root / "broker", free_port())
-        self._add("broker", broker.command(), dict(os.environ))
-        self._until(broker.answers, "broker")
+        broker = EmbeddedBroker(self.settings.root / "broker", find_free_port())
+        self._start_process("broker", broker.write_config(), dict(os.environ))
+        self._wait_until(broker.is_responding, "broker")
         return broker.url
 
-    def _add(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    def _start_process(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         self._on_progress(f"starting the {name}")
-        part = Process(name, command, environment, self.settings.root / "log" / f"{name.lower()}.log", self._wake.set)
-        self._parts[name] = part
-        part.start()
+        process = Process(name, command, environment, self.settings.root / "log" / f"{name.lower()}.log", self._wake.set)
+        self._processes[name] = process
+        process.start()
 
-    def _until(self, condition: Callable[[], bool], name: str) -> None:
-        end = time.monotonic() + START_SECONDS
+    def _wait_until(self, condition: Callable[[], bool], name: str) -> None:
+        end = time.monotonic() + self._start_seconds
         while not condition():
-            self._watch()
+            self._check_processes()
             if self._stopping.wait(POLL_SECONDS) or time.monotonic() > end:
-                raise Unavailable(f"The {name} did not start; see {self._parts[name].log}.")
+                raise Unavailable(f"The {name} did not start; see {self._processes[name].log}.")
 
-    def _note_is_there(self) -> bool:
-        note = read_address_file(self.settings.root)
-        return note is not None and note.pid == self._parts["API"].pid
+    def _has_address_file(self) -> bool:
+        address = read_address_file(self.settings.root)
+        return address is not None and address.pid == self._processes["API"].pid
 
-    def _watch(self) -> None:
-        """Notice what died, and start again what is due. Raises `Unavailable` for a death before
-        the first readiness."""
-        for name, part in self._parts.items():
-            status = part.poll_exit_status()
+    def _check_processes(self) -> None:
+        """Handle exits and start the processes whose restart is due.
+
+        Raises `Unavailable` for an exit before the first readiness.
+        """
+        for name, process in self._processes.items():
+            status = process.poll_exit_status()
             if status is not None:
-                self._bury(name, part, status)
+                self._handle_exit(name, process, status)
         for name in self._backoff.list_due(time.monotonic()):
             self._on_warning(f"starting the {name} again")
-            self._parts[name].start()
+            self._processes[name].start()
             self._backoff.record_start(name, time.monotonic())
 
-    def _bury(self, name: str, part: Process, status: int) -> None:
-        words = part.read_last_log_line()
+    def _handle_exit(self, name: str, process: Process, status: int) -> None:
+        last_line = process.read_last_log_line()
         if not self._ready.is_set():
-            raise Unavailable(f"The {name} stopped at its start: {words or _ending(status)} See {part.log}.")
-        pause = self._backoff.record_exit(name, time.monotonic())
-        self._on_warning(f"the {name} stopped ({_ending(status)}: {words or 'no words'}); it is started again in {pause:.0f} s")
+            raise Unavailable(f"The {name} stopped at its start: {last_line or _describe_exit(status)} See {process.log}.")
+        delay = self._backoff.record_exit(name, time.monotonic())
+        self._on_warning(
+            f"the {name} stopped ({_describe_exit(status)}: {last_line or 'nothing was logged'}); it restarts in {delay:.0f} s"
+        )
 
-    def _look(self) -> None:
-        """Ask the service what it still lacks, and report it when that changed."""
+    def _check_readiness(self) -> None:
+        """Request the readiness, and report the failing checks when they change."""
         try:
-            with Client(self.url, timeout=PROBE_SECONDS) as client:
+            with Client(self.url, timeout=RESPONSE_SECONDS) as client:
                 readiness = client.ready()
         except MMError as error:
             self._unready = str(error).rstrip(".")
@@ -226,32 +231,22 @@ class Supervisor:
             self._ready.set()
             self._on_progress("ready")
             return
-        missing = [check for check in readiness.checks if check.required and not check.ok]
-        self._unready = "; ".join(clean(check.detail).rstrip(".") for check in missing)
-        names = {check.name for check in missing}
-        if names != self._waiting_for:  # details change all the time
+        failing = [check for check in readiness.checks if check.required and not check.ok]
+        self._unready = "; ".join(clean(check.detail).rstrip(".") for check in failing)
+        names = {check.name for check in failing}
+        if names != self._waiting_for:  # details change with every response
             self._waiting_for = names
             self._on_progress(f"waiting for {' and '.join(sorted(names))}")
 
     def _stop(self) -> None:
         for name, seconds in STOP_SECONDS.items():
-            if name in self._parts:
-                self._parts[name].stop(seconds, self._hurry)
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Environment of a part: these settings and no others, and our packages wherever it is
-    started."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
-    given = {f"MM_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
-    given["MM_HOME"] = str(settings.root)
-    path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
-    return {**kept, **given, "PYTHONPATH": path}
+            if name in self._processes:
+                self._processes[name].stop(seconds, self._kill_now)
 
 
 def _python(module: str) -> list[str]:
-    return [sys.executable, "-P", "-m", module]  # -P: a folder `api` where the part runs is not ours
+    return [sys.executable, "-P", "-m", module]  # -P: a folder `api` in the working directory is not imported
 
 
-def _ending(status: int) -> str:
+def _describe_exit(status: int) -> str:
     return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 
 def clean(text: str) -> str:
-    """One line without control characters: names come from anywhere, and a terminal obeys what it
-    is sent."""
+    """Replace control characters by spaces and join the lines."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -43,7 +43,7 @@ def material(tmp_path: Path) -> Material:
 
 def point(fault: Fault, material: Material, number: int) -> Point:
     with open_store(Settings(home=material.home)) as store:
-        store.identity.record()
+        store.identity.record_revision()
         base = look(store)
     return Point(fault, number, 0, material, base, processes=False)
 

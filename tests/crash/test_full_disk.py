@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from indexes import Store, open_store
-from indexes.recover.identity import MARKER
 from indexes.search.brute_force import search_brute_force
 from indexes.search.searcher import Searcher
+from indexes.storage.markers import MARKER
 from indexes.vectors.index import SpaceIndex
 from mm.errors import Unavailable
 from mm.schemas import Filters
@@ -104,17 +104,17 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
     rng = np.random.default_rng(1)
     publish(store, 1, rng)
     searcher = Searcher(store, SPACE, store.settings)
-    searcher.refresh()
+    searcher.follower.refresh()
     for seed in range(2, 8):
         publish(store, seed, rng, segments=60)
     before = files(disk.path / "home" / "index")
     refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
     asked = question(rng)
-    searcher._ready.set()
+    searcher.follower._ready.set()
     assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches go on"
     assert before <= files(disk.path / "home" / "index")
     disk.free()
-    searcher.refresh()
+    searcher.follower.refresh()
     fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute_force(store, asked, 100, Filters(), 0.0)
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)

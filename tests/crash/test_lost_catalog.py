@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from indexes import open_store
-from indexes.recover.garbage import ALWAYS_ALLOWED
+from indexes.integrity.garbage import ALWAYS_ALLOWED
 from mm.settings import Settings
+from tests.indexes.integrity.test_identity import files, put
 from tests.indexes.library import publish
-from tests.indexes.recover.test_identity import files, put
 from workers.messaging.dispatch import Dispatcher
 from workers.sweeper import Sweeper
 

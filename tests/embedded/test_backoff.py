@@ -1,4 +1,4 @@
-"""When what died is started again."""
+"""Restart delays."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from mm.embedded.backoff import FIRST_SECONDS, LONGEST_SECONDS, STEADY_SECONDS, 
 
 
 @given(st.lists(st.integers(0, int(STEADY_SECONDS) - 1), max_size=20))
-def test_pauses_grow_for_what_keeps_dying(lives: list[int]) -> None:
-    backoff, now, pauses = Backoff(), 0.0, []
-    for life in [0.0, *lives]:
-        now += life
-        pauses.append(backoff.record_exit("part", now))
+def test_record_exit_after_short_uptimes_doubles_the_delay(uptimes: list[int]) -> None:
+    backoff, now, delays = Backoff(), 0.0, []
+    for uptime in [0.0, *uptimes]:
+        now += uptime
+        delays.append(backoff.record_exit("worker", now))
         assert not backoff.list_due(now)
-        assert backoff.seconds_until_due(now) == pauses[-1]
-        now += pauses[-1]
+        assert backoff.seconds_until_due(now) == delays[-1]
+        now += delays[-1]
         assert backoff.seconds_until_due(now + 1.0) == 0.0
-        assert backoff.list_due(now) == ["part"]
-        backoff.record_start("part", now)
+        assert backoff.list_due(now) == ["worker"]
+        backoff.record_start("worker", now)
         assert backoff.list_due(now + 1e9) == []
         assert backoff.seconds_until_due(now) is None
-    assert pauses[0] == FIRST_SECONDS
-    assert all(later == min(earlier * 2, LONGEST_SECONDS) for earlier, later in pairwise(pauses))
+    assert delays[0] == FIRST_SECONDS
+    assert all(later == min(earlier * 2, LONGEST_SECONDS) for earlier, later in pairwise(delays))
 
 
-def test_a_long_life_makes_up_for_deaths() -> None:
+def test_record_exit_after_a_steady_uptime_resets_the_delay() -> None:
     backoff = Backoff()
     for now in (0.0, 2.0, 8.0):
-        backoff.record_exit("part", now)
-        backoff.record_start("part", now + 1)
-    assert backoff.record_exit("part", 9 + STEADY_SECONDS) == FIRST_SECONDS
+        backoff.record_exit("worker", now)
+        backoff.record_start("worker", now + 1)
+    assert backoff.record_exit("worker", 9 + STEADY_SECONDS) == FIRST_SECONDS
 
 
-def test_parts_do_not_share_their_fate() -> None:
+def test_record_exit_of_one_process_does_not_change_the_delay_of_another() -> None:
     backoff = Backoff()
     backoff.record_exit("a", 0.0)
     backoff.record_start("a", 1.0)
@@ -44,9 +44,9 @@ def test_parts_do_not_share_their_fate() -> None:
     assert backoff.record_exit("b", 2.0) == FIRST_SECONDS
 
 
-def test_who_kills_on_purpose_need_not_wait() -> None:
+def test_backoff_of_zero_seconds_is_due_at_once() -> None:
     backoff = Backoff(first=0.0, longest=0.0)
     for now in range(5):
-        assert backoff.record_exit("part", float(now)) == 0.0
-        assert backoff.list_due(float(now)) == ["part"]
-        backoff.record_start("part", float(now))
+        assert backoff.record_exit("worker", float(now)) == 0.0
+        assert backoff.list_due(float(now)) == ["worker"]
+        backoff.record_start("worker", float(now))

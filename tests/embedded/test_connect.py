@@ -1,5 +1,4 @@
-"""The service around a command: started for it, shared with others, stopped behind it; and `mm
-serve` under signals."""
+"""The service that a command starts, shares and stops; and `mm serve` under signals."""
 
 from __future__ import annotations
 
@@ -22,14 +21,14 @@ from tests.service_process import RunningService, Shell, environment, mm_command
 pytestmark = pytest.mark.xdist_group("served")
 
 
-def wait_until_gone(pids: list[int], seconds: float = 300.0) -> None:
+def wait_until_ended(pids: list[int], seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
-        assert time.monotonic() < end, "processes are left"
+        assert time.monotonic() < end, "processes are still running"
         time.sleep(0.02)
 
 
-def family(pid: int) -> list[int]:
+def list_descendants(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
@@ -38,27 +37,27 @@ def running_broker(pid: int) -> psutil.Process | None:
     return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
 
 
-def test_doctor_shows_what_holds_in_the_worker_of_the_running_service(running_service: RunningService, shell: Shell) -> None:
+def test_doctor_shows_the_sandbox_layers_of_the_running_worker(running_service: RunningService, shell: Shell) -> None:
     def worker_sandbox() -> dict[str, object] | None:
         checks = json.loads(shell("doctor", "--json").stdout)["checks"]
         return next((check for check in checks if check["name"] == "worker sandbox"), None)
 
     end = time.monotonic() + 300
-    while (found := worker_sandbox()) is None:  # a worker counts from its first sign of work on
+    while (check := worker_sandbox()) is None:  # a worker reports with its first heartbeat
         assert time.monotonic() < end, "no worker reports its layers"
         time.sleep(0.5)
-    assert found["ok"]
-    assert str(found["detail"]).startswith("1 worker decodes behind limits, no new privileges")
+    assert check["ok"]
+    assert str(check["detail"]).startswith("1 worker decodes with the layers limits, no new privileges")
 
 
 @pytest.fixture
 def home(running_service: RunningService, tmp_path: Path) -> Path:
-    """A folder without a service, where the graphs of the towers are built already."""
+    """A home folder without a service, with the graphs of the towers."""
     shutil.copytree(running_service.home / "cache" / "graphs", tmp_path / "home" / "cache" / "graphs")
     return tmp_path / "home"
 
 
-def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, tmp_path: Path) -> None:
+def test_concurrent_commands_share_one_service_that_stops_after_the_last(home: Path, tmp_path: Path) -> None:
     commands = []
     for seed in range(3):
         picture = tmp_path / f"{seed}.png"
@@ -73,17 +72,17 @@ def test_commands_at_once_share_one_service_that_ends_with_the_last(home: Path, 
         assert process.returncode == 0, err
         assert json.loads(out)["item"]["status"] == "ready"
     assert find_running_service(home) is None
-    found = subprocess.run(
+    search = subprocess.run(
         mm_command("search", "--picture", str(tmp_path / "1.png"), "--floor", "0", "--json"),
         env=environment(home),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(found.stdout)["hits"][0]["item"]["name"] == "1.png"
+    assert json.loads(search.stdout)["hits"][0]["item"]["name"] == "1.png"
 
 
-def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
+def test_serve_after_sigint_stops_all_processes(home: Path) -> None:
     with run_service(home) as service:
         second = subprocess.run(
             mm_command("serve", "--port", "0"), env=environment(home), capture_output=True, text=True, check=False
@@ -91,41 +90,40 @@ def test_ctrl_c_ends_the_service_and_all_of_it(home: Path) -> None:
         assert second.returncode == 1
         assert f"process {service.process.pid}" in second.stderr
         assert "Traceback" not in second.stderr
-        pids = family(service.process.pid)
+        pids = list_descendants(service.process.pid)
         assert set(service.pids.values()) <= set(pids)
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(300) == 0
-        wait_until_gone(pids)
+        wait_until_ended(pids)
         assert find_running_service(home) is None
 
 
-def test_work_goes_on_after_the_worker_was_killed(home: Path) -> None:
+def test_serve_after_its_worker_is_killed_still_processes_uploads(home: Path) -> None:
     with run_service(home) as service, mm.Client(service.url) as client:
         os.kill(service.pids["worker"], signal.SIGKILL)
         assert client.add(media.image(7), name="a.png", wait=True).item.status == "ready"
-        pids = family(service.process.pid)
+        pids = list_descendants(service.process.pid)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(300) == 0
-        wait_until_gone(pids)
+        wait_until_ended(pids)
 
 
-def test_nothing_outlives_a_service_that_is_killed(home: Path) -> None:
+def test_processes_end_after_serve_is_killed(home: Path) -> None:
     with run_service(home) as service:
-        pids = family(service.process.pid)
+        pids = list_descendants(service.process.pid)
         service.process.kill()
-        wait_until_gone(pids)
+        wait_until_ended(pids)
 
 
-def test_what_keeps_the_service_from_starting_is_one_sentence(tmp_path: Path) -> None:
+def test_serve_that_cannot_start_prints_one_sentence(tmp_path: Path) -> None:
     broken = {**environment(tmp_path / "home"), "MM_SPACE": "huge"}
     done = subprocess.run(mm_command("serve", "--port", "0"), env=broken, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "The API stopped at its start: There is no space 'huge'" in done.stderr.splitlines()[-1]
 
 
-def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> None:
-    """The broker is held, so that no worker is woken and the command cannot be done before it is
-    interrupted."""
+def test_interrupted_command_stops_the_service_that_it_started(home: Path, tmp_path: Path) -> None:
+    """The broker is suspended, so that the command cannot finish before it is interrupted."""
     video = tmp_path / "v.mp4"
     video.write_bytes(media.video(2.0, seed=3))
     command = mm_command("add", str(video))
@@ -138,8 +136,8 @@ def test_an_interrupted_command_leaves_nothing(home: Path, tmp_path: Path) -> No
             assert process.poll() is None
             time.sleep(0.01)
         broker.suspend()
-        pids = family(process.pid)
+        pids = list_descendants(process.pid)
         process.send_signal(signal.SIGINT)
         broker.resume()
         assert process.wait(300) == 130
-        wait_until_gone(pids)
+        wait_until_ended(pids)

@@ -1,5 +1,4 @@
-"""A supervised process: it ends when it is told to, takes what it started along, and does not
-outlive its parent."""
+"""A supervised process: stop, exit status, log, and its end with its parent."""
 
 from __future__ import annotations
 
@@ -13,12 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
-from mm.embedded import process
 from mm.embedded.process import Process
 
-PATIENT = threading.Event()
+NOT_SET = threading.Event()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
@@ -28,97 +25,97 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
         time.sleep(0.01)
 
 
-def start(tmp_path: Path, program: str) -> Process:
-    part = Process("part", [sys.executable, "-c", program], dict(os.environ), tmp_path / "log" / "part.log")
-    part.start()
-    return part
+def start(tmp_path: Path, program: str, **options: int) -> Process:
+    log = tmp_path / "log" / "process.log"
+    process = Process("process", [sys.executable, "-c", program], dict(os.environ), log, **options)
+    process.start()
+    return process
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def written(path: Path) -> int:
+def read_pid(path: Path) -> int:
     wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
     return int(path.read_text())
 
 
-def test_it_is_told_to_stop_and_stops(tmp_path: Path) -> None:
-    part = start(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
-    wait_for(lambda: part.read_last_log_line() == "up")
-    pid = part.pid
+def test_stop_sends_sigterm_and_waits_for_the_exit(tmp_path: Path) -> None:
+    process = start(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    wait_for(lambda: process.read_last_log_line() == "up")
+    pid = process.pid
     assert pid is not None
-    assert part.poll_exit_status() is None
-    part.stop(20, PATIENT)
-    assert part.pid is None
-    assert not lives(pid)
+    assert process.poll_exit_status() is None
+    process.stop(20, NOT_SET)
+    assert process.pid is None
+    assert not is_alive(pid)
 
 
-def test_what_ignores_the_signal_is_killed_with_its_children(tmp_path: Path) -> None:
+def test_stop_of_a_process_that_ignores_sigterm_kills_its_group(tmp_path: Path) -> None:
     program = (
         "import os, signal, time, pathlib\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"child = os.fork()\nif child: pathlib.Path({str(tmp_path / 'pid')!r}).write_text(f'{{child}}\\n')\ntime.sleep(60)"
     )
-    part = start(tmp_path, program)
-    child = written(tmp_path / "pid")
-    part.stop(0.05, PATIENT)
-    wait_for(lambda: not lives(child))
+    process = start(tmp_path, program)
+    child = read_pid(tmp_path / "pid")
+    process.stop(0.05, NOT_SET)
+    wait_for(lambda: not is_alive(child))
 
 
-def test_hurry_cuts_patience_short(tmp_path: Path) -> None:
-    part = start(
+def test_stop_with_kill_now_does_not_wait(tmp_path: Path) -> None:
+    process = start(
         tmp_path, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    wait_for(lambda: part.read_last_log_line() == "up")
-    hurry = threading.Event()
-    hurry.set()
-    part.stop(1e9, hurry)
-    assert part.pid is None
+    wait_for(lambda: process.read_last_log_line() == "up")
+    kill_now = threading.Event()
+    kill_now.set()
+    process.stop(1e9, kill_now)
+    assert process.pid is None
 
 
-def test_a_death_is_noticed_with_status_and_last_words(tmp_path: Path) -> None:
-    part = start(tmp_path, "import sys; print('first'); print('what was wrong\\n', file=sys.stderr); sys.exit(3)")
+def test_poll_exit_status_after_an_exit_returns_the_status_and_keeps_the_last_log_line(tmp_path: Path) -> None:
+    process = start(tmp_path, "import sys; print('first'); print('what was wrong\\n', file=sys.stderr); sys.exit(3)")
     seen: list[int] = []
-    wait_for(lambda: (status := part.poll_exit_status()) is not None and not seen.append(status))
+    wait_for(lambda: (status := process.poll_exit_status()) is not None and not seen.append(status))
     assert seen == [3]
-    assert part.read_last_log_line() == "what was wrong"
-    part.command = [sys.executable, "-c", ""]
-    part.start()
-    wait_for(lambda: part.poll_exit_status() == 0)
-    assert part.read_last_log_line() == ""  # those were the words of another life
+    assert process.read_last_log_line() == "what was wrong"
+    process.command = [sys.executable, "-c", ""]
+    process.start()
+    wait_for(lambda: process.poll_exit_status() == 0)
+    assert process.read_last_log_line() == ""  # only lines since the last start count
 
 
-def test_a_death_takes_its_children_along(tmp_path: Path) -> None:
+def test_poll_exit_status_after_an_exit_kills_the_children(tmp_path: Path) -> None:
     program = (
         "import os, time, pathlib\nchild = os.fork()\nif not child: time.sleep(60)\n"
         f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(f'{{child}}\\n')\nos.kill(os.getpid(), 9)"
     )
-    part = start(tmp_path, program)
-    child = written(tmp_path / "pid")
-    wait_for(lambda: part.poll_exit_status() == -signal.SIGKILL)
-    wait_for(lambda: not lives(child))
+    process = start(tmp_path, program)
+    child = read_pid(tmp_path / "pid")
+    wait_for(lambda: process.poll_exit_status() == -signal.SIGKILL)
+    wait_for(lambda: not is_alive(child))
 
 
-def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+def test_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
     program = (
         "import os, pathlib, time\nfrom mm.embedded.process import Process\n"
-        f"part = Process('part', {sleeper!r}, dict(os.environ), pathlib.Path({str(tmp_path / 'log')!r}))\n"
-        "part.start(); time.sleep(0.5); print(part.pid, flush=True); time.sleep(60)"
+        f"process = Process('process', {sleeper!r}, dict(os.environ), pathlib.Path({str(tmp_path / 'log')!r}))\n"
+        "process.start(); time.sleep(0.5); print(process.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        assert lives(child)
+        assert is_alive(child)
         parent.kill()
-    wait_for(lambda: not lives(child))
+    wait_for(lambda: not is_alive(child))
 
 
-def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "LOG_BYTES", 10)
+def test_start_with_a_large_log_renames_it(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
-    (tmp_path / "log" / "part.log").write_text("more than ten bytes")
-    part = start(tmp_path, "print('new')")
-    wait_for(lambda: part.poll_exit_status() == 0)
-    assert (tmp_path / "log" / "part.log.1").read_text() == "more than ten bytes"
-    assert part.read_last_log_line() == "new"
+    (tmp_path / "log" / "process.log").write_text("more than ten bytes")
+    process = start(tmp_path, "print('new')", log_bytes=10)
+    wait_for(lambda: process.poll_exit_status() == 0)
+    assert (tmp_path / "log" / "process.log.1").read_text() == "more than ten bytes"
+    assert process.read_last_log_line() == "new"

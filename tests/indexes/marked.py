@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from indexes.recover.identity import MARKER, Marker
+from indexes.storage.markers import MARKER, Marker
 
 
 def mark(folder: Path) -> Path:

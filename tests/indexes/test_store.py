@@ -124,7 +124,7 @@ def test_the_sweep_removes_what_no_row_knows(sqlite_store: Store) -> None:
     assert not store.blobs.path(orphan).exists()
     assert store.shards.path(shared).exists()
     assert len([path for path in shards if path.exists()]) == 2
-    (publication,) = store.catalog.changes_after(0, SPACE, 10).published
+    (publication,) = store.catalog.changes_after(0, SPACE, 10).publications
     for row in store.catalog.list_evidence([publication.item_pk], SPACE):
         assert store.shards.path(row.shard_id).exists()
     assert store.catalog.get_item(kept.id) == kept

@@ -44,7 +44,7 @@ def dispatcher(home: Home) -> Iterator[Dispatcher]:
 
 
 def final(home: Home, job_id: str) -> bool:
-    return home.job(job_id).final
+    return home.job(job_id).is_final
 
 
 def wait_final(home: Home, job_id: str) -> str:

@@ -39,7 +39,7 @@ def lost(home: Home, tools: WorkerContext, tmp_path: Path) -> Settings:
     assert item is not None
     home.store.descriptions.write(item)
     work(tools, job_id)
-    home.store.identity.record()
+    home.store.identity.record_revision()
     shutil.copytree(home.settings.root, tmp_path / "lost", ignore=shutil.ignore_patterns("catalog.db*", "graphs"))
     return Settings(home=tmp_path / "lost", broker_url=home.settings.broker_url)
 

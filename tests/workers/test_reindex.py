@@ -67,8 +67,10 @@ def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
 
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
-        return {hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, fold=False)}
+        searcher.follower.refresh()
+        return {
+            hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, merge_near_duplicates=False)
+        }
 
 
 def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
@@ -96,13 +98,13 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         home.store.catalog.start_reindex(there, NamedSpace("lite", space.id))
         before = home.store.catalog.head()
         do_all(tools, clock)
-        assert len(home.store.catalog.changes_after(before, space.id, 10).published) == 1, "only what was added since"
+        assert len(home.store.catalog.changes_after(before, space.id, 10).publications) == 1, "only what was added since"
         assert found(home, space) == items | {home.job(new).item_id}
 
         assert home.store.drop_space(large.id) == 5
         assert not (home.settings.root / "index" / str(large.id)).exists()
         before_sweep = len(list((home.settings.root / "shards").rglob("*.safetensors")))
-        swept = home.store.collect(0.0)
+        swept = home.store.collect_garbage(0.0)
         assert 0 < swept < before_sweep
         assert not (home.settings.root / "shards" / "trash").exists(), "a command released them"
         assert found(home, large) == set()

@@ -11,7 +11,8 @@ from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
-from mm.spaces.encode.chunk import EncodedSegment, encode_file_name
+from mm.spaces.encode.evidence import EncodedSegment
+from mm.spaces.encode.file_name import encode_file_name
 from workers.logs import about
 from workers.reindex import carry_on
 from workers.tasks.plan import plan_anew
@@ -53,7 +54,7 @@ def finish(tools: WorkerContext, job_id: str) -> None:
             tools.worked()
             structlog.get_logger().info("job done", item=item.id, segments=segments)
             _describe(tools, item.id, chunks)
-    if job is not None and job.background:
+    if job is not None and job.is_background:
         carry_on(tools.store, tools.dispatcher)
 
 

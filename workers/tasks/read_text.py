@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mm.errors import MMError, NotFound
-from mm.spaces.encode.chunk import LONGEST
 from mm.spaces.encode.evidence import EncodedSegment
-from mm.spaces.encode.ocr import recognize_text
+from mm.spaces.encode.ocr import MAX_SIDE, recognize_text
 from workers.tasks.retries import describe_error, is_permanent
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from indexes.catalog.records import NewEvidence, UnreadSegment, UnreadText
+    from indexes.catalog.records import LeasedText, NewEvidence, UnreadSegment
     from indexes.storage.shards import ShardStore
     from mm.media.types import RGB
     from mm.spaces import Space
@@ -54,7 +53,7 @@ def read_left_out(tools: WorkerContext) -> None:
             _read_item(tools, space, unread)
 
 
-def _read_item(tools: WorkerContext, space: Space, unread: UnreadText) -> None:
+def _read_item(tools: WorkerContext, space: Space, unread: LeasedText) -> None:
     """Read a batch of the pictures of an item, or as many as other work leaves time for, and commit
     what was found."""
     catalog = tools.store.catalog
@@ -79,7 +78,7 @@ def _read_item(tools: WorkerContext, space: Space, unread: UnreadText) -> None:
             raise failure
 
 
-def _read_segment(tools: WorkerContext, space: Space, unread: UnreadText, segment: UnreadSegment) -> EncodedSegment:
+def _read_segment(tools: WorkerContext, space: Space, unread: LeasedText, segment: UnreadSegment) -> EncodedSegment:
     """The segment with the text of its picture; without any where the picture cannot be decoded at
     all."""
     try:
@@ -92,11 +91,11 @@ def _read_segment(tools: WorkerContext, space: Space, unread: UnreadText, segmen
     return EncodedSegment(segment.start, segment.end, 0, evidence)
 
 
-def _picture(tools: WorkerContext, unread: UnreadText, segment: UnreadSegment) -> RGB:
+def _picture(tools: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
     path = tools.store.blobs.path(unread.sha256)
     if unread.is_picture:
-        return tools.reader.image(path, unread.name, longest=LONGEST)
-    return tools.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=LONGEST)
+        return tools.reader.image(path, unread.name, longest=MAX_SIDE)
+    return tools.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
 
 
 def store_text(

@@ -55,7 +55,7 @@ class JobAttempt:
 
     def __enter__(self) -> JobRow | None:
         job = self._catalog.get_job(self._job_id)
-        if job is None or job.final:
+        if job is None or job.is_final:
             return None
         if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
             return None

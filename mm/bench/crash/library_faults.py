@@ -18,8 +18,8 @@ from mm.bench.crash import media
 from mm.bench.crash.library_fault_report import FaultOutcome, FaultReport
 from mm.bench.crash.service import service_under_test
 from mm.client import Client
+from mm.embedded.environment import build_environment
 from mm.embedded.recover import recover
-from mm.embedded.supervisor import environment
 from mm.errors import Unavailable
 from mm.settings import Settings
 
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.2
 NOT_COPIED = shutil.ignore_patterns("run", "locks", "log", "broker", "graphs")
 
 
-def library_faults(points: int, seed: int, first: int, on_progress: OnProgress) -> FaultReport:
+def run_library_faults(points: int, seed: int, first: int, on_progress: OnProgress) -> FaultReport:
     """`points` times each of nine faults, then one library that lost its catalog is rebuilt and
     processed.
 
@@ -95,7 +95,7 @@ def _run(
     arguments = [str(home), str(yesterday), *map(str, numbers), str(work)]
     command = [sys.executable, "-P", "-m", "indexes.bench.library_faults", *arguments]
     with (folder / "faults.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment(Settings()), stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(command, env=build_environment(Settings()), stdout=subprocess.PIPE, stderr=log, text=True)
         with process:
             assert process.stdout is not None
             for line in process.stdout:

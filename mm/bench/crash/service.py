@@ -19,7 +19,8 @@ from mm.bench.crash.inventory import InventoryReader
 from mm.bench.crash.postgresql import Postgresql
 from mm.bench.crash.run import QUESTIONS, Run
 from mm.embedded.backoff import Backoff
-from mm.embedded.supervisor import Supervisor, environment
+from mm.embedded.environment import build_environment
+from mm.embedded.supervisor import Supervisor
 from mm.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,11 +112,11 @@ def service_under_test(
         )
         service = stack.enter_context(Supervisor(settings, on_progress, backoff=Backoff(first=0.0, longest=0.0)))
         service.wait_ready()
-        inventory = stack.enter_context(InventoryReader(environment(settings), home / "log" / "inventory.log", QUESTIONS))
+        inventory = stack.enter_context(InventoryReader(build_environment(settings), home / "log" / "inventory.log", QUESTIONS))
         yield ServiceUnderTest(service, postgresql, lambda: {inventory.pid}), inventory
 
 
-def crash(
+def run_crash_bench(
     points: int, seed: int, catalog: CatalogKind, first: int, chunks: int, hold: float, on_progress: Callable[[str], None]
 ) -> Report:
     """Kill `points` times and check after each, then hold the catalog for `hold` seconds.

@@ -15,7 +15,7 @@ from mm.bench.ingest.service import copy_model_cache
 from mm.client import Client
 from mm.embedded.address_file import address_file_path, read_address_file
 from mm.embedded.connect import exit_on_sigterm, print_status
-from mm.embedded.supervisor import environment
+from mm.embedded.environment import build_environment
 from mm.errors import MMError, Unavailable
 from mm.keys import KeyFile
 from mm.settings import load_settings
@@ -53,7 +53,7 @@ def _api(settings: Settings, key: str) -> Iterator[tuple[int, int]]:
     log.mkdir(parents=True, exist_ok=True)
     address_file_path(settings.root).unlink(missing_ok=True)
     with (log / "api.log").open("wb") as output:
-        api = subprocess.Popen([sys.executable, "-P", "-m", "api"], env=environment(settings), stderr=output)
+        api = subprocess.Popen([sys.executable, "-P", "-m", "api"], env=build_environment(settings), stderr=output)
         try:
             yield _ready(settings, api, key), api.pid
         finally:

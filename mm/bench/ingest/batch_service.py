@@ -18,11 +18,10 @@ CLIP_SIZE = (320, 240)
 VIDEO_SIZE = (1280, 720)
 
 
-def measure(photos: int, seed: int, *, film: float, clips: int) -> BatchReport:
-    """Take in a film of `film` seconds (none if 0), then clips of 2 s and photos, through a service
-    of its own.
+def measure(photos: int, seed: int, *, video_seconds: float, clips: int) -> BatchReport:
+    """Upload a video of `video_seconds` (none if 0), clips of 2 s and photos to a new service.
 
-    Raises what the service raises.
+    Raises the errors of the service.
     """
     with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         folder = Path(name)
@@ -30,7 +29,7 @@ def measure(photos: int, seed: int, *, film: float, clips: int) -> BatchReport:
         copy_model_cache(load_settings().root / "cache", home / "cache")
         settings = load_settings(home=home, host="127.0.0.1", port=0, database_url="", broker_url="")
         print_status("making the files")
-        files = [("films", write_video(folder / "film.mp4", film, VIDEO_SIZE, speech=False))] if film else []
+        files = [("films", write_video(folder / "film.mp4", video_seconds, VIDEO_SIZE, speech=False))] if video_seconds else []
         files += [("clips", path) for path in write_clips(folder, clips)]
         files += [("photos", path) for path in write_photos(folder, photos, seed)]
         (folder / "warm").mkdir()

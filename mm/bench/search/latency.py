@@ -95,7 +95,7 @@ def _wait_for_index(client: Client) -> None:
         time.sleep(0.2)
 
 
-def compare(segments: Sequence[int], questions: int, cache: Path | None) -> int:
+def compare_with_faiss(segments: Sequence[int], questions: int, cache: Path | None) -> int:
     """Print the index beside plain FAISS over so many made-up segments. Returns the exit code of
     the process that measures: the library knows nothing of the index."""
     command = [sys.executable, "-P", "-m", "indexes.bench", "--questions", str(questions)]

@@ -109,7 +109,7 @@ def test_one_who_does_not_let_go_is_not_waited_for_for_ever(
         import sys
         from indexes import open_store
         from mm.settings import load_settings
-        upload = open_store(load_settings()).partial.open(sys.argv[1])
+        upload = open_store(load_settings()).uploads.open(sys.argv[1])
         print("held", flush=True)
         sys.stdin.read()
     """

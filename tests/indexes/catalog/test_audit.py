@@ -24,7 +24,7 @@ from indexes.recover.__main__ import adopt, empty, rebuild
 from mm.errors import InvalidInput
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
-from tests.indexes.recover.test_garbage import age, leftover
+from tests.indexes.integrity.test_garbage import age, leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ def test_an_item_comes_back_as_it_went_in(store: Store, clock: Clock) -> None:
     assert (item.status, item.error) == ("processing", None)
     assert item.created_at == datetime.fromtimestamp(clock.now, UTC)
     assert item.created_at.tzinfo is not None
-    assert (job.item_id, job.state, job.progress, job.final) == (item.id, "queued", 0.0, False)
+    assert (job.item_id, job.state, job.progress, job.is_final) == (item.id, "queued", 0.0, False)
 
 
 def test_the_same_bytes_are_one_item_with_the_tags_of_both(store: Store) -> None:

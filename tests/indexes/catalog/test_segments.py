@@ -37,8 +37,8 @@ def test_a_commit_makes_the_item_ready_and_ends_the_job_at_once(store: Store) ->
     assert ended is not None
     assert (item.status, ended.state, ended.progress) == ("ready", "done", 1.0)
     changes = store.catalog.changes_after(0, SPACE, 10)
-    assert [(p.seq, p.evidence) for p in changes.published] == [(changes.head, 2)]
-    rows = store.catalog.list_evidence([changes.published[0].item_pk], SPACE)
+    assert [(p.seq, p.evidence) for p in changes.publications] == [(changes.head, 2)]
+    rows = store.catalog.list_evidence([changes.publications[0].item_pk], SPACE)
     assert [(r.segment_index, r.segment_start, r.segment_end, r.shot, r.kind, r.shard_id, r.row) for r in rows] == [
         (0, 0.0, 1.0, 0, "picture", SHARD, 0),
         (0, 0.0, 1.0, 0, "speech", SHARD, 0),
@@ -79,8 +79,8 @@ def test_spaces_are_kept_apart(store: Store) -> None:
     other = SpaceId("lite", 2)
     publish(store, 1, np.random.default_rng(0))
     publish(store, 2, np.random.default_rng(0), space=other)
-    (one,) = store.catalog.changes_after(0, SPACE, 10).published
-    (two,) = store.catalog.changes_after(0, other, 10).published
+    (one,) = store.catalog.changes_after(0, SPACE, 10).publications
+    (two,) = store.catalog.changes_after(0, other, 10).publications
     assert one.item_pk != two.item_pk
     assert store.catalog.list_evidence([one.item_pk, two.item_pk], SPACE) == store.catalog.list_evidence([one.item_pk], SPACE)
     assert store.catalog.published_items([one.item_pk, two.item_pk], other) == {two.item_pk}
@@ -90,19 +90,19 @@ def test_readers_learn_what_is_new_and_gone(store: Store) -> None:
     rng = np.random.default_rng(0)
     first, second = publish(store, 1, rng), publish(store, 2, rng)
     changes = store.catalog.changes_after(0, SPACE, 1)
-    assert (len(changes.published), changes.buried) == (1, [])
-    assert changes.head == store.catalog.head() > changes.published[0].seq
+    assert (len(changes.publications), changes.tombstones) == (1, [])
+    assert changes.head == store.catalog.head() > changes.publications[0].seq
     known = changes.head
-    seqs = [p.seq for p in store.catalog.changes_after(0, SPACE, 10).published]
+    seqs = [p.seq for p in store.catalog.changes_after(0, SPACE, 10).publications]
     store.catalog.delete_item(first.id)
     publish(store, 1, rng)
     changes = store.catalog.changes_after(known, SPACE, 10)
-    assert (len(changes.published), list(changes.buried)) == (1, [seqs[0]])
-    assert changes.published[0].seq > changes.head - 2
+    assert (len(changes.publications), list(changes.tombstones)) == (1, [seqs[0]])
+    assert changes.publications[0].seq > changes.head - 2
     store.catalog.delete_item(second.id)
     everything = store.catalog.changes_after(0, SPACE, 10)
-    assert [p.seq for p in everything.published] == [p.seq for p in changes.published]
-    assert set(everything.buried) == set(seqs)
+    assert [p.seq for p in everything.publications] == [p.seq for p in changes.publications]
+    assert set(everything.tombstones) == set(seqs)
 
 
 def test_sequence_numbers_come_in_the_order_of_commits(store: Store) -> None:
@@ -116,8 +116,8 @@ def test_sequence_numbers_come_in_the_order_of_commits(store: Store) -> None:
         while True:
             last = writing.is_set()
             changes = store.catalog.changes_after(known, SPACE, 1000)
-            seen.extend(p.item_pk for p in changes.published)
-            assert all(p.seq <= changes.head for p in changes.published)
+            seen.extend(p.item_pk for p in changes.publications)
+            assert all(p.seq <= changes.head for p in changes.publications)
             known = changes.head
             if last:
                 return
@@ -179,5 +179,5 @@ def test_a_plan_keeps_the_space_of_the_commit(store: Store) -> None:
     other = SpaceId("large", 3)
     store.catalog.plan_job(job.id, other, [Span(0.0, 0.0)])
     store.catalog.commit_item(job.id, SEGMENTS)
-    assert store.catalog.changes_after(0, SPACE, 10).published == []
-    assert len(store.catalog.changes_after(0, other, 10).published) == 1
+    assert store.catalog.changes_after(0, SPACE, 10).publications == []
+    assert len(store.catalog.changes_after(0, other, 10).publications) == 1

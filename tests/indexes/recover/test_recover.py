@@ -19,9 +19,9 @@ from mm.errors import Conflict, MMError, WrongLibrary
 from mm.schemas import Recovery
 from mm.settings import Settings
 from tests.api import media
+from tests.indexes.integrity.test_garbage import age
+from tests.indexes.integrity.test_identity import files, other_url, unmark
 from tests.indexes.library import new_item, publish
-from tests.indexes.recover.test_garbage import age
-from tests.indexes.recover.test_identity import files, other_url, unmark
 
 __all__ = ["other_url"]
 
@@ -44,7 +44,7 @@ def fill(settings: Settings) -> None:
             new = new_item("unused", sha256=sha256, size=size, name=name, tags=NAMES[name], created_at=UPLOADED)
             item, _, _ = store.catalog.add_item(new)
             store.descriptions.write(item)
-        store.identity.record()
+        store.identity.record_revision()
 
 
 def items(settings: Settings) -> dict[str, tuple[str, tuple[str, ...], datetime]]:

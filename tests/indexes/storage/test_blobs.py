@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexes.recover.identity import MARKER
 from indexes.storage.blobs import BlobStore
+from indexes.storage.markers import MARKER
 from mm.errors import Unavailable, WrongLibrary
 from tests.indexes.marked import mark
 

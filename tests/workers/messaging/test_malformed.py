@@ -125,7 +125,7 @@ def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(ho
             wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "what waits is taken")
             assert worker.running(), worker.log.read_text()[-3000:]
             client.config_set("maxmemory", "0")
-            wait_for(lambda: not worker.running() or home.job(job_id).final, "it works")
+            wait_for(lambda: not worker.running() or home.job(job_id).is_final, "it works")
             assert worker.running(), worker.log.read_text()[-3000:]
     dispatcher.close()
     assert home.state(job_id) == "done"
@@ -146,7 +146,7 @@ def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
             wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "all were taken")
             assert worker.running(), worker.log.read_text()[-3000:]
         job_id = home.add(media.image(1), "a.png")
-        wait_for(lambda: not worker.running() or home.job(job_id).final, "the worker goes on")
+        wait_for(lambda: not worker.running() or home.job(job_id).is_final, "the worker goes on")
         assert worker.running(), worker.log.read_text()[-3000:]
         assert home.state(job_id) == "done"
     log = worker.log.read_text()

@@ -66,7 +66,7 @@ def film(words: str) -> bytes:
 def found(home: Home, space: Space, words: str) -> list[tuple[str, float, str | None]]:
     """Item, place and text of the likely hits that are found by what is written in them."""
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
+        searcher.follower.refresh()
         question = build_query(space, text=words)
         hits = searcher.search(question, 5, Filters(), question.floor)
     texts = [(hit, {piece.kind: piece.text for piece in hit.evidence}.get("written")) for hit in hits]
@@ -224,7 +224,7 @@ def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: H
     dispatcher.dispatch()
     dispatcher.close()
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: home.job(job_id).final, "the upload is encoded")
+        wait_for(lambda: home.job(job_id).is_final, "the upload is encoded")
         wait_for(lambda: home.store.catalog.count_unread_images(space.id) == 0, worker.log.read_text()[-2000:])
     assert home.state(job_id) == "done"
     for word in ("zanzibar", "reykjavik", "timbuktu"):

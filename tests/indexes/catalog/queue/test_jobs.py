@@ -49,7 +49,7 @@ def test_an_end_is_an_end(store: Store, end: JobState) -> None:
     assert not store.catalog.commit_item(job.id, [NewSegment(0, 1, 0, [])])
     ended = store.catalog.get_job(job.id)
     assert ended is not None
-    assert (ended.state, ended.final, ended.progress) == (end, True, 1.0 if end == "done" else 0.0)
+    assert (ended.state, ended.is_final, ended.progress) == (end, True, 1.0 if end == "done" else 0.0)
 
 
 def test_a_job_that_is_gone_is_left_alone(store: Store) -> None:
@@ -95,4 +95,4 @@ def test_a_delete_amid_updates_blocks_nothing(store: Store) -> None:
         for done in work:
             done.result()
     assert store.catalog.counts().items == 0
-    assert all(job.final for job in store.catalog.list_jobs(10))
+    assert all(job.is_final for job in store.catalog.list_jobs(10))

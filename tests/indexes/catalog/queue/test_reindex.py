@@ -281,7 +281,7 @@ def test_a_space_that_is_not_used_is_dropped_with_all_that_points_to_its_shards(
     head = store.catalog.head()
     assert [store.catalog.drop_space(SPACE, 2) for _ in range(3)] == [2, 1, 0]
     assert store.catalog.count_items_by_space() == {THERE.id: 3}
-    assert len(store.catalog.changes_after(head, SPACE, LARGE).buried) == 3
+    assert len(store.catalog.changes_after(head, SPACE, LARGE).tombstones) == 3
     assert store.catalog.find_unreferenced_shards(sorted(before)) == before
     assert store.catalog.find_unreferenced_shards(sorted(shards(store) - before)) == set()
     assert len(store.catalog.list_items(filters(), 10)[0]) == 3

@@ -1,0 +1,36 @@
+"""In: options of one bench. Out: its table, or JSON.
+
+`mm bench`: one module per bench of `mm.bench`. Must not know: how a bench measures.
+"""
+
+from __future__ import annotations
+
+import click
+
+from mm.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "crash": (
+        "mm.cli.commands.bench.crash",
+        "Kill processes of a service at seeded times, and check every guarantee after each.",
+    ),
+    "flood": ("mm.cli.commands.bench.flood", "Time a client of an API while many hostile connections attack it."),
+    "folder": ("mm.cli.commands.bench.folder", "Read each file of a folder as an upload is read, and list refusals and reasons."),
+    "hostile": ("mm.cli.commands.bench.hostile", "Read damaged and handmade hostile files, and count the outcomes."),
+    "idle": ("mm.cli.commands.bench.idle", "Measure the processes of an idle service, and the delay until a new item is found."),
+    "ingest": ("mm.cli.commands.bench.ingest", "Time the ingest of a video, beside decoding alone and a naive method."),
+    "moments": ("mm.cli.commands.bench.moments", "Ingest a long video, and measure whether search finds its scenes."),
+    "photos": ("mm.cli.commands.bench.photos", "Time the ingest of 12-megapixel JPEGs, beside decoding them at full size."),
+    "sandbox": (
+        "mm.cli.commands.bench.sandbox",
+        "Time files with all sandbox layers, with limits alone, and without a child process.",
+    ),
+    "search": ("mm.cli.commands.bench.search", "Time text queries on the running service, or the index beside plain FAISS."),
+    "temporal": ("mm.cli.commands.bench.temporal", "Measure time and memory of one pass of the temporal network over a video."),
+    "tower": ("mm.cli.commands.bench.tower", "Time the image tower: runtimes beside eager torch; on a GPU beside the roofline."),
+}
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
+def command() -> None:
+    """Measure the numbers of the docs on this machine."""

@@ -1,0 +1,33 @@
+"""In: data sets and options. Out: weights, calibrations and their cards.
+
+`mm train`: one module per recipe of `mm.training`. Must not know: how a recipe trains.
+"""
+
+from __future__ import annotations
+
+import click
+
+from mm.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "actions": ("mm.cli.commands.train.actions", "Train a classifier of actions in clips, for `mm actions --head`."),
+    "align": ("mm.cli.commands.train.align", "Train the image tower into the space of the text tower."),
+    "calibrate": (
+        "mm.cli.commands.train.calibrate",
+        "Fit on dev the map from cosines to probabilities, and the score thresholds.",
+    ),
+    "distill": ("mm.cli.commands.train.distill", "Train the image tower of lite by distillation from a larger model."),
+    "languages": ("mm.cli.commands.train.languages", "Distill the text tower into other languages."),
+    "quantize": ("mm.cli.commands.train.quantize", "Quantize weights to 8 bits, and measure on dev the loss at 8 and 16 bits."),
+    "sound": ("mm.cli.commands.train.sound", "Train the map from YAMNet's classes into the space."),
+    "temporal": ("mm.cli.commands.train.temporal", "Train the temporal network, which finds the starts of shots and scenes."),
+}
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
+def command() -> None:
+    """Train the weights and fit the calibration of a space.
+
+    Training needs torch. A run that was interrupted continues from its last checkpoint. Options
+    that are not set have the values of the shipped weights.
+    """

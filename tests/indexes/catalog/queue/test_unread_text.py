@@ -1,0 +1,176 @@
+"""Pictures whose text is still to be read: noted with the item, leased, added to later, gone with
+it."""
+
+from __future__ import annotations
+
+import numpy as np
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from indexes import Store
+from indexes.catalog import migrate
+from indexes.catalog.catalog import Catalog
+from indexes.catalog.database import Database
+from indexes.catalog.records import NewEvidence, NewSegment
+from indexes.search.searcher import Searcher
+from mm.media.types import Span
+from mm.schemas import Filters
+from mm.settings import Settings
+from mm.spaces.types import EvidenceQuery, Query, SpaceId
+from tests.indexes.conftest import Clock
+from tests.indexes.library import DIM, SPACE, add
+
+ATTEMPTS = 2
+AXIS = np.eye(DIM, dtype=np.float32)
+
+
+def put(store: Store, seed: int, unread: list[bool], space: SpaceId = SPACE) -> str:
+    """A searchable item with a segment for each; returns its id."""
+    item, job = add(store, seed)
+    store.catalog.plan_job(job.id, space, [Span(0.0, float(len(unread)))])
+    shard = store.shards.write(space, {"picture": np.tile(AXIS[0], (len(unread), 1)).astype(np.float16)}, [seed])
+    segments = [
+        NewSegment(i, i + 1, i, [NewEvidence("picture", i, i + 1, None, shard, i)], unread=left) for i, left in enumerate(unread)
+    ]
+    assert store.catalog.commit_item(job.id, segments)
+    return item.id
+
+
+def written(store: Store, index: int, words: str) -> NewEvidence:
+    shard = store.shards.write(SPACE, {"written": AXIS[1:2].astype(np.float16)}, [words])
+    return NewEvidence("written", index, index + 1, words, shard, 0)
+
+
+def found(store: Store) -> list[tuple[float, str | None]]:
+    """Where text is found, with the words."""
+    searcher = Searcher(store, SPACE, store.settings)
+    searcher.follower.refresh()
+    asked = Query((EvidenceQuery("written", 8 * AXIS[1], -4.0, AXIS[1]),), SPACE, 0.5)
+    return [(hit.best_start, hit.evidence[0].text) for hit in searcher.search(asked, 10, Filters(), 0.5)]
+
+
+def test_text_that_is_read_later_is_found_and_counted_down(store: Store) -> None:
+    item = put(store, 1, [True, False, True])
+    put(store, 2, [False])
+    shown = store.catalog.get_item(item)
+    assert shown is not None
+    assert shown.unread_pictures == store.catalog.count_unread_images(SPACE) == 2
+    assert store.catalog.has_due_text(SPACE, ATTEMPTS)
+    unread = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+    assert unread is not None
+    assert (unread.item_id, [(one.index, one.start, one.end) for one in unread.segments]) == (item, [(0, 0, 1), (2, 2, 3)])
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS), "one reads at a time"
+    assert store.catalog.lease_text(SPACE, "other", 60, ATTEMPTS) is None
+    head = store.catalog.head()
+    assert store.catalog.add_text(unread, "me", {0: []})
+    assert store.catalog.head() == head, "nothing new is to be loaded"
+    assert store.catalog.count_unread_images(SPACE) == 1
+    again = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+    assert again is not None
+    assert found(store) == []
+    assert store.catalog.add_text(again, "me", {2: [written(store, 2, "Zanzibar")]})
+    assert found(store) == [(2.0, "Zanzibar")]
+    assert store.catalog.count_unread_images(SPACE) == 0
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
+    changes = store.catalog.changes_after(0, SPACE, 100)
+    assert sorted(row.evidence for row in changes.publications) == [1, 4], "one publication an item"
+
+
+def test_a_lease_that_ran_out_is_given_to_another_and_the_first_adds_nothing(store: Store, clock: Clock) -> None:
+    put(store, 1, [True])
+    first = store.catalog.lease_text(SPACE, "first", 60, ATTEMPTS)
+    assert first is not None
+    assert store.catalog.extend_text_lease(first, "first", 60)
+    clock.now += 61
+    assert store.catalog.has_due_text(SPACE, ATTEMPTS)
+    second = store.catalog.lease_text(SPACE, "second", 60, ATTEMPTS)
+    assert second is not None
+    assert not store.catalog.extend_text_lease(first, "first", 60)
+    assert not store.catalog.add_text(first, "first", {0: [written(store, 0, "lost")]})
+    assert store.catalog.add_text(second, "second", {0: [written(store, 0, "kept")]})
+    assert found(store) == [(0.0, "kept")]
+
+
+def test_an_item_whose_reading_ends_with_its_process_is_left_alone_after_some_attempts(store: Store, clock: Clock) -> None:
+    put(store, 1, [True])
+    for _ in range(ATTEMPTS):
+        assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+        clock.now += 61
+    assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS) is None
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
+    assert store.catalog.count_unread_images(SPACE) == 1, "what was given up is still said to be unread"
+
+
+def test_an_attempt_that_fails_counts_and_one_that_is_interrupted_does_not(store: Store) -> None:
+    put(store, 1, [True])
+    for _ in range(ATTEMPTS + 1):
+        interrupted = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+        assert interrupted is not None
+        assert store.catalog.add_text(interrupted, "me", {})
+    for _ in range(ATTEMPTS):
+        failed = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+        assert failed is not None
+        assert store.catalog.add_text(failed, "me", {}, "The decoder did not answer.")
+    assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS) is None
+
+
+def test_reading_waits_for_jobs(store: Store) -> None:
+    put(store, 1, [True])
+    assert not store.catalog.has_runnable_jobs()
+    _, job = add(store, 2)
+    assert store.catalog.has_runnable_jobs()
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
+    store.catalog.update_job(job.id, state="failed", error="broken")
+    assert store.catalog.has_due_text(SPACE, ATTEMPTS)
+
+
+def test_what_is_left_to_read_goes_with_its_item_and_with_its_space(store: Store) -> None:
+    other = SpaceId("lite", 2)
+    gone = put(store, 1, [True])
+    put(store, 2, [True], other)
+    unread = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+    assert unread is not None
+    store.catalog.delete_item(gone)
+    assert not store.catalog.add_text(unread, "me", {0: [written(store, 0, "gone")]})
+    assert store.catalog.count_unread_images(SPACE) == 0
+    assert store.catalog.count_unread_images(other) == 1
+    assert store.catalog.drop_space(other, 10) == 1
+    assert store.catalog.count_unread_images(other) == 0
+
+
+ROWS = (
+    "INSERT INTO items "
+    "(pk, id, sha256, name, kind, content_type, size, duration, width, height, fps, has_audio, status, created_at) "
+    "VALUES (:pk, :id, :id, 'a', :kind, 'a/b', 1, 1, 1, 1, 1, :no, 'ready', '2026-01-01 00:00:00')",
+    "INSERT INTO segments (pk, item_pk, space, index, start, \"end\", shot) VALUES (:pk * 10, :pk, 'lite@1', 0, 0, 1, 0)",
+    "INSERT INTO segments (pk, item_pk, space, index, start, \"end\", shot) VALUES (:pk * 10 + 1, :pk, 'lite@1', 1, 1, 2, 0)",
+    "INSERT INTO segments (pk, item_pk, space, index, start, \"end\", shot) VALUES (:pk * 10 + 2, :pk, 'lite@1', 2, 2, 3, 1)",
+    'INSERT INTO evidence (segment_pk, kind, start, "end", shard_id, "row") VALUES (:pk * 10 + 1, :evidence, 1, 2, \'x\', 0)',
+    "INSERT INTO published (item_pk, space, seq, evidence) VALUES (:pk, 'lite@1', :pk, 1)",
+)
+
+
+def test_a_library_of_before_has_the_shots_to_read_in_which_no_text_was_found(settings: Settings) -> None:
+    database = Database(settings.catalog_url)
+    settings.root.mkdir(parents=True, exist_ok=True)
+    script = ScriptDirectory(str(migrate.FOLDER))
+    before = script.get_revision("0008").down_revision
+    with database.begin_write() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(migrate.FOLDER))
+        command.upgrade(config, str(before))
+        for pk, kind, evidence in ((1, "video", "picture"), (2, "video", "written"), (3, "audio", "speech")):
+            values = {"pk": pk, "id": f"{pk:032x}", "kind": kind, "evidence": evidence, "no": False}
+            for statement in ROWS:
+                row = text(statement.replace("index,", '"index",'))
+                connection.execute(row, {name: value for name, value in values.items() if f":{name}" in statement})
+    migrate.migrate(database, settings.root / "catalog.lock")
+    catalog = Catalog(database)
+    left = {pk: catalog.get_item(f"{pk:032x}") for pk in (1, 2, 3)}
+    assert {pk: item.unread_pictures for pk, item in left.items() if item} == {1: 2, 2: 1, 3: 0}
+    unread = catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
+    database.close()
+    assert unread is not None
+    assert [one.index for one in unread.segments] == [0, 2]
