@@ -84,10 +84,10 @@ def find_components(mask: npt.NDArray[np.bool_]) -> list[Box]:
         while runs[other][0] == row - 1 and runs[other][1] <= end:
             parent[root(other)] = root(run)
             other += 1
-    find_components: dict[int, list[tuple[int, int, int]]] = {}
+    components: dict[int, list[tuple[int, int, int]]] = {}
     for run, row_start_end in enumerate(runs):
-        find_components.setdefault(root(run), []).append(row_start_end)
+        components.setdefault(root(run), []).append(row_start_end)
     return [
         Box(members[0][0], min(start for _, start, _ in members), members[-1][0] + 1, max(end for _, _, end in members))
-        for members in find_components.values()
+        for members in components.values()
     ]

@@ -35,5 +35,5 @@ def measure_motion(before: Thumbnail, after: Thumbnail) -> npt.NDArray[np.float3
     tenth = difference.size // 10
     largest = np.partition(difference, -tenth, axis=None)[-tenth:]
     changes = np.array([difference.mean(), largest.mean(), abs(float(after.mean()) - float(before.mean()))], np.float32)
-    measure_motion: npt.NDArray[np.float32] = np.log1p(changes / np.float32(SCALE))
-    return measure_motion
+    motion: npt.NDArray[np.float32] = np.log1p(changes / np.float32(SCALE))
+    return motion

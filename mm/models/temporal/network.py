@@ -42,11 +42,11 @@ def compute_states(config: TemporalConfig, weights: Weights, frames: FrameSequen
     x += compute_changes(frames.vectors_LD) @ weights["change.weight"].T
     x += compute_scalars(frames) @ weights["scalars.weight"].T + weights["scalars.bias"]
     x = np.concatenate([weights["global"], x])
-    compute_rotations = compute_rotations(config, frames.times_L)
+    rotations = compute_rotations(config, frames.times_L)
     for layer in range(config.layers):
         name = f"layers.{layer}."
         qkv = _rms_norm(x, weights[name + "attend_norm.weight"]) @ weights[name + "qkv.weight"].T
-        x += _attend(config, frames.times_L, compute_rotations, qkv) @ weights[name + "out.weight"].T
+        x += _attend(config, frames.times_L, rotations, qkv) @ weights[name + "out.weight"].T
         hidden = _rms_norm(x, weights[name + "feed_norm.weight"]) @ weights[name + "up.weight"].T + weights[name + "up.bias"]
         x += _gelu(hidden) @ weights[name + "down.weight"].T + weights[name + "down.bias"]
     return _rms_norm(x[config.num_global :], weights["norm.weight"])
@@ -57,7 +57,7 @@ def _attend(config: TemporalConfig, times_L: npt.NDArray[np.float64], rotations:
     global tokens to all."""
     tokens, count = len(qkv), config.num_global
     q, k, v = qkv.reshape(tokens, 3, config.heads, config.head).transpose(1, 2, 0, 3)
-    q, k = rotate(q, compute_rotations) * np.float32(config.head**-0.5), rotate(k, compute_rotations)
+    q, k = rotate(q, rotations) * np.float32(config.head**-0.5), rotate(k, rotations)
     out = np.empty((config.heads, tokens, config.head), np.float32)
     out[:, :count] = _softmax(q[:, :count] @ k.transpose(0, 2, 1)) @ v
     for start in range(0, len(times_L), BLOCK):

@@ -98,7 +98,7 @@ class LanguageRouter:
 
 def _contains(word_list: WordHashes, words: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Whether each word is in a sorted list of hashes."""
-    hash_words = np.array([crc32(word.encode()) for word in words], np.uint32)
+    hashes = np.array([crc32(word.encode()) for word in words], np.uint32)
     if not len(word_list):
-        return np.zeros(len(hash_words), np.bool_)
-    return np.asarray(word_list[np.minimum(np.searchsorted(word_list, hash_words), len(word_list) - 1)] == hash_words)
+        return np.zeros(len(hashes), np.bool_)
+    return np.asarray(word_list[np.minimum(np.searchsorted(word_list, hashes), len(word_list) - 1)] == hashes)
