@@ -79,9 +79,9 @@ def _blobs(service: Service) -> str:
 
 def _index(service: Service) -> str:
     searcher = service.searcher
-    if not searcher.is_ready:
+    if not searcher.follower.is_ready:
         raise Unavailable("The index was not brought up to date since the start")
-    age = searcher.lag_seconds()
+    age = searcher.follower.lag_seconds()
     if age > STALE_SECONDS + service.settings.refresh_seconds:
         raise Unavailable(f"The index has not followed the catalog for {age:.0f} s")
     return "The index follows the catalog."

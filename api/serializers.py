@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from indexes.catalog.queue.forecast import Forecast
     from indexes.catalog.records import ItemRow, JobEventRow, JobRow
-    from indexes.search.searcher import SearchHit
+    from indexes.search.hits import SearchHit
 
 
 PICTURE_SHARE = 0.9
@@ -68,7 +68,7 @@ def serialize_event(row: JobEventRow, forecast: Forecast | None = None) -> JobEv
 def serialize_hit(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
     """A hit with the items that it names; None when all of these are gone. From the score `likely`
     on it is likely."""
-    moments = [_moment(one, item) for one in (hit, *hit.alike) if (item := items[one.item_id]) is not None]
+    moments = [_moment(one, item) for one in (hit, *hit.near_duplicates) if (item := items[one.item_id]) is not None]
     if not moments:
         return None
     band: Band = "likely" if hit.score >= likely else "possible"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from api.search.request import QueryFile, SearchInput
     from api.service import Service
     from api.spaces.manager import ServedSpace
-    from indexes.search.searcher import SearchHit
+    from indexes.search.hits import SearchHit
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.settings import Settings
     from mm.spaces.types import Query
@@ -95,7 +95,9 @@ def _answer(service: Service, served: ServedSpace, query: SearchInput, media: De
         k = query.request.k
         # One more than wanted, because the moment that is asked with is the best answer to itself.
         wanted = k if like is None else k + 1
-        found = served.searcher.search(question, wanted, query.request.filters, floor, likely=likely, fold=query.request.fold)
+        found = served.searcher.search(
+            question, wanted, query.request.filters, floor, likely=likely, merge_near_duplicates=query.request.fold
+        )
         if like is not None:
             found = [left for hit in found if (left := like.taken_out_of(hit)) is not None][:k]
     hits = _dress(service, found, question.floor)
@@ -199,6 +201,6 @@ def _refuse_longer(file: QueryFile, info: MediaInfo, limit: float) -> None:
 
 def _dress(service: Service, found: Sequence[SearchHit], likely: float) -> list[Hit]:
     """Hits with their items; an item deleted since the search is left out."""
-    ids = {one.item_id for hit in found for one in (hit, *hit.alike)}
+    ids = {one.item_id for hit in found for one in (hit, *hit.near_duplicates)}
     items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
     return [shown for hit in found if (shown := serialize_hit(hit, items, likely)) is not None]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from api.service import Service
     from indexes.catalog.records import NewEvidence
-    from indexes.search.searcher import SearchHit
+    from indexes.search.hits import SearchHit
     from indexes.storage.shards import ShardStore
     from mm.schemas import Like
     from mm.spaces import Space
@@ -36,8 +36,8 @@ class Asked:
     def taken_out_of(self, hit: SearchHit) -> SearchHit | None:
         """The hit without this segment: what was folded with it takes its place. None when nothing
         is left."""
-        left = [replace(one, alike=()) for one in (hit, *hit.alike) if not self._is(one)]
-        return replace(left[0], alike=tuple(left[1:])) if left else None
+        left = [replace(one, near_duplicates=()) for one in (hit, *hit.near_duplicates) if not self._is(one)]
+        return replace(left[0], near_duplicates=tuple(left[1:])) if left else None
 
     def _is(self, hit: SearchHit) -> bool:
         return hit.item_id == self.item_id and (hit.best_start, hit.best_end) == (self.start, self.end)

@@ -39,7 +39,7 @@ class ServedSpace:
     @property
     def is_ready(self) -> bool:
         """Whether a question would be answered at once."""
-        return self.towers.check().ok and self.searcher.is_ready
+        return self.towers.check().ok and self.searcher.follower.is_ready
 
     def close(self) -> None:
         self._stack.close()

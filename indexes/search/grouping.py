@@ -1,5 +1,4 @@
-"""Segments that answer, grown into moments: what a person would call one place of a video is one
-hit."""
+"""Grouping of matching segments into moments: adjacent segments of one item become one hit."""
 
 from __future__ import annotations
 
@@ -12,57 +11,54 @@ from indexes.search.fusion import Floats
 from indexes.vectors.kind_index import Keys
 from indexes.vectors.parts import Part
 
-ACROSS = 0.7
-"""A moment goes on across a cut where what lies behind has at least this share of the strength of
-its best segment."""
+CUT_STRENGTH_RATIO = 0.7
+"""A moment continues across a cut where the next segment has at least this fraction of the strength
+of its best segment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Touching segments of one item that answer together."""
+    """Adjacent segments of one item that match the query together."""
 
     part: Part
     segment: int
-    """The best of them."""
+    """Number of the best segment in the part."""
     strength: float
-    """Of the best."""
+    """Strength of the best segment."""
     first: int
     last: int
+    near_duplicates: tuple[Moment, ...] = ()
+    """Weaker moments of other items with the same content."""
 
 
 def group_segments(part: Part, segments: Keys, strength: Floats, k: int, floor: float, likely: float = math.inf) -> list[Moment]:
     """The `k` strongest moments with at least the strength `floor`, strongest first.
 
-    The strongest segment that is in no moment yet begins the next one. It goes on to both sides
-    over touching segments that reach the floor: within a shot over all of them, across a cut where
-    the segment behind it has at least `ACROSS` of the strength that the moment began with. A moment
-    whose best segment has at least the strength `likely` extends only over segments that have it
-    too: less likely ones do not make it longer. `segments` are sorted; those that are not given end
-    a moment.
+    The strongest segment that is in no moment yet starts the next moment. The moment extends in
+    both directions over adjacent segments that reach `floor`: within a shot over all of them,
+    across a cut where the next segment has at least `CUT_STRENGTH_RATIO` of the strength of the
+    best. A moment whose best segment reaches `likely` extends only over segments that reach it too.
+    `segments` (N,) is sorted, `strength` is (N,); segments that are not listed end a moment.
     """
-    reached = np.flatnonzero(strength >= floor)
-    own, strength = segments[reached], strength[reached]
-    next_to = np.zeros(len(own) + 1, dtype=np.bool_)  # whether a segment touches the one before it
-    next_to[1:-1] = (np.diff(own) == 1) & part.segments.touching[own[1:]]
-    in_shot = np.append(part.segments.joined[own], False)
-    taken = np.zeros(len(own), dtype=np.bool_)
+    above = np.flatnonzero(strength >= floor)
+    own, strength = segments[above], strength[above]
+    adjacent = np.zeros(len(own) + 1, dtype=np.bool_)  # whether a segment is adjacent to the one before it
+    adjacent[1:-1] = (np.diff(own) == 1) & part.segments.adjacent[own[1:]]
+    in_shot = np.append(part.segments.adjacent_in_shot[own], False)
+    grouped = np.zeros(len(own), dtype=np.bool_)
     moments: list[Moment] = []
     for best in np.argsort(-strength, kind="stable"):
         if len(moments) == k:
             break
-        if taken[best]:
+        if grouped[best]:
             continue
         first = last = int(best)
-        least = ACROSS * strength[best]
-        bound = likely if strength[best] >= likely else floor
-        while (
-            next_to[last + 1]
-            and not taken[last + 1]
-            and strength[last + 1] >= (bound if in_shot[last + 1] else max(bound, least))
-        ):
+        shot_min = likely if strength[best] >= likely else floor
+        cut_min = max(shot_min, CUT_STRENGTH_RATIO * strength[best])
+        while adjacent[last + 1] and not grouped[last + 1] and strength[last + 1] >= (shot_min if in_shot[last + 1] else cut_min):
             last += 1
-        while next_to[first] and not taken[first - 1] and strength[first - 1] >= (bound if in_shot[first] else max(bound, least)):
+        while adjacent[first] and not grouped[first - 1] and strength[first - 1] >= (shot_min if in_shot[first] else cut_min):
             first -= 1
-        taken[first : last + 1] = True
+        grouped[first : last + 1] = True
         moments.append(Moment(part, int(own[best]), float(strength[best]), int(own[first]), int(own[last])))
     return moments

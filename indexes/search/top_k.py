@@ -1,11 +1,12 @@
-"""The k best moments without scoring all: the threshold algorithm (Fagin, Lotem, Naor 2003) over
-FAISS results.
+"""The threshold algorithm (Fagin, Lotem, Naor 2003) over FAISS results: the top k moments without
+scoring every segment.
 
-Each kind of evidence gives its best pieces, and says what each of them, and what all others, cannot
-exceed. So each segment has a ceiling: of the kinds that gave it what they said of it, of all others
-what they said of the rest. Only segments whose ceiling reaches the k-th best moment known get their
-strength from the vectors of all kinds, and when nothing that was not given can reach it either,
-nothing better is left. Where the kinds are sure of what they say, the answer is exact.
+Each kind of evidence is one sorted list. Sorted access returns its best rows, an upper bound for
+each of them, and an upper bound for all other rows. The sum of these bounds over the kinds is an
+upper bound for the strength of each segment, and of every segment that no list returned: the
+threshold. Random access computes the exact strength from the vectors, for segments whose bound
+reaches the k-th best moment. The search ends when the threshold is below that moment. The results
+are exact where the bounds are.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexes.search.fusion import Floats, but_without, strengths
-from indexes.search.grouping import ACROSS, Moment, group_segments
+from indexes.search.fusion import Floats, apply_negations, strengths_from_logits
+from indexes.search.grouping import CUT_STRENGTH_RATIO, Moment, group_segments
 from indexes.vectors.kind_index import Keys, Mask
 from indexes.vectors.parts import Part
 
@@ -28,159 +29,165 @@ if TYPE_CHECKING:
     from indexes.vectors.snapshot import Snapshot
     from mm.spaces.types import EvidenceQuery
 
-FIRST = 256
-"""Pieces of evidence that are asked for at first, of each part and kind."""
-AHEAD = 4
-"""Segments that are looked at first, for each moment that is wanted."""
-GROWTH = 4
-"""How many times more are asked for when they do not suffice."""
-NOT_FOUND = -1.0
-"""Strength of a segment without evidence of the kinds asked for: below every floor."""
+INITIAL_DEPTH = 256
+"""Rows that the first sorted access reads, of each part and kind."""
+CANDIDATES_PER_RESULT = 4
+"""Segments that get random access at first, for each requested moment."""
+DEPTH_FACTOR = 4
+"""Growth of both where they do not suffice."""
+NO_EVIDENCE = -1.0
+"""Strength of a segment without evidence of the kinds of the query: below every floor."""
 
-Spread = Callable[[Callable[["Scan"], None], Sequence["Scan"]], Iterable[None]]
-"""As `map`, which it may be; that of a pool of threads looks at several parts at once."""
+ParallelMap = Callable[[Callable[["PartSearch"], None], Sequence["PartSearch"]], Iterable[None]]
+"""`map`, or that of a thread pool, which searches several parts at once."""
 
 
 def find_top_moments(
     snapshot: Snapshot,
-    probes: Sequence[EvidenceQuery],
-    chosen: Keys | None,
+    evidence_queries: Sequence[EvidenceQuery],
+    item_pks: Keys | None,
     k: int,
     floor: float,
-    spread: Spread = map,
-    doubt: float | None = None,
-    against: Sequence[EvidenceQuery] = (),
+    parallel_map: ParallelMap = map,
+    error_bound: float | None = None,
+    negations: Sequence[EvidenceQuery] = (),
     likely: float = math.inf,
 ) -> list[Moment]:
-    """The `k` strongest moments, strongest first, of those with at least the strength `floor`.
+    """The `k` strongest moments with at least the strength `floor`, strongest first.
 
-    A moment is a segment with all that `group_segments` adds to it; `likely` is as there. `chosen`:
-    sorted keys of the items to look at, None for all. `against` are looks at what must not be there
-    (`mm.spaces.types.Question`). `doubt` is None for the exact answer, or how many standard
-    deviations an estimate may be wrong by before a piece is missed. Raises `SpaceMismatch` for
-    probes of another dimension.
+    Moments are grouped by `group_segments`, which also describes `likely`. `item_pks` are the
+    sorted keys of the items to search, None for all. `negations` are described in
+    `mm.spaces.types.Query`. `error_bound` is None for exact results; else upper bounds allow for an
+    error of so many standard deviations of an approximate inner product, and a row with a larger
+    error can be missed. Raises `SpaceMismatch` for queries of another dimension.
     """
-    scans = [
-        Scan(part, own, items, doubt, [probe for probe in against if probe.kind in part.kinds])
-        for part, items in snapshot.select_parts(chosen)
-        if (own := [probe for probe in probes if probe.kind in part.kinds])
+    searches = [
+        PartSearch(part, queries, item_mask, error_bound, [query for query in negations if query.kind in part.kinds])
+        for part, item_mask in snapshot.select_parts(item_pks)
+        if (queries := [query for query in evidence_queries if query.kind in part.kinds])
     ]
-    count = max(FIRST, 2 * k)
-    _fetch(spread, scans, count)
-    ahead, sure = AHEAD * k, np.inf
+    depth = max(INITIAL_DEPTH, 2 * k)
+    _sorted_access(parallel_map, searches, depth)
+    num_candidates, cutoff = CANDIDATES_PER_RESULT * k, np.inf
     while True:
-        while sum(len(scan.given) for scan in scans) < ahead and (more := [scan for scan in scans if scan.rest > floor]):
-            count *= GROWTH
-            _fetch(spread, more, count)
-        sure = max(floor, min(sure, _nth([scan.ceilings for scan in scans], ahead)))
-        while more := [scan for scan in scans if scan.rest > sure]:
-            count *= GROWTH
-            _fetch(spread, more, count)
-        for scan in scans:
-            scan.look(sure, floor)
+        while sum(len(search.candidates) for search in searches) < num_candidates and (
+            unfinished := [search for search in searches if search.threshold > floor]
+        ):
+            depth *= DEPTH_FACTOR
+            _sorted_access(parallel_map, unfinished, depth)
+        cutoff = max(floor, min(cutoff, _nth_largest([search.upper_bounds for search in searches], num_candidates)))
+        while unfinished := [search for search in searches if search.threshold > cutoff]:
+            depth *= DEPTH_FACTOR
+            _sorted_access(parallel_map, unfinished, depth)
+        for search in searches:
+            search.random_access(cutoff, floor)
         moments = sorted(
-            (moment for scan in scans for moment in scan.moments(k, floor, likely)),
+            (moment for search in searches for moment in search.group_moments(k, floor, likely)),
             key=lambda moment: (-moment.strength, moment.segment),
         )[:k]
-        if sure <= floor or (len(moments) == k and moments[-1].strength >= sure):
+        if cutoff <= floor or (len(moments) == k and moments[-1].strength >= cutoff):
             return moments
-        if len(moments) == k:  # next, all that could be as good as the last of these
-            sure = moments[-1].strength
+        if len(moments) == k:  # next, every segment whose bound reaches the last of these
+            cutoff = moments[-1].strength
         else:
-            ahead *= GROWTH
+            num_candidates *= DEPTH_FACTOR
 
 
-def _fetch(spread: Spread, scans: Sequence[Scan], count: int) -> None:
-    for _ in spread(partial(Scan.fetch, count=count), scans):
+def _sorted_access(parallel_map: ParallelMap, searches: Sequence[PartSearch], depth: int) -> None:
+    for _ in parallel_map(partial(PartSearch.sorted_access, depth=depth), searches):
         pass
 
 
-def _nth(ceilings: Sequence[Floats], n: int) -> float:
-    """The n-th largest, -inf if there are fewer."""
-    values = np.concatenate(ceilings) if ceilings else np.empty(0)
+def _nth_largest(bounds: Sequence[Floats], n: int) -> float:
+    """The n-th largest of all values, -inf if there are fewer."""
+    values = np.concatenate(bounds) if bounds else np.empty(0)
     return float(np.partition(values, len(values) - n)[len(values) - n]) if n <= len(values) else -np.inf
 
 
 @dataclass(eq=False)
-class Scan:
-    """One search in one part."""
+class PartSearch:
+    """State of one search in one part."""
 
     part: Part
-    probes: Sequence[EvidenceQuery]
-    items: Mask | None
-    """Items that may be looked at, None for all."""
-    doubt: float | None
-    against: Sequence[EvidenceQuery]
-    rest: float = field(init=False, default=-np.inf)
-    """What the strength of a segment that was not given cannot exceed; -inf if all were."""
-    given: npt.NDArray[np.int32] = field(init=False)
-    """Segments that some kind gave, sorted."""
-    ceilings: Floats = field(init=False)
-    """What their strengths cannot exceed."""
+    evidence_queries: Sequence[EvidenceQuery]
+    item_mask: Mask | None
+    """(I,) items to search, None for all."""
+    error_bound: float | None
+    negations: Sequence[EvidenceQuery]
+    threshold: float = field(init=False, default=-np.inf)
+    """Upper bound for the strength of every segment that is no candidate; -inf if there is none."""
+    candidates: npt.NDArray[np.int32] = field(init=False)
+    """(C,) segments that sorted access returned for any kind, sorted."""
+    upper_bounds: Floats = field(init=False)
+    """(C,) upper bounds for their strengths."""
 
     def __post_init__(self) -> None:
-        self._known = np.empty(0, dtype=np.int64)  # segments that were looked at, sorted
+        self._scored = np.empty(0, dtype=np.int64)  # segments with an exact strength, sorted
         self._strength = np.empty(0)
 
-    def fetch(self, count: int) -> None:
-        """Ask for the best `count` pieces of each kind."""
-        tops = [self.part.kinds[probe.kind].top(probe.weight, count, self.items, self.doubt) for probe in self.probes]
-        rests = [float(strengths(top.rest + probe.bias)) for top, probe in zip(tops, self.probes, strict=True)]
-        pieces = [self.part.kinds[probe.kind].rows.segment[top.rows] for top, probe in zip(tops, self.probes, strict=True)]
-        self.given = np.unique(np.concatenate(pieces))
-        self.ceilings = np.zeros(len(self.given))
-        for top, probe, rest, segments in zip(tops, self.probes, rests, pieces, strict=True):
-            most = np.full(len(self.given), rest)
-            np.maximum.at(most, np.searchsorted(self.given, segments), strengths(top.most.astype(np.float64) + probe.bias))
-            self.ceilings += most
-        self.rest = -np.inf if all(top.rest == -np.inf for top in tops) else sum(rests)
+    def sorted_access(self, depth: int) -> None:
+        """Read the best `depth` rows of each kind."""
+        queries = self.evidence_queries
+        tops = [self.part.kinds[query.kind].search(query.weight, depth, self.item_mask, self.error_bound) for query in queries]
+        rest_bounds = [
+            float(strengths_from_logits(top.rest_bound + query.bias)) for top, query in zip(tops, queries, strict=True)
+        ]
+        segments = [self.part.kinds[query.kind].rows.segment[top.rows] for top, query in zip(tops, queries, strict=True)]
+        self.candidates = np.unique(np.concatenate(segments))
+        self.upper_bounds = np.zeros(len(self.candidates))
+        for top, query, rest_bound, own in zip(tops, queries, rest_bounds, segments, strict=True):
+            bounds = np.full(len(self.candidates), rest_bound)
+            logits = top.upper_bounds.astype(np.float64) + query.bias
+            np.maximum.at(bounds, np.searchsorted(self.candidates, own), strengths_from_logits(logits))
+            self.upper_bounds += bounds
+        self.threshold = -np.inf if all(top.rest_bound == -np.inf for top in tops) else sum(rest_bounds)
 
-    def look(self, sure: float, floor: float) -> None:
-        """Find out the strength of every segment that may have at least the strength `sure`, itself
-        at least `floor`, and of all around it that its moment may reach."""
-        self._look_at(self.given[self.ceilings >= sure])
-        touching, joined = self.part.segments.touching, self.part.segments.joined
-        edge = around = self._known[self._strength >= sure]
-        while len(edge):
-            before = edge[touching[edge]] - 1
-            after = edge[edge + 1 < len(touching)] + 1
-            after = after[touching[after]]
-            in_shot = np.concatenate([before[joined[before + 1]], after[joined[after]]])
-            edge = _without(np.unique(np.concatenate([before, after])), around)
-            self._look_at(edge)
-            strength = self._strength[np.searchsorted(self._known, edge)]
-            edge = edge[(strength >= floor) & ((strength >= ACROSS * sure) | np.isin(edge, in_shot))]
-            around = np.sort(np.concatenate([around, edge]))
+    def random_access(self, cutoff: float, floor: float) -> None:
+        """Score every candidate whose upper bound reaches `cutoff`, and the segments around it that
+        its moment can extend to."""
+        self._score(self.candidates[self.upper_bounds >= cutoff])
+        adjacent, adjacent_in_shot = self.part.segments.adjacent, self.part.segments.adjacent_in_shot
+        frontier = visited = self._scored[self._strength >= cutoff]
+        while len(frontier):
+            before = frontier[adjacent[frontier]] - 1
+            after = frontier[frontier + 1 < len(adjacent)] + 1
+            after = after[adjacent[after]]
+            in_shot = np.concatenate([before[adjacent_in_shot[before + 1]], after[adjacent_in_shot[after]]])
+            frontier = _difference(np.unique(np.concatenate([before, after])), visited)
+            self._score(frontier)
+            strength = self._strength[np.searchsorted(self._scored, frontier)]
+            can_extend = (strength >= CUT_STRENGTH_RATIO * cutoff) | np.isin(frontier, in_shot)
+            frontier = frontier[(strength >= floor) & can_extend]
+            visited = np.sort(np.concatenate([visited, frontier]))
 
-    def moments(self, k: int, floor: float, likely: float) -> list[Moment]:
-        """The `k` strongest moments with at least the strength `floor` out of the segments looked
-        at."""
-        return group_segments(self.part, self._known, self._strength, k, floor, likely)
+    def group_moments(self, k: int, floor: float, likely: float) -> list[Moment]:
+        """The `k` strongest moments of the scored segments with at least the strength `floor`."""
+        return group_segments(self.part, self._scored, self._strength, k, floor, likely)
 
-    def _look_at(self, segments: npt.NDArray[np.integer]) -> None:
-        """Find out the strengths of segments, which are sorted."""
-        new = _without(segments.astype(np.int64), self._known)
+    def _score(self, segments: npt.NDArray[np.integer]) -> None:
+        """Compute the strengths of sorted segments, where they are not known yet."""
+        new = _difference(segments.astype(np.int64), self._scored)
         if len(new) == 0:
             return
-        total, found = np.zeros(len(new)), np.zeros(len(new), dtype=np.bool_)
-        for probe in self.probes:
-            products, rows = self.part.kinds[probe.kind].best(probe.weight, new)
-            total += strengths(products.astype(np.float64) + probe.bias)
-            found |= rows >= 0
-        if self.against:  # it only takes away, so that ceilings hold without it
-            unwanted = np.zeros(len(new))
-            for probe in self.against:
-                products, _ = self.part.kinds[probe.kind].best(probe.weight, new)
-                unwanted += strengths(products.astype(np.float64) + probe.bias)
-            total = but_without(total, unwanted)
-        known = np.concatenate([self._known, new])
-        order = np.argsort(known, kind="stable")
-        self._known = known[order]
-        self._strength = np.concatenate([self._strength, np.where(found, total, NOT_FOUND)])[order]
+        total, has_evidence = np.zeros(len(new)), np.zeros(len(new), dtype=np.bool_)
+        for query in self.evidence_queries:
+            products, rows = self.part.kinds[query.kind].best_per_segment(query.weight, new)
+            total += strengths_from_logits(products.astype(np.float64) + query.bias)
+            has_evidence |= rows >= 0
+        if self.negations:  # they only decrease a strength: upper bounds hold without them
+            negation = np.zeros(len(new))
+            for query in self.negations:
+                products, _ = self.part.kinds[query.kind].best_per_segment(query.weight, new)
+                negation += strengths_from_logits(products.astype(np.float64) + query.bias)
+            total = apply_negations(total, negation)
+        scored = np.concatenate([self._scored, new])
+        order = np.argsort(scored, kind="stable")
+        self._scored = scored[order]
+        self._strength = np.concatenate([self._strength, np.where(has_evidence, total, NO_EVIDENCE)])[order]
 
 
-def _without(values: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Those of the values that are not among others; both are sorted."""
+def _difference(values: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The values that are not in `others`; both are sorted."""
     if len(others) == 0:
         return values
     at = np.minimum(np.searchsorted(others, values), len(others) - 1)

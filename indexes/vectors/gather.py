@@ -1,9 +1,8 @@
-"""From publications in the catalog to the arrays of an index part: rows from SQL, vectors from
-shards."""
+"""Reads the arrays of an index part: rows of publications from the catalog, vectors from shards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import structlog
 
 from indexes.vectors.kind_index import BLOCK, KindRows
-from indexes.vectors.parts import Segments
+from indexes.vectors.parts import KindData, Segments
 from mm.errors import Corrupt, SpaceMismatch
 from mm.schemas import EvidenceKind
 
@@ -22,16 +21,15 @@ if TYPE_CHECKING:
     from indexes.storage.shards import Half, ShardStore
     from mm.spaces.types import SpaceId
 
-Gathered = tuple[Segments, dict[EvidenceKind, tuple[KindRows, Iterator[npt.NDArray[np.float32]]]]]
+PartData = tuple[Segments, dict[EvidenceKind, KindData]]
 ItemEvidence = list[tuple["EvidenceRow", "npt.NDArray[np.float16]"]]
-"""The pieces of one item with their vectors."""
+"""Pieces of evidence of one item, with their vectors."""
 
 
-def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequence[PublicationRow]) -> Gathered | None:
-    """What `write_part` takes, None if nothing is left to index.
+def gather_part(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequence[PublicationRow]) -> PartData | None:
+    """Arguments of `write_part`, None if there is nothing to index.
 
-    An item whose vectors cannot be read is left out, with a line in the log: it must not keep all
-    others from being found.
+    An item whose vectors cannot be read is logged and left out, so that all others can be searched.
     """
     seq_of = {publication.item_pk: publication.seq for publication in published}
     rows = catalog.list_evidence(list(seq_of), space)
@@ -40,7 +38,7 @@ def gather(catalog: Catalog, shards: ShardStore, space: SpaceId, published: Sequ
         try:
             items[item_pk] = _with_vectors(shards, space, list(evidence))
         except (Corrupt, SpaceMismatch) as error:
-            if catalog.published_items([item_pk], space):  # not deleted in the meantime
+            if catalog.published_items([item_pk], space):  # not deleted since
                 structlog.get_logger().error("item cannot be searched", item=item_pk, detail=str(error))
     return _arrays(items, seq_of) if items else None
 
@@ -55,7 +53,7 @@ def _with_vectors(shards: ShardStore, space: SpaceId, evidence: list[EvidenceRow
         raise Corrupt(f"A shard has fewer vectors than its item refers to: {error}.") from error
 
 
-def _arrays(items: Mapping[int, ItemEvidence], seq_of: Mapping[int, int]) -> Gathered:
+def _arrays(items: Mapping[int, ItemEvidence], seq_of: Mapping[int, int]) -> PartData:
     order = sorted(items, key=lambda pk: seq_of[pk])
     number_of: dict[tuple[int, int], int] = {}
     segments: list[tuple[int, float, float, int]] = []
@@ -81,7 +79,7 @@ def _arrays(items: Mapping[int, ItemEvidence], seq_of: Mapping[int, int]) -> Gat
 
 def _kind_arrays(
     pieces: Sequence[tuple[int, int, npt.NDArray[np.float16]]],
-) -> tuple[KindRows, Iterator[npt.NDArray[np.float32]]]:
+) -> KindData:
     pks, segments, vectors = zip(*pieces, strict=True)
     rows = KindRows(np.asarray(pks, dtype=np.int64), np.asarray(segments, dtype=np.int32))
     blocks = (np.stack(vectors[start : start + BLOCK]).astype(np.float32) for start in range(0, len(vectors), BLOCK))

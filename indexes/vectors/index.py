@@ -1,10 +1,8 @@
-"""The index of one space on disk, `MM_HOME/index/<space>/`: a cache of what the catalog and the
-shards say.
+"""The index of one space on disk, `MM_HOME/index/<space>/`: a cache of the catalog and the shards.
 
-One process at a time writes, under a lock; any number read. Parts are never changed: small ones are
-merged into larger ones, as in a log-structured merge tree, and the manifest says which ones count.
-A merge takes seconds; it is made beside the index, under a lock of its own, so that what is new
-does not wait for it.
+One process at a time writes, under a lock; any number read. Parts are immutable: small ones are
+merged into larger ones, as in a log-structured merge tree, and the manifest lists the current ones.
+A merge takes seconds and has a lock of its own, so that new items are added meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ import numpy as np
 import structlog
 
 from indexes.storage.files import hold_lock, translate_disk_errors
-from indexes.vectors.gather import gather
+from indexes.vectors.gather import gather_part
 from indexes.vectors.manifest import Manifest, PartEntry, read_manifest, write_manifest
 from indexes.vectors.parts import Part, WrittenPart, merge_parts, open_part, write_part
 from mm.errors import Corrupt
@@ -32,20 +30,20 @@ if TYPE_CHECKING:
     from mm.spaces.types import SpaceId
 
 PART, MERGING = "part-", "merging-"
-"""Beginnings of the names of parts, and of those that are still being merged."""
-SMALL = 8192
-"""Pieces of evidence below which a part is small; a new part usually is."""
-STEP = 32768
-"""Pieces of evidence that are added in one step, where more are new."""
-FULL = 131072
-"""Pieces of evidence from which a part is never merged again: each search costs a little for each
-part, each merge memory."""
+"""Name prefixes of parts, and of parts that a merge is writing."""
+SMALL_EVIDENCE = 8192
+"""Pieces of evidence below which a part is small; most new parts are."""
+BATCH_EVIDENCE = 32768
+"""Pieces of evidence from which new items are split over several parts."""
+FULL_EVIDENCE = 131072
+"""Pieces of evidence from which a part is not merged again: more parts cost search time, larger
+merges cost memory."""
 FANOUT = 4
-"""Parts of one size class that are merged into one, and how many times larger the next class is."""
-PUBLICATIONS = 1000
-"""Publications asked for at once."""
-WORN = 0.1
-"""Fraction of dead items from which a part is written anew without them."""
+"""Parts of one size class that are merged into one, and the ratio of the sizes of two classes."""
+PAGE = 1000
+"""Publications that one query of the catalog returns."""
+MAX_DEAD_FRACTION = 0.1
+"""Fraction of deleted items above which a part is rewritten without them."""
 
 
 class SpaceIndex:
@@ -61,32 +59,33 @@ class SpaceIndex:
         self._opened: dict[str, Part] = {}
 
     def load_manifest(self, head: int) -> Manifest | None:
-        """The state on disk; None if there is none that fits the catalog, whose latest sequence
-        number is `head`."""
+        """The manifest on disk, None if there is none of this catalog up to at most `head`."""
         try:
             manifest = read_manifest(self.folder)
         except Corrupt as error:
-            structlog.get_logger().warning("index is built again", detail=str(error))
+            structlog.get_logger().warning("rebuilding index", detail=str(error))
             return None
         if manifest is None:
             return None
         if (manifest.space, manifest.catalog) != (str(self._space), self._catalog_id) or manifest.upto > head:
-            structlog.get_logger().warning("index is built again", detail=f"{self.folder} belongs to another catalog.")
+            structlog.get_logger().warning("rebuilding index", detail=f"{self.folder} belongs to another catalog.")
             return None
         return manifest
 
     def open(self, manifest: Manifest) -> list[Part]:
-        """The parts of a state, each opened and checked once. Raises `Corrupt`, also when one was
-        merged away by now."""
+        """The parts of a manifest, each opened and verified once.
+
+        Raises `Corrupt`, also when another process has merged a part meanwhile.
+        """
         opened = {entry.name: self._opened.get(entry.name) or self._open(entry) for entry in manifest.parts}
         self._opened = opened
         return list(opened.values())
 
     def apply_changes(self, seconds: float) -> bool:
-        """Take one step towards what the catalog says. Returns whether there was one to take.
+        """Add one batch of changes of the catalog. Returns whether there were any.
 
-        Raises `Unavailable` when another process writes for longer than `seconds`, when the disk
-        takes no more, or when the catalog does not answer.
+        Raises `Unavailable` when another process writes for longer than `seconds`, when the disk is
+        full, or when the catalog does not answer.
         """
         with self._writing(seconds):
             head = self._store.catalog.head()
@@ -94,32 +93,32 @@ class SpaceIndex:
             if manifest is not None and manifest.upto == head:
                 return False
             manifest = manifest or Manifest(space=str(self._space), catalog=self._catalog_id, upto=0)
-            changes = self._store.catalog.changes_after(manifest.upto, self._space, PUBLICATIONS)
+            changes = self._store.catalog.changes_after(manifest.upto, self._space, PAGE)
             batch = _batch(changes.publications)
-            everything = len(batch) == len(changes.publications) < PUBLICATIONS
-            upto = changes.head if everything else batch[-1].seq
+            is_last = len(batch) == len(changes.publications) < PAGE
+            upto = changes.head if is_last else batch[-1].seq
             dead = manifest.dead | {seq for seq in changes.tombstones if seq <= manifest.upto}
             parts = (*manifest.parts, *self._build(batch))
             self._publish(manifest.model_copy(update={"upto": upto, "parts": parts, "dead": dead}))
             return True
 
     def repair(self, seconds: float) -> None:
-        """Build again what is damaged. Raises `Unavailable` as `follow` does."""
+        """Rebuild damaged parts. Raises `Unavailable` as `apply_changes` does."""
         with self._writing(seconds):
             manifest = self.load_manifest(self._store.catalog.head())
             if manifest is None:
                 return
             healthy: list[PartEntry] = []
-            there: set[int] = set()
+            intact_seqs: set[int] = set()
             for entry in manifest.parts:
                 try:
-                    there.update(self._open(entry).segments.item_seq.tolist())
+                    intact_seqs.update(self._open(entry).segments.item_seq.tolist())
                     healthy.append(entry)
                 except Corrupt as error:
-                    structlog.get_logger().warning("index part is built again", detail=str(error))
+                    structlog.get_logger().warning("rebuilding index part", detail=str(error))
             if len(healthy) == len(manifest.parts):
                 return
-            missing = [row for row in self._published(manifest.upto) if row.seq not in there]
+            missing = [row for row in self._list_published(manifest.upto) if row.seq not in intact_seqs]
             while missing:
                 batch = _batch(missing)
                 healthy += self._build(batch)
@@ -127,26 +126,29 @@ class SpaceIndex:
             self._publish(manifest.model_copy(update={"parts": tuple(healthy)}))
 
     def merge(self, seconds: float) -> bool:
-        """Merge parts, or write one anew without its dead. Returns whether that was due. Raises
-        `Corrupt`, `Unavailable`.
+        """Merge parts, or rewrite one without its deleted items. Returns whether that was due.
 
-        Others may write meanwhile. What they bury stays noted; a part that they replace is not
-        brought back.
+        Other processes may write meanwhile: items that they delete stay deleted, and the merge is
+        discarded when they have replaced one of its parts. Raises `Corrupt`, `Unavailable`.
         """
         with hold_lock(self._merge_lock, seconds), translate_disk_errors(self.folder):
-            for path in self.folder.glob(f"{MERGING}*"):  # a merge that crashed: nobody else merges now
+            for path in self.folder.glob(f"{MERGING}*"):  # of a merge that crashed; the lock excludes a running one
                 shutil.rmtree(path, ignore_errors=True)
             manifest = self.load_manifest(self._store.catalog.head())
             if manifest is None:
                 return False
             parts = {part.name: part for part in self.open(manifest)}
             dead = np.asarray(sorted(manifest.dead), dtype=np.int64)
-            worn = {name: np.isin(part.segments.item_seq, dead).mean() for name, part in parts.items()} if len(dead) else {}
-            due = _due(manifest.parts) or [entry for entry in manifest.parts if worn.get(entry.name, 0.0) > WORN][:1]
+            dead_fraction: dict[str, float] = {}
+            if len(dead):
+                dead_fraction = {name: np.isin(part.segments.item_seq, dead).mean() for name, part in parts.items()}
+            due = _select_merge(manifest.parts)
+            if not due:
+                due = [entry for entry in manifest.parts if dead_fraction.get(entry.name, 0.0) > MAX_DEAD_FRACTION][:1]
             if not due:
                 return False
             merged: PartEntry | None = None
-            if any(worn.get(entry.name, 0.0) < 1.0 for entry in due):
+            if any(dead_fraction.get(entry.name, 0.0) < 1.0 for entry in due):
                 sources = [parts[entry.name] for entry in due]
                 merged = self._write(lambda folder: merge_parts(folder, sources, dead), MERGING)
             with self._writing(seconds):
@@ -154,18 +156,18 @@ class SpaceIndex:
             return True
 
     def _replace(self, due: Sequence[PartEntry], merged: PartEntry | None) -> None:
-        """Let what was merged stand for its parts, unless one of them is no more."""
+        """Replace parts by the merged one, unless one of them is no longer in the manifest."""
         manifest = self.load_manifest(self._store.catalog.head())
         if manifest is None or any(entry not in manifest.parts for entry in due):
             return
-        kept = [entry for entry in manifest.parts if entry not in due]
+        entries = [entry for entry in manifest.parts if entry not in due]
         if merged is not None:
-            named = merged.model_copy(update={"name": merged.name.replace(MERGING, PART)})
-            (self.folder / merged.name).rename(self.folder / named.name)
-            kept.append(named)
-        parts = self.open(manifest.model_copy(update={"parts": tuple(kept)}))
-        left = {int(seq) for part in parts for seq in part.segments.item_seq} if manifest.dead else set()
-        self._publish(manifest.model_copy(update={"parts": tuple(kept), "dead": manifest.dead & left}))
+            renamed = merged.model_copy(update={"name": merged.name.replace(MERGING, PART)})
+            (self.folder / merged.name).rename(self.folder / renamed.name)
+            entries.append(renamed)
+        parts = self.open(manifest.model_copy(update={"parts": tuple(entries)}))
+        present = {int(seq) for part in parts for seq in part.segments.item_seq} if manifest.dead else set()
+        self._publish(manifest.model_copy(update={"parts": tuple(entries), "dead": manifest.dead & present}))
 
     @contextmanager
     def _writing(self, seconds: float) -> Iterator[None]:
@@ -176,18 +178,18 @@ class SpaceIndex:
         return open_part(self.folder / entry.name, entry.name, entry.files)
 
     def _build(self, batch: Sequence[PublicationRow]) -> list[PartEntry]:
-        """One part of these publications, none if they are gone or unreadable."""
-        gathered = gather(self._store.catalog, self._store.shards, self._space, batch)
-        return [] if gathered is None else [self._write(lambda folder: write_part(folder, *gathered))]
+        """One part of these publications, none if they are deleted or unreadable."""
+        data = gather_part(self._store.catalog, self._store.shards, self._space, batch)
+        return [] if data is None else [self._write(lambda folder: write_part(folder, *data))]
 
     def _write(self, write: Callable[[Path], WrittenPart], prefix: str = PART) -> PartEntry:
         name = f"{prefix}{secrets.token_hex(8)}"
         written = write(self.folder / name)
-        return PartEntry(name=name, evidence=written.evidence, files=written.files)
+        return PartEntry(name=name, evidence=written.num_evidence, files=written.files)
 
     def _publish(self, manifest: Manifest) -> None:
-        """Make a state the one on disk, and remove the parts of all others: what readers have open
-        stays open."""
+        """Replace the manifest, and remove all other parts; parts that a process has mapped stay
+        readable."""
         write_manifest(self.folder, manifest)
         names = {entry.name for entry in manifest.parts}
         for path in self.folder.glob(f"{PART}*"):
@@ -196,37 +198,37 @@ class SpaceIndex:
         for path in self.folder.glob(f"*{TEMPORARY}"):
             path.unlink(missing_ok=True)
 
-    def _published(self, upto: int) -> list[PublicationRow]:
-        """Everything that is published up to a sequence number."""
+    def _list_published(self, upto: int) -> list[PublicationRow]:
+        """All publications up to a sequence number."""
         rows: list[PublicationRow] = []
         while True:
-            some = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PUBLICATIONS).publications
-            rows += some
-            if len(some) < PUBLICATIONS:
+            page = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PAGE).publications
+            rows += page
+            if len(page) < PAGE:
                 return [row for row in rows if row.seq <= upto]
 
 
 def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
-    """The first so many that make one step."""
+    """The first publications, up to `BATCH_EVIDENCE`."""
     evidence = 0
     for number, publication in enumerate(published, 1):
         evidence += publication.num_evidence
-        if evidence >= STEP:
+        if evidence >= BATCH_EVIDENCE:
             return list(published[:number])
     return list(published)
 
 
-def _due(parts: Sequence[PartEntry]) -> list[PartEntry]:
-    """Parts of one size class that are to become one: all small ones, or a few of another class, up
-    to a full part."""
-    small = [entry for entry in parts if entry.evidence < SMALL]
+def _select_merge(parts: Sequence[PartEntry]) -> list[PartEntry]:
+    """Parts of one size class to merge: all small ones, or `FANOUT` of another class, up to a full
+    part; empty if none are due."""
+    small = [entry for entry in parts if entry.evidence < SMALL_EVIDENCE]
     if len(small) >= FANOUT:
         return small
-    least = SMALL
-    while least < FULL:
-        some = [entry for entry in parts if least <= entry.evidence < min(least * FANOUT, FULL)]
-        if len(some) >= FANOUT:
-            sizes = np.cumsum([entry.evidence for entry in some[:FANOUT]])
-            return some[: 1 + int(np.searchsorted(sizes[:-1], FULL))]
-        least *= FANOUT
+    class_min = SMALL_EVIDENCE
+    while class_min < FULL_EVIDENCE:
+        of_class = [entry for entry in parts if class_min <= entry.evidence < min(class_min * FANOUT, FULL_EVIDENCE)]
+        if len(of_class) >= FANOUT:
+            sizes = np.cumsum([entry.evidence for entry in of_class[:FANOUT]])
+            return of_class[: 1 + int(np.searchsorted(sizes[:-1], FULL_EVIDENCE))]
+        class_min *= FANOUT
     return []

@@ -1,5 +1,5 @@
-"""The vectors of one kind of evidence in a part: all of them in half precision, and a rough copy of
-them where they are many."""
+"""The vectors of one kind of evidence in a part, searched by FAISS: half precision, and 4-bit codes
+where there are many."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from mm.spaces.types import Vector
 
 BLOCK = 8192
-"""Vectors that are turned into float32 at once."""
+"""Vectors that are converted to float32 at once."""
 ROUNDING = 3e-5
-"""Relative error of an inner product by FAISS against ours: float32, another order of summation."""
-SELECTIVE = 8
-"""A filter that leaves one row in so many is answered from the vectors: reading codes that are
-thrown away costs as much."""
-FEW = 16
-"""Where it leaves one row in so many, only those rows are read."""
+"""Relative error of an inner product by FAISS: float32, another order of summation than numpy."""
+EXACT_SELECTIVITY = 8
+"""A filter that passes one row in so many or fewer is searched by vectors: it would discard most of
+the codes."""
+GATHER_SELECTIVITY = 16
+"""A filter that passes one row in so many or fewer is searched by reading only those rows."""
 
 Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
@@ -39,35 +39,36 @@ class KindRows:
     pk: Keys
     """(N,) keys in the catalog."""
     segment: npt.NDArray[np.int32]
-    """(N,) which segment of the part."""
+    """(N,) numbers of their segments in the part."""
 
 
 @dataclass(frozen=True, eq=False)
-class Top:
-    """The rows with the largest inner products of those that were looked for."""
+class TopRows:
+    """The rows with the largest inner products, and what all inner products are bounded by."""
 
     rows: Keys
-    most: Floats
-    """What the inner product of each row does not exceed."""
-    rest: float
-    """What that of every other row does not exceed; -inf if there is no other."""
+    """(n,)"""
+    upper_bounds: Floats
+    """(n,) upper bound for the inner product of each."""
+    rest_bound: float
+    """Upper bound for the inner product of every other row; -inf if there is no other."""
 
 
 class KindIndex:
-    """The vectors (N, D) of one kind, searched by FAISS."""
+    """The vectors (N, D) of one kind."""
 
     def __init__(
-        self, rows: KindRows, item: npt.NDArray[np.int32], items: int, vectors: Any, longest: float, codes: PQCodes | None
+        self, rows: KindRows, item: npt.NDArray[np.int32], num_items: int, vectors: Any, max_norm: float, codes: PQCodes | None
     ) -> None:
-        """`item` is (S,) the item of each segment of the part, `vectors` a `faiss.Index`, `longest`
-        the norm of the longest."""
+        """`item` is (S,) the number of the item of each segment of the part, `vectors` a
+        `faiss.Index`, `max_norm` the largest norm of a vector."""
         self.rows = rows
-        self.longest = longest
+        self.max_norm = max_norm
         self.codes = codes
         self._vectors = vectors
-        bytes_ = _faiss().downcast_index(vectors).codes
-        self._bytes = _faiss().rev_swig_ptr(bytes_.data(), bytes_.size()).reshape(len(rows.pk), -1)  # a view, mapped
-        self._first = np.searchsorted(item[rows.segment], np.arange(items + 1)).astype(np.int64)
+        data = _faiss().downcast_index(vectors).codes
+        self._data = _faiss().rev_swig_ptr(data.data(), data.size()).reshape(len(rows.pk), -1)  # a view of mapped memory
+        self._first_row = np.searchsorted(item[rows.segment], np.arange(num_items + 1)).astype(np.int64)
         """(I + 1,) the first row of each item."""
 
     def __len__(self) -> int:
@@ -78,105 +79,106 @@ class KindIndex:
         return int(self._vectors.d)
 
     @cached_property
-    def _count(self) -> Keys:
-        """(I,) rows of each item."""
-        return np.diff(self._first)
+    def _num_rows(self) -> Keys:
+        """(I,) number of rows of each item."""
+        return np.diff(self._first_row)
 
-    def top(self, weight: Vector, count: int, items: Mask | None, doubt: float | None) -> Top:
-        """The `count` largest inner products, of the items (I,) alone if these are given.
+    def search(self, weight: Vector, count: int, item_mask: Mask | None, error_bound: float | None) -> TopRows:
+        """The `count` largest inner products with `weight` (D,), of the items (I,) in the mask.
 
-        With `doubt`, products are estimates, and what they cannot exceed allows for an error of so
-        many standard deviations; None is exact.
+        With `error_bound`, products are estimates, and their upper bounds allow for an error of so
+        many standard deviations; None is exact. Raises `SpaceMismatch`.
         """
         query = self._query(weight)
-        total = len(self) if items is None else int(self._count[items].sum())
+        total = len(self) if item_mask is None else int(self._num_rows[item_mask].sum())
         if total == 0:
-            return Top(np.empty(0, np.int64), np.empty(0, np.float32), -np.inf)
-        if items is not None and total * FEW <= len(self):
-            return self._among(query, count, self._rows_of(items))
-        if doubt is not None and self.codes is not None and total * SELECTIVE > len(self):
-            return self._rough(self.codes, query, count, items, total, doubt)
-        return self._exact(query, count, items, total)
+            return TopRows(np.empty(0, np.int64), np.empty(0, np.float32), -np.inf)
+        if item_mask is not None and total * GATHER_SELECTIVITY <= len(self):
+            return self._search_rows(query, count, self._rows_of(item_mask))
+        if error_bound is not None and self.codes is not None and total * EXACT_SELECTIVITY > len(self):
+            return self._search_codes(self.codes, query, count, item_mask, total, error_bound)
+        return self._search_vectors(query, count, item_mask, total)
 
-    def best(self, weight: Vector, segments: npt.NDArray[np.intp]) -> tuple[Floats, Keys]:
-        """For each of some segments the largest inner product and its row; -inf and -1 where it has
-        no such evidence."""
+    def best_per_segment(self, weight: Vector, segments: npt.NDArray[np.intp]) -> tuple[Floats, Keys]:
+        """The largest inner product (n,) and its row (n,) for each of n segments; -inf and -1 for a
+        segment without evidence of this kind. Raises `SpaceMismatch`."""
         first = np.searchsorted(self.rows.segment, segments, "left")
         count = np.searchsorted(self.rows.segment, segments, "right") - first
         products = np.full(len(segments), -np.inf, dtype=np.float32)
         best = np.full(len(segments), -1, dtype=np.int64)
         query = self._query(weight)[0]
-        for step in range(int(count.max(initial=0))):  # few: the most pieces that one segment has
-            some = np.flatnonzero(count > step)
-            rows = first[some] + step
+        for step in range(int(count.max(initial=0))):  # few: the largest number of rows of a segment
+            pending = np.flatnonzero(count > step)
+            rows = first[pending] + step
             for start in range(0, len(rows), BLOCK):
-                at = some[start : start + BLOCK]
-                product = self.vectors(rows[start : start + BLOCK]) @ query
+                at = pending[start : start + BLOCK]
+                product = self.decode(rows[start : start + BLOCK]) @ query
                 better = (product > products[at]) | (best[at] < 0)
                 products[at[better]], best[at[better]] = product[better], rows[start : start + BLOCK][better]
         return products, best
 
-    def vectors(self, rows: npt.NDArray[np.integer]) -> Floats:
-        """Some rows, as float32 (n, D)."""
-        return cast(Floats, self._vectors.sa_decode(self._bytes[rows]))  # twice as fast as `reconstruct_batch`
+    def decode(self, rows: npt.NDArray[np.integer]) -> Floats:
+        """The vectors of some rows as float32 (n, D)."""
+        return cast(Floats, self._vectors.sa_decode(self._data[rows]))  # twice as fast as `reconstruct_batch`
 
-    def blocks(self, mask: Mask) -> Iterator[Floats]:
-        """The rows that pass the mask (N,), in blocks."""
+    def iter_blocks(self, mask: Mask) -> Iterator[Floats]:
+        """The vectors of the rows in the mask (N,), in blocks."""
         rows = np.flatnonzero(mask)
-        return (self.vectors(rows[start : start + BLOCK]) for start in range(0, len(rows), BLOCK))
+        return (self.decode(rows[start : start + BLOCK]) for start in range(0, len(rows), BLOCK))
 
-    def _exact(self, query: Floats, count: int, items: Mask | None, total: int) -> Top:
-        """By reading every vector, or every one that passes."""
+    def _search_vectors(self, query: Floats, count: int, item_mask: Mask | None, total: int) -> TopRows:
+        """Scan all vectors that pass the mask."""
         faiss = _faiss()
         parameters = None
-        if items is not None:
-            bits = np.packbits(np.repeat(items, self._count), bitorder="little")
+        if item_mask is not None:
+            bits = np.packbits(np.repeat(item_mask, self._num_rows), bitorder="little")
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
         products, rows = self._vectors.search(query, min(count, total), params=parameters)
-        return self._top(query, rows[0], products[0], count < total)
+        return self._bounded(query, rows[0], products[0], has_rest=count < total)
 
-    def _among(self, query: Floats, count: int, rows: Keys) -> Top:
-        """By reading some rows, all of which pass."""
-        products = np.concatenate([self.vectors(rows[start : start + BLOCK]) @ query[0] for start in range(0, len(rows), BLOCK)])
+    def _search_rows(self, query: Floats, count: int, rows: Keys) -> TopRows:
+        """Read some rows, all of which pass the mask."""
+        products = np.concatenate([self.decode(rows[start : start + BLOCK]) @ query[0] for start in range(0, len(rows), BLOCK)])
         if count < len(rows):
-            kept = np.argpartition(-products, count - 1)[:count]
-            return self._top(query, rows[kept], products[kept], True)
-        return self._top(query, rows, products, False)
+            largest = np.argpartition(-products, count - 1)[:count]
+            return self._bounded(query, rows[largest], products[largest], has_rest=True)
+        return self._bounded(query, rows, products, has_rest=False)
 
-    def _rough(self, codes: PQCodes, query: Floats, count: int, items: Mask | None, total: int, doubt: float) -> Top:
-        """By reading the codes of all. Those that do not pass are thrown away, so that more are
-        asked for."""
-        asked = min(len(self), -(-count * len(self) // total))
-        if asked == len(self):
-            return self._exact(query, count, items, total)
-        rows, products, deviation = codes.top(query[0], asked)
-        slack = np.float32(doubt * deviation)
-        rest = float(products[-1] + slack)
-        if items is not None:
-            passed = np.repeat(items, self._count)[rows]
-            rows, products = rows[passed], products[passed]
-        return Top(rows, products + slack, rest)
+    def _search_codes(
+        self, codes: PQCodes, query: Floats, count: int, item_mask: Mask | None, total: int, error_bound: float
+    ) -> TopRows:
+        """Scan all codes, with a count that allows for the rows that the mask then discards."""
+        scan_count = min(len(self), -(-count * len(self) // total))
+        if scan_count == len(self):
+            return self._search_vectors(query, count, item_mask, total)
+        rows, products, deviation = codes.search(query[0], scan_count)
+        margin = np.float32(error_bound * deviation)
+        rest_bound = float(products[-1] + margin)
+        if item_mask is not None:
+            passes = np.repeat(item_mask, self._num_rows)[rows]
+            rows, products = rows[passes], products[passes]
+        return TopRows(rows, products + margin, rest_bound)
 
-    def _top(self, query: Floats, rows: Keys, products: Floats, more: bool) -> Top:
-        slack = np.float32(ROUNDING * float(np.linalg.norm(query)) * self.longest)
-        most = products + slack
-        return Top(rows, most, float(most.min()) if more else -np.inf)
+    def _bounded(self, query: Floats, rows: Keys, products: Floats, *, has_rest: bool) -> TopRows:
+        margin = np.float32(ROUNDING * float(np.linalg.norm(query)) * self.max_norm)
+        upper_bounds = products + margin
+        return TopRows(rows, upper_bounds, float(upper_bounds.min()) if has_rest else -np.inf)
 
-    def _rows_of(self, items: Mask) -> Keys:
-        chosen = np.flatnonzero(items)
-        count = self._count[chosen]
+    def _rows_of(self, item_mask: Mask) -> Keys:
+        items = np.flatnonzero(item_mask)
+        count = self._num_rows[items]
         ends = np.cumsum(count)
-        rows: Keys = np.arange(ends[-1], dtype=np.int64) + np.repeat(self._first[chosen] - (ends - count), count)
+        rows: Keys = np.arange(ends[-1], dtype=np.int64) + np.repeat(self._first_row[items] - (ends - count), count)
         return rows
 
     def _query(self, weight: Vector) -> Floats:
         if weight.shape != (self.dim,):
-            raise SpaceMismatch(f"The question's vectors have the shape {weight.shape}, those of the index {self.dim} numbers.")
+            raise SpaceMismatch(f"The query's vectors have the shape {weight.shape}, those of the index ({self.dim},).")
         return np.ascontiguousarray(weight[None], dtype=np.float32)
 
 
 def _faiss() -> Any:
-    """FAISS, imported by those who search only; what it says of its types is not what it takes."""
+    """FAISS, imported on first use; `Any`, because its stubs do not match what it accepts."""
     import faiss
 
     return faiss

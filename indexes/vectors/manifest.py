@@ -1,4 +1,4 @@
-"""Which parts make up an index now: one small file, replaced as a whole."""
+"""The manifest: one small file with the current parts of an index, replaced atomically."""
 
 from __future__ import annotations
 
@@ -37,30 +37,32 @@ class Manifest(BaseModel):
     upto: int
     parts: tuple[PartEntry, ...] = ()
     dead: frozenset[int] = frozenset()
-    """Publications in the parts that are no more."""
+    """Publications in the parts that were deleted."""
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Make it the state of the index. Raises `Unavailable` when the disk does not take it."""
+    """Replace the manifest of an index. Raises `Unavailable` when it cannot be written."""
     body = json.dumps({**manifest.model_dump(exclude={"dead"}), "dead": sorted(manifest.dead)})
     write_durable(folder / NAME, f"{_digest(body)}\n{body}\n".encode())
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The state of the index, None if there is none. Raises `Corrupt` for a damaged file or one of
-    another format."""
+    """The manifest of an index, None if there is none.
+
+    Raises `Corrupt` for a damaged file or one of another format.
+    """
     path = folder / NAME
     try:
         digest, body, _ = path.read_text().split("\n")
         if digest != _digest(body):
-            raise Corrupt(f"{path} is not what was written: the checksum differs.")
+            raise Corrupt(f"{path} is damaged: its checksum differs.")
         manifest = Manifest.model_validate_json(body)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, ValidationError) as error:
         raise Corrupt(f"{path} cannot be read: {error}.") from error
     if manifest.format != FORMAT:
-        raise Corrupt(f"{path} is of format {manifest.format}, this version writes {FORMAT}.")
+        raise Corrupt(f"{path} has format {manifest.format}; this version reads format {FORMAT}.")
     return manifest
 
 

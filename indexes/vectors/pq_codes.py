@@ -1,13 +1,13 @@
-"""A rough copy of the vectors of one part, a twentieth of their size, that says about how large
-inner products are, and how sure that is.
+"""4-bit product quantization of the vectors of one part, with an error estimate: approximate inner
+products from a twentieth of the memory.
 
-Product quantization with four bits for four numbers, scanned in registers (Jégou, Douze, Schmid
-2011; André, Kermarrec, Le Scouarnec 2015; FAISS `IndexPQFastScan`). Trained on the part itself, so
-that nothing is shared and nothing goes stale. Vectors are turned into their principal axes first,
-dealt out so that each code has as much to tell as the others; the weakest axes get none (after Ge,
-He, Ke, Sun 2013). PQCodes shrink: a vector far out in the direction of the question is told to lie
-less far. What the vectors spread and what the codes lose along each axis says by how much, for each
-question, so that estimates are right on average and the deviation of their error is known.
+FAISS `IndexPQFastScan` scans the codes in registers (Jégou, Douze, Schmid 2011; André, Kermarrec,
+Le Scouarnec 2015). It is trained on the part itself, so nothing is shared and no code goes stale.
+Vectors are rotated to their principal axes, which are allocated so that the subquantizers have
+equal products of variances; the axes with the least variance are not coded (after Ge, He, Ke, Sun
+2013). Quantization shrinks inner products. The variance of the vectors and of the residuals along
+each axis gives the factor for each query, which makes the estimates unbiased, and the standard
+deviation of their error.
 """
 
 from __future__ import annotations
@@ -21,20 +21,19 @@ import numpy.typing as npt
 
 from mm.errors import Corrupt
 
-NUMBERS, BITS = 4, 4
-"""Numbers of a turned vector that share a code, and its bits."""
-TOLD = 2 / 3
-"""Share of the axes that codes tell of."""
-LEAST = 8192
-"""Vectors from which codes are made: fewer are scanned as fast as they are."""
-LEAST_DIM = 8
-SAMPLE = 8192
-"""Vectors that the codes are trained on."""
-STEPS = 10
-"""Steps of k-means; more change nothing that is seen."""
-LEAST_KEPT = 0.05
-"""Least share of the spread that codes are taken to keep: what keeps less says nothing."""
-TINY = 1e-12
+DSUB, NBITS = 4, 4
+"""Dimensions of a subquantizer, and bits of its code."""
+CODED_FRACTION = 2 / 3
+"""Fraction of the axes that are coded."""
+MIN_VECTORS = 8192
+"""Vectors from which codes are made: fewer are scanned as fast without."""
+MIN_DIM = 8
+MAX_TRAINING_VECTORS = 8192
+KMEANS_ITERATIONS = 10
+"""More do not change recall."""
+MIN_KEPT_VARIANCE = 0.05
+"""Lower bound for the fraction of the variance along a query that codes keep."""
+EPSILON = 1e-12
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -42,96 +41,100 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class PrincipalAxes:
-    """What vectors of D numbers are like, and what their codes lose. The first axes are those that
-    codes tell of."""
+    """Principal axes of vectors of D dimensions, the coded ones first, and the loss of coding."""
 
     mean: Floats
     """(D,)"""
     directions: Floats
     """(D, D) orthonormal columns."""
-    spread: Floats
-    """(D,) variance along each."""
-    lost: Floats
-    """(D,) variance along each that codes do not tell."""
+    variance: Floats
+    """(D,) variance of the vectors along each axis."""
+    residual_variance: Floats
+    """(D,) variance of the quantization residuals along each axis."""
 
 
 class PQCodes:
-    """The codes of N vectors of D numbers."""
+    """The codes of N vectors of D dimensions."""
 
     def __init__(self, index: Any, axes: PrincipalAxes) -> None:
         """`index` is a `faiss.IndexPQFastScan`."""
         self._index = index
         self.axes = axes
 
-    def top(self, query: Floats, count: int) -> tuple[Rows, Floats, float]:
-        """The `count` rows with the largest estimated inner products with a query (D,), these,
-        largest first, and the standard deviation of their error."""
-        turned = query @ self.axes.directions
-        products, rows = self._index.search(np.ascontiguousarray(turned[None, : self._index.d]), count)
-        found = rows[0] >= 0
-        lost, spread = float(turned**2 @ self.axes.lost), float(turned**2 @ self.axes.spread)
-        kept = max(1.0 - lost / max(spread, TINY), LEAST_KEPT)
-        estimates = np.float32(query @ self.axes.mean) + products[0][found] / np.float32(kept)
-        return rows[0][found], estimates, float(np.sqrt(lost / kept))
+    def search(self, query: Floats, count: int) -> tuple[Rows, Floats, float]:
+        """The `count` rows with the largest estimated inner products with a query (D,), the
+        estimates, largest first, and the standard deviation of their error."""
+        rotated = query @ self.axes.directions
+        products, rows = self._index.search(np.ascontiguousarray(rotated[None, : self._index.d]), count)
+        valid = rows[0] >= 0
+        residual = float(rotated**2 @ self.axes.residual_variance)
+        variance = float(rotated**2 @ self.axes.variance)
+        kept = max(1.0 - residual / max(variance, EPSILON), MIN_KEPT_VARIANCE)
+        estimates = np.float32(query @ self.axes.mean) + products[0][valid] / np.float32(kept)
+        return rows[0][valid], estimates, float(np.sqrt(residual / kept))
 
     def save(self, path: Path) -> None:
-        """Raises `OSError` when the disk is full."""
+        """Write the codes without the axes. Raises `OSError` when the disk is full."""
         try:
             _faiss().write_index(self._index, str(path))
-        except RuntimeError as error:  # how FAISS says it
+        except RuntimeError as error:  # FAISS reports a full disk so
             raise OSError(f"FAISS cannot write {path}: {error}") from error
 
 
-def wants_codes(count: int, dim: int) -> bool:
-    """Whether `count` vectors of `dim` numbers get codes."""
-    return count >= LEAST and dim >= LEAST_DIM
+def needs_codes(count: int, dim: int) -> bool:
+    """Whether `count` vectors of `dim` dimensions get codes."""
+    return count >= MIN_VECTORS and dim >= MIN_DIM
 
 
-def make_codes(index: Any, block: int) -> PQCodes:
-    """PQCodes of all vectors of a `faiss.Index`, which are read in blocks of so many. The same
-    vectors give the same codes."""
+def train_codes(index: Any, block: int) -> PQCodes:
+    """Codes of all vectors of a `faiss.Index`, read in blocks of so many. Deterministic."""
     faiss = _faiss()
     count, dim = int(index.ntotal), int(index.d)
-    sample = index.reconstruct_batch(np.linspace(0, count - 1, min(SAMPLE, count)).astype(np.int64))
-    groups = max(2, 2 * round(dim * TOLD / NUMBERS / 2))  # FAISS wants them even
+    sample = index.reconstruct_batch(np.linspace(0, count - 1, min(MAX_TRAINING_VECTORS, count)).astype(np.int64))
+    num_subquantizers = max(2, 2 * round(dim * CODED_FRACTION / DSUB / 2))  # FAISS requires an even number
+    dsub = min(DSUB, dim // num_subquantizers)
     mean = sample.mean(0)
-    directions, spread = _axes(sample - mean, groups, min(NUMBERS, dim // groups))
-    told = groups * min(NUMBERS, dim // groups)
-    codes = faiss.IndexPQFastScan(told, groups, BITS, faiss.METRIC_INNER_PRODUCT)
-    codes.pq.cp.niter = STEPS
-    codes.pq.cp.min_points_per_centroid = 1  # a small part may have fewer than FAISS likes
-    turned = (sample - mean) @ directions
-    known = np.ascontiguousarray(turned[:, :told])
-    codes.train(known)
-    turned[:, :told] -= codes.pq.decode(codes.pq.compute_codes(known))
+    directions, variance = _allocate_axes(sample - mean, num_subquantizers, dsub)
+    num_coded = num_subquantizers * dsub
+    codes = faiss.IndexPQFastScan(num_coded, num_subquantizers, NBITS, faiss.METRIC_INNER_PRODUCT)
+    codes.pq.cp.niter = KMEANS_ITERATIONS
+    codes.pq.cp.min_points_per_centroid = 1  # no warning for a small part
+    residuals = (sample - mean) @ directions
+    coded = np.ascontiguousarray(residuals[:, :num_coded])
+    codes.train(coded)
+    residuals[:, :num_coded] -= codes.pq.decode(codes.pq.compute_codes(coded))
     for start in range(0, count, block):
         vectors = index.reconstruct_n(start, min(block, count - start))
-        codes.add(np.ascontiguousarray((vectors - mean) @ directions[:, :told]))
-    return PQCodes(codes, PrincipalAxes(mean, directions, spread, (turned**2).mean(0)))
+        codes.add(np.ascontiguousarray((vectors - mean) @ directions[:, :num_coded]))
+    return PQCodes(codes, PrincipalAxes(mean, directions, variance, (residuals**2).mean(0)))
 
 
 def read_codes(path: Path, axes: PrincipalAxes) -> PQCodes:
-    """What `PQCodes.save` wrote. Raises `Corrupt`."""
+    """Read what `PQCodes.save` wrote. Raises `Corrupt`."""
     try:
         return PQCodes(_faiss().read_index(str(path)), axes)
     except RuntimeError as error:
         raise Corrupt(f"{path} cannot be read: {error}.") from error
 
 
-def _axes(centred: Floats, groups: int, numbers: int) -> tuple[Floats, Floats]:
-    """Principal axes of rows (N, D) as columns, and the variance along each: first `numbers` axes
-    for each of `groups` codes, so dealt out that the products of their variances are alike, then
-    the weakest."""
+def _allocate_axes(centred: Floats, num_subquantizers: int, dsub: int) -> tuple[Floats, Floats]:
+    """Principal axes of rows (N, D) as columns (D, D), and the variance along each (D,).
+
+    First come `dsub` axes for each subquantizer, allocated greedily so that the products of their
+    variances are equal, then the axes that are not coded (eigenvalue allocation).
+    """
     variances, axes = np.linalg.eigh(centred.T @ centred / np.float32(len(centred)))
-    variances, axes = np.maximum(variances[::-1], TINY), axes[:, ::-1]
-    least = np.log(variances[-1]) - 1.0  # so that every axis adds to its code
-    dealt: list[list[int]] = [[] for _ in range(groups)]
-    weight = np.zeros(groups)
-    for axis in range(groups * numbers):
+    variances, axes = np.maximum(variances[::-1], EPSILON), axes[:, ::-1]
+    log_min = np.log(variances[-1]) - 1.0  # so that every axis adds weight to its subquantizer
+    allocated: list[list[int]] = [[] for _ in range(num_subquantizers)]
+    weight = np.zeros(num_subquantizers)
+    for axis in range(num_subquantizers * dsub):
         lightest = int(np.argmin(weight))
-        dealt[lightest].append(axis)
-        weight[lightest] = np.inf if len(dealt[lightest]) == numbers else weight[lightest] + np.log(variances[axis]) - least
-    order = [axis for of_code in dealt for axis in of_code] + list(range(groups * numbers, len(variances)))
+        allocated[lightest].append(axis)
+        is_full = len(allocated[lightest]) == dsub
+        weight[lightest] = np.inf if is_full else weight[lightest] + np.log(variances[axis]) - log_min
+    coded = [axis for of_subquantizer in allocated for axis in of_subquantizer]
+    order = coded + list(range(num_subquantizers * dsub, len(variances)))
     return np.ascontiguousarray(axes[:, order]), variances[order]
 
 

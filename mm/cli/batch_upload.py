@@ -1,5 +1,4 @@
-"""Many files: each sent, then each followed until it can be searched; one bad file does not stop
-the others."""
+"""Upload many files and wait until they can be searched; an error of one file skips that file."""
 
 from __future__ import annotations
 
@@ -20,11 +19,10 @@ from mm.schemas import Upload
 
 
 class BatchUpload:
-    """Prints one line a file, as soon as its fate is known. `failed` counts those that cannot be
-    searched."""
+    """Uploads files and prints one line per file; `num_failed` counts those not searchable."""
 
     def __init__(self, client: Client, tags: Sequence[str], progress: Progress, *, as_json: bool) -> None:
-        self.failed = 0
+        self.num_failed = 0
         self._client = client
         self._tags = tags
         self._progress = progress
@@ -33,16 +31,15 @@ class BatchUpload:
         self._resume_notes = ResumeNotes()
 
     def send(self, paths: Iterable[Path]) -> None:
-        """Upload every file; links in a folder are refused. A link that is named itself is
-        followed.
+        """Upload every file. Links in a folder are refused; a link that is an argument is followed.
 
-        Raises `Unavailable` when the service is gone; any other error is the file's own.
+        Raises `Unavailable` when the service does not respond; other errors are printed per file.
         """
         paths = list(paths)
-        named = set(paths)
+        arguments = set(paths)
         for path in files_below(paths):
-            if path.is_symlink() and path not in named:
-                self._refused(path, Forbidden("It is a link, and links are not followed."))
+            if path.is_symlink() and path not in arguments:
+                self._print_refusal(path, Forbidden("It is a link, and links are not followed."))
                 continue
             with self._progress.task(clean(path.name)) as report:
                 try:
@@ -51,36 +48,35 @@ class BatchUpload:
                     raise
                 except MMError as error:
                     self._resume_notes.remove(path, self._tags)
-                    self._refused(path, error)
+                    self._print_refusal(path, error)
 
     def _send(self, path: Path, report: ProgressCallback) -> Upload:
-        """An interruption leaves the note of where the beginning is; an answer, good or bad,
-        removes it."""
+        """Upload a file. An interruption keeps the resume note; any response removes it."""
         upload = self._client.add(
             path,
             tags=self._tags,
             on_progress=report,
             upload=self._resume_notes.find_upload(path, self._tags),
-            on_upload=lambda where: self._resume_notes.record(path, self._tags, where),
+            on_upload=lambda url: self._resume_notes.record(path, self._tags, url),
         )
         self._resume_notes.remove(path, self._tags)
         return upload
 
-    def follow(self) -> None:
-        """Wait for the work on everything that was sent."""
+    def wait(self) -> None:
+        """Wait for the jobs of all uploads, and print their results."""
         for path, upload in self._sent:
             with self._progress.task(clean(path.name)) as report:
                 job = self._client.wait(upload.job.id, on_progress=report)
-            self.failed += job.state != "done"
+            self.num_failed += job.state != "done"
             item = self._client.item(upload.item.id)
-            self._done(path, Upload(item=item, job=job, created=upload.created))
+            self._print_upload(path, Upload(item=item, job=job, created=upload.created))
 
     def print_sent(self) -> None:
-        """Tell what was sent, without waiting."""
+        """Print the uploads without waiting for their jobs."""
         for path, upload in self._sent:
-            self._done(path, upload)
+            self._print_upload(path, upload)
 
-    def _done(self, path: Path, upload: Upload) -> None:
+    def _print_upload(self, path: Path, upload: Upload) -> None:
         if self._as_json:
             click.echo(json.dumps({"path": str(path), **upload.model_dump(mode="json")}))
             return
@@ -88,11 +84,11 @@ class BatchUpload:
         if job.error is not None:
             click.echo(f"{job.state}  {clean(str(path))}: {clean(job.error)}", err=True)
         else:
-            known = "" if upload.created else ", already there"
-            click.echo(f"{item.status}  {item.id}  {clean(str(path))} ({describe_item(item)}{known})")
+            suffix = "" if upload.created else ", already there"
+            click.echo(f"{item.status}  {item.id}  {clean(str(path))} ({describe_item(item)}{suffix})")
 
-    def _refused(self, path: Path, error: MMError) -> None:
-        self.failed += 1
+    def _print_refusal(self, path: Path, error: MMError) -> None:
+        self.num_failed += 1
         if self._as_json:
             problem = {"type": error.slug, "title": error.title, "status": error.status, "detail": str(error)}
             click.echo(json.dumps({"path": str(path), "problem": problem}))
@@ -101,13 +97,12 @@ class BatchUpload:
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files named, and those and the links of the folders named, in order; hidden ones only
-    when named themselves."""
+    """The given files, and the files and links below the given folders except hidden ones."""
     for path in paths:
         if not path.is_dir():
             yield path
             continue
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            links = [name for name in folders if (Path(folder) / name).is_symlink()]  # not walked into, so named here
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]  # os.walk does not list them as files
             yield from (Path(folder) / name for name in sorted([*names, *links]) if not name.startswith("."))

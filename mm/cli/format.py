@@ -1,4 +1,4 @@
-"""How values are written for people."""
+"""Format values for people."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ if TYPE_CHECKING:
 
     from mm.schemas import Evidence, Item
 
-LEAST_SHARE = 0.1  # of the strongest evidence's score: what is below is not worth a mention beside it
+MIN_SHARE = 0.1  # of the highest evidence score; evidence below it is not shown
 HOUR = 3600
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def format_clock(seconds: float, duration: float = 0.0) -> str:
-    """`1:05` or `2:03:04`; seconds are cut, not rounded, as players show them. Of something that
-    lasts an hour or more, which `duration` in seconds says, hours are always written: `0:02:30`."""
+    """Format seconds as `1:05` or `2:03:04`; fractions are truncated, as players do.
+
+    With a `duration` of an hour or more, hours are always written: `0:02:30`.
+    """
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours or duration >= HOUR else f"{minute}:{second:02}"
 
 
 def format_span(start: float, end: float, duration: float = 0.0) -> str:
-    """When a moment is, in something that lasts `duration` seconds; nothing for a picture, which
-    has no time."""
+    """Format a time range of media of `duration` seconds; empty for an image, which has no time."""
     return f"{format_clock(start, duration)}-{format_clock(end, duration)}" if end > start else ""
 
 
 def format_bytes(count: float) -> str:
-    """`1.5 MB`."""
+    """Format a size: `1.5 MB`."""
     unit = 0
     while count >= 1000 and unit < len(UNITS) - 1:
         count, unit = count / 1000, unit + 1
@@ -39,25 +40,24 @@ def format_bytes(count: float) -> str:
 
 
 def describe_item(item: Item) -> str:
-    """Kind, length and size of an item."""
+    """Kind, duration and size of an item."""
     length = [format_clock(item.duration)] if item.duration else []
     return ", ".join([item.kind, *length, format_bytes(item.size)])
 
 
 def format_score(probability: float) -> str:
-    """Two decimals, three for what is small."""
+    """Format a probability with two decimals, with three below 0.1."""
     return f"{probability:.2f}" if probability >= 0.1 else f"{probability:.3f}"
 
 
 def format_evidence(evidence: Sequence[Evidence]) -> str:
-    """What carried a hit, strongest first: kind, score, and the words; what hardly counted is left
-    out."""
-    least = LEAST_SHARE * max((one.score for one in evidence), default=0.0)
-    return "; ".join(_reason(one) for one in evidence if one.score >= least)
+    """Kind, score and text of the evidence of a hit, without evidence of low score."""
+    threshold = MIN_SHARE * max((piece.score for piece in evidence), default=0.0)
+    return "; ".join(_format_piece(piece) for piece in evidence if piece.score >= threshold)
 
 
-def _reason(evidence: Evidence) -> str:
-    words = clean(evidence.text or "")
-    if words:
-        words = f" {words}" if evidence.kind == "sound" else f' "{words}"'
-    return f"{evidence.kind} {format_score(evidence.score)}{words}"
+def _format_piece(evidence: Evidence) -> str:
+    text = clean(evidence.text or "")
+    if text:
+        text = f" {text}" if evidence.kind == "sound" else f' "{text}"'
+    return f"{evidence.kind} {format_score(evidence.score)}{text}"

@@ -1,5 +1,4 @@
-"""Progress on standard error: bars on a terminal, nothing elsewhere, where the lines of the results
-are enough."""
+"""Progress on standard error: bars on a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -9,14 +8,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 ProgressCallback = Callable[[float, str], None]
-"""Told how far the present stage is, 0 to 1, and what it is."""
+"""Receives the progress of the current stage, 0 to 1, and the name of the stage."""
 
 
 class Progress(Protocol):
-    """Shows tasks that run one after the other or at once."""
+    """Shows tasks, sequential or concurrent."""
 
     def task(self, name: str) -> AbstractContextManager[ProgressCallback]:
-        """A task that is shown for as long as the block lasts."""
+        """Show a task for as long as the block lasts."""
 
 
 class NullProgress:
@@ -27,7 +26,7 @@ class NullProgress:
 
 
 def open_progress() -> AbstractContextManager[Progress]:
-    """Bars if standard error is a terminal."""
+    """Progress bars if standard error is a terminal, else `NullProgress`."""
     return _bars() if sys.stderr.isatty() else nullcontext(NullProgress())
 
 

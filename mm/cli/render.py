@@ -1,4 +1,4 @@
-"""Answers for people: tables on a terminal, plain lines with tabs elsewhere."""
+"""Print results: tables on a terminal, tab-separated lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,40 +15,42 @@ from mm.schemas import Check, Hit, ModelInfo, SearchResponse
 Row = Sequence[str]
 
 
-def print_results(answer: SearchResponse, *, everything: bool = True) -> None:
-    """The likely moments, best first, then the less likely ones, or only how many these are unless
-    `everything`."""
-    if answer.heard:
-        click.echo(f'heard: "{clean(answer.heard)}"', err=True)
-    for note in answer.notes:
+def print_results(response: SearchResponse, *, everything: bool = True) -> None:
+    """Print the likely hits, best first, and the less likely ones, or only their number.
+
+    `everything` prints the less likely ones.
+    """
+    if response.heard:
+        click.echo(f'recognized speech: "{clean(response.heard)}"', err=True)
+    for note in response.notes:
         click.echo(f"note: {clean(note)}", err=True)
-    if not answer.hits:
+    if not response.hits:
         click.echo("Nothing matches.", err=True)
         return
-    likely, possible = ([hit for hit in answer.hits if hit.band == band] for band in ("likely", "possible"))
+    likely, possible = ([hit for hit in response.hits if hit.band == band] for band in ("likely", "possible"))
     if not likely:
         click.echo("Nothing is likely.", err=True)
-    shown = answer.hits if everything else likely
+    shown = response.hits if everything else likely
     if shown:
-        print_rows(("score", "item", "when", "why", "id", "band"), [_hit(hit) for hit in shown])
+        print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])
     if possible and not everything:
         click.echo(f"less likely ({len(possible)}): --all lists them", err=True)
 
 
 def print_models(models: Sequence[ModelInfo]) -> None:
-    """The spaces, one line each."""
+    """Print the spaces, one per line."""
     rows = [(m.id, str(m.dim), m.runtime, "; ".join(f"{name}: {what}" for name, what in m.towers.items())) for m in models]
-    print_rows(("space", "length", "runs on", "towers"), rows)
+    print_rows(("space", "dimensions", "runs on", "towers"), rows)
 
 
 def print_checks(checks: Sequence[Check]) -> None:
-    """What was looked at; `!` marks what must be mended."""
+    """Print the checks; `!` marks one that must be fixed, `-` one that failed but is optional."""
     marks = [("ok" if check.ok else "!" if check.required else "-", check.name, check.detail) for check in checks]
-    print_rows(("", "what", "found"), marks)
+    print_rows(("", "check", "result"), marks)
 
 
 def print_trials(choice: Choice) -> None:
-    """The runtimes that were compared, the fastest first."""
+    """Print the runtimes that were compared, fastest first."""
     rows = [
         (
             trial.name,
@@ -58,11 +60,11 @@ def print_trials(choice: Choice) -> None:
         )
         for trial in choice.trials
     ]
-    print_rows(("runtime", "pictures a second", "cosine", ""), rows)
+    print_rows(("runtime", "images/s", "cosine", ""), rows)
 
 
 def print_rows(head: Row, rows: Sequence[Row]) -> None:
-    """A table on a terminal; elsewhere one line a row, without the head."""
+    """Print a table on a terminal; elsewhere one line per row, without the header."""
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
@@ -74,17 +76,17 @@ def print_rows(head: Row, rows: Sequence[Row]) -> None:
 
     table = Table(*head, box=box.SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*map(Text, row))  # not markup: names come from anywhere
+        table.add_row(*map(Text, row))  # Text, because names may contain markup
     Console().print(table)
 
 
 def _hit(hit: Hit) -> Row:
-    why = format_evidence(hit.evidence) + (f" +{hit.duplicates} alike" if hit.duplicates else "")
+    near_duplicates = f" +{hit.duplicates} near-duplicates" if hit.duplicates else ""
     return (
         format_score(hit.score),
         clean(hit.item.name),
         format_span(hit.start, hit.end, hit.item.duration),
-        why,
+        format_evidence(hit.evidence) + near_duplicates,
         hit.item.id,
         "likely" if hit.band == "likely" else "less likely",
     )

@@ -17,31 +17,31 @@ from pathlib import Path
 import mm
 
 
-def prepare_text(graph_cache: Path) -> None:
+def prebuild_text(graph_cache: Path) -> None:
     """Have the graph of the text tower built.
 
     A failure is not told: whoever loads the tower then builds in its own process, and meets the
     error under its own name.
     """
-    _build_apart("text", str(graph_cache))
+    _build_in_subprocess("text", str(graph_cache))
 
 
-def prepare_languages(weights: Path, graph_cache: Path) -> None:
+def prebuild_languages(weights: Path, graph_cache: Path) -> None:
     """The same for the tower of other languages."""
-    _build_apart("languages", str(graph_cache), str(weights))
+    _build_in_subprocess("languages", str(graph_cache), str(weights))
 
 
-def prepare_image(weights: Path, graph_cache: Path, runtime: str) -> None:
+def prebuild_image(weights: Path, graph_cache: Path, runtime: str) -> None:
     """The same for the graph that the image tower needs for a runtime."""
-    _build_apart("image", str(graph_cache), str(weights), runtime)
+    _build_in_subprocess("image", str(graph_cache), str(weights), runtime)
 
 
-def prepare_sound(weights: Path, graph_cache: Path) -> None:
+def prebuild_sound(weights: Path, graph_cache: Path) -> None:
     """The same for the graph of the sound tower."""
-    _build_apart("sound", str(graph_cache), str(weights))
+    _build_in_subprocess("sound", str(graph_cache), str(weights))
 
 
-def _build_apart(*arguments: str) -> None:
+def _build_in_subprocess(*arguments: str) -> None:
     path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     subprocess.run(
         [sys.executable, "-P", "-m", "mm.spaces.build_graphs", *arguments],  # -P: a folder `mm` where we run is not ours

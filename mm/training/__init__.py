@@ -1,5 +1,5 @@
-"""In: captioned pictures in folders and a configuration. Out: a checkpoint in half precision and a
-card that says how it was made. Recipes import torch, so nothing that serves imports them.
-
-Must not know the index, the workers or the web.
+"""In: data sets in folders and a recipe.
+Out: a checkpoint in half precision or 8 bits, and a card that states recipe and results.
+Must not know: the index, the workers, the web; nothing that serves imports it, since most recipes
+import torch.
 """

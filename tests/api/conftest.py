@@ -24,7 +24,7 @@ from api.limits.protocol import limited_protocol
 from mm.keys import KeyFile
 from mm.media.types import Span
 from mm.settings import Settings
-from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.graphs import with_graphs
 from workers.tasks.segment_shards import read_segments, write_segments
@@ -212,6 +212,6 @@ def add_searchable(api: ApiServer, data: bytes, name: str, tag: str, segments: l
     shard_id = write_segments(store.shards, space.id, segments)
     assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
     store.catalog.commit_item(job_id, read_segments(store.shards, space.id, [shard_id]))
-    api.service.searcher.refresh()
+    api.service.searcher.follower.refresh()
     item_id: str = upload["item"]["id"]
     return item_id

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexes import open_store
 from mm.media.types import Span
-from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from mm.spaces.types import SpaceId
 from workers.tasks.segment_shards import read_segments, write_segments
 

@@ -18,7 +18,7 @@ import structlog
 
 from indexes.storage.content_addressed import DIGEST
 from mm.settings import Settings
-from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.conftest import ApiServer, add_searchable, assert_problem, run_server
 from tests.graphs import with_graphs

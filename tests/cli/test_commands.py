@@ -1,4 +1,4 @@
-"""Each command on a real service that runs on the folder MM_HOME."""
+"""Each command with a running service of the folder MM_HOME."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.stopped import stopped_item
 pytestmark = pytest.mark.xdist_group("served")
 
 
-def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_path: Path) -> None:
+def test_add_uploads_files_and_folders_and_prints_refusals(shell: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "deeper").mkdir(parents=True)
     (folder / "a.png").write_bytes(media.image(1))
@@ -47,7 +47,7 @@ def test_files_and_folders_go_in_and_what_is_refused_is_told(shell: Shell, tmp_p
     assert "already there" in again.stdout
 
 
-def test_add_refuses_links_in_a_folder_and_follows_one_that_is_named(shell: Shell, tmp_path: Path) -> None:
+def test_add_refuses_links_in_a_folder_and_follows_one_that_is_an_argument(shell: Shell, tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir()
     (private / "secret.png").write_bytes(media.image(77))
@@ -66,7 +66,7 @@ def test_add_refuses_links_in_a_folder_and_follows_one_that_is_named(shell: Shel
     assert shell("add", folder / "file.png").exit_code == 0
 
 
-def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None:
+def test_add_with_json_prints_one_line_per_file(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(media.image(3))
     (tmp_path / "b.png").write_bytes(b"nothing")
     done = shell("add", tmp_path / "a.png", tmp_path / "b.png", "--json", "--no-wait")
@@ -78,39 +78,39 @@ def test_adding_as_json_is_one_line_a_file(shell: Shell, tmp_path: Path) -> None
     assert refused["problem"]["type"] == "unsupported-media"
 
 
-def test_a_question_with_a_picture_finds_it(shell: Shell, tmp_path: Path) -> None:
+def test_search_with_an_image_finds_it(shell: Shell, tmp_path: Path) -> None:
     picture = tmp_path / "blocks.png"
     picture.write_bytes(media.image(4, (320, 240)))
     assert shell("add", picture, "--tag", "mine").exit_code == 0
-    question = ("search", "--picture", picture, "--tag", "mine", "--kind", "image", "--floor", "0", "-k", "1")
+    search = ("search", "--picture", picture, "--tag", "mine", "--kind", "image", "--floor", "0", "-k", "1")
     end = time.monotonic() + 300
-    while not (shown := shell(*question)).stdout:  # readers see what is new a little later
-        assert shown.exit_code == 0
+    while not (result := shell(*search)).stdout:  # the index follows the catalog with a delay
+        assert result.exit_code == 0
         assert time.monotonic() < end
-    score, name, when, why, item, band = shown.stdout.rstrip("\n").split("\t")
-    assert (name, when) == ("blocks.png", "")
+    score, name, time_range, evidence, item, band = result.stdout.rstrip("\n").split("\t")
+    assert (name, time_range) == ("blocks.png", "")
     assert 0 <= float(score) <= 1
-    assert why.startswith("picture")
+    assert evidence.startswith("picture")
     assert band == "likely"
-    answer = SearchResponse.model_validate_json(shell(*question, "--item", item, "--json").stdout)
-    assert [hit.item.id for hit in answer.hits] == [item]
+    response = SearchResponse.model_validate_json(shell(*search, "--item", item, "--json").stdout)
+    assert [hit.item.id for hit in response.hits] == [item]
 
 
-def test_nothing_matches_is_an_answer(shell: Shell) -> None:
+def test_search_without_a_match_exits_with_0(shell: Shell) -> None:
     done = shell("search", "anything", "--tag", "of nothing")
     assert done.exit_code == 0
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == "Nothing matches."
 
 
-def test_what_the_service_refuses_is_one_sentence(shell: Shell) -> None:
+def test_search_that_the_service_refuses_prints_one_sentence(shell: Shell) -> None:
     done = shell("search", "a dog", "-k", "0")
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
 
-def test_vectors(shell: Shell, tmp_path: Path) -> None:
+def test_embed_prints_one_vector_per_input(shell: Shell, tmp_path: Path) -> None:
     picture = tmp_path / "p.png"
     picture.write_bytes(media.image(5))
     done = shell("embed", "a dog", "a cat", "--picture", picture)
@@ -120,14 +120,14 @@ def test_vectors(shell: Shell, tmp_path: Path) -> None:
     assert shell("embed", "a dog", "--model", "huge").exit_code == 1
 
 
-def test_models_and_their_cards(shell: Shell) -> None:
+def test_models_lists_spaces_and_prints_a_card(shell: Shell) -> None:
     assert shell("models").stdout.startswith("lite@")
     (model,) = json.loads(shell("models", "lite", "--json").stdout)
     assert shell("models", "lite").stdout.strip() == model["card"].strip()
     assert "no space 'huge'" in shell("models", "huge").stderr
 
 
-def test_the_bench_of_moments(shell: Shell, tmp_path: Path) -> None:
+def test_bench_moments_reports_recall_and_refuses_a_known_video(shell: Shell, tmp_path: Path) -> None:
     video, timeline = tmp_path / "v.mp4", tmp_path / "t.json"
     video.write_bytes(media.video(2.0, seed=9))
     timeline.write_text(json.dumps([{"start": 0, "end": 2, "captions": ["a block moves"], "text": ""}]))
@@ -157,32 +157,32 @@ def test_retry_processes_stopped_items_and_refuses_others(running_service: Runni
     assert shell("retry").exit_code == 2
 
 
-def test_a_service_elsewhere(running_service: RunningService, shell: Shell) -> None:
+def test_command_with_url_uses_that_service_and_no_home_folder(running_service: RunningService, shell: Shell) -> None:
     elsewhere = Shell(running_service.home / "nothing" / "here")
     assert elsewhere("models", "--url", running_service.url).stdout == shell("models").stdout
     assert not elsewhere.home.exists()
 
 
-def test_a_terminal_gets_bars_and_tables(running_service: RunningService, tmp_path: Path) -> None:
+def test_commands_on_a_terminal_print_bars_and_tables(running_service: RunningService, tmp_path: Path) -> None:
     picture = tmp_path / "on a terminal.png"
     picture.write_bytes(media.image(11))
-    added = on_a_terminal(running_service.home, "add", str(picture), "--tag", "terminal")
+    added = run_on_terminal(running_service.home, "add", str(picture), "--tag", "terminal")
     assert "━" in added
     assert "on a terminal.png (image" in added
-    shown = on_a_terminal(running_service.home, "models")
-    assert "space" in shown
-    assert "runs on" in shown
-    assert "━" in shown or "─" in shown
+    models = run_on_terminal(running_service.home, "models")
+    assert "space" in models
+    assert "runs on" in models
+    assert "━" in models or "─" in models
 
 
-def on_a_terminal(home: Path, *arguments: str) -> str:
-    """All that the command writes to a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
+def run_on_terminal(home: Path, *arguments: str) -> str:
+    """Output of a command on a terminal of 100 columns."""
+    parent, child = pty.openpty()
     environment = {**os.environ, "MM_HOME": str(home), "COLUMNS": "100", "TERM": "xterm"}
-    with subprocess.Popen(mm_command(*arguments), env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
+    with subprocess.Popen(mm_command(*arguments), env=environment, stdin=child, stdout=child, stderr=child) as process:
+        os.close(child)
         output = b""
-        with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:
+        with contextlib.suppress(OSError), os.fdopen(parent, "rb", buffering=0) as terminal:
             while block := terminal.read(4096):
                 output += block
     assert process.returncode == 0, output
@@ -190,20 +190,20 @@ def on_a_terminal(home: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("weight", ["text", "text=", "text=5", "text=-1", "text=nan", "colour=1"])
-def test_a_weight_that_is_none_is_refused(shell: Shell, weight: str) -> None:
+def test_search_with_an_invalid_weight_is_refused(shell: Shell, weight: str) -> None:
     done = shell("search", "a dog", "--weight", weight)
     assert done.exit_code == 2
     assert "a number from 0 to 4" in done.stderr
 
 
-def test_a_question_is_composed(shell: Shell) -> None:
-    asked = ("search", "a dog", "--also", "snow", "--without", "people", "--without", "a cat", "--weight", "without=2", "--json")
-    done = shell(*asked, "--floor", "0")
+def test_search_with_several_components_succeeds(shell: Shell) -> None:
+    search = ("search", "a dog", "--also", "snow", "--without", "people", "--without", "a cat", "--weight", "without=2", "--json")
+    done = shell(*search, "--floor", "0")
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["floor"] == 0
 
 
-def test_the_bench_of_search(shell: Shell) -> None:
+def test_bench_search_reports_latency(shell: Shell) -> None:
     done = shell("bench", "search", "--questions", "3", "-k", "1", "--clients", "2", "--json")
     assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)

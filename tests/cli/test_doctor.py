@@ -1,4 +1,4 @@
-"""Each check of `mm doctor`, on a machine that is well and on one where that thing is broken."""
+"""Each check of `mm doctor`, passed and failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mm.cli.diagnosis import checks
+from mm.cli.diagnosis import connections, environment, models, sandbox, storage
 from mm.cli.main import main
 from mm.embedded.address_file import address_file_path
 from mm.errors import Unavailable
@@ -37,7 +37,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def assert_bad(check: Check, *words: str) -> None:
+def assert_failed(check: Check, *words: str) -> None:
     assert not check.ok
     assert check.required
     assert "\n" not in check.detail
@@ -46,55 +46,62 @@ def assert_bad(check: Check, *words: str) -> None:
         assert word in check.detail
 
 
-def test_a_machine_that_is_well(settings: Settings) -> None:
-    for check in (checks.python(), checks.wheels(), checks.home(settings), checks.disk(settings), checks.port(settings)):
+def test_checks_on_a_working_machine_pass_and_create_nothing(settings: Settings) -> None:
+    for check in (
+        environment.check_python(),
+        environment.check_packages(),
+        storage.check_home(settings),
+        storage.check_disk(settings),
+        connections.check_port(settings),
+        connections.check_broker(settings),
+        connections.check_database(settings),
+        environment.check_settings(settings),
+        environment.check_torch(),
+    ):
         assert check.ok, check
-    for check in (checks.broker(settings), checks.database(settings), checks.check_settings(settings), checks.torch()):
-        assert check.ok, check
-    assert not settings.root.exists(), "looking changes nothing"
+    assert not settings.root.exists(), "checks create nothing"
 
 
-def test_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_python_of_an_old_version_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
-    assert_bad(checks.python(), "3.9.2", "3.11")
+    assert_failed(environment.check_python(), "3.9.2", "3.11")
 
 
-def test_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_packages_names_the_missing_ones_and_their_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in {"av", "faiss"} else object())
-    assert_bad(checks.wheels(), "av (decoding), faiss (search)", "pip install")
+    assert_failed(environment.check_packages(), "av (decoding), faiss (search)", "pip install")
 
 
-def test_a_decoder_with_a_known_hole(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.decoder().ok
+def test_check_decoder_with_a_known_vulnerability_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.check_decoder().ok
     monkeypatch.setattr("mm.media.sandbox.advisories.known_vulnerabilities", lambda *, decoder: ["FFmpeg 8.0.1 has a hole."])
-    assert_bad(checks.decoder(), "8.0.1 has a hole")
+    assert_failed(environment.check_decoder(), "8.0.1 has a hole")
 
 
-def test_a_decoder_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_decoder_that_cannot_be_imported_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    assert_bad(checks.decoder(), "`av` cannot be loaded")
+    assert_failed(environment.check_decoder(), "`av` cannot be loaded")
 
 
-def test_a_folder_that_cannot_be_written() -> None:
-    assert_bad(checks.home(Settings(home=Path("/proc/mm"))), "/proc cannot be written", "MM_HOME")
+def test_check_home_of_a_read_only_folder_fails() -> None:
+    assert_failed(storage.check_home(Settings(home=Path("/proc/mm"))), "/proc cannot be written", "MM_HOME")
 
 
-def test_a_full_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_disk_with_little_space_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, 5_000_000))
-    assert_bad(checks.disk(settings), "5.0 MB")
+    assert_failed(storage.check_disk(settings), "5.0 MB")
 
 
-def test_a_taken_port(settings: Settings) -> None:
+def test_check_port_that_is_in_use_fails(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert_bad(checks.port(settings.model_copy(update={"port": port})), str(port), "MM_PORT")
+        assert_failed(connections.check_port(settings.model_copy(update={"port": port})), str(port), "MM_PORT")
 
 
 @contextmanager
-def serving(home: Path, layers: str) -> Iterator[None]:
-    """Something on `home` that answers as a service whose decoding children stand behind
-    `layers`."""
+def run_stub_service(home: Path, layers: str) -> Iterator[None]:
+    """A stub service of `home` that reports `layers` as its sandbox."""
 
     class Api(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -118,94 +125,99 @@ def serving(home: Path, layers: str) -> Iterator[None]:
         server.shutdown()
 
 
-def test_sandbox_check_with_a_service_says_what_the_service_says(settings: Settings) -> None:
-    alone = checks.sandbox(settings)
-    with serving(settings.root, alone.detail):
-        assert checks.sandbox(settings) == alone
+def test_check_sandbox_with_a_service_of_the_same_layers_reports_them_once(settings: Settings) -> None:
+    alone = sandbox.check_sandbox(settings)
+    with run_stub_service(settings.root, alone.detail):
+        assert sandbox.check_sandbox(settings) == alone
 
 
-def test_sandbox_check_says_both_where_the_service_has_other_layers(settings: Settings) -> None:
-    alone, theirs = checks.sandbox(settings), "Files are decoded behind limits. Missing layer: seccomp (no such call)."
-    with serving(settings.root, theirs):
-        both = checks.sandbox(settings)
+def test_check_sandbox_with_a_service_of_other_layers_reports_both(settings: Settings) -> None:
+    alone, theirs = (
+        sandbox.check_sandbox(settings),
+        "Files are decoded with the layers limits. Missing layer: seccomp (no such call).",
+    )
+    with run_stub_service(settings.root, theirs):
+        both = sandbox.check_sandbox(settings)
     assert both.ok
     assert f"In the service: {theirs} In this command: {alone.detail}" in both.detail
 
 
-def test_graphs_check_says_what_they_take(settings: Settings) -> None:
-    assert "first start" in checks.graphs(settings).detail
+def test_check_graphs_reports_their_size(settings: Settings) -> None:
+    assert "first start" in models.check_graphs(settings).detail
     folder = settings.root / "cache" / "graphs"
     folder.mkdir(parents=True)
     (folder / "text-1.onnx").write_bytes(b"x" * 2_000_000)
-    assert "2.0 MB" in checks.graphs(settings).detail
+    assert "2.0 MB" in models.check_graphs(settings).detail
 
 
-def test_a_port_that_our_own_service_has(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "find_running_service", lambda home: "http://127.0.0.1:5")
-    assert checks.port(settings).ok
+def test_check_port_of_the_running_service_passes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "find_running_service", lambda home: "http://127.0.0.1:5")
+    assert connections.check_port(settings).ok
 
 
-def test_a_service_that_does_not_say_what_holds_in_its_workers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.worker_sandbox(settings) == [], "no service runs on the folder"
+def test_check_worker_sandbox_of_a_service_that_does_not_respond_fails(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sandbox.check_worker_sandbox(settings) == [], "no service runs on the folder"
     url = f"http://127.0.0.1:{free_port()}"
-    monkeypatch.setattr(checks, "find_running_service", lambda home: url)
-    (check,) = checks.worker_sandbox(settings)
-    assert_bad(check, "workers", url)
+    monkeypatch.setattr(sandbox, "find_running_service", lambda home: url)
+    (check,) = sandbox.check_worker_sandbox(settings)
+    assert_failed(check, "workers", url)
 
 
-def test_a_space_without_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_space_without_weights_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str, settings: Settings) -> None:
         raise Unavailable("The space lite@1 lacks image.safetensors.")
 
     monkeypatch.setattr("mm.spaces.load_space", missing)
-    assert_bad(checks.space(settings), "lacks image.safetensors")
+    assert_failed(models.check_space(settings), "lacks image.safetensors")
 
 
-def test_a_space_that_nobody_knows(settings: Settings) -> None:
-    assert_bad(checks.space(settings.model_copy(update={"space": "huge"})), "huge")
+def test_check_space_of_an_unknown_name_fails(settings: Settings) -> None:
+    assert_failed(models.check_space(settings.model_copy(update={"space": "huge"})), "huge")
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:{port}/0", "not a url", "redis://127.0.0.1:port/0"])
-def test_a_broker_that_does_not_answer(settings: Settings, url: str) -> None:
+def test_check_broker_that_does_not_respond_fails(settings: Settings, url: str) -> None:
     set_ = settings.model_copy(update={"broker_url": url.format(port=free_port())})
-    assert_bad(checks.broker(set_), "MM_BROKER_URL")
+    assert_failed(connections.check_broker(set_), "MM_BROKER_URL")
 
 
 @pytest.mark.parametrize(
     "url", ["redis://:s3cret@127.0.0.1:{port}/0", "redis://:s3#cret@127.0.0.1:{port}/0", "redis://:x@h:s3cret/0"]
 )
-def test_a_broker_that_does_not_answer_keeps_its_password(settings: Settings, url: str) -> None:
-    check = checks.broker(settings.model_copy(update={"broker_url": url.format(port=free_port())}))
+def test_check_broker_failure_does_not_show_the_password(settings: Settings, url: str) -> None:
+    check = connections.check_broker(settings.model_copy(update={"broker_url": url.format(port=free_port())}))
     assert not check.ok
     assert "s3" not in check.detail
 
 
-def test_no_embedded_broker_for_this_machine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_broker_without_a_binary_for_this_machine_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "pdp11")
-    assert_bad(checks.broker(settings), "MM_BROKER_URL")
+    assert_failed(connections.check_broker(settings), "MM_BROKER_URL")
 
 
 @pytest.mark.parametrize(
     "url", ["postgresql+psycopg://127.0.0.1:{port}/mm?connect_timeout=2", "nonsense", "sqlite:////proc/none/catalog.db"]
 )
-def test_a_database_that_does_not_answer(settings: Settings, url: str) -> None:
+def test_check_database_that_does_not_respond_fails(settings: Settings, url: str) -> None:
     set_ = settings.model_copy(update={"database_url": url.format(port=free_port())})
-    assert_bad(checks.database(set_), "MM_DATABASE_URL")
+    assert_failed(connections.check_database(set_), "MM_DATABASE_URL")
 
 
-def test_no_torch_is_only_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_torch_that_is_missing_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert not checks.torch().ok
-    assert not checks.torch().required
+    assert not environment.check_torch().ok
+    assert not environment.check_torch().required
 
 
-def test_the_command_says_it_all(tmp_path: Path) -> None:
+def test_doctor_prints_every_check_and_exits_with_1_for_a_failure(tmp_path: Path) -> None:
     environment = {"MM_HOME": str(tmp_path / "home"), "MM_PORT": "0"}
     done = CliRunner().invoke(main, ["doctor", "--json"], env=environment)
     assert done.exit_code == 0, done.output
-    found = Readiness.model_validate_json(done.stdout)
-    assert found.ready
-    names = [check.name for check in found.checks]
+    readiness = Readiness.model_validate_json(done.stdout)
+    assert readiness.ready
+    names = [check.name for check in readiness.checks]
     plain = CliRunner().invoke(main, ["doctor"], env=environment)
     assert [line.split("\t")[1] for line in plain.stdout.splitlines()] == names
     broken = CliRunner().invoke(main, ["doctor", "--json"], env={**environment, "MM_SPACE": "huge"})
@@ -213,28 +225,30 @@ def test_the_command_says_it_all(tmp_path: Path) -> None:
     assert not json.loads(broken.stdout)["ready"]
 
 
-def test_what_the_image_tower_runs_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "onnxruntime" in checks.runtime(settings).detail
-    assert "--tune" in checks.runtime(settings).detail
+def test_check_runtime_names_the_runtime_and_fails_without_its_device(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "onnxruntime" in models.check_runtime(settings).detail
+    assert "--tune" in models.check_runtime(settings).detail
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert_bad(checks.runtime(settings.model_copy(update={"runtime": "cuda"})), "needs a GPU")
+    assert_failed(models.check_runtime(settings.model_copy(update={"runtime": "cuda"})), "needs a GPU")
 
 
-def test_tuning_shows_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = [Trial(name="openvino", cosine=1.0, worst=1.0, per_second=20.4), Trial(name="cuda", refused="no GPU")]
-    choice = Choice(runtime="openvino", key={}, trials=seen)
-    monkeypatch.setattr("mm.spaces.registry.tune_runtime", lambda settings, told: told("openvino") or choice)
+def test_doctor_tune_prints_the_trials_and_the_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = [Trial(name="openvino", cosine=1.0, worst=1.0, per_second=20.4), Trial(name="cuda", refused="no GPU")]
+    choice = Choice(runtime="openvino", key={}, trials=trials)
+    monkeypatch.setattr("mm.spaces.registry.tune_runtime", lambda settings, on_progress: on_progress("openvino") or choice)
     environment = {"MM_HOME": str(tmp_path), "MM_RUNTIME": "onnxruntime"}
     done = CliRunner().invoke(main, ["doctor", "--tune"], env=environment)
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == ["openvino\t20\t1.0000\tchosen", "cuda\t\t\tno GPU"]
     assert "measuring openvino" in done.stderr
-    assert "MM_RUNTIME is onnxruntime and goes before it" in done.stderr
-    told = CliRunner().invoke(main, ["doctor", "--tune", "--json"], env=environment)
-    assert Choice.model_validate_json(told.stdout) == choice
+    assert "MM_RUNTIME is onnxruntime and overrides it" in done.stderr
+    as_json = CliRunner().invoke(main, ["doctor", "--tune", "--json"], env=environment)
+    assert Choice.model_validate_json(as_json.stdout) == choice
 
 
-def test_bad_settings_are_a_finding(tmp_path: Path) -> None:
+def test_doctor_with_invalid_settings_reports_them(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["doctor"], env={**os.environ, "MM_PORT": "many"})
     assert done.exit_code == 1
     assert "!\tsettings\tBad settings. MM_PORT" in done.stdout

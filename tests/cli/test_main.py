@@ -1,4 +1,4 @@
-"""The command itself: fast, complete, and one sentence for every error."""
+"""The command `mm`: help, exit codes and error messages."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def all_commands() -> list[list[str]]:
             return [path]
         context = click.Context(command)
         children = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
-        return [path, *(found for name, child in children if child for found in walk(child, [*path, name]))]
+        return [path, *(nested for name, child in children if child for nested in walk(child, [*path, name]))]
 
     return walk(main, [])
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
-def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+def test_help_imports_no_heavy_package(arguments: list[str]) -> None:
     program = (
         "import sys\nfrom mm.cli.main import main\n"
         f"try: main({arguments!r})\nexcept SystemExit as end: assert end.code == 0\n"
@@ -49,14 +49,14 @@ def test_every_command_has_help(run: CliRunner, path: list[str]) -> None:
     assert "Usage: " in done.output
 
 
-def test_help_names_every_command(run: CliRunner) -> None:
+def test_help_lists_every_command(run: CliRunner) -> None:
     done = run.invoke(main, ["-h"])
     for name, (_, line) in COMMANDS.items():
         assert name in done.output
         assert line in done.output
 
 
-def test_what_is_misspelt_is_usage(run: CliRunner) -> None:
+def test_invalid_arguments_exit_with_2(run: CliRunner) -> None:
     for arguments in (
         ["serch"],
         ["search", "--nope", "a"],
@@ -70,14 +70,14 @@ def test_what_is_misspelt_is_usage(run: CliRunner) -> None:
         assert run.invoke(main, arguments).exit_code == 2, arguments
 
 
-def test_an_error_is_one_sentence_and_exit_code_1(run: CliRunner) -> None:
+def test_error_prints_one_sentence_and_exits_with_1(run: CliRunner) -> None:
     done = run.invoke(main, ["models", "--url", "http://127.0.0.1:9"])
     assert done.exit_code == 1
     assert done.stdout == ""
     assert done.stderr == "No service responds at http://127.0.0.1:9. Start one there with `mm serve`.\n"
 
 
-def test_a_bad_setting_is_one_sentence(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_prints_one_sentence(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_PORT", "lots")
     done = run.invoke(main, ["models"])
     assert done.exit_code == 1
@@ -85,14 +85,14 @@ def test_a_bad_setting_is_one_sentence(run: CliRunner, monkeypatch: pytest.Monke
     assert done.stderr.count("\n") == 1
 
 
-def test_training_without_torch_says_so(run: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_train_without_torch_names_torch(run: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = run.invoke(main, ["train", "align", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "torch" in done.stderr
 
 
-def test_interruption_has_its_exit_code(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_command_exits_with_130(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from indexes import open_store
 from indexes.integrity.garbage import ALWAYS_ALLOWED
-from mm.cli.diagnosis import checks
+from mm.cli.diagnosis.storage import check_library
 from mm.cli.main import main
 from mm.embedded.home_lock import lock_home
 from mm.settings import Settings
@@ -34,26 +34,25 @@ def doctor(settings: Settings, *arguments: str, answer: str = "") -> Result:
     return CliRunner().invoke(main, ["doctor", *arguments], env={"MM_HOME": str(settings.root)}, input=answer)
 
 
-def test_the_check_names_the_ways_on_and_rebuild_mends_it(settings: Settings) -> None:
-    found = checks.library(settings)
-    assert not found.ok
-    assert all(way in found.detail for way in ("--adopt", "--rebuild", "--empty"))
+def test_check_library_without_a_catalog_names_the_actions_and_rebuild_fixes_it(settings: Settings) -> None:
+    check = check_library(settings)
+    assert not check.ok
+    assert all(option in check.detail for option in ("--adopt", "--rebuild", "--empty"))
     done = doctor(settings, "--rebuild")
     assert done.exit_code == 0, done.output
     assert "3 items were added" in done.stdout
     assert "added walk.png" in done.stderr
-    assert checks.library(settings).ok
+    assert check_library(settings).ok
 
 
-def test_rebuild_as_json_says_what_was_done(settings: Settings) -> None:
+def test_doctor_rebuild_with_json_prints_the_result(settings: Settings) -> None:
     done = doctor(settings, "--rebuild", "--json")
     result = json.loads(done.stdout)
     assert (result["action"], result["items"], result["lost"], result["refused"]) == ("rebuild", 3, 0, {})
 
 
-def test_collect_as_json_says_what_was_done_beside_what_is_logged(settings: Settings) -> None:
-    """A catalog that lost its items: the shards that are left are over the share, which is logged
-    when they are swept."""
+def test_doctor_collect_with_json_prints_the_result_apart_from_the_log(settings: Settings) -> None:
+    """The orphaned shards exceed MM_SWEEP_SHARE, which garbage collection logs."""
     doctor(settings, "--rebuild")
     with open_store(settings) as store:
         for number in range(2 * ALWAYS_ALLOWED):
@@ -63,25 +62,25 @@ def test_collect_as_json_says_what_was_done_beside_what_is_logged(settings: Sett
     settings.root.chmod(0o755)
     done = doctor(settings, "--collect", "--json")
     assert json.loads(done.stdout)["trashed"] == 2 * ALWAYS_ALLOWED
-    assert checks.library(settings).ok
+    assert check_library(settings).ok
 
 
-def test_empty_asks_before_it_moves_anything(settings: Settings) -> None:
+def test_doctor_empty_moves_files_only_after_a_confirmation(settings: Settings) -> None:
     before = files(settings)
     assert doctor(settings, "--empty", answer="n\n").exit_code == 1
-    assert doctor(settings, "--empty").exit_code == 1, "nobody answers"
+    assert doctor(settings, "--empty").exit_code == 1, "no confirmation"
     assert files(settings) == before
     done = doctor(settings, "--empty", answer="y\n")
     assert "3 files were moved to the trash" in done.stdout
-    assert checks.library(settings).ok
+    assert check_library(settings).ok
 
 
-def test_a_way_on_is_refused_while_the_service_runs_on_the_folder(settings: Settings) -> None:
+def test_doctor_recovery_while_the_service_runs_is_refused(settings: Settings) -> None:
     before = files(settings)
     lock = lock_home(settings.root)
     try:
-        for way in (["--adopt"], ["--rebuild"], ["--empty", "--yes"]):
-            done = doctor(settings, *way)
+        for options in (["--adopt"], ["--rebuild"], ["--empty", "--yes"]):
+            done = doctor(settings, *options)
             assert done.exit_code == 1
             assert "runs on" in done.stderr
     finally:
@@ -89,7 +88,9 @@ def test_a_way_on_is_refused_while_the_service_runs_on_the_folder(settings: Sett
     assert files(settings) == before
 
 
-def test_an_error_is_one_sentence(settings: Settings) -> None:
+def test_doctor_adopt_without_a_catalog_prints_one_sentence(settings: Settings) -> None:
     done = doctor(settings, "--adopt")
     assert done.exit_code == 1
-    assert done.stderr.strip() == "There is no catalog that could be adopted: it is missing or empty."
+    assert done.stderr.strip() == (
+        "There is no catalog to adopt: it is missing or empty. Check MM_HOME and MM_DATABASE_URL, or run `mm doctor --rebuild`."
+    )

@@ -1,4 +1,4 @@
-"""An answer as `mm search` prints it."""
+"""Search results as `mm search` prints them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ITEM = Item(
 )
 
 
-def answer(*scores: float) -> SearchResponse:
+def response(*scores: float) -> SearchResponse:
     return SearchResponse(hits=[hit(score) for score in scores], space="lite@1", floor=0.02, likely_floor=0.166, seconds=0.0)
 
 
@@ -45,35 +45,35 @@ def hit(score: float) -> Hit:
     )
 
 
-def shown(capsys: pytest.CaptureFixture[str], *scores: float, everything: bool) -> tuple[list[tuple[str, str]], str]:
-    """Score and band of each row, and what is said beside them."""
-    print_results(answer(*scores), everything=everything)
+def printed(capsys: pytest.CaptureFixture[str], *scores: float, everything: bool) -> tuple[list[tuple[str, str]], str]:
+    """Score and band of each row, and standard error."""
+    print_results(response(*scores), everything=everything)
     out, err = capsys.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
     return [(row[0], row[-1]) for row in rows], err
 
 
-def test_show_answer_counts_the_less_likely_moments(capsys: pytest.CaptureFixture[str]) -> None:
-    rows, said = shown(capsys, 0.5, 0.1, 0.05, everything=False)
+def test_print_results_counts_the_less_likely_hits(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, status = printed(capsys, 0.5, 0.1, 0.05, everything=False)
     assert [band for _, band in rows] == ["likely"]
-    assert said == "less likely (2): --all lists them\n"
+    assert status == "less likely (2): --all lists them\n"
 
 
-def test_show_answer_with_everything_lists_likely_moments_first(capsys: pytest.CaptureFixture[str]) -> None:
-    rows, said = shown(capsys, 0.5, 0.1, 0.05, everything=True)
+def test_print_results_with_everything_lists_likely_hits_first(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, status = printed(capsys, 0.5, 0.1, 0.05, everything=True)
     assert [band for _, band in rows] == ["likely", "less likely", "less likely"]
     assert [score for score, _ in rows] == ["0.50", "0.10", "0.050"]
-    assert said == ""
+    assert status == ""
 
 
-def test_show_answer_without_a_likely_moment_says_so_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    rows, said = shown(capsys, 0.1, everything=False)
+def test_print_results_without_a_likely_hit_reports_it_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, status = printed(capsys, 0.1, everything=False)
     assert rows == []
-    assert said == "Nothing is likely.\nless likely (1): --all lists them\n"
+    assert status == "Nothing is likely.\nless likely (1): --all lists them\n"
 
 
-def test_show_answer_without_hits_says_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(capsys, everything=False) == ([], "Nothing matches.\n")
+def test_print_results_without_hits_reports_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, everything=False) == ([], "Nothing matches.\n")
 
 
 @pytest.mark.parametrize(
@@ -85,5 +85,5 @@ def test_show_answer_without_hits_says_that_nothing_matches(capsys: pytest.Captu
         (0.0, 0.0, 0.0, ""),
     ],
 )
-def test_span_of_something_long_has_hours(start: float, end: float, duration: float, text: str) -> None:
+def test_format_span_of_long_media_has_hours(start: float, end: float, duration: float, text: str) -> None:
     assert format_span(start, end, duration) == text

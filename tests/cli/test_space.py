@@ -1,5 +1,4 @@
-"""A library moves to another space on a real service, whose worker is killed on the way, while
-somebody keeps asking."""
+"""Reindexing a library in another space and back, on a real service, during searches."""
 
 from __future__ import annotations
 
@@ -33,25 +32,25 @@ def service(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> It
         yield service
 
 
-def test_a_library_moves_there_and_back_while_it_is_searched(service: RunningService, tmp_path: Path) -> None:
+def test_reindex_and_undo_keep_every_item_searchable_when_the_worker_is_killed(service: RunningService, tmp_path: Path) -> None:
     model = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     shell = Shell(service.home)
     for number in range(PICTURES):
         (tmp_path / f"{number}.png").write_bytes(media.image(number))
-    (tmp_path / "film.mp4").write_bytes(media.video(8.0, seed=1))
-    assert shell("add", *tmp_path.glob("*.png"), tmp_path / "film.mp4").exit_code == 0
+    (tmp_path / "video.mp4").write_bytes(media.video(8.0, seed=1))
+    assert shell("add", *tmp_path.glob("*.png"), tmp_path / "video.mp4").exit_code == 0
     count = PICTURES + 1
-    seen: list[tuple[str, int]] = []
-    over = threading.Event()
+    observed: list[tuple[str, int]] = []
+    finished = threading.Event()
 
-    def keep_asking() -> None:
+    def search_repeatedly() -> None:
         with Client(service.url) as client:
-            while not over.is_set():
-                answer = client.search("a red square", k=50, floor=0.0, fold=False)
-                seen.append((answer.space, len({hit.item.id for hit in answer.hits})))
+            while not finished.is_set():
+                response = client.search("a red square", k=50, floor=0.0, fold=False)
+                observed.append((response.space, len({hit.item.id for hit in response.hits})))
 
-    asking = threading.Thread(target=keep_asking)
-    asking.start()
+    searching = threading.Thread(target=search_repeatedly)
+    searching.start()
     try:
         with Client(service.url) as client:
             assert shell("space", "move", model, "--no-wait").exit_code == 0
@@ -65,20 +64,20 @@ def test_a_library_moves_there_and_back_while_it_is_searched(service: RunningSer
             resumed = shell("space", "resume")
             assert resumed.exit_code == 0, resumed.output
             assert resumed.stdout.strip().endswith(f"done, {count} of {count} items")
-            there = wait_for_space(client, model)
+            target = wait_for_space(client, model)
             late = client.add(media.image(1000), name="late.png", wait=True)
             assert late.item.id in {hit.item.id for hit in client.search("a", k=50, floor=0.0, fold=False).hits}
             undone = shell("space", "undo")
             assert undone.stdout.strip().endswith(f"done, {count + 1} of {count + 1} items")
             wait_for_space(client, "lite")
             assert shell("space", "drop", "lite@1").exit_code == 1
-            assert shell("space", "drop", there).exit_code == 0
-            assert [held["id"] for held in json.loads(shell("space", "show", "--json").stdout)["spaces"]] == ["lite@1"]
+            assert shell("space", "drop", target).exit_code == 0
+            assert [entry["id"] for entry in json.loads(shell("space", "show", "--json").stdout)["spaces"]] == ["lite@1"]
     finally:
-        over.set()
-        asking.join()
-    assert {space for space, _ in seen} == {"lite@1", there}
-    assert {found for _, found in seen} <= {count, count + 1}, "everything was found at any time"
+        finished.set()
+        searching.join()
+    assert {space for space, _ in observed} == {"lite@1", target}
+    assert {num_found for _, num_found in observed} <= {count, count + 1}, "every search found every item"
     with open_store(load_settings(home=service.home)) as store, store.database.read() as session:
         assert {row.space for row in session.query(Publication)} == {"lite@1"}
         assert session.query(Publication).count() == count + 1
@@ -92,7 +91,7 @@ def wait_for(client: Client, condition: Callable[[int], bool]) -> None:
 
 
 def wait_for_space(client: Client, name: str) -> str:
-    """Readers take a moment to be where the library is."""
+    """Wait until searches use the space; they follow the catalog with a delay."""
     end = time.monotonic() + SECONDS
     while (space := client.space()).name != name or client.search("a", floor=0.0).space != space.id:
         assert time.monotonic() < end

@@ -16,6 +16,7 @@ from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces import Space, load_space
+from mm.spaces.encode.chunk import ChunkEncoder
 from tests.api import media
 from tests.api.conftest import run_server
 from tests.graphs import with_graphs
@@ -24,7 +25,6 @@ from workers.context import WorkerContext, new_owner
 from workers.loaded_spaces import Spaces
 from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
-from workers.tasks import encode as encoding
 from workers.tasks.encode import encode
 from workers.tasks.finish import finish
 from workers.tasks.plan import plan
@@ -90,17 +90,17 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
         encode(tools, chunk.pk)
     assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "who does not get the lease has not tried"
 
-    real = encoding.encode_chunk
+    real = ChunkEncoder.encode
     with ExitStack() as lock:
 
         def held_in_the_middle(*args: object) -> object:
             lock.enter_context(lock_catalog(settings.catalog_url))
             return real(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(encoding, "encode_chunk", held_in_the_middle)
+        monkeypatch.setattr(ChunkEncoder, "encode", held_in_the_middle)
         with pytest.raises(Unavailable, match="catalog"):
             encode(tools, chunk.pk)
-    monkeypatch.setattr(encoding, "encode_chunk", real)
+    monkeypatch.setattr(ChunkEncoder, "encode", real)
     encode(tools, chunk.pk)
     finish(tools, job_id)
     (done,) = tools.store.catalog.chunks(job_id)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mm.media.types import RGB, SPEECH_RATE, Frame, MediaInfo, Span, Waveform
-
-FILE = Path("none")
+from mm.media.types import RGB, SPEECH_RATE, Frame, MediaFile, MediaInfo, Span, Waveform
 
 
 def plain(red: int, green: int, blue: int) -> RGB:
@@ -18,9 +16,10 @@ def plain(red: int, green: int, blue: int) -> RGB:
     return np.full((48, 64, 3), (red, green, blue), np.uint8)
 
 
-def info(kind: str, duration: float, *, sound: bool = False) -> MediaInfo:
-    """What a probe would say of it."""
-    return MediaInfo(kind, "x", "x/x", duration, 64, 48, 0, 5.0, "h264", "aac" if sound else "")  # type: ignore[arg-type]
+def media_file(kind: str, duration: float, *, audio: bool = False) -> MediaFile:
+    """A file that does not exist, as the probe would report it."""
+    info = MediaInfo(kind, "x", "x/x", duration, 64, 48, 0, 5.0, "h264", "aac" if audio else "")  # type: ignore[arg-type]
+    return MediaFile(Path("none"), "a.x", info)
 
 
 @dataclass

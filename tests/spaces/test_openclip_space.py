@@ -20,12 +20,12 @@ from mm.media.types import RGB, Frame, Span
 from mm.settings import Settings
 from mm.spaces import Space, SpaceId, load_space
 from mm.spaces.calibration import Calibration, Calibrator, ComponentCalibrator
-from mm.spaces.encode.chunk import encode_chunk
+from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.openclip_space import OpenClipSpace
 from mm.spaces.query import build_query
 from mm.spaces.types import Vectors
 from tests.openclip_models import CONFIGS, weights_of, write_model
-from tests.spaces.fakes import FILE, FakeReader, info
+from tests.spaces.fakes import FakeReader, media_file
 
 Embed = Callable[[Sequence[RGB]], Vectors]
 PICTURE = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -137,7 +137,7 @@ def test_every_frame_passes_through_a_model_of_which_nobody_knows_what_is_close(
             return embed(images)
 
         monkeypatch.setattr(used.image, "embed", counted)
-        encode_chunk(used, Still(), FILE, "a.mp4", info("video", 9.0), Span(0.0, 9.0), settings, lambda _: None)
+        ChunkEncoder(used, Still(), settings).encode(media_file("video", 9.0), Span(0.0, 9.0), lambda _: None)
         assert (sum(given) == 9) == (used is not space)
 
 
@@ -157,11 +157,11 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         image_weights=large.weights_hash,
         prior=0.02,
         floor=0.2,
-        mixing=0.5,
+        evidence_weight=0.5,
         calibrators=(ComponentCalibrator(component="text", kind="picture", calibrator=Calibrator(bias=-1, cosine=2, z_score=1)),),
     )
     (large.folder / "calibration.json").write_text(fitted.model_copy(update={"space": "lite@1"}).model_dump_json())
-    assert not large.calibrated, "it holds from the next start"
+    assert not large.is_calibrated, "it holds from the next start"
     settings = Settings(home=tmp_path, threads=1)
     with pytest.raises(SpaceMismatch, match=r"lite@1.*fit it again"):
         _ = load(folders["plain"], settings).calibration

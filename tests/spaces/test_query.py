@@ -15,10 +15,10 @@ from mm.numerics import normalize
 from mm.schemas import Weights
 from mm.spaces import Query, Space
 from mm.spaces.calibration import Calibrator
+from mm.spaces.lite_space import SOUND_WEIGHTS
 from mm.spaces.query import NOTHING_HEARD, SegmentVectors, build_query
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.scoring import audible, combine, depictable, linearize
-from mm.spaces.space import SOUND_WEIGHTS
 from tests.sounds import bell, noise, siren
 from tests.spaces.fakes import plain
 

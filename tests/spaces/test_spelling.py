@@ -13,11 +13,11 @@ from mm.media.types import Span
 from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
-from mm.spaces.encode.chunk import encode_chunk
+from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
 from mm.spaces.spelling import build_spelling_query, embed_spelling, extract_words, grams
-from tests.spaces.fakes import FILE, FakeReader, info
+from tests.spaces.fakes import FakeReader, media_file
 from tests.writing import written
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=14)
@@ -60,10 +60,8 @@ def test_words_worth_comparing() -> None:
 
 def test_a_word_in_a_picture_is_found_exactly_and_nearly_and_no_other(space: Space) -> None:
     sign = written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60))
-    (segment,) = encode_chunk(
-        space, FakeReader([(Span(0, 1), sign)]), FILE, "a.x", info("image", 0), Span(0, 0), Settings(), lambda _: None,
-        OcrBudget("always"),
-    )  # fmt: skip
+    encoder = ChunkEncoder(space, FakeReader([(Span(0, 1), sign)]), Settings(), OcrBudget("always"))
+    (segment,) = encoder.encode(media_file("image", 0), Span(0, 0), lambda _: None)
     pieces = [one for one in segment.evidence if one.kind == "word"]
     assert [one.text for one in pieces] == ["ferry", "zanzibar"]
     vectors = np.stack([one.vector for one in pieces])

@@ -67,8 +67,10 @@ def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
 
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
-        return {hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, fold=False)}
+        searcher.follower.refresh()
+        return {
+            hit.item_id for hit in searcher.search(build_query(space, text=text), 50, Filters(), 0.0, merge_near_duplicates=False)
+        }
 
 
 def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:

@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
     """Kinds of evidence by item, of everything that a question in words finds in a space."""
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
+        searcher.follower.refresh()
         hits = searcher.search(build_query(space, text=text), 50, Filters(), 0.0)
         return {hit.item_id: {evidence.kind for evidence in hit.evidence} for hit in hits}
 

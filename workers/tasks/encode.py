@@ -12,7 +12,7 @@ import structlog
 from indexes.catalog.base import LibraryReindexed
 from mm.errors import NotFound, Unavailable
 from mm.media.types import Span
-from mm.spaces.encode.chunk import encode_chunk
+from mm.spaces.encode.chunk import ChunkEncoder
 from workers.logs import about
 from workers.tasks.finish import finish
 from workers.tasks.lease import Interrupted, Lease
@@ -87,8 +87,8 @@ def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> 
         progress(0.0)
         span = Span(chunk.start, chunk.end)
         try:
-            info = tools.reader.probe(path, item.name)
-            segments = encode_chunk(space, reader, path, item.name, info, span, settings, progress, tools.ocr_budget)
+            file = tools.reader.probe_file(path, item.name)
+            segments = ChunkEncoder(space, reader, settings, tools.ocr_budget).encode(file, span, progress)
         except NotFound as error:
             if catalog.get_item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
                 raise Interrupted("item deleted") from error

@@ -11,7 +11,8 @@ from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.records import NewEvidence, NewSegment
 from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
-from mm.spaces.encode.chunk import EncodedSegment, encode_file_name
+from mm.spaces.encode.evidence import EncodedSegment
+from mm.spaces.encode.file_name import encode_file_name
 from workers.logs import about
 from workers.reindex import carry_on
 from workers.tasks.plan import plan_anew

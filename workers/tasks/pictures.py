@@ -11,9 +11,10 @@ import structlog
 from indexes.catalog.base import LibraryReindexed
 from indexes.catalog.records import LeasedChunk
 from mm.errors import Unavailable
-from mm.media.types import MediaInfo
-from mm.spaces.encode.chunk import encode_file_name, recognize_image_text
-from mm.spaces.encode.images import ImageFile, encode_images
+from mm.media.types import MediaFile, MediaInfo
+from mm.spaces.encode.chunk import ChunkEncoder
+from mm.spaces.encode.file_name import encode_file_name
+from mm.spaces.encode.images import encode_images
 from workers.logs import about
 from workers.reindex import carry_on
 from workers.tasks.lease import Interrupted, Lease
@@ -107,8 +108,8 @@ def _commit_unless_moved(
 
 
 def _commit(tools: WorkerContext, space: Space, one: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
-    file = _file(tools, one)
-    recognize_image_text(space, tools.reader, file.path, file.name, segment, tools.ocr_budget, lease.check)
+    encoder = ChunkEncoder(space, tools.reader, tools.settings, tools.ocr_budget)
+    encoder.recognize_image_text(_file(tools, one), segment, lease.check)
     name = encode_file_name(space, one.item.name)
     segment.evidence.extend([] if name is None else [name])
     shard_id = write_segments(tools.store.shards, space.id, [segment])
@@ -120,8 +121,8 @@ def _commit(tools: WorkerContext, space: Space, one: LeasedImage, segment: Encod
     return True
 
 
-def _file(tools: WorkerContext, one: LeasedImage) -> ImageFile:
-    """The blob, and what the look at the upload said of it."""
+def _file(tools: WorkerContext, one: LeasedImage) -> MediaFile:
+    """The blob, with what the probe at the upload reported."""
     item = one.item
     info = MediaInfo("image", "", item.content_type, 0.0, item.width, item.height, 0, 0.0, "", "")
-    return ImageFile(tools.store.blobs.path(item.sha256), item.name, info)
+    return MediaFile(tools.store.blobs.path(item.sha256), item.name, info)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from mm.media import MediaReader
 from mm.media.segmenting import cut_chunks
-from mm.media.types import MediaInfo, Span
+from mm.media.types import MediaFile, Span
 from workers.logs import about
 from workers.messaging.dispatch import tolerate_broker_failure
 from workers.tasks.retries import JobAttempt
@@ -34,9 +33,8 @@ def plan(tools: WorkerContext, job_id: str) -> list[ChunkRow]:
         if item is None:
             return []
         with about(job):
-            path = tools.store.blobs.path(item.sha256)
-            info = tools.reader.probe(path, item.name)
-            spans = chunk_spans(tools.reader, path, item.name, info, tools.settings.chunk_seconds)
+            file = tools.reader.probe_file(tools.store.blobs.path(item.sha256), item.name)
+            spans = chunk_spans(tools.reader, file, tools.settings.chunk_seconds)
             chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.reindex_pk), spans)
             tools.worked()
             with tolerate_broker_failure():
@@ -54,10 +52,10 @@ def plan_anew(tools: WorkerContext, job: JobRow) -> None:
         tools.dispatcher.dispatch()
 
 
-def chunk_spans(reader: MediaReader, path: Path, name: str, info: MediaInfo, longest: float) -> list[Span]:
+def chunk_spans(reader: MediaReader, file: MediaFile, longest: float) -> list[Span]:
     """Spans of at most `longest` seconds that tile the item; a picture is one span without
     length."""
-    if info.kind == "image":
+    if file.info.kind == "image":
         return [Span(0.0, 0.0)]
-    keyframes = reader.keyframes(path, name) if info.has_video else []
-    return cut_chunks(info.duration, keyframes, longest)
+    keyframes = reader.keyframes(file.path, file.name) if file.info.has_video else []
+    return cut_chunks(file.info.duration, keyframes, longest)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mm.errors import MMError, NotFound
-from mm.spaces.encode.chunk import LONGEST
 from mm.spaces.encode.evidence import EncodedSegment
-from mm.spaces.encode.ocr import recognize_text
+from mm.spaces.encode.ocr import MAX_SIDE, recognize_text
 from workers.tasks.retries import describe_error, is_permanent
 from workers.tasks.segment_shards import read_segments, write_segments
 
@@ -95,8 +94,8 @@ def _read_segment(tools: WorkerContext, space: Space, unread: LeasedText, segmen
 def _picture(tools: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
     path = tools.store.blobs.path(unread.sha256)
     if unread.is_image:
-        return tools.reader.image(path, unread.name, longest=LONGEST)
-    return tools.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=LONGEST)
+        return tools.reader.image(path, unread.name, longest=MAX_SIDE)
+    return tools.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
 
 
 def store_text(

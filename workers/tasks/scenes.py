@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.catalog.records import NewEvidence, NewSegment
+from mm.media.types import Span
 from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.frames import frame_vectors_in
 from mm.spaces.encode.scenes import scene_starts
 from workers.tasks.segment_shards import read_frames, write_segments
 
 if TYPE_CHECKING:
     from indexes.storage.shards import ShardStore
     from mm.spaces import Space
-    from mm.spaces.encode.scenes import Frames
+    from mm.spaces.encode.evidence import EncodedFrame
     from mm.spaces.types import SpaceId, Vector
 
 LEAST = 1.0
@@ -34,8 +36,8 @@ def with_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment]
     Raises `Corrupt`, `SpaceMismatch`.
     """
     tower = space.temporal
-    frames = None if tower is None else read_frames(shards, space.id, shard_ids)
-    if tower is None or frames is None:
+    frames = [] if tower is None else read_frames(shards, space.id, shard_ids)
+    if tower is None or not frames:
         return list(segments)
     starts = scene_starts(tower, frames)
     return number_scenes(_divided(shards, space.id, segments, starts, frames), starts)
@@ -57,7 +59,7 @@ def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> li
 
 
 def _divided(
-    shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], starts: Sequence[float], frames: Frames
+    shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], starts: Sequence[float], frames: Sequence[EncodedFrame]
 ) -> list[NewSegment]:
     """Segments cut where a scene begins inside; what is seen of each part is the mean of its own
     frames."""
@@ -70,7 +72,7 @@ def _divided(
             continue
         for number, (start, end) in enumerate(pairwise([segment.start, *inside, segment.end])):
             evidence = [piece for piece in segment.evidence if piece.kind != "picture" and _part_of(piece, inside) == number]
-            seen[len(parts)] = _picture(frames, start, end)
+            seen[len(parts)] = mean_direction(frame_vectors_in(frames, Span(start, end)))
             middle = bisect_right(inside, (segment.start + segment.end) / 2) == number
             parts.append(replace(segment, start=start, end=end, evidence=evidence, unread=segment.unread and middle))
     if not seen:
@@ -87,10 +89,3 @@ def _divided(
 def _part_of(piece: NewEvidence, starts: Sequence[float]) -> int:
     """The part in which the middle of a piece of evidence lies."""
     return bisect_right(starts, (piece.start + piece.end) / 2)
-
-
-def _picture(frames: Frames, start: float, end: float) -> Vector:
-    """The mean of the frames in a part, or the last one before it."""
-    first, last = np.searchsorted(frames.times_L, (start, end), side="left")
-    first = min(first, last - 1) if last else 0
-    return mean_direction(frames.vectors_LD[first : max(last, first + 1)])

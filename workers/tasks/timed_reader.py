@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mm.media.types import RGB, Frame, Span, Waveform
 
 if TYPE_CHECKING:
-    from mm.spaces.encode.chunk import Reader
+    from mm.spaces.encode.evidence import Reader
 
 
 class TimedReader:

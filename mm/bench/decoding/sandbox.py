@@ -30,7 +30,7 @@ from mm.media.sandbox.layers import Sandbox
 from mm.media.types import Limits, Span
 from mm.settings import Settings
 from mm.spaces import load_space
-from mm.spaces.encode.chunk import encode_chunk
+from mm.spaces.encode.chunk import ChunkEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,8 +103,8 @@ def _ingest(reader: MediaReader, path: Path, settings: Settings) -> float:
     space = load_space(settings.space, settings)
 
     def once(copy: Path) -> None:
-        info = reader.probe(copy, copy.name)
-        encode_chunk(space, reader, copy, copy.name, info, Span(0.0, info.duration), settings, lambda share: None)
+        file = reader.probe_file(copy, copy.name)
+        ChunkEncoder(space, reader, settings).encode(file, Span(0.0, file.info.duration), lambda share: None)
 
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(shutil.copy(path, Path(folder) / f"{number}-{path.name}")) for number in range(4)]

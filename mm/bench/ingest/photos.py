@@ -22,7 +22,7 @@ from mm.media import MediaReader
 from mm.media.types import Span
 from mm.settings import Settings
 from mm.spaces import load_space
-from mm.spaces.encode.chunk import encode_chunk
+from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.ocr_budget import OcrBudget
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def naive(space: Space, path: Path) -> object:
 
 
 def ours(space: Space, reader: MediaReader, settings: Settings, ocr_budget: OcrBudget, path: Path) -> object:
-    info = reader.probe(path, path.name)
-    return encode_chunk(space, reader, path, path.name, info, Span(0.0, 0.0), settings, lambda share: None, ocr_budget)
+    file = reader.probe_file(path, path.name)
+    return ChunkEncoder(space, reader, settings, ocr_budget).encode(file, Span(0.0, 0.0), lambda share: None)
 
 
 @contextmanager

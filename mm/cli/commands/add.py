@@ -1,4 +1,4 @@
-"""`mm add`: files and folders into the library."""
+"""`mm add`: upload files and folders."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mm.cli import options
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag of every item; may be given several times.")
-@click.option("--wait/--no-wait", default=True, help="Return when everything can be searched; or as soon as it is sent.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag of every item; repeatable.")
+@click.option("--wait/--no-wait", default=True, help="Whether to wait until all files can be searched.")
 @options.service
 @click.pass_context
 def command(
     ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], wait: bool, url: str | None, as_json: bool
 ) -> None:
-    """Put files, and all files of folders, into the library; hidden files are left out.
+    """Upload files, and all files of folders except hidden ones.
 
-    A file that is refused is told with the reason, and the exit code is 1. With --json, one line a
+    A refused file is printed with the reason, and the exit code is 1. With --json, one line per
     file.
     """
     from mm.cli.batch_upload import BatchUpload
@@ -28,11 +28,11 @@ def command(
     from mm.embedded.connect import connect
 
     with connect(url) as client, open_progress() as progress:
-        ingest = BatchUpload(client, list(tags), progress, as_json=as_json)
-        ingest.send(paths)
+        batch = BatchUpload(client, list(tags), progress, as_json=as_json)
+        batch.send(paths)
         if wait:
-            ingest.follow()
+            batch.wait()
         else:
-            ingest.print_sent()
-    if ingest.failed:
+            batch.print_sent()
+    if batch.num_failed:
         ctx.exit(1)

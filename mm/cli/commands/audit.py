@@ -1,4 +1,4 @@
-"""`mm audit`: who changed what."""
+"""`mm audit`: the audit log."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from mm.client import Client
     from mm.schemas import AuditEntry
 
-PAGE = 500
+PAGE_SIZE = 500
 
 
 @click.command()
-@click.option("--action", metavar="ACTION", help="Only this action, as in item.delete.")
-@click.option("--key", metavar="ID", help="Only of the key with this id; or local, anonymous, worker.")
-@click.option("--since", type=click.DateTime(), help="Only changes made then or later, in local time.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most rows.")
+@click.option("--action", metavar="ACTION", help="Only this action, for example item.delete.")
+@click.option("--key", metavar="ID", help="Only changes of this API key (id), or of local, anonymous or worker.")
+@click.option("--since", type=click.DateTime(), help="Only changes from this local time on.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Largest number of rows.")
 @options.service
 def command(action: str | None, key: str | None, since: datetime | None, limit: int, url: str | None, as_json: bool) -> None:
-    """Who added, deleted and moved what, and changed keys; the last written first.
+    """Show who added and deleted items, reindexed the library and changed keys, newest first.
 
-    With --json one object a line, which is how the log is archived. A service that needs keys needs
-    one with the scope admin.
+    With --json one object per line, for an archive of the log. Where API keys are needed,
+    MM_API_KEY must hold one with the scope admin.
     """
     from mm.cli.render import print_rows
     from mm.embedded.connect import connect
@@ -46,7 +46,7 @@ def command(action: str | None, key: str | None, since: datetime | None, limit: 
 def _entries(client: Client, action: str | None, key: str | None, since: datetime | None, limit: int) -> Iterator[AuditEntry]:
     cursor: str | None = None
     while limit > 0:
-        page = client.audit(action=action, key=key, since=since, limit=min(limit, PAGE), cursor=cursor)
+        page = client.audit(action=action, key=key, since=since, limit=min(limit, PAGE_SIZE), cursor=cursor)
         yield from page.entries
         limit -= len(page.entries)
         cursor = page.next

@@ -1,5 +1,4 @@
-"""`mm doctor`: what is wrong on this machine, in words; which runtime is the fastest on it; and how
-to mend a library."""
+"""`mm doctor`: check the machine and the library, tune the runtime, recover a library."""
 
 from __future__ import annotations
 
@@ -14,30 +13,29 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--tune", "tunes", is_flag=True, help="Measure which runtime encodes pictures fastest here, and use it from now on."
-)
-@click.option("--adopt", "action", flag_value="adopt", help="Declare that the catalog and the folder MM_HOME belong together.")
+@click.option("--tune", "tunes", is_flag=True, help="Measure the runtimes of the image tower, and use the fastest from now on.")
+@click.option("--adopt", "action", flag_value="adopt", help="Record that the catalog and the folder MM_HOME belong together.")
 @click.option(
     "--rebuild",
     "action",
     flag_value="rebuild",
-    help="Add the items whose files are in MM_HOME to the catalog; make it if needed.",
+    help="Add the items whose files are in MM_HOME to the catalog; create it if it is missing.",
 )
-@click.option("--empty", "action", flag_value="empty", help="Move all files to the trash and begin with an empty library.")
+@click.option("--empty", "action", flag_value="empty", help="Move all files to the trash and start an empty library.")
 @click.option(
-    "--collect", "action", flag_value="collect", help="Move every old file that belongs to no item of the catalog to the trash."
+    "--collect", "action", flag_value="collect", help="Move every old file without an item in the catalog to the trash."
 )
-@click.option("--yes", "confirmed", is_flag=True, help="Do not ask before --empty.")
+@click.option("--yes", "confirmed", is_flag=True, help="Confirm --empty without a prompt.")
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, tunes: bool, action: Action | None, confirmed: bool, as_json: bool) -> None:
-    """Look at everything that the service needs here, without starting it. Exit code 1 when
-    something must be mended.
+    """Check everything that the service needs, without starting it.
 
-    --adopt, --rebuild and --empty are the ways on when the catalog and the folder MM_HOME do not
-    match; the service must not run meanwhile. None of them deletes anything: a catalog that is
-    replaced is renamed, files go to the trash.
+    The exit code is 1 when something must be fixed.
+
+    --adopt, --rebuild and --empty recover a library whose catalog and folder MM_HOME do not match.
+    The service must not run meanwhile. They delete nothing: a replaced catalog is renamed, and
+    files are moved to the trash.
     """
     if action is not None:
         _recover(action, confirmed=confirmed, as_json=as_json)
@@ -45,22 +43,22 @@ def command(ctx: click.Context, tunes: bool, action: Action | None, confirmed: b
     if tunes:
         _tune(as_json)
         return
-    from mm.cli.diagnosis.checks import examine
+    from mm.cli.diagnosis.checks import run_checks
     from mm.cli.render import print_checks
     from mm.schemas import Readiness
 
-    checks = examine()
-    healthy = all(check.ok for check in checks if check.required)
+    checks = run_checks()
+    is_ready = all(check.ok for check in checks if check.required)
     if as_json:
-        click.echo(Readiness(ready=healthy, checks=checks).model_dump_json(indent=2))
+        click.echo(Readiness(ready=is_ready, checks=checks).model_dump_json(indent=2))
     else:
         print_checks(checks)
-    if not healthy:
+    if not is_ready:
         ctx.exit(1)
 
 
 def _recover(action: Action, *, confirmed: bool, as_json: bool) -> None:
-    from mm.cli.diagnosis.recover import show
+    from mm.cli.diagnosis.recovery import print_recovery
     from mm.embedded.recover import recover
     from mm.settings import load_settings
 
@@ -71,7 +69,7 @@ def _recover(action: Action, *, confirmed: bool, as_json: bool) -> None:
     if as_json:
         click.echo(result.model_dump_json(indent=2))
     else:
-        show(result)
+        print_recovery(result)
 
 
 def _tune(as_json: bool) -> None:
@@ -85,6 +83,6 @@ def _tune(as_json: bool) -> None:
         click.echo(choice.model_dump_json(indent=2))
         return
     print_trials(choice)
-    click.echo(f"{choice.runtime} is used by services and workers that start from now on.", err=True)
+    click.echo(f"Services and workers use {choice.runtime} from their next start.", err=True)
     if settings.runtime not in ("auto", choice.runtime):
-        click.echo(f"MM_RUNTIME is {settings.runtime} and goes before it.", err=True)
+        click.echo(f"MM_RUNTIME is {settings.runtime} and overrides it.", err=True)

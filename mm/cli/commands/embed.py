@@ -1,4 +1,4 @@
-"""`mm embed`: vectors of texts and pictures."""
+"""`mm embed`: vectors of texts and images."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from mm.cli import options
 
 @click.command()
 @click.argument("texts", nargs=-1)
-@click.option("--picture", "pictures", multiple=True, type=options.FILE, help="A picture; may be given several times.")
-@click.option("--model", help="Space that must encode them; without it, the one that is served.")
+@click.option("--picture", "pictures", multiple=True, type=options.FILE, help="An image; repeatable.")
+@click.option("--model", help="Space that encodes them; default: the space of the service.")
 @options.service
 def command(texts: tuple[str, ...], pictures: tuple[Path, ...], model: str | None, url: str | None, as_json: bool) -> None:
-    """Print the unit vectors of TEXTS, then those of the pictures: one line of JSON each, or the
-    whole answer with --json."""
+    """Print the unit vectors of TEXTS, then of the images, one line of JSON each.
+
+    With --json, print the whole response.
+    """
     if not texts and not pictures:
-        raise click.UsageError("Give texts or --picture.")
+        raise click.UsageError("Name texts or use --picture.")
     from mm.embedded.connect import connect
 
     with connect(url) as client:
-        answer = client.embed([*texts, *pictures], model=model)
+        response = client.embed([*texts, *pictures], model=model)
     if as_json:
-        click.echo(answer.model_dump_json())
+        click.echo(response.model_dump_json())
         return
-    for row in answer.data:
+    for row in response.data:
         click.echo(json.dumps(row.embedding))

@@ -1,7 +1,7 @@
 """`mm eval`: the numbers of the cards, from the shipped files, on a CPU.
 
-One command a card. Each calls the module beside the recipe that made the weights,
-`mm/training/*_evaluate.py`, for its `Report`.
+One command per card. Each calls `evaluate` of a module of `mm.evaluation` or
+`mm.training.actions`, and prints the `Report` that it returns.
 """
 
 from __future__ import annotations
@@ -29,50 +29,57 @@ def command() -> None:
     """Reproduce the numbers of the cards from the shipped files, on a CPU."""
 
 
-root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, as its CARD.md lays it out.")
+root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, laid out as in its CARD.md.")
 split = click.option(
-    "--split", default="dev", show_default=True, help="Part of it; test is looked at when asked for, and only then."
+    "--split", default="dev", show_default=True, help="Split of the data set; test only for final results, by explicit choice."
 )
+image_weights = click.option("--weights", type=options.FILE, help="Weights of the image tower; default: the shipped ones.")
+runtime = click.option("--runtime", default="onnxruntime", show_default=True, help="Runtime of the tower; see MM_RUNTIME.")
+larger_space = click.option("--space", help="Evaluate a larger space instead, openclip:MODEL/PRETRAINED+sound.")
 
 
 @command.command()
 @root
 @split
-@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
-@click.option("--runtime", default="onnxruntime", show_default=True, help="What the tower runs in; see MM_RUNTIME.")
+@image_weights
+@runtime
 @options.as_json
 def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json: bool) -> None:
-    """Pictures by their captions and captions by their pictures; any folder with captions.jsonl and
-    images/."""
+    """Retrieve images by caption and captions by image; root: captions.jsonl, images/."""
     from mm.evaluation.captions import evaluate
     from mm.spaces.registry import WEIGHTS
 
     with tempfile.TemporaryDirectory() as cache:
-        found = evaluate(weights or WEIGHTS / "lite" / "image.safetensors", root, Path(cache), split, runtime)
-    print_report(found, as_json)
+        report = evaluate(weights or WEIGHTS / "lite" / "image.safetensors", root, Path(cache), split, runtime)
+    print_report(report, as_json)
 
 
 @command.command()
 @root
 @split
-@click.option("--weights", type=options.FILE, help="Weights of the image tower; default the shipped ones.")
-@click.option("--runtime", default="onnxruntime", show_default=True, help="What the tower runs in; see MM_RUNTIME.")
-@click.option("--alike", type=click.FloatRange(-1, 1), help="Cosine from which on pictures are; default the calibration's.")
+@image_weights
+@runtime
+@click.option(
+    "--alike",
+    "threshold",
+    type=click.FloatRange(-1, 1),
+    help="Cosine from which images are near-duplicates; default: calibrated.",
+)
 @options.as_json
-def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike: float | None, as_json: bool) -> None:
-    """Pictures and their copies at another size, quality or crop: which are folded, and which
-    others by mistake."""
+def duplicates(root: Path, split: str, weights: Path | None, runtime: str, threshold: float | None, as_json: bool) -> None:
+    """Detect resized, recompressed and cropped copies of images as near-duplicates."""
     from mm.evaluation.near_duplicates import evaluate
     from mm.spaces.calibration import read_calibration
     from mm.spaces.registry import WEIGHTS
 
     lite = WEIGHTS / "lite"
-    least = read_calibration(lite / "calibration.json").near_duplicate_cosine if alike is None else alike
-    if least is None:
-        raise click.UsageError("The calibration knows no cosine from which on pictures are alike; name one by --alike.")
+    if threshold is None:
+        threshold = read_calibration(lite / "calibration.json").near_duplicate_cosine
+    if threshold is None:
+        raise click.UsageError("The calibration has no cosine threshold of near-duplicates; set one with `--alike`.")
     with tempfile.TemporaryDirectory() as cache:
-        found = evaluate(weights or lite / "image.safetensors", root, Path(cache), least, split, runtime)
-    print_report(found, as_json)
+        report = evaluate(weights or lite / "image.safetensors", root, Path(cache), threshold, split, runtime)
+    print_report(report, as_json)
 
 
 @command.command()
@@ -80,7 +87,7 @@ def duplicates(root: Path, split: str, weights: Path | None, runtime: str, alike
 @split
 @options.as_json
 def without(root: Path, split: str, as_json: bool) -> None:
-    """Questions without something, by the captions of what they find; a folder as for flickr8k."""
+    """Evaluate queries with --without by the captions of their hits; root as for flickr8k."""
     from mm.evaluation.negation import evaluate
     from mm.settings import load_settings
     from mm.spaces import load_space
@@ -92,91 +99,90 @@ def without(root: Path, split: str, as_json: bool) -> None:
 @command.command()
 @root
 @split
-@click.option("--texts", type=options.FOLDER, default="datasets", show_default=True, help="Folder of unanswerable/, depictable/.")
+@click.option(
+    "--texts", type=options.FOLDER, default="datasets", show_default=True, help="Folder with `unanswerable/` and `depictable/`."
+)
 @options.as_json
 def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
-    """What is likely and possible: one to three words with answers, questions without any; a folder
-    as for flickr8k."""
+    """Evaluate the bands likely and possible, by queries with and without matches."""
     from mm.evaluation.bands import evaluate
 
-    with _shipped() as (space, _):
-        found = evaluate(space, root, texts, split)
-    print_report(found, as_json)
+    with _shipped_space() as (space, _):
+        report = evaluate(space, root, texts, split)
+    print_report(report, as_json)
 
 
 @command.command()
 @click.option("--root", type=options.FOLDER, required=True, help="Folder of Multi30k: task1_train.jsonl, task1_val.jsonl.")
-@click.option("--tuxpaint", type=options.FOLDER, help="Folder of Tux Paint, whose dev is asked for in 28 languages.")
-@click.option("--pictures", type=options.FOLDER, help="Flickr8k: those pictures of dev that Multi30k describes are asked for.")
-@click.option("--weights", type=options.FILE, help="Weights of the tower of other languages; default the shipped ones.")
+@click.option("--tuxpaint", type=options.FOLDER, help="Folder of Tux Paint; its dev split is queried in 28 languages.")
+@click.option("--pictures", type=options.FOLDER, help="Folder of Flickr8k; its dev images that Multi30k describes are queried.")
+@click.option("--weights", type=options.FILE, help="Weights of the multilingual text tower; default: the shipped ones.")
 @options.as_json
 def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, as_json: bool) -> None:
-    """Questions in other languages by their English, and pictures by questions in German, French
-    and Czech."""
+    """Evaluate queries in other languages: matched to English, and by the images found."""
     from mm.evaluation.languages import Sources, evaluate
     from mm.spaces.registry import WEIGHTS
 
     with tempfile.TemporaryDirectory() as cache:
-        found = evaluate(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
-    print_report(found, as_json)
+        report = evaluate(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
+    print_report(report, as_json)
 
 
 @command.command()
 @root
 @split
-@click.option("--space", help="A larger space instead, openclip:MODEL/PRETRAINED+sound.")
+@larger_space
 @options.as_json
 def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
-    """Sounds by the names of their classes, beside YAMNet's own classes; a folder with
-    manifest.jsonl and audio/."""
+    """Classify sounds by class name, beside YAMNet's classes; root: manifest.jsonl, audio/."""
     from mm.evaluation.esc10 import evaluate
 
-    with _shipped(space) as (of, reader):
-        found = evaluate(of, reader, root, split)
-    print_report(found, as_json)
+    with _shipped_space(space) as (loaded, reader):
+        report = evaluate(loaded, reader, root, split)
+    print_report(report, as_json)
 
 
 @command.command()
 @root
 @split
-@click.option("--space", help="A larger space instead, openclip:MODEL/PRETRAINED+sound.")
+@larger_space
 @options.as_json
 def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
-    """Pictures by their sounds, sounds by their pictures, speech apart from sound; a folder with
-    manifest.jsonl and files/."""
+    """Retrieve images by sound, sounds by image, and speech; root: manifest.jsonl, files/."""
     from mm.evaluation.tuxpaint import evaluate
 
-    with _shipped(space) as (of, reader):
-        found = evaluate(of, reader, root, split)
-    print_report(found, as_json)
+    with _shipped_space(space) as (loaded, reader):
+        report = evaluate(loaded, reader, root, split)
+    print_report(report, as_json)
 
 
 @command.command()
 @root
 @split
-@click.option("--films", type=options.FOLDER, multiple=True, help="Clips that stand between the pictures: manifest.jsonl.")
-@click.option("--weights", type=options.FILE, help="Weights of the temporal network; default the shipped ones.")
-@click.option("--count", type=click.IntRange(1), default=20, show_default=True, help="Films that are made.")
-@click.option("--photographs", type=click.IntRange(1), default=400, show_default=True, help="Pictures that they are made of.")
-@click.option("--seconds", type=click.FloatRange(10), default=200.0, show_default=True, help="Of a film.")
-@click.option("--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of scenes of two pictures.")
+@click.option("--films", "clips", type=options.FOLDER, multiple=True, help="Clips to splice between the images: manifest.jsonl.")
+@click.option("--weights", type=options.FILE, help="Weights of the temporal network; default: the shipped ones.")
+@click.option("--count", type=click.IntRange(1), default=20, show_default=True, help="Number of spliced videos.")
+@click.option("--photographs", "images", type=click.IntRange(1), default=400, show_default=True, help="Number of images in them.")
+@click.option("--seconds", type=click.FloatRange(10), default=200.0, show_default=True, help="Length of a video, in seconds.")
+@click.option(
+    "--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of scenes that alternate two images."
+)
 @options.as_json
 def moments(
-    root: Path, split: str, films: tuple[Path, ...], weights: Path | None, count: int, photographs: int, seconds: float,
+    root: Path, split: str, clips: tuple[Path, ...], weights: Path | None, count: int, images: int, seconds: float,
     in_turn: float, as_json: bool,
 ) -> None:  # fmt: skip
-    """Moments of films made of pictures and clips, by captions: cut by the temporal network and by
-    its rivals."""
+    """Find scenes of spliced videos by caption: temporal network and baseline scene cuts."""
     from mm.data.footage import read_footage
     from mm.evaluation.moments import evaluate
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces.registry import WEIGHTS
 
-    with _shipped() as (space, reader):
+    with _shipped_space() as (space, reader):
         tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
-        footage = read_footage(root, films, split, photographs, reader, lambda _: None)
-        found = evaluate(space, tower, reader, footage, count, seconds, in_turn, lambda line: click.echo(line, err=True))
-    print_report(found, as_json)
+        footage = read_footage(root, clips, split, images, reader, lambda _: None)
+        report = evaluate(space, tower, reader, footage, count, seconds, in_turn, _print_progress)
+    print_report(report, as_json)
 
 
 @command.command()
@@ -184,19 +190,17 @@ def moments(
 @split
 @options.as_json
 def fight_clips(root: Path, split: str, as_json: bool) -> None:
-    """Fights among clips: motion alone, names alone, and heads that learn; a folder with
-    manifest.jsonl."""
+    """Detect fights in clips by motion, action names and trained heads; root: manifest.jsonl."""
     from mm.training.actions.evaluate import evaluate
 
-    with _shipped() as (space, reader):
-        found = evaluate(space, reader, root, split, lambda line: click.echo(line, err=True))
-    print_report(found, as_json)
+    with _shipped_space() as (space, reader):
+        report = evaluate(space, reader, root, split, _print_progress)
+    print_report(report, as_json)
 
 
 @contextmanager
-def _shipped(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
-    """The space `lite` as it ships, its graphs in a folder that goes with it, or a larger one; and
-    a reader."""
+def _shipped_space(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
+    """Load the shipped space `lite` with a temporary cache, or a larger space; and a reader."""
     from mm.media import MediaReader
     from mm.settings import Settings, load_settings
     from mm.spaces import load_space
@@ -209,6 +213,9 @@ def _shipped(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
         yield load_space("lite", Settings(home=Path(home), runtime="onnxruntime")), reader
 
 
+def _print_progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
 def print_report(report: Report | Tables, as_json: bool) -> None:
-    """Print a report."""
     click.echo(json.dumps(report.record()) if as_json else report.table())

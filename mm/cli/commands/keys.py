@@ -1,4 +1,4 @@
-"""`mm keys`: who may come in. Works on the file in MM_HOME; a running service follows at once."""
+"""`mm keys`: API keys, in a file in MM_HOME that a running service rereads, and sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Keys that let programs and people in."""
+    """Manage API keys and browser sessions."""
 
 
 @command.command()
@@ -25,24 +25,24 @@ def command() -> None:
     type=click.Choice(["read", "write", "admin"]),
     default="write",
     show_default=True,
-    help="read: ask and look; write: also upload, cancel and delete; admin: also import folders of the server, change the space "
-    "and read the audit log.",
+    help="read: search and browse; write: also upload, cancel and delete; admin: also import folders of the server, change the "
+    "space and read the audit log.",
 )
 @options.as_json
 def add(name: str, scope: Scope, as_json: bool) -> None:
-    """Make a key and print it, once: nothing but its hash is kept."""
+    """Create an API key and print it once; only its hash is stored."""
     key, secret = _keys().add(name, scope)
     if as_json:
         click.echo(json.dumps({"id": key.id, "name": key.name, "scope": key.scope, "key": secret}))
         return
     click.echo(secret)
-    click.echo(f"This is the key {name!r}, which may {scope}. Keep it: it cannot be shown again.", err=True)
+    click.echo(f"API key {name!r} with the scope {scope}. Store it now: it cannot be shown again.", err=True)
 
 
 @command.command("list")
 @options.as_json
 def list_keys(as_json: bool) -> None:
-    """List the keys, without what opens the door."""
+    """List the API keys, without their secrets."""
     keys = _keys().all()
     if as_json:
         click.echo(f"[{','.join(key.model_dump_json(exclude={'sha256'}) for key in keys)}]")
@@ -54,27 +54,31 @@ def list_keys(as_json: bool) -> None:
 @command.command()
 @click.argument("which", metavar="NAME")
 def revoke(which: str) -> None:
-    """Remove a key by its name or id. Its sessions and the requests that run with it end at
-    once."""
+    """Revoke an API key by name or id. Its sessions and its running requests end at once."""
     key = _keys().revoke(which)
     click.echo(f"The key {key.name!r} is revoked.", err=True)
 
 
-@command.command()
+@command.command("sessions")
 @options.service
-def sessions(url: str | None, as_json: bool) -> None:
-    """List the browsers that are signed in. Where keys are needed, MM_API_KEY must hold one with
-    the scope admin."""
+def list_sessions(url: str | None, as_json: bool) -> None:
+    """List the browser sessions.
+
+    Where API keys are needed, MM_API_KEY must hold one with the scope admin.
+    """
     from mm.cli.render import print_rows
     from mm.embedded.connect import connect
 
     with connect(url) as client:
-        found = client.sessions()
+        sessions = client.sessions()
     if as_json:
-        click.echo(f"[{','.join(one.model_dump_json() for one in found)}]")
+        click.echo(f"[{','.join(session.model_dump_json() for session in sessions)}]")
         return
-    times = [(f"{one.created_at.astimezone():%Y-%m-%d %H:%M}", f"{one.expires_at.astimezone():%Y-%m-%d %H:%M}") for one in found]
-    rows = [(one.id, one.name, *pair) for one, pair in zip(found, times, strict=True)]
+    times = [
+        (f"{session.created_at.astimezone():%Y-%m-%d %H:%M}", f"{session.expires_at.astimezone():%Y-%m-%d %H:%M}")
+        for session in sessions
+    ]
+    rows = [(session.id, session.name, *pair) for session, pair in zip(sessions, times, strict=True)]
     print_rows(("session", "key", "since", "until"), rows)
 
 
@@ -82,7 +86,7 @@ def sessions(url: str | None, as_json: bool) -> None:
 @click.argument("session_id", metavar="SESSION")
 @options.service
 def end_session(session_id: str, url: str | None, as_json: bool) -> None:
-    """Sign a browser out by the id that `mm keys sessions` shows."""
+    """End a browser session by the id that `mm keys sessions` shows."""
     from mm.embedded.connect import connect, print_status
 
     with connect(url) as client:

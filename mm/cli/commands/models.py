@@ -1,4 +1,4 @@
-"""`mm models`: the spaces, and their cards."""
+"""`mm models`: the spaces and their cards."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from mm.cli import options
 @click.argument("name", required=False)
 @options.service
 def command(name: str | None, url: str | None, as_json: bool) -> None:
-    """List the spaces; with NAME, as in lite or lite@1, print the card of that one: training data,
-    numbers, limits."""
+    """List the spaces. With NAME, for example lite or lite@1, print its card."""
     from mm.cli.render import print_models
     from mm.embedded.connect import connect
     from mm.errors import NotFound

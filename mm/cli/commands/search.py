@@ -1,4 +1,4 @@
-"""`mm search`: a question, and the moments that answer it."""
+"""`mm search`: search the library."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 from mm.cli import options
 
 KINDS = ("image", "video", "audio")
-PARTS = ("text", "picture", "sound", "clip", "like", "without")
-MOST = 4
+COMPONENTS = ("text", "picture", "sound", "clip", "like", "without")
+MAX_WEIGHT = 4
 
 
-def moment(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, float] | None:
-    """The item's id and the seconds of `ID@SECONDS`; an id alone is its start."""
+def parse_moment(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, float] | None:
+    """Parse `ID@SECONDS`; without seconds, the start of the item."""
     if value is None:
         return None
     item, _, seconds = value.partition("@")
@@ -24,48 +24,48 @@ def moment(context: click.Context, parameter: click.Parameter, value: str | None
     except ValueError:
         time = math.nan
     if not item or not 0 <= time < math.inf:
-        raise click.BadParameter("it must be the id of an item, @, and seconds from its start, as in 88431cd9@12.5.")
+        raise click.BadParameter("write the id of an item, @ and seconds from its start, for example 88431cd9@12.5.")
     return item, time
 
 
-def weights_of(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
-    """The numbers of `PART=NUMBER`, by part."""
-    found: dict[str, float] = {}
+def parse_weights(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """Parse `COMPONENT=NUMBER` options into weights by component."""
+    weights: dict[str, float] = {}
     for value in values:
-        part, _, number = value.partition("=")
+        component, _, number = value.partition("=")
         try:
             weight = float(number)
         except ValueError:
             weight = math.nan
-        if part not in PARTS or not 0 <= weight <= MOST:
-            raise click.BadParameter(f"{value!r}: it must be one of {', '.join(PARTS)}, =, and a number from 0 to {MOST}.")
-        found[part] = weight
-    return found
+        if component not in COMPONENTS or not 0 <= weight <= MAX_WEIGHT:
+            raise click.BadParameter(f"{value!r}: write one of {', '.join(COMPONENTS)}, =, and a number from 0 to {MAX_WEIGHT}.")
+        weights[component] = weight
+    return weights
 
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--picture", type=options.FILE, help="A picture to ask with.")
-@click.option("--sound", type=options.FILE, help="A sound to ask with: its words, and what else sounds.")
-@click.option("--clip", type=options.FILE, help="A short video to ask with.")
-@click.option("--like", callback=moment, metavar="ID@SECONDS", help="A moment of the library to find more of.")
-@click.option("--also", multiple=True, metavar="WORDS", help="More words that a moment must fit, as often as wanted.")
-@click.option("--without", multiple=True, metavar="WORDS", help="What must be neither seen nor said, as often as wanted.")
+@click.option("--picture", type=options.FILE, help="An image to search with.")
+@click.option("--sound", type=options.FILE, help="Audio to search with: its speech and its other sounds.")
+@click.option("--clip", type=options.FILE, help="A short video to search with.")
+@click.option("--like", callback=parse_moment, metavar="ID@SECONDS", help="A moment of the library; finds similar ones.")
+@click.option("--also", multiple=True, metavar="WORDS", help="Further text that a hit must match; repeatable.")
+@click.option("--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable.")
 @click.option(
     "--weight",
     "weights",
     multiple=True,
-    callback=weights_of,
-    metavar="PART=NUMBER",
-    help="How much a part counts, from 0 to 4: text, picture, sound, clip, like or without. [default: 1]",
+    callback=parse_weights,
+    metavar="COMPONENT=NUMBER",
+    help="Weight of a query component, 0 to 4: text, picture, sound, clip, like or without. [default: 1]",
 )
-@click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Most moments, likely and less likely together.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Any of these kinds.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="All of these tags.")
-@click.option("--item", "items", multiple=True, metavar="ID", help="Any of these items.")
-@click.option("--floor", type=click.FloatRange(0, 1), help="Least score of a moment; 0 shows the best, however bad.")
-@click.option("--all", "everything", is_flag=True, help="List the less likely moments too; --floor does so as well.")
-@click.option("--fold/--no-fold", default=True, show_default=True, help="Show moments of other items that look the same as one.")
+@click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Largest number of hits, likely and less likely.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only items of this kind; repeatable.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
+@click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
+@click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
+@click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
+@click.option("--fold/--no-fold", default=True, show_default=True, help="Merge near-duplicates of several items into one hit.")
 @options.service
 def command(
     text: str | None,
@@ -86,26 +86,26 @@ def command(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Ask with TEXT, a picture, a sound, a clip, a moment of the library, or several at once.
+    """Search with TEXT, an image, audio, a clip, a moment of the library, or several of them.
 
-    Likely moments are listed; of less likely ones only the number, unless --all. That nothing
-    matches is an answer too.
+    Lists likely hits, and the number of less likely ones; --all lists these too. The exit code is 0
+    also when nothing matches.
     """
     if text is None and picture is None and sound is None and clip is None and like is None and not also:
-        raise click.UsageError("Ask with words, --picture, --sound, --clip or --like.")
+        raise click.UsageError("Search with TEXT, --picture, --sound, --clip, --like or --also.")
     from mm.cli.render import print_results
     from mm.embedded.connect import connect
     from mm.schemas import Filters, Like, Weights
 
-    asked = None if like is None else Like(item=like[0], time=like[1])
+    moment = None if like is None else Like(item=like[0], time=like[1])
     filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items})
     with connect(url) as client:
-        answer = client.search(
+        response = client.search(
             text,
             picture=picture,
             sound=sound,
             clip=clip,
-            like=asked,
+            like=moment,
             also=also,
             without=without,
             weights=Weights.model_validate(weights),
@@ -115,6 +115,6 @@ def command(
             fold=fold,
         )
     if as_json:
-        click.echo(answer.model_dump_json(indent=2))
+        click.echo(response.model_dump_json(indent=2))
     else:
-        print_results(answer, everything=everything or floor is not None)
+        print_results(response, everything=everything or floor is not None)

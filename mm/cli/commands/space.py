@@ -1,4 +1,4 @@
-"""`mm space`: the space of the library, and the way to another one."""
+"""`mm space`: the space of the library, and reindexing in another space."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from mm.client import Client
     from mm.schemas import Move
 
-WAIT = click.option("--wait/--no-wait", default=True, help="Return when the move is over or stops; or at once.")
+WAIT = click.option("--wait/--no-wait", default=True, help="Whether to wait until the reindexing has ended.")
 
 
 @click.group()
 def command() -> None:
-    """The space of the library, and the way to another one.
+    """Show the space of the library, or reindex it in another space.
 
-    A move encodes every item anew beside the uploads, and goes on whenever the service runs.
-    Questions are answered from the old space until everything is in the new one.
+    Reindexing encodes every item again beside new uploads, and continues whenever the service runs.
+    Searches use the old space until every item is encoded in the new one.
     """
 
 
 @command.command()
 @options.service
 def show(url: str | None, as_json: bool) -> None:
-    """Where the library is, what it has in which space, and how far it is on its way."""
+    """Show the spaces of the library, their numbers of items, and the progress of a reindexing."""
     from mm.cli.render import print_rows
     from mm.embedded.connect import connect, print_status
     from mm.embedded.terminal import clean
@@ -37,9 +37,9 @@ def show(url: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(space.model_dump_json())
         return
-    print_rows(("space", "items", ""), [(held.id, f"{held.items:,}", held.role) for held in space.spaces])
+    print_rows(("space", "items", ""), [(entry.id, f"{entry.items:,}", entry.role) for entry in space.spaces])
     if space.move is not None:
-        print_status(clean(_told(space.move)))
+        print_status(clean(_describe(space.move)))
     for note in space.notes:
         print_status(f"note: {clean(note)}")
 
@@ -50,7 +50,7 @@ def show(url: str | None, as_json: bool) -> None:
 @options.service
 @click.pass_context
 def move(ctx: click.Context, to: str, wait: bool, url: str | None, as_json: bool) -> None:
-    """Move the library to SPACE: lite, or openclip:MODEL/PRETRAINED."""
+    """Reindex the library in SPACE: lite, or openclip:MODEL/PRETRAINED."""
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -61,8 +61,7 @@ def move(ctx: click.Context, to: str, wait: bool, url: str | None, as_json: bool
 @options.service
 @click.pass_context
 def stop(ctx: click.Context, url: str | None, as_json: bool) -> None:
-    """Let a move rest: within seconds nothing of it is worked on any more. What is done stays
-    done."""
+    """Pause a reindexing within seconds; encoded items are kept."""
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -70,12 +69,12 @@ def stop(ctx: click.Context, url: str | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--leave-out", is_flag=True, help="Without the items that could not be encoded; they are not found any more.")
+@click.option("--leave-out", is_flag=True, help="Exclude the items that could not be encoded; searches no longer find them.")
 @WAIT
 @options.service
 @click.pass_context
 def resume(ctx: click.Context, leave_out: bool, wait: bool, url: str | None, as_json: bool) -> None:
-    """Let a stopped move go on, with another try for what could not be encoded."""
+    """Continue a paused reindexing, and retry the items that could not be encoded."""
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -87,8 +86,10 @@ def resume(ctx: click.Context, leave_out: bool, wait: bool, url: str | None, as_
 @options.service
 @click.pass_context
 def undo(ctx: click.Context, wait: bool, url: str | None, as_json: bool) -> None:
-    """End a move that is not over; after one that is done, go back. What was encoded is kept until
-    it is dropped."""
+    """Cancel a reindexing; after one that is done, return to the previous space.
+
+    The encoded items are kept until `mm space drop`.
+    """
     from mm.embedded.connect import connect
 
     with connect(url) as client:
@@ -99,31 +100,37 @@ def undo(ctx: click.Context, wait: bool, url: str | None, as_json: bool) -> None
 @click.argument("space_id", metavar="ID")
 @options.service
 def drop(space_id: str, url: str | None, as_json: bool) -> None:
-    """Delete what the library has in the space ID, as in lite@1, in which it is not. A move to it
-    begins from nothing then."""
+    """Delete the vectors of a space that is not in use, by its ID, for example lite@1.
+
+    A later reindexing in this space encodes every item again.
+    """
     from mm.embedded.connect import connect, print_status
 
     with connect(url) as client:
         client.drop_space(space_id)
     if not as_json:
-        print_status(f"{space_id} is dropped; its files go with the next sweep.")
+        print_status(f"{space_id} is dropped. Garbage collection deletes its files.")
 
 
-def _report(ctx: click.Context, client: Client, begun: Move, *, wait: bool, as_json: bool) -> None:
-    """Print what became of a move; the exit code is 1 if it stopped by itself."""
+def _report(ctx: click.Context, client: Client, started: Move, *, wait: bool, as_json: bool) -> None:
+    """Print the state of a reindexing; the exit code is 1 if an error stopped it."""
     from mm.cli.progress import open_progress
     from mm.embedded.terminal import clean
 
-    ended = begun
-    if wait and begun.state == "running":
-        with open_progress() as progress, progress.task(f"to {clean(begun.target)}") as report:
+    ended = started
+    if wait and started.state == "running":
+        with open_progress() as progress, progress.task(f"reindexing in {clean(started.target)}") as report:
             ended = client.wait_for_move(on_progress=report)
-    click.echo(ended.model_dump_json() if as_json else clean(_told(ended)))
+    click.echo(ended.model_dump_json() if as_json else clean(_describe(ended)))
     if ended.error is not None:
         ctx.exit(1)
 
 
-def _told(move: Move) -> str:
-    far = f"{move.moved:,} of {move.items:,} items" + (f", {move.failed:,} failed" if move.failed else "")
-    line = f"from {move.source} to {move.target}: {move.state}, {far}"
-    return line if move.error is None else f"{line}. {move.error} `mm space resume` tries again; --leave-out goes on without."
+def _describe(move: Move) -> str:
+    progress = f"{move.moved:,} of {move.items:,} items" + (f", {move.failed:,} failed" if move.failed else "")
+    line = f"from {move.source} to {move.target}: {move.state}, {progress}"
+    return (
+        line
+        if move.error is None
+        else f"{line}. {move.error} `mm space resume` retries; with --leave-out it continues without the failed items."
+    )

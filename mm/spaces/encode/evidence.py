@@ -1,4 +1,4 @@
-"""What encoding makes of media, and what it needs of a reader."""
+"""The output of encoding, and the reader that it needs."""
 
 from __future__ import annotations
 
@@ -14,59 +14,62 @@ from mm.spaces.types import Vector
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedEvidence:
-    """One thing that search can find. `vector` is (dim,) float32 of length 1; times are seconds
-    from the start of the item."""
+    """One vector that search compares with a query.
+
+    `vector` is (dim,) float32 of length 1; times are seconds from the start of the item.
+    """
 
     kind: EvidenceKind
     start: float
     end: float
     text: str | None
-    """The words said or written, what sounds, or the words of the file's name."""
+    """The transcribed or recognized text, the class of the sound, or the words of the file name."""
     vector: Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFrame:
-    """A frame's vector and time, when its shot began, and how it differs from the frame before
-    (`mm.models.temporal.motion`)."""
+    """A sampled frame of a video as a vector."""
 
     time: float
     vector: Vector
     cut: bool
+    """Whether a shot begins between the frame before and this one."""
     cut_time: float
+    """When the shot of the frame began."""
     motion: Vector
-    """Zeros for the first: of what was before it nothing is known."""
+    """Difference from the frame before (`mm.models.temporal.motion`); zeros for the first frame."""
 
 
 @dataclass(slots=True, eq=False)
 class EncodedSegment:
-    """A moment, what can be found of it, and the frames that were sampled in it. Shots are counted
-    from 0 within the chunk."""
+    """A segment of an item with its evidence and its sampled frames."""
 
     start: float
     end: float
     shot: int
+    """Number of its shot, counted from 0 within the chunk."""
     evidence: list[EncodedEvidence] = field(default_factory=list)
     frames: list[EncodedFrame] = field(default_factory=list)
     unread: bool = False
-    """Whether a picture of it is worth reading, and its text was not read."""
+    """Whether its image was selected for text recognition, and not recognized yet."""
 
 
 class Reader(Protocol):
-    """The part of `mm.media.MediaReader` that encoding uses."""
+    """The methods of `mm.media.MediaReader` that encoding calls."""
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
-        """The picture, at most `longest` pixels long."""
+        """An image, no side longer than `longest` pixels."""
         ...
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
-        """Sampled frames of a span, near-identical ones left out."""
+        """Sampled frames of a span, without near-identical ones."""
         ...
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
-        """What a video shows at `time` seconds."""
+        """The frame of a video at `time` seconds."""
         ...
 
     def waveform(self, path: Path, name: str, span: Span) -> Waveform:
-        """The sound of a span at 16 kHz."""
+        """The audio of a span at `SPEECH_RATE`."""
         ...

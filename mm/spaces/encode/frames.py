@@ -1,4 +1,10 @@
-"""Pictures and the frames of a video as vectors."""
+"""Encode the sampled frames of a video.
+
+Not every frame is run through the image tower. A shot is tiled with short runs of frames; the ends
+of a run are encoded, and where their vectors are close, the frames between them get interpolated
+vectors. A run whose ends differ, or in which a frame differs from both ends, is split and the
+middle encoded, and so on.
+"""
 
 from __future__ import annotations
 
@@ -23,56 +29,56 @@ if TYPE_CHECKING:
 
 WINDOW = 32
 """Frames that are in memory at once to be encoded."""
-AHEAD = 8
+PREFETCH = 8
 """Frames that are decoded while others are encoded."""
-LITTLE = 8
-"""Of so many pixels of a picture, one is compared with another picture's."""
-FARTHER, MARGIN = 1.5, 8.0
-"""A picture stands out that differs from those around it so many times, and so much of 255, more
-than they from each other."""
-STRETCH, CLOSE = 4, 0.8
-"""Frames from one that surely passes through the tower to the next, and the cosine from which on
-those in between need not."""
-EVERY = 2.0
-"""Instead of `CLOSE`: no two are so close, and every frame passes through the tower."""
-_LONGEST_FACTOR = 2.0  # of the tower's side: what is decoded of a wide picture
+SUBSAMPLING = 8
+"""Step, in pixels, at which two frames are compared."""
+OUTLIER_RATIO, OUTLIER_MARGIN = 1.5, 8.0
+"""A frame is an outlier of its run when its distance to both ends exceeds ratio times the distance
+of the ends plus margin; distances are mean absolute differences of 8-bit values."""
+RUN_LENGTH = 4
+"""Most frames from one end of a run to the other, before it is split."""
+INTERPOLATE = 0.8
+"""Least cosine of the ends of a run whose inner frames are interpolated."""
+NEVER = 2.0
+"""In place of `INTERPOLATE`, above any cosine: every frame is run through the tower."""
+_MAX_ASPECT = 2.0  # a wider image is decoded as if it had this aspect ratio
 
-
-Edges = tuple[int, int]
+Run = tuple[int, int]
+"""Indices of the first and the last frame."""
 
 
 def max_decoded_side(info: MediaInfo, size: int) -> int:
-    """Longest side at which a picture is decoded, so that its shorter side still fills a tower of
-    `size` pixels."""
+    """Longest side, in pixels, at which the shorter side still fills a tower of `size` pixels."""
     short, long = sorted((max(info.width, 1), max(info.height, 1)))
-    return math.ceil(size * min(long / short, _LONGEST_FACTOR))
+    return math.ceil(size * min(long / short, _MAX_ASPECT))
 
 
 def encode_frames(
-    tower: ImageEmbedder, frames: Iterator[Frame], seen: Callable[[float], None], close: float = CLOSE
+    tower: ImageEmbedder, frames: Iterator[Frame], on_window: Callable[[float], None], min_cosine: float = INTERPOLATE
 ) -> list[EncodedFrame]:
-    """Vectors of all frames; `seen` is told the time of the last one after each window.
+    """Encode all frames; `on_window` is called with the time of the last frame of each window.
 
-    With `EVERY` as `close` every frame passes through the tower.
+    With `NEVER` as `min_cosine` no frame is interpolated.
     """
     encoded: list[EncodedFrame] = []
-    before: Thumbnail | None = None
-    for window in _windows(prefetch(frames, AHEAD)):
-        vectors = _vectors(tower, window, close)
+    previous: Thumbnail | None = None
+    for window in _windows(prefetch(frames, PREFETCH)):
+        vectors = _encode_window(tower, window, min_cosine)
         for frame, vector in zip(window, vectors, strict=True):
-            now = make_thumbnail(frame.image)
-            moved = np.zeros(NUM_MOTIONS, np.float32) if before is None else measure_motion(before, now)
-            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, moved))
-            before = now
-        seen(window[-1].time)
+            thumbnail = make_thumbnail(frame.image)
+            motion = np.zeros(NUM_MOTIONS, np.float32) if previous is None else measure_motion(previous, thumbnail)
+            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, motion))
+            previous = thumbnail
+        on_window(window[-1].time)
     return encoded
 
 
 def frame_vectors_in(frames: Sequence[EncodedFrame], span: Span) -> Vectors:
-    """Vectors (N, D) of the frames that were shown in a segment, at least one.
+    """Vectors (N, D), N > 0, of the frames in a span.
 
-    A segment without a frame of its own shows what was last seen before it: frames that look the
-    same are sampled once.
+    Without a frame of its own the span has the last frame before it: frames that show the same are
+    sampled once.
     """
     inside = [frame.vector for frame in frames if span.start <= frame.time < span.end]
     if inside:
@@ -87,60 +93,53 @@ def _windows(frames: Generator[Frame, None, None]) -> Iterator[list[Frame]]:
             yield window
 
 
-def _vectors(tower: ImageEmbedder, window: Sequence[Frame], close: float) -> list[Vector]:
-    """First those of the edges of short stretches; where the two ends of one differ, that of its
-    middle, and so on.
-
-    What lies inside a stretch whose ends are close is taken to lie between them, unless the picture
-    itself says otherwise.
-    """
-    coarse = [np.asarray(frame.image[::LITTLE, ::LITTLE], np.int16) for frame in window]
-    edges = _edges(window)
-    wanted = sorted({edge for stretch in edges for edge in stretch})
-    known: dict[int, Vector] = {}
-    between: list[Edges] = []
-    while wanted:
-        known.update(zip(wanted, tower.embed([window[index].image for index in wanted]), strict=True))
-        parts: list[Edges] = []
-        wanted = []
-        for a, b in edges:
-            split = _stands_out(coarse[a : b + 1]) if b - a > 1 else None
-            if split is None and b - a > 1 and float(known[a] @ known[b]) < close:
-                split = (b - a) // 2
+def _encode_window(tower: ImageEmbedder, window: Sequence[Frame], min_cosine: float) -> list[Vector]:
+    """Encode the ends of all runs, then of the halves of those that were split, and interpolate."""
+    coarse = [np.asarray(frame.image[::SUBSAMPLING, ::SUBSAMPLING], np.int16) for frame in window]
+    runs = _runs(window)
+    to_encode = sorted({end for run in runs for end in run})
+    vectors: dict[int, Vector] = {}
+    final: list[Run] = []
+    while to_encode:
+        vectors.update(zip(to_encode, tower.embed([window[index].image for index in to_encode]), strict=True))
+        halves: list[Run] = []
+        to_encode = []
+        for first, last in runs:
+            split = _outlier(coarse[first : last + 1]) if last - first > 1 else None
+            if split is None and last - first > 1 and float(vectors[first] @ vectors[last]) < min_cosine:
+                split = (last - first) // 2
             if split is None:
-                between.append((a, b))
+                final.append((first, last))
             else:
-                wanted.append(a + split)
-                parts += [(a, a + split), (a + split, b)]
-        edges = parts
-    for a, b in between:
-        for index in range(a + 1, b):
-            share = (window[index].time - window[a].time) / (window[b].time - window[a].time)
-            known[index] = mean_direction(np.stack([(1 - share) * known[a], share * known[b]]))
-    return [known[index] for index in range(len(window))]
+                to_encode.append(first + split)
+                halves += [(first, first + split), (first + split, last)]
+        runs = halves
+    for first, last in final:
+        for index in range(first + 1, last):
+            share = (window[index].time - window[first].time) / (window[last].time - window[first].time)
+            vectors[index] = mean_direction(np.stack([(1 - share) * vectors[first], share * vectors[last]]))
+    return [vectors[index] for index in range(len(window))]
 
 
-def _stands_out(coarse: Sequence[npt.NDArray[np.int16]]) -> int | None:
-    """The picture, if any, that is farther from both the first and the last than these are from
-    each other."""
-    first, *inside, last = coarse
-    farthest = [min(_distance(first, one), _distance(one, last)) for one in inside]
-    if max(farthest) <= FARTHER * _distance(first, last) + MARGIN:
+def _outlier(coarse: Sequence[npt.NDArray[np.int16]]) -> int | None:
+    """Index of the frame that is farthest from both ends of the run, if it is an outlier."""
+    first, *inner, last = coarse
+    distances = [min(_distance(first, frame), _distance(frame, last)) for frame in inner]
+    if max(distances) <= OUTLIER_RATIO * _distance(first, last) + OUTLIER_MARGIN:
         return None
-    return 1 + farthest.index(max(farthest))
+    return 1 + distances.index(max(distances))
 
 
 def _distance(a: npt.NDArray[np.int16], b: npt.NDArray[np.int16]) -> float:
     return float(np.abs(a - b).mean())
 
 
-def _edges(window: Sequence[Frame]) -> list[Edges]:
-    """Stretches of at most `STRETCH` frames that tile each shot, as the numbers of their first and
-    last frame."""
+def _runs(window: Sequence[Frame]) -> list[Run]:
+    """Runs of at most `RUN_LENGTH` frames that tile each shot."""
     starts = [0, *(index for index, frame in enumerate(window) if frame.cut and index), len(window)]
-    found: list[Edges] = []
-    for first, after in pairwise(starts):
-        last = after - 1
-        count = max(math.ceil((last - first) / STRETCH), 1)
-        found += pairwise(first + (last - first) * part // count for part in range(count + 1))
-    return found
+    runs: list[Run] = []
+    for first, next_start in pairwise(starts):
+        last = next_start - 1
+        count = max(math.ceil((last - first) / RUN_LENGTH), 1)
+        runs += pairwise(first + (last - first) * number // count for number in range(count + 1))
+    return runs

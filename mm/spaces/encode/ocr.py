@@ -1,4 +1,4 @@
-"""What is written in pictures and in the frames of a video as evidence."""
+"""Recognize text in images and in frames of a video, and encode it as evidence."""
 
 from __future__ import annotations
 
@@ -16,63 +16,70 @@ from mm.spaces.spelling import embed_spelling, extract_words
 if TYPE_CHECKING:
     from mm.spaces.space import Space
 
-CHANGED = 0.95
-"""Cosine with what was last read of the shot from which on a later segment shows the same, and is
-not read again."""
-BETWEEN = " / "
-"""Stands between two lines."""
-MOST_LETTERS = 2000
-"""Of the text of one picture; the rest is left out."""
-
-Show = Callable[[EncodedSegment], RGB]
-"""The picture to read of a segment."""
+MAX_SIDE = 960
+"""Longest side, in pixels, at which an image is decoded; the recognizer uses no more."""
+SAME_IMAGE = 0.95
+"""Cosine with the last selected segment of its shot at which a later segment is not selected."""
+LINE_SEPARATOR = " / "
+MAX_CHARACTERS = 2000
+"""Of the text of one image; the rest is discarded."""
 
 
-def read_segments(
-    space: Space, segments: Sequence[EncodedSegment], show: Show, time: OcrBudget, waiting: Callable[[], None]
+def recognize_segments(
+    space: Space,
+    segments: Sequence[EncodedSegment],
+    decode: Callable[[EncodedSegment], RGB],
+    budget: OcrBudget,
+    before_image: Callable[[], None],
 ) -> None:
-    """Add to segments what is written in them: one picture of each shot, longest shots first, and
-    of where a shot has changed.
+    """Add recognized text to the selected segments, within the budget, longest shots first.
 
-    `waiting` is called before each picture and may raise to stop. A segment whose picture is not
-    read, because `time` ended or does not allow any, is marked as `unread`.
+    `decode` returns the image of a segment. `before_image` is called before each image and may
+    raise to stop the work. A selected segment is marked `unread` when the budget is used up or
+    recognition is off or not installed.
     """
-    chosen = select_for_ocr(segments)
-    allowed = time.mode == "always" or (time.mode == "auto" and space.can_recognize_text)
-    read = 0
-    for segment in chosen:
-        if not (allowed and time.is_available):
+    selected = select_for_ocr(segments)
+    allowed = budget.mode == "always" or (budget.mode == "auto" and space.can_recognize_text)
+    num_recognized = 0
+    for segment in selected:
+        if not (allowed and budget.is_available):
             segment.unread = True
             continue
-        waiting()
-        with time.debit():
-            written = recognize_text(space, show(segment), segment.start, segment.end)
-        segment.evidence.extend(written)
-        read += 1
-    if read < len(chosen):
-        structlog.get_logger().info("text to be read later", pictures=len(chosen) - read, read=read)
+        before_image()
+        with budget.debit():
+            evidence = recognize_text(space, decode(segment), segment.start, segment.end)
+        segment.evidence.extend(evidence)
+        num_recognized += 1
+    if num_recognized < len(selected):
+        structlog.get_logger().info("text recognition deferred", pictures=len(selected) - num_recognized, read=num_recognized)
 
 
 def select_for_ocr(segments: Sequence[EncodedSegment]) -> list[EncodedSegment]:
-    """The segments of which a picture is read, in that order."""
-    shots = [list(shot) for _, shot in groupby((one for one in segments if _seen(one)), key=lambda one: one.shot)]
+    """Select the segments whose image is worth recognizing, in the order of recognition.
+
+    First the first segment of each shot, longest shots first; then later segments of a shot whose
+    image differs from the last selected one.
+    """
+    with_image = (segment for segment in segments if _images(segment))
+    shots = [list(shot) for _, shot in groupby(with_image, key=lambda segment: segment.shot)]
     shots.sort(key=lambda shot: shot[0].start - shot[-1].end)
-    first = [shot[0] for shot in shots]
     later: list[EncodedSegment] = []
-    for shot in shots:
-        (last, *_), *rest = _seen(shot[0]), *shot[1:]
+    for first, *rest in shots:
+        last = _images(first)[0]
         for segment in rest:
-            (picture, *_) = _seen(segment)
-            if float(picture.vector @ last.vector) < CHANGED:
+            image = _images(segment)[0]
+            if float(image.vector @ last.vector) < SAME_IMAGE:
                 later.append(segment)
-                last = picture
-    return first + later
+                last = image
+    return [shot[0] for shot in shots] + later
 
 
-def recognize_text(space: Space, picture: RGB, start: float, end: float) -> list[EncodedEvidence]:
-    """All that is written in a picture as one piece, and each of its words by its spelling; none
-    where nothing is."""
-    text = BETWEEN.join(line.text for line in space.recognizer.recognize(picture))[:MOST_LETTERS]
+def recognize_text(space: Space, image: RGB, start: float, end: float) -> list[EncodedEvidence]:
+    """Encode the text of an image: all of it by its meaning, and each word by its spelling.
+
+    Empty where no text is recognized. `start` and `end` are the times of the evidence, in seconds.
+    """
+    text = LINE_SEPARATOR.join(line.text for line in space.recognizer.recognize(image))[:MAX_CHARACTERS]
     if not text:
         return []
     words = extract_words(text)
@@ -80,5 +87,5 @@ def recognize_text(space: Space, picture: RGB, start: float, end: float) -> list
     return [EncodedEvidence("written", start, end, text, space.sentences.embed([text])[0]), *spelling]
 
 
-def _seen(segment: EncodedSegment) -> list[EncodedEvidence]:
-    return [one for one in segment.evidence if one.kind == "picture"]
+def _images(segment: EncodedSegment) -> list[EncodedEvidence]:
+    return [evidence for evidence in segment.evidence if evidence.kind == "picture"]

@@ -1,4 +1,4 @@
-"""How long text may be read for: a share of the time that all other encoding takes."""
+"""The time that text recognition may take: a share of the time of all other encoding."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from contextlib import contextmanager
 from typing import Literal
 
 ReadText = Literal["auto", "always", "off"]
+"""Values of MM_READ_TEXT."""
 SHARE = 0.1
-"""Of the time that encoding takes, reading included."""
+"""Of the time of encoding, recognition included."""
 
 
 class OcrBudget:
-    """An account in seconds: encoding pays in, reading draws. Used by one thread at a time.
+    """A balance in seconds: encoding credits it, recognition debits it.
 
-    Reading begins while something is left, and one picture may overdraw it, which the next chunks
-    pay back: over many chunks the share holds, whether they are minutes of film or single
-    photographs.
+    Used by one thread at a time. Recognition begins while the balance is positive. One image may
+    overdraw it, and later chunks make up for that: over many chunks the share holds, for minutes of
+    video and for single images.
     """
 
     def __init__(self, mode: ReadText = "auto", clock: Callable[[], float] = time.monotonic) -> None:
-        """`always` reads without a limit, `off` never. `clock` tells seconds."""
+        """`always` recognizes without a limit, `off` never. `clock` returns seconds."""
         self.mode = mode
         self.clock = clock
         self.remaining_seconds = 0.0
-        """Seconds that may be read for; negative when overdrawn."""
+        """Negative when overdrawn."""
 
     @property
     def is_available(self) -> bool:
-        """Whether another picture may be read."""
+        """Whether the text of another image may be recognized."""
         return self.mode == "always" or (self.mode == "auto" and self.remaining_seconds > 0)
 
     @contextmanager
     def credit(self) -> Iterator[None]:
-        """Around what is encoded apart from reading."""
+        """Credit the share of the time that the block takes, which encodes without recognition."""
         started = self.clock()
         yield
         self.remaining_seconds += (self.clock() - started) * SHARE / (1 - SHARE)
 
     @contextmanager
     def debit(self) -> Iterator[None]:
-        """Around what is read, decoding for it included."""
+        """Debit the time that the block takes, which decodes and recognizes."""
         started = self.clock()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What comes next is made while what came before is worked on."""
+"""Iterate over a source in a background thread, a bounded number of items in advance."""
 
 from __future__ import annotations
 
@@ -11,43 +11,42 @@ T = TypeVar("T")
 
 
 class _End:
-    """What a source ends with."""
+    """The last entry of the queue, with the error that ended the source, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
-def prefetch(source: Iterator[T], most: int) -> Generator[T, None, None]:
-    """The items of `source`, made in a thread of their own, at most `most` of them before they are
-    asked for.
+def prefetch(source: Iterator[T], max_items: int) -> Generator[T, None, None]:
+    """Yield the items of `source`; a thread produces at most `max_items` of them in advance.
 
-    The source is closed when the iteration ends or is closed; that waits for the item that is being
-    made. Raises what the source raises, behind the items that it gave before.
+    The source is closed, in that thread, when the iteration ends or is closed; closing waits for
+    the item that is being produced. Raises the source's error after the items before it.
     """
-    room, items, stopped = threading.Semaphore(most), SimpleQueue[T | _End](), threading.Event()
-    thread = threading.Thread(target=_make, args=(source, room, items, stopped), name="ahead", daemon=True)
+    slots, items, stopped = threading.Semaphore(max_items), SimpleQueue[T | _End](), threading.Event()
+    thread = threading.Thread(target=_produce, args=(source, slots, items, stopped), name="prefetch", daemon=True)
     thread.start()
     try:
         while not isinstance(item := items.get(), _End):
-            room.release()
+            slots.release()
             yield item
         if item.error is not None:
             raise item.error
     finally:
         stopped.set()
-        room.release()
+        slots.release()
         thread.join()
 
 
-def _make(source: Iterator[T], room: threading.Semaphore, items: SimpleQueue[T | _End], stopped: threading.Event) -> None:
+def _produce(source: Iterator[T], slots: threading.Semaphore, items: SimpleQueue[T | _End], stopped: threading.Event) -> None:
     error: BaseException | None = None
     try:
         for item in source:
-            room.acquire()
+            slots.acquire()
             if stopped.is_set():
                 break
             items.put(item)
-    except BaseException as raised:  # noqa: BLE001  it is raised again where the items are taken
+    except BaseException as raised:  # noqa: BLE001  raised again by the consumer
         error = raised
     finally:
         if isinstance(source, Generator):

@@ -1,44 +1,47 @@
-"""Scenes of a video, from all of its frames together: its chunks are encoded apart, and only now is
-seen what goes on across."""
+"""Scenes of a video, from the frames of all its chunks together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from mm.models.temporal.network import MAX_FRAMES, SCENE, FrameSequence, suppress_non_maxima
+from mm.models.temporal.frames import MAX_FRAMES, FrameSequence
+from mm.models.temporal.tower import SCENE, suppress_non_maxima
 
 if TYPE_CHECKING:
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
+    from mm.spaces.encode.evidence import EncodedFrame
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frames:
-    """The sampled frames of a whole video, in order of time: L frames, vectors of D numbers."""
-
-    times_L: npt.NDArray[np.float64]
-    vectors_LD: npt.NDArray[np.float32]
-    motion_LM: npt.NDArray[np.float32]
-    cut_times_L: npt.NDArray[np.float64]
-    """When the shot of a frame began, where a cut was seen before it; not a number elsewhere."""
-
-    def between(self, index: int) -> float:
-        """When what frame `index` shows began: at its cut, or half-way from the frame before."""
-        cut = float(self.cut_times_L[index])
-        return float(self.times_L[index - 1] + self.times_L[index]) / 2 if np.isnan(cut) else cut
-
-
-def scene_starts(tower: TemporalTower, frames: Frames) -> list[float]:
-    """Times at which scenes begin, ascending, without the first. None for more frames than are seen
-    in one pass."""
-    if len(frames.times_L) > MAX_FRAMES:
-        return []
-    sequence = FrameSequence(frames.times_L, frames.vectors_LD, frames.motion_LM)
-    config = tower.config
-    begins = suppress_non_maxima(
-        tower.predict_boundaries(sequence)[:, SCENE], frames.times_L, config.scene_threshold, config.min_gap
+def to_sequence(frames: Sequence[EncodedFrame]) -> FrameSequence:
+    """The input of the temporal network. Raises `InvalidInput` for no frames and for too many."""
+    return FrameSequence(
+        np.array([frame.time for frame in frames]),
+        np.stack([frame.vector for frame in frames]),
+        np.stack([frame.motion for frame in frames]),
     )
-    return sorted({frames.between(index) for index in begins})
+
+
+def scene_boundaries(tower: TemporalTower, sequence: FrameSequence) -> list[int]:
+    """Indices of the frames with which a scene begins, ascending, without the first frame."""
+    config = tower.config
+    probabilities = tower.predict_boundaries(sequence)[:, SCENE]
+    return suppress_non_maxima(probabilities, sequence.times_L, config.scene_threshold, config.min_gap)
+
+
+def scene_starts(tower: TemporalTower, frames: Sequence[EncodedFrame]) -> list[float]:
+    """Times at which scenes begin, ascending, without the first scene.
+
+    Empty for more than `MAX_FRAMES` frames, which the network does not process in one pass.
+    """
+    if len(frames) > MAX_FRAMES:
+        return []
+    return sorted({boundary_time(frames, index) for index in scene_boundaries(tower, to_sequence(frames))})
+
+
+def boundary_time(frames: Sequence[EncodedFrame], index: int) -> float:
+    """When the content of frame `index` begins: at its cut, or half-way from the frame before."""
+    frame = frames[index]
+    return frame.cut_time if frame.cut else (frames[index - 1].time + frame.time) / 2

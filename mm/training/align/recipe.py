@@ -1,4 +1,4 @@
-"""The recipe of an alignment, as a value."""
+"""The configuration of an alignment."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from mm.training.align.augment import Views
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One run of the recipe, and in what it differs from the others: runs that err differently are
-    right together."""
+    """One run, and the settings in which it differs from the others."""
 
-    name: str  # of its state's file
+    name: str  # part of the file name of the saved state
     seed: int
     views: Views = field(default_factory=Views)
-    drop_path: float = 0.2  # share of pictures that skip the last residual block; falls to 0 towards the input
+    drop_path: float = 0.2  # share of images that skip the last residual block; decreases to 0 towards the input
     dropout: float = 0.3  # of the features before the head
     text_noise: float = 0.0  # length of the random vector that is added to a caption's unit vector
-    unlabeled: bool = False  # learns from the pictures without captions too, if there are any
+    unlabeled: bool = False  # also trains on the images without captions, if there are any
 
 
 VARIANTS = (
@@ -34,35 +33,33 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class AlignConfig:
-    """The recipe. Defaults are those of the shipped weights, but for the seeds, which were not
-    kept."""
+    """The recipe. Its defaults made the shipped weights; only their seeds were not recorded."""
 
-    data: Path  # folder of captioned pictures with the splits train and dev
-    out: Path  # folder that the checkpoint, the card and the states to resume from go to
-    unlabeled: Path | None = None  # folder of pictures without captions
+    data: Path  # folder of captioned images with the splits train and dev
+    out: Path  # folder for the checkpoint, the card and the states to resume from
+    unlabeled: Path | None = None  # folder of images without captions
     variants: tuple[Variant, ...] = VARIANTS  # one run each; the mean of their weights is the result
     epochs: int = 28  # of each run
-    batch: int = 500  # pictures a step, over all processes
+    batch: int = 500  # images a step, over all processes
     size: int = 288  # pixels; side of the input in training
-    served: int = 320  # pixels; side at which the result reads: whole pictures show things smaller than random crops do
-    stored: int = 224  # pixels; side at which pictures are kept in memory
+    serving_size: int = 320  # pixels; side of the input in serving: objects are smaller in whole images than in random crops
+    stored_size: int = 224  # pixels; side at which images are held in memory
     rate: float = 1e-3  # highest learning rate
     weight_decay: float = 0.2
     average: float = 0.98  # decay of the moving average, a step
-    retention: float = 0.3  # weight of keeping the ImageNet classifier's answers
-    class_gain: float = 2.5  # of the class names in the result: captions need less, things that no caption names need more
+    retention: float = 0.3  # weight of staying close to the logits of the ImageNet classifier
+    class_gain: float = 2.5  # gain of the class vectors in the result; higher than captions need, for objects they do not name
     save_every: int = 5  # epochs
-    teacher: str | None = None  # id of the space that says what pictures show; without one, their captions do
-    told: int = 5  # sentences that a teacher says of a picture
+    teacher: str | None = None  # id of the space that chooses the captions; without one, images have their own
+    captions_per_image: int = 5  # captions that a teacher chooses for each image
 
     def __post_init__(self) -> None:
-        """Raises `InvalidInput` for a recipe that means nothing."""
+        """Raises `InvalidInput` when variants are missing or share a name."""
         names = [variant.name for variant in self.variants]
         if not names or len(set(names)) < len(names):
             raise InvalidInput(f"Every run needs a name of its own, not {names}.")
 
 
 def fingerprint(config: AlignConfig) -> str:
-    """What must be the same for a state to be taken up: all of the recipe but where it writes and
-    how often."""
+    """Identify the recipe of a saved state: all but the output folder and the save interval."""
     return repr(replace(config, out=Path(), save_every=0))

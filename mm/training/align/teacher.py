@@ -1,9 +1,7 @@
-"""Captions by a teacher: of all sentences at hand, those that another image-text model finds
-nearest to a picture.
+"""Captions that a teacher, another image-text model, chooses: the sentences nearest to an image.
 
-With them a small tower learns what a larger model sees, in the space of sentences that the small
-one has, whatever space the teacher's is, and from pictures that nobody described. Names of arrays
-end in their axes: N pictures, S sentences, T sentences told of a picture, D dimensions of the
+Distillation by text works whatever the teacher's space is, and also on images without captions.
+Names of arrays end in their axes: N images, S sentences, T captions an image, D dimensions of the
 teacher's space.
 """
 
@@ -17,26 +15,24 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 
-from mm.data.captioned_images import load_images, read_captioned_images
+from mm.data.captioned_images import load_images, read_captioned_images, read_image
 from mm.data.sentences import embed_sentences
 from mm.errors import InvalidInput
-from mm.files import open_atomic
-from mm.media.types import RGB
 from mm.metrics.retrieval import Retrieval, recall_of_vectors
 from mm.models.types import ImageEmbedder, TextEmbedder
 from mm.spaces.types import SpaceId
 from mm.training.align.data import CaptionedTensors
+from mm.training.array_cache import load_or_compute
 
 BLOCK = 256
-"""Pictures whose vectors are kept together: what is lost when a run is stopped while the teacher
-looks."""
+"""Images whose vectors are cached together: at most so many are embedded again after a stop."""
+
+Float = npt.NDArray[np.float32]
 
 
 class Teacher(Protocol):
-    """Two towers of one space, such as an `OpenClipSpace`. Its id changes with anything that
-    decides its vectors."""
+    """Two towers of one space, such as an `OpenClipSpace`; the id changes whenever vectors do."""
 
     @property
     def id(self) -> SpaceId: ...
@@ -47,70 +43,59 @@ class Teacher(Protocol):
 
 
 def caption_images(
-    teacher: Teacher, files: Sequence[Path], sentences: Sequence[str], told: int, side: int, kept: Path, device: torch.device
+    teacher: Teacher,
+    files: Sequence[Path],
+    sentences: Sequence[str],
+    captions_per_image: int,
+    side: int,
+    cache: Path,
+    device: torch.device,
 ) -> CaptionedTensors:
-    """The pictures at `side` pixels, each with the `told` sentences that the teacher finds nearest,
-    as MiniLM's vectors.
+    """Load images at `side` pixels, each with the vectors of its nearest sentences.
 
-    What the teacher sees is kept in the folder `kept`. Raises `InvalidInput` for a file that is no
-    picture, and for fewer sentences than are told.
+    The teacher's image vectors are cached in the folder `cache`. Raises `InvalidInput` for a file
+    that is not an image, and for fewer sentences than captions.
     """
-    if not 1 <= told <= len(sentences):
-        raise InvalidInput(f"Of {len(sentences)} sentences {told} cannot be told.")
-    seen_ND = embed_images(teacher, files, kept)
-    nearest_NT = find_nearest_sentences(seen_ND, embed_texts(teacher, sentences), told)
-    captions_SD = embed_sentences(sentences, kept / "sentences.npz")
+    if not 1 <= captions_per_image <= len(sentences):
+        raise InvalidInput(f"{captions_per_image} captions cannot be chosen from {len(sentences)} sentences.")
+    images_ND = embed_images(teacher, files, cache)
+    nearest_NT = find_nearest_sentences(images_ND, embed_texts(teacher, sentences), captions_per_image)
+    captions_SD = embed_sentences(sentences, cache / "sentences.npz")
     return CaptionedTensors(
         torch.from_numpy(load_images(files, side)).to(device), torch.from_numpy(captions_SD[nearest_NT]).to(device)
     )
 
 
-def find_nearest_sentences(
-    seen_ND: npt.NDArray[np.float32], said_SD: npt.NDArray[np.float32], told: int
-) -> npt.NDArray[np.int64]:
-    """(N, T) rows of the sentences with the highest cosine, best first."""
-    blocks = [np.argsort(-(rows_ND @ said_SD.T), axis=1, kind="stable")[:, :told] for rows_ND in _blocks(seen_ND)]
+def find_nearest_sentences(images_ND: Float, sentences_SD: Float, count_T: int) -> npt.NDArray[np.int64]:
+    """Rows (N, T) of the sentences with the highest cosine, best first."""
+    blocks = [np.argsort(-(rows_ND @ sentences_SD.T), axis=1, kind="stable")[:, :count_T] for rows_ND in _blocks(images_ND)]
     return np.concatenate(blocks)
 
 
-def embed_images(teacher: Teacher, files: Sequence[Path], kept: Path) -> npt.NDArray[np.float32]:
-    """Unit rows (N, D) of pictures as they are, each block of them read from `kept` where it is
-    there."""
-    found = []
+def embed_images(teacher: Teacher, files: Sequence[Path], cache: Path) -> Float:
+    """Embed image files at their own size: unit rows (N, D), cached by block."""
+    parts = []
     for start in range(0, len(files), BLOCK):
         block = files[start : start + BLOCK]
         digest = hashlib.sha256("\n".join([str(teacher.id), *(f"{path} {path.stat().st_size}" for path in block)]).encode())
-        path = kept / f"seen-{digest.hexdigest()[:16]}.npy"
-        if not path.exists():
-            vectors_ND = teacher.image.embed([_picture(picture) for picture in block])
-            with open_atomic(path) as file:
-                np.save(file, vectors_ND)
-        found.append(np.load(path))
-    return np.concatenate(found)
+        path = cache / f"seen-{digest.hexdigest()[:16]}.npy"
+        parts.append(load_or_compute(path, lambda block=block: teacher.image.embed([read_image(file) for file in block])))  # type: ignore[misc]
+    return np.concatenate(parts)
 
 
-def embed_texts(teacher: Teacher, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Unit rows (S, D)."""
+def embed_texts(teacher: Teacher, sentences: Sequence[str]) -> Float:
+    """Embed sentences: unit rows (S, D)."""
     return np.concatenate([teacher.text.embed(sentences[start : start + BLOCK]) for start in range(0, len(sentences), BLOCK)])
 
 
-def measure_teacher_recall(teacher: Teacher, data: Path, kept: Path) -> Retrieval:
-    """How well the teacher itself finds the pictures of dev by their captions, with its own
-    towers."""
+def measure_teacher_recall(teacher: Teacher, data: Path, cache: Path) -> Retrieval:
+    """Recalls on dev of the teacher with its own towers."""
     rows = read_captioned_images(data, "dev")
-    said_SD = embed_texts(teacher, [caption for row in rows for caption in row.captions])
-    picture_of_S = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
-    return recall_of_vectors(embed_images(teacher, [row.path for row in rows], kept), said_SD, picture_of_S)
+    captions_SD = embed_texts(teacher, [caption for row in rows for caption in row.captions])
+    image_of_S = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
+    return recall_of_vectors(embed_images(teacher, [row.path for row in rows], cache), captions_SD, image_of_S)
 
 
-def _picture(path: Path) -> RGB:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read as a picture: {error}.") from error
-
-
-def _blocks(rows_ND: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
+def _blocks(rows_ND: Float) -> Iterator[Float]:
     for start in range(0, len(rows_ND), BLOCK):
         yield rows_ND[start : start + BLOCK]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_service_in_a_larger_space(tmp_path: Path, graphs: Path) -> None:
-    from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+    from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 
     folder = write_model(tmp_path / "plain", "plain")
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), space=f"openclip:local-dir:{folder}", threads=1)

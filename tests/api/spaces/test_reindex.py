@@ -13,7 +13,7 @@ import pytest
 from mm.media.types import Span
 from mm.settings import Settings
 from mm.spaces import load_space
-from mm.spaces.encode.chunk import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.conftest import ApiServer, add_searchable, assert_problem, run_server
 from tests.graphs import with_graphs

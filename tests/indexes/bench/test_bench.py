@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from indexes import Store
 from indexes.bench.__main__ import compare
-from indexes.bench.fixtures import questions
+from indexes.bench.fixtures import encode_queries
 from indexes.bench.synthetic import TAG, fill
 from mm.cli.commands.bench import command
 from mm.schemas import Filters
@@ -21,7 +21,7 @@ from tests.graphs import with_graphs
 def test_the_bench_prints_a_row_for_each_way_and_ours_is_exact(tmp_path: Path, graphs: Path) -> None:
     space = load_space("lite", Settings(home=with_graphs(tmp_path, graphs)))
     for _ in range(2):  # what was built is kept, and read the second time
-        rows = list(compare(space, 300, questions(space, 2), tmp_path / "cache"))
+        rows = list(compare(space, 300, encode_queries(space, 2), tmp_path / "cache"))
         assert len(rows) == 3 * (6 + 5 + 1 + 4)
         assert all("| 1.000 | 99+ |" in row for row in rows if "ours, exact" in row or "Flat" in row)
 

@@ -65,7 +65,7 @@ def test_pictures_go_with_their_item(sqlite_store: Store) -> None:
 
 def test_parts_that_no_manifest_names_go_unless_somebody_writes(sqlite_store: Store) -> None:
     publish(sqlite_store, 1, np.random.default_rng(0))
-    Searcher(sqlite_store, SPACE, sqlite_store.settings).refresh()
+    Searcher(sqlite_store, SPACE, sqlite_store.settings).follower.refresh()
     folder = sqlite_store.settings.root / "index" / str(SPACE)
     (named,) = folder.glob("part-*")
     left = write(folder / "part-0011223344556677" / "rows.safetensors").parent

@@ -97,7 +97,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Se
                 segments.append(segment)
             put(store, f"film {number}", segments)
         searcher = Searcher(store, SPACE, store.settings)
-        searcher.refresh()
+        searcher.follower.refresh()
         yield store, searcher
 
 
@@ -118,20 +118,23 @@ def test_folding_is_the_same_as_comparing_everything(
     fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute_force, store)))
 
     def shape(hits: Sequence[object]) -> list[object]:
-        return [(hit.item_id, hit.start, hit.end, hit.best_start, shape(hit.alike)) for hit in hits]  # type: ignore[attr-defined]
+        return [(hit.item_id, hit.start, hit.end, hit.best_start, shape(hit.near_duplicates)) for hit in hits]  # type: ignore[attr-defined]
 
     assert shape(fast) == shape(slow)
     np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-5)
     everything = searcher.search(asked, 1000, ALL, floor)
-    one_by_one = [(one.item_id, one.start) for hit in everything for one in (hit, *hit.alike)]
-    every = [(hit.item_id, hit.start) for hit in searcher.search(asked, 1000, ALL, floor, fold=False)]
+    one_by_one = [(one.item_id, one.start) for hit in everything for one in (hit, *hit.near_duplicates)]
+    every = [(hit.item_id, hit.start) for hit in searcher.search(asked, 1000, ALL, floor, merge_near_duplicates=False)]
     assert sorted(one_by_one) == sorted(every), "folding loses nothing and doubles nothing"
-    assert all(hit.score >= one.score - 1e-9 for hit in everything for one in hit.alike)
+    assert all(hit.score >= one.score - 1e-9 for hit in everything for one in hit.near_duplicates)
 
 
-def found(searcher: Searcher, asked: Query, *, fold: bool = True) -> list[tuple[str, list[str]]]:
-    searcher.refresh()
-    return [(hit.item_id, [one.item_id for one in hit.alike]) for hit in searcher.search(asked, 10, ALL, 0.0, fold=fold)]
+def found(searcher: Searcher, asked: Query, *, merge_near_duplicates: bool = True) -> list[tuple[str, list[str]]]:
+    searcher.follower.refresh()
+    return [
+        (hit.item_id, [one.item_id for one in hit.near_duplicates])
+        for hit in searcher.search(asked, 10, ALL, 0.0, merge_near_duplicates=merge_near_duplicates)
+    ]
 
 
 def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, searcher: Searcher) -> None:
@@ -142,8 +145,8 @@ def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, sea
     another = put(sqlite_store, 4, [{"picture": 0.6 * seen + 0.8 * other}], 0.0)
     asked = ask({"picture": 0.9 * seen + 0.1 * other})
     assert found(searcher, asked) == [(first, [second, third]), (another, [])]
-    assert found(searcher, asked, fold=False) == [(first, []), (second, []), (third, []), (another, [])]
-    assert found(searcher, replace(asked, near_duplicate_cosine=None)) == found(searcher, asked, fold=False), (
+    assert found(searcher, asked, merge_near_duplicates=False) == [(first, []), (second, []), (third, []), (another, [])]
+    assert found(searcher, replace(asked, near_duplicate_cosine=None)) == found(searcher, asked, merge_near_duplicates=False), (
         "where it was not measured"
     )
     sqlite_store.catalog.delete_item(first)

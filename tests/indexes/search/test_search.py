@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from indexes import Store, open_store
 from indexes.catalog.records import NewEvidence, NewSegment
+from indexes.search import follower, top_k
 from indexes.search import searcher as search
-from indexes.search import top_k
 from indexes.search.brute_force import search_brute_force
 from indexes.search.grouping import group_segments
-from indexes.search.searcher import Searcher, SearchHit
+from indexes.search.hits import SearchHit
+from indexes.search.searcher import Searcher
 from indexes.storage.files import hold_lock
 from indexes.vectors import index
 from indexes.vectors.parts import Part, Segments
@@ -70,7 +71,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, S
     clock = Clock()
     rng = np.random.default_rng(7)
     with open_store(Settings(home=tmp_path_factory.mktemp("library")), clock) as store, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "SMALL", 40)
+        patch.setattr(index, "SMALL_EVIDENCE", 40)
         searcher = Searcher(store, SPACE, store.settings)
         kinds = ("image", "video", "audio")
         ids = []
@@ -79,11 +80,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, S
             tags = [tag for tag, every in (("even", 2), ("third", 3)) if seed % every == 0]
             ids.append(publish(store, seed, rng, segments=1 + seed % 7, kind=kinds[seed % 3], tags=tags).id)
             if seed % 4 == 0:
-                searcher.refresh()
+                searcher.follower.refresh()
         for number in (0, 5, 17, 29):
             store.catalog.delete_item(ids[number])
-        searcher.refresh()
-        assert len(searcher.snapshot.parts) > 1
+        searcher.follower.refresh()
+        assert len(searcher.follower.snapshot.parts) > 1
         yield store, searcher, clock
 
 
@@ -122,7 +123,7 @@ def test_search_is_the_same_as_scoring_everything(
     rng = np.random.default_rng(seed)
     asked = replace(question(rng, kinds), negations=question(rng, against).evidence_queries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(top_k, "FIRST", first)
+        patch.setattr(top_k, "INITIAL_DEPTH", first)
         fast = searcher.search(asked, k, filters, floor, likely=likely)
     every = search_brute_force(store, asked, 1000, filters, floor, likely=likely)
     assert_same(fast, every[:k], every)
@@ -132,7 +133,7 @@ def test_search_is_the_same_on_both_databases(store: Store, searcher: Searcher) 
     rng = np.random.default_rng(3)
     for seed in range(6):
         publish(store, seed, rng, segments=5)
-    searcher.refresh()
+    searcher.follower.refresh()
     for _ in range(10):
         asked = question(rng)
         every = search_brute_force(store, asked, 100, ALL, 0.3)
@@ -160,7 +161,7 @@ def test_real_sizes_are_searched_exactly(sqlite_store: Store) -> None:
             ],
         )
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
-    searcher.refresh()
+    searcher.follower.refresh()
     for floor in (0.0, 0.05):
         pictured, said = units(2)
         asked = Query(
@@ -193,34 +194,34 @@ def add_plain(store: Store, seed: int, **changes: object) -> str:
 
 
 def test_new_items_and_deletes_are_seen_after_a_refresh(store: Store, searcher: Searcher) -> None:
-    searcher.refresh()
+    searcher.follower.refresh()
     assert found(searcher) == set()
     first, second = add_plain(store, 1), add_plain(store, 2)
-    searcher.refresh()
+    searcher.follower.refresh()
     assert found(searcher) == {first, second}
     store.catalog.delete_item(first)
     assert found(searcher) == {second}, "the catalog knows already"
-    searcher.refresh()
+    searcher.follower.refresh()
     assert found(searcher) == {second}
     assert add_plain(store, 1) == first, "the same bytes come back"
-    searcher.refresh()
+    searcher.follower.refresh()
     assert found(searcher) == {first, second}
 
 
-@pytest.mark.parametrize("worn", [index.WORN, 2.0])
+@pytest.mark.parametrize("worn", [index.MAX_DEAD_FRACTION, 2.0])
 def test_a_delete_makes_room_for_others_before_the_cut(
     store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, worn: float
 ) -> None:
-    """Also while the dead are still in the part, which a `WORN` above 1 leaves them in."""
-    monkeypatch.setattr(index, "WORN", worn)
+    """A `MAX_DEAD_FRACTION` above 1 leaves the deleted items in the part."""
+    monkeypatch.setattr(index, "MAX_DEAD_FRACTION", worn)
     rng = np.random.default_rng(2)
     ids = [publish(store, seed, rng, pieces={"picture": 2}).id for seed in range(8)]
-    searcher.refresh()
+    searcher.follower.refresh()
     asked = one_kind(rng)
     for item_id in ids[:4]:
         best = searcher.search(asked, 3, ALL, 0.0)
         store.catalog.delete_item(best[0].item_id)
-        searcher.refresh()
+        searcher.follower.refresh()
         every = search_brute_force(store, asked, 100, ALL, 0.0)
         assert_same(searcher.search(asked, 3, ALL, 0.0), every[:3], every)
         assert item_id in ids
@@ -231,7 +232,7 @@ def test_filters_are_exact(store: Store, searcher: Searcher, clock: Clock) -> No
     image = add_plain(store, 1, kind="image", tags=["a", "b"])
     clock.now += 60
     video = add_plain(store, 2, kind="video", tags=["a"])
-    searcher.refresh()
+    searcher.follower.refresh()
     assert found(searcher) == {image, video}
     assert found(searcher, kinds=["image"]) == {image}
     assert found(searcher, tags=["a"]) == {image, video}
@@ -247,14 +248,14 @@ def test_a_running_searcher_finds_what_is_new_by_itself(store: Store) -> None:
     with Searcher(store, SPACE, quick) as searcher:
         add_plain(store, 1)
         end = time.monotonic() + 300
-        while searcher.snapshot.upto < store.catalog.head() and time.monotonic() < end:
+        while searcher.follower.snapshot.upto < store.catalog.head() and time.monotonic() < end:
             time.sleep(0.02)
-        assert searcher.snapshot.upto == store.catalog.head()
-        assert searcher.is_ready
+        assert searcher.follower.snapshot.upto == store.catalog.head()
+        assert searcher.follower.is_ready
 
 
 def test_a_question_sees_what_was_committed_before_it(store: Store, searcher: Searcher) -> None:
-    searcher.refresh()
+    searcher.follower.refresh()
     item = add_plain(store, 1)
     assert found(searcher) == {item}
 
@@ -262,9 +263,9 @@ def test_a_question_sees_what_was_committed_before_it(store: Store, searcher: Se
 def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
     store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(follower, "BACKGROUND_LOCK_SECONDS", 0.05)
     first = add_plain(store, 1)
-    searcher.refresh()
+    searcher.follower.refresh()
     second = add_plain(store, 2)
     with hold_lock(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
         assert found(searcher) == {first}
@@ -274,12 +275,12 @@ def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
 def test_an_index_that_was_never_read_does_not_say_that_nothing_matches(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "START_SECONDS", 0.05)
+    monkeypatch.setattr(search, "READY_SECONDS", 0.05)
     item = add_plain(sqlite_store, 1)
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     with pytest.raises(Unavailable, match="still being read"):
         found(searcher)
-    searcher.refresh()
+    searcher.follower.refresh()
     assert found(searcher) == {item}
 
 
@@ -288,7 +289,7 @@ def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
     quick = sqlite_store.settings.model_copy(update={"refresh_seconds": 0.01})
     kept = add_plain(sqlite_store, "kept")  # type: ignore[arg-type]
     with Searcher(sqlite_store, SPACE, quick) as searcher, ThreadPoolExecutor(3) as pool:
-        searcher.refresh()
+        searcher.follower.refresh()
 
         def change(number: int) -> None:
             for step in range(6):
@@ -301,7 +302,7 @@ def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
             assert kept in found(searcher)
         for done in changes:
             done.result()
-        searcher.refresh()
+        searcher.follower.refresh()
         asked = question(rng)
         every = search_brute_force(sqlite_store, asked, 100, ALL, 0.0)
         assert_same(searcher.search(asked, 10, ALL, 0.0), every[:10], every)
@@ -344,7 +345,7 @@ def test_segments_that_answer_together_are_one_moment(
     store: Store, searcher: Searcher, chances: list[float], shots: list[int], hits: list[tuple[int, int, int]]
 ) -> None:
     film(store, 1, chances, shots)
-    searcher.refresh()
+    searcher.follower.refresh()
     found = searcher.search(along_an_axis(), 10, ALL, 0.5)
     assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
     assert [round(hit.score, 2) for hit in found] == [chances[best] for _, _, best in hits]
@@ -358,7 +359,7 @@ def test_segments_that_answer_together_are_one_moment(
             [0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit ends where it gets less likely"
         ),
         pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="on both sides"),
-        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits group_segments by the same rule"),
+        pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits are grouped by the same rule"),
         pytest.param([0.05, 0.05], [0, 0], [], id="below both bounds nothing matches"),
     ],
 )
@@ -367,7 +368,7 @@ def test_search_with_a_lower_floor_leaves_the_likely_hits_as_they_are(
 ) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     film(sqlite_store, 1, chances, shots)
-    searcher.refresh()
+    searcher.follower.refresh()
     found = searcher.search(along_an_axis(), 10, ALL, 0.1, likely=0.5)
     assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
     likely = [hit for hit in found if hit.score >= 0.5]
@@ -409,7 +410,7 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
 def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(
     store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(top_k, "FIRST", 1)
+    monkeypatch.setattr(top_k, "INITIAL_DEPTH", 1)
     for seed, probabilities in enumerate([(0.95, 0.55, 0.9), (0.85,), (0.8,), (0.7,)]):
         count = len(probabilities)
         vectors = np.zeros((count, DIM), np.float16)
@@ -420,7 +421,7 @@ def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them
         store.catalog.commit_item(
             job.id, [NewSegment(i, i + 1, 0, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i in range(count)]
         )
-    searcher.refresh()
+    searcher.follower.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
     asked = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
     assert [round(hit.score, 2) for hit in searcher.search(asked, 2, ALL, 0.5)] == [0.95, 0.85]
@@ -439,7 +440,7 @@ def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Se
         NewEvidence("speech", 1.0, 2.0, "better", shard, 1),
     ]
     store.catalog.commit_item(job.id, [NewSegment(0.0, 5.0, 0, pieces)])
-    searcher.refresh()
+    searcher.follower.refresh()
     axis = np.eye(DIM, dtype=np.float32)[1]
     asked = Query((EvidenceQuery("picture", axis, 0.0, axis), EvidenceQuery("speech", axis, 0.0, axis)), SPACE, 0.5)
     (hit,) = searcher.search(asked, 5, ALL, 0.0)
@@ -463,7 +464,7 @@ def test_scores_near_one_are_still_told_apart(store: Store, searcher: Searcher) 
     store.catalog.commit_item(
         job.id, [NewSegment(2 * i, 2 * i + 1, i, [NewEvidence("picture", i, i + 1, None, shard, i)]) for i in range(3)]
     )
-    searcher.refresh()
+    searcher.follower.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
     asked = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
     assert [hit.start for hit in searcher.search(asked, 3, ALL, 0.5)] == [2.0, 4.0, 0.0]
@@ -475,8 +476,8 @@ def test_spaces_are_never_mixed(store: Store, searcher: Searcher) -> None:
     publish(store, 1, rng)
     there = publish(store, 2, rng, space=other, pieces={"picture": 2})
     second = Searcher(store, other, store.settings)
-    searcher.refresh()
-    second.refresh()
+    searcher.follower.refresh()
+    second.follower.refresh()
     asked = question(rng, ["picture"], other)
     assert {hit.item_id for hit in second.search(asked, 10, ALL, 0.0)} <= {there.id}
     with pytest.raises(SpaceMismatch, match="lite@2, the index of lite@1"):
@@ -493,7 +494,7 @@ def test_bad_numbers_are_refused(sqlite_store: Store, k: int, floor: float) -> N
 def test_bad_questions_are_refused(sqlite_store: Store) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     add_plain(sqlite_store, 1)
-    searcher.refresh()
+    searcher.follower.refresh()
     (probe,) = one_kind(np.random.default_rng(0)).evidence_queries
     for bad in (
         (probe, probe),
@@ -509,5 +510,5 @@ def test_bad_questions_are_refused(sqlite_store: Store) -> None:
 
 def test_a_home_has_its_index_below_the_space(sqlite_store: Store) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
-    searcher.refresh()
+    searcher.follower.refresh()
     assert (Path(sqlite_store.settings.root) / "index" / "lite@1" / "manifest.json").exists()

@@ -43,7 +43,7 @@ def filled(sqlite_store: Store) -> Store:
 
 def refreshed(store: Store) -> Searcher:
     searcher = Searcher(store, SPACE, store.settings)
-    searcher.refresh()
+    searcher.follower.refresh()
     return searcher
 
 
@@ -54,7 +54,7 @@ def assert_complete(searcher: Searcher, store: Store) -> None:
         asked = question(rng)
         fast = [hit.score for hit in searcher.search(asked, 100, ALL, 0.0)]
         assert fast == pytest.approx([hit.score for hit in search_brute_force(store, asked, 100, ALL, 0.0)])
-    evidence = sum(len(part) for part in searcher.snapshot.parts)
+    evidence = sum(len(part) for part in searcher.follower.snapshot.parts)
     assert evidence >= store.catalog.counts().evidence
 
 
@@ -77,7 +77,7 @@ def test_deleting_the_index_under_a_running_searcher_loses_nothing(filled: Store
     searcher = refreshed(filled)
     shutil.rmtree(filled.settings.root / "index")
     assert_complete(searcher, filled)
-    searcher.refresh()
+    searcher.follower.refresh()
     assert_complete(searcher, filled)
     assert (folder(filled) / NAME).exists()
 
@@ -95,7 +95,7 @@ def test_a_damaged_file_is_built_again_with_a_line_in_the_log(filled: Store, log
         flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
         path.write_bytes({"truncate": data[:middle], "flip": flipped, "empty": b""}[damage])
     assert_complete(refreshed(filled), filled)
-    assert any("built again" in str(line["event"]) for line in log) or (which, damage) == (NAME, "remove")
+    assert any("rebuilding" in str(line["event"]) for line in log) or (which, damage) == (NAME, "remove")
     log.clear()
     assert_complete(refreshed(filled), filled)
     assert log == [], "and then it is whole"
@@ -116,14 +116,14 @@ def test_an_item_whose_vectors_are_damaged_keeps_no_other_from_being_found(fille
     path = filled.shards.path(row.shard_id)
     path.write_bytes(path.read_bytes()[:-1])
     searcher = refreshed(filled)
-    seqs = {int(seq) for part in searcher.snapshot.parts for seq in part.segments.item_seq}
+    seqs = {int(seq) for part in searcher.follower.snapshot.parts for seq in part.segments.item_seq}
     assert seqs == {p.seq for p in publications} - {publications[2].seq}
     assert [(line["event"], line["item"]) for line in log] == [("item cannot be searched", publications[2].item_pk)]
 
 
 def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "SMALL", 60)
-    monkeypatch.setattr(index, "FULL", 200)
+    monkeypatch.setattr(index, "SMALL_EVIDENCE", 60)
+    monkeypatch.setattr(index, "FULL_EVIDENCE", 200)
     store = sqlite_store
     rng = np.random.default_rng(1)
     searcher = Searcher(store, SPACE, store.settings)
@@ -131,35 +131,35 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
     most = 0
     for seed in range(40):
         ids.append(publish(store, seed, rng, segments=6).id)
-        searcher.refresh()
-        searcher.merge_parts()
-        most = max(most, len(searcher.snapshot.parts))
+        searcher.follower.refresh()
+        searcher.follower.merge_parts()
+        most = max(most, len(searcher.follower.snapshot.parts))
         if seed % 5 == 4:
             store.catalog.delete_item(ids[seed - 3])
-    searcher.refresh()
-    searcher.merge_parts()
+    searcher.follower.refresh()
+    searcher.follower.merge_parts()
     assert most < 14
     assert_complete(searcher, store)
     for item_id in ids[:35]:
         store.catalog.delete_item(item_id)
-    searcher.refresh()
-    searcher.merge_parts()
+    searcher.follower.refresh()
+    searcher.follower.merge_parts()
     assert_complete(searcher, store)
-    seqs = {int(seq) for part in searcher.snapshot.parts for seq in part.segments.item_seq}
+    seqs = {int(seq) for part in searcher.follower.snapshot.parts for seq in part.segments.item_seq}
     assert len(seqs) <= 8, "most of the dead are gone from the disk too"
     for item_id in ids[35:]:
         store.catalog.delete_item(item_id)
-    searcher.refresh()
-    searcher.merge_parts()
-    assert searcher.snapshot.parts == []
-    assert list(searcher.snapshot.dead) == []
+    searcher.follower.refresh()
+    searcher.follower.merge_parts()
+    assert searcher.follower.snapshot.parts == []
+    assert list(searcher.follower.snapshot.dead) == []
     assert [path.name for path in folder(store).iterdir()] == [NAME]
     assert_complete(refreshed(store), store)
 
 
 def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "STEP", 10)
-    monkeypatch.setattr(index, "PUBLICATIONS", 4)
+    monkeypatch.setattr(index, "BATCH_EVIDENCE", 10)
+    monkeypatch.setattr(index, "PAGE", 4)
     built = SpaceIndex(filled, SPACE)
     steps = 0
     while built.apply_changes(1.0):
@@ -173,15 +173,15 @@ def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.Mo
 
 def test_a_reader_follows_what_another_process_wrote(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = refreshed(filled), refreshed(filled)
-    monkeypatch.setattr(index, "SMALL", 1 << 20)
+    monkeypatch.setattr(index, "SMALL_EVIDENCE", 1 << 20)
     rng = np.random.default_rng(2)
     for seed in range(10, 18):
         publish(filled, seed, rng, pieces={"picture": 2})
-        first.refresh()
-    first.merge_parts()
-    second.refresh()
+        first.follower.refresh()
+    first.follower.merge_parts()
+    second.follower.refresh()
     assert_complete(second, filled)
-    assert {part.name for part in first.snapshot.parts} == {part.name for part in second.snapshot.parts}
+    assert {part.name for part in first.follower.snapshot.parts} == {part.name for part in second.follower.snapshot.parts}
 
 
 def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,12 +189,12 @@ def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatc
     rng = np.random.default_rng(8)
     ids = [publish(filled, f"small {number}", rng, pieces={"picture": 2}).id for number in range(4)]
     for _ in ids:
-        searcher.refresh()
+        searcher.follower.refresh()
     publish(filled, "fourth part", rng)
-    searcher.refresh()
+    searcher.follower.refresh()
     for number in range(3):
         publish(filled, f"more {number}", rng)
-        searcher.refresh()
+        searcher.follower.refresh()
     begun, go_on = threading.Event(), threading.Event()
     merge_parts = parts.merge_parts
 
@@ -205,26 +205,26 @@ def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatc
 
     monkeypatch.setattr(index, "merge_parts", slowly)
     with ThreadPoolExecutor(1) as pool:
-        merging = pool.submit(searcher.merge_parts)
+        merging = pool.submit(searcher.follower.merge_parts)
         assert begun.wait(60)
-        before = len(searcher.snapshot.parts)
+        before = len(searcher.follower.snapshot.parts)
         publish(filled, "while merging", rng)
         filled.catalog.delete_item(ids[1])
-        searcher.refresh()
-        assert len(searcher.snapshot.parts) == before + 1
+        searcher.follower.refresh()
+        assert len(searcher.follower.snapshot.parts) == before + 1
         assert_complete(searcher, filled)
         go_on.set()
         merging.result()
-    assert len(searcher.snapshot.parts) <= 2
+    assert len(searcher.follower.snapshot.parts) <= 2
     assert_complete(searcher, filled)
-    names = {part.name for part in searcher.snapshot.parts}
+    names = {part.name for part in searcher.follower.snapshot.parts}
     assert {path.name for path in folder(filled).iterdir()} == names | {NAME}
 
 
 def test_what_a_crashed_merge_left_is_removed_by_the_next(filled: Store) -> None:
     searcher = refreshed(filled)
     (folder(filled) / f"{index.MERGING}left").mkdir()
-    searcher.merge_parts()
+    searcher.follower.merge_parts()
     assert [path.name for path in folder(filled).glob(f"{index.MERGING}*")] == []
     assert_complete(searcher, filled)
 
@@ -235,17 +235,17 @@ def test_two_writers_take_turns(filled: Store) -> None:
     for round_ in range(3):
         publish(filled, f"round {round_}", rng)
         with ThreadPoolExecutor(4) as pool:
-            for done in [pool.submit(searcher.refresh) for searcher in searchers]:
+            for done in [pool.submit(searcher.follower.refresh) for searcher in searchers]:
                 done.result()
         for searcher in searchers:
             assert_complete(searcher, filled)
-    seqs = [int(seq) for part in searchers[0].snapshot.parts for seq in part.segments.item_seq]
+    seqs = [int(seq) for part in searchers[0].follower.snapshot.parts for seq in part.segments.item_seq]
     assert len(seqs) == len(set(seqs)), "nothing was indexed twice"
 
 
 def test_a_writer_that_takes_too_long_is_said_and_searches_go_on(filled: Store) -> None:
     searcher = refreshed(filled)
-    assert searcher.lag_seconds() == 0.0
+    assert searcher.follower.lag_seconds() == 0.0
     publish(filled, "new", np.random.default_rng(0))
     held, done = threading.Event(), threading.Event()
 
@@ -258,12 +258,12 @@ def test_a_writer_that_takes_too_long_is_said_and_searches_go_on(filled: Store) 
         pool.submit(hold)
         held.wait(30)
         with pytest.raises(Unavailable, match="Another process"):
-            searcher.refresh(0.05)
-        assert 0.0 <= searcher.lag_seconds() < searcher.lag_seconds(), "it lacks something, and for ever longer"
+            searcher.follower.refresh(0.05)
+        assert 0.0 <= searcher.follower.lag_seconds() < searcher.follower.lag_seconds(), "it lacks something, and for ever longer"
         searcher.search(question(np.random.default_rng(0)), 5, ALL, 0.0)
         done.set()
-    searcher.refresh()
-    assert searcher.lag_seconds() == 0.0
+    searcher.follower.refresh()
+    assert searcher.follower.lag_seconds() == 0.0
     assert_complete(searcher, filled)
 
 
@@ -285,11 +285,11 @@ def test_a_crash_while_writing_leaves_the_old_index(filled: Store, monkeypatch: 
         else:
             patch.setattr(files, "rename_durable", crash)
         with pytest.raises(Crash):
-            searcher.refresh()
-    assert [len(part) for part in refreshed(filled).snapshot.parts] != []
-    searcher.refresh()
+            searcher.follower.refresh()
+    assert [len(part) for part in refreshed(filled).follower.snapshot.parts] != []
+    searcher.follower.refresh()
     assert_complete(searcher, filled)
-    names = {part.name for part in searcher.snapshot.parts}
+    names = {part.name for part in searcher.follower.snapshot.parts}
     assert {path.name for path in folder(filled).iterdir()} == names | {NAME}, "what the crash left is gone"
 
 
@@ -305,11 +305,11 @@ def test_a_full_disk_is_said_and_searches_go_on(filled: Store, monkeypatch: pyte
         with monkeypatch.context() as patch:
             patch.setattr(owner, function, full)
             with pytest.raises(Unavailable, match="No space left"):
-                searcher.refresh()
+                searcher.follower.refresh()
             assert searcher.search(asked, 5, ALL, 0.0) == before
-    searcher.refresh()
+    searcher.follower.refresh()
     assert_complete(searcher, filled)
-    assert len(list(folder(filled).iterdir())) == 1 + len(searcher.snapshot.parts)
+    assert len(list(folder(filled).iterdir())) == 1 + len(searcher.follower.snapshot.parts)
 
 
 def test_a_disk_that_faiss_finds_full_is_said(filled: Store) -> None:
@@ -323,6 +323,6 @@ def test_a_disk_that_faiss_finds_full_is_said(filled: Store) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(faiss, "write_index", full)
         with pytest.raises(Unavailable, match="No space left"):
-            searcher.refresh()
-    searcher.refresh()
+            searcher.follower.refresh()
+    searcher.follower.refresh()
     assert_complete(searcher, filled)

@@ -15,18 +15,19 @@ from mm.errors import MediaError
 from mm.media.types import SPEECH_RATE, Span, Waveform
 from mm.settings import Settings
 from mm.spaces import Space
-from mm.spaces.encode.chunk import SEEN, EncodedSegment, encode_chunk, encode_file_name
+from mm.spaces.encode.chunk import FRAMES_WITH_AUDIO, ChunkEncoder
+from mm.spaces.encode.evidence import EncodedSegment
+from mm.spaces.encode.file_name import encode_file_name
 from tests.sounds import bell, silence, siren
-from tests.spaces.fakes import FILE, FakeReader, info, plain
+from tests.spaces.fakes import FakeReader, media_file, plain
 
 RED, GREEN = plain(220, 20, 20), plain(20, 160, 20)
 
 
 def encode(
-    space: Space, reader: FakeReader, kind: str, span: Span, duration: float, *, sound: bool = False
+    space: Space, reader: FakeReader, kind: str, span: Span, duration: float, *, audio: bool = False
 ) -> list[EncodedSegment]:
-    media = info(kind, duration, sound=sound)
-    return encode_chunk(space, reader, FILE, "a.x", media, span, Settings(), lambda share: None)
+    return ChunkEncoder(space, reader, Settings()).encode(media_file(kind, duration, audio=audio), span, lambda share: None)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,8 @@ def test_segments_of_a_video_tile_the_span_and_keep_to_shots(space: Space) -> No
 
 def test_lines_belong_to_one_chunk_and_to_the_moment_they_are_said_in(space: Space, recording: Waveform) -> None:
     reader = FakeReader([(Span(0, 20), RED)], np.concatenate([np.zeros(5 * SPEECH_RATE, np.float32), recording]))
-    halves = [encode(space, reader, "video", Span(start, start + 8), 16, sound=True) for start in (0, 8)]
-    whole = encode(space, reader, "video", Span(0, 16), 16, sound=True)
+    halves = [encode(space, reader, "video", Span(start, start + 8), 16, audio=True) for start in (0, 8)]
+    whole = encode(space, reader, "video", Span(0, 16), 16, audio=True)
     lines = [e for segment in [*halves[0], *halves[1]] for e in segment.evidence if e.kind == "speech"]
     assert [e.text for e in lines] == [e.text for s in whole for e in s.evidence if e.kind == "speech"]
     assert any("try again" in (e.text or "").lower() for e in lines)
@@ -71,7 +72,7 @@ def test_lines_belong_to_one_chunk_and_to_the_moment_they_are_said_in(space: Spa
 
 
 def test_a_sound_is_cut_into_segments_with_its_words(space: Space, recording: Waveform) -> None:
-    segments = encode(space, FakeReader(sound=recording), "audio", Span(0, 10), 10, sound=True)
+    segments = encode(space, FakeReader(sound=recording), "audio", Span(0, 10), 10, audio=True)
     assert segments[0].start == 0
     assert segments[-1].end == 10
     assert {e.kind for segment in segments for e in segment.evidence} == {"speech"}
@@ -81,7 +82,7 @@ def test_what_sounds_is_found_where_it_does_and_speech_is_no_sound(space: Space,
     heard = np.concatenate([silence(10), siren(10), recording[: 10 * SPEECH_RATE]])
     reader = FakeReader([(Span(0, 30), RED)], heard)
     for kind in ("video", "audio"):
-        segments = encode(space, reader, kind, Span(0, 30), 30, sound=True)
+        segments = encode(space, reader, kind, Span(0, 30), 30, audio=True)
         sounds = [one for segment in segments for one in segment.evidence if one.kind == "sound"]
         assert sounds
         assert all(one.end > 10 and one.start < 20 for one in sounds)
@@ -99,7 +100,7 @@ def test_what_sounds_is_found_where_it_does_and_speech_is_no_sound(space: Space,
 def test_chunks_hear_the_same_as_the_whole(space: Space) -> None:
     """A chunk's windows tile the chunk: what lies in one is in no other."""
     reader = FakeReader(sound=np.concatenate([siren(8), bell(8)]))
-    halves = [encode(space, reader, "audio", Span(start, start + 8), 16, sound=True) for start in (0, 8)]
+    halves = [encode(space, reader, "audio", Span(start, start + 8), 16, audio=True) for start in (0, 8)]
     times = [(one.start, one.end) for half in halves for segment in half for one in segment.evidence if one.kind == "sound"]
     assert times[0][0] == 0
     assert times[-1][1] == 16
@@ -121,7 +122,7 @@ def test_progress_rises_in_the_calling_thread_and_may_stop_the_work(space: Space
         told.append(share)
         threads.add(threading.get_ident())
 
-    encode_chunk(space, reader, FILE, "a.x", info("video", 20), Span(0, 20), Settings(), progress)
+    ChunkEncoder(space, reader, Settings()).encode(media_file("video", 20), Span(0, 20), progress)
     assert told == sorted(told)
     assert told[-1] == 1
     assert threads == {threading.get_ident()}
@@ -130,7 +131,7 @@ def test_progress_rises_in_the_calling_thread_and_may_stop_the_work(space: Space
         raise RuntimeError("lease lost")
 
     with pytest.raises(RuntimeError, match="lease lost"):
-        encode_chunk(space, reader, FILE, "a.x", info("video", 20), Span(0, 20), Settings(), stop)
+        ChunkEncoder(space, reader, Settings()).encode(media_file("video", 20), Span(0, 20), stop)
 
 
 def test_what_the_reader_raises_comes_through(space: Space) -> None:
@@ -139,7 +140,7 @@ def test_what_the_reader_raises_comes_through(space: Space) -> None:
             raise MediaError(name, "truncated", "the file ends early")
 
     with pytest.raises(MediaError, match="truncated"):
-        encode(space, Broken([(Span(0, 5), RED)]), "video", Span(0, 5), 5, sound=True)
+        encode(space, Broken([(Span(0, 5), RED)]), "video", Span(0, 5), 5, audio=True)
 
 
 def test_the_name_of_a_file_is_evidence_where_it_says_something(space: Space) -> None:
@@ -161,24 +162,23 @@ def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
 
     def progress(share: float) -> None:
         shares.append(share)
-        if shares.count(SEEN) == 3:
+        if shares.count(FRAMES_WITH_AUDIO) == 3:
             released.set()  # the thread of the sound ends with the work
             raise InterruptedError
 
     reader = FakeReader([(Span(0, 4), RED)], np.zeros(4 * SPEECH_RATE, np.float32))
-    media = info("video", 4.0, sound=True)
     with pytest.raises(InterruptedError):
-        encode_chunk(space, reader, FILE, "a.x", media, Span(0, 4), Settings(), progress)
+        ChunkEncoder(space, reader, Settings()).encode(media_file("video", 4.0, audio=True), Span(0, 4), progress)
     assert shares == sorted(shares)
-    assert shares[-1] == SEEN
+    assert shares[-1] == FRAMES_WITH_AUDIO
 
 
 def test_progress_grows_to_the_end_whatever_is_encoded(space: Space) -> None:
-    for kind, sound in (("image", False), ("video", False), ("video", True), ("audio", True)):
+    for kind, audio in (("image", False), ("video", False), ("video", True), ("audio", True)):
         shares: list[float] = []
         reader = FakeReader([(Span(0, 14), RED), (Span(14, 20), GREEN)], np.zeros(20 * SPEECH_RATE, np.float32))
         span = Span(0, 0) if kind == "image" else Span(0, 20)
-        media = info(kind, span.length, sound=sound)
-        encode_chunk(space, reader, FILE, "a.x", media, span, Settings(read_text="always"), shares.append)
+        encoder = ChunkEncoder(space, reader, Settings(read_text="always"))
+        encoder.encode(media_file(kind, span.length, audio=audio), span, shares.append)
         assert shares == sorted(shares), kind
         assert shares[-1] == 1.0

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.media.types import Frame
-from mm.spaces.encode.frames import CLOSE, STRETCH, WINDOW, EncodedFrame, encode_frames
+from mm.spaces.encode.evidence import EncodedFrame
+from mm.spaces.encode.frames import INTERPOLATE, NEVER, RUN_LENGTH, WINDOW, encode_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
     from mm.models.image.tower import ImageTower
     from mm.spaces.types import Vectors
-
-EVERY_ONE = 2.0
 
 
 class Tower:
@@ -39,7 +38,7 @@ def film(values: Sequence[int], cuts: Sequence[int] = ()) -> list[Frame]:
     return [Frame(index / 2, np.full((2, 2, 3), value, np.uint8), index in cuts, 0.0) for index, value in enumerate(values)]
 
 
-def encode(frames: list[Frame], close: float = CLOSE) -> tuple[list[EncodedFrame], int]:
+def encode(frames: list[Frame], close: float = INTERPOLATE) -> tuple[list[EncodedFrame], int]:
     tower = Tower()
     return encode_frames(cast("ImageTower", tower), iter(frames), lambda time: None, close), tower.seen
 
@@ -52,9 +51,9 @@ def apart(a: list[EncodedFrame], b: list[EncodedFrame]) -> float:
 def test_a_slow_change_passes_through_now_and_then_and_gives_the_same() -> None:
     frames = film(range(100, 180))
     fast, few = encode(frames)
-    slow, all_of_them = encode(frames, EVERY_ONE)
+    slow, all_of_them = encode(frames, NEVER)
     assert all_of_them == len(frames)
-    assert few <= len(frames) / STRETCH + 2 * len(frames) / WINDOW + 1
+    assert few <= len(frames) / RUN_LENGTH + 2 * len(frames) / WINDOW + 1
     assert apart(fast, slow) > 0.9999
     assert [frame.time for frame in fast] == [frame.time for frame in frames]
 
@@ -63,13 +62,13 @@ def test_what_changes_between_two_samples_is_looked_at() -> None:
     for values in ([0] * 10 + [200] * 10, [50, 50, 150, 50] * 10, [0, 250] * 20, [20] * 6 + [120] + [20] * 9):
         frames = film(values)
         fast, _ = encode(frames)
-        assert apart(fast, encode(frames, EVERY_ONE)[0]) > CLOSE, values
+        assert apart(fast, encode(frames, NEVER)[0]) > INTERPOLATE, values
 
 
 def test_nothing_is_taken_to_lie_between_two_shots() -> None:
     frames = film([10] * 5 + [60] * 5 + [10] * 5, cuts=(5, 10))
     fast, _ = encode(frames)
-    assert apart(fast, encode(frames, EVERY_ONE)[0]) > 0.99999
+    assert apart(fast, encode(frames, NEVER)[0]) > 0.99999
 
 
 @settings(deadline=None)

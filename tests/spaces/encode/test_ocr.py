@@ -9,12 +9,12 @@ from mm.media.types import RGB, Span
 from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
-from mm.spaces.encode.chunk import EncodedSegment, encode_chunk
-from mm.spaces.encode.evidence import EncodedEvidence
-from mm.spaces.encode.ocr import read_segments, select_for_ocr
+from mm.spaces.encode.chunk import ChunkEncoder
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.ocr import recognize_segments, select_for_ocr
 from mm.spaces.encode.ocr_budget import SHARE, OcrBudget
 from mm.spaces.query import build_query
-from tests.spaces.fakes import FILE, FakeReader, info, plain
+from tests.spaces.fakes import FakeReader, media_file, plain
 from tests.writing import written
 
 RED = plain(220, 20, 20)
@@ -26,7 +26,8 @@ def sign() -> RGB:
 
 
 def encode(space: Space, reader: FakeReader, kind: str, seconds: float, ocr_budget: OcrBudget) -> list[EncodedSegment]:
-    return encode_chunk(space, reader, FILE, "a.x", info(kind, seconds), Span(0, seconds), Settings(), lambda _: None, ocr_budget)
+    encoder = ChunkEncoder(space, reader, Settings(), ocr_budget)
+    return encoder.encode(media_file(kind, seconds), Span(0, seconds), lambda _: None)
 
 
 def texts(segments: list[EncodedSegment]) -> list[str | None]:
@@ -80,7 +81,7 @@ def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB)
         return sign
 
     segments = moments(5)
-    read_segments(space, segments, show, ocr_budget, lambda: None)
+    recognize_segments(space, segments, show, ocr_budget, lambda: None)
     assert [segment.shot for segment in segments if len(segment.evidence) > 1] == [3, 4]
     assert [segment.shot for segment in segments if segment.unread] == [0, 1, 2]
     assert ocr_budget.remaining_seconds == pytest.approx(-1.0)

@@ -52,7 +52,7 @@ def test_the_source_is_closed_in_its_own_thread_when_nobody_wants_more() -> None
     next(items)
     items.close()
     assert closed == [0]
-    assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "ahead"]
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "prefetch"]
 
 
 def test_what_the_source_raises_comes_behind_what_it_gave() -> None:

@@ -90,7 +90,7 @@ def test_a_picture_is_told_in_the_sentences_that_the_teacher_finds_nearest(
     rows = read_captioned_images(captioned_folder, "train")
     files, sentences = [row.path for row in rows], sorted({caption for row in rows for caption in row.captions})
     found = caption_images(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
-    assert found.pictures.shape == (12, 32, 32, 3)
+    assert found.images.shape == (12, 32, 32, 3)
     assert found.captions.shape == (12, 3, 384)
     words = TextTower(tmp_path / "graphs").embed(sentences)
     for file, captions in zip(files, found.captions.numpy(), strict=True):
@@ -161,8 +161,8 @@ def test_a_run_of_captions_does_not_go_on_with_a_teacher(finished: AlignConfig, 
 
 
 def test_more_words_than_there_are_cannot_be_told(finished: AlignConfig, teacher: Space, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="Of 16 sentences 25 cannot be told"):
-        distill(replace(finished, out=tmp_path, told=25), teacher, lambda *_: None)
+    with pytest.raises(InvalidInput, match="25 captions cannot be chosen from 16 sentences"):
+        distill(replace(finished, out=tmp_path, captions_per_image=25), teacher, lambda *_: None)
 
 
 def test_a_teacher_that_is_none_is_told_at_once(captioned_folder: Path, tmp_path: Path) -> None:

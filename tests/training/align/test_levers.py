@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from mm.errors import InvalidInput
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
-from mm.training.align.augment import disturb, draw_blend
-from mm.training.align.data import CaptionedTensors, load_unlabeled, pseudo_captioned
+from mm.training.align.augment import add_noise, draw_mixup
+from mm.training.align.data import CaptionedTensors, caption_by_classes, load_unlabeled
 from mm.training.align.initialization import build_imagenet_encoder
-from mm.training.align.losses import Contrast
+from mm.training.align.losses import ContrastiveLoss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -35,7 +35,7 @@ def test_a_picture_is_asked_among_all_captions_which_are_its_own() -> None:
     captions of both."""
     pictures_ND, captions_MTD = unit(3, 8), unit(5, 2, 8, seed=1)
     first, second, share = torch.tensor([4, 0, 2]), torch.tensor([1, 0, 3]), torch.tensor([0.6, 1.0, 0.9])
-    found_N = Contrast(scale=10).among(pictures_ND, captions_MTD, first, second, share)
+    found_N = ContrastiveLoss(scale=10).image_to_captions(pictures_ND, captions_MTD, first, second, share)
     for n in range(3):
         likely_MT = (10 * captions_MTD @ pictures_ND[n]).flatten().softmax(0).view(5, 2)
         one, other = (-likely_MT[rows[n]].sum().log() for rows in (first, second))
@@ -46,7 +46,8 @@ def test_a_picture_that_lies_on_a_caption_of_its_own_costs_little_and_elsewhere_
     captions_MTD = torch.eye(8).view(4, 2, 8)
     rows, all_of_it = torch.arange(4), torch.ones(4)
     right, wrong = (
-        Contrast(scale=50).among(captions_MTD[order, 1], captions_MTD, rows, rows, all_of_it) for order in (rows, rows.flip(0))
+        ContrastiveLoss(scale=50).image_to_captions(captions_MTD[order, 1], captions_MTD, rows, rows, all_of_it)
+        for order in (rows, rows.flip(0))
     )
     assert float(right.max().detach()) < 1e-6
     assert float(wrong.min().detach()) > 40
@@ -56,7 +57,7 @@ def test_a_picture_that_lies_on_a_caption_of_its_own_costs_little_and_elsewhere_
 @given(seed=st.integers(0, 2**40), alpha=st.floats(0, 2))
 def test_a_blend_leaves_the_first_the_main_one(seed: int, alpha: float) -> None:
     """With rows that stand for themselves, the shares can be read off the blend."""
-    blend = draw_blend(5, alpha, generator(seed))
+    blend = draw_mixup(5, alpha, generator(seed))
     shares_NN = blend(torch.eye(5))
     assert torch.equal(blend(torch.eye(5).view(5, 5, 1, 1))[..., 0, 0], shares_NN)
     assert torch.allclose(shares_NN.sum(1), torch.ones(5), atol=1e-5)
@@ -68,7 +69,7 @@ def test_a_blend_leaves_the_first_the_main_one(seed: int, alpha: float) -> None:
 
 def test_blending_with_nothing_changes_nothing() -> None:
     vectors_ND = unit(3, 8)
-    assert torch.equal(draw_blend(3, 0, generator(0))(vectors_ND), vectors_ND)
+    assert torch.equal(draw_mixup(3, 0, generator(0))(vectors_ND), vectors_ND)
 
 
 @settings(max_examples=20)
@@ -78,14 +79,14 @@ def test_noise_moves_a_caption_by_about_its_length(seed: int, length: float) -> 
     # From another source than the noise: the same numbers would only make them longer.
     drawn_ND = np.random.default_rng(0).standard_normal((64, 384), np.float32)
     vectors_ND = functional.normalize(torch.from_numpy(drawn_ND), dim=1)
-    moved_ND = disturb(vectors_ND, length, generator(seed))
+    moved_ND = add_noise(vectors_ND, length, generator(seed))
     assert torch.allclose(moved_ND.norm(dim=1), torch.ones(64))
     assert float((moved_ND * vectors_ND).sum(1).mean()) == pytest.approx((1 + length**2) ** -0.5, abs=0.02)
 
 
 def test_no_noise_moves_nothing() -> None:
     vectors_ND = unit(3, 8)
-    assert disturb(vectors_ND, 0, generator(0)) is vectors_ND
+    assert add_noise(vectors_ND, 0, generator(0)) is vectors_ND
 
 
 def test_paths_are_dropped_in_training_alone() -> None:
@@ -102,12 +103,12 @@ def test_a_picture_without_a_caption_is_told_by_the_classes_that_are_seen() -> N
     class_vectors_KD = unit(1000, 384)
     encoder = build_imagenet_encoder(class_vectors_KD).eval()
     pictures = torch.randint(0, 256, (3, 32, 32, 3), generator=generator(0), dtype=torch.uint8)
-    found = pseudo_captioned(pictures, encoder, class_vectors_KD, 32, batch=2)
+    found = caption_by_classes(pictures, encoder, class_vectors_KD, 32, batch=2)
     with torch.no_grad():
         logits = encoder.classes(encoder.features(pictures.permute(0, 3, 1, 2).float()))
     expected = functional.normalize(logits.softmax(1) @ class_vectors_KD, dim=1)
     assert torch.allclose(found.captions[:, 0], expected, atol=1e-5)
-    joined = CaptionedTensors(pictures, unit(3, 5, 384)).joined(found)
+    joined = CaptionedTensors(pictures, unit(3, 5, 384)).concatenate(found)
     assert joined.captions.shape == (6, 5, 384)
     assert torch.equal(joined.captions[4, 3], found.captions[1, 0])
 
@@ -115,5 +116,5 @@ def test_a_picture_without_a_caption_is_told_by_the_classes_that_are_seen() -> N
 def test_a_folder_of_pictures_is_read_by_name(captioned_folder: Path, tmp_path: Path) -> None:
     assert load_unlabeled(captioned_folder / "images", 8, torch.device("cpu")).shape == (16, 8, 8, 3)
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(InvalidInput, match="has no pictures"):
+        with pytest.raises(InvalidInput, match="has no images"):
             load_unlabeled(folder, 8, torch.device("cpu"))

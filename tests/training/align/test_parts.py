@@ -23,8 +23,8 @@ from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.models.image.preprocess import resize_batch
 from mm.training.align.augment import Views, draw_captions, draw_views
 from mm.training.align.initialization import build_imagenet_encoder, fit_head, resize_images
-from mm.training.align.losses import Contrast, divergence
-from mm.training.averaging import MovingAverage, average_weights
+from mm.training.align.losses import ContrastiveLoss, kl_divergence
+from mm.training.averaging import average_weights, create_moving_average
 from mm.training.checkpoint import load_encoder, read_state, write_encoder, write_state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -91,31 +91,31 @@ def test_captions_lie_between_two_of_a_picture_s_own(seed: int) -> None:
 def test_contrast_ranks_the_pictures_of_the_batch_for_each_caption() -> None:
     pictures_ND, captions_ND = unit(4, 8), unit(2, 4, 8)[1]
     plain = -sum(float((10 * pictures_ND @ captions_ND[n]).log_softmax(0)[n]) / 4 for n in range(4))
-    assert float(Contrast(scale=10).pictures_of(captions_ND, pictures_ND).detach()) == pytest.approx(plain, rel=1e-5)
+    assert float(ContrastiveLoss(scale=10).caption_to_image(captions_ND, pictures_ND).detach()) == pytest.approx(plain, rel=1e-5)
 
 
 def test_the_scale_has_a_ceiling() -> None:
-    contrast = Contrast()
+    contrast = ContrastiveLoss()
     nn.init.constant_(contrast.log_scale, 50.0)
     assert float(contrast.scale().detach()) == pytest.approx(100)
 
 
 def test_divergence_is_zero_only_for_the_same_answers() -> None:
     logits = torch.randn(5, 9, generator=generator(0))
-    assert float(divergence(logits, logits + 3)) == pytest.approx(0, abs=1e-6)
-    assert float(divergence(logits, logits.flip(1))) > 0.1
+    assert float(kl_divergence(logits, logits + 3)) == pytest.approx(0, abs=1e-6)
+    assert float(kl_divergence(logits, logits.flip(1))) > 0.1
 
 
 def test_the_moving_average_follows_and_ends_where_weights_rest() -> None:
     module = nn.BatchNorm1d(3)
-    average = MovingAverage(module, 0.9)
+    average = create_moving_average(module, 0.9)
     nn.init.constant_(module.weight, 5.0)
     module.running_mean.fill_(2.0)  # type: ignore[union-attr]
-    average.update(module)
+    average.update_parameters(module)
     assert (average.module.weight > 1).all()
     assert (average.module.weight < 5).all()
     for _ in range(200):
-        average.update(module)
+        average.update_parameters(module)
     assert torch.allclose(average.module.weight, module.weight)
     assert torch.allclose(average.module.running_mean, module.running_mean)  # type: ignore[arg-type]
     assert average.module.weight.data_ptr() != module.weight.data_ptr()

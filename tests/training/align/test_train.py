@@ -23,7 +23,7 @@ from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
 from mm.evaluation.captions import measure_recall
 from mm.training.align.augment import Views
-from mm.training.align.losses import Contrast, gathered
+from mm.training.align.losses import ContrastiveLoss, gather_rows
 from mm.training.align.recipe import AlignConfig, Variant
 from mm.training.align.train import align
 
@@ -41,7 +41,7 @@ class Stopped(Exception):
 
 def recipe(data: Path, out: Path) -> AlignConfig:
     """One that takes seconds: two runs of two epochs. Every picture is taken as unlabeled too."""
-    return AlignConfig(data, out, data / "images", VARIANTS, 2, batch=12, size=32, served=32, stored=32, save_every=1)
+    return AlignConfig(data, out, data / "images", VARIANTS, 2, batch=12, size=32, serving_size=32, stored_size=32, save_every=1)
 
 
 def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
@@ -188,7 +188,7 @@ def test_two_processes_learn_what_one_does(pair: AlignConfig) -> None:
     """The gradient of the contrast over the rows of both, as each applies it, is that of one
     process with all rows."""
     matrix = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    contrast = Contrast()
+    contrast = ContrastiveLoss()
     cost(contrast, lambda pictures: pictures @ matrix.T, slice(None)).backward()  # type: ignore[no-untyped-call]
     for rank in (0, 1):
         found = torch.load(pair.out.parent / f"{rank}.pt", weights_only=True)
@@ -196,14 +196,14 @@ def test_two_processes_learn_what_one_does(pair: AlignConfig) -> None:
         torch.testing.assert_close(found["scale"], contrast.log_scale.grad)
 
 
-def cost(contrast: Contrast, encode: Callable[[torch.Tensor], torch.Tensor], own: slice) -> torch.Tensor:
+def cost(contrast: ContrastiveLoss, encode: Callable[[torch.Tensor], torch.Tensor], own: slice) -> torch.Tensor:
     """The contrast of six pictures with their captions, of which this process encodes its own."""
     random = torch.Generator().manual_seed(0)
     pictures, captions = torch.randn(6, 5, generator=random), torch.randn(6, 2, 4, generator=random)
-    encoded = gathered(encode(pictures[own]))
+    encoded = gather_rows(encode(pictures[own]))
     rows = torch.arange(6)
-    among = contrast.among(encoded, captions, rows, rows.flip(0), torch.full((6,), 0.7))
-    return contrast.pictures_of(gathered(captions[own, 0]), encoded) + among.mean()
+    among = contrast.image_to_captions(encoded, captions, rows, rows.flip(0), torch.full((6,), 0.7))
+    return contrast.caption_to_image(gather_rows(captions[own, 0]), encoded) + among.mean()
 
 
 def test_the_state_of_another_recipe_is_refused(
@@ -223,13 +223,13 @@ def test_a_state_that_is_none_is_refused(captioned_folder: Path, class_vectors: 
 
 def test_a_folder_without_pictures_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), unlabeled=tmp_path)
-    with pytest.raises(InvalidInput, match="has no pictures"):
+    with pytest.raises(InvalidInput, match="has no images"):
         align(config, lambda *_: None)
 
 
 def test_a_batch_larger_than_the_data_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), batch=13)
-    with pytest.raises(InvalidInput, match="batch of 13 cannot be drawn from 12 pictures"):
+    with pytest.raises(InvalidInput, match="batch of 13 cannot be drawn from 12 images"):
         align(config, lambda *_: None)
 
 
@@ -275,7 +275,7 @@ from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from mm.training.align.train import align
-from mm.training.align.losses import Contrast
+from mm.training.align.losses import ContrastiveLoss
 from tests.training.align.test_train import cost, recipe
 torch.set_num_threads(1)
 data, out = Path(sys.argv[1]), Path(sys.argv[2])
@@ -283,7 +283,7 @@ torch.distributed.init_process_group("gloo")
 rank = torch.distributed.get_rank()
 linear = torch.nn.Linear(5, 4, bias=False)
 linear.weight.data.copy_(torch.randn(4, 5, generator=torch.Generator().manual_seed(1)))
-forward, contrast = DistributedDataParallel(linear), Contrast()
+forward, contrast = DistributedDataParallel(linear), ContrastiveLoss()
 cost(contrast, forward, slice(rank * 3, rank * 3 + 3)).backward()
 torch.save({"matrix": linear.weight.grad, "scale": contrast.log_scale.grad}, out.parent / f"{rank}.pt")
 torch.distributed.destroy_process_group()

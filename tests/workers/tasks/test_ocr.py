@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from PIL import Image
 
-from indexes.search.searcher import Searcher, SearchHit
+from indexes.search.hits import SearchHit
+from indexes.search.searcher import Searcher
 from mm.media.types import RGB
 from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
@@ -33,7 +34,7 @@ def test_a_word_in_a_picture_is_found_exactly_and_nearly_until_it_is_deleted(hom
     with Searcher(home.store, space.id, home.settings) as searcher:
 
         def found(words: str) -> list[SearchHit]:
-            searcher.refresh()
+            searcher.follower.refresh()
             question = build_query(space, text=words)
             return searcher.search(question, 5, Filters(), question.floor)
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mm.errors import MediaError
-from mm.media.types import MediaInfo, Span
+from mm.media.types import MediaFile, MediaInfo, Span
 from mm.spaces import Space
 from tests.api import media
 from tests.workers.conftest import Home, expire_lease, tools_of
@@ -43,7 +43,7 @@ def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, tools: WorkerCont
 
 def test_a_sound_is_cut_without_key_frames(home: Home, tools: WorkerContext) -> None:
     info = MediaInfo("audio", "wav", "audio/wav", 25.0, 0, 0, 0, 0.0, "", "pcm_s16le")
-    spans = chunk_spans(tools.reader, home.settings.root / "never-opened", "a.wav", info, 10.0)
+    spans = chunk_spans(tools.reader, MediaFile(home.settings.root / "never-opened", "a.wav", info), 10.0)
     assert [spans[0].start, spans[-1].end] == [0.0, 25.0]
     assert all(0 < span.length <= 10.0 for span in spans)
     assert all(isinstance(span, Span) for span in spans)

@@ -66,7 +66,7 @@ def film(words: str) -> bytes:
 def found(home: Home, space: Space, words: str) -> list[tuple[str, float, str | None]]:
     """Item, place and text of the likely hits that are found by what is written in them."""
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
+        searcher.follower.refresh()
         question = build_query(space, text=words)
         hits = searcher.search(question, 5, Filters(), question.floor)
     texts = [(hit, {piece.kind: piece.text for piece in hit.evidence}.get("written")) for hit in hits]

@@ -74,7 +74,7 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
         assert segment.scene[0] <= segment.start < segment.end <= segment.scene[1]
         assert [piece.kind for piece in segment.evidence].count("picture") == 1
     with Searcher(home.store, space.id, home.settings) as searcher:
-        searcher.refresh()
+        searcher.follower.refresh()
         (hit, *_) = searcher.search(build_query(space, text="a rocket on its launch pad"), 5, Filters(), 0.0)
     assert hit.scene == told[1]
 

@@ -11,9 +11,16 @@ import click
 @click.option("--photos", default=2000, show_default=True, metavar="N", help="Number of photos.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the photos.")
 @click.option("--service", is_flag=True, help="Upload them to a service, and time each until it can be searched.")
-@click.option("--film", default=0.0, show_default=True, metavar="S", help="With --service: upload a video of S seconds first.")
+@click.option(
+    "--film",
+    "video_seconds",
+    default=0.0,
+    show_default=True,
+    metavar="S",
+    help="With --service: upload a video of S seconds first.",
+)
 @click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: upload N clips of 2 s first.")
-def command(photos: int, seed: int, service: bool, film: float, clips: int) -> None:
+def command(photos: int, seed: int, service: bool, video_seconds: float, clips: int) -> None:
     """Time the ingest of 12-megapixel JPEGs, beside decoding them at full size."""
     import structlog
 
@@ -21,10 +28,10 @@ def command(photos: int, seed: int, service: bool, film: float, clips: int) -> N
     from mm.bench.ingest.photos import run
 
     if service:
-        click.echo("\n".join(measure(photos, seed, video_seconds=film, clips=clips).lines()))
+        click.echo("\n".join(measure(photos, seed, video_seconds=video_seconds, clips=clips).lines()))
         return
-    if film or clips:
-        raise click.UsageError("--film and --clips need --service.")
+    if video_seconds or clips:
+        raise click.UsageError("`--film` and `--clips` need --service.")
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # not one log line per photo
     click.echo("\n".join(run(photos, seed).lines()))

@@ -10,12 +10,12 @@ from mm.cli import options
 
 
 @click.command()
-@click.argument("files", metavar="[FILMS]...", nargs=-1, type=options.FILE)
+@click.argument("files", metavar="[VIDEO]...", nargs=-1, type=options.FILE)
 @click.option("--rounds", default=7, show_default=True, metavar="N", help="Rounds in which each method is timed.")
 def command(files: tuple[Path, ...], rounds: int) -> None:
     """Time files with all sandbox layers, with limits alone, and without a child process.
 
-    Without FILMS the bench generates its files.
+    Without VIDEO the bench generates its files.
     """
     from mm.bench.decoding.sandbox import run
 

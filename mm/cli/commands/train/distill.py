@@ -22,11 +22,11 @@ from mm.cli.commands.train.common import (
 @captioned_images
 @output_folder
 @click.option("--unlabeled", type=options.FOLDER, help="Folder of images without captions.")
-@click.option("--told", type=click.IntRange(1), help="Captions per image that the teacher scores.")
+@click.option("--told", "captions_per_image", type=click.IntRange(1), help="Captions per image that the teacher scores.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of each run.")
 @click.option("--batch", type=click.IntRange(1), help="Images per step.")
 @click.option("--size", type=click.IntRange(32), help="Side of the input, in pixels.")
-@click.option("--stored", type=click.IntRange(32), help="Side at which images are held in memory, in pixels.")
+@click.option("--stored", "stored_size", type=click.IntRange(32), help="Side at which images are held in memory, in pixels.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @options.as_json
 def command(teacher: str, data: Path, out: Path, as_json: bool, **values: object) -> None:

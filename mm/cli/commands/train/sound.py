@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=options.NEW_FOLDER, help="Folder for the results; default with --space: the folder of that space.")
 @click.option("--space", help="Train the sound tower of this larger space instead, openclip:MODEL/PRETRAINED.")
 @click.option("--tuxpaint", type=options.FOLDER, help="Images with their names and sounds.")
-@click.option("--films", type=options.FOLDER, multiple=True, help="Videos whose audio is mixed into other sounds.")
+@click.option("--films", "videos", type=options.FOLDER, multiple=True, help="Videos whose audio is mixed into other sounds.")
 @image_weights
 @click.option("--seed", "seeds", type=int, multiple=True, help="Seed of one run; the result is the mean of all runs.")
 @click.option("--takes", type=click.IntRange(0), help="Augmented windows of each sound, beside the original.")
@@ -41,7 +41,7 @@ def command(
     out: Path | None,
     space: str | None,
     tuxpaint: Path | None,
-    films: tuple[Path, ...],
+    videos: tuple[Path, ...],
     weights: Path | None,
     as_json: bool,
     **values: object,
@@ -67,5 +67,5 @@ def command(
     else:
         recipe["image_weights"] = weights or WEIGHTS / "lite" / "image.safetensors"
     folder = out or (larger.folder if larger is not None else Path())
-    config = SoundConfig(esc10, teacher, captions, folder, tuxpaint, films, **recipe)  # type: ignore[arg-type]
+    config = SoundConfig(esc10, teacher, captions, folder, tuxpaint, videos, **recipe)  # type: ignore[arg-type]
     print_output("weights", train_sound(config, print_progress, larger), as_json, others="scores and card")

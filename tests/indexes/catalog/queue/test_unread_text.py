@@ -46,7 +46,7 @@ def written(store: Store, index: int, words: str) -> NewEvidence:
 def found(store: Store) -> list[tuple[float, str | None]]:
     """Where text is found, with the words."""
     searcher = Searcher(store, SPACE, store.settings)
-    searcher.refresh()
+    searcher.follower.refresh()
     asked = Query((EvidenceQuery("written", 8 * AXIS[1], -4.0, AXIS[1]),), SPACE, 0.5)
     return [(hit.best_start, hit.evidence[0].text) for hit in searcher.search(asked, 10, Filters(), 0.5)]
 
