@@ -14,8 +14,8 @@ import torch
 from mm.bench.towers.roofline import COPIED_BYTES, MATRIX_SIDE, Peak, measure_peak, seconds, work
 from mm.models.image.efficientnet_lite import INPUT
 from mm.models.image.efficientnet_lite_torch import load_encoder
-from mm.models.image.module import ImageModule
 from mm.models.image.sample_photos import load_sample_batch
+from mm.models.image.torch_graph import TorchImageGraph
 from mm.runtimes.gpu import require_gpu
 
 
@@ -76,17 +76,17 @@ def measure(
     """The same on any device of torch; smaller `copied` bytes and matrices of `side` suit a CPU."""
     peak = measure_peak(device, precision, copied, side)
     encoder = load_encoder(weights)
-    module = ImageModule(encoder, device, precision)
+    module = TorchImageGraph(encoder, device, precision)
     pictures = load_sample_batch(size)
     with torch.inference_mode():
         exact = encoder(torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
-    cosine = float((module.vectors(torch.from_numpy(pictures).to(device)).cpu() * exact).sum(1).mean())
+    cosine = float((module.embed(torch.from_numpy(pictures).to(device)).cpu() * exact).sum(1).mean())
     needed = work(size)
     rows = []
     for batch in batches:
         given = np.resize(pictures, (batch, *pictures.shape[1:]))
         there = torch.from_numpy(given).to(device)
-        on_device = seconds(partial(module.vectors, there), device)
+        on_device = seconds(partial(module.embed, there), device)
         copied_too = seconds(partial(module.run, {INPUT: given}), device)
         arithmetic, memory = needed.seconds(batch, precision.itemsize, peak)
         bound = "arithmetic" if arithmetic > memory else "memory"
