@@ -74,6 +74,5 @@ def build_spelling_query(text: str, weight: float, prior: float) -> EvidenceQuer
     total: Vector = embed_spelling(words).sum(0, dtype=np.float32)
     bias = BIAS - WORDS_EXPONENT * math.log(len(words))
     prior_logit = log_odds(prior)
-    return EvidenceQuery(
-        "word", np.float32(weight * SLOPE) * total, prior_logit + weight * (bias - prior_logit), normalize(total)
-    )
+    weighted_bias = prior_logit + weight * (bias - prior_logit)
+    return EvidenceQuery("word", np.float32(weight * SLOPE) * total, weighted_bias, normalize(total))

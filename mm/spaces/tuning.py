@@ -87,12 +87,11 @@ def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], N
     others = {runtime.name: loader(runtime.name) for runtime in RUNTIMES if runtime != DEFAULT_RUNTIME}
     trials = tune({DEFAULT_RUNTIME.name: lambda: embed, **others}, images, embed(images), on_progress=on_progress)
     choice = Choice(runtime=fastest_runtime(trials), key=key, trials=trials)
+    path = choice_path(settings)
     try:
-        write_choice(choice_path(settings), choice)
+        write_choice(path, choice)
     except OSError as error:
-        raise Unavailable(
-            f"The choice of a runtime cannot be kept in {choice_path(settings).parent}: {error.strerror}."
-        ) from error
+        raise Unavailable(f"The choice of a runtime cannot be kept in {path.parent}: {error.strerror}.") from error
     return choice
 
 

@@ -72,8 +72,7 @@ class Query:
     transcript: str | None = None
     """The words of the speech in the audio of the query."""
     near_duplicate_cosine: float | None = None
-    """Least cosine at which two pieces of evidence of one kind are near-duplicates; None where it was
-    not measured."""
+    """Least cosine of near-duplicate evidence of one kind; None where it was not measured."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: what of the query was not used, and limits of the space."""
     negations: tuple[EvidenceQuery, ...] = ()

@@ -1,4 +1,4 @@
-"""In: one media file at a time, through a reader. Out: segments with vectors of evidence and frames.
+"""In: one media file at a time, through a reader. Out: its segments with their vectors.
 
 Must not know how a query is built, how vectors are stored, nor the queue or the web.
 """
