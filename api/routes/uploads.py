@@ -97,7 +97,7 @@ async def begin_upload(
             await places.enter_async_context(limits.uploads.hold(caller))
         async with limits.upload_controls.hold(caller):
             quota = limits.partial_uploads
-            create = partial(service.store.uploads.create, total=quota.total, of_owner=quota.share)
+            create = partial(service.store.uploads.create, max_total=quota.total, max_of_owner=quota.share)
             info = await limits.disk.run(create, length, name, tags, metadata, caller)
         if brings_bytes:
             async with held(service, limits.disk, info.id) as upload:

@@ -1,4 +1,4 @@
-"""The bytes of items, as they were uploaded: `MM_HOME/blobs/aa/<sha256>`."""
+"""Blobs: the bytes of items as they were uploaded, in `MM_HOME/blobs/aa/<sha256>`."""
 
 from __future__ import annotations
 
@@ -13,43 +13,42 @@ from indexes.storage.files import temporary_path, translate_disk_errors
 
 
 class BlobStore:
-    """Safe to use from any number of threads and processes."""
+    """Blobs by their SHA-256. Safe to use from any number of threads and processes."""
 
     def __init__(self, folder: Path, lock: Path) -> None:
         self._files = ContentAddressedFiles(folder, lock)
 
     def open_writer(self) -> BlobWriter:
-        """A new blob, to be written in a `with` block."""
+        """A writer for a new blob, to use in a `with` block."""
         return BlobWriter(self._files)
 
     def path(self, sha256: str) -> Path:
-        """Where a blob is, whether it exists or not."""
+        """The path of a blob, whether it exists or not."""
         return self._files.path(sha256)
 
     def add(self, temporary: Path, sha256: str) -> None:
-        """Make a file a blob. It must be safely on disk, in the same file system, and have that
+        """Move a file to its blob path. It must be flushed, in the same file system, and have this
         SHA-256."""
         self._files.add(temporary, sha256)
 
     def delete(self, sha256: str) -> None:
-        """Remove a blob and its description, if they are there."""
+        """Delete a blob and its description, if they exist."""
         self._files.delete(sha256)
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Remove what uploads that ended with their process left behind. Returns how many files."""
+        """Remove temporary files of uploads whose process ended. Returns how many."""
         return self._files.sweep(older_than_seconds)
 
     @property
     def files(self) -> ContentAddressedFiles:
-        """The folder, for garbage collection."""
+        """The content-addressed folder, for garbage collection."""
         return self._files
 
 
 class BlobWriter:
-    """Bytes on their way to disk, hashed as they come. What is not committed is gone at the end of
-    the `with` block.
+    """Writes a blob and hashes it; without a commit the `with` block removes it.
 
-    Every method raises `Unavailable` when the disk does not take the bytes.
+    Every method raises `Unavailable` when the disk fails, `StorageFull` when it is full.
     """
 
     def __init__(self, files: ContentAddressedFiles) -> None:
@@ -57,12 +56,12 @@ class BlobWriter:
         self._hash = hashlib.sha256()
         self._size = 0
         self.path = temporary_path(files.incoming)
-        """Where the bytes written so far can be read."""
+        """The temporary file; bytes can be read from it as soon as they are written."""
 
     def __enter__(self) -> Self:
         with translate_disk_errors(self._files.folder):
             self._files.prepare()
-            # Without a buffer: what was written can be read by its path at once.
+            # Without a buffer: written bytes can be read by the path at once.
             self._file: io.FileIO = io.FileIO(self.path, "xb")
         return self
 
@@ -71,7 +70,7 @@ class BlobWriter:
         self.path.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> None:
-        """Append."""
+        """Append bytes."""
         view = memoryview(data)
         with translate_disk_errors(self._files.folder):
             while view:
@@ -80,8 +79,10 @@ class BlobWriter:
         self._size += len(data)
 
     def commit(self) -> tuple[str, int]:
-        """Make the bytes a blob. Returns its SHA-256 and its size. The writer takes no more bytes
-        after it."""
+        """Flush the bytes and move them to the blob's path; ends the writer.
+
+        Returns the SHA-256 and the size.
+        """
         digest = self._hash.hexdigest()
         with translate_disk_errors(self._files.folder):
             os.fsync(self._file.fileno())

@@ -1,12 +1,9 @@
-"""What a catalog knows of an item that its bytes do not say, beside the bytes:
-`MM_HOME/blobs/aa/<sha256>.json`.
+"""Descriptions: a copy of an item's metadata beside its blob, `MM_HOME/blobs/aa/<sha256>.json`.
 
-Name, tags and time of upload; once it is encoded, also the shards of its chunks, so that a rebuild
-need not encode it again.
-
-Written once the item has its row and before its upload is acknowledged, removed with the item. So a
-blob with a description and without a row is an item that the catalog lost, and one without both is
-left over from an upload that never ended.
+Holds name, tags and time of upload, and the shards of an encoded item, so that a lost catalog can
+be rebuilt without encoding again. A description is written after the item's row and before its
+upload is acknowledged, and deleted with the item. A blob with a description and without a row is
+therefore an item that the catalog lost; a blob with neither is of an unfinished upload.
 """
 
 from __future__ import annotations
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class EncodedChunk(BaseModel):
-    """One chunk of an item, in seconds, and the shard with its vectors."""
+    """Time range in seconds of one chunk, and the shard with its vectors."""
 
     start: float
     end: float
@@ -39,15 +36,14 @@ class EncodedChunk(BaseModel):
 
 
 class EncodedItem(BaseModel):
-    """Every chunk of an item in one space."""
+    """All chunks of an item in one space."""
 
     space: str
     chunks: list[EncodedChunk]
 
 
 class Description(BaseModel):
-    """Name, tags and time of upload of an item, and its shards where they hold nothing but this
-    item."""
+    """Metadata of an item; `encoded` only where its shards hold no other item."""
 
     format: Literal[1] = 1
     name: str
@@ -64,23 +60,22 @@ class Description(BaseModel):
 
 
 class DescriptionStore:
-    """Safe to use from any number of threads and processes."""
+    """Descriptions of blobs. Safe to use from any number of threads and processes."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
 
     def path(self, sha256: str) -> Path:
-        """Where the description of a blob is, whether it exists or not."""
+        """The path of the description of a blob, whether it exists or not."""
         return self._blobs.files.description_path(sha256)
 
     def exists(self, sha256: str) -> bool:
         return self.path(sha256).exists()
 
     def write(self, item: ItemRow, encoded: EncodedItem | None = None) -> None:
-        """Describe an item as its row does, in place of what was there; without `encoded` its
-        shards stay as they were.
+        """Replace the description of an item by its row; None keeps the `encoded` of before.
 
-        Raises `Unavailable` when the disk does not take it.
+        Raises `Unavailable` when it cannot be written.
         """
         if encoded is None:
             with suppress(Corrupt):
@@ -88,7 +83,7 @@ class DescriptionStore:
         self.put(item.sha256, Description.from_item(item, encoded))
 
     def put(self, sha256: str, description: Description) -> None:
-        """Describe a blob. Raises `Unavailable` when the disk does not take it."""
+        """Write the description of a blob. Raises `Unavailable` when it cannot be written."""
         data = description.to_json()
         path = self.path(sha256)
         if not path.exists() or path.read_bytes() != data:
@@ -96,10 +91,10 @@ class DescriptionStore:
 
     @contextmanager
     def prepare(self, description: Description) -> Iterator[Callable[[str], None]]:
-        """A description that is safely on disk before its item has a row; what is given names the
-        blob that it belongs to.
+        """Flush a description to a temporary file before its item has a row.
 
-        It is gone at the end of the block unless it was given to a blob. Raises `Unavailable`.
+        Yields a function that moves it to a blob, by SHA-256; otherwise it is removed at the end of
+        the block. Raises `Unavailable`.
         """
         temporary = temporary_path(self._blobs.files.incoming)
         with translate_disk_errors(temporary.parent):
@@ -107,12 +102,12 @@ class DescriptionStore:
             with open_new(temporary) as file:
                 file.write(description.to_json())
 
-        def give(sha256: str) -> None:
+        def assign(sha256: str) -> None:
             with translate_disk_errors(temporary.parent):
                 rename_durable(temporary, self.path(sha256))
 
         try:
-            yield give
+            yield assign
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -126,5 +121,5 @@ class DescriptionStore:
             raise Corrupt(f"The description of {sha256} cannot be read.") from error
 
     def filter_missing(self, sha256s: Iterable[str]) -> list[str]:
-        """Those without a description."""
+        """The blobs without a description."""
         return [sha256 for sha256 in sha256s if not self.exists(sha256)]

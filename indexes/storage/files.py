@@ -1,4 +1,4 @@
-"""Files that are whole or not there: temporary name, fsync, rename, fsync of the folder. And locks
+"""Durable files of a library: a temporary file, fsync, rename, fsync of the folder. And locks
 between processes."""
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from mm.errors import StorageFull, Unavailable
 from mm.files import TEMPORARY, open_new
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What a disk, or somebody's share of it, says when nothing more fits."""
+"""`errno` of a full disk or an exhausted quota."""
 
 
 @contextmanager
 def translate_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a failure to write below `folder` into `StorageFull`, or `Unavailable` with its reason
-    in words."""
+    """Raise `StorageFull`, or `Unavailable` with the reason, for an `OSError` below `folder`."""
     try:
         yield
     except OSError as error:
@@ -32,16 +31,15 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
 
 
 def temporary_path(folder: Path) -> Path:
-    """A new name for a file that is being written in `folder`."""
+    """A new name for a temporary file in `folder`; garbage collection removes those of crashes."""
     return folder / f"{secrets.token_hex(8)}{TEMPORARY}"
 
 
 def write_durable(path: Path, data: bytes, incoming: Path | None = None) -> None:
-    """Write `data` to `path`: a crash at any line leaves the old file or the new one. Raises
-    `Unavailable`.
+    """Write a file so that a crash or a power failure leaves the old contents or the new ones.
 
-    `incoming` is the folder for the temporary file, in the same file system; by default that of
-    `path`.
+    `incoming` is the folder of the temporary file, in the same file system; by default that of
+    `path`. Raises `Unavailable`.
     """
     with translate_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +54,13 @@ def write_durable(path: Path, data: bytes, incoming: Path | None = None) -> None
 
 
 def rename_durable(temporary: Path, path: Path) -> None:
-    """Give a file that is safely on disk its name, and make the name as safe."""
+    """Rename a file whose contents are flushed, and flush the new name."""
     temporary.replace(path)
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder safe on disk."""
+    """Flush the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -71,7 +69,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_stale(paths: Iterator[Path], seconds: float) -> int:
-    """Remove the files that nobody has touched for so long. Returns how many."""
+    """Remove files that were not modified for so many seconds. Returns how many."""
     limit = time.time() - seconds
     removed = 0
     for path in paths:
@@ -86,9 +84,9 @@ def remove_stale(paths: Iterator[Path], seconds: float) -> int:
 
 @contextmanager
 def hold_lock(path: Path, seconds: float) -> Iterator[None]:
-    """Hold a lock between threads and processes; a process that dies loses it.
+    """Hold a file lock between threads and processes; the end of the process releases it.
 
-    Raises `Unavailable` when another holds it for longer than `seconds`.
+    Raises `Unavailable` when another process holds it for longer than `seconds`.
     """
     with translate_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,9 @@
-"""Uploads that come in pieces, kept in files: `blobs/uploads/<id>/` has the bytes, and how many of
-them count.
+"""Resumable uploads, one folder each, `blobs/uploads/<id>/`: the bytes and an `info.json`.
 
-The offset in `info.json` is the truth. It is written after the bytes before it were flushed, so it
-is what an upload goes on from when a process was killed or a machine lost its power; bytes behind
-it were promised to nobody and are cut off. The hash is taken at the end, from the disk: the state
-of a hash cannot be stored, and what is hashed is then what is there.
+The offset in `info.json` is the source of truth. It is written after the bytes before it were
+flushed, so an upload resumes there after a kill or a power failure; bytes after it were not
+acknowledged and are truncated. The hash is computed at the end from the file, because the state of
+a hash cannot be stored.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from indexes.storage.files import hold_lock, sync_folder, translate_disk_errors, write_durable
-from indexes.storage.resumable_info import DATA, INFO, LOCK, UPLOAD_ID, WANTED, UploadInfo
+from indexes.storage.resumable_info import DATA, INFO, LOCK, RELEASE_REQUESTED, UPLOAD_ID, UploadInfo
 from indexes.storage.resumable_open import OpenUpload
 from mm.errors import Gone, Locked, NotFound, StorageFull, TooMany
 
@@ -31,42 +30,42 @@ if TYPE_CHECKING:
     from indexes.storage.blobs import BlobStore
 
 LOCK_SECONDS = 60.0
-FULL_SECONDS = 10.0
-"""After which it is worth asking again whether there is room for another upload."""
-FREE_BYTES = 64 << 20
-"""Room that is promised to no upload."""
-HALF_MADE_SECONDS = 3600.0
-"""Age of a folder without a readable `info.json` at which nobody is about to write one."""
+RETRY_SECONDS = 10.0
+"""Time after which a client that was refused may try again."""
+MIN_FREE_BYTES = 64 << 20
+"""Disk space that no upload may reserve."""
+INCOMPLETE_SECONDS = 3600.0
+"""Age from which a folder without a readable `info.json` is left by a crash."""
 
 
 class ResumableUploads:
-    """Safe to use from any number of threads and processes of one machine."""
+    """All uploads. Safe to use from any number of threads and processes of one machine."""
 
     def __init__(
         self,
         folder: Path,
         blobs: BlobStore,
         lock: Path,
-        seconds: float,
-        empty_seconds: float,
+        expiry_seconds: float,
+        empty_expiry_seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`seconds` is how long an upload stays without new bytes, `empty_seconds` while no byte of
-        it has come."""
+        """An upload expires `expiry_seconds` after its last checkpoint, an empty one
+        `empty_expiry_seconds` after its creation."""
         self._folder = folder
         self._blobs = blobs
         self._lock = lock
-        self._seconds = seconds
-        self._empty_seconds = min(empty_seconds, seconds)
+        self._expiry_seconds = expiry_seconds
+        self._empty_expiry_seconds = min(empty_expiry_seconds, expiry_seconds)
         self._clock = clock
 
     def create(
-        self, length: int, name: str, tags: Sequence[str], metadata: str, owner: str, *, total: int, of_owner: int
+        self, length: int, name: str, tags: Sequence[str], metadata: str, owner: str, *, max_total: int, max_of_owner: int
     ) -> UploadInfo:
-        """A new upload of `length` bytes, of which none is there.
+        """Create an upload of `length` bytes at offset 0.
 
-        Raises `TooMany` when `total` are unfinished, or `of_owner` of the same owner, `StorageFull`
-        when what they reserve leaves no room, `Unavailable`.
+        Raises `TooMany` when `max_total` are unfinished, or `max_of_owner` of the same owner,
+        `StorageFull` when they reserve the rest of the disk, `Unavailable`.
         """
         upload_id = secrets.token_hex(16)
         folder = self._folder / upload_id
@@ -77,13 +76,13 @@ class ResumableUploads:
             tags=list(tags),
             metadata=metadata,
             owner=owner,
-            expires_at=self._clock() + self._empty_seconds,
+            expires_at=self._clock() + self._empty_expiry_seconds,
         )
         with translate_disk_errors(self._folder), hold_lock(self._lock, LOCK_SECONDS):
             self._blobs.files.prepare()
             self._folder.mkdir(exist_ok=True)
             self.sweep()
-            self._refuse_more(length, owner, total, of_owner)
+            self._check_limits(length, owner, max_total, max_of_owner)
             folder.mkdir()
             for file in (DATA, LOCK):
                 (folder / file).touch()
@@ -93,20 +92,19 @@ class ResumableUploads:
         return info
 
     def get(self, upload_id: str) -> UploadInfo:
-        """How far an upload is, as far as that is certain. Raises `NotFound`, `Gone` when it
-        expired."""
+        """The state of an upload. Raises `NotFound`, `Gone` when it expired."""
         info = self._read(self._folder_of(upload_id))
         if info is None:
             raise NotFound(f"There is no upload {upload_id!r}.")
         if info.expires_at <= self._clock():
-            raise Gone(f"The upload {upload_id} expired; begin anew.")
+            raise Gone(f"The upload {upload_id} has expired; create a new one.")
         return info
 
     def open(self, upload_id: str) -> OpenUpload:
-        """The upload for this caller alone until it is closed.
+        """Lock an upload for writing.
 
-        Raises `Locked` while another has it, `NotFound`, and `Gone` when it expired or its bytes
-        are lost.
+        Raises `Locked` while another request holds the lock, `NotFound`, and `Gone` when it has
+        expired or its bytes are lost.
         """
         folder = self._folder_of(upload_id)
         try:
@@ -115,58 +113,59 @@ class ResumableUploads:
             raise NotFound(f"There is no upload {upload_id!r}.") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            info = self.get(upload_id)  # what it was before the lock may be over
-            (folder / WANTED).unlink(missing_ok=True)
+            info = self.get(upload_id)  # read under the lock: it may have changed before
+            (folder / RELEASE_REQUESTED).unlink(missing_ok=True)
         except BlockingIOError:
             os.close(handle)
-            raise Locked(f"Another request works on the upload {upload_id}; try again in a moment.") from None
+            raise Locked(f"Another request is writing to the upload {upload_id}; try again in a moment.") from None
         except BaseException:
             os.close(handle)
             raise
-        opened = OpenUpload(folder, handle, info, self._blobs, self._seconds, self._clock)
+        opened = OpenUpload(folder, handle, info, self._blobs, self._expiry_seconds, self._clock)
         if not opened.is_intact():
             opened.remove()
             opened.close()
-            raise Gone(f"The bytes of the upload {upload_id} are lost; begin anew.")
+            raise Gone(f"The bytes of the upload {upload_id} are lost; create a new one.")
         return opened
 
     def request_release(self, upload_id: str) -> None:
-        """Have whoever has the upload open give it back soon, whichever process it is in."""
+        """Request that the holder of the lock, in any process, closes the upload soon."""
         folder = self._folder_of(upload_id)
         if folder.exists():
             with translate_disk_errors(folder):
-                (folder / WANTED).touch()
+                (folder / RELEASE_REQUESTED).touch()
 
     def sweep(self) -> int:
-        """Remove uploads that expired, and what a crash left of making one. Returns how many."""
+        """Remove expired uploads and incomplete folders of crashes. Returns how many."""
         removed = 0
         for folder in self._folders():
             info = self._read(folder)
             if info is not None and info.expires_at <= self._clock():
                 removed += self._remove(folder)
-            elif info is None and _age(folder) > HALF_MADE_SECONDS:
+            elif info is None and _age(folder) > INCOMPLETE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
         return removed
 
-    def _refuse_more(self, length: int, owner: str, total: int, of_owner: int) -> None:
+    def _check_limits(self, length: int, owner: str, max_total: int, max_of_owner: int) -> None:
         unfinished = [info for folder in self._folders() if (folder / DATA).exists() and (info := self._read(folder)) is not None]
-        if sum(info.owner == owner for info in unfinished) >= of_owner:
+        if sum(info.owner == owner for info in unfinished) >= max_of_owner:
             raise TooMany(
-                f"This key or address has {of_owner} unfinished uploads, the most that one may have "
-                "(MM_MAX_PARTIAL_UPLOADS_PER_KEY); end some, or try again later.",
-                FULL_SECONDS,
+                f"This key or address has {max_of_owner} unfinished uploads, which is its limit "
+                "(MM_MAX_PARTIAL_UPLOADS_PER_KEY); finish or delete some, or try again later.",
+                RETRY_SECONDS,
             )
-        if len(unfinished) >= total:
+        if len(unfinished) >= max_total:
             raise TooMany(
-                f"{total} uploads are unfinished already (MM_MAX_PARTIAL_UPLOADS); end some, or try again later.", FULL_SECONDS
+                f"{max_total} uploads are unfinished, the limit (MM_MAX_PARTIAL_UPLOADS); try again later.",
+                RETRY_SECONDS,
             )
         reserved = sum(info.length - info.offset for info in unfinished)
-        free = shutil.disk_usage(self._folder).free - FREE_BYTES
+        free = shutil.disk_usage(self._folder).free - MIN_FREE_BYTES
         if reserved + length > free:
             raise StorageFull(
-                f"The disk has room for {max(free, 0):,} bytes, of which unfinished uploads need {reserved:,}; "
-                f"{length:,} more do not fit."
+                f"The disk has {max(free, 0):,} bytes free, of which unfinished uploads reserve {reserved:,}; "
+                f"an upload of {length:,} bytes does not fit."
             )
 
     def _remove(self, folder: Path) -> bool:
@@ -178,7 +177,7 @@ class ResumableUploads:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (folder / INFO).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:  # its last bytes are just coming in
+        except BlockingIOError:  # a request is writing to it
             return False
         finally:
             os.close(handle)

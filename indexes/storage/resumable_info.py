@@ -1,4 +1,4 @@
-"""What is written down of an upload that comes in pieces."""
+"""The `info.json` of a resumable upload."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import re
 from pydantic import BaseModel, ConfigDict, Field
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
-INFO, DATA, LOCK, WANTED = "info.json", "bytes.part", "lock", "wanted"
+INFO, DATA, LOCK, RELEASE_REQUESTED = "info.json", "bytes.part", "lock", "wanted"
 """Files in the folder of an upload."""
 
 
 class UploadInfo(BaseModel):
-    """The `info.json` of an upload; replaced as a whole, never changed."""
+    """State of an upload; its file is replaced atomically."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
     length: int = Field(ge=0, description="Bytes of the whole file.")
-    offset: int = Field(0, ge=0, description="Bytes that are safely on disk.")
+    offset: int = Field(0, ge=0, description="Bytes that are flushed to disk.")
     name: str
     tags: list[str]
-    metadata: str = Field(description="As the caller sent it.")
-    owner: str = Field("", description="Who began it: `key ID` or `address NETWORK`; empty when that is not known.")
+    metadata: str = Field(description="As the client sent it.")
+    owner: str = Field("", description="Creator: `key ID` or `address NETWORK`; empty when unknown.")
     expires_at: float = Field(description="Seconds of `time.time()`.")
-    sha256: str | None = Field(None, description="Of the whole file, once it is there.")
-    item_id: str | None = Field(None, description="The item that it became.")
+    sha256: str | None = Field(None, description="Of the whole file, once it is complete.")
+    item_id: str | None = Field(None, description="The item that was created from it.")
     job_id: str | None = None
     created: bool = Field(False, description="Whether the item is new.")
 
@@ -35,5 +35,5 @@ class UploadInfo(BaseModel):
 
     @property
     def is_stored(self) -> bool:
-        """Whether it is an item; its bytes are then a blob."""
+        """Whether an item was created from it; its bytes are then a blob."""
         return self.item_id is not None

@@ -1,4 +1,4 @@
-"""An upload in the hands of the one who may write to it."""
+"""A resumable upload that one request has locked for writing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from indexes.storage.files import translate_disk_errors, write_durable
-from indexes.storage.resumable_info import DATA, INFO, WANTED, UploadInfo
+from indexes.storage.resumable_info import DATA, INFO, RELEASE_REQUESTED, UploadInfo
 from mm.files import hash_file
 
 if TYPE_CHECKING:
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
 
 CHECKPOINT_BYTES = 32 << 20
 CHECKPOINT_SECONDS = 2.0
-"""After so many bytes or so much time what came is flushed and counts: as much is sent again after
-a crash."""
+"""Bytes and seconds between two checkpoints: at most as much must be sent again after a crash."""
 STORED_SECONDS = 3600.0
-"""How long a caller that lost the last answer may ask what its upload became."""
+"""How long a client that lost the last response can query the item of its upload."""
 
 
 class OpenUpload:
-    """Holds the lock until it is closed; a process that dies loses it. Methods raise `Unavailable`
-    for a disk that fails."""
+    """An upload under its lock, which `close` or the end of the process releases.
+
+    Methods raise `Unavailable` when the disk fails.
+    """
 
     def __init__(
-        self, folder: Path, handle: int, info: UploadInfo, blobs: BlobStore, seconds: float, clock: Callable[[], float]
+        self, folder: Path, handle: int, info: UploadInfo, blobs: BlobStore, expiry_seconds: float, clock: Callable[[], float]
     ) -> None:
         self.info = info
         self._folder = folder
         self._handle = handle
         self._blobs = blobs
-        self._seconds = seconds
+        self._expiry_seconds = expiry_seconds
         self._clock = clock
         self._data = folder / DATA
         self._file: io.FileIO | None = None
@@ -50,7 +51,7 @@ class OpenUpload:
         self.close()
 
     def close(self) -> None:
-        """Let the next one have it. What was written and not counted is as if it had never come."""
+        """Release the lock; bytes written since the last checkpoint are discarded."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -60,30 +61,29 @@ class OpenUpload:
 
     @property
     def path(self) -> Path:
-        """Where the bytes are."""
+        """The file with the bytes."""
         if self.info.sha256 is not None and not self._data.exists():
             return self._blobs.path(self.info.sha256)
         return self._data
 
     @property
     def num_bytes_left(self) -> int:
-        """Bytes that are still to come."""
+        """Bytes of the file that were not written yet."""
         return self.info.length - self._written
 
     def is_intact(self) -> bool:
-        """Whether every byte that counts is there."""
+        """Whether all bytes up to the offset exist."""
         return self.info.is_stored or (self.path.exists() and self.path.stat().st_size >= self.info.offset)
 
     def has_waiter(self) -> bool:
-        """Whether another waits for it."""
-        return (self._folder / WANTED).exists()
+        """Whether another request waits for the lock."""
+        return (self._folder / RELEASE_REQUESTED).exists()
 
     def write(self, data: bytes) -> None:
-        """Append at most `left` bytes; they count after the next `checkpoint`."""
+        """Append at most `num_bytes_left` bytes; the next checkpoint includes them."""
         with translate_disk_errors(self._folder):
             if self._file is None:
-                # Without a buffer: what was written is in the file whatever becomes of this
-                # process.
+                # Without a buffer: written bytes are in the file even if this process is killed.
                 self._file = io.FileIO(self._data, "r+b")
                 self._file.truncate(self.info.offset)
                 self._file.seek(self.info.offset)
@@ -93,29 +93,28 @@ class OpenUpload:
         self._written += len(data)
 
     def is_checkpoint_due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        grown = self._written - self.info.offset
-        return grown >= CHECKPOINT_BYTES or (grown > 0 and time.monotonic() >= self._checkpoint_at)
+        """Whether enough bytes or time have passed for a checkpoint."""
+        num_bytes = self._written - self.info.offset
+        return num_bytes >= CHECKPOINT_BYTES or (num_bytes > 0 and time.monotonic() >= self._checkpoint_at)
 
     def checkpoint(self) -> None:
-        """Make what was written count: flush it, then write down how far it is. Without any byte it
-        stays no longer for it."""
+        """Flush the bytes, then record the offset; renews the expiry unless the upload is empty."""
         if self._file is not None:
             with translate_disk_errors(self._folder):
                 os.fsync(self._file.fileno())
-        expires_at = self._clock() + self._seconds if self._written else self.info.expires_at
+        expires_at = self._clock() + self._expiry_seconds if self._written else self.info.expires_at
         self._save(offset=self._written, expires_at=expires_at)
         self._checkpoint_at = time.monotonic() + CHECKPOINT_SECONDS
 
     def discard(self) -> None:
-        """Forget what was written since the last checkpoint."""
+        """Discard the bytes written since the last checkpoint."""
         if self._file is not None:
             self._file.close()
             self._file = None
         self._written = self.info.offset
 
     def digest(self) -> str:
-        """SHA-256 of the whole file, which must be complete. Reads it once; later calls know it."""
+        """SHA-256 of the complete file, computed once and recorded."""
         if self.info.sha256 is None:
             with translate_disk_errors(self._folder):
                 sha256 = hash_file(self._data)
@@ -124,26 +123,25 @@ class OpenUpload:
         return self.info.sha256
 
     def commit(self) -> tuple[str, int]:
-        """Make the file a blob, as `BlobWriter.commit` does; doing it again after a crash does no
-        harm."""
+        """Move the file to its blob path, as `BlobWriter.commit` does; idempotent after a crash."""
         sha256 = self.digest()
         if self._data.exists():
             self.discard()
             self._blobs.add(self._data, sha256)
         else:
             with translate_disk_errors(self._folder):
-                os.utime(self._blobs.path(sha256))  # so that no sweep takes it for an orphan before its row is there
+                os.utime(self._blobs.path(sha256))  # garbage collection must not remove it before its row is written
         return sha256, self.info.length
 
     def mark_stored(self, item_id: str, job_id: str | None, *, created: bool) -> None:
-        """Write down what it became."""
-        expires_at = self._clock() + min(STORED_SECONDS, self._seconds)
+        """Record the item and the job that were created from the upload."""
+        expires_at = self._clock() + min(STORED_SECONDS, self._expiry_seconds)
         self._save(item_id=item_id, job_id=job_id, created=created, expires_at=expires_at)
 
     def remove(self) -> None:
-        """End the upload; the bytes go, unless they are an item's."""
+        """Delete the upload, and its bytes unless they are a blob."""
         with translate_disk_errors(self._folder):
-            (self._folder / INFO).unlink(missing_ok=True)  # first: without it, the rest is nothing
+            (self._folder / INFO).unlink(missing_ok=True)  # first: a folder without it is no upload
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _save(self, **changes: object) -> None:

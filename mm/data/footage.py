@@ -1,4 +1,4 @@
-"""What spliced films are made of: captioned photographs, and clips as pictures at a steady rate."""
+"""The sources of spliced videos: captioned images, and clips as images at a constant frame rate."""
 
 from __future__ import annotations
 
@@ -11,123 +11,123 @@ import numpy.typing as npt
 from PIL import Image
 
 from mm.data.captioned_images import CaptionedImage, load_captioned_images, read_captioned_images
-from mm.data.spliced_videos import Box, Mix, View, paths_of
+from mm.data.spliced_videos import Box, FrameMix, View, crop_paths
 from mm.errors import MediaError, UnsupportedMedia
 from mm.files import read_json_lines
 from mm.media import MediaReader
 from mm.media.types import RGB, Span
 
 SIDE = 224
-"""Pixels of a side of a film."""
-CLIP_RATE = 4.0
-"""Pictures of a clip a second."""
-CLIP_SECONDS = 60.0
-"""Of a clip, from its beginning; the rest is left out."""
-SHORTEST_CLIP = 1.0
-EVERYTHING = "all"
-"""The split of a set that has none: half of its groups are taken for train, half for dev."""
+"""Width and height of a spliced video, in pixels."""
+CLIP_FPS = 4.0
+"""Frames of a clip that are read, a second."""
+MIN_CLIP_SECONDS, MAX_CLIP_SECONDS = 1.0, 60.0
+"""Shorter clips are left out, longer ones are truncated."""
+UNSPLIT = "all"
+"""The split named in data sets without splits: half of their groups are train, half are dev."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """Sources by number: photographs first, then clips."""
+    """Sources by number: images first, then clips."""
 
-    photographs: Sequence[CaptionedImage]
-    pictures: RGB
+    captioned: Sequence[CaptionedImage]
+    images: RGB
     """(P, SIDE, SIDE, 3)"""
     clips: Sequence[RGB]
-    """Each (N, SIDE, SIDE, 3), `CLIP_RATE` a second."""
+    """Each (N, SIDE, SIDE, 3), `CLIP_FPS` a second."""
 
     @property
-    def lengths(self) -> list[tuple[int, float]]:
-        """Clips as sources with their seconds."""
-        return [(len(self.photographs) + number, len(clip) / CLIP_RATE) for number, clip in enumerate(self.clips)]
+    def clip_durations(self) -> list[tuple[int, float]]:
+        """Source number and seconds of each clip."""
+        return [(len(self.captioned) + number, len(clip) / CLIP_FPS) for number, clip in enumerate(self.clips)]
 
-    def picture(self, mix: Mix) -> RGB:
+    def render(self, mix: FrameMix) -> RGB:
         """A frame (SIDE, SIDE, 3)."""
-        seen = self._view(mix.view)
+        pixels = self._view(mix.view)
         if mix.other is not None:
-            seen = (1 - mix.weight) * seen + mix.weight * self._view(mix.other)
-        found: RGB = np.rint(mix.light * seen).astype(np.uint8)
-        return found
+            pixels = (1 - mix.weight) * pixels + mix.weight * self._view(mix.other)
+        frame: RGB = np.rint(mix.brightness * pixels).astype(np.uint8)
+        return frame
 
     def _view(self, view: View) -> npt.NDArray[np.float32]:
-        if view.source < len(self.photographs):
-            return np.asarray(cropped(self.pictures[view.source], box_of(view)), np.float32)
-        clip = self.clips[view.source - len(self.photographs)]
-        found: npt.NDArray[np.float32] = clip[clip_index(view, len(clip))].astype(np.float32)
-        return found
+        if view.source < len(self.captioned):
+            return np.asarray(crop_image(self.images[view.source], locate_crop(view)), np.float32)
+        clip = self.clips[view.source - len(self.captioned)]
+        pixels: npt.NDArray[np.float32] = clip[find_clip_frame(view, len(clip))].astype(np.float32)
+        return pixels
 
 
-def box_of(view: View) -> Box:
-    """The crop of a photograph that a view shows."""
-    first, last = (np.array(box) for box in paths_of(view.source)[view.path])
+def locate_crop(view: View) -> Box:
+    """The crop of an image that a view shows."""
+    first, last = (np.array(box) for box in crop_paths(view.source)[view.path])
     left, top, side = ((1 - view.share) * first + view.share * last).tolist()
     return left, top, side
 
 
-def clip_index(view: View, count: int) -> int:
-    """The picture of a clip that a view shows."""
-    return min(round(view.time * CLIP_RATE), count - 1)
+def find_clip_frame(view: View, num_frames: int) -> int:
+    """Index of the frame of a clip that a view shows."""
+    return min(round(view.time * CLIP_FPS), num_frames - 1)
 
 
-def cropped(picture: RGB, box: Box, side: int = SIDE) -> RGB:
-    """A square part of a square picture, (side, side, 3)."""
-    left, top, length = (share * len(picture) for share in box)
-    part = (left, top, left + length, top + length)
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, part))
+def crop_image(image: RGB, box: Box, side: int = SIDE) -> RGB:
+    """Cut a square out of a square image and resize it to (side, side, 3)."""
+    left, top, length = (share * len(image) for share in box)
+    corners = (left, top, left + length, top + length)
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, corners))
 
 
 def read_footage(
-    data: Path, films: Sequence[Path], split: str, most: int, reader: MediaReader, on_progress: Callable[[str], None]
+    data: Path, clip_sets: Sequence[Path], split: str, max_images: int, reader: MediaReader, on_progress: Callable[[str], None]
 ) -> Footage:
-    """The first `most` photographs of a split, and all clips of sets that can be read. Raises
-    `InvalidInput`."""
-    rows = read_captioned_images(data, split)[:most]
-    on_progress(f"{len(rows)} photographs of {split}")
+    """Read the first `max_images` images of a split and all readable clips.
+
+    Raises `InvalidInput` when a data set cannot be read.
+    """
+    captioned = read_captioned_images(data, split)[:max_images]
+    on_progress(f"{len(captioned)} images of {split}")
     clips: list[RGB] = []
-    for folder in films:
-        for path in clip_files(folder, split):
-            pictures = _clip(reader, path)
-            if pictures is not None:
-                clips.append(pictures)
-        on_progress(f"{len(clips)} clips with those of {folder.name}")
-    return Footage(rows, load_captioned_images(rows, SIDE), clips)
+    for folder in clip_sets:
+        for path in list_clips(folder, split):
+            frames = _read_clip(reader, path)
+            if frames is not None:
+                clips.append(frames)
+        on_progress(f"{len(clips)} clips, including those of {folder.name}")
+    return Footage(captioned, load_captioned_images(captioned, SIDE), clips)
 
 
-def clip_files(folder: Path, split: str) -> list[Path]:
-    """The files of a split. Raises `InvalidInput`."""
+def list_clips(folder: Path, split: str) -> list[Path]:
+    """The clip files of a split. Raises `InvalidInput` when the manifest cannot be read."""
     rows = read_json_lines(folder / "manifest.jsonl")
-    groups = sorted({str(row["group"]) for row in rows if row["split"] == EVERYTHING})
+    groups = sorted({str(row["group"]) for row in rows if row["split"] == UNSPLIT})
     half = set(groups[::2] if split == "train" else groups[1::2])
     return [
         folder / row["file"]
         for row in rows
-        if row["split"] == split or (row["split"] == EVERYTHING and str(row["group"]) in half and split in ("train", "dev"))
+        if row["split"] == split or (row["split"] == UNSPLIT and str(row["group"]) in half and split in ("train", "dev"))
     ]
 
 
-def _clip(reader: MediaReader, path: Path) -> RGB | None:
-    """Pictures at a steady rate: what stands still is repeated. None for a file without them, or
-    with too few."""
+def _read_clip(reader: MediaReader, path: Path) -> RGB | None:
+    """Frames at `CLIP_FPS`, static ones repeated; None for an unreadable or too short clip."""
     try:
         info = reader.probe(path, path.name)
         if not info.has_video:
             return None
-        end = min(info.duration, CLIP_SECONDS)
-        frames = list(reader.frames(path, path.name, Span(0.0, end), CLIP_RATE, SIDE * 2))
+        end = min(info.duration, MAX_CLIP_SECONDS)
+        frames = list(reader.frames(path, path.name, Span(0.0, end), CLIP_FPS, SIDE * 2))
     except (MediaError, UnsupportedMedia):
         return None
-    if end < SHORTEST_CLIP or not frames:
+    if end < MIN_CLIP_SECONDS or not frames:
         return None
     times = [frame.time for frame in frames]
-    shown = np.maximum(np.searchsorted(times, np.arange(0.0, end, 1 / CLIP_RATE), side="right") - 1, 0)
-    whole = [_square(frame.image) for frame in frames]
-    return np.stack([whole[index] for index in shown])
+    indices = np.maximum(np.searchsorted(times, np.arange(0.0, end, 1 / CLIP_FPS), side="right") - 1, 0)
+    images = [_crop_centre(frame.image) for frame in frames]
+    return np.stack([images[index] for index in indices])
 
 
-def _square(image: RGB) -> RGB:
-    """The middle of a picture."""
+def _crop_centre(image: RGB) -> RGB:
+    """The largest central square, resized to SIDE."""
     height, width = image.shape[:2]
     side = min(height, width)
     left, top = (width - side) / 2, (height - side) / 2

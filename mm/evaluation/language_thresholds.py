@@ -13,8 +13,8 @@ import numpy.typing as npt
 from mm.metrics.rejection import right_and_taken_out
 from mm.numerics import sigmoid
 from mm.spaces.calibration import read_bank, read_calibration
+from mm.spaces.lite_space import BANK, CALIBRATION
 from mm.spaces.scoring import compute_logits, depictable
-from mm.spaces.space import BANK, CALIBRATION
 
 Float = npt.NDArray[np.float32]
 

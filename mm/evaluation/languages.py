@@ -21,8 +21,8 @@ from mm.models.text.language_router import split_words
 from mm.models.text.multilingual import MultilingualTower, RoutedTextTower, read_router
 from mm.models.text.tower import TextTower
 from mm.models.types import TextEmbedder
+from mm.spaces.lite_space import IMAGE_WEIGHTS
 from mm.spaces.registry import WEIGHTS
-from mm.spaces.space import IMAGE_WEIGHTS
 
 Float = npt.NDArray[np.float32]
 Asked = dict[str, list[tuple[str, int]]]

@@ -1,207 +1,149 @@
-"""Moments of long films whose scenes are known: does a question find its scene, with the right
-start and end?
+"""Moment retrieval in long videos with known scenes: does a caption find its scene, start and end?
 
-Films are put together from photographs and clips (`mm/data/spliced_videos.py`), really written as
-H.264 and read, sampled and encoded as an upload is. All ways get the same frames and the same
-segments of at most ten seconds within shots, as the index holds them. A span is as good as the best
-segment in it, so that the ways differ in nothing but where they cut.
+Videos are spliced from images and clips (`mm/data/spliced_videos.py`) and rendered. All methods get
+the same frames and segments, and a span scores as its best segment, so that methods differ only in
+where they cut. Names of arrays end in their axes: Q queries, S segments, N spans.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 import numpy.typing as npt
 
-from mm.data.footage import SIDE, Footage
-from mm.data.spliced_videos import SplicedVideo, draw_spliced_video, frame_at
+from mm.data.footage import Footage
+from mm.data.spliced_videos import draw_spliced_video
 from mm.errors import InvalidInput
-from mm.media.segmenting import cut_segments
-from mm.media.types import Span
+from mm.evaluation.rendered_videos import MAX_SEGMENT, RenderedVideo, Spans, render_video
 from mm.metrics import Measure, Report, bootstrap, iou
-from mm.metrics.boundaries import f1, matched
-from mm.metrics.change_points import change_points
-from mm.numerics import mean_direction
-from mm.spaces.encode.evidence import EncodedFrame
-from mm.spaces.encode.frames import encode_frames, frame_vectors_in
-from mm.spaces.encode.scenes import boundary_time, scene_boundaries, to_sequence
+from mm.metrics.boundaries import count_matches, f1_score
+from mm.metrics.change_points import find_change_points
+from mm.spaces.encode.scenes import scene_boundaries
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import FrameSequence, TemporalTower
-    from mm.models.types import ImageEmbedder
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces import Space
 
-FPS = 12
-SAMPLE_FPS = 2.0
-X264 = {"preset": "veryfast", "crf": "23"}
-WINDOW = 10.0
-"""Seconds of a span where nothing says where to cut, and of the longest segment."""
-PRICE = 5.0
-"""Of a change point, in squared distances. The best of ten by the F1 of scenes, on dev, which
-favours this rival."""
-CLOSE = 0.75
+PENALTY = 5.0
+"""Of a change point, in squared distances: the best of ten by the F1 of scenes on dev. This favours
+the baseline."""
+MIN_COSINE = 0.75
 """Cosine of neighbouring frames below which a scene begins; chosen in the same way."""
-KS, LEAST = (1, 5), 0.5
+KS, MIN_IOU = (1, 5), 0.5
 TOLERANCE = 1.0
-"""Seconds that the beginning of a scene may be off."""
+"""Seconds between a scene boundary and its match, at most."""
 
-Spans = npt.NDArray[np.float64]
-Way = Callable[["Film"], Spans]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Film:
-    """A film as it was read: its truth and its frames."""
-
-    splice: SplicedVideo
-    frames: Sequence[EncodedFrame]
-    duration: float
-    segments: Spans
-    """(S, 2) as the index would hold them."""
-    segment_vectors: npt.NDArray[np.float32]
-    """(S, D)"""
-
-    @classmethod
-    def of(cls, splice: SplicedVideo, frames: Sequence[EncodedFrame], duration: float) -> Film:
-        """With its segments."""
-        cuts = sorted({frame.cut_time for frame in frames if frame.cut})
-        parts = [part for part, _ in cut_segments(Span(0.0, duration), cuts, WINDOW)]
-        vectors = np.stack([mean_direction(frame_vectors_in(frames, part)) for part in parts])
-        return cls(splice, frames, duration, np.array([(part.start, part.end) for part in parts]), vectors)
-
-    @property
-    def sequence(self) -> FrameSequence:
-        """What the temporal network sees."""
-        return to_sequence(self.frames)
-
-    def between(self, index: int) -> float:
-        """When what frame `index` shows began: at its cut, or half-way from the frame before."""
-        return boundary_time(self.frames, index)
+Method = Callable[[RenderedVideo], Spans]
+"""Cuts a video into spans."""
 
 
 @dataclass(slots=True)
-class Tally:
-    """Of one way, over all films."""
+class Scores:
+    """Results of one method over all videos."""
 
-    best: dict[int, list[float]] = field(default_factory=lambda: {k: [] for k in KS})
-    """Of each question, the largest IoU with its scene among the first k spans."""
-    scenes: list[float] = field(default_factory=list)
-    """F1 of the beginnings of scenes, of each film."""
+    best_iou: dict[int, list[float]] = field(default_factory=lambda: {k: [] for k in KS})
+    """Of each query, the largest IoU with its scene among the first k spans."""
+    scene_f1: list[float] = field(default_factory=list)
+    """F1 of the scene boundaries of each video."""
 
 
 def evaluate(
-    space: Space, tower: TemporalTower, reader: MediaReader, footage: Footage, count: int, seconds: float, in_turn: float,
+    space: Space, tower: TemporalTower, reader: MediaReader, footage: Footage, count: int, seconds: float, alternating: float,
     on_progress: Callable[[str], None],
 ) -> Report:  # fmt: skip
-    """All ways on `count` films with so large a share of scenes of two photographs. Raises
-    `InvalidInput` for too few of them."""
-    ways = all_ways(tower)
-    tallies = {name: Tally() for name in ways}
-    film_Q: list[int] = []
-    each = len(footage.photographs) // count
-    if not each:
-        raise InvalidInput(f"{count} films need as many photographs, not {len(footage.photographs)}.")
+    """Measure all methods on `count` videos of about `seconds`.
+
+    `alternating` is the share of image scenes with two images. Raises `InvalidInput` for fewer
+    images than videos.
+    """
+    methods = list_methods(tower)
+    scores = {name: Scores() for name in methods}
+    video_Q: list[int] = []
+    images_per_video = len(footage.captioned) // count
+    if not images_per_video:
+        raise InvalidInput(f"{count} videos need at least as many images, not {len(footage.captioned)}.")
     for number in range(count):
-        photographs = range(number * each, (number + 1) * each)
-        splice = draw_spliced_video(np.random.default_rng(number), photographs, footage.lengths, seconds, in_turn)
-        film = make_film(footage, splice, space.image, reader)
-        shown = [source for source in photographs if len(film.splice.spans_of(source))]
-        words = [caption for source in shown for caption in footage.photographs[source].captions]
-        source_Q = [source for source in shown for _ in footage.photographs[source].captions]
-        asked_QD = space.text.embed(words)
-        film_Q += [number] * len(words)
-        for name, way in ways.items():
-            answer(film, way(film), asked_QD, source_Q, tallies[name])
-        on_progress(f"film {number + 1} of {count}: {film.duration:.0f} s, {len(film.frames)} frames, {len(words)} questions")
-    groups = np.array(film_Q)
+        images = range(number * images_per_video, (number + 1) * images_per_video)
+        plan = draw_spliced_video(np.random.default_rng(number), images, footage.clip_durations, seconds, alternating)
+        video = render_video(footage, plan, space.image, reader)
+        shown = [source for source in images if len(plan.spans_of(source))]
+        captions = [caption for source in shown for caption in footage.captioned[source].captions]
+        source_Q = [source for source in shown for _ in footage.captioned[source].captions]
+        queries_QD = space.text.embed(captions)
+        video_Q += [number] * len(captions)
+        for name, method in methods.items():
+            add_scores(scores[name], video, method(video), queries_QD, source_Q)
+        on_progress(f"video {number + 1} of {count}: {video.duration:.0f} s, {len(video.frames)} frames, {len(captions)} queries")
+    groups = np.array(video_Q)
     return Report(
-        f"{len(groups)} questions to {count} films of about {seconds:.0f} s, made of {each * count} photographs and "
+        f"{len(groups)} queries to {count} videos of about {seconds:.0f} s, made of {images_per_video * count} images and "
         f"{len(footage.clips)} clips",
-        tuple(measure for name, tally in tallies.items() for measure in _measures(name, tally, groups)),
+        tuple(measure for name, of_method in scores.items() for measure in _measures(name, of_method, groups)),
     )
 
 
-def all_ways(tower: TemporalTower) -> dict[str, Way]:
-    """Where to cut, by name."""
+def list_methods(tower: TemporalTower) -> dict[str, Method]:
+    """The temporal network, its baselines, and the ground truth, by name."""
 
-    def network(film: Film) -> Spans:
-        return spans_of([film.between(index) for index in scene_boundaries(tower, film.sequence)], film.duration)
+    def by_network(video: RenderedVideo) -> Spans:
+        indices = scene_boundaries(tower, video.sequence)
+        return tile_spans([video.boundary_before(index) for index in indices], video.duration)
 
-    def changing(film: Film) -> Spans:
-        return spans_of([film.between(i) for i in change_points(film.sequence.vectors_LD, PRICE)], film.duration)
+    def by_change_points(video: RenderedVideo) -> Spans:
+        indices = find_change_points(video.sequence.vectors_LD, PENALTY)
+        return tile_spans([video.boundary_before(index) for index in indices], video.duration)
 
-    def unlike(film: Film) -> Spans:
-        vectors = film.sequence.vectors_LD
-        near = (vectors[1:] * vectors[:-1]).sum(1)
-        return spans_of([film.between(int(i) + 1) for i in np.flatnonzero(near < CLOSE)], film.duration)
+    def by_cosine(video: RenderedVideo) -> Spans:
+        vectors = video.sequence.vectors_LD
+        cosines = (vectors[1:] * vectors[:-1]).sum(1)
+        indices = np.flatnonzero(cosines < MIN_COSINE) + 1
+        return tile_spans([video.boundary_before(int(index)) for index in indices], video.duration)
 
     return {
-        "windows of 10 s": lambda film: spans_of(np.arange(WINDOW, film.duration, WINDOW).tolist(), film.duration),
-        "shots by their cuts": lambda film: spans_of(
-            sorted({frame.cut_time for frame in film.frames if frame.cut}), film.duration
+        "windows of 10 s": lambda video: tile_spans(np.arange(MAX_SEGMENT, video.duration, MAX_SEGMENT).tolist(), video.duration),
+        "shots by their cuts": lambda video: tile_spans(
+            sorted({frame.cut_time for frame in video.frames if frame.cut}), video.duration
         ),
-        "unlike neighbours": unlike,
-        "change points": changing,
-        "temporal network": network,
-        "the true scenes": lambda film: spans_of(film.splice.starts(scenes=True), film.duration),
+        "unlike neighbours": by_cosine,
+        "change points": by_change_points,
+        "temporal network": by_network,
+        "the true scenes": lambda video: tile_spans(video.plan.starts(scenes=True), video.duration),
     }
 
 
-def spans_of(starts: Sequence[float], duration: float) -> Spans:
-    """(N, 2) spans that tile a film."""
+def tile_spans(starts: Sequence[float], duration: float) -> Spans:
+    """Spans (N, 2) that cover a video and begin at 0 and at the start times inside it."""
     inside = sorted({float(start) for start in starts if 0 < start < duration})
     return np.array(list(pairwise([0.0, *inside, duration])))
 
 
-def answer(film: Film, spans: Spans, asked_QD: npt.NDArray[np.float32], source_Q: Sequence[int], tally: Tally) -> None:
-    """Rank the spans for each question, and note how well they meet its scenes."""
-    scores_QS = asked_QD @ film.segment_vectors.T
-    middle_S = film.segments.mean(1)
+def add_scores(
+    scores: Scores, video: RenderedVideo, spans: Spans, queries_QD: npt.NDArray[np.float32], source_Q: Sequence[int]
+) -> None:
+    """Rank the spans for each query; add their IoU with its scenes and the F1 of boundaries."""
+    scores_QS = queries_QD @ video.segment_vectors.T
+    middle_S = video.segments.mean(1)
     inside_NS = (spans[:, :1] <= middle_S) & (middle_S < spans[:, 1:])
     nearest_N = np.abs(middle_S - spans.mean(1)[:, None]).argmin(1)
-    inside_NS[np.arange(len(spans)), nearest_N] |= ~inside_NS.any(1)  # a span shorter than the segments has the nearest
+    inside_NS[np.arange(len(spans)), nearest_N] |= ~inside_NS.any(1)  # a span without a segment gets the nearest one
     best_QN = np.where(inside_NS, scores_QS[:, None], -np.inf).max(2)
     order_QN = np.argsort(-best_QN, axis=1, kind="stable")
     for order, source in zip(order_QN, source_Q, strict=True):
-        met = iou(spans[order[: max(KS)]], film.splice.spans_of(source)).max(1)
+        overlaps = iou(spans[order[: max(KS)]], video.plan.spans_of(source)).max(1)
         for k in KS:
-            tally.best[k].append(float(met[:k].max()))
-    starts = spans[1:, 0].tolist()
-    right = film.splice.starts(scenes=True)
-    tally.scenes.append(f1(matched(starts, right, TOLERANCE), len(starts), len(right)))
+            scores.best_iou[k].append(float(overlaps[:k].max()))
+    predicted, true = spans[1:, 0].tolist(), video.plan.starts(scenes=True)
+    scores.scene_f1.append(f1_score(count_matches(predicted, true, TOLERANCE), len(predicted), len(true)))
 
 
-def make_film(footage: Footage, splice: SplicedVideo, tower: ImageEmbedder, reader: MediaReader) -> Film:
-    """Write, read and encode one film."""
-    with tempfile.TemporaryDirectory(prefix="mm-film-") as folder:
-        path = Path(folder) / "film.mp4"
-        write_film(footage, splice, path)
-        info = reader.probe(path, path.name)
-        sampled = reader.frames(path, path.name, Span(0.0, info.duration), SAMPLE_FPS, tower.size * 2)
-        return Film.of(splice, encode_frames(tower, sampled, lambda _: None), info.duration)
-
-
-def write_film(footage: Footage, splice: SplicedVideo, path: Path) -> None:
-    """H.264, `FPS` frames a second."""
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=FPS, options=X264)
-        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
-        for index in range(int(splice.duration * FPS)):
-            picture = footage.picture(frame_at(splice, index / FPS))
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        output.mux(stream.encode(None))
-
-
-def _measures(name: str, tally: Tally, groups: npt.NDArray[np.int64]) -> list[Measure]:
-    found = [Measure(f"{name}: R@{k}, IoU {LEAST}", bootstrap(np.array(tally.best[k]) >= LEAST, groups)) for k in KS]
-    found.append(Measure(f"{name}: mean IoU of the first", bootstrap(np.array(tally.best[1]), groups)))
-    found.append(Measure(f"{name}: F1 of scenes' beginnings", bootstrap(np.array(tally.scenes))))
-    return found
+def _measures(name: str, scores: Scores, groups: npt.NDArray[np.int64]) -> list[Measure]:
+    return [
+        *(Measure(f"{name}: R@{k}, IoU {MIN_IOU}", bootstrap(np.array(scores.best_iou[k]) >= MIN_IOU, groups)) for k in KS),
+        Measure(f"{name}: mean IoU of the first", bootstrap(np.array(scores.best_iou[1]), groups)),
+        Measure(f"{name}: F1 of scenes' beginnings", bootstrap(np.array(scores.scene_f1))),
+    ]

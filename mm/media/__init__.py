@@ -1,6 +1,6 @@
-"""In: files that nobody vouches for. Out: pictures, waveforms, spans of time.
+"""In: untrusted media files. Out: descriptions, images, sampled frames, waveforms, time ranges.
 
-Bytes are opened in a child process only. Must not know models, vectors, queues or the web.
+Bytes are decoded in a child process only. Must not know: models, vectors, queues, the web.
 """
 
 from mm.media.reader import MediaReader

@@ -1,30 +1,25 @@
-"""The one door to media files: everything is read in a child process that may die."""
+"""Entry point to media files: everything is decoded in a sandboxed child process."""
 
 from __future__ import annotations
 
-import os
-import stat
 from contextlib import closing, contextmanager
-from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mm.errors import Forbidden, InvalidInput, MediaError, NotFound, Unavailable
+from mm.errors import InvalidInput, MediaError
 from mm.media.children.budget import MemoryBudget
-from mm.media.children.deadline import NO_DEADLINE, Deadline
-from mm.media.children.fork_rotation import CLOSED
-from mm.media.children.pool import ChildPool, Lease
-from mm.media.children.process import ChildDied
-from mm.media.containers.memory_estimate import INITIAL_BYTES, NeedsMemory
+from mm.media.children.deadline import Deadline
+from mm.media.children.pool import ChildPool
+from mm.media.children.requests import Request, request_many, request_one
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from mm.media.children.wire import Head
@@ -32,23 +27,20 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 DecoderChoice = Literal["auto", "pyav", "decord"]
-MAX_ATTEMPTS = 3
-"""Children that one request may take one after the other, each with more memory than the one
-before."""
+"""Values of MM_DECODER. `auto` never selects decord: see `OpenedFile`."""
 RATES = range(1000, 192_001)
-LATEST = 1e9  # seconds; beyond, nothing is asked for in earnest
+MAX_TIME = 1e9  # seconds; times beyond it are invalid input
 
 
 class MediaReader:
-    """Reads pictures, frames and sound of files that nobody vouches for. Safe to use from several
-    threads.
+    """Reads images, video frames and audio of untrusted files. Safe to use from several threads.
 
-    Each request takes one of up to `MAX_CHILDREN` child processes. A child belongs to one file: it
-    is forked for it, may answer several requests about it, and is never given the bytes of another.
-    Every method takes the path of a file and the `name` that errors call it by, and raises
-    `MediaError`, `UnsupportedMedia` or `TooLarge`, `NotFound` when there is no such file,
-    `Forbidden` when it may not be read, `InvalidInput` for arguments that make no sense, and
-    `Unavailable` when all children stay busy or none can be held as `sandbox` asks.
+    Each request uses one of up to `MAX_CHILDREN` child processes. A child belongs to one file: it
+    is forked for it, may answer several requests about it, and never receives the bytes of another.
+    Every method takes the path of a file and the `name` that errors call it by. It raises
+    `MediaError`, `UnsupportedMedia` or `TooLarge` about the file, `NotFound` when the file does not
+    exist, `Forbidden` when it may not be read, `InvalidInput` for invalid arguments, and
+    `Unavailable` when all children stay busy or none can start with the layers of `sandbox`.
     """
 
     def __init__(
@@ -58,15 +50,19 @@ class MediaReader:
         sandbox: Sandbox | None = None,
         budget: MemoryBudget | None = None,
     ) -> None:
-        """`budget` is the memory of all children, by default half of what there is; readers of one
-        process share one."""
+        """`budget` is the memory of all children, by default half of the available memory.
+
+        Readers of one process share one.
+        """
         self._limits = limits or Limits()
         self._pool = ChildPool(self._limits, decoder, sandbox or Sandbox(), budget or MemoryBudget())
 
     @classmethod
     def from_settings(cls, settings: Settings, budget: MemoryBudget | None = None) -> MediaReader:
-        """A reader with the limits that the settings give, and a share of `budget`, by default one
-        of its own."""
+        """Return a reader with the limits of the settings.
+
+        `budget` is by default its own, of `settings.sandbox_total_memory` bytes.
+        """
         limits = Limits(
             memory_bytes=settings.sandbox_memory,
             silent_seconds=settings.sandbox_seconds,
@@ -86,19 +82,23 @@ class MediaReader:
         self.close()
 
     def close(self) -> None:
-        """End all children. What is being read in other threads fails."""
+        """End all children. Requests of other threads fail."""
         self._pool.close()
 
     def active_layers(self) -> ActiveLayers:
-        """What its children are held by, told by the first one that was started. Raises
-        `Unavailable` when none starts."""
+        """Sandbox layers of its children, as the first one reported them.
+
+        Raises `Unavailable` when no child starts.
+        """
         return self._pool.active_layers()
 
     def probe(self, path: Path, name: str) -> MediaInfo:
-        """What a file is. Its content decides, not its name; a picture is decoded as a whole, of
-        all else the first frame."""
-        head, _ = self._answer("probe", path, name, {})
-        with _sense(name):
+        """Describe a file by its content; its name is not used.
+
+        An image is decoded as a whole, of a video or audio file the first frame of each stream.
+        """
+        head, _ = self._request_one(Request("probe", path, name, {}))
+        with _untrusted_response(name):
             return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
 
     def probe_file(self, path: Path, name: str) -> MediaFile:
@@ -106,14 +106,16 @@ class MediaReader:
         return MediaFile(path, name, self.probe(path, name))
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
-        """A picture, or the first frame of a video, upright, (height, width, 3); no side over
-        `longest`."""
-        return self._picture("image", path, name, {"longest": _checked_longest(longest)})
+        """An image, or the first frame of a video, upright, with no side over `longest`."""
+        return self._request_image(Request("image", path, name, {"longest": _check_longest(longest)}))
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
-        """What a video shows at `time` seconds; before the first frame that one, after the last the
-        last."""
-        return self._picture("frame_at", path, name, {"time": _checked_time(time), "longest": _checked_longest(longest)})
+        """The frame of a video that is shown at `time` seconds.
+
+        The first frame for earlier times, the last frame for later ones.
+        """
+        arguments: Head = {"time": _check_time(time), "longest": _check_longest(longest)}
+        return self._request_image(Request("frame_at", path, name, arguments))
 
     def thumbnail(
         self,
@@ -125,187 +127,104 @@ class MediaReader:
         deadline_seconds: float | None = None,
         cancelled: threading.Event | None = None,
     ) -> RGB:
-        """The nearest key frame at or before `time` seconds, or the first frame that can be
-        decoded, upright; costs one frame.
+        """The nearest key frame at or before `time` seconds, upright; decodes one frame.
 
-        Ends soon after `deadline_seconds` with `MediaError` (`timeout`) and soon after `cancelled`
-        is set with `Cancelled`: the child is killed, and a request that waits for a child no longer
-        waits.
+        If no key frame can be decoded, the first frame that can. Raises `MediaError` (`timeout`)
+        soon after `deadline_seconds` and `Cancelled` soon after `cancelled` is set; the child is
+        killed then.
         """
-        arguments: Head = {"time": _checked_time(time), "longest": _checked_longest(longest)}
-        return self._picture("thumbnail", path, name, arguments, Deadline(deadline_seconds, cancelled))
+        arguments: Head = {"time": _check_time(time), "longest": _check_longest(longest)}
+        return self._request_image(Request("thumbnail", path, name, arguments, Deadline(deadline_seconds, cancelled)))
 
     def keyframes(self, path: Path, name: str) -> list[float]:
-        """Times of the frames that decoding can start at, ascending; found without decoding."""
-        head, _ = self._answer("keyframes", path, name, {})
-        with _sense(name):
+        """Times of the frames that decoding can start at, ascending; nothing is decoded."""
+        head, _ = self._request_one(Request("keyframes", path, name, {}))
+        with _untrusted_response(name):
             return [float(time) for time in head["times"]]  # type: ignore[attr-defined]
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
-        """Frames shown in [start, end): at most `fps` a second and the first of each shot, none
-        that shows the same again.
+        """Sample frames shown in [start, end): at most `fps` per second and the first of each shot.
 
-        A picture that stands is given again every few seconds. They come as they are decoded; one
-        at a time is in memory here. Closing the iterator early costs a new child.
+        Near-duplicates are left out, but a still image is sampled again every few seconds. Frames
+        are returned as they are decoded; one at a time is in memory here. Closing the iterator
+        early ends the child.
         """
         _check_span(span)
         if not (isfinite(fps) and fps > 0):
-            raise InvalidInput(f"{fps} frames a second cannot be sampled.")
-        arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _checked_longest(longest)}
-        return self._frames(path, name, arguments)
+            raise InvalidInput(f"A rate of {fps} frames per second is invalid: it must be positive.")
+        arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _check_longest(longest)}
+        return self._request_frames(Request("frames", path, name, arguments))
 
     def waveform(self, path: Path, name: str, span: Span, *, rate: int = SPEECH_RATE) -> Waveform:
-        """Mono sound of [start, end), shape (round(end * rate) - round(start * rate),); silence
-        where there is none.
+        """Mono audio of [start, end), shape (round(end * rate) - round(start * rate),).
 
-        Exact to the ticks of the container's clock: those of Matroska are milliseconds.
+        Silence where there is none. Exact to the ticks of the container's clock: those of Matroska
+        are milliseconds.
         """
         _check_span(span)
         if span.length > self._limits.duration:
-            raise InvalidInput(f"{span.length:g} s of sound are more than the {self._limits.duration:g} s that are read at once.")
+            raise InvalidInput(
+                f"{span.length:g} s of audio exceed the limit of {self._limits.duration:g} s per request (MM_MEDIA_SECONDS)."
+            )
         if rate not in RATES:
-            raise InvalidInput(f"A rate of {rate} samples a second is not between {RATES.start} and {RATES.stop - 1}.")
+            raise InvalidInput(f"A rate of {rate} samples per second is not between {RATES.start} and {RATES.stop - 1}.")
         samples = np.zeros(round(span.end * rate) - round(span.start * rate), np.float32)
         filled = 0
-        with closing(self._answers("waveform", path, name, {"span": [span.start, span.end], "rate": rate})) as answers:
-            for _, body in answers:
-                with _sense(name):
+        request = Request("waveform", path, name, {"span": [span.start, span.end], "rate": rate})
+        with closing(request_many(self._pool, request)) as messages:
+            for _, body in messages:
+                with _untrusted_response(name):
                     block = np.frombuffer(body, np.float32)
                     samples[filled : filled + len(block)] = block
                 filled += len(block)
         return samples
 
-    def _frames(self, path: Path, name: str, arguments: Head) -> Iterator[Frame]:
-        with closing(self._answers("frames", path, name, arguments)) as answers:
-            for head, body in answers:
-                with _sense(name):
+    def _request_frames(self, request: Request) -> Iterator[Frame]:
+        with closing(request_many(self._pool, request)) as messages:
+            for head, body in messages:
+                with _untrusted_response(request.name):
                     time, cut_time = float(head["time"]), float(head["cut_time"])  # type: ignore[arg-type]
-                    frame = Frame(time, _shaped(head, body), bool(head["cut"]), cut_time)
+                    frame = Frame(time, _parse_image(head, body), bool(head["cut"]), cut_time)
                 yield frame
 
-    def _picture(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE) -> RGB:
-        head, body = self._answer(do, path, name, arguments, deadline)
-        with _sense(name):
-            return _shaped(head, body)
+    def _request_image(self, request: Request) -> RGB:
+        head, body = self._request_one(request)
+        with _untrusted_response(request.name):
+            return _parse_image(head, body)
 
-    def _answer(
-        self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
-    ) -> tuple[Head, bytearray]:
-        """The answer to a request that has just one; asked for again where the child was killed
-        from outside.
-
-        A system that is short of memory kills whom it likes, and a good file is not refused for
-        that.
-        """
-        try:
-            return self._answer_once(do, path, name, arguments, deadline)
-        except MediaError as error:
-            if not (isinstance(error.__cause__, ChildDied) and error.__cause__.killed):
-                raise
-            return self._answer_once(do, path, name, arguments, deadline)
-
-    def _answer_once(self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline) -> tuple[Head, bytearray]:
-        with closing(self._answers(do, path, name, arguments, deadline)) as answers, _sense(name):
-            (answer,) = answers
-            return answer
-
-    def _answers(
-        self, do: str, path: Path, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
-    ) -> Generator[tuple[Head, bytearray], None, None]:
-        """Answers of a child that is ours until the generator is closed; one that is left in
-        mid-answer is ended.
-
-        A file whose header names more memory than a child has first is asked for again in a child
-        that may use it, at most `MAX_ATTEMPTS` times; so is one that takes more than its header
-        names. What was answered before is not given twice: a request has the same answers each
-        time.
-        """
-        file = _open(path, name)
-        try:
-            memory, given = INITIAL_BYTES, 0
-            for left in reversed(range(MAX_ATTEMPTS)):
-                lease = self._pool.acquire(file, name, deadline, memory)
-                try:
-                    with closing(self._answers_of_one(lease, do, file, name, arguments, deadline)) as answers:
-                        for answer in islice(answers, given, None):
-                            given += 1
-                            yield answer
-                    return
-                except NeedsMemory as need:
-                    memory = need.size
-                    if not left:
-                        raise MediaError(name, "crashed", "the decoder lost its way and asked for memory without end") from need
-                except MediaError as error:
-                    memory = self._pool.max_child_memory
-                    if not (left and is_out_of_memory(error) and lease.child.memory_bytes < memory):
-                        raise
-        finally:
-            os.close(file)
-
-    def _answers_of_one(
-        self, lease: Lease, do: str, file: int, name: str, arguments: Head, deadline: Deadline
-    ) -> Generator[tuple[Head, bytearray], None, None]:
-        """Answers of one child, which is given back behind them."""
-        try:
-            with closing(lease.child.ask(do, file, name, arguments, deadline)) as answers:
-                yield from answers
-        except MediaError as error:
-            if self._pool.closed:
-                raise Unavailable(CLOSED) from error
-            raise
-        finally:
-            self._pool.release(lease)
-
-
-def is_out_of_memory(error: MediaError) -> bool:
-    """Whether a child said that it has too little memory; one that was killed for it is another
-    matter."""
-    return error.reason == "out-of-memory" and not isinstance(error.__cause__, ChildDied)
+    def _request_one(self, request: Request) -> tuple[Head, bytearray]:
+        with _untrusted_response(request.name):
+            return request_one(self._pool, request)
 
 
 @contextmanager
-def _sense(name: str) -> Iterator[None]:
-    """What a child says is not trusted to make sense: a decoder that was taken over by a file may
-    say anything."""
+def _untrusted_response(name: str) -> Iterator[None]:
+    """Convert errors of parsing to `MediaError`: a compromised child can send anything."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:
-        raise MediaError(name, "crashed", "the decoder lost its way and gave an answer without sense") from error
+        raise MediaError(name, "crashed", "the decoder sent an invalid response") from error
 
 
-def _shaped(head: Head, body: bytearray) -> RGB:
+def _parse_image(head: Head, body: bytearray) -> RGB:
     height, width, channels = (int(side) for side in head["shape"])  # type: ignore[attr-defined]
     if channels != 3:
-        raise ValueError(f"a picture of {channels} channels")
+        raise ValueError(f"an image of {channels} channels")
     return np.frombuffer(body, np.uint8).reshape(height, width, channels)
 
 
-def _open(path: Path, name: str) -> int:
-    """Open for reading, whatever it is; a pipe without a writer does not hold it up."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError as error:
-        raise Forbidden(f"{name}: this file may not be read here.") from error
-    except OSError as error:
-        raise NotFound(f"{name}: there is no such file any more.") from error
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise InvalidInput(f"{name}: this is not a file.")
-    return file
-
-
 def _check_span(span: Span) -> None:
-    if not 0 <= span.start <= span.end <= LATEST:
-        raise InvalidInput(f"{span.start} s to {span.end} s is no stretch of time.")
+    if not 0 <= span.start <= span.end <= MAX_TIME:
+        raise InvalidInput(f"{span.start} s to {span.end} s is not a valid time range.")
 
 
-def _checked_time(time: float) -> float:
-    if not abs(time) <= LATEST:
-        raise InvalidInput(f"A time of {time} s is on no clock.")
+def _check_time(time: float) -> float:
+    if not abs(time) <= MAX_TIME:
+        raise InvalidInput(f"{time} s is not a valid time.")
     return time
 
 
-def _checked_longest(longest: int | None) -> int | None:
+def _check_longest(longest: int | None) -> int | None:
     if longest is not None and longest < 1:
-        raise InvalidInput(f"A picture whose longest side is {longest} px cannot be made.")
+        raise InvalidInput(f"A longest side of {longest} px is invalid: it must be at least 1.")
     return longest

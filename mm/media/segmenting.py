@@ -1,5 +1,7 @@
-"""Cut time: an item into chunks that are worked on apart, a chunk into segments that search
-returns. Pure functions."""
+"""Time ranges: an item is cut into chunks, its units of work, a chunk into segments for search.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -14,59 +16,58 @@ from mm.media.types import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SLIVER = 0.5
-"""Seconds; a shot that is shorter is no segment of its own."""
+MIN_SHOT = 0.5
+"""Seconds; a shorter shot is merged with the one before it."""
 
 
 def cut_chunks(duration: float, keyframes: Sequence[float], longest: float) -> list[Span]:
-    """Tile [0, duration] with spans of at most `longest` seconds, about equally long, cut at key
-    frames where there are any.
+    """Tile [0, duration] with spans of about equal length, at most `longest` seconds.
 
-    `keyframes` ascend. Decoding a span that starts at one needs nothing in front of it.
-    Raises `InvalidInput` when `longest` is not positive or `duration` not finite.
+    Spans are cut at `keyframes`, which ascend, where there are any: decoding a span that starts at
+    a key frame needs no earlier packet. Raises `InvalidInput` when `longest` is not positive or
+    `duration` not finite.
     """
     _check(duration, longest)
     spans: list[Span] = []
     position = 0.0
     while duration - position > longest:
-        share = (duration - position) / ceil((duration - position) / longest)
-        cut = _nearest(keyframes, position + share, position + share / 2, position + longest)
+        length = (duration - position) / ceil((duration - position) / longest)
+        cut = _nearest(keyframes, position + length, position + length / 2, position + longest)
         spans.append(Span(position, cut))
         position = cut
     return [*spans, Span(position, duration)]
 
 
 def cut_segments(span: Span, cuts: Sequence[float], longest: float) -> list[tuple[Span, int]]:
-    """Tile `span` with segments of at most `longest` seconds, none of them across a shot cut, each
-    with the number of its shot.
+    """Tile `span` with segments of at most `longest` seconds that cross no cut, with shot numbers.
 
-    `cuts` are the times at which shots start, in any order; those outside the span do not count. A
-    shot is cut into equal parts, and one shorter than `SLIVER` joins that in front of it. Raises
-    `InvalidInput` as `cut_chunks` does.
+    `cuts` are the times at which shots start, in any order; those outside the span are ignored. A
+    shot is cut into equal segments, and a shot shorter than `MIN_SHOT` is merged with the one
+    before it. Raises `InvalidInput` as `cut_chunks` does.
     """
     _check(span.length, longest)
     edges = [span.start]
     for cut in sorted(cuts):
-        if cut - edges[-1] >= SLIVER and span.end - cut >= SLIVER:
+        if cut - edges[-1] >= MIN_SHOT and span.end - cut >= MIN_SHOT:
             edges.append(cut)
     edges.append(span.end)
-    return [(part, shot) for shot, (start, end) in enumerate(pairwise(edges)) for part in _equal_parts(start, end, longest)]
+    return [(segment, shot) for shot, (start, end) in enumerate(pairwise(edges)) for segment in _tile(start, end, longest)]
 
 
 def _check(duration: float, longest: float) -> None:
     if not (isfinite(duration) and duration >= 0):
-        raise InvalidInput(f"A duration of {duration} s cannot be cut.")
+        raise InvalidInput(f"A duration of {duration} s is invalid: it must be finite and not negative.")
     if not longest > 0:
-        raise InvalidInput(f"Pieces of at most {longest} s cannot be cut.")
+        raise InvalidInput(f"A maximum length of {longest} s is invalid: it must be positive.")
 
 
-def _nearest(times: Sequence[float], wanted: float, low: float, high: float) -> float:
-    """The time nearest to `wanted` in [low, high], or `wanted` where there is none."""
-    near = times[bisect_left(times, low) : bisect_right(times, high)]
-    return min(near, key=lambda time: abs(time - wanted), default=wanted)
+def _nearest(times: Sequence[float], target: float, low: float, high: float) -> float:
+    """The time nearest to `target` in [low, high], or `target` where there is none."""
+    candidates = times[bisect_left(times, low) : bisect_right(times, high)]
+    return min(candidates, key=lambda time: abs(time - target), default=target)
 
 
-def _equal_parts(start: float, end: float, longest: float) -> list[Span]:
+def _tile(start: float, end: float, longest: float) -> list[Span]:
     count = max(ceil((end - start) / longest), 1)
-    edges = [start + (end - start) * part / count for part in range(count)] + [end]
+    edges = [start + (end - start) * number / count for number in range(count)] + [end]
     return [Span(a, b) for a, b in pairwise(edges)]

@@ -1,6 +1,6 @@
-"""What media code hands out: plain values, no open files.
+"""Values of the media package; none of them holds an open file.
 
-Times are seconds on the presentation clock, 0 at the first thing shown or heard.
+Times are seconds on the presentation clock, which is 0 at the first video frame or audio sample.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 MediaKind = Literal["image", "video", "audio"]
 RGB = npt.NDArray[np.uint8]
-"""Picture, shape (height, width, 3), 8 bits a channel."""
+"""Image, shape (height, width, 3), 8 bits per channel."""
 Waveform = npt.NDArray[np.float32]
-"""Mono sound, shape (samples,), in [-1, 1]."""
+"""Mono audio, shape (samples,), in [-1, 1]."""
 
 SPEECH_RATE = 16_000
-"""Samples a second of every waveform that reaches a tower."""
+"""Samples per second of every waveform that a tower receives."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a probe says of a file."""
+    """Description of a file, as a probe returns it."""
 
     kind: MediaKind
     container: str
     content_type: str
-    duration: float  # seconds; 0 for a still picture
-    width: int  # pixels as shown, after rotation; 0 without pictures
+    duration: float  # seconds; 0 for an image
+    width: int  # pixels as shown, after rotation; 0 for audio
     height: int
     rotation: int  # degrees clockwise that were applied: 0, 90, 180, 270
-    fps: float  # mean frames a second; 0 for a still picture or a sound
-    video_codec: str  # empty without pictures
-    audio_codec: str  # empty without sound
+    fps: float  # mean frames per second; 0 for an image or audio
+    video_codec: str  # empty for audio
+    audio_codec: str  # empty without audio
 
     @property
     def has_video(self) -> bool:
@@ -50,7 +50,7 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file that was probed: what encoding passes on as one value."""
+    """A probed file: its path, name and description as one value."""
 
     path: Path
     name: str  # the name that errors and logs use
@@ -59,8 +59,7 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One sampled picture of a video. One that stays on the screen for long comes again, under
-    later times."""
+    """One sampled frame of a video; a still image is sampled again at later times."""
 
     time: float
     image: RGB
@@ -70,7 +69,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, end exclusive."""
+    """A time range in seconds, end exclusive."""
 
     start: float
     end: float
@@ -82,14 +81,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a decoding child may use."""
+    """Limits of decoding children."""
 
-    memory_bytes: int = 2 << 30  # beyond what is mapped before it is given a file
-    silent_seconds: float = 120.0  # between two answers to one request
-    wall_seconds: float = 3600.0  # of waiting for all answers to one request
-    cpu_seconds: int = 3600  # over the life of the child
-    output_bytes: int = 4 << 30  # sent back for one request
-    pixels: int = 120_000_000  # of one picture or frame
-    gif_pixels: int = 2_000_000_000  # of all frames of a GIF together
-    duration: float = 4 * 3600.0
-    requests: int = 200  # after which a child is replaced, and forks after which a fork server is
+    memory_bytes: int = 2 << 30  # of a child, beyond what is mapped before it receives a file
+    silent_seconds: float = 120.0  # between two messages of one response
+    wall_seconds: float = 3600.0  # of waiting for one response
+    cpu_seconds: int = 3600  # over the life of a child
+    output_bytes: int = 4 << 30  # of one response
+    pixels: int = 120_000_000  # of one image or frame
+    gif_pixels: int = 2_000_000_000  # of all frames of a GIF in total
+    duration: float = 4 * 3600.0  # seconds of one file
+    requests: int = 200  # of a child, and forks of a fork server, before it is replaced
+    idle_seconds: float = 60.0  # that a child waits for the next request about its file

@@ -1,25 +1,25 @@
-"""How well boundaries in time are met: precision, recall and F1 within a tolerance, each boundary
-matched once."""
+"""F1 of boundaries in time within a tolerance, each boundary matched at most once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
-def matched(found: Sequence[float], right: Sequence[float], tolerance: float) -> int:
-    """How many pairs there are of a found and a right time at most `tolerance` apart, each time in
-    one pair; both ascend."""
+def count_matches(predicted: Sequence[float], true: Sequence[float], tolerance: float) -> int:
+    """Size of the largest matching of predicted and true times at most `tolerance` apart.
+
+    Both are sorted in ascending order.
+    """
     count = at = 0
-    for time in found:
-        while at < len(right) and right[at] < time - tolerance:
+    for time in predicted:
+        while at < len(true) and true[at] < time - tolerance:
             at += 1
-        if at < len(right) and right[at] <= time + tolerance:
+        if at < len(true) and true[at] <= time + tolerance:
             count += 1
             at += 1
     return count
 
 
-def f1(pairs: int, found: int, right: int) -> float:
-    """The harmonic mean of precision and recall; 1 where there was nothing to find and nothing
-    was."""
-    return 2 * pairs / (found + right) if found + right else 1.0
+def f1_score(num_matches: int, num_predicted: int, num_true: int) -> float:
+    """Harmonic mean of precision and recall; 1 where nothing is predicted and nothing is true."""
+    return 2 * num_matches / (num_predicted + num_true) if num_predicted + num_true else 1.0

@@ -1,4 +1,4 @@
-"""Spaces by name."""
+"""Load spaces by name, and select the runtime of their image tower."""
 
 from __future__ import annotations
 
@@ -10,56 +10,53 @@ from mm.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from mm.runtimes.choice import Choice
 from mm.runtimes.registry import DEFAULT_RUNTIME, find_runtime
 from mm.settings import Settings
-from mm.spaces.space import FILES, IMAGE_WEIGHTS, Space
+from mm.spaces.lite_space import FILES, IMAGE_WEIGHTS, LITE, TowerOptions, make_lite_space
+from mm.spaces.space import Space
 from mm.spaces.tuning import SelectedRuntime, select_runtime, tune_image
 from mm.spaces.types import SpaceId
 
 WEIGHTS = Path(mm.__file__).parent / "weights"
 
-_SPACES: dict[str, tuple[SpaceId, int]] = {"lite": (SpaceId("lite", 1), 384)}
-"""Id and length of a vector. The version grows whenever the same input would give another vector.
-"""
+_SHIPPED = {LITE.name: LITE}
 
 
 def list_spaces() -> list[SpaceId]:
-    """The spaces that `load_space` knows."""
-    return [space_id for space_id, _ in _SPACES.values()]
+    """The shipped spaces."""
+    return list(_SHIPPED.values())
 
 
 def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_speech: bool = True, gpu: bool = True) -> Space:
-    """The space of that name; its towers are loaded at first use. Without `keep_speech` the speech
-    tower is, at every use. Without `gpu` nothing runs on one, whatever the settings say.
+    """Load the space of that name; its towers are loaded at first use.
 
-    `openclip:MODEL/PRETRAINED` is any model of open_clip, see `mm.models.openclip.files`. Raises
-    `NotFound` for an unknown name, and `Unavailable` when a file of its folder below `weights` is
-    missing, or one of the model that it names.
+    Without `keep_speech` the speech tower is loaded at every use. Without `gpu` no tower runs on a
+    GPU, whatever the settings say. `openclip:MODEL/PRETRAINED` is any model of open_clip, see
+    `mm.models.openclip.files`. Raises `NotFound` for an unknown name, and `Unavailable` when a file
+    of its folder below `weights`, or of the open_clip model, is missing.
     """
     if name.startswith("openclip:"):
-        from mm.spaces.openclip_space import OpenClipSpace
+        from mm.spaces.openclip_space import load_openclip_space
 
-        return OpenClipSpace(name, settings, weights / "lite", keep_speech=keep_speech, device=None if gpu else "cpu")
-    if name not in _SPACES:
-        raise NotFound(f"There is no space '{name}'. Spaces are: {', '.join(sorted(_SPACES))}, openclip:MODEL/PRETRAINED.")
-    space_id, dim = _SPACES[name]
+        return load_openclip_space(name, settings, weights / "lite", keep_speech=keep_speech, device=None if gpu else "cpu")
+    if name not in _SHIPPED:
+        raise NotFound(f"There is no space '{name}'. Spaces are: {', '.join(sorted(_SHIPPED))}, openclip:MODEL/PRETRAINED.")
     folder = weights / name
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
-        raise Unavailable(f"The space {space_id} cannot be loaded: {folder} lacks {', '.join(missing)}.")
-    graphs = settings.root / "cache" / "graphs"
-    chosen = select_runtime(settings, folder / IMAGE_WEIGHTS)
-    if not gpu and find_runtime(chosen.name).library == "torch":
-        chosen = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because a GPU is left to the workers")
-    return Space(space_id, dim, folder, graphs, chosen.name, settings.threads, chosen_by=chosen.reason, keep_speech=keep_speech)
+        raise Unavailable(f"The space {_SHIPPED[name]} cannot be loaded: {folder} lacks {', '.join(missing)}.")
+    selected = select_runtime(settings, folder / IMAGE_WEIGHTS)
+    if not gpu and find_runtime(selected.name).library == "torch":
+        selected = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because a GPU is left to the workers")
+    options = TowerOptions(settings.root / "cache" / "graphs", selected.name, settings.threads, keep_speech)
+    return make_lite_space(folder, options, selected.reason)
 
 
 def select_runtime_name(settings: Settings, weights: Path = WEIGHTS) -> str:
-    """What the image tower of the space of the settings runs in. Raises as `image_weights_path`."""
+    """Name of the runtime of the image tower. Raises as `image_weights_path`."""
     return select_runtime(settings, image_weights_path(settings.space, weights)).name
 
 
 def tune_runtime(settings: Settings, on_progress: Callable[[str], None], weights: Path = WEIGHTS) -> Choice:
-    """Measure which runtime suits the image tower of the space of the settings, and keep the
-    choice.
+    """Measure the runtimes of the image tower and store the fastest as the choice.
 
     Raises as `image_weights_path` and `tune_image`.
     """
@@ -67,10 +64,9 @@ def tune_runtime(settings: Settings, on_progress: Callable[[str], None], weights
 
 
 def image_weights_path(name: str, weights: Path = WEIGHTS) -> Path:
-    """The weights of a space whose image tower is a graph of ours. Raises `InvalidInput` for any
-    other."""
-    if name not in _SPACES:
-        raise InvalidInput(f"The image tower of '{name}' runs in PyTorch alone: there is no runtime to choose.")
+    """Path of the image weights of a shipped space. Raises `InvalidInput` for any other."""
+    if name not in _SHIPPED:
+        raise InvalidInput(f"The image tower of '{name}' runs only in PyTorch: no runtime can be selected.")
     return weights / name / IMAGE_WEIGHTS
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from indexes import open_store
-from indexes.bench.library_faults import Point, look, make_other
-from indexes.bench.library_harm import FAULTS, Fault, Material, read_only
+from indexes.bench.library_faults import FaultPoint, create_other_catalog, read_contents
+from indexes.bench.library_harm import FAULTS, Fault, LibraryFixture, mount_read_only
 from mm.bench.crash.library_fault_report import FaultOutcome, FaultReport
 from mm.errors import Unavailable
 from mm.settings import Settings
@@ -25,7 +25,7 @@ ITEMS = 12
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> Material:
+def library(tmp_path: Path) -> LibraryFixture:
     """A library of pictures, with a catalog of yesterday and one of another library."""
     home, yesterday, rng = tmp_path / "point" / "home", tmp_path / "yesterday.db", np.random.default_rng(0)
     with open_store(Settings(home=home)) as store:
@@ -38,53 +38,53 @@ def material(tmp_path: Path) -> Material:
                 sha256, size = writer.commit()
             item = publish(store, seed, rng, sha256=sha256, size=size, name=f"{seed}.png", tags=["a", f"t{seed}"])
             store.descriptions.write(item)
-    return Material(home, yesterday, make_other(tmp_path / "other"))
+    return LibraryFixture(home, yesterday, create_other_catalog(tmp_path / "other"))
 
 
-def point(fault: Fault, material: Material, number: int) -> Point:
-    with open_store(Settings(home=material.home)) as store:
+def point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint:
+    with open_store(Settings(home=library.home)) as store:
         store.identity.record_revision()
-        base = look(store)
-    return Point(fault, number, 0, material, base, processes=False)
+        base = read_contents(store)
+    return FaultPoint(fault, number, 0, library, base, start_processes=False)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault_and_its_recovery_lose_nothing(fault: Fault, material: Material) -> None:
+def test_fault_and_its_repair_lose_nothing(fault: Fault, library: LibraryFixture) -> None:
     if fault.read_only and refusal():
         pytest.skip(f"nothing can be mounted here: {refusal()}")
     number = random.Random(fault.name).randrange(1, 100)
-    outcome = point(fault, material, number).run()
+    outcome = point(fault, library, number).run()
     assert outcome.violations == []
-    assert outcome.refused or fault.starts
+    assert outcome.refused or fault.can_start
 
 
-def test_fault_that_loses_a_blob_is_a_violation(material: Material) -> None:
-    def lose(material: Material, rng: random.Random) -> None:
-        next(path for path in material.blobs.glob("??/*") if not path.suffix).unlink()
+def test_fault_that_loses_a_blob_is_a_violation(library: LibraryFixture) -> None:
+    def lose(library: LibraryFixture, rng: random.Random) -> None:
+        next(path for path in library.blobs.glob("??/*") if not path.suffix).unlink()
 
-    fault = replace(FAULTS[0], name="blob lost", harm=lose, starts=True)
-    outcome = point(fault, material, 0).run()
+    fault = replace(FAULTS[0], name="blob lost", harm=lose, can_start=True)
+    outcome = point(fault, library, 0).run()
     assert any("is gone or damaged" in line for line in outcome.violations)
 
 
-def test_fault_that_loses_a_row_is_a_violation(material: Material) -> None:
-    def lose(material: Material, rng: random.Random) -> None:
-        with closing(sqlite3.connect(material.catalog)) as catalog, catalog:
+def test_fault_that_loses_a_row_is_a_violation(library: LibraryFixture) -> None:
+    def lose(library: LibraryFixture, rng: random.Random) -> None:
+        with closing(sqlite3.connect(library.catalog)) as catalog, catalog:
             catalog.execute("DELETE FROM items WHERE name = '3.png'")
 
-    fault = replace(FAULTS[0], name="row lost", harm=lose, ways=("adopt",), starts=True)
-    made = point(fault, material, 0)
-    made.outcome.way = "restore"
+    fault = replace(FAULTS[0], name="row lost", harm=lose, repairs=("adopt",), can_start=True)
+    made = point(fault, library, 0)
+    made.outcome.repair = "restore"
     made._restore = lambda catalog: None  # type: ignore[method-assign]
     assert any("3.png is None" in line for line in made.run().violations)
 
 
 def test_read_only_refuses_writes_within_its_block(tmp_path: Path) -> None:
     if refusal():
-        with pytest.raises(Unavailable, match="mount"), read_only(tmp_path):
+        with pytest.raises(Unavailable, match="mount"), mount_read_only(tmp_path):
             pass
         return
-    with read_only(tmp_path), pytest.raises(OSError, match="Read-only"):
+    with mount_read_only(tmp_path), pytest.raises(OSError, match="Read-only"):
         (tmp_path / "x").touch()
     (tmp_path / "x").touch()
 

@@ -132,7 +132,10 @@ def test_check_sandbox_with_a_service_of_the_same_layers_reports_them_once(setti
 
 
 def test_check_sandbox_with_a_service_of_other_layers_reports_both(settings: Settings) -> None:
-    alone, theirs = sandbox.check_sandbox(settings), "Files are decoded behind limits. Missing layer: seccomp (no such call)."
+    alone, theirs = (
+        sandbox.check_sandbox(settings),
+        "Files are decoded with the layers limits. Missing layer: seccomp (no such call).",
+    )
     with run_stub_service(settings.root, theirs):
         both = sandbox.check_sandbox(settings)
     assert both.ok

@@ -47,7 +47,7 @@ def test_doctor_shows_the_sandbox_layers_of_the_running_worker(running_service: 
         assert time.monotonic() < end, "no worker reports its layers"
         time.sleep(0.5)
     assert check["ok"]
-    assert str(check["detail"]).startswith("1 worker decodes behind limits, no new privileges")
+    assert str(check["detail"]).startswith("1 worker decodes with the layers limits, no new privileges")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.errors import InvalidInput
-from mm.media.segmenting import SLIVER, cut_chunks, cut_segments
+from mm.media.segmenting import MIN_SHOT, cut_chunks, cut_segments
 from mm.media.types import Span
 
 durations = st.floats(0, 20_000, allow_nan=False)
@@ -50,7 +50,7 @@ def test_a_chunk_may_be_as_long_as_all() -> None:
     assert cut_chunks(121.0, [0.0, 60.0, 119.0], 120.0) == [Span(0.0, 60.0), Span(60.0, 121.0)]
 
 
-@given(st.floats(0, 5000), st.floats(0, 600), times, st.floats(SLIVER, 60))
+@given(st.floats(0, 5000), st.floats(0, 600), times, st.floats(MIN_SHOT, 60))
 def test_segments_tile_and_shots_count_up(start: float, length: float, cuts: list[float], longest: float) -> None:
     span = Span(start, start + length)
     segments = cut_segments(span, cuts, longest)
@@ -65,7 +65,7 @@ def test_no_segment_crosses_a_cut(cuts: list[float], longest: float) -> None:
     span = Span(0.0, 600.0)
     apart: list[float] = []
     for cut in sorted(cuts):
-        if cut - (apart[-1] if apart else 0.0) >= SLIVER and 600.0 - cut >= SLIVER:
+        if cut - (apart[-1] if apart else 0.0) >= MIN_SHOT and 600.0 - cut >= MIN_SHOT:
             apart.append(cut)
     segments = cut_segments(span, cuts, longest)
     assert not any(segment.start < cut < segment.end for cut in apart for segment, _ in segments)

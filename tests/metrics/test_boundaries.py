@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.errors import InvalidInput
-from mm.metrics.boundaries import f1, matched
-from mm.metrics.change_points import change_points
+from mm.metrics.boundaries import count_matches, f1_score
+from mm.metrics.change_points import find_change_points
 
 TIMES = st.lists(st.integers(0, 30), max_size=5, unique=True).map(sorted)
 
@@ -29,29 +29,29 @@ def test_as_many_are_matched_as_can_be(found: list[int], right: list[int], toler
             + [1 + most(rest, theirs[:at] + theirs[at + 1 :]) for at, time in enumerate(theirs) if abs(time - first) <= tolerance]
         )
 
-    assert matched(found, right, tolerance) == most(found, right)
+    assert count_matches(found, right, tolerance) == most(found, right)
 
 
 def test_f1_is_the_harmonic_mean() -> None:
-    assert f1(2, 4, 2) == pytest.approx(2 / (1 / 0.5 + 1 / 1.0))
-    assert f1(0, 3, 0) == 0
-    assert f1(0, 0, 0) == 1
+    assert f1_score(2, 4, 2) == pytest.approx(2 / (1 / 0.5 + 1 / 1.0))
+    assert f1_score(0, 3, 0) == 0
+    assert f1_score(0, 0, 0) == 1
 
 
-def cost(rows: np.ndarray, edges: list[int], price: float) -> float:
+def cost(rows: np.ndarray, edges: list[int], penalty: float) -> float:
     parts = np.split(rows, edges)
-    return sum(((part - part.mean(0)) ** 2).sum() for part in parts) + price * len(edges)
+    return sum(((part - part.mean(0)) ** 2).sum() for part in parts) + penalty * len(edges)
 
 
-@given(seed=st.integers(0, 99), price=st.sampled_from((0.1, 0.5, 2.0)))
-def test_change_points_are_the_cheapest_of_all(seed: int, price: float) -> None:
+@given(seed=st.integers(0, 99), penalty=st.sampled_from((0.1, 0.5, 2.0)))
+def test_change_points_are_the_cheapest_of_all(seed: int, penalty: float) -> None:
     random = np.random.default_rng(seed)
     rows = random.normal(size=(8, 2)) + np.repeat(random.normal(size=(4, 2)) * 3, 2, axis=0)
-    cheapest = min(cost(rows, list(edges), price) for count in range(8) for edges in combinations(range(1, 8), count))
-    assert cost(rows, change_points(rows, price), price) == pytest.approx(cheapest)
+    cheapest = min(cost(rows, list(edges), penalty) for count in range(8) for edges in combinations(range(1, 8), count))
+    assert cost(rows, find_change_points(rows, penalty), penalty) == pytest.approx(cheapest)
 
 
 def test_what_cannot_be_cut_is_refused() -> None:
-    for rows, price in ((np.zeros((0, 2)), 1.0), (np.zeros(3), 1.0), (np.zeros((3, 2)), 0.0)):
+    for rows, penalty in ((np.zeros((0, 2)), 1.0), (np.zeros(3), 1.0), (np.zeros((3, 2)), 0.0)):
         with pytest.raises(InvalidInput):
-            change_points(rows, price)
+            find_change_points(rows, penalty)

@@ -14,7 +14,7 @@ from mm.errors import Corrupt
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from mm.spaces import Space, load_space
-from mm.spaces.query import CUT, FOREIGN, build_query
+from mm.spaces.query import NON_ENGLISH, TRUNCATED, build_query
 from mm.spaces.registry import WEIGHTS
 
 ENGLISH = [
@@ -65,7 +65,7 @@ def test_a_translation_means_what_its_english_means(space: Space) -> None:
 
 @pytest.mark.parametrize("text", TRANSLATED)
 def test_the_answer_says_that_another_tower_read_the_words(space: Space, text: str) -> None:
-    assert build_query(space, text=text).notes == (FOREIGN,)
+    assert build_query(space, text=text).notes == (NON_ENGLISH,)
     assert build_query(space, text=TRANSLATED[text]).notes == ()
 
 
@@ -79,9 +79,9 @@ def test_no_english_of_our_sets_is_taken_for_another_language(space: Space) -> N
 
 
 def test_a_long_question_is_cut_where_its_own_tower_stops(space: Space) -> None:
-    assert CUT.format(64) in build_query(space, text="ein Hund läuft durch den Schnee " * 20).notes
+    assert TRUNCATED.format(64) in build_query(space, text="ein Hund läuft durch den Schnee " * 20).notes
     assert build_query(space, text="a dog runs through the snow " * 20).notes == ()
-    assert build_query(space, text="a dog runs through the snow " * 60).notes == (CUT.format(256),)
+    assert build_query(space, text="a dog runs through the snow " * 60).notes == (TRUNCATED.format(256),)
 
 
 def test_tokens_are_counted_by_the_tower_that_reads_them(space: Space) -> None:

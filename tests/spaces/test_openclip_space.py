@@ -161,7 +161,7 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         calibrators=(ComponentCalibrator(component="text", kind="picture", calibrator=Calibrator(bias=-1, cosine=2, z_score=1)),),
     )
     (large.folder / "calibration.json").write_text(fitted.model_copy(update={"space": "lite@1"}).model_dump_json())
-    assert not large.calibrated, "it holds from the next start"
+    assert not large.is_calibrated, "it holds from the next start"
     settings = Settings(home=tmp_path, threads=1)
     with pytest.raises(SpaceMismatch, match=r"lite@1.*fit it again"):
         _ = load(folders["plain"], settings).calibration

@@ -15,10 +15,10 @@ from mm.numerics import normalize
 from mm.schemas import Weights
 from mm.spaces import Query, Space
 from mm.spaces.calibration import Calibrator
-from mm.spaces.query import NOTHING_HEARD, SegmentVectors, build_query
+from mm.spaces.lite_space import SOUND_WEIGHTS
+from mm.spaces.query import NO_SOUND, SegmentVectors, build_query
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.scoring import audible, combine, depictable, linearize
-from mm.spaces.space import SOUND_WEIGHTS
 from tests.sounds import bell, noise, siren
 from tests.spaces.fakes import plain
 
@@ -148,7 +148,7 @@ def test_silence_asks_nothing_and_says_so(space: Space) -> None:
     question = build_query(space, sound=np.zeros(SPEECH_RATE, np.float32))
     assert question.evidence_queries == ()
     assert question.transcript is None
-    assert question.notes == (NOTHING_HEARD,)
+    assert question.notes == (NO_SOUND,)
 
 
 def test_a_weight_counts_what_a_part_adds_to_the_prior(space: Space) -> None:

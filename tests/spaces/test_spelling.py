@@ -16,7 +16,7 @@ from mm.spaces import Space
 from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
-from mm.spaces.spelling import build_spelling_query, embed_spelling, extract_words, grams
+from mm.spaces.spelling import build_spelling_query, embed_spelling, extract_words, split_ngrams
 from tests.spaces.fakes import FakeReader, media_file
 from tests.writing import written
 
@@ -26,7 +26,7 @@ READ = ["zanzibar", "ferry", "terminal", "departures", "platform"]
 
 def share(one: str, other: str) -> float:
     """The plain twin of the cosine."""
-    return len(grams(one) & grams(other)) / math.sqrt(len(grams(one)) * len(grams(other)))
+    return len(split_ngrams(one) & split_ngrams(other)) / math.sqrt(len(split_ngrams(one)) * len(split_ngrams(other)))
 
 
 def chance(question: str, words: list[str]) -> float:

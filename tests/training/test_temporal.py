@@ -20,15 +20,16 @@ import pytest
 from click.testing import CliRunner
 
 from mm.cli.main import main
-from mm.data.footage import clip_files
+from mm.data.footage import list_clips
 from mm.data.spliced_videos import draw_spliced_video
 from mm.errors import Corrupt, InvalidInput
 from mm.models.image.tower import ImageTower
-from mm.models.temporal.network import TemporalConfig, read_temporal
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.weights import read_temporal
 from mm.spaces.registry import WEIGHTS
 from mm.training.temporal import run
-from mm.training.temporal.data import STANDS, sampled_times
 from mm.training.temporal.recipe import TemporalRecipe
+from mm.training.temporal.sequences import STATIC_SECONDS, draw_sample_times
 from mm.training.temporal.train import train_temporal
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.xdist_group("temporal")]
@@ -51,7 +52,7 @@ train_temporal(recipe_for(*map(Path, sys.argv[1:])), tower(), kill)
 
 def recipe_for(data: Path, films: Path, out: Path) -> TemporalRecipe:
     return TemporalRecipe(
-        data, out, (films,), network=TINY, photographs=12, seeds=(0, 1), steps=4, batch=2, seconds=30.0, save_every=1
+        data, out, (films,), network=TINY, max_images=12, seeds=(0, 1), steps=4, batch=2, seconds=30.0, save_every=1
     )
 
 
@@ -99,7 +100,7 @@ def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
     assert replace(config, shot_threshold=0.5, scene_threshold=0.5) == TINY
     card = (path.parent / "TEMPORAL.md").read_text()
     assert "| seed 1 |" in card
-    assert "from 12 photographs" in card
+    assert "from 12 images" in card
     assert "and 2 clips" in card, "the broken one is left out"
     assert any(line.startswith("step 4: loss") for line in lines)
 
@@ -133,7 +134,7 @@ def test_another_recipe_and_spoilt_footage_are_refused(
     with pytest.raises(InvalidInput, match="another recipe"):
         train_temporal(replace(recipe_for(captioned_folder, films, out), rate=1.0), tower(), lambda _: None)
     with pytest.raises(InvalidInput, match="other footage"):
-        train_temporal(replace(recipe_for(captioned_folder, films, out), photographs=4), tower(), lambda _: None)
+        train_temporal(replace(recipe_for(captioned_folder, films, out), max_images=4), tower(), lambda _: None)
     kept = (out / "footage-dev.npz").read_bytes()
     (out / "footage-dev.npz").write_bytes(kept[:100])
     with pytest.raises(Corrupt, match=r"footage-dev\.npz"):
@@ -144,24 +145,24 @@ def test_another_recipe_and_spoilt_footage_are_refused(
 
 
 def test_a_set_without_splits_is_shared_out_by_groups(films: Path) -> None:
-    train, dev = (clip_files(films, split) for split in ("train", "dev"))
+    train, dev = (list_clips(films, split) for split in ("train", "dev"))
     assert [path.name for path in train] == ["0.mp4", "2.mp4", "4.mp4"]
     assert [path.name for path in dev] == ["1.mp4", "3.mp4"]
-    assert clip_files(films, "test") == []
+    assert list_clips(films, "test") == []
 
 
 def test_what_stands_is_sampled_once_and_then_now_and_then() -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
         splice = draw_spliced_video(random, range(60), [], 120.0)
-        times = sampled_times(splice, random)
+        times = draw_sample_times(splice, random)
         assert (np.diff(times) > 0).all()
-        assert np.diff(times).max() < STANDS + 1
+        assert np.diff(times).max() < STATIC_SECONDS + 1
         for scene in splice.scenes:
             for shot in scene.shots:
                 inside = times[(times > shot.start + 2) & (times < shot.end - 2)]
                 if not shot.moves and len(inside) > 1:
-                    assert np.diff(inside).min() > STANDS - 1e-6
+                    assert np.diff(inside).min() > STATIC_SECONDS - 1e-6
                 if shot.moves and shot.end - shot.start > 8:
                     assert len(inside) >= 3
 

@@ -18,17 +18,17 @@ class FaultOutcome(BaseModel):
     number: int
     running: bool
     """Whether the fault was caused while the library was open."""
-    recovery: str = Field(alias="way")
-    """The recovery action."""
+    repair: str = Field(alias="way")
+    """The repair of the library."""
     refused: bool
-    """Whether the library could not be opened until the recovery."""
+    """Whether the library could not be opened until the repair."""
     violations: list[str]
 
     def line(self) -> str:
         result = "ok" if not self.violations else f"{len(self.violations)} VIOLATIONS"
         start = "start refused" if self.refused else "started"
         when = "while open" if self.running else "at rest"
-        return f"{self.number:4d} {self.fault:<26} {when:<10} {start:<13} {self.recovery:<8} {result}"
+        return f"{self.number:4d} {self.fault:<26} {when:<10} {start:<13} {self.repair:<8} {result}"
 
 
 @dataclass
@@ -46,7 +46,7 @@ class FaultReport:
         return not self.final_violations and not any(outcome.violations for outcome in self.outcomes)
 
     def lines(self) -> Iterator[str]:
-        yield "| fault | points | while the library was open | start refused | recovered by | lost |"
+        yield "| fault | points | while the library was open | start refused | repaired by | lost |"
         yield "| --- | --- | --- | --- | --- | --- |"
         for fault in dict.fromkeys(outcome.fault for outcome in self.outcomes):
             yield _row(fault, [outcome for outcome in self.outcomes if outcome.fault == fault])
@@ -60,15 +60,15 @@ class FaultReport:
         yield from self.final_violations
 
 
-def _row(name: str, outcomes: Sequence[FaultOutcome]) -> str:
-    actions = dict.fromkeys(outcome.recovery for outcome in outcomes)
-    recoveries = ", ".join(f"{action} {sum(outcome.recovery == action for outcome in outcomes)}" for action in actions)
+def _row(label: str, outcomes: Sequence[FaultOutcome]) -> str:
+    names = dict.fromkeys(outcome.repair for outcome in outcomes)
+    repairs = ", ".join(f"{name} {sum(outcome.repair == name for outcome in outcomes)}" for name in names)
     cells = [
-        name,
+        label,
         str(len(outcomes)),
         str(sum(outcome.running for outcome in outcomes)),
         str(sum(outcome.refused for outcome in outcomes)),
-        recoveries,
+        repairs,
         str(sum(len(outcome.violations) for outcome in outcomes)),
     ]
     return "| " + " | ".join(cells) + " |"

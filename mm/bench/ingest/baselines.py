@@ -34,8 +34,8 @@ def naive(video_path: Path) -> Callable[[], int]:
     from safetensors import safe_open
 
     from mm.models.image.preprocess import resize_image
+    from mm.spaces.lite_space import IMAGE_WEIGHTS
     from mm.spaces.registry import WEIGHTS
-    from mm.spaces.space import IMAGE_WEIGHTS
     from mm.training.checkpoint import load_encoder
 
     weights = WEIGHTS / "lite" / IMAGE_WEIGHTS

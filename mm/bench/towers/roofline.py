@@ -62,11 +62,11 @@ def count_work(size: int) -> Work:
     side = convolution(size, 2, 3, 3, STEM_CHANNELS)
     for block in list_blocks():
         wide = block.channels_wide
-        if block.expands:
+        if block.has_expansion:
             convolution(side, 1, 1, block.channels_in, wide)
         side = convolution(side, block.stride, block.kernel, wide, wide, groups=wide)
         convolution(side, 1, 1, wide, block.channels_out)
-        if block.residual:
+        if block.has_residual:
             values += 3.0 * block.channels_out * side * side
     convolution(side, 1, 1, list_blocks()[-1].channels_out, FEATURES)
     for rows, columns in ((FEATURES, DIMENSIONS), (FEATURES, CLASSES), (CLASSES, DIMENSIONS)):

@@ -13,8 +13,9 @@ from statistics import median
 import numpy as np
 
 from mm.errors import Unavailable
+from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.motion import NUM_MOTIONS
-from mm.models.temporal.network import FrameSequence, TemporalTower
+from mm.models.temporal.tower import TemporalTower
 from mm.numerics import normalize_rows
 
 ROUNDS = 5

@@ -13,8 +13,8 @@ import torch
 from mm.bench.towers.roofline import COPIED_BYTES, MATRIX_SIDE, Peak, count_work, measure_peak, median_seconds
 from mm.models.image.efficientnet_lite import INPUT
 from mm.models.image.efficientnet_lite_torch import load_encoder
-from mm.models.image.module import ImageModule
 from mm.models.image.sample_photos import load_sample_batch
+from mm.models.image.torch_graph import TorchImageGraph
 from mm.runtimes.gpu import require_gpu
 
 
@@ -75,18 +75,18 @@ def measure(
     """Measure any torch device; a CPU needs smaller `copied` bytes and matrices of `side`."""
     peak = measure_peak(device, precision, copied, side)
     encoder = load_encoder(weights)
-    module = ImageModule(encoder, device, precision)
+    graph = TorchImageGraph(encoder, device, precision)
     images = load_sample_batch(size)
     with torch.inference_mode():
         exact = encoder(torch.from_numpy(images).permute(0, 3, 1, 2).float())
-    cosine = float((module.vectors(torch.from_numpy(images).to(device)).cpu() * exact).sum(1).mean())
+    cosine = float((graph.embed(torch.from_numpy(images).to(device)).cpu() * exact).sum(1).mean())
     needed = count_work(size)
     rows = []
     for batch in batches:
         batch_images = np.resize(images, (batch, *images.shape[1:]))
         device_images = torch.from_numpy(batch_images).to(device)
-        on_device = median_seconds(partial(module.vectors, device_images), device)
-        with_copies = median_seconds(partial(module.run, {INPUT: batch_images}), device)
+        on_device = median_seconds(partial(graph.embed, device_images), device)
+        with_copies = median_seconds(partial(graph.run, {INPUT: batch_images}), device)
         arithmetic, memory = needed.seconds(batch, precision.itemsize, peak)
         bound = "arithmetic" if arithmetic > memory else "memory"
         rows.append(GpuRow(batch, batch / on_device, batch / max(arithmetic, memory), bound, batch / with_copies))

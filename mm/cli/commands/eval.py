@@ -175,7 +175,7 @@ def moments(
     """Find scenes of spliced videos by caption: temporal network and baseline scene cuts."""
     from mm.data.footage import read_footage
     from mm.evaluation.moments import evaluate
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces.registry import WEIGHTS
 
     with _shipped_space() as (space, reader):

@@ -1,5 +1,4 @@
-"""Fork servers one after the other: the one that forks now, and those before it that have children
-still."""
+"""Rotation of fork servers: the one that forks now, and earlier ones that still have children."""
 
 from __future__ import annotations
 
@@ -22,10 +21,10 @@ CLOSED = "The media reader is closed."
 
 
 class ForkServerRotation:
-    """Starts a server for the first child, and another after `limits.requests` forks. Safe to use
-    from several threads.
+    """Starts a server for the first child, and a new one after `limits.requests` forks.
 
-    A new one has another layout in memory, which children of the old one may have given away.
+    A new server has a new memory layout; children of the old one may have disclosed theirs. Safe to
+    use from several threads.
     """
 
     def __init__(self, limits: Limits, decoder: str, sandbox: Sandbox) -> None:
@@ -33,35 +32,36 @@ class ForkServerRotation:
         self._lock = threading.Lock()
         self._servers: list[ForkClient] = []  # the last one forks
         self._starting: Future[ForkClient] | None = None
-        self._closed = False
-        # Linux kills a process when the *thread* that started it ends, so one thread that stays
-        # starts the servers.
+        self._is_closed = False
+        # Linux kills a process when the *thread* that started it ends: one permanent thread starts
+        # the servers.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="mm-media")
 
     def current(self, name: str, deadline: Deadline) -> ForkClient:
-        """The server that forks now. Raises `Unavailable` when none starts, and what `deadline`
-        raises about the file `name`."""
+        """The server that forks now; starts one if needed.
+
+        Raises `Unavailable` when none starts, and what `deadline` raises about the file `name`.
+        """
         with self._lock:
-            if self._closed:
+            if self._is_closed:
                 raise Unavailable(CLOSED)
-            if self._servers and self._servers[-1].alive and self._servers[-1].forks < self._limits.requests:
+            if self._servers and self._servers[-1].is_alive and self._servers[-1].num_forks < self._limits.requests:
                 return self._servers[-1]
             if self._starting is None:
                 self._starting = self._starter.submit(ForkClient, self._limits, self._decoder, self._sandbox)
             starting = self._starting
         try:
-            server = _result(starting, name, deadline)
+            server = _wait_for(starting, name, deadline)
         except Unavailable:
-            self._started(starting, None)
+            self._finish_start(starting, None)
             raise
-        self._started(starting, server)
+        self._finish_start(starting, server)
         return server
 
     def close(self) -> None:
-        """End all of them and their children, one that is just starting included. Whoever waits for
-        an answer notices."""
+        """End all servers and their children, one that is starting included."""
         with self._lock:
-            self._closed = True
+            self._is_closed = True
             servers, starting = self._servers, self._starting
             self._servers, self._starting = [], None
         for server in servers:
@@ -70,8 +70,8 @@ class ForkServerRotation:
         if starting is not None and starting.exception() is None:
             starting.result().close()
 
-    def _started(self, starting: Future[ForkClient], server: ForkClient | None) -> None:
-        """Note what came of a start, whoever of those that wait for it is the first."""
+    def _finish_start(self, starting: Future[ForkClient], server: ForkClient | None) -> None:
+        """Record the result of a start; only the first thread that waited for it has an effect."""
         with self._lock:
             if self._starting is not starting:
                 return
@@ -79,14 +79,14 @@ class ForkServerRotation:
             if server is not None:
                 for former in self._servers:
                     former.retire()
-                self._servers = [former for former in self._servers if former.alive] + [server]
+                self._servers = [former for former in self._servers if former.is_alive] + [server]
 
 
-def _result(starting: Future[ForkClient], name: str, deadline: Deadline) -> ForkClient:
+def _wait_for(starting: Future[ForkClient], name: str, deadline: Deadline) -> ForkClient:
     while True:
         deadline.check(name)
         try:
-            return starting.result(timeout=deadline.wait(START_SECONDS))
+            return starting.result(timeout=deadline.limit_wait(START_SECONDS))
         except NotYet:
             if starting.done():
                 raise

@@ -1,20 +1,19 @@
-"""The fork server: imports all that decoding needs, sees no file, and forks one decoding child for
-each request to do so.
+"""Fork server: imports all that decoding needs and forks one decoding child per request.
 
-    python -m mm.media.children.fork_server JSON
+python -m mm.media.children.fork_server JSON
 
 The argument is {"parent", "cpu_seconds", "decoder", "sandbox"}. Standard input is a UNIX socket of
-lines of JSON. The first line that it sends is {"ready": true}, or {"error"} before it ends. Then it
-answers, in turn:
+lines of JSON. The first line that the server sends is {"ready": true}, or {"error"} before it
+exits. Then it answers requests in order:
 
-    {"do": "fork", "memory_bytes"}    {"pid"} or {"error"}
-    {"do": "kill", "pid"}             {}
-    {"do": "status", "pid"}           {"status": exit status, -signal or null}
+{"do": "fork", "memory_bytes"}    {"pid"} or {"error"}
+{"do": "kill", "pid"}             {}
+{"do": "status", "pid"}           {"status": exit status, -signal or null}
 
-With "fork" come two descriptors: the child's request socket and its answer pipe.
+"fork" carries two descriptors: the request socket and the response pipe of the child.
 
-It has one thread, so that a fork copies a consistent process, and ends when the socket is closed;
-its children end with it.
+The server opens no media file. It has one thread, so that a fork copies a consistent process. It
+exits when the socket is closed; its children die with it.
 """
 
 from __future__ import annotations
@@ -32,19 +31,19 @@ from typing import TYPE_CHECKING, TypedDict
 import mm.media
 from mm.errors import Unavailable
 from mm.media.sandbox.layers import Sandbox, refuse_vulnerable_decoder
-from mm.media.sandbox.rlimits import die_with
+from mm.media.sandbox.rlimits import die_with_parent
 
 if TYPE_CHECKING:
     from typing import Never
 
     from mm.media.children.wire import Head
 
-MOST_LINE = 65_536  # bytes
+MAX_LINE = 65_536  # bytes
 LATE_IMPORTS = tuple(
     f"PIL.{name}" for name in ("ImageColor", "ImageFilter", "MpoImagePlugin", "TiffImagePlugin", "WebPImagePlugin")
 )
-"""What Pillow imports when a picture needs it, which a child behind its layers cannot; PyAV does
-the same with most modules."""
+"""Modules that Pillow imports on first use, which the sandbox forbids. PyAV imports most of its
+modules that way too."""
 NOT_IMPORTED = ("av.__main__", "av.datasets")
 
 
@@ -59,7 +58,7 @@ class Config(TypedDict):
 
 def main() -> None:
     config: Config = json.loads(sys.argv[1])
-    die_with(config["parent"])
+    die_with_parent(config["parent"])
     control = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     try:
         load_libraries(config["decoder"])
@@ -72,19 +71,20 @@ def main() -> None:
         _send(control, {"error": f"{type(error).__name__}: {error}"})
         sys.exit(1)
     gc.collect()
-    gc.freeze()  # a collection in a child would write to, and so copy, the pages of all that was imported
+    gc.freeze()  # otherwise a collection in a child would write to, and so copy, the pages of all imports
     _send(control, {"ready": True})
     Server(control, sandbox, config["cpu_seconds"]).run()
 
 
 def load_libraries(decoder: str) -> None:
-    """Import all that decoding may need: behind the layers nothing can be imported, and each child
-    has it at once."""
+    """Import all that decoding may need: a child inherits it and cannot import in its sandbox."""
     import av
     from PIL import Image
 
     Image.preinit()
-    names = (part.name for package in (av, mm.media) for part in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    names = (
+        module.name for package in (av, mm.media) for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    )
     for module in (*(name for name in names if not name.startswith((*NOT_IMPORTED, __spec__.name))), *LATE_IMPORTS):
         importlib.import_module(module)
     if decoder == "decord":
@@ -94,27 +94,27 @@ def load_libraries(decoder: str) -> None:
 
 
 class Server:
-    """Answers one request after another."""
+    """Answers requests, one at a time."""
 
     def __init__(self, control: socket.socket, sandbox: Sandbox, cpu_seconds: int) -> None:
         self._control, self._sandbox, self._cpu_seconds = control, sandbox, cpu_seconds
         self._running: set[int] = set()
-        """Children that were not waited for: their process ids belong to nobody else."""
+        """Children that were not waited for, whose process ids cannot have been reused."""
 
     def run(self) -> None:
-        """Until the socket is closed."""
+        """Answer requests until the socket is closed."""
         while (received := _receive(self._control)) is not None:
             request, handles = received
             match request["do"]:
                 case "fork":
-                    answer = self._fork(int(str(request["memory_bytes"])), *handles)
+                    response = self._fork(int(str(request["memory_bytes"])), *handles)
                 case "kill":
-                    answer = self._kill(int(str(request["pid"])))
+                    response = self._kill(int(str(request["pid"])))
                 case _:
-                    answer = self._status(int(str(request["pid"])))
-            _send(self._control, answer)
+                    response = self._status(int(str(request["pid"])))
+            _send(self._control, response)
 
-    def _fork(self, memory_bytes: int, requests: int, answers: int) -> Head:
+    def _fork(self, memory_bytes: int, requests: int, responses: int) -> Head:
         server = os.getpid()
         try:
             pid = os.fork()
@@ -123,20 +123,19 @@ class Server:
         finally:
             if os.getpid() == server:
                 os.close(requests)
-                os.close(answers)
+                os.close(responses)
         if pid == 0:
-            self._become_child(server, memory_bytes, requests, answers)
+            self._become_child(server, memory_bytes, requests, responses)
         self._running.add(pid)
         return {"pid": pid}
 
-    def _become_child(self, server: int, memory_bytes: int, requests: int, answers: int) -> Never:
-        """In the forked process: keep the two handles and nothing else of the server's, then serve
-        one file."""
+    def _become_child(self, server: int, memory_bytes: int, requests: int, responses: int) -> Never:
+        """In the forked process: keep the two descriptors only, close all others, and serve."""
         status = 1
         try:
-            die_with(server)
+            die_with_parent(server)
             os.dup2(requests, sys.stdin.fileno())
-            os.dup2(answers, sys.stdout.fileno())
+            os.dup2(responses, sys.stdout.fileno())
             self._control.detach()
             os.closerange(sys.stderr.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
             from mm.media.children import child
@@ -152,7 +151,7 @@ class Server:
 
     def _status(self, pid: int) -> Head:
         if pid not in self._running:
-            return {"error": f"{pid} is no child of this process"}
+            return {"error": f"{pid} is not a child of this process"}
         ended, status = os.waitpid(pid, os.WNOHANG)
         if not ended:
             return {"status": None}
@@ -161,19 +160,19 @@ class Server:
 
 
 def _receive(control: socket.socket) -> tuple[Head, list[int]] | None:
-    """One line and the handles that came with it; None at the end."""
+    """Receive one line and its descriptors; None when the socket is closed."""
     line: bytes = b""
     handles: list[int] = []
     while not line.endswith(b"\n"):
-        data, got, _, _ = socket.recv_fds(control, MOST_LINE, 2)
+        data, received, _, _ = socket.recv_fds(control, MAX_LINE, 2)
         if not data:
             return None
-        line, handles = line + data, handles + list(got)
+        line, handles = line + data, handles + list(received)
     return json.loads(line), handles
 
 
-def _send(control: socket.socket, answer: Head) -> None:
-    control.sendall(json.dumps(answer).encode("ascii") + b"\n")
+def _send(control: socket.socket, response: Head) -> None:
+    control.sendall(json.dumps(response).encode("ascii") + b"\n")
 
 
 if __name__ == "__main__":

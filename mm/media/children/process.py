@@ -1,19 +1,17 @@
-"""The parent's end of one decoding child: have it forked, ask it, notice when and why it dies."""
+"""Parent's side of one decoding child: start it, send requests, detect when and why it dies."""
 
 from __future__ import annotations
 
 import math
-import os
-import select
 import signal
-import socket
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mm.errors import ERRORS, MediaError, MMError, Unavailable
-from mm.media.children import wire
+from mm.media.children.channel import Channel, ChannelClosed, ChannelTimeout
 from mm.media.children.deadline import NO_DEADLINE, Deadline
+from mm.media.children.wire import BrokenMessage
 from mm.media.containers.memory_estimate import NeedsMemory
 from mm.media.sandbox.layers import ActiveLayers
 
@@ -25,48 +23,45 @@ if TYPE_CHECKING:
     from mm.media.types import Limits
 
 START_SECONDS = 60.0
-DEATH_SECONDS = 10.0  # between closing its output and its end
+EXIT_SECONDS = 10.0  # between the end of its output and its exit
 
 
 class ChildDied(Exception):
-    """It ended, fell silent or talked nonsense in the middle of an answer."""
+    """A child exited, stalled or sent a malformed message within a response.
 
-    def __init__(self, reason: str, detail: str, *, killed: bool = False) -> None:
-        """`killed` from outside, which the file may have no part in."""
+    `was_killed` by the system, which may not be the fault of the file.
+    """
+
+    def __init__(self, reason: str, detail: str, *, was_killed: bool = False) -> None:
         super().__init__(detail)
-        self.reason, self.detail, self.killed = reason, detail, killed
+        self.reason, self.detail, self.was_killed = reason, detail, was_killed
 
 
 class DecodingChild:
-    """One child process, for one file. It answers one request at a time, and the next one only when
-    `idle`."""
+    """One child process, for one file. It accepts a request only when `is_idle`."""
 
     def __init__(
         self, server: ForkClient, limits: Limits, decoder: str, memory_bytes: int, name: str, deadline: Deadline
     ) -> None:
-        """`memory_bytes` are what it may use.
+        """Start a child that may use `memory_bytes`.
 
         Raises `ForkServerDied`, `Unavailable` when no child starts, and what `deadline` raises
         about the file `name`.
         """
         self._server, self._limits, self._decoder = server, limits, decoder
         self.memory_bytes = memory_bytes
-        self.requests = 0
-        self.idle = True  # nothing of an answer is still on its way
+        self.num_requests = 0
+        self.is_idle = True  # no part of a response is outstanding
         self.cpu_seconds = 0.0
         self._status: int | None = None
-        self._requests, theirs = socket.socketpair()  # files travel over it, so that the child opens none
-        self._out, answers = os.pipe2(os.O_CLOEXEC)
+        self._channel = Channel()
         try:
-            self.pid = server.fork(memory_bytes, theirs.fileno(), answers)
+            self.pid = server.fork(memory_bytes, *self._channel.child_ends)
         except BaseException:
-            self._close()
+            self._channel.close()
             raise
         finally:
-            theirs.close()
-            os.close(answers)
-        self._poll = select.poll()
-        self._poll.register(self._out, select.POLLIN)
+            self._channel.close_child_ends()
         try:
             head, _ = self._receive(START_SECONDS, 0, name, deadline)
             if head.get("what") != "ready":
@@ -80,127 +75,99 @@ class DecodingChild:
         self.active_layers = ActiveLayers(head["layers"], head["missing"])  # type: ignore[arg-type]
 
     @property
-    def spent(self) -> bool:
-        """It has done its share and is to be replaced: what a decoder leaks goes with it."""
-        return self.requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
+    def is_exhausted(self) -> bool:
+        """Whether it must be replaced, and with it what its decoders have leaked."""
+        return self.num_requests >= self._limits.requests or self.cpu_seconds > self._limits.cpu_seconds / 2
 
-    def ask(
+    def request(
         self, do: str, file: int, name: str, arguments: Head, deadline: Deadline = NO_DEADLINE
     ) -> Generator[tuple[Head, bytearray], None, None]:
-        """Messages that answer a request about an open file.
+        """Send a request about an open file and return the messages of the response.
 
-        Raises the error that the child names, `MediaError` when it dies, `NeedsMemory` when the
-        file takes more than it may use.
-
-        The file may be closed when the first message is there. Past the `deadline` the child is in
-        mid-answer and must be killed.
+        Raises the error that the child sends, `MediaError` when it dies, `NeedsMemory` when the
+        file takes more than it may use. The file may be closed after the first message. After the
+        `deadline` the response is incomplete and the child must be killed.
         """
-        self.requests += 1
-        self.idle = False
+        self.num_requests += 1
+        self.is_idle = False
         request: Head = {"do": do, "name": name, "decoder": self._decoder, "arguments": arguments, "limits": asdict(self._limits)}
         left, seconds = self._limits.output_bytes, self._limits.wall_seconds
         try:
             self._send(file, request)
             while True:
-                asked = time.monotonic()
+                started = time.monotonic()
                 head, body = self._receive(min(self._limits.silent_seconds, seconds), left, name, deadline)
-                seconds -= time.monotonic() - asked  # what the consumer takes in between does not count
+                seconds -= time.monotonic() - started  # the time of the consumer between messages does not count
                 left -= len(body)
                 match head.get("what"):
                     case "alive":
                         continue
                     case "done" | "error" as what:
-                        self.cpu_seconds, self.idle = _number(head, "cpu"), True
+                        self.cpu_seconds, self.is_idle = _number(head, "cpu"), True
                         if what == "error":
-                            raise _error(head, name)
+                            raise _parse_error(head, name)
                         return
                     case "need":
-                        raise NeedsMemory(self._needed(head))
+                        raise NeedsMemory(self._needed_bytes(head))
                     case _:
                         yield head, body
         except ChildDied as died:
             self.kill()
             raise MediaError(name, died.reason, died.detail) from died
 
-    def end(self) -> None:
-        """Make it die. Whoever waits for its answer notices."""
+    def terminate(self) -> None:
+        """Kill it without waiting. A thread that waits for its response receives an error."""
         self._server.kill(self.pid)
 
     def kill(self) -> None:
-        """End it at once, wait until it is gone, close the pipes. May be called again."""
+        """Kill it, wait for its exit and close the channel. May be called again."""
         if self._status is None:
-            self.end()
-            self._status = self._server.status(self.pid, math.inf)
-        self._close()
+            self.terminate()
+            self._status = self._server.wait(self.pid, math.inf)
+        self._channel.close()
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it still has its output open."""
-        return not any(events & (select.POLLHUP | select.POLLERR) for _, events in self._poll.poll(0))
+        return self._channel.is_open
 
-    def _needed(self, head: Head) -> int:
-        """More than it has and no more than any child may have, whatever it says."""
+    def _needed_bytes(self, head: Head) -> int:
+        """Bytes of a "need" message: more than it has, at most the limit, whatever it states."""
         needed = int(min(_number(head, "bytes"), self._limits.memory_bytes))
         if needed <= self.memory_bytes:
-            raise ChildDied("crashed", "the decoder lost its way and asked for memory that it has")
+            raise ChildDied("crashed", "the decoder requested memory that it already has")
         return needed
-
-    def _close(self) -> None:
-        self._requests.close()
-        if self._out >= 0:
-            os.close(self._out)
-            self._out = -1
 
     def _send(self, file: int, head: Head) -> None:
         try:
-            socket.send_fds(self._requests, [b"F"], [file])
-            with self._requests.makefile("wb") as stream:
-                wire.send(stream, head)
-        except OSError as error:
-            raise self._death() from error
+            self._channel.send(file, head)
+        except ChannelClosed as error:
+            raise self._describe_death() from error
 
-    def _receive(self, seconds: float, max_body: int, name: str = "", deadline: Deadline = NO_DEADLINE) -> tuple[Head, bytearray]:
-        end = time.monotonic() + seconds
-
-        def wait() -> None:
-            while True:
-                deadline.check(name)
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise ChildDied("timeout", f"decoding it gave no sign of life for {seconds:g} s")
-                if self._poll.poll(math.ceil(deadline.wait(left) * 1000)):
-                    return
-
-        def read(count: int) -> bytearray:
-            data = bytearray(count)
-            view, done = memoryview(data), 0
-            while done < count:
-                wait()
-                got = os.readv(self._out, [view[done:]])
-                if got == 0:
-                    raise self._death()
-                done += got
-            return data
-
+    def _receive(self, seconds: float, max_body: int, name: str, deadline: Deadline) -> tuple[Head, bytearray]:
         try:
-            return wire.receive(read, max_body)
-        except wire.BrokenMessage as error:
-            raise ChildDied("crashed", f"the decoder lost its way and answered with {error}") from error
+            return self._channel.receive(seconds, max_body, name, deadline)
+        except ChannelTimeout as error:
+            raise ChildDied("timeout", f"the decoder sent nothing for {seconds:g} s") from error
+        except ChannelClosed as error:
+            raise self._describe_death() from error
+        except BrokenMessage as error:
+            raise ChildDied("crashed", f"the decoder sent {error}") from error
 
-    def _death(self) -> ChildDied:
-        """Why it is gone, by its exit status. Only for one that has closed its output."""
+    def _describe_death(self) -> ChildDied:
+        """The cause of death by the exit status of a child that has closed its output."""
         if self._status is None:
-            self._status = self._server.status(self.pid, DEATH_SECONDS)
+            self._status = self._server.wait(self.pid, EXIT_SECONDS)
         status = self._status
         if status is None:
             return ChildDied("crashed", "the decoder closed its output")
         if status == -signal.SIGKILL:
-            return ChildDied("out-of-memory", "the system killed the decoder, most likely for want of memory", killed=True)
+            return ChildDied("out-of-memory", "the system killed the decoder, most likely for lack of memory", was_killed=True)
         if status == -signal.SIGXCPU:
             return ChildDied("timeout", f"decoding it takes more than {self._limits.cpu_seconds} s of processor time")
         if status < 0:
             return ChildDied("crashed", f"the decoder died of {signal.Signals(-status).name}")
-        return ChildDied("crashed", f"the decoder ended with status {status}")
+        return ChildDied("crashed", f"the decoder exited with status {status}")
 
 
 def _number(head: Head, key: str) -> float:
@@ -208,7 +175,7 @@ def _number(head: Head, key: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _error(head: Head, name: str) -> MMError:
+def _parse_error(head: Head, name: str) -> MMError:
     slug, detail = str(head.get("error")), str(head.get("detail"))
     if slug == MediaError.slug:
         return MediaError(name, str(head.get("reason")), detail)

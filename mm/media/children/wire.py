@@ -1,5 +1,7 @@
-"""Messages between a reader and its decoding child: a JSON head and raw bytes, each after its
-length. Never pickle."""
+"""Messages between a reader and its decoding child: a JSON head and raw bytes, length-prefixed.
+
+Pickle is never used.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ Head = dict[str, object]
 
 LENGTHS = struct.Struct("<IQ")  # bytes of the head, bytes of the body
 MAX_HEAD = 64 << 20
-"""Bytes; the longest heads list the key frames of a film in which every frame is one."""
+"""Bytes. The longest heads list the key frames of a video in which every frame is one."""
 
 
 class BrokenMessage(Exception):
-    """The other side sent what is no message, or too much."""
+    """A message is malformed or over a size limit."""
 
 
 def send(stream: BinaryIO, head: Mapping[str, object], body: bytes | memoryview = b"") -> None:
@@ -30,7 +32,7 @@ def send(stream: BinaryIO, head: Mapping[str, object], body: bytes | memoryview 
 
 
 def receive(read: Callable[[int], bytearray], max_body: int) -> tuple[Head, bytearray]:
-    """Read one message. `read(n)` gives exactly n bytes.
+    """Read one message. `read(n)` returns exactly n bytes.
 
     Raises `BrokenMessage` when a length is over its limit or the head is not a JSON object.
     """

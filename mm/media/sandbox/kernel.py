@@ -1,5 +1,7 @@
-"""Calls to the Linux kernel that Python has no name for, by ctypes. Elsewhere than on Linux each of
-them raises `OSError`."""
+"""Linux system calls that Python does not offer, by ctypes.
+
+On other systems each of them raises `OSError`.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,18 @@ PR_SET_NO_NEW_PRIVS = 38  # <linux/prctl.h>
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000  # <linux/sched.h>
 CAPABILITY_VERSION_3 = 0x20080522  # <linux/capability.h>
 
-_c = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, *arguments: int | ctypes.c_void_p) -> int:
-    """A function of the C library with word-sized arguments. Raises `OSError` when it gives -1 or
-    is not there."""
+    """Call a function of the C library with word-sized arguments.
+
+    Raises `OSError` when it returns -1 or does not exist.
+    """
     if not sys.platform.startswith("linux"):
         raise OSError(errno.ENOSYS, f"{name} is Linux only")
     try:
-        function = getattr(_c, name)
+        function = getattr(_libc, name)
     except AttributeError as error:
         raise OSError(errno.ENOSYS, f"the C library has no {name}") from error
     function.restype = ctypes.c_long
@@ -35,32 +39,31 @@ def call(name: str, *arguments: int | ctypes.c_void_p) -> int:
 
 
 def syscall(number: int, *arguments: int | ctypes.c_void_p) -> int:
-    """A system call by its number. Raises `OSError`."""
+    """Make a system call by its number. Raises `OSError`."""
     return call("syscall", number, *arguments)
 
 
 def address(value: ctypes.Structure | ctypes.Array[ctypes.c_uint32]) -> ctypes.c_void_p:
-    """Where a value lies. It must be kept alive by the caller."""
+    """Address of a value, which the caller must keep alive."""
     return ctypes.c_void_p(ctypes.addressof(value))
 
 
 def no_new_privileges() -> None:
-    """From here on no program that is started gains a right that this process has not."""
+    """Prevent programs that this process starts from gaining privileges."""
     call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def leave_the_network() -> None:
-    """Move to empty namespaces of network and IPC: there is no interface to talk through, not even
-    loopback."""
+def leave_network() -> None:
+    """Move to empty network and IPC namespaces: there is no interface, not even loopback."""
     call("unshare", CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC)
 
 
 def drop_capabilities() -> None:
-    """Give up every right of an administrator, also that of root."""
+    """Drop all capabilities, those of root included."""
     head, none = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     call("capset", address(head), address(none))
 
 
-def threads() -> int:
-    """Threads of this process: what is taken from one of them alone does not bind the others."""
+def count_threads() -> int:
+    """Number of threads of this process. Landlock binds only the calling thread."""
     return sum(1 for _ in Path("/proc/self/task").iterdir())

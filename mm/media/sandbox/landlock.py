@@ -1,5 +1,4 @@
-"""Landlock: no file, no TCP port, no socket and no process that this one does not hold open
-already.
+"""Landlock: denies every file, TCP port, socket and process that this process has not open yet.
 
 Source: Documentation/userspace-api/landlock.rst and <linux/landlock.h>.
 """
@@ -12,17 +11,17 @@ import os
 from mm.media.sandbox.kernel import address, syscall
 
 CREATE_RULESET, RESTRICT_SELF = 444, 446  # the same on every architecture
-VERSION = 1  # flag of CREATE_RULESET that asks for the ABI
+VERSION = 1  # flag of CREATE_RULESET that queries the ABI
 
-FILES_BY_ABI = {1: 13, 2: 14, 3: 15, 5: 16}
-"""Rights to files that an ABI brings the last of: to read, write, list, remove, make; link across;
+NUM_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
+"""Number of file rights from each ABI version on: read, write, list, remove, make; link across;
 truncate; control devices."""
 PORTS_SINCE, PORTS = 4, 0b11  # bind and connect a TCP socket
 SCOPES_SINCE, SCOPES = 6, 0b11  # abstract UNIX sockets, signals
 
 
 class _Ruleset(ctypes.Structure):
-    """`struct landlock_ruleset_attr`; older kernels know only its beginning."""
+    """`struct landlock_ruleset_attr`; older kernels accept only its first fields."""
 
     _fields_ = (("files", ctypes.c_uint64), ("ports", ctypes.c_uint64), ("scopes", ctypes.c_uint64))
 
@@ -36,12 +35,12 @@ def abi() -> int:
 
 
 def deny_all(version: int) -> None:
-    """Take every right that this ABI knows from the calling thread, for good. Raises `OSError`."""
-    files = max(count for since, count in FILES_BY_ABI.items() if since <= version)
+    """Remove every right of this ABI from the calling thread, irrevocably. Raises `OSError`."""
+    num_file_rights = max(count for since, count in NUM_FILE_RIGHTS.items() if since <= version)
     ports, scopes = PORTS if version >= PORTS_SINCE else 0, SCOPES if version >= SCOPES_SINCE else 0
-    rules = _Ruleset((1 << files) - 1, ports, scopes)
-    known = 24 if version >= SCOPES_SINCE else 16 if version >= PORTS_SINCE else 8  # bytes
-    handle = syscall(CREATE_RULESET, address(rules), known, 0)
+    rules = _Ruleset((1 << num_file_rights) - 1, ports, scopes)
+    size = 24 if version >= SCOPES_SINCE else 16 if version >= PORTS_SINCE else 8  # bytes of the struct in this ABI
+    handle = syscall(CREATE_RULESET, address(rules), size, 0)
     try:
         syscall(RESTRICT_SELF, handle, 0)
     finally:

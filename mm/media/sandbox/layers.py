@@ -1,7 +1,6 @@
-"""What holds a decoding child: the layers, which of them there must be, and the order in which they
-are put on.
+"""Sandbox layers of a decoding child: which are required, and the order in which they are applied.
 
-docs/sandbox.md says what each of them keeps a file from.
+docs/sandbox.md describes what each of them prevents.
 """
 
 from __future__ import annotations
@@ -20,65 +19,69 @@ if TYPE_CHECKING:
 
 Minimum = Literal["limits", "one", "both"]
 LAYERS = ("limits", "no new privileges", "no network", "no capabilities", "Landlock", "seccomp")
-"""In the order in which they are put on: a namespace brings capabilities, and the last forbids what
-the others are made of."""
+"""In the order in which they are applied.
+
+A namespace grants capabilities, and seccomp forbids the system calls that the other layers need.
+"""
 FILTERS = frozenset({"Landlock", "seccomp"})
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What a child is asked to put on, and what it does not read a file without.
+    """Layers that a child applies, and those without which it reads no file.
 
-    `minimum`: "limits" asks for nothing but the limits and no new privileges, "one" also for one of
-    seccomp and Landlock, "both" for both. All layers that can be had are put on all the same; only
-    measurements and tests leave some out of `layers`.
+    `minimum`: "limits" requires the limits only, "one" also no new privileges and one of seccomp
+    and Landlock, "both" no new privileges and both. All layers that the machine supports are
+    applied in any case; only measurements and tests leave some out of `layers`.
     """
 
     minimum: Minimum = "one"
-    allow_known_holes: bool = False  # decode although something is published against the FFmpeg that is installed
+    allow_known_holes: bool = False  # decode although the installed FFmpeg has a known vulnerability
     layers: Sequence[str] = LAYERS
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveLayers:
-    """Layers that a child stands behind, and why the others are missing."""
+    """Layers that a child has applied, and the reasons why the others are missing."""
 
     layers: Sequence[str]
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> str:
-        """For a person."""
-        active = f"Files are decoded behind {', '.join(self.layers)}."
-        return " ".join([active, *(f"Missing layer: {layer} ({why})." for layer, why in self.missing.items())])
+        """Sentences for `mm doctor` and the readiness route."""
+        applied = f"Files are decoded with the layers {', '.join(self.layers)}."
+        return " ".join([applied, *(f"Missing layer: {layer} ({reason})." for layer, reason in self.missing.items())])
 
 
 def refuse_vulnerable_decoder(sandbox: Sandbox) -> None:
-    """Raises `Unavailable` when something published against the installed FFmpeg applies."""
-    holes = [] if sandbox.allow_known_holes else known_vulnerabilities()
-    if holes:
-        raise Unavailable(f"{' '.join(holes).rstrip('.')}; MM_SANDBOX_ALLOW_KNOWN_HOLES=true decodes all the same")
+    """Raise `Unavailable` when the installed FFmpeg has a known vulnerability, unless allowed."""
+    vulnerabilities = [] if sandbox.allow_known_holes else known_vulnerabilities()
+    if vulnerabilities:
+        raise Unavailable(
+            f"{' '.join(vulnerabilities).rstrip('.')}; MM_SANDBOX_ALLOW_KNOWN_HOLES=true decodes files nevertheless"
+        )
 
 
 def apply_layers(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> ActiveLayers:
-    """Put on every layer that can be had. From then on nothing can be opened, imported or started.
+    """Apply every supported layer. After it nothing can be opened, imported or started.
 
-    Raises `Unavailable` when less than the minimum holds.
+    Raises `Unavailable` when fewer layers than the minimum are active.
     """
-    put_on: dict[str, Callable[[], None]] = {
+    functions: dict[str, Callable[[], None]] = {
         "limits": lambda: apply_rlimits(memory_bytes, cpu_seconds),
         "no new privileges": kernel.no_new_privileges,
-        "no network": kernel.leave_the_network,
+        "no network": kernel.leave_network,
         "no capabilities": kernel.drop_capabilities,
-        "Landlock": _landlock,
-        "seccomp": _seccomp,
+        "Landlock": _apply_landlock,
+        "seccomp": _apply_seccomp,
     }
     missing: dict[str, str] = {}
     for layer in LAYERS:
         if layer not in sandbox.layers:
-            missing[layer] = "it was not asked for"
+            missing[layer] = "it was not requested"
             continue
         try:
-            put_on[layer]()
+            functions[layer]()
         except (OSError, ValueError) as error:
             missing[layer] = getattr(error, "strerror", None) or str(error)
     active = ActiveLayers([layer for layer in LAYERS if layer not in missing], missing)
@@ -87,29 +90,29 @@ def apply_layers(sandbox: Sandbox, memory_bytes: int, cpu_seconds: int) -> Activ
 
 
 def check_minimum(active: ActiveLayers, minimum: Minimum) -> None:
-    """Raises `Unavailable`, one sentence, when a child has less than the minimum."""
-    wanted = {"limits"} if minimum == "limits" else {"limits", "no new privileges"}
-    filters = {"limits": 0, "one": 1, "both": 2}[minimum]
-    if wanted <= set(active.layers) and len(FILTERS & set(active.layers)) >= filters:
+    """Raise `Unavailable` when a child has fewer layers than the minimum."""
+    required = {"limits"} if minimum == "limits" else {"limits", "no new privileges"}
+    num_filters = {"limits": 0, "one": 1, "both": 2}[minimum]
+    if required <= set(active.layers) and len(FILTERS & set(active.layers)) >= num_filters:
         return
-    why = "; ".join(f"{layer}: {reason}" for layer, reason in active.missing.items() if layer in wanted | FILTERS)
+    reasons = "; ".join(f"{layer}: {reason}" for layer, reason in active.missing.items() if layer in required | FILTERS)
     raise Unavailable(
-        f"this machine lacks layers of the sandbox that MM_SANDBOX_MINIMUM={minimum} asks for ({why}); "
+        f"this machine lacks sandbox layers that MM_SANDBOX_MINIMUM={minimum} requires ({reasons}); "
         "MM_SANDBOX_MINIMUM=limits decodes without them"
     )
 
 
-def _landlock() -> None:
+def _apply_landlock() -> None:
     version = landlock.abi()
     if not version:
-        raise OSError(errno.ENOSYS, "the kernel has none, or it is switched off")
-    if kernel.threads() > 1:
-        raise OSError(errno.EBUSY, "a library started threads before it could be put on")
+        raise OSError(errno.ENOSYS, "the kernel does not have it, or it is disabled")
+    if kernel.count_threads() > 1:
+        raise OSError(errno.EBUSY, "a library started threads before it was applied")
     landlock.deny_all(version)
 
 
-def _seccomp() -> None:
-    known = seccomp.machine()
-    if known is None:
-        raise OSError(errno.ENOSYS, "there is no filter for this kind of processor")
-    seccomp.install(known)
+def _apply_seccomp() -> None:
+    architecture = seccomp.current_architecture()
+    if architecture is None:
+        raise OSError(errno.ENOSYS, "there is no filter for this processor architecture")
+    seccomp.install(architecture)

@@ -1,4 +1,4 @@
-"""What a process says of the sandbox of its decoding children, for others to show."""
+"""Reports of the active sandbox layers, exchanged between processes as JSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """Layers that hold, and why the others do not; `error` says why no child starts, and is empty
-    where one does."""
+    """Active layers of a process, and the reasons why the others are missing.
+
+    `error` is the reason why no child starts; empty where one starts.
+    """
 
     layers: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -29,17 +31,17 @@ class LayerReport:
 
     @classmethod
     def from_json(cls, text: str) -> LayerReport:
-        """The report in `text`; one that says so where it cannot be read."""
+        """Parse a report; text that is no report gives one with an `error`."""
         try:
-            found = json.loads(text)
-            missing = {str(layer): str(reason) for layer, reason in found["missing"].items()}
-            return cls(tuple(map(str, found["layers"])), missing, str(found["error"]))
+            report = json.loads(text)
+            missing = {str(layer): str(reason) for layer, reason in report["missing"].items()}
+            return cls(tuple(map(str, report["layers"])), missing, str(report["error"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls(error="its report cannot be read")
 
     @classmethod
     def from_reader(cls, reader: MediaReader) -> LayerReport:
-        """Of the children of `reader`; starts one."""
+        """Report the layers of the children of `reader`; starts one."""
         try:
             active = reader.active_layers()
         except Unavailable as error:
@@ -48,20 +50,19 @@ class LayerReport:
 
 
 def describe_reports(reports: Mapping[str, LayerReport]) -> str:
-    """Sentences on the reports of some workers, by name: what holds in all of them, then where
-    something does not."""
+    """Describe the reports of workers: the layers of all of them, then each that differs."""
     decoding = {name: report for name, report in reports.items() if not report.error}
     common = [layer for layer in LAYERS if all(layer in report.layers for report in decoding.values())]
     sentences = []
     if decoding:
         workers = "1 worker decodes" if len(decoding) == 1 else f"{len(decoding)} workers decode"
-        sentences.append(f"{workers} behind {', '.join(common) or 'no layer'}.")
+        sentences.append(f"{workers} with the layers {', '.join(common) or 'none'}.")
     for layer in LAYERS:
         without = {
             name: report.missing.get(layer, "no reason") for name, report in decoding.items() if layer not in report.layers
         }
         if without:
-            where = "; ".join(f"{name}: {reason}" for name, reason in sorted(without.items()))
-            sentences.append(f'The layer "{layer}" is missing in {len(without)} of {len(decoding)} ({where}).')
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(without.items()))
+            sentences.append(f'The layer "{layer}" is missing in {len(without)} of {len(decoding)} ({reasons}).')
     sentences += [f"{name} cannot decode: {report.error}." for name, report in sorted(reports.items()) if report.error]
     return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""Limits that a decoding child sets on itself before it reads a byte from outside."""
+"""Resource limits that a decoding child sets on itself before it reads untrusted bytes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import signal
 import sys
 from pathlib import Path
 
-OPEN_FILES = 32
-CPU_GRACE = 10  # s between the signal that tells of too much processor time and the one that cannot be survived
+MAX_OPEN_FILES = 32
+CPU_GRACE = 10  # seconds between SIGXCPU, the soft limit of processor time, and SIGKILL, the hard one
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-def die_with(parent: int) -> None:
-    """Be killed when the thread of process `parent` that started this one ends. Linux only:
-    elsewhere the closed pipe tells."""
+def die_with_parent(parent: int) -> None:
+    """Have this process killed when the thread of process `parent` that started it ends.
+
+    Linux only. On other systems the process ends when its pipe is closed.
+    """
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -25,10 +27,9 @@ def die_with(parent: int) -> None:
 
 
 def apply_rlimits(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound the memory beyond what is mapped now and the processor time, and forbid to write files
-    and to dump cores.
+    """Limit memory beyond what is mapped now and processor time; forbid file writes and core dumps.
 
-    Where the system does not tell how much is mapped, memory stays unbounded: only Linux does.
+    Memory stays unlimited where the system does not report how much is mapped: only Linux does.
     """
     mapped = mapped_bytes()
     memory = mapped + memory_bytes if mapped else resource.RLIM_INFINITY
@@ -37,10 +38,10 @@ def apply_rlimits(memory_bytes: int, cpu_seconds: int) -> None:
         (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + CPU_GRACE),
         (resource.RLIMIT_FSIZE, 0, 0),
         (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES, MAX_OPEN_FILES),
     ):
-        _, most = resource.getrlimit(limit)
-        resource.setrlimit(limit, (_lower(soft, most), _lower(hard, most)))
+        _, current_hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (_lower(soft, current_hard), _lower(hard, current_hard)))
 
 
 def _lower(a: int, b: int) -> int:
@@ -51,7 +52,7 @@ def _lower(a: int, b: int) -> int:
 
 
 def mapped_bytes() -> int:
-    """Address space of this process; 0 where the system does not tell."""
+    """Address space of this process in bytes; 0 where the system does not report it."""
     try:
         pages = Path("/proc/self/statm").read_text().split()[0]
     except OSError:
@@ -60,6 +61,6 @@ def mapped_bytes() -> int:
 
 
 def used_cpu_seconds() -> float:
-    """Processor time of this process, all threads."""
+    """Processor time of all threads of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime

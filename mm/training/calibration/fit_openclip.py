@@ -58,7 +58,7 @@ def fit_openclip_calibration(space: OpenClipSpace, config: OpenClipCalibrationCo
     cannot be read."""
     unanswerable = read_split_lines(config.texts / "unanswerable" / "questions.txt", "dev")
     library = _load(space, config, on_progress)
-    lite, lite_bank = space.lite_calibration, space.lite_bank
+    lite, lite_bank = space.lite.calibration, space.lite.bank
     bank = lite_bank.with_images(library.bank.astype(np.float16))
     sentences = space.sentences.embed(library.captions)
     shown = _shown(sentences, bank)

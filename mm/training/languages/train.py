@@ -20,7 +20,7 @@ from mm.errors import InvalidInput
 from mm.evaluation.languages import Sources, evaluate
 from mm.files import open_atomic
 from mm.models.text.multilingual import TOKENIZER, load_tokenizer, quantize
-from mm.spaces.space import LANGUAGES
+from mm.spaces.lite_space import LANGUAGES
 from mm.training.checkpoint import read_state, write_state
 from mm.training.languages.card import languages_card
 from mm.training.languages.prepare import PAIRS, READER, START, VECTORS, prepare

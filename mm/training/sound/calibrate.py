@@ -17,9 +17,9 @@ import numpy.typing as npt
 from mm.data.query_texts import draw_keyboard_noise, phrase_as_queries, read_lines
 from mm.data.sentences import embed_sentences
 from mm.spaces.calibration import Calibrator, ComponentCalibrator, SoundCalibration, read_bank
+from mm.spaces.lite_space import BANK
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.scoring import compute_cosines
-from mm.spaces.space import BANK
 from mm.training.calibration.depictability import Group, fit_depictable
 from mm.training.calibration.forms import Bool, LabelledPairs, round_coefficients, shift_prior
 from mm.training.logistic_regression import fit_logistic

@@ -1,4 +1,4 @@
-"""The card of the temporal network."""
+"""The model card of the temporal network."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-from mm.models.temporal.network import list_weight_shapes
+from mm.models.temporal.weights import list_weight_shapes
 from mm.training.temporal.recipe import TemporalRecipe
 
 _TEMPLATE = """# The temporal network
 
-Tells where the shots and the scenes of a video begin, from all of its sampled frames in one pass: a transformer with
-rotary positions in seconds, windows of {seconds:.0f} s to both sides and {globals} global tokens; {parameters:.2f} M
-parameters in half precision. It sees vectors of the image tower and differences of pictures in little, and makes no
-vectors that are searched.
+Finds where the shots and the scenes of a video begin, from all of its sampled frames in one pass: a transformer with rotary
+positions in seconds, windows of {seconds:.0f} s to both sides and {globals} global tokens; {parameters:.2f} M parameters in
+half precision. Its input is the vectors of the image tower and the differences of thumbnails; it makes no vectors that are
+searched.
 
-## What it was trained on
-Films of {length:.0f} s, drawn anew for each step, from {photographs} photographs of Flickr8k train (Flickr terms,
-research), filmed in crops that stand or move, and {clips} clips of the sets `fight_clips` and `sample_videos` that are
-not dev. Cuts, dissolves, fades through black, and scenes that come again. Their vectors are those of the image tower of
-this folder: other weights of it need a new run.
+## Training data
+Videos of {length:.0f} s, drawn for each step, from {images} images of Flickr8k train (Flickr terms, research), shown in fixed
+or moving crops, and {clips} clips of the sets `fight_clips` and `sample_videos` that are not dev. Cuts, dissolves, fades
+through black, and scenes that are repeated. Frame vectors are those of the image tower of this folder: other weights of it
+need a new run.
 
-## Beginnings of shots and scenes
-F1 within one second on {films} films drawn in the same way from photographs and clips of dev, from vectors as in
-training; thresholds from other films of train. The first run ships.
+## Shot and scene boundaries
+F1 within one second on {videos} videos drawn in the same way from images and clips of dev, from vectors as in training;
+thresholds from other videos of train. The first run is shipped.
 
 {rows}
 
-How well moments are found with it, on films that were really made and read: `mm eval moments`, docs/space.md.
+How well moments are found with it, on videos that are encoded and decoded: `mm eval moments`, docs/space.md.
 
 ## Recipe
 {recipe}
@@ -38,16 +38,16 @@ How well moments are found with it, on films that were really made and read: `mm
 Python {python}, torch {torch}. `mm train temporal` makes the weights and this card.
 
 ## Limits
-- A scene is what the training made one: other shots of the same thing. Two places that look alike are one scene, one
+- A scene is what the training defines as one: other shots of the same source. Two places that look the same are one scene; one
   place in very different views may be two.
-- Films of photographs have no plot, no dialogue and no crossing of stories.
-- It looks at two frames a second at most: what happens between them is not seen.
+- Videos of images have no plot, no dialogue and no interleaved stories.
+- At most two frames a second are read: what happens between them is missed.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a run found on dev."""
+class RunResult:
+    """Thresholds of a run, and its F1 of shots and scenes on dev."""
 
     seed: int
     shot_threshold: float
@@ -56,27 +56,27 @@ class Found:
     scenes: float
 
 
-def temporal_card(recipe: TemporalRecipe, rows: Sequence[Found], photographs: int, clips: int, films: int) -> str:
-    """Markdown."""
+def format_card(recipe: TemporalRecipe, results: Sequence[RunResult], num_images: int, num_clips: int, num_videos: int) -> str:
+    """Markdown: training data, results, recipe, limits."""
     table = ["| run | F1 of shots | F1 of scenes | thresholds |", "| --- | --- | --- | --- |"]
     table += [
         f"| seed {row.seed} | {row.shots:.1%} | {row.scenes:.1%} | {row.shot_threshold:.2f}, {row.scene_threshold:.2f} |"
-        for row in rows
+        for row in results
     ]
-    told = {name: value for name, value in asdict(recipe).items() if name not in {"data", "out", "films", "network"}}
-    shape = {name: value for name, value in recipe.network.to_metadata().items() if not name.startswith("least_")}
-    told |= {"window": shape.pop("seconds"), **shape}
-    count = sum(math.prod(shape) for shape in list_weight_shapes(recipe.network).values())
+    settings = {name: value for name, value in asdict(recipe).items() if name not in {"data", "out", "clip_sets", "network"}}
+    network = {name: value for name, value in recipe.network.to_metadata().items() if not name.startswith("least_")}
+    settings |= {"window": network.pop("seconds"), **network}
+    num_parameters = sum(math.prod(shape) for shape in list_weight_shapes(recipe.network).values())
     return _TEMPLATE.format(
         seconds=recipe.network.seconds,
         globals=recipe.network.num_global,
-        parameters=count / 1e6,
+        parameters=num_parameters / 1e6,
         length=recipe.seconds,
-        photographs=photographs,
-        clips=clips,
-        films=films,
+        images=num_images,
+        clips=num_clips,
+        videos=num_videos,
         rows="\n".join(table),
-        recipe=", ".join(f"{name} {value}" for name, value in told.items()),
+        recipe=", ".join(f"{name} {value}" for name, value in settings.items()),
         python=platform.python_version(),
         torch=version("torch"),
     )

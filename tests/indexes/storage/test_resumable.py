@@ -60,7 +60,7 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
     crash_before, crashed = 0, True
     with open_store(Settings(home=tmp_path)) as store:
         while crashed:
-            upload_id = store.uploads.create(len(WHOLE), "a", [], "", "", total=10, of_owner=10).id
+            upload_id = store.uploads.create(len(WHOLE), "a", [], "", "", max_total=10, max_of_owner=10).id
             promised: list[int] = []
             with pytest.MonkeyPatch.context() as patch:
                 Steps(patch, crash_before)
@@ -80,12 +80,12 @@ def test_a_crash_at_any_step_leaves_what_was_promised(tmp_path: Path) -> None:
 
 def test_a_crash_while_one_is_made_leaves_nothing_that_counts(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        store.uploads.create(1, "first", [], "", "", total=10, of_owner=10)
+        store.uploads.create(1, "first", [], "", "", max_total=10, max_of_owner=10)
         for crash_before in range(4):
             with pytest.MonkeyPatch.context() as patch:
                 Steps(patch, crash_before)
                 with pytest.raises(Crash):
-                    store.uploads.create(5, "a", [], "", "", total=10, of_owner=10)
+                    store.uploads.create(5, "a", [], "", "", max_total=10, max_of_owner=10)
         folder = tmp_path / "blobs" / "uploads"
         made = list(folder.iterdir())
         assert store.uploads.sweep() == 0, "somebody may be making them just now"
@@ -97,7 +97,7 @@ def test_a_crash_while_one_is_made_leaves_nothing_that_counts(tmp_path: Path) ->
 
 def test_bytes_are_flushed_before_they_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.uploads.create(3, "a", [], "", "", total=10, of_owner=10).id
+        upload_id = store.uploads.create(3, "a", [], "", "", max_total=10, max_of_owner=10).id
         flushed: list[str] = []
         fsync = os.fsync
 
@@ -116,7 +116,7 @@ def test_bytes_are_flushed_before_they_count(tmp_path: Path, monkeypatch: pytest
 
 def test_one_has_it_at_a_time_and_is_told_that_another_wants_it(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.uploads.create(3, "a", [], "", "", total=10, of_owner=10).id
+        upload_id = store.uploads.create(3, "a", [], "", "", max_total=10, max_of_owner=10).id
         with store.uploads.open(upload_id) as upload:
             with pytest.raises(Locked):
                 store.uploads.open(upload_id)
@@ -133,7 +133,7 @@ def test_one_has_it_at_a_time_and_is_told_that_another_wants_it(tmp_path: Path) 
 def test_an_upload_in_use_is_not_swept(tmp_path: Path) -> None:
     now = [1000.0]
     with open_store(Settings(home=tmp_path, upload_seconds=10.0), clock=lambda: now[0]) as store:
-        upload_id = store.uploads.create(3, "a", [], "", "", total=10, of_owner=10).id
+        upload_id = store.uploads.create(3, "a", [], "", "", max_total=10, max_of_owner=10).id
         with store.uploads.open(upload_id) as upload:
             now[0] += 20
             assert store.uploads.sweep() == 0
@@ -148,7 +148,7 @@ def test_an_upload_in_use_is_not_swept(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_and_what_counted_still_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.uploads.create(6, "a", [], "", "", total=10, of_owner=10).id
+        upload_id = store.uploads.create(6, "a", [], "", "", max_total=10, max_of_owner=10).id
         with store.uploads.open(upload_id) as upload:
             upload.write(b"abc")
             upload.checkpoint()
@@ -172,7 +172,7 @@ def test_unfinished_uploads_of_one_owner_are_bounded_beside_those_of_all(tmp_pat
     with open_store(Settings(home=tmp_path)) as store:
 
         def create(owner: str) -> str:
-            return store.uploads.create(5, "a", [], "", owner, total=5, of_owner=3).id
+            return store.uploads.create(5, "a", [], "", owner, max_total=5, max_of_owner=3).id
 
         mine = [create("key a") for _ in range(3)]
         with pytest.raises(TooMany, match="MM_MAX_PARTIAL_UPLOADS_PER_KEY"):
@@ -190,7 +190,7 @@ def test_upload_without_a_byte_expires_soon_and_a_byte_keeps_it(tmp_path: Path) 
     now = [1e9]
     settings = Settings(home=tmp_path, upload_seconds=1000.0, upload_empty_seconds=10.0)
     with open_store(settings, clock=lambda: now[0]) as store:
-        empty, begun = (store.uploads.create(5, "a", [], "", "", total=10, of_owner=10).id for _ in range(2))
+        empty, begun = (store.uploads.create(5, "a", [], "", "", max_total=10, max_of_owner=10).id for _ in range(2))
         now[0] += 6.0
         with store.uploads.open(empty) as upload:
             upload.checkpoint()  # of a piece that brought nothing
@@ -207,7 +207,7 @@ def test_upload_without_a_byte_expires_soon_and_a_byte_keeps_it(tmp_path: Path) 
 
 def test_upload_of_an_earlier_version_has_no_owner(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
-        upload_id = store.uploads.create(5, "a", [], "", "key a", total=10, of_owner=10).id
+        upload_id = store.uploads.create(5, "a", [], "", "key a", max_total=10, max_of_owner=10).id
         info = tmp_path / "blobs" / "uploads" / upload_id / "info.json"
         info.write_text(info.read_text().replace(',"owner":"key a"', ""))
         assert store.uploads.get(upload_id).owner == ""

@@ -129,7 +129,7 @@ def test_a_child_that_falls_silent(own: MediaReader, film: Path) -> None:
     frames = own.frames(film, "film.mp4", END, 1000.0)
     next(frames)
     child.suspend()
-    with pytest.raises(MediaError, match="no sign of life") as raised:
+    with pytest.raises(MediaError, match="sent nothing for") as raised:
         list(frames)
     assert raised.value.reason == "timeout"
     assert number_of(own.frame_at(film, "film.mp4", 1.0)) == 25
@@ -339,7 +339,7 @@ def test_a_decoder_that_was_taken_over_may_say_anything(
         yield from answers
 
     own.probe(film, "film.mp4")
-    monkeypatch.setattr("mm.media.children.pool.DecodingChild.ask", ask)
+    monkeypatch.setattr("mm.media.children.process.DecodingChild.request", ask)
     asked = {
         "frame": lambda: list(own.frames(film, "film.mp4", END, 2.0)),
         "times": lambda: own.keyframes(film, "film.mp4"),

@@ -107,8 +107,7 @@ def test_many_files_leave_no_processes_and_no_handles(tmp_path: Path) -> None:
     assert pids() <= before
 
 
-def test_idle_child_ends_and_lets_go_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mm.media.children.pool.IDLE_SECONDS", 0.2)
+def test_idle_child_ends_and_closes_its_file(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     Image.fromarray(scene(1)).save(path)
     before = pids()
@@ -116,7 +115,7 @@ def test_idle_child_ends_and_lets_go_of_its_file(tmp_path: Path, monkeypatch: py
     def is_open() -> bool:
         return any(str(path) in opened.path for opened in psutil.Process().open_files())
 
-    with MediaReader() as reader:
+    with MediaReader(Limits(idle_seconds=0.2)) as reader:
         reader.probe(path, path.name)
         wait_until(lambda: pids() <= before and not is_open())
         assert reader.probe(path, path.name).kind == "image"

@@ -51,7 +51,7 @@ def test_large_picture_is_read_in_the_memory_that_its_header_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     LARGE[name](tmp_path / name)
-    monkeypatch.setattr("mm.media.reader.is_out_of_memory", lambda error: False)
+    monkeypatch.setattr("mm.media.children.requests.is_out_of_memory", lambda error: False)
     with MediaReader() as reader:
         assert reader.probe(tmp_path / name, name).width == SIDE
         assert reader.image(tmp_path / name, name).shape == (SIDE, SIDE, 3)
@@ -60,7 +60,7 @@ def test_large_picture_is_read_in_the_memory_that_its_header_names(
 def test_film_of_4k_is_read_in_the_memory_that_its_header_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = Track(steady(25, 30), options={"preset": "ultrafast", "bf": "3", "refs": "4"}, width=3840, height=2160)
     film = write(tmp_path / "film.mp4", track)
-    monkeypatch.setattr("mm.media.reader.is_out_of_memory", lambda error: False)
+    monkeypatch.setattr("mm.media.children.requests.is_out_of_memory", lambda error: False)
     before = {child.pid for child in children()}
     with MediaReader() as reader:
         assert len(list(reader.frames(film, film.name, Span(0.0, 1.2), 1000.0))) == 30
@@ -75,7 +75,7 @@ def test_film_of_4k_is_read_in_the_memory_that_its_header_names(tmp_path: Path, 
 
 def test_file_that_takes_more_than_its_header_names_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "picture.png")
-    monkeypatch.setattr("mm.media.reader.INITIAL_BYTES", 8 * MIB)
+    monkeypatch.setattr("mm.media.children.requests.INITIAL_BYTES", 8 * MIB)
     with MediaReader() as reader:
         assert reader.probe(tmp_path / "picture.png", "picture.png").width == SIDE
 
@@ -83,7 +83,7 @@ def test_file_that_takes_more_than_its_header_names_is_asked_for_again(tmp_path:
 def test_film_that_takes_more_in_the_middle_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = Track(steady(25, 30), options={"preset": "ultrafast", "bf": "3", "refs": "4"}, width=1920, height=1080)
     film = write(tmp_path / "film.mp4", track)
-    monkeypatch.setattr("mm.media.reader.INITIAL_BYTES", 150 * MIB)
+    monkeypatch.setattr("mm.media.children.requests.INITIAL_BYTES", 150 * MIB)
     limits = Limits()
     with MediaReader(limits) as reader:
         reader.probe(film, film.name)

@@ -177,6 +177,6 @@ def test_a_folder_is_read_or_refused_file_by_file(reader: MediaReader, tmp_path:
     assert film.frames
     assert film.audio_seconds == pytest.approx(1.0, abs=0.05)
     assert "notes.txt: this is text" in notes.line()
-    assert quiet.silently_empty
+    assert quiet.is_silently_empty
     assert "EMPTY" in quiet.line()
     assert summarize(rows) == "3 files: 1 read, 1 refused by a named error, 1 silently empty"

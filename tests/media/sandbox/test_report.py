@@ -19,7 +19,7 @@ def test_report_of_a_reader_says_what_its_children_say() -> None:
     with MediaReader(sandbox=Sandbox("limits", layers=BASE)) as reader:
         report = LayerReport.from_reader(reader)
     assert report.layers == BASE
-    assert report.missing == dict.fromkeys(("no network", "Landlock", "seccomp"), "it was not asked for")
+    assert report.missing == dict.fromkeys(("no network", "Landlock", "seccomp"), "it was not requested")
     assert LayerReport.from_json(report.to_json()) == report
 
 
@@ -51,8 +51,8 @@ def test_workers_that_differ_are_described_by_the_weakest_and_each() -> None:
     full = LayerReport(LAYERS)
     weak = LayerReport(tuple(layer for layer in LAYERS if layer != "no network"), {"no network": "Operation not permitted"})
     broken = LayerReport(error="The decoding child does not start")
-    assert describe_reports({"a:1": full}) == f"1 worker decodes behind {', '.join(LAYERS)}."
+    assert describe_reports({"a:1": full}) == f"1 worker decodes with the layers {', '.join(LAYERS)}."
     text = describe_reports({"a:1": full, "b:2": weak, "c:3": broken})
-    assert "2 workers decode behind limits, no new privileges, no capabilities, Landlock, seccomp." in text
+    assert "2 workers decode with the layers limits, no new privileges, no capabilities, Landlock, seccomp." in text
     assert 'The layer "no network" is missing in 1 of 2 (b:2: Operation not permitted).' in text
     assert "c:3 cannot decode: The decoding child does not start." in text

@@ -44,12 +44,12 @@ def print_output(key: str, path: Path, as_json: bool, *, others: str = "card") -
 def load_openclip_space(name: str) -> OpenClipSpace:
     """Load a larger space without its own sound tower. Raises `UsageError` for another space."""
     from mm.settings import load_settings
-    from mm.spaces.openclip_space import OWN_SOUND, PREFIX, OpenClipSpace
+    from mm.spaces import openclip_space
     from mm.spaces.registry import WEIGHTS
 
-    if not name.startswith(PREFIX) or name.endswith(OWN_SOUND):
-        raise click.UsageError(f"--space must be a larger space, {PREFIX}MODEL/PRETRAINED.")
-    return OpenClipSpace(name, load_settings(), WEIGHTS / "lite")
+    if not name.startswith(openclip_space.PREFIX) or name.endswith(openclip_space.OWN_SOUND):
+        raise click.UsageError(f"--space must be a larger space, {openclip_space.PREFIX}MODEL/PRETRAINED.")
+    return openclip_space.load_openclip_space(name, load_settings(), WEIGHTS / "lite")
 
 
 def require_torch() -> None:

@@ -12,13 +12,19 @@ from mm.cli.commands.train.common import captioned_images, options_set, print_ou
 
 @click.command()
 @captioned_images
-@click.option("--films", type=options.FOLDER, multiple=True, help="Clips that are spliced between the images: manifest.jsonl.")
+@click.option(
+    "--films",
+    "clip_sets",
+    type=options.FOLDER,
+    multiple=True,
+    help="Clips that are spliced between the images: manifest.jsonl.",
+)
 @click.option("--out", type=options.NEW_FOLDER, help="Folder for weights and card; default with --space: that of the space.")
 @click.option(
     "--space", default="lite", show_default=True, help="Space whose image tower encodes the frames, openclip:MODEL/PRETRAINED."
 )
 @click.option("--seed", "seeds", type=int, multiple=True, help="Seed of one run; the weights of the first are shipped.")
-@click.option("--photographs", type=click.IntRange(1), help="Largest number of images of train.")
+@click.option("--photographs", "max_images", type=click.IntRange(1), help="Largest number of images of train.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of each run.")
 @click.option("--batch", type=click.IntRange(1), help="Videos per step.")
 @click.option("--seconds", type=click.FloatRange(1), help="Length of a video, in seconds.")
@@ -29,7 +35,7 @@ def command(data: Path, out: Path | None, space: str, as_json: bool, **values: o
     An interrupted run continues.
     """
     require_torch()
-    from mm.models.temporal.network import TemporalConfig
+    from mm.models.temporal.config import TemporalConfig
     from mm.settings import load_settings
     from mm.spaces import load_space
     from mm.training.temporal.recipe import TemporalRecipe

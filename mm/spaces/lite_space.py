@@ -1,0 +1,152 @@
+"""The shipped space `lite`: its files, and the loaders of its towers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm.runtimes import find_runtime
+from mm.spaces.build_graphs import prebuild_image, prebuild_languages, prebuild_sound, prebuild_text
+from mm.spaces.calibration import read_bank, read_calibration, read_sound_calibration
+from mm.spaces.space import Lazy, Loaders, Space
+from mm.spaces.types import SpaceId
+
+if TYPE_CHECKING:
+    from mm.models.image.tower import ImageTower
+    from mm.models.ocr.recognizer import TextRecognizer
+    from mm.models.sound.tower import SoundTower
+    from mm.models.speech.tower import SpeechTower
+    from mm.models.temporal.tower import TemporalTower
+    from mm.models.text.multilingual import MultilingualTower, RoutedTextTower
+    from mm.models.text.tower import TextTower
+    from mm.models.types import TextEmbedder
+
+LITE = SpaceId("lite", 1)
+"""The version grows whenever the same input would give another vector."""
+LITE_DIM = 384
+
+IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
+LANGUAGES = "languages.safetensors"
+TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
+SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
+FILES = (
+    IMAGE_WEIGHTS,
+    LANGUAGES,
+    CALIBRATION,
+    BANK,
+    CARD,
+    TEMPORAL,
+    TEMPORAL_CARD,
+    SOUND_WEIGHTS,
+    SOUND_CALIBRATION,
+    SOUND_BANK,
+    SOUND_CARD,
+)
+"""Files in the folder of the space."""
+
+
+@dataclass(frozen=True, slots=True)
+class TowerOptions:
+    """What the loaders of towers have in common."""
+
+    graph_cache: Path
+    runtime: str
+    threads: int
+    keep_speech: bool = True
+    """Whether the speech tower stays in memory; without it it is loaded at every use."""
+
+
+def make_lite_space(folder: Path, options: TowerOptions, selected_by: str = "") -> Space:
+    """The space in `folder`. `selected_by` says, for a person, what selected the runtime."""
+    description = find_runtime(options.runtime).describe()
+    return Space(
+        id=LITE,
+        dim=LITE_DIM,
+        loaders=_make_loaders(folder, options),
+        runtime_name=options.runtime,
+        runtime=f"{description} ({selected_by})" if selected_by else description,
+        temporal_weights=folder / TEMPORAL,
+        make_card=partial(_read_cards, folder),
+    )
+
+
+def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
+    sentences = Lazy(partial(_load_sentences, options))
+    languages = Lazy(partial(_load_languages, folder / LANGUAGES, options))
+    query_text = Lazy(partial(_load_query_text, folder / LANGUAGES, sentences, languages))
+    sound_calibration = Lazy(partial(read_sound_calibration, folder / SOUND_CALIBRATION))
+    return Loaders(
+        image=Lazy(partial(_load_image, folder / IMAGE_WEIGHTS, options)),
+        text=query_text,
+        query_text=query_text,
+        sentences=sentences,
+        speech=Lazy(partial(_load_speech, options)),
+        sound=Lazy(partial(load_sound_tower, folder / SOUND_WEIGHTS, options)),
+        sound_text=sentences,
+        recognizer=Lazy(partial(_load_recognizer, options)),
+        temporal=Lazy(partial(load_temporal_tower, folder / TEMPORAL)),
+        sound_calibration=sound_calibration,
+        calibration=Lazy(lambda: sound_calibration().complete(read_calibration(folder / CALIBRATION))),
+        bank=Lazy(partial(read_bank, folder / BANK, folder / SOUND_BANK)),
+    )
+
+
+def load_sound_tower(weights: Path, options: TowerOptions) -> SoundTower:
+    """Load a sound tower. Raises `Corrupt` when its weights cannot be read."""
+    from mm.models.sound.tower import SoundTower
+
+    cache = options.graph_cache
+    return SoundTower(weights, cache, options.runtime, options.threads, partial(prebuild_sound, weights, cache))
+
+
+def load_temporal_tower(weights: Path) -> TemporalTower | None:
+    """Load a temporal network; None without the file. Raises `Corrupt` when it cannot be read."""
+    from mm.models.temporal.tower import TemporalTower
+
+    return TemporalTower(weights) if weights.is_file() else None
+
+
+def _load_sentences(options: TowerOptions) -> TextTower:
+    from mm.models.text.tower import TextTower
+
+    cache = options.graph_cache
+    return TextTower(cache, options.runtime, options.threads, partial(prebuild_text, cache))
+
+
+def _load_languages(weights: Path, options: TowerOptions) -> MultilingualTower:
+    from mm.models.text.multilingual import MultilingualTower
+
+    cache = options.graph_cache
+    return MultilingualTower(weights, cache, options.runtime, options.threads, partial(prebuild_languages, weights, cache))
+
+
+def _load_query_text(weights: Path, sentences: Lazy[TextEmbedder], languages: Lazy[TextEmbedder]) -> RoutedTextTower:
+    from mm.models.text.multilingual import RoutedTextTower, read_router
+
+    router = read_router(weights)  # first, so that a corrupt file is reported before a graph is built
+    return RoutedTextTower(sentences(), languages, router)
+
+
+def _load_image(weights: Path, options: TowerOptions) -> ImageTower:
+    from mm.models.image.tower import ImageTower
+
+    cache, runtime = options.graph_cache, options.runtime
+    return ImageTower(weights, cache, runtime, options.threads, partial(prebuild_image, weights, cache, runtime))
+
+
+def _load_speech(options: TowerOptions) -> SpeechTower:
+    from mm.models.speech.tower import SpeechTower
+
+    return SpeechTower(keep=options.keep_speech)
+
+
+def _load_recognizer(options: TowerOptions) -> TextRecognizer:
+    from mm.models.ocr.recognizer import TextRecognizer
+
+    return TextRecognizer(options.threads)
+
+
+def _read_cards(folder: Path) -> str:
+    return "\n".join((folder / card).read_text(encoding="utf-8") for card in (CARD, SOUND_CARD, TEMPORAL_CARD))
