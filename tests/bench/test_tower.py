@@ -79,4 +79,4 @@ def test_a_gpu_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     done = CliRunner().invoke(main, ["bench", "tower", "--device", "cuda"])
     assert done.exit_code == 1
-    assert done.output.strip() == "The runtime cuda needs a GPU, and torch sees none here."
+    assert done.output.strip() == "The runtime cuda needs a GPU, and torch finds none."
