@@ -89,7 +89,7 @@ def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
 
 
 def require_runtime(name: str) -> None:
-    """Raise `Unavailable` when this machine lacks bfloat16, torch or a GPU that the runtime needs."""
+    """Raise `Unavailable` when this machine lacks what the runtime needs."""
     runtime = find_runtime(name)
     if runtime.precision == "bfloat16":
         from mm.runtimes.openvino_cpu import require_bfloat16
