@@ -79,4 +79,4 @@ def test_bench_tower_without_a_gpu_prints_one_sentence(monkeypatch: pytest.Monke
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     done = CliRunner().invoke(main, ["bench", "tower", "--device", "cuda"])
     assert done.exit_code == 1
-    assert done.output.strip() == "The runtime cuda needs a GPU, and torch sees none here."
+    assert done.output.strip() == "The runtime cuda needs a GPU, and torch finds none."

@@ -127,9 +127,9 @@ def _eager(weights: Path, threads: int) -> dict[str, Run]:
     import torch
 
     from mm.models.image.efficientnet_lite_torch import load_encoder
-    from mm.runtimes.registry import usable_cores
+    from mm.runtimes.registry import count_usable_cores
 
-    torch.set_num_threads(threads or usable_cores())
+    torch.set_num_threads(threads or count_usable_cores())
     plain = load_encoder(weights)
     last = load_encoder(weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
