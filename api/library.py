@@ -11,7 +11,7 @@ import structlog
 
 from api.request_context import current_actor, current_client, current_request_id
 from api.serializers import serialize_item, serialize_job
-from indexes.catalog.new_item import new_item
+from indexes.catalog.records import NewItem
 from indexes.storage.descriptions import Description
 from indexes.storage.files import hold_lock
 from indexes.store import LIBRARY_LOCK
@@ -95,7 +95,7 @@ class Library:
         with described as describe, self._coming_and_going():
             current_client().require_valid()
             sha256, size = arrived.commit()
-            new = new_item(
+            new = NewItem.from_media(
                 sha256, size, name, tags, info, request_id=current_request_id(), key_id=current_client().key_id, created_at=now
             )
             item, job, created = self._store.catalog.add_item(new, current_actor())

@@ -32,7 +32,7 @@ def serialize_item(row: ItemRow) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
-        unread_pictures=row.unread_pictures,
+        unread_pictures=row.num_unread_images,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.request_context import current_actor
-from indexes.catalog.queue.reindex import OPEN
+from indexes.catalog.queue.reindex import UNFINISHED_STATES
 from indexes.catalog.records import NamedSpace
 from mm.errors import Conflict, NotFound, Unavailable
 from mm.schemas import LibrarySpace, Move, SpaceHeld, SpaceRole
@@ -22,7 +22,7 @@ def describe(service: Service) -> LibrarySpace:
     """Where the library is, what it has where, and how far its latest move is."""
     catalog = service.store.catalog
     here, move = _here(service), catalog.latest_reindex()
-    encoding = move.target.id if move is not None and move.state in OPEN else None
+    encoding = move.target.id if move is not None and move.state in UNFINISHED_STATES else None
     held = {here.id: 0, **({} if encoding is None else {encoding: 0}), **catalog.count_items_by_space()}
 
     def role(space: SpaceId) -> SpaceRole:
@@ -95,7 +95,7 @@ def _told(service: Service, move: ReindexRow) -> Move:
         target=move.target.name,
         state=move.state,
         items=counts.items,
-        moved=counts.moved,
+        moved=counts.reindexed,
         failed=counts.failed,
         error=move.error,
         created_at=move.created_at,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from indexes.catalog.new_item import new_item
+from indexes.catalog.records import NewItem
 from indexes.storage.descriptions import Description, EncodedItem
 from mm.errors import Corrupt, MediaError, MMError
 from mm.files import hash_file
@@ -96,7 +96,7 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
     name = description.name
     if name == sha256[:NAME_DIGITS]:
         name = f"{name}.{info.container}"
-    new = new_item(sha256, size, name, description.tags, info, created_at=description.created_at)
+    new = NewItem.from_media(sha256, size, name, description.tags, info, created_at=description.created_at)
     item, job, _ = store.catalog.add_item(new)
     store.descriptions.write(item)
     encoded = description.encoded

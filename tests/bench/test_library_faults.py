@@ -1,4 +1,4 @@
-"""`mm bench crash --library-faults` reports losses, and the library has none."""
+"""`mm bench crash --library-faults`: it finds losses, and the library has none."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def make_point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_library_fault_loses_nothing_with_any_repair(fault: Fault, library: LibraryFixture) -> None:
+def test_fault_and_its_repair_lose_nothing(fault: Fault, library: LibraryFixture) -> None:
     if fault.read_only and refusal():
         pytest.skip(f"nothing can be mounted here: {refusal()}")
     number = random.Random(fault.name).randrange(1, 100)
@@ -58,7 +58,7 @@ def test_library_fault_loses_nothing_with_any_repair(fault: Fault, library: Libr
     assert outcome.refused or fault.can_start
 
 
-def test_fault_point_reports_lost_blob(library: LibraryFixture) -> None:
+def test_fault_that_loses_a_blob_is_a_violation(library: LibraryFixture) -> None:
     def lose(library: LibraryFixture, rng: random.Random) -> None:
         next(path for path in library.blobs.glob("??/*") if not path.suffix).unlink()
 
@@ -67,7 +67,7 @@ def test_fault_point_reports_lost_blob(library: LibraryFixture) -> None:
     assert any("is gone or damaged" in line for line in outcome.violations)
 
 
-def test_fault_point_reports_lost_row(library: LibraryFixture) -> None:
+def test_fault_that_loses_a_row_is_a_violation(library: LibraryFixture) -> None:
     def lose(library: LibraryFixture, rng: random.Random) -> None:
         with closing(sqlite3.connect(library.catalog)) as catalog, catalog:
             catalog.execute("DELETE FROM items WHERE name = '3.png'")
@@ -79,7 +79,7 @@ def test_fault_point_reports_lost_row(library: LibraryFixture) -> None:
     assert any("3.png is None" in line for line in point.run().violations)
 
 
-def test_mount_read_only_blocks_writes_inside_block_only(tmp_path: Path) -> None:
+def test_read_only_refuses_writes_within_its_block(tmp_path: Path) -> None:
     if refusal():
         with pytest.raises(Unavailable, match="mount"), mount_read_only(tmp_path):
             pass
@@ -89,7 +89,7 @@ def test_mount_read_only_blocks_writes_inside_block_only(tmp_path: Path) -> None
     (tmp_path / "x").touch()
 
 
-def test_fault_report_counts_points_and_prints_command_to_repeat() -> None:
+def test_fault_report_counts_outcomes_and_prints_how_to_repeat_violations() -> None:
     good = FaultOutcome(fault="catalog missing", number=0, running=True, way="rebuild", refused=True, violations=[])
     bad = good.model_copy(update={"number": 3, "violations": ["a is gone."]})
     report = FaultReport(7, [good, bad])
