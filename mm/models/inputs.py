@@ -1,6 +1,8 @@
-"""Checks of what the towers are given."""
+"""Checks of the inputs of the towers."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,3 +20,8 @@ def require_waveform(waveform: Waveform) -> None:
     """Raise `InvalidInput` unless the array is float32 (samples,) and finite."""
     if waveform.ndim != 1 or waveform.dtype != np.float32 or not np.isfinite(waveform).all():
         raise InvalidInput(f"A waveform must be finite float32 (samples,), not {waveform.dtype} {waveform.shape}.")
+
+
+def replace_surrogates(texts: Sequence[str]) -> list[str]:
+    """Replace lone surrogates: JSON can contain them, and a tokenizer refuses them."""
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]

@@ -16,7 +16,7 @@ from mm.models.image.precisions import PRECISIONS_FILE, read_precisions
 from mm.models.image.sample_photos import load_sample_batch
 from mm.models.image.tower import RANGES_FILE, ImageTower
 from mm.runtimes.choice import Choice, machine_key, read_choice, write_choice
-from mm.runtimes.features import read_cpu_flags, suggest_runtime
+from mm.runtimes.cpu_features import read_cpu_flags, suggest_runtime
 from mm.runtimes.registry import DEFAULT_RUNTIME, RUNTIMES, find_runtime, require_runtime
 from mm.runtimes.tune import Embed, Trial, tune
 from mm.settings import Settings

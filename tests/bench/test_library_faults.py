@@ -1,4 +1,4 @@
-"""`mm bench crash --library-faults` finds what is lost, and the library loses nothing."""
+"""`mm bench crash --library-faults`: it finds losses, and the library has none."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_no_fault_loses_anything_whatever_way_it_is_mended(fault: Fault, library: LibraryFixture) -> None:
+def test_fault_and_its_repair_lose_nothing(fault: Fault, library: LibraryFixture) -> None:
     if fault.read_only and refusal():
         pytest.skip(f"nothing can be mounted here: {refusal()}")
     number = random.Random(fault.name).randrange(1, 100)
@@ -58,7 +58,7 @@ def test_no_fault_loses_anything_whatever_way_it_is_mended(fault: Fault, library
     assert outcome.refused or fault.can_start
 
 
-def test_a_fault_that_loses_a_blob_is_found(library: LibraryFixture) -> None:
+def test_fault_that_loses_a_blob_is_a_violation(library: LibraryFixture) -> None:
     def lose(library: LibraryFixture, rng: random.Random) -> None:
         next(path for path in library.blobs.glob("??/*") if not path.suffix).unlink()
 
@@ -67,7 +67,7 @@ def test_a_fault_that_loses_a_blob_is_found(library: LibraryFixture) -> None:
     assert any("is gone or damaged" in line for line in outcome.violations)
 
 
-def test_a_fault_that_loses_a_row_is_found(library: LibraryFixture) -> None:
+def test_fault_that_loses_a_row_is_a_violation(library: LibraryFixture) -> None:
     def lose(library: LibraryFixture, rng: random.Random) -> None:
         with closing(sqlite3.connect(library.catalog)) as catalog, catalog:
             catalog.execute("DELETE FROM items WHERE name = '3.png'")
@@ -79,7 +79,7 @@ def test_a_fault_that_loses_a_row_is_found(library: LibraryFixture) -> None:
     assert any("3.png is None" in line for line in made.run().violations)
 
 
-def test_read_only_refuses_writes_and_ends_with_its_block(tmp_path: Path) -> None:
+def test_read_only_refuses_writes_within_its_block(tmp_path: Path) -> None:
     if refusal():
         with pytest.raises(Unavailable, match="mount"), mount_read_only(tmp_path):
             pass
@@ -89,7 +89,7 @@ def test_read_only_refuses_writes_and_ends_with_its_block(tmp_path: Path) -> Non
     (tmp_path / "x").touch()
 
 
-def test_the_report_counts_and_says_how_to_repeat_what_was_lost() -> None:
+def test_fault_report_counts_outcomes_and_prints_how_to_repeat_violations() -> None:
     good = FaultOutcome(fault="catalog missing", number=0, running=True, way="rebuild", refused=True, violations=[])
     bad = good.model_copy(update={"number": 3, "violations": ["a is gone."]})
     report = FaultReport(7, [good, bad])

@@ -17,9 +17,10 @@ from tokenizers import Tokenizer
 
 from mm.errors import Corrupt
 from mm.files import hash_file
+from mm.models.inputs import replace_surrogates
 from mm.models.text.language_router import LanguageRouter
 from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, OUTPUT
-from mm.models.text.tower import BATCH, pad_tokens, replace_surrogates
+from mm.models.text.tower import BATCH, pad_tokens
 from mm.models.types import TextEmbedder
 from mm.runtimes import ensure_graph, find_float32_runtime, load_graph
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from mm.files import hash_file
+from mm.models.inputs import replace_surrogates
 from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, MASK, MAX_TOKENS, OUTPUT, TOKENS, find_model_folder
 from mm.runtimes import ensure_graph, find_float32_runtime, load_graph
 
@@ -66,11 +67,6 @@ class TextTower:
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch(replace_surrogates(texts))]
-
-
-def replace_surrogates(texts: Sequence[str]) -> list[str]:
-    """Replace lone surrogates: JSON can contain them, and a tokenizer refuses them."""
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def ensure_text_graph(graph_cache: Path, prebuild: Callable[[], None] | None = None) -> Path:
