@@ -146,12 +146,12 @@ def test_idle_child_gives_way_to_the_file_of_another_reader(tmp_path: Path, film
 
 def test_small_files_of_large_pictures_are_measured() -> None:
     taken = {one.name: one for one in measure_peak_memory(Limits(gif_pixels=3_000_000), side=1000, many_bytes=20_000)}
-    assert {name for name, one in taken.items() if one.verdict == "read"} == {
+    assert {name for name, one in taken.items() if one.result == "read"} == {
         "flat.png",
         "flat-16-bit.png",
         "flat.tiff",
         "one-frame.gif",
         "two-frames.gif",
     }
-    assert all("MM_MEDIA_GIF_PIXELS" in taken[name].verdict for name in ("many-frames.gif", "tiny-frames.gif"))
+    assert all("MM_MEDIA_GIF_PIXELS" in taken[name].result for name in ("many-frames.gif", "tiny-frames.gif"))
     assert any(one.peak > 0 for one in taken.values())

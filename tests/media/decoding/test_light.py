@@ -175,7 +175,7 @@ def test_a_folder_is_read_or_refused_file_by_file(reader: MediaReader, tmp_path:
     (tmp_path / "notes.txt").write_text("a film will come")
     film, notes, quiet = rows = list(read_folder(reader, tmp_path))
     assert film.frames
-    assert film.sound == pytest.approx(1.0, abs=0.05)
+    assert film.audio_seconds == pytest.approx(1.0, abs=0.05)
     assert "notes.txt: this is text" in notes.line()
     assert quiet.is_silently_empty
     assert "EMPTY" in quiet.line()
