@@ -98,9 +98,9 @@ def _bare(text: str) -> str:
 def _start() -> Tensors:
     """MiniLM without its words and pooler, in half precision; the places have the vector of the
     first segment in them."""
-    from mm.models.text.minilm import model_folder
+    from mm.models.text.minilm import find_model_folder
 
-    weights = load_file(model_folder() / "model.safetensors")
+    weights = load_file(find_model_folder() / "model.safetensors")
     places = "embeddings.position_embeddings.weight"
     found = {name: tensor.astype(np.float16) for name, tensor in weights.items() if name.startswith(("encoder.", "embeddings.L"))}
     found[places] = (weights[places][:MAX_TOKENS] + weights["embeddings.token_type_embeddings.weight"][0]).astype(np.float16)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mm.models.text.language_router import is_latin, split_words, strip_accents
-from mm.models.text.minilm import model_folder
+from mm.models.text.minilm import find_model_folder
 
 _RATIO = 50  # a word seen so many times more often in other languages than in English is theirs
 _COMMON = 8_000  # places in the vocabulary of words that are English whatever else they are
@@ -29,7 +29,7 @@ def word_lists(english: Sequence[str], sentences: Sequence[str], described: Sequ
     `sentences` and `described` are texts in other languages. Words in other scripts are in no list.
     """
     ours, theirs = _counts(english, 1), _counts(sentences, 1) + _counts(described, _DESCRIBED)
-    places = vocabulary_places(model_folder() / "tokenizer.json")
+    places = vocabulary_places(find_model_folder() / "tokenizer.json")
     has, have = set(), set()
     for word in filter(is_latin, {*ours, *theirs, *places}):
         place, often = places.get(word), theirs[word]

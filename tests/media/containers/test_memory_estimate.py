@@ -144,12 +144,12 @@ def test_idle_child_is_ended_for_a_request_of_another_reader(tmp_path: Path, vid
 
 def test_measure_peak_memory_of_small_files_with_large_images_reports_each() -> None:
     results = {result.name: result for result in measure_peak_memory(Limits(gif_pixels=3_000_000), side=1000, many_bytes=20_000)}
-    assert {name for name, result in results.items() if result.verdict == "read"} == {
+    assert {name for name, result in results.items() if result.result == "read"} == {
         "flat.png",
         "flat-16-bit.png",
         "flat.tiff",
         "one-frame.gif",
         "two-frames.gif",
     }
-    assert all("MM_MEDIA_GIF_PIXELS" in results[name].verdict for name in ("many-frames.gif", "tiny-frames.gif"))
+    assert all("MM_MEDIA_GIF_PIXELS" in results[name].result for name in ("many-frames.gif", "tiny-frames.gif"))
     assert any(result.peak > 0 for result in results.values())

@@ -176,7 +176,7 @@ def test_read_folder_reports_each_file_as_read_refused_or_empty(reader: MediaRea
     (tmp_path / "notes.txt").write_text("a video will come")
     notes, quiet, video = rows = list(read_folder(reader, tmp_path))
     assert video.frames
-    assert video.sound == pytest.approx(1.0, abs=0.05)
+    assert video.audio_seconds == pytest.approx(1.0, abs=0.05)
     assert "notes.txt: this is text" in notes.line()
     assert quiet.is_silently_empty
     assert "EMPTY" in quiet.line()
