@@ -1,4 +1,6 @@
-"""In: media files of installed packages. Out: a table and a page of queries, results and verdicts.
+"""In: media that installed packages carry. Out: a table and a page of questions, answers and
+whether they are the known truth.
 
-It uses the real service through the client. Must not know: anything that a user cannot access.
+It drives the real service through the client, as anyone would. Must not know: anything that a user
+of the service cannot.
 """
