@@ -108,13 +108,13 @@ def test_index_write_on_a_full_disk_raises_and_searches_continue(store: Store, d
         publish(store, seed, rng, segments=60)
     before = files(disk.path / "home" / "index")
     assert_refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
-    asked = random_query(rng)
+    query = random_query(rng)
     searcher.follower._ready.set()
-    assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches continue"
+    assert all(hit.score >= 0 for hit in searcher.search(query, 100, Filters(), 0.0)), "searches continue"
     assert before <= files(disk.path / "home" / "index")
     disk.free()
     searcher.follower.refresh()
-    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute_force(store, asked, 100, Filters(), 0.0)
+    fast, slow = searcher.search(query, 100, Filters(), 0.0), search_brute_force(store, query, 100, Filters(), 0.0)
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)
     named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}

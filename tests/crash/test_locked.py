@@ -96,7 +96,7 @@ def test_chunk_that_cannot_be_marked_as_done_is_encoded_once_more(
             lock.enter_context(lock_catalog(settings.catalog_url))
             return real(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(ChunkEncoder, "encode", held_in_the_middle)
+        monkeypatch.setattr(ChunkEncoder, "encode", encode_with_locked_catalog)
         with pytest.raises(Unavailable, match="catalog"):
             encode(tools, chunk.pk)
     monkeypatch.setattr(ChunkEncoder, "encode", real)

@@ -28,7 +28,7 @@ def load_compose(environment: Mapping[str, str]) -> Compose:
 
 
 def substitute(value: Any, environment: Mapping[str, str]) -> Any:
-    """Substitute `${NAME}`, `${NAME:-default}` and `${NAME:?reason}` in all strings below `value`."""
+    """Substitute `${NAME}`, `${NAME:-default}` and `${NAME:?reason}` in all strings."""
     if isinstance(value, dict):
         return {key: substitute(item, environment) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Subset of JSON Schema (draft 7) that the Compose specification uses; other keywords are errors."""
+"""Subset of JSON Schema (draft 7) that the Compose specification uses."""
 
 from __future__ import annotations
 

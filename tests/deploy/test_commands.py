@@ -1,4 +1,4 @@
-"""The commands of the containers: two APIs and two workers on one library, PostgreSQL and Valkey."""
+"""The commands of the containers, two APIs and two workers on one library."""
 
 from __future__ import annotations
 
@@ -127,8 +127,7 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert "Traceback" not in silent.stderr
 
     assert deployment.apis[0].check_health().returncode == 0, "an API without workers takes uploads and answers"
-    # The server raises the signal again when all is closed; before that, it
-    # removes its address file.
+    # The server removes its address file and then raises the signal again.
     assert deployment.apis[0].stop() in {0, -signal.SIGTERM}, deployment.apis[0].log()
     assert not (deployment.home / "run" / "api.json").exists()
     gone = deployment.apis[0].check_health()
