@@ -1,5 +1,4 @@
 """The image tower: images of any kind in, unit vectors out, and invalid files."""
-keeps."""
 
 from __future__ import annotations
 
