@@ -35,14 +35,13 @@ def test_what_is_unwanted_falls_behind(space: Space, told: Path, monkeypatch: py
         rows = np.stack([dog + snow] * 20 + [dog + 0.5 * neither] * 20 + [neither] * 10)
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
-    monkeypatch.setattr(negation, "embedded", embedded)
-    found = {measure.name: measure.found.value for measure in evaluate(space, told).measures}
+    monkeypatch.setattr(negation, "embed_images", embedded)
+    found = {measure.name: measure.interval.value for measure in evaluate(space, told).measures}
     assert found["without"] == 1.0
     assert found["said in words: 'a dog without grass'"] == 0.0
 
 
 def test_captions_that_tell_no_pair_are_refused(space: Space, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(negation, "embedded", lambda *_: np.zeros((50, space.dim), np.float32))
-    monkeypatch.setattr(negation, "LEAST", 21)
-    with pytest.raises(InvalidInput, match="no two things"):
-        evaluate(space, told)
+    monkeypatch.setattr(negation, "embed_images", lambda *_: np.zeros((50, space.dim), np.float32))
+    with pytest.raises(InvalidInput, match="no pair of things"):
+        evaluate(space, told, min_images=21)
