@@ -1,4 +1,4 @@
-"""In: bytes, vectors and rows. Out: the library: items, jobs, moments, and a search over them.
+"""In: bytes, vectors and rows. Out: a library: items, jobs, segments, and a search over them.
 
 Must not know how media is decoded or encoded, how work is queued, or HTTP.
 """

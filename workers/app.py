@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mm.runtimes import usable_cores
+from mm.runtimes import count_usable_cores
 from mm.spaces import select_runtime_name
 from workers.context import ContextOwner
 from workers.messaging.broker import create_broker
@@ -37,7 +37,7 @@ def create_app(settings: Settings, toolbox: ContextOwner | None = None, *, large
     app = create_broker(settings, consumer=True)
     on_gpu = settings.space == "lite" and select_runtime_name(settings) == "cuda"
     limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
-    processes = settings.processes or (max(1, min(usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
+    processes = settings.processes or (max(1, min(count_usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
     box = toolbox or ContextOwner(settings)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from indexes.catalog.base import LibraryReindexed
-from indexes.catalog.queue.reindex import OPEN
+from indexes.catalog.queue.reindex import UNFINISHED_STATES
 from mm.errors import SpaceMismatch
 from mm.spaces import load_space
 
@@ -55,7 +55,11 @@ class Spaces:
         """
         moved, move = self._catalog.library_space(), self._catalog.latest_reindex()
         own = self._settings.space if moved is None else moved.name
-        moving = {} if move is None or move.state not in OPEN else {side.name: side.id for side in (move.source, move.target)}
+        moving = (
+            {}
+            if move is None or move.state not in UNFINISHED_STATES
+            else {side.name: side.id for side in (move.source, move.target)}
+        )
         self._forget_all_but({own, *moving})
         current = self._load(own)
         if current.id == space_id:
@@ -93,4 +97,4 @@ def of_library(settings: Settings, catalog: Catalog) -> Settings:
 def moves_to_larger(catalog: Catalog) -> bool:
     """Whether a move that is not over needs a space that is larger than `lite`."""
     move = catalog.latest_reindex()
-    return move is not None and move.state in OPEN and {move.source.name, move.target.name} != {"lite"}
+    return move is not None and move.state in UNFINISHED_STATES and {move.source.name, move.target.name} != {"lite"}

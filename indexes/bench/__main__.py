@@ -25,7 +25,7 @@ from indexes.bench.synthetic import fill
 from indexes.search.searcher import ERROR_BOUND
 from indexes.search.top_k import ParallelMap, find_top_moments
 from indexes.store import open_store
-from mm.runtimes.registry import usable_cores
+from mm.runtimes.registry import count_usable_cores
 from mm.settings import Settings, load_settings
 from mm.spaces import Space, load_space
 from mm.spaces.types import EvidenceQuery
@@ -74,7 +74,7 @@ def compare(
         graph, build_seconds = build_hnsw(fixture, folder)
         num_bytes = segments * dim * 4 + graph.hnsw.neighbors.size() * 4
         plain += [(f"FAISS HNSW32, efSearch {ef}: pictures", graph, build_seconds, num_bytes, ef) for ef in EF_SEARCH]
-    with ThreadPoolExecutor(usable_cores()) as pool:
+    with ThreadPoolExecutor(count_usable_cores()) as pool:
         for selectivity in SELECTIVITIES:
             item_pks = None if selectivity == 1 else np.arange(0, segments, selectivity, dtype=np.int64)
             pictures = [(query,) for query in picture_queries]

@@ -80,9 +80,9 @@ def encode_queries(space: Space, count: int) -> list[tuple[EvidenceQuery, ...]]:
 def load_fixture(space: Space, segments: int, folder: Path) -> IndexFixture:
     """Synthetic segments, half of them with speech, in full parts; built once in `folder`."""
     rng = np.random.default_rng(1)
-    pictures = Neighbourhood(space.bank.images).draw(segments, rng)
+    pictures = Neighbourhood(space.bank.images).sample(segments, rng)
     speech_segment = np.flatnonzero(rng.random(segments) < SPOKEN)
-    speech = Neighbourhood(space.bank.sentences).draw(len(speech_segment), rng)
+    speech = Neighbourhood(space.bank.sentences).sample(len(speech_segment), rng)
     own = folder / f"ours-{segments}-{FULL_EVIDENCE}-{NOISE}"
     record = own / "built.json"
     if not record.exists():

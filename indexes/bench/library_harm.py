@@ -1,5 +1,5 @@
-"""What can happen to the catalog or the files of a library behind the back of the service, for `mm
-bench crash`."""
+"""Faults that affect the catalog or the files of a library outside the service, for `mm bench crash
+--library-faults`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from typing import Literal
 
 from mm.errors import Unavailable
 
-Way = Literal["restore", "adopt", "rebuild", "empty"]
+Repair = Literal["restore", "adopt", "rebuild", "empty"]
+"""Restoring a backup, or an option of `mm doctor`."""
 PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What faults need beside the home folder."""
+class LibraryFixture:
+    """A copy of a library, and the catalogs that faults replace its own with."""
 
     home: Path
-    yesterday: Path
+    older_catalog: Path
     """A catalog of the same library, from before some uploads and a delete."""
-    other: Path
+    other_catalog: Path
     """The catalog of another library."""
 
     @property
@@ -37,91 +38,94 @@ class Material:
     def blobs(self) -> Path:
         return self.home / "blobs"
 
+    @property
+    def moved_blobs(self) -> Path:
+        """Where faults move the blobs folder."""
+        return self.home.parent / "moved blobs"
 
-Harm = Callable[[Material, random.Random], None]
-"""Done to a home folder of its own; the context of `read_only` is undone by the one who does it."""
+
+Harm = Callable[[LibraryFixture, random.Random], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One of the things that can happen."""
+    """A kind of damage, and the repairs that apply to it."""
 
     name: str
     harm: Harm
-    ways: tuple[Way, ...]
-    """What a person may do then."""
-    starts: bool = False
-    """Whether the service may start all the same."""
+    repairs: tuple[Repair, ...]
+    can_start: bool = False
+    """Whether the service may start in spite of it."""
     read_only: str = ""
-    """What is read-only, below the home folder."""
+    """Path below the home folder that is mounted read-only."""
 
 
-def _replace(catalog: Path, by: Path | None) -> None:
-    """Another catalog, or none, without what SQLite keeps beside the one before."""
+def _replace_catalog(catalog: Path, replacement: Path | None) -> None:
+    """Replace or remove the catalog, with its SQLite files."""
     for ending in ("", "-wal", "-shm"):
         catalog.with_name(catalog.name + ending).unlink(missing_ok=True)
-    if by is not None:
-        shutil.copyfile(by, catalog)
+    if replacement is not None:
+        shutil.copyfile(replacement, catalog)
 
 
-def missing(material: Material, rng: random.Random) -> None:
-    _replace(material.catalog, None)
+def remove_catalog(fixture: LibraryFixture, rng: random.Random) -> None:
+    _replace_catalog(fixture.catalog, None)
 
 
-def older(material: Material, rng: random.Random) -> None:
-    _replace(material.catalog, material.yesterday)
+def restore_older_catalog(fixture: LibraryFixture, rng: random.Random) -> None:
+    _replace_catalog(fixture.catalog, fixture.older_catalog)
 
 
-def other(material: Material, rng: random.Random) -> None:
-    _replace(material.catalog, material.other)
+def swap_catalog(fixture: LibraryFixture, rng: random.Random) -> None:
+    _replace_catalog(fixture.catalog, fixture.other_catalog)
 
 
-def truncated(material: Material, rng: random.Random) -> None:
-    """At any byte, the first one included."""
-    os.truncate(material.catalog, rng.randrange(material.catalog.stat().st_size))
+def truncate_catalog(fixture: LibraryFixture, rng: random.Random) -> None:
+    """Truncate at any byte, the first one included."""
+    os.truncate(fixture.catalog, rng.randrange(fixture.catalog.stat().st_size))
 
 
-def garbled(material: Material, rng: random.Random) -> None:
-    """One to four pages of noise, or some bytes of one."""
-    size = material.catalog.stat().st_size
+def corrupt_catalog(fixture: LibraryFixture, rng: random.Random) -> None:
+    """Overwrite one or four pages, or some bytes of one, by noise."""
+    size = fixture.catalog.stat().st_size
     length = rng.choice([16, 512, PAGE, 4 * PAGE])
-    with material.catalog.open("r+b") as file:
+    with fixture.catalog.open("r+b") as file:
         file.seek(rng.randrange(max(size - length, 1)))
         file.write(rng.randbytes(length))
 
 
-def nothing(material: Material, rng: random.Random) -> None:
-    """The mount is all that changes."""
+def change_nothing(fixture: LibraryFixture, rng: random.Random) -> None:
+    """For faults that only mount a path read-only."""
 
 
-def without_blobs(material: Material, rng: random.Random) -> None:
-    material.blobs.rename(material.home.parent / "blobs that are away")
+def move_blobs(fixture: LibraryFixture, rng: random.Random) -> None:
+    fixture.blobs.rename(fixture.moved_blobs)
 
 
-def unmounted(material: Material, rng: random.Random) -> None:
-    without_blobs(material, rng)
-    material.blobs.mkdir()
+def unmount_blobs(fixture: LibraryFixture, rng: random.Random) -> None:
+    """Leave an empty folder, as an unmounted file system does."""
+    move_blobs(fixture, rng)
+    fixture.blobs.mkdir()
 
 
 FAULTS = (
-    Fault("catalog missing", missing, ("restore", "rebuild", "empty")),
-    Fault("catalog older", older, ("restore", "rebuild", "adopt")),
-    Fault("catalog of another library", other, ("restore", "rebuild", "adopt", "empty")),
-    Fault("catalog truncated", truncated, ("restore", "rebuild", "empty"), starts=True),
-    Fault("catalog garbled", garbled, ("restore", "rebuild", "empty"), starts=True),
-    Fault("catalog read-only", nothing, ("restore",), read_only="catalog.db"),
-    Fault("blobs missing", without_blobs, ("restore",)),
-    Fault("blobs not mounted", unmounted, ("restore",)),
-    Fault("blobs read-only", nothing, ("restore",), starts=True, read_only="blobs"),
+    Fault("catalog missing", remove_catalog, ("restore", "rebuild", "empty")),
+    Fault("catalog older", restore_older_catalog, ("restore", "rebuild", "adopt")),
+    Fault("catalog of another library", swap_catalog, ("restore", "rebuild", "adopt", "empty")),
+    Fault("catalog truncated", truncate_catalog, ("restore", "rebuild", "empty"), can_start=True),
+    Fault("catalog garbled", corrupt_catalog, ("restore", "rebuild", "empty"), can_start=True),
+    Fault("catalog read-only", change_nothing, ("restore",), read_only="catalog.db"),
+    Fault("blobs missing", move_blobs, ("restore",)),
+    Fault("blobs not mounted", unmount_blobs, ("restore",)),
+    Fault("blobs read-only", change_nothing, ("restore",), can_start=True, read_only="blobs"),
 )
 
 
 @contextmanager
-def read_only(path: Path | None) -> Iterator[None]:
-    """Nothing can be written to a file or folder while the block runs, by a mount of its own. None
-    is nothing at all.
+def mount_read_only(path: Path | None) -> Iterator[None]:
+    """Mount a file or folder read-only for the duration of the block; None mounts nothing.
 
-    Raises `Unavailable` where nothing can be mounted.
+    Raises `Unavailable` without the permission to mount.
     """
     if path is None:
         yield
@@ -140,4 +144,4 @@ def _run(*command: str) -> None:
     except OSError as error:
         raise Unavailable(f"{command[0]} cannot be run: {error.strerror}.") from error
     if done.returncode:
-        raise Unavailable(f"Nothing can be mounted read-only here, which needs root: {done.stderr.strip()}.")
+        raise Unavailable(f"A read-only mount failed; it needs root: {done.stderr.strip()}.")

@@ -1,8 +1,8 @@
-"""A library of made-up items for measuring: plausible vectors, real rows, real shards, no media.
+"""A synthetic library for benchmarks: plausible vectors, real rows and shards, no media.
 
-A vector is one of the space's own reference vectors with noise in the directions in which these
-differ, so that questions in words find what they would find: many things a little, few things well.
-How near that comes to real pictures: docs/benchmarks.md.
+A vector is a reference vector of the space plus noise in the directions in which the reference
+vectors vary, so that text queries have a realistic distribution of scores: many low, few high.
+docs/benchmarks.md compares it with real images.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 SEGMENT_SECONDS = 10.0
 ITEM_SEGMENTS = 180
-"""Half an hour."""
+"""30 minutes."""
 SHOT_SEGMENTS = 2
 SPOKEN = 0.5
-"""Share of the segments in which somebody speaks."""
+"""Fraction of the segments with speech."""
 TAGGED = 10
 """One item in so many has the tag `tenth`."""
 TAG = "tenth"
 LEASE_SECONDS = 600.0
 NOISE = 0.65
-"""Length of the noise beside a vector of length one."""
+"""Norm of the noise that is added to a unit vector."""
 
 Rng = np.random.Generator
 
 
 def fill(store: Store, space: Space, segments: int, seed: int = 0) -> None:
-    """Add items until the library has so many segments more. The same seed gives the same items."""
+    """Add items with so many segments in all. The same seed gives the same items."""
     rng = np.random.default_rng(seed)
     pictures, sentences = Neighbourhood(space.bank.images), Neighbourhood(space.bank.sentences)
     for number, first in enumerate(range(0, segments, ITEM_SEGMENTS)):
@@ -50,21 +50,21 @@ def fill(store: Store, space: Space, segments: int, seed: int = 0) -> None:
 
 
 class Neighbourhood:
-    """Where the made-up vectors of one kind lie: around unit rows (N, D), spread as these are."""
+    """Distribution of the vectors of one kind: around unit rows (N, D), with their covariance."""
 
     def __init__(self, bank: npt.NDArray[np.float32]) -> None:
         self._bank = bank
         _, lengths, self._directions = np.linalg.svd(bank - bank.mean(0), full_matrices=False)
         self._lengths = (lengths * NOISE / np.linalg.norm(lengths)).astype(np.float32)
 
-    def draw(self, count: int, rng: Rng) -> npt.NDArray[np.float16]:
-        """Unit rows (count, D)."""
+    def sample(self, count: int, rng: Rng) -> npt.NDArray[np.float16]:
+        """Random unit rows (count, D)."""
         rows = np.empty((count, self._bank.shape[1]), dtype=np.float16)
         for start in range(0, count, BLOCK):
             size = min(BLOCK, count - start)
             noise = rng.standard_normal((size, len(self._lengths)), dtype=np.float32) * self._lengths
-            near = self._bank[rng.integers(len(self._bank), size=size)] + noise @ self._directions
-            rows[start : start + size] = normalize_rows(near)
+            noisy = self._bank[rng.integers(len(self._bank), size=size)] + noise @ self._directions
+            rows[start : start + size] = normalize_rows(noisy)
         return rows
 
 
@@ -88,9 +88,9 @@ def _publish(
     if not created:
         return
     spoken = np.flatnonzero(rng.random(count) < SPOKEN)
-    vectors = {"picture": pictures.draw(count, rng)}
+    vectors = {"picture": pictures.sample(count, rng)}
     if len(spoken):
-        vectors["speech"] = sentences.draw(len(spoken), rng)
+        vectors["speech"] = sentences.sample(len(spoken), rng)
     shard = store.shards.write(space, vectors, [])
     evidence: list[list[NewEvidence]] = []
     for index in range(count):

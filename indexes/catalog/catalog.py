@@ -1,8 +1,9 @@
-"""The catalog: the rows that are the truth about items, jobs and moments."""
+"""The catalog: the source of truth about items, jobs and segments."""
 
 from __future__ import annotations
 
 from indexes.catalog.audit import AuditRows
+from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.items import ItemRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
@@ -13,29 +14,34 @@ from indexes.catalog.queue.scheduling import SchedulingRows
 from indexes.catalog.queue.unread_text import UnreadTextRows
 from indexes.catalog.queue.work_metrics import WorkMetricRows
 from indexes.catalog.queue.workers import HeartbeatRows, SandboxReportRows
+from indexes.catalog.references import ReferenceRows
 from indexes.catalog.segments import SegmentRows
 from indexes.catalog.sessions import SessionRows
+from indexes.catalog.spaces import SpaceRows
 
 
 class Catalog(
     ItemRows,
+    ListingRows,
+    SegmentRows,
+    EvidenceRows,
+    ReferenceRows,
     JobRows,
     ChunkRows,
     SchedulingRows,
     ForecastRows,
-    SegmentRows,
     ReindexRows,
-    HeartbeatRows,
-    ListingRows,
-    WorkMetricRows,
+    SpaceRows,
     UnreadTextRows,
+    HeartbeatRows,
+    SandboxReportRows,
+    WorkMetricRows,
     AuditRows,
     SessionRows,
-    SandboxReportRows,
 ):
-    """Every method is one transaction: all of it is seen, or nothing.
+    """All queries and changes of the catalog. Each method is one transaction.
 
-    Safe to share between threads, not across a fork. Every method raises `Unavailable` when the
-    database does not answer. Transactions lock rows in the order reindex, flow, item, job, chunk,
+    Safe to share between threads, not across a fork. Each method raises `Unavailable` when the
+    database does not respond. Transactions lock rows in the order reindex, flow, item, job, chunk,
     library, which excludes deadlocks.
     """

@@ -1,4 +1,4 @@
-"""Items: added, looked up, listed, deleted."""
+"""Items: added, retried, looked up, listed and deleted."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from sqlalchemy.exc import IntegrityError
 
 from indexes.catalog.audit import LOCAL, Actor, AuditDetail, add_audit
 from indexes.catalog.base import (
-    OPEN_STATES,
-    ROWS_PER_STATEMENT,
     CatalogMixin,
     add_tombstones,
-    insert_job,
-    job_row,
     mark_released,
     next_revision,
     shards_of_jobs,
     shards_of_segments,
-    transition_job,
 )
 from indexes.catalog.cursors import format_cursor, parse_cursor
+from indexes.catalog.queue.transitions import OPEN_STATES, insert_job, job_row, transition_job
 from indexes.catalog.queue.unread_text import count_unread_by_item
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
-from indexes.catalog.tables import Chunk, Evidence, Item, Job, ReleasedFile, Segment, Tag
+from indexes.catalog.tables import Chunk, Evidence, Item, Job, Segment, Tag
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -36,15 +32,15 @@ if TYPE_CHECKING:
 ITEM_ID = re.compile(r"[0-9a-f]{32}")
 ID_DIGITS = 32
 MAX_TAGS = 1000
-"""Most tags a filter may name; databases limit the length of a statement."""
+"""Tags in one filter; databases limit the length of a statement."""
 
 
 class ItemRows(CatalogMixin):
     def add_item(self, new: NewItem, by: Actor = LOCAL) -> tuple[ItemRow, JobRow, bool]:
-        """The item of these bytes, its latest job, and whether it is new.
+        """Add an item. Returns it, its latest job, and whether the item was created.
 
-        Bytes that are an item already only bring their tags along; if that item failed or was
-        cancelled, it gets a new job. What changed is recorded for `by` in the audit log.
+        When an item with the same bytes exists, only its tags are added; if it failed or was
+        cancelled, it gets a new job. Changes are recorded for `by` in the audit log.
         """
         with self._database.write() as session:
             item = self._lock_item(session, new.sha256)
@@ -52,10 +48,11 @@ class ItemRows(CatalogMixin):
             if item is None:
                 item, created = self._insert_item(session, new)
             added_tags = _add_tags(session, item.pk, new.tags)
-            job, begun = self._job_of(session, item, new.request_id, new.key_id)
+            job, job_created = self._latest_job(session, item, new.request_id, new.key_id)
             detail: AuditDetail = {"name": new.name, "job": job.id, "tags": added_tags}
-            retried = begun and not created
-            for action, happened in (("item.add", created), ("item.retry", retried), ("item.tag", added_tags and not created)):
+            retried = job_created and not created
+            tagged_again = added_tags and not created
+            for action, happened in (("item.add", created), ("item.retry", retried), ("item.tag", tagged_again)):
                 if happened:
                     add_audit(session, self._now(), by, action, item.id, detail)
             session.flush()
@@ -65,10 +62,10 @@ class ItemRows(CatalogMixin):
     def retry_item(
         self, item_id: str, request_id: str | None, key_id: str | None = None, by: Actor = LOCAL
     ) -> tuple[ItemRow, JobRow] | None:
-        """The item and its latest job; a new job if the item failed, is quarantined or was
-        cancelled.
+        """Create a new job for an item that failed, is quarantined or was cancelled.
 
-        A new job is recorded for `by` in the audit log. None if there is no such item.
+        Returns the item and its latest job, None if there is no such item. A new job is recorded
+        for `by` in the audit log.
         """
         if not ITEM_ID.fullmatch(item_id):
             return None
@@ -76,15 +73,15 @@ class ItemRows(CatalogMixin):
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
             if item is None:
                 return None
-            job, begun = self._job_of(session, item, request_id, key_id)
-            if begun:
+            job, created = self._latest_job(session, item, request_id, key_id)
+            if created:
                 add_audit(session, self._now(), by, "item.retry", item.id, {"name": item.name, "job": job.id})
                 session.flush()
                 next_revision(session)
             return item_rows(session, [item])[0], job_row(job)
 
     def get_item(self, item_id: str) -> ItemRow | None:
-        """The item, or None."""
+        """Return an item, None if there is none."""
         if not ITEM_ID.fullmatch(item_id):
             return None
         with self._database.read() as session:
@@ -92,16 +89,16 @@ class ItemRows(CatalogMixin):
             return None if item is None else item_rows(session, [item])[0]
 
     def get_item_of_job(self, job_id: str) -> ItemRow | None:
-        """The item that a job works on, None if either is gone."""
+        """Return the item of a job, None if either was deleted."""
         with self._database.read() as session:
             item = session.scalar(select(Item).join(Job, Job.item_pk == Item.pk).where(Job.id == job_id))
             return None if item is None else item_rows(session, [item])[0]
 
     def list_items(self, filters: ItemFilters, limit: int, cursor: str | None = None) -> tuple[list[ItemRow], str | None]:
-        """Up to `limit` items, newest first, and the cursor of the next page, None on the last.
+        """Return up to `limit` items, newest first, and the cursor of the next page.
 
-        Items that come in between appear on no later page. Raises `InvalidInput` for a cursor that
-        no page gave.
+        The cursor is None on the last page. Items that are added later appear on no following page.
+        Raises `InvalidInput` for a malformed cursor.
         """
         query = select(Item).order_by(Item.pk.desc()).limit(limit + 1)
         if cursor is not None:
@@ -111,19 +108,18 @@ class ItemRows(CatalogMixin):
         if filters.status is not None:
             query = query.where(Item.status == filters.status)
         if filters.tags:
-            query = query.where(Item.pk.in_(tagged(filters.tags)))
+            query = query.where(Item.pk.in_(select_tagged(filters.tags)))
         with self._database.read() as session:
             items = session.scalars(query).all()
             rows = item_rows(session, items[:limit])
             return rows, format_cursor(items[limit - 1].pk) if len(items) > limit else None
 
     def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
-        """Remove an item with its moments and end its job; readers are told, and the audit log says
-        who did it. False if there is none.
+        """Delete an item with its segments, cancel its job, and add tombstones.
 
-        Its jobs stay, with their events. Its bytes are the caller's to delete; its vectors are
-        swept when no other item has them. Both are released: garbage collection deletes for good
-        what is left of them.
+        Returns False if there is no such item. Its jobs and their events stay. Its blob and its
+        shards are marked as released; the caller may delete the blob at once, and garbage
+        collection deletes the rest. The deletion is recorded for `by` in the audit log.
         """
         with self._database.write() as session:
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
@@ -144,49 +140,24 @@ class ItemRows(CatalogMixin):
             return True
 
     def counts(self) -> Counts:
-        """How much there is."""
+        """Count the rows of the library."""
         with self._database.read() as session:
             items, segments, evidence = (
                 session.execute(select(func.count()).select_from(table)).scalar_one() for table in (Item, Segment, Evidence)
             )
             jobs: dict[JobState, int] = dict.fromkeys(("queued", "running", "done", "failed", "quarantined", "cancelled"), 0)
-            for state, number in session.execute(
-                select(Job.state, func.count()).where(Job.reindex_pk.is_(None)).group_by(Job.state)
-            ):
-                jobs[cast(JobState, state)] = number
+            by_state = select(Job.state, func.count()).where(Job.reindex_pk.is_(None)).group_by(Job.state)
+            for state, num_jobs in session.execute(by_state):
+                jobs[cast(JobState, state)] = num_jobs
         return Counts(items, segments, evidence, jobs)
 
-    def find_unreferenced_blobs(self, sha256s: Sequence[str]) -> set[str]:
-        """Those that belong to no item."""
-        with self._database.read() as session:
-            return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
+    def _latest_job(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
+        """Return the latest upload job of a locked item, and whether it was created.
 
-    def find_released(self, digests: Sequence[str]) -> set[str]:
-        """Those of some files that lost their row by a command."""
-        with self._database.read() as session:
-            return set(session.scalars(select(ReleasedFile.digest).where(ReleasedFile.digest.in_(digests))))
-
-    def delete_released(self, digests: Sequence[str]) -> None:
-        """Forget files that are deleted, or that have a row again."""
-        with self._database.write() as session:
-            for start in range(0, len(digests), ROWS_PER_STATEMENT):
-                some = digests[start : start + ROWS_PER_STATEMENT]
-                session.execute(delete(ReleasedFile).where(ReleasedFile.digest.in_(some)))
-
-    def find_items_by_blob(self, sha256s: Sequence[str]) -> list[ItemRow]:
-        """The items that have these bytes."""
-        with self._database.read() as session:
-            return item_rows(session, session.scalars(select(Item).where(Item.sha256.in_(sha256s))).all())
-
-    def find_missing_items(self, ids: Sequence[str]) -> set[str]:
-        """Those that are no item."""
-        with self._database.read() as session:
-            return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
-
-    def _job_of(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
-        """The latest job of a locked item, and whether it is new: where there is none, or the item
-        is neither processing nor ready."""
-        job = session.scalar(select(Job).where(Job.item_pk == item.pk, Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(1))
+        A job is created where there is none, or the item is neither processing nor ready.
+        """
+        latest = select(Job).where(Job.item_pk == item.pk, Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(1)
+        job = session.scalar(latest)
         if job is None or item.status not in {"processing", "ready"}:
             item.status, item.error = "processing", None
             return insert_job(session, item, self._now(), request_id=request_id, key_id=key_id), True
@@ -215,7 +186,7 @@ class ItemRows(CatalogMixin):
         try:
             with session.begin_nested():
                 session.add(item)
-        except IntegrityError:  # the same bytes came at the same moment, on a database that lets two write
+        except IntegrityError:  # PostgreSQL: another transaction inserted the same bytes at the same time
             other = self._lock_item(session, new.sha256)
             if other is None:
                 raise
@@ -223,21 +194,23 @@ class ItemRows(CatalogMixin):
         return item, True
 
 
-def tagged(tags: Iterable[str]) -> Select[tuple[int]]:
-    """Select the keys of the items that have all of these tags. Raises `InvalidInput` for more than
-    `MAX_TAGS`."""
-    wanted = sorted(set(tags))
-    if len(wanted) > MAX_TAGS:
-        raise InvalidInput(f"The filter names {len(wanted):,} tags; at most {MAX_TAGS:,} are looked for.")
-    return select(Tag.item_pk).where(Tag.tag.in_(wanted)).group_by(Tag.item_pk).having(func.count() == len(wanted))
+def select_tagged(tags: Iterable[str]) -> Select[tuple[int]]:
+    """Select the keys of the items that have all tags.
+
+    Raises `InvalidInput` for more than `MAX_TAGS`.
+    """
+    distinct = sorted(set(tags))
+    if len(distinct) > MAX_TAGS:
+        raise InvalidInput(f"The filter has {len(distinct):,} tags; the limit is {MAX_TAGS:,}.")
+    return select(Tag.item_pk).where(Tag.tag.in_(distinct)).group_by(Tag.item_pk).having(func.count() == len(distinct))
 
 
 def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
-    """The items with their tags, in the order given."""
+    """Return the values of items with their tags, in the same order."""
     tags: dict[int, list[str]] = {item.pk: [] for item in items}
     for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
         tags[item_pk].append(tag)
-    unread = count_unread_by_item(session, list(tags))
+    num_unread = count_unread_by_item(session, list(tags))
     return [
         ItemRow(
             id=item.id,
@@ -255,15 +228,15 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             status=cast(ItemStatus, item.status),
             error=item.error,
             created_at=item.created_at,
-            unread_pictures=unread.get(item.pk, 0),
+            num_unread_images=num_unread.get(item.pk, 0),
         )
         for item in items
     ]
 
 
 def _add_tags(session: Session, item_pk: int, tags: Iterable[str]) -> list[str]:
-    """The tags that the item did not have."""
-    known = set(session.scalars(select(Tag.tag).where(Tag.item_pk == item_pk)))
-    added = sorted(set(tags) - known)
+    """Add tags to an item. Returns those that it did not have."""
+    present = set(session.scalars(select(Tag.tag).where(Tag.item_pk == item_pk)))
+    added = sorted(set(tags) - present)
     session.add_all([Tag(item_pk=item_pk, tag=tag) for tag in added])
     return added

@@ -1,5 +1,4 @@
-"""What a page looks at: items in any order from any place on, their tags, and what is in one
-item."""
+"""Lists for browsing: items in any order, tags, and the segments of an item."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import ColumnElement, Select, func, select
 
 from indexes.catalog.base import CatalogMixin
-from indexes.catalog.items import item_rows, tagged
+from indexes.catalog.items import item_rows, select_tagged
 from indexes.catalog.records import BrowseFilters, ItemRow, NewEvidence, NewSegment
 from indexes.catalog.tables import Evidence, Item, Segment, Tag
 from mm.schemas import EvidenceKind, ItemSort
@@ -24,62 +23,58 @@ ORDERS: dict[ItemSort, tuple[ColumnElement[Any], ...]] = {
     "longest": (Item.duration.desc(), Item.pk.desc()),
     "largest": (Item.size.desc(), Item.pk.desc()),
 }
-"""Each ends in the key, so that equal items stay in one order from page to page."""
+"""Each order ends in the key, so that equal items keep their order from page to page."""
 
 
 class ListingRows(CatalogMixin):
     def browse_items(self, filters: BrowseFilters, sort: ItemSort, offset: int, limit: int) -> tuple[list[ItemRow], int]:
-        """Up to `limit` items behind the first `offset`, and how many there are in all.
+        """Return up to `limit` items after the first `offset`, and the number of all matches.
 
         Raises `InvalidInput` for too many tags.
         """
-        query = _passing(select(Item), filters)
+        query = _apply_filters(select(Item), filters)
         with self._database.read() as session:
-            total = session.execute(_passing(select(func.count()).select_from(Item), filters)).scalar_one()
+            total = session.execute(_apply_filters(select(func.count()).select_from(Item), filters)).scalar_one()
             items = session.scalars(query.order_by(*ORDERS[sort]).offset(offset).limit(limit)).all()
             return item_rows(session, items), total
 
     def tags(self, limit: int) -> list[tuple[str, int]]:
-        """The tags that most items have, and how many have each."""
+        """Return the most frequent tags with their number of items."""
         query = select(Tag.tag, func.count()).group_by(Tag.tag).order_by(func.count().desc(), Tag.tag).limit(limit)
         with self._database.read() as session:
             return list(session.execute(query).tuples())
 
     def item_segments(self, item_id: str, space: SpaceId, after: float, limit: int) -> list[NewSegment]:
-        """Up to `limit` segments of an item that end behind `after` seconds; they and their
-        evidence in order of time."""
-        chosen = (
+        """Return up to `limit` segments of an item that end after `after` seconds, in order."""
+        query = (
             select(Segment)
             .join(Item, Item.pk == Segment.item_pk)
             .where(Item.id == item_id, Segment.space == str(space), Segment.end > after)
         )
-        return self._segments(chosen.order_by(Segment.index).limit(limit))
+        return self._read_segments(query.order_by(Segment.index).limit(limit))
 
     def segment_at(self, item_id: str, space: SpaceId, time: float) -> NewSegment | None:
-        """The segment that shows `time`, or the last that begins before it, or the first; None for
-        an item without any."""
+        """Return the last segment that starts at or before `time`, else the first, else None."""
         of_item = select(Segment).join(Item, Item.pk == Segment.item_pk).where(Item.id == item_id, Segment.space == str(space))
-        before = self._segments(of_item.where(Segment.start <= time).order_by(Segment.index.desc()).limit(1))
-        found = before or self._segments(of_item.order_by(Segment.index).limit(1))
-        return found[0] if found else None
+        segments = self._read_segments(of_item.where(Segment.start <= time).order_by(Segment.index.desc()).limit(1))
+        segments = segments or self._read_segments(of_item.order_by(Segment.index).limit(1))
+        return segments[0] if segments else None
 
-    def _segments(self, query: Select[tuple[Segment]]) -> list[NewSegment]:
+    def _read_segments(self, query: Select[tuple[Segment]]) -> list[NewSegment]:
         with self._database.read() as session:
             segments = session.scalars(query).all()
-            pieces: dict[int, list[NewEvidence]] = {segment.pk: [] for segment in segments}
-            found = session.scalars(
-                select(Evidence).where(Evidence.segment_pk.in_(pieces)).order_by(Evidence.start, Evidence.pk)
-            ).all()
-            for piece in found:
-                pieces[piece.segment_pk].append(
-                    NewEvidence(cast(EvidenceKind, piece.kind), piece.start, piece.end, piece.text, piece.shard_id, piece.row)
+            evidence: dict[int, list[NewEvidence]] = {segment.pk: [] for segment in segments}
+            rows = select(Evidence).where(Evidence.segment_pk.in_(evidence)).order_by(Evidence.start, Evidence.pk)
+            for row in session.scalars(rows).all():
+                evidence[row.segment_pk].append(
+                    NewEvidence(cast(EvidenceKind, row.kind), row.start, row.end, row.text, row.shard_id, row.row)
                 )
             return [
-                NewSegment(segment.start, segment.end, segment.shot, pieces[segment.pk], segment.scene) for segment in segments
+                NewSegment(segment.start, segment.end, segment.shot, evidence[segment.pk], segment.scene) for segment in segments
             ]
 
 
-def _passing(query: Select[Any], filters: BrowseFilters) -> Select[Any]:
+def _apply_filters(query: Select[Any], filters: BrowseFilters) -> Select[Any]:
     for condition in _conditions(filters):
         query = query.where(condition)
     return query
@@ -90,7 +85,7 @@ def _conditions(filters: BrowseFilters) -> Sequence[ColumnElement[bool]]:
     if filters.kinds:
         conditions.append(Item.kind.in_(filters.kinds))
     if filters.tags:
-        conditions.append(Item.pk.in_(tagged(filters.tags)))
+        conditions.append(Item.pk.in_(select_tagged(filters.tags)))
     if filters.status is not None:
         conditions.append(Item.status == filters.status)
     if filters.name:

@@ -16,7 +16,7 @@ from indexes.search.hits import SearchHit, load_hits
 from indexes.search.near_duplicates import find_distinct_moments
 from indexes.search.top_k import find_top_moments
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
-from mm.runtimes.registry import usable_cores
+from mm.runtimes.registry import count_usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Searcher:
         self._catalog = store.catalog
         self._space = space_id
         self._method = settings.search
-        self._pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="scan")  # FAISS uses one core for a call
+        self._pool = ThreadPoolExecutor(count_usable_cores(), thread_name_prefix="scan")  # FAISS uses one core for a call
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -212,7 +212,7 @@ def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
     """The first publications, up to `BATCH_EVIDENCE`."""
     evidence = 0
     for number, publication in enumerate(published, 1):
-        evidence += publication.evidence
+        evidence += publication.num_evidence
         if evidence >= BATCH_EVIDENCE:
             return list(published[:number])
     return list(published)

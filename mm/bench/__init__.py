@@ -1,5 +1,5 @@
-"""In: a running service, media with known truth. Out: tables of numbers, with the machine they were
-seen on.
+"""In: a running service, or media with known ground truth. Out: tables of measurements.
 
-Baselines and ours run in one process or one run. Must not know how the service is started.
+One package per area; each bench measures ours beside a baseline in the same run. Must not know: the
+command line, the catalog and the index (their benches run as processes of `indexes.bench`).
 """

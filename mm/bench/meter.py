@@ -1,5 +1,4 @@
-"""Time, processor time and memory of a stretch of work, this process and its children together.
-Linux only."""
+"""Time, processor time and memory of this process and its descendants. Linux only."""
 
 from __future__ import annotations
 
@@ -9,16 +8,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-EVERY = 0.1  # s between two looks at the memory
-TICK = os.sysconf("SC_CLK_TCK")
+SAMPLE_SECONDS = 0.1
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Meter:
-    """`seconds` passed, `cpu` seconds used, `peak` bytes held (PSS, so that shared pages count
-    once) within the block.
+    """Measures a block: `seconds`, `cpu` seconds and `peak` bytes (PSS: shared pages count once).
 
-    Children that end inside the block are counted, those that were there before it are counted from
-    its start.
+    Includes descendants that end inside the block; those that ran before it count from its start.
     """
 
     def __init__(self, memory: bool = True) -> None:
@@ -28,7 +25,7 @@ class Meter:
 
     def __enter__(self) -> Meter:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self._cpu, self._start = cpu_seconds(), time.perf_counter()
         if self._memory:
             self._thread.start()
@@ -40,34 +37,34 @@ class Meter:
             self._stop.set()
             self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._stop.wait(EVERY):
-            self.peak = max(self.peak, sum(_pss(pid) for pid in (os.getpid(), *children())))
+    def _sample(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            self.peak = max(self.peak, sum(_pss(pid) for pid in (os.getpid(), *list_descendants())))
 
 
 def cpu_seconds() -> float:
-    """Processor time of this process and of its descendants, those that ended and were waited for
-    and those that live."""
-    ours = os.times()
-    return ours.user + ours.system + ours.children_user + ours.children_system + sum(_ticks(pid) for pid in children()) / TICK
+    """Processor time of this process and of its descendants, running or ended and waited for."""
+    own = os.times()
+    running = sum(_clock_ticks(pid) for pid in list_descendants()) / CLOCK_TICKS
+    return own.user + own.system + own.children_user + own.children_system + running
 
 
-def children(of: int | None = None) -> list[int]:
-    """Living descendants of a process, of this one by default, whichever thread started them."""
-    found: list[int] = []
+def list_descendants(of: int | None = None) -> list[int]:
+    """Process ids of the running descendants of a process (default: this one)."""
+    pids: list[int] = []
     with suppress(OSError):
         for thread in Path(f"/proc/{of or os.getpid()}/task").iterdir():
             with suppress(OSError):
-                found += [int(pid) for pid in (thread / "children").read_text().split()]
-    return found + [descendant for child in found for descendant in children(child)]
+                pids += [int(pid) for pid in (thread / "children").read_text().split()]
+    return pids + [descendant for child in pids for descendant in list_descendants(child)]
 
 
-def _ticks(pid: int) -> int:
+def _clock_ticks(pid: int) -> int:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return sum(map(int, fields[11:15]))  # proc(5): its own time in user and kernel mode, and that of children it waited for
+    return sum(map(int, fields[11:15]))  # proc(5): utime, stime, cutime, cstime
 
 
 def _pss(pid: int) -> int:

@@ -26,7 +26,7 @@ from mm.spaces.encode.scenes import scene_boundaries
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces import Space
 
 PENALTY = 5.0

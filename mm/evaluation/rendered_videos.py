@@ -23,7 +23,7 @@ from mm.spaces.encode.scenes import boundary_time, to_sequence
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import FrameSequence
+    from mm.models.temporal.frames import FrameSequence
     from mm.models.types import ImageEmbedder
 
 FPS = 12

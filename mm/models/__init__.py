@@ -1,6 +1,5 @@
-"""In: pictures, sentences and waveforms as arrays and strings. Out: unit vectors, and spoken lines
-with their times.
+"""In: images, texts and waveforms, as arrays. Out: unit vectors, lines of text or of speech.
 
-One file a network. Must not know how media are decoded, which space a vector belongs to, or what a
-score means.
+One package a modality, one file a network. Must not know how media are decoded, which space a
+vector belongs to, or what a score means.
 """

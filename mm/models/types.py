@@ -1,4 +1,4 @@
-"""What every tower of a space has, whichever network is behind it."""
+"""The interfaces of the image and text towers of a space."""
 
 from __future__ import annotations
 
@@ -12,40 +12,43 @@ from mm.media.types import RGB
 
 
 class ImageEmbedder(Protocol):
-    """Pictures to unit vectors."""
+    """Encodes images as unit vectors."""
 
     size: int
-    """Side, in pixels, that a picture needs to fill the tower."""
+    """Side of the input in pixels; smaller images are enlarged."""
     dim: int
+    """Length of a vector."""
 
     def embed(self, images: Sequence[RGB]) -> npt.NDArray[np.float32]:
-        """Unit rows (N, D) of pictures of any sizes, (height, width, 3) uint8. Raises
-        `InvalidInput` for what is no picture."""
+        """Unit rows (N, D) of images of any sizes, uint8 (height, width, 3).
+
+        Raises `InvalidInput` for another type or shape.
+        """
         ...
 
     def describe(self) -> str:
-        """One line for a person."""
+        """One line: network, weights, runtime."""
         ...
 
 
 class TextEmbedder(Protocol):
-    """Texts to unit vectors. Safe to call from several threads."""
+    """Encodes texts as unit vectors. Safe to call from several threads."""
 
     dim: int
+    """Length of a vector."""
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit rows (N, D)."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text that `embed` reads, those at its ends included."""
+        """Tokens of each text after truncation, special tokens included."""
         ...
 
     def truncation_limit(self, text: str) -> int | None:
-        """Tokens that are read of a text whose end is not, those at its ends included; None when
-        all of it is read."""
+        """The number of tokens to which the text is truncated; None when it is short enough."""
         ...
 
     def describe(self) -> str:
-        """One line for a person."""
+        """One line: network, weights, runtime."""
         ...

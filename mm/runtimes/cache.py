@@ -1,5 +1,7 @@
-"""Graphs are built from weights once and kept in a folder; losing the folder loses nothing but the
-time to build them."""
+"""A cache of ONNX graphs, which are built from weights once.
+
+The folder can be deleted: graphs are built again.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from mm.files import write_atomic
 
 
 def ensure_graph(folder: Path, key: str, build: Callable[[], bytes], prebuild: Callable[[], None] | None = None) -> Path:
-    """Path of the graph `folder/<key>.onnx`, written from `build()` when it is not there yet.
+    """Path of the graph `folder/<key>.onnx`, built by `build()` when it is not cached.
 
-    The key must name everything the bytes depend on: the weights' hash and the builder's version.
+    The key must contain everything that determines the bytes: hash of the weights, version of the
+    builder.
     Several processes may call this at once: each writes its own temporary file and renames it, so
     that the path names a complete graph or nothing. `prebuild` is called first if the file is
     missing: it may build the file in another process, which saves this one the memory. The
@@ -26,6 +29,6 @@ def ensure_graph(folder: Path, key: str, build: Callable[[], bytes], prebuild: C
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(path, build())
-    with suppress(OSError):  # a folder that may only be read, or a file that is removed just now
+    with suppress(OSError):  # a read-only folder, or a file that was removed in the meantime
         os.utime(path)
     return path

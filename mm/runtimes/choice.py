@@ -1,5 +1,7 @@
-"""The choice that was measured, kept for as long as the machine, the libraries and the weights are
-those it was made on."""
+"""The measured choice of a runtime, stored as JSON.
+
+It holds as long as machine, libraries and weights are those of the measurement.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mm.files import write_atomic
-from mm.runtimes.features import read_cpu_flags, read_cpuinfo
-from mm.runtimes.registry import RUNTIMES, list_runtimes, usable_cores
+from mm.runtimes.cpu_features import read_cpu_flags, read_cpuinfo
+from mm.runtimes.registry import RUNTIMES, count_usable_cores, list_runtimes
 from mm.runtimes.tune import Trial
 
 CPUINFO = Path("/proc/cpuinfo")
 
 
 class Choice(BaseModel):
-    """A runtime, what it was chosen on, and what was seen of all."""
+    """The selected runtime, the key of the measurement, and all trials."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,15 +32,14 @@ class Choice(BaseModel):
 
 
 def machine_key(weights: Iterable[Path], threads: int) -> dict[str, str]:
-    """What decides which runtime is the fastest: processor, cores, threads, versions of the
-    libraries, and the weights' files."""
+    """What decides which runtime is fastest: processor, cores, threads, libraries, weights."""
     digest = hashlib.sha256()
     for path in weights:
         digest.update(path.read_bytes() if path.exists() else b"-")
     libraries = sorted({runtime.library for runtime in RUNTIMES})
     return {
         "processor": _processor(),
-        "cores": str(usable_cores()),
+        "cores": str(count_usable_cores()),
         "threads": str(threads),
         "libraries": ", ".join(f"{name} {_version(name)}" for name in libraries),
         "weights": digest.hexdigest()[:16],
@@ -46,7 +47,7 @@ def machine_key(weights: Iterable[Path], threads: int) -> dict[str, str]:
 
 
 def read_choice(path: Path, key: dict[str, str]) -> tuple[Choice | None, str]:
-    """The choice if it holds for `key`; else None and why, in words that follow "because"."""
+    """The stored choice if it holds for `key`; else None and the reason, to follow "because"."""
     try:
         choice = Choice.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -60,13 +61,13 @@ def read_choice(path: Path, key: dict[str, str]) -> tuple[Choice | None, str]:
 
 
 def write_choice(path: Path, choice: Choice) -> None:
-    """Whole or not at all. Raises `OSError`."""
+    """Write the file atomically. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, choice.model_dump_json(indent=2).encode())
 
 
 def _processor() -> str:
-    """Model of the processor, and a hash of what it can do: a virtual machine may hide either."""
+    """Model of the processor and a hash of its features; a virtual machine may hide either."""
     fields = read_cpuinfo(CPUINFO)
     if not fields:
         return f"{platform.machine()} {platform.processor()}".strip()

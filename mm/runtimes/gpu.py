@@ -8,12 +8,11 @@ from mm.errors import Unavailable
 
 
 def require_gpu() -> None:
-    """Raises `Unavailable` without torch, or without a GPU that torch can use; imports torch where
-    it is installed."""
+    """Raise `Unavailable` without torch or without a GPU that torch can use. Imports torch."""
     if importlib.util.find_spec("torch") is None:
-        mend = "`pip install --no-deps -r requirements-train.lock` brings it"
-        raise Unavailable(f"The runtime cuda needs torch, which is not installed; {mend}.")
+        command = "pip install --no-deps -r requirements-train.lock"
+        raise Unavailable(f"The runtime cuda needs torch, which is not installed: run `{command}`.")
     import torch
 
     if not torch.cuda.is_available():
-        raise Unavailable("The runtime cuda needs a GPU, and torch sees none here.")
+        raise Unavailable("The runtime cuda needs a GPU, and torch finds none.")

@@ -1,4 +1,4 @@
-"""Memory that the C library keeps for itself."""
+"""Returns freed memory from the C library to the operating system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from contextlib import suppress
 
 
 def release_memory() -> None:
-    """Return to the system what was needed only for a while, as by loading a tower; the C library
-    of Linux would keep it."""
+    """Return freed memory to the operating system, for example after loading a tower.
+
+    The C library of Linux would keep it for later allocations. Does nothing with another library.
+    """
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

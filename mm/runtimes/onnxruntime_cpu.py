@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""Runs graphs with ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ _BAD_GRAPH = (
 
 
 class OnnxRuntimeGraph:
-    """A session; see `mm.runtimes.types.Graph`. Float32 throughout."""
+    """A session of ONNX Runtime; implements `mm.runtimes.types.Graph`."""
 
     def __init__(self, path: Path, threads: int) -> None:
+        """Load a graph. Raises `Corrupt` when ONNX Runtime refuses it."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Without the arena a session returns the memory of a large batch, which a worker of bounded
-        # size needs.
+        # Without the arena a session releases the memory of a large batch, as the memory limit of
+        # workers requires.
         options.enable_cpu_mem_arena = False
-        # Idle threads that spin would take the cores from decoding and speech.
+        # Idle threads that spin would compete with decoding and speech recognition.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -43,7 +44,7 @@ class OnnxRuntimeGraph:
             raise Corrupt(f"ONNX Runtime cannot load the graph {path.name}: {error}.") from error
 
     def metadata(self) -> dict[str, str]:
-        """What whoever exported the graph wrote into it."""
+        """The custom metadata of the graph."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

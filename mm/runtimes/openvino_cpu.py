@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU."""
+"""Runs graphs with OpenVINO on the CPU."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mm.runtimes.types import Array
 
 
 class OpenVinoGraph:
-    """A compiled model; see `mm.runtimes.types.Graph`.
+    """A compiled model of OpenVINO; implements `mm.runtimes.types.Graph`.
 
-    `precision` is "f32" or "bf16". OpenVINO takes bfloat16 by itself where the processor has it; it
-    is told here, so that vectors do not depend on the machine unless somebody decided so. Raises
-    `Corrupt`, and `Unavailable` for "bf16" on a processor without it, where OpenVINO would take
-    float32 without a word.
+    `precision` is "f32" or "bf16". It is always set: by default OpenVINO uses bfloat16 where the
+    processor has it, and vectors would depend on the machine. Raises `Corrupt` for a graph that
+    OpenVINO refuses, and `Unavailable` for "bf16" on a processor without it, where OpenVINO would
+    silently use float32.
     """
 
     def __init__(self, path: Path, threads: int, precision: str = "f32") -> None:
@@ -38,7 +38,7 @@ class OpenVinoGraph:
         self._inputs = {port.any_name: (port.partial_shape, port.element_type.to_dtype()) for port in model.inputs}
         self._outputs = [port.any_name for port in model.outputs]
         self._request = model.create_infer_request()
-        self._lock = threading.Lock()  # one request holds one set of buffers
+        self._lock = threading.Lock()  # a request has one set of buffers
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         self._check(inputs)
@@ -50,7 +50,7 @@ class OpenVinoGraph:
             return {name: np.array(self._request.get_tensor(name).data) for name in self._outputs}
 
     def _check(self, inputs: Mapping[str, Array]) -> None:
-        """OpenVINO itself casts another type and cuts another shape to fit, without a word."""
+        """Raise `InvalidInput` for another type or shape: OpenVINO would silently cast or crop."""
         if inputs.keys() != self._inputs.keys():
             raise InvalidInput(f"The graph takes the inputs {sorted(self._inputs)}, not {sorted(inputs)}.")
         for name, (shape, dtype) in self._inputs.items():
@@ -60,6 +60,6 @@ class OpenVinoGraph:
 
 
 def require_bfloat16(core: openvino.Core | None = None) -> None:
-    """Raises `Unavailable` on a processor without it."""
+    """Raise `Unavailable` on a processor without bfloat16."""
     if "BF16" not in (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise Unavailable("The runtime openvino-bf16 needs a processor with bfloat16 arithmetic, which this one is not.")
+        raise Unavailable("The runtime openvino-bf16 needs a processor with bfloat16 arithmetic, which this processor lacks.")

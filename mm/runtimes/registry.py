@@ -1,5 +1,4 @@
-"""Runtimes by name. A runtime's library is imported when a graph is loaded with it, never
-before."""
+"""Runtimes by name. The library of a runtime is imported when a graph is loaded with it."""
 
 from __future__ import annotations
 
@@ -17,14 +16,14 @@ Precision = Literal["float32", "bfloat16", "float16", "int8"]
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A library and the precision that it computes in."""
+    """A library and the precision in which it computes."""
 
     name: str
     library: str
     precision: Precision
 
     def describe(self) -> str:
-        """For a person, with the library's version: `openvino-int8 2026.4.0`."""
+        """Name and version of the library, as in `openvino-int8 2026.4.0`."""
         try:
             return f"{self.name} {version(self.library)}"
         except PackageNotFoundError:
@@ -40,11 +39,11 @@ RUNTIMES = (
     Runtime("cuda", "torch", "float16"),
 )
 DEFAULT_RUNTIME = RUNTIMES[0]
-"""What "auto" is where nothing has been measured: runs everywhere, in float32."""
+"""The meaning of "auto" when nothing was measured: runs everywhere, in float32."""
 
 
 def list_runtimes() -> list[str]:
-    """Names of all runtimes, besides "auto"."""
+    """The names of all runtimes, without "auto"."""
     return [runtime.name for runtime in RUNTIMES]
 
 
@@ -53,15 +52,17 @@ def find_runtime(name: str) -> Runtime:
 
     Raises `InvalidInput` for an unknown name.
     """
-    found = {"auto": DEFAULT_RUNTIME, **{runtime.name: runtime for runtime in RUNTIMES}}.get(name)
-    if found is None:
+    runtime = {"auto": DEFAULT_RUNTIME, **{known.name: known for known in RUNTIMES}}.get(name)
+    if runtime is None:
         raise InvalidInput(f"There is no runtime '{name}'. Runtimes are: auto, {', '.join(list_runtimes())}.")
-    return found
+    return runtime
 
 
 def find_float32_runtime(name: str) -> Runtime:
-    """The float32 runtime nearest to `name`, for a network that has no other precision: same
-    library, or else `DEFAULT_RUNTIME`."""
+    """The float32 runtime with the library of `name`, or `DEFAULT_RUNTIME` if there is none.
+
+    For networks that have no other precision.
+    """
     library = find_runtime(name).library
     return next(
         (runtime for runtime in RUNTIMES if (runtime.library, runtime.precision) == (library, "float32")), DEFAULT_RUNTIME
@@ -69,38 +70,37 @@ def find_float32_runtime(name: str) -> Runtime:
 
 
 def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
-    """Load an ONNX graph with a runtime; `threads` 0 means every core this process may use.
+    """Load an ONNX graph with a runtime; `threads` 0 means all cores that this process may use.
 
-    What is quantized is in the graph itself: an 8-bit runtime runs any graph. Raises `InvalidInput`
-    for a runtime that is unknown or runs no graphs, `Corrupt` for a file that is no graph,
-    `Unavailable` where the processor lacks the precision.
+    Quantization is part of the graph: an 8-bit runtime runs any graph. Raises `InvalidInput` for a
+    runtime that is unknown or runs no graphs, `Corrupt` for a file that is not a graph,
+    `Unavailable` when the processor lacks the precision.
     """
-    found, threads = find_runtime(runtime), threads or usable_cores()
-    if found.library == "onnxruntime":
+    selected, threads = find_runtime(runtime), threads or count_usable_cores()
+    if selected.library == "onnxruntime":
         from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
 
         return OnnxRuntimeGraph(path, threads)
-    if found.library == "openvino":
+    if selected.library == "openvino":
         from mm.runtimes.openvino_cpu import OpenVinoGraph
 
-        return OpenVinoGraph(path, threads, "bf16" if found.precision == "bfloat16" else "f32")
-    raise InvalidInput(f"The runtime {found.name} runs no graphs.")
+        return OpenVinoGraph(path, threads, "bf16" if selected.precision == "bfloat16" else "f32")
+    raise InvalidInput(f"The runtime {selected.name} does not run ONNX graphs.")
 
 
 def require_runtime(name: str) -> None:
-    """Raise `Unavailable` where this machine lacks what the runtime needs: bfloat16, torch, a
-    GPU."""
-    found = find_runtime(name)
-    if found.precision == "bfloat16":
+    """Raise `Unavailable` when this machine lacks what the runtime needs."""
+    runtime = find_runtime(name)
+    if runtime.precision == "bfloat16":
         from mm.runtimes.openvino_cpu import require_bfloat16
 
         require_bfloat16()
-    elif found.library == "torch":
+    elif runtime.library == "torch":
         from mm.runtimes.gpu import require_gpu
 
         require_gpu()
 
 
-def usable_cores() -> int:
-    """Cores this process may run on, which a container may have limited."""
+def count_usable_cores() -> int:
+    """Number of cores that this process may use; a container may limit them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

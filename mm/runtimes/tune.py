@@ -1,5 +1,7 @@
-"""Which of several runtimes is the fastest here that gives the same vectors? Timed in turns, in one
-process."""
+"""Measures which runtime is the fastest on this machine and gives the same vectors as float32.
+
+All candidates are timed in one process, alternately.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +17,30 @@ from pydantic import BaseModel, ConfigDict
 from mm.errors import MMError
 
 MIN_COSINE = 0.995
-"""Mean cosine to float32 below which vectors would be those of another space."""
+"""Minimum mean cosine to the vectors of float32; below it the space would be another one."""
 
 Vectors = npt.NDArray[np.float32]
 Inputs = npt.NDArray[np.uint8]
 Embed = Callable[[Inputs], Vectors]
 """Inputs (N, ...) to unit rows (N, D)."""
 TIMED_INPUTS = 8
-"""Inputs that are timed at once: a batch as a worker has it."""
+"""Inputs of a timed call: a batch of a worker."""
 
 
 class Trial(BaseModel):
-    """What was seen of one runtime."""
+    """The measurement of one runtime."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     cosine: float | None = None
-    """Mean over the pictures, to float32; None when it could not be run."""
+    """Mean cosine to float32 over the images; None when the runtime could not be run."""
     worst: float | None = None
+    """The lowest cosine."""
     per_second: float | None = None
-    """Pictures a second, by the median round."""
+    """Images a second, from the median round."""
     refused: str = ""
-    """Why it may not be chosen; empty when it may."""
+    """Why the runtime may not be selected; empty when it may."""
 
 
 def tune(
@@ -48,11 +51,11 @@ def tune(
     clock: Callable[[], float] = time.perf_counter,
     on_progress: Callable[[str], None] = lambda name: None,
 ) -> list[Trial]:
-    """A trial of each candidate, which is loaded by its function; the fastest that may be chosen
-    comes first.
+    """A trial of each candidate, the fastest that may be selected first.
 
-    One that cannot be loaded, breaks, or gives other vectors of `inputs` than `reference` (N, D) is
-    reported and not timed. `on_progress` hears the name of each before it is loaded.
+    A candidate is loaded by its function. One that cannot be loaded, fails, or gives other vectors
+    of `inputs` than `reference` (N, D) is reported and not timed. `on_progress` is called with the
+    name of each candidate before it is loaded.
     """
     runs: dict[str, Embed] = {}
     trials: dict[str, Trial] = {}
@@ -69,32 +72,33 @@ def tune(
             runs[name] = embed
     batch = inputs[:TIMED_INPUTS]
     seconds = measure_seconds({name: partial(embed, batch) for name, embed in runs.items()}, rounds, clock)
-    for name, each in seconds.items():
-        trials[name] = trials[name].model_copy(update={"per_second": len(batch) / median(each)})
+    for name, rounds_taken in seconds.items():
+        trials[name] = trials[name].model_copy(update={"per_second": len(batch) / median(rounds_taken)})
     return sorted(trials.values(), key=lambda trial: -(trial.per_second or 0.0))
 
 
 def compare_vectors(name: str, vectors: Vectors, reference: Vectors) -> Trial:
-    """A trial without times: refused when the vectors are not near enough to the reference, or are
-    none at all."""
+    """A trial without times; refused unless the vectors are finite and close to the reference."""
     if vectors.shape != reference.shape or not np.isfinite(vectors).all():
-        return Trial(name=name, refused=f"gives {vectors.shape} numbers that are no vectors")
+        return Trial(name=name, refused=f"its output {vectors.shape} is of another shape or not finite")
     cosines = (vectors * reference).sum(1)
     mean, worst = float(cosines.mean()), float(cosines.min())
-    low = f"cosine {mean:.4f} to float32, below {MIN_COSINE}" if mean < MIN_COSINE else ""
-    return Trial(name=name, cosine=mean, worst=worst, refused=low)
+    refused = f"cosine {mean:.4f} to float32, below {MIN_COSINE}" if mean < MIN_COSINE else ""
+    return Trial(name=name, cosine=mean, worst=worst, refused=refused)
 
 
 def measure_seconds(
     runs: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds of each run in each round but the first. In turns, so that what else the machine does
-    meets all of them."""
+    """Seconds of each run in each round, without a warm-up round.
+
+    The runs alternate, so that other load on the machine affects all of them.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(-1, rounds):
         for name, run in runs.items():
-            begin = clock()
+            started = clock()
             run()
             if number >= 0:
-                seconds[name].append(clock() - begin)
+                seconds[name].append(clock() - started)
     return seconds

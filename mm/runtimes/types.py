@@ -1,4 +1,4 @@
-"""What a runtime hands out."""
+"""The interface of a loaded graph."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.generic]
-"""Any array; shapes and types are the graph's own."""
+"""An array of any shape and type, as the graph requires."""
 
 
 class Graph(Protocol):
-    """A compiled graph. Safe to call from several threads; calls run one after the other."""
+    """A loaded graph. Safe to call from several threads; calls may be serialised."""
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name. Raises `InvalidInput` when an input is missing, unknown, or of a
-        shape the graph does not take."""
+        """All outputs by name.
+
+        Raises `InvalidInput` when an input is missing, unknown, or of another shape or type.
+        """
         ...

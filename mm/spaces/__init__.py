@@ -1,5 +1,5 @@
-"""In: media through a reader, questions in words, pictures and sound. Out: vectors of one named
-space, and calibrated probes.
+"""In: media through a reader; queries of text, images and audio. Out: vectors of one space, and
+calibrated evidence queries.
 
 Must not know how vectors are stored or searched, nor the queue or the web.
 """

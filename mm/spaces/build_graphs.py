@@ -1,5 +1,5 @@
-"""Builds a graph in a process of its own: the builder's memory, several times the weights, ends
-with that process.
+"""Build a graph in a subprocess, so that the memory of the builder, several times the weights, is
+released.
 
 python -m mm.spaces.build_graphs text CACHE
 python -m mm.spaces.build_graphs languages CACHE WEIGHTS
@@ -18,33 +18,33 @@ import mm
 
 
 def prebuild_text(graph_cache: Path) -> None:
-    """Have the graph of the text tower built.
+    """Build the graph of the text tower into the cache.
 
-    A failure is not told: whoever loads the tower then builds in its own process, and meets the
-    error under its own name.
+    A failure is not reported: the tower then builds the graph in its own process, which raises the
+    error.
     """
     _build_in_subprocess("text", str(graph_cache))
 
 
 def prebuild_languages(weights: Path, graph_cache: Path) -> None:
-    """The same for the tower of other languages."""
+    """Build the graph of the multilingual tower; see `prebuild_text`."""
     _build_in_subprocess("languages", str(graph_cache), str(weights))
 
 
 def prebuild_image(weights: Path, graph_cache: Path, runtime: str) -> None:
-    """The same for the graph that the image tower needs for a runtime."""
+    """Build the graph of the image tower for a runtime; see `prebuild_text`."""
     _build_in_subprocess("image", str(graph_cache), str(weights), runtime)
 
 
 def prebuild_sound(weights: Path, graph_cache: Path) -> None:
-    """The same for the graph of the sound tower."""
+    """Build the graph of the sound tower; see `prebuild_text`."""
     _build_in_subprocess("sound", str(graph_cache), str(weights))
 
 
 def _build_in_subprocess(*arguments: str) -> None:
     path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     subprocess.run(
-        [sys.executable, "-P", "-m", "mm.spaces.build_graphs", *arguments],  # -P: a folder `mm` where we run is not ours
+        [sys.executable, "-P", "-m", "mm.spaces.build_graphs", *arguments],  # -P: no `mm` of the working directory
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -54,8 +54,7 @@ def _build_in_subprocess(*arguments: str) -> None:
 
 
 def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") -> None:
-    """Build one graph. Each branch imports what it needs and no more: this process lives for a
-    second or two."""
+    """Build one graph. Each branch has its own imports, to keep the process short, 1 to 2 s."""
     cache = Path(graph_cache)
     match kind:
         case "text":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.models.text.multilingual import MultilingualTower, RoutedTextTower
     from mm.models.text.tower import TextTower
     from mm.models.types import TextEmbedder
@@ -103,7 +103,7 @@ def load_sound_tower(weights: Path, options: TowerOptions) -> SoundTower:
 
 def load_temporal_tower(weights: Path) -> TemporalTower | None:
     """Load a temporal network; None without the file. Raises `Corrupt` when it cannot be read."""
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
 
     return TemporalTower(weights) if weights.is_file() else None
 

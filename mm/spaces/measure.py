@@ -1,5 +1,4 @@
-"""Measures the runtimes of the image tower in a process of its own, of low priority and with a
-limit of CPU time.
+"""Measure the runtimes of the image tower in a subprocess of low priority with a CPU time limit.
 
 python -m mm.spaces.measure
 """
@@ -20,22 +19,20 @@ from mm.spaces.registry import image_weights_path, tune_runtime
 from mm.spaces.tuning import choice_path, is_measured
 
 CPU_SECONDS = 40
-"""After which the process is ended; it needs about ten."""
+"""CPU time after which the process is ended; it needs about 10 s."""
 NICENESS = 19
 
 
 def start_measuring(settings: Settings) -> subprocess.Popen[bytes]:
-    """A process that measures for these settings and ends; 0 is its exit status when a measurement
-    holds.
+    """Start the subprocess; its exit status is 0 when a valid measurement is stored.
 
-    It needs no other process: whoever started it may end it at any time, and nothing is left
-    half-written.
+    It may be killed at any time: the result is written atomically.
     """
     path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
-    given = {f"MM_{name.upper()}": str(getattr(settings, name)) for name in ("home", "space", "threads", "runtime")}
+    environment = {f"MM_{name.upper()}": str(getattr(settings, name)) for name in ("home", "space", "threads", "runtime")}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "mm.spaces.measure"],
-        env={**os.environ, **given, "PYTHONPATH": path},
+        env={**os.environ, **environment, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -43,8 +40,7 @@ def start_measuring(settings: Settings) -> subprocess.Popen[bytes]:
 
 
 def can_measure(settings: Settings) -> bool:
-    """Whether the settings leave the runtime open and nothing that was measured holds on this
-    machine."""
+    """Whether the settings do not set the runtime and no valid measurement is stored."""
     if settings.runtime != "auto" or settings.space != "lite":
         return False
     return not is_measured(settings, image_weights_path(settings.space))
@@ -59,7 +55,7 @@ def main() -> int:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if can_measure(settings):  # another process may have measured meanwhile
+            if can_measure(settings):  # unless another process has measured meanwhile
                 tune_runtime(settings, lambda name: None)
     except (MMError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201

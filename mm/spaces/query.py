@@ -1,4 +1,4 @@
-"""A question in words, pictures or sound, or several at once, as calibrated probes."""
+"""Encode a query of text, images, audio or several at once as calibrated evidence queries."""
 
 from __future__ import annotations
 
@@ -17,40 +17,42 @@ from mm.spaces.spelling import build_spelling_query
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
-SAME_FORM: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
-"""What is written is asked as what is said: words against words, and nothing was fitted of it
-alone."""
-SPEECH_ONLY = "Nothing but speech was heard in the sound: it is compared by the words spoken in it, and by nothing else."
-CUT = "The question is long: what stands behind its first {} tokens was not compared with pictures."
-EQUAL: Final = Weights()
-FOREIGN = "The words were not taken for English: the tower of other languages read them."
-NOTHING_HEARD = "Nothing was heard in the sound, so that it could not be asked with."
+CALIBRATED_AS: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
+"""Kinds of evidence without a calibrator of their own, and the kind whose calibrator they use.
+Recognized text is compared as speech is: text with text."""
+EQUAL_WEIGHTS: Final = Weights()
+
+SPEECH_ONLY = "The audio has no sound other than speech: it is compared by its words only."
+TRUNCATED = "The query is long: only its first {} tokens are compared with images."
+NON_ENGLISH = "The text was detected as not English and encoded by the multilingual tower."
+NO_SOUND = "The audio has neither speech nor another sound: it is not part of the query."
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One part of a question as vectors: what is compared with pictures, with words, with sounds.
-    None where it is not."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Component:
+    """One component of a query as vectors, by the evidence they are compared with."""
 
-    part: Component
-    seen: Vector | None = None
-    said: Vector | None = None
-    heard: Vector | None = None
+    kind: Component
+    image: Vector | None = None
+    text: Vector | None = None
+    """For speech, recognized text and file names."""
+    sound: Vector | None = None
     depictable: float = 0.0  # log-probability
     audible: float = 0.0  # log-probability
     weight: float = 1.0
     words: str = ""
-    """What is compared by its spelling."""
+    """Text that is compared by its spelling too."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentVectors:
-    """A segment as it was encoded: (dim,) of what is seen, rows of the lines said and of the
-    sounds. One of them is there."""
+    """The vectors of a stored segment; at least one is present."""
 
-    seen: Vector | None
-    said: Vectors
-    heard: Vectors
+    image: Vector | None
+    speech: Vectors
+    """(N, dim), one row for each line."""
+    sounds: Vectors
+    """(N, dim), one row for each sound."""
 
 
 def build_query(
@@ -63,114 +65,125 @@ def build_query(
     like: SegmentVectors | None = None,
     also: Sequence[str] = (),
     without: Sequence[str] = (),
-    weights: Weights = EQUAL,
+    weights: Weights = EQUAL_WEIGHTS,
 ) -> Query:
-    """Encode a question. Its parts add up: a picture with words asks for what fits both, and so do
-    several texts.
-
-    A part's weight says how much of its evidence counts; 0 leaves it out. What the question is
-    `without` takes from a moment the probability that it is there, each text by itself, and adds
-    nothing to any.
+    """Encode a query. Its components add up: text and an image together match what fits both.
 
     `picture` and the frames of `clip` are (height, width, 3) uint8, `sound` is (samples,) float32
-    at 16 kHz. Words look at all kinds of evidence; a picture and a clip at pictures; a sound, by
-    what is said in it, at speech, and by what else sounds in it at sounds. Pictures and sounds look
-    at each other where the space has both among the same vectors. A stored moment is asked with as
-    the clip that it is, or, where nothing is seen, as its sound; its vectors are taken as they are.
+    at 16 kHz. `also` are further texts, each a component of its own. The weight of a component is
+    the factor of its evidence; 0 omits it. Each text of `without` lowers the probability of a match
+    by the probability that its content is present, and raises none.
 
-    Raises `InvalidInput` when nothing is asked.
+    Text is compared with all kinds of evidence; an image and a clip with images; audio by its
+    speech with text, and by its other sounds with sounds. Images and sounds are compared with each
+    other in a space that has both among the same vectors. A stored segment is used as a clip, or,
+    without an image, as audio; its vectors are not encoded again.
+
+    Raises `InvalidInput` when no component is left.
     """
-    texts = [words for words in (text, *also) if words and words.strip() and weights.text]
-    notes: list[str] = list(space.notes)
+    notes = list(space.notes)
     transcript: str | None = None
-    asked = [_words(space, words, weights.text, notes) for words in texts]
+    texts = [words for words in (text, *also) if words and words.strip() and weights.text]
+    components = [_text_component(space, words, weights.text, notes) for words in texts]
     if picture is not None and weights.picture:
-        asked.append(_shown(space, "picture", space.image.embed([picture])[0], weights.picture))
+        components.append(_image_component(space, "picture", space.image.embed([picture])[0], weights.picture))
     if like is not None and weights.like:
-        if like.seen is not None:
-            asked.append(_shown(space, "clip", like.seen, weights.like))
-        else:
-            said, sounds = (mean_direction(rows) if len(rows) else None for rows in (like.said, like.heard))
-            asked.append(_sounded(space, said, sounds, weights.like))
+        components.append(_segment_component(space, like, weights.like))
     if clip and weights.clip:
-        asked.append(_shown(space, "clip", mean_direction(space.image.embed(clip)), weights.clip))
-    if not asked and (sound is None or not weights.sound):
-        raise InvalidInput("The question is empty: it needs words, a picture, a sound or a clip, with a weight above 0.")
+        components.append(_image_component(space, "clip", mean_direction(space.image.embed(clip)), weights.clip))
+    if not components and (sound is None or not weights.sound):
+        raise InvalidInput("The query is empty: it needs text, an image, audio or a clip, with a weight above 0.")
     if sound is not None and weights.sound:
         lines = [line.text for line in space.speech.transcribe(sound)]
         transcript = " ".join(lines) or None
-        sounds = space.sound.embed(sound)
-        if sounds is None:
-            notes.append(SPEECH_ONLY if lines else NOTHING_HEARD)
-        said = mean_direction(space.sentences.embed(lines)) if lines else None
-        asked.append(_sounded(space, said, sounds, weights.sound))
+        sound_vector = space.sound.embed(sound)
+        if sound_vector is None:
+            notes.append(SPEECH_ONLY if lines else NO_SOUND)
+        speech_vector = mean_direction(space.sentences.embed(lines)) if lines else None
+        components.append(_audio_component(space, speech_vector, sound_vector, weights.sound))
+    calibration = space.calibration
     negations = [
-        _at_even_odds(probe, space.calibration.prior)
+        _at_even_odds(query, calibration.prior)
         for words in without
         if words.strip() and weights.without
-        for probe in _probes(space, [_words(space, words, weights.without, notes)])
+        for query in _evidence_queries(space, [_text_component(space, words, weights.without, notes)])
     ]
-    calibration = space.calibration
-    said_once = tuple(dict.fromkeys(notes))
     return Query(
-        _probes(space, asked),
+        _evidence_queries(space, components),
         space.id,
         calibration.floor,
         possible=calibration.possible,
         transcript=transcript,
         near_duplicate_cosine=calibration.near_duplicate_cosine,
-        notes=said_once,
+        notes=tuple(dict.fromkeys(notes)),
         negations=tuple(negations),
     )
 
 
-def _words(space: Space, words: str, weight: float, notes: list[str]) -> _Asked:
-    (said,) = space.query_text.embed([words])
-    seen = said if space.text is space.query_text else space.text.embed([words])[0]
+def _text_component(space: Space, words: str, weight: float, notes: list[str]) -> _Component:
+    (text_vector,) = space.query_text.embed([words])
+    image_vector = text_vector if space.text is space.query_text else space.text.embed([words])[0]
     if space.query_text.is_non_english(words):
-        notes.append(FOREIGN)
-    if (most := space.text.truncation_limit(words)) is not None:
-        notes.append(CUT.format(most))
-    heard = seen if space.can_compare_sound_with_images else said
-    return _Asked("text", seen, said, heard, depictable(said, space.bank), audible(said, space.bank), weight, words)
-
-
-def _at_even_odds(probe: EvidenceQuery, prior: float) -> EvidenceQuery:
-    """What says how likely something is there when it was as likely as not before one looked.
-
-    A moment rarely is the answer, which is what the prior says. What is not wanted is often there,
-    or would not be named.
-    """
-    return replace(probe, bias=probe.bias - log_odds(prior))
-
-
-def _probes(space: Space, asked: Sequence[_Asked]) -> tuple[EvidenceQuery, ...]:
-    texts = [one for one in asked if one.words]
-    spelling = (
-        build_spelling_query(" ".join(one.words for one in texts), texts[0].weight, space.calibration.prior) if texts else None
+        notes.append(NON_ENGLISH)
+    if (max_tokens := space.text.truncation_limit(words)) is not None:
+        notes.append(TRUNCATED.format(max_tokens))
+    return _Component(
+        kind="text",
+        image=image_vector,
+        text=text_vector,
+        sound=image_vector if space.can_compare_sound_with_images else text_vector,
+        depictable=depictable(text_vector, space.bank),
+        audible=audible(text_vector, space.bank),
+        weight=weight,
+        words=words,
     )
-    return tuple(probe for probe in (*(_probe(space, asked, kind) for kind in KINDS), spelling) if probe is not None)
 
 
-def _shown(space: Space, part: Component, seen: Vector, weight: float) -> _Asked:
-    return _Asked(part, seen, heard=seen if space.can_compare_sound_with_images else None, weight=weight)
+def _image_component(space: Space, kind: Component, vector: Vector, weight: float) -> _Component:
+    return _Component(kind=kind, image=vector, sound=vector if space.can_compare_sound_with_images else None, weight=weight)
 
 
-def _sounded(space: Space, said: Vector | None, heard: Vector | None, weight: float) -> _Asked:
-    return _Asked("sound", heard if space.can_compare_sound_with_images else None, said, heard, weight=weight)
+def _audio_component(space: Space, speech: Vector | None, sound: Vector | None, weight: float) -> _Component:
+    image = sound if space.can_compare_sound_with_images else None
+    return _Component(kind="sound", image=image, text=speech, sound=sound, weight=weight)
 
 
-def _probe(space: Space, asked: Sequence[_Asked], kind: EvidenceKind) -> EvidenceQuery | None:
-    """What all parts together see in evidence of one kind; None when no part looks at it."""
+def _segment_component(space: Space, segment: SegmentVectors, weight: float) -> _Component:
+    if segment.image is not None:
+        return _image_component(space, "clip", segment.image, weight)
+    speech, sound = (mean_direction(rows) if len(rows) else None for rows in (segment.speech, segment.sounds))
+    return _audio_component(space, speech, sound, weight)
+
+
+def _at_even_odds(query: EvidenceQuery, prior: float) -> EvidenceQuery:
+    """The query with a prior of 1/2 in place of the calibration's.
+
+    The calibration's prior is that of a match, which is rare. Unwanted content is often present:
+    otherwise it would not be excluded.
+    """
+    return replace(query, bias=query.bias - log_odds(prior))
+
+
+def _evidence_queries(space: Space, components: Sequence[_Component]) -> tuple[EvidenceQuery, ...]:
+    queries = [_evidence_query(space, components, kind) for kind in KINDS]
+    if texts := [component for component in components if component.words]:
+        words = " ".join(component.words for component in texts)
+        queries.append(build_spelling_query(words, texts[0].weight, space.calibration.prior))
+    return tuple(query for query in queries if query is not None)
+
+
+def _evidence_query(space: Space, components: Sequence[_Component], kind: EvidenceKind) -> EvidenceQuery | None:
+    """All components against one kind of evidence; None when none is compared with it."""
     calibration = space.calibration
     bank = {"picture": space.bank.images, "sound": space.bank.sounds}.get(kind, space.bank.sentences)
-    looks: list[tuple[LinearScore, float]] = []
-    for one in asked:
-        form = calibration.find_calibrator(one.part, SAME_FORM.get((one.part, kind), kind))
-        vector = {"picture": one.seen, "sound": one.heard}.get(kind, one.said)
-        if form is not None and vector is not None:
-            looks.append((linearize(form, vector, bank, one.audible if kind == "sound" else one.depictable), one.weight))
-    if not looks:
+    scores: list[tuple[LinearScore, float]] = []
+    for component in components:
+        calibrator = calibration.find_calibrator(component.kind, CALIBRATED_AS.get((component.kind, kind), kind))
+        vector = {"picture": component.image, "sound": component.sound}.get(kind, component.text)
+        if calibrator is not None and vector is not None:
+            log_probability = component.audible if kind == "sound" else component.depictable
+            scores.append((linearize(calibrator, vector, bank, log_probability), component.weight))
+    if not scores:
         return None
-    found = combine(looks, calibration.prior, calibration.evidence_weight)
-    return EvidenceQuery(kind, found.weight, found.bias, found.direction)
+    score = combine(scores, calibration.prior, calibration.evidence_weight)
+    return EvidenceQuery(kind, score.weight, score.bias, score.direction)

@@ -1,4 +1,7 @@
-"""From the vector of one part of a question to log-odds that are linear in the stored vector."""
+"""Log-odds of a match, linear in the stored vector, from the vector of one query component.
+
+Names of arrays end in their axes: Q queries, E evidence, B bank, D dimensions.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from mm.numerics import Float64, log_odds, normalize
 from mm.spaces.calibration import Bank, Calibrator
 from mm.spaces.types import Vector, Vectors
 
+MIN_DEVIATION = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class BankStatistics:
-    """What the cosines of one question vector with a bank are like."""
+    """Mean and standard deviation of the cosines of a query vector with a bank."""
 
     mean: float
     deviation: float
@@ -29,70 +34,71 @@ class LinearScore:
     direction: Vector
 
 
-def compute_bank_statistics(question: Vector, bank: Vectors) -> BankStatistics:
-    """Statistics of a question vector (D,) against a bank (N, D)."""
-    cosines = bank @ question
-    return BankStatistics(float(cosines.mean()), max(float(cosines.std()), 1e-6))
+def compute_bank_statistics(query: Vector, bank: Vectors) -> BankStatistics:
+    """Statistics of a query vector (D,) against a bank (B, D)."""
+    cosines = bank @ query
+    return BankStatistics(float(cosines.mean()), max(float(cosines.std()), MIN_DEVIATION))
 
 
-def linearize(calibrator: Calibrator, question: Vector, bank: Vectors, depictable: float) -> LinearScore:
-    """The calibrator, filled in for one question vector (D,) and the log-probability that it can be
-    shown."""
-    seen = compute_bank_statistics(question, bank)
-    slope = calibrator.cosine + calibrator.z_score / seen.deviation
-    bias = calibrator.bias - calibrator.z_score * seen.mean / seen.deviation + calibrator.depictable * depictable
-    return LinearScore((slope * question).astype(np.float32), bias, question)
+def linearize(calibrator: Calibrator, query: Vector, bank: Vectors, depictable: float) -> LinearScore:
+    """Apply a calibrator to a query vector (D,) and its log-probability of being depictable."""
+    statistics = compute_bank_statistics(query, bank)
+    slope = calibrator.cosine + calibrator.z_score / statistics.deviation
+    bias = calibrator.bias - calibrator.z_score * statistics.mean / statistics.deviation + calibrator.depictable * depictable
+    return LinearScore((slope * query).astype(np.float32), bias, query)
 
 
-def combine(parts: Sequence[tuple[LinearScore, float]], prior: float, mixing: float) -> LinearScore:
-    """Several looks at the same evidence: what each adds to the log-odds of the `prior`, times its
-    weight, is summed.
+def combine(scores: Sequence[tuple[LinearScore, float]], prior: float, evidence_weight: float) -> LinearScore:
+    """Sum what each score adds to the log-odds of the prior, times the weight of its component.
 
-    Where there is more than one, each counts by `mixing` too, since what they see is not
-    independent.
+    Several scores of the same evidence are not independent: each is multiplied by `evidence_weight`
+    too.
     """
-    if len(parts) == 1 and parts[0][1] == 1.0:
-        return parts[0][0]
-    before = log_odds(prior)
-    shares = [share * (mixing if len(parts) > 1 else 1.0) for _, share in parts]
-    weight = np.stack([np.float32(share) * part.weight for share, (part, _) in zip(shares, parts, strict=True)]).sum(0)
-    bias = before + sum(share * (part.bias - before) for share, (part, _) in zip(shares, parts, strict=True))
+    if len(scores) == 1 and scores[0][1] == 1.0:
+        return scores[0][0]
+    prior_logit = log_odds(prior)
+    factors = [factor * (evidence_weight if len(scores) > 1 else 1.0) for _, factor in scores]
+    weight = np.stack([np.float32(factor) * score.weight for factor, (score, _) in zip(factors, scores, strict=True)]).sum(0)
+    bias = prior_logit + sum(factor * (score.bias - prior_logit) for factor, (score, _) in zip(factors, scores, strict=True))
     return LinearScore(weight, bias, normalize(weight))
 
 
-def compute_cosines(questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float64, Float64]:
-    """Cosines (Q, E), and the same in deviations above each question's mean over the bank."""
-    cosines_QE = (questions_QD @ evidence_ED.T).astype(np.float64)
-    seen = [compute_bank_statistics(question, bank_BD) for question in questions_QD]
-    mean_Q1 = np.array([[one.mean] for one in seen])
-    deviation_Q1 = np.array([[one.deviation] for one in seen])
+def compute_cosines(queries_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors) -> tuple[Float64, Float64]:
+    """Cosines (Q, E), and the same in deviations above each query's mean over the bank."""
+    cosines_QE = (queries_QD @ evidence_ED.T).astype(np.float64)
+    statistics = [compute_bank_statistics(query, bank_BD) for query in queries_QD]
+    mean_Q1 = np.array([[query.mean] for query in statistics])
+    deviation_Q1 = np.array([[query.deviation] for query in statistics])
     return cosines_QE, (cosines_QE - mean_Q1) / deviation_Q1
 
 
 def compute_logits(
-    calibrator: Calibrator, questions_QD: Vectors, evidence_ED: Vectors, bank_BD: Vectors, depictable_Q: Float64 | None = None
+    calibrator: Calibrator,
+    queries_QD: Vectors,
+    evidence_ED: Vectors,
+    bank_BD: Vectors,
+    depictable_Q: Float64 | None = None,
 ) -> Float64:
-    """Log-odds (Q, E) of the calibrator, for all pairs at once: the twin of `linear`."""
-    cosines_QE, standards_QE = compute_cosines(questions_QD, evidence_ED, bank_BD)
-    found: Float64 = calibrator.bias + calibrator.cosine * cosines_QE + calibrator.z_score * standards_QE
-    return found if depictable_Q is None else found + calibrator.depictable * depictable_Q[:, None]
+    """Log-odds (Q, E) of all pairs at once; equal to those of `linearize`."""
+    cosines_QE, z_scores_QE = compute_cosines(queries_QD, evidence_ED, bank_BD)
+    logits_QE: Float64 = calibrator.bias + calibrator.cosine * cosines_QE + calibrator.z_score * z_scores_QE
+    return logits_QE if depictable_Q is None else logits_QE + calibrator.depictable * depictable_Q[:, None]
 
 
 def depictable(text: Vector, bank: Bank) -> float:
-    """Log-probability, at most 0, that a text vector (D,) is of the sort that people caption or
-    name pictures with.
+    """Log-probability, at most 0, that a text vector (D,) describes something an image can show.
 
-    The chance that a picture answers is this chance times the one that the picture shows it. A sum
-    of log-odds would not do: how well a caption can be depicted says nothing about which picture it
-    describes.
+    The probability of a match is this probability times that of a match given that it is
+    depictable. A sum of log-odds would be wrong: how well a caption can be depicted does not depend
+    on the image.
     """
-    return _log_chance(text, bank.depictable)
+    return _log_sigmoid(text, bank.depictable)
 
 
 def audible(text: Vector, bank: Bank) -> float:
-    """The same that a text vector is of the sort that people describe sounds with."""
-    return _log_chance(text, bank.audible)
+    """Log-probability, at most 0, that a text vector (D,) describes something that can be heard."""
+    return _log_sigmoid(text, bank.audible)
 
 
-def _log_chance(text: Vector, weights: Vector) -> float:
+def _log_sigmoid(text: Vector, weights: Vector) -> float:
     return -float(np.logaddexp(0.0, -(text @ weights[:-1] + weights[-1])))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.models.text.multilingual import RoutedTextTower
     from mm.models.types import ImageEmbedder, TextEmbedder
     from mm.spaces.calibration import Bank, Calibration, SoundCalibration

@@ -1,8 +1,8 @@
-"""What a space hands out: its name, and a question in the form that an index can answer.
+"""Types of a space: its id, its vectors, and a query as an index evaluates it.
 
-A question is a set of probes. A probe looks at one kind of evidence and gives the probability that
-a stored unit vector v answers: sigmoid(weight @ v + bias). It is linear in v, so that an exact
-inner product search finds the best.
+A `Query` consists of evidence queries, at most one for each kind of evidence. An `EvidenceQuery`
+gives the probability that a stored unit vector v matches: sigmoid(weight @ v + bias). Its log-odds
+are linear in v, so that exact inner product search returns the best matches.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ _ID = re.compile(r"([a-z][a-z0-9-]*)@([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True, order=True)
 class SpaceId:
-    """Vectors may be compared when their spaces have the same name and the same version, and never
-    otherwise."""
+    """Name and version of a space. Vectors may be compared only when both are equal."""
 
     name: str
     version: int
@@ -37,46 +36,45 @@ class SpaceId:
 
     @classmethod
     def parse(cls, text: str) -> SpaceId:
-        """The opposite of `str`: `lite@1`. Raises `InvalidInput`."""
-        found = _ID.fullmatch(text)
-        if found is None:
-            raise InvalidInput(f"{text[:80]!r} names no space; a space is named like lite@1.")
-        return cls(found[1], int(found[2]))
+        """Parse the form that `str` gives, such as `lite@1`. Raises `InvalidInput`."""
+        match = _ID.fullmatch(text)
+        if match is None:
+            raise InvalidInput(f"{text[:80]!r} is not the id of a space; an id has the form lite@1.")
+        return cls(match[1], int(match[2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvidenceQuery:
-    """A calibrated look at one kind of evidence. `direction` is the unit vector whose cosine with v
-    is shown to a person."""
+    """A calibrated linear classifier of one kind of evidence."""
 
     kind: EvidenceKind
     weight: Vector
     bias: float
     direction: Vector
+    """Unit vector whose cosine with v is reported to the user."""
 
     def logits(self, vectors: Vectors) -> npt.NDArray[np.float32]:
-        """Log-odds (N,) that each row answers."""
+        """Log-odds (N,) that each row matches."""
         return vectors @ self.weight + np.float32(self.bias)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """An encoded question: at most one probe for each kind of evidence."""
+    """An encoded query: at most one evidence query for each kind of evidence."""
 
     evidence_queries: tuple[EvidenceQuery, ...]
     space: SpaceId
     floor: float
-    """Calibrated probability from which a hit is likely, all evidence together."""
+    """Probability, over all evidence, from which a hit is likely."""
     possible: float | None = None
-    """Probability from which a hit is possible; below it nothing matches. None where only likely
-    hits are returned."""
+    """Probability from which a hit is possible; a lower one is no hit. None where only likely hits
+    are returned."""
     transcript: str | None = None
-    """The words heard in a sound that was asked with."""
+    """The words of the speech in the audio of the query."""
     near_duplicate_cosine: float | None = None
-    """Cosine from which on two pieces of evidence of one kind show or say the same; None where that
-    is not known."""
+    """Least cosine of near-duplicate evidence of one kind; None where it was not measured."""
     notes: tuple[str, ...] = ()
-    """What the question could not take into account, a sentence each."""
+    """Sentences for the user: what of the query was not used, and limits of the space."""
     negations: tuple[EvidenceQuery, ...] = ()
-    """Looks at what must not be there, any number for a kind: p of a moment is that of answering
-    times that of none of these."""
+    """Evidence queries for unwanted content, any number for a kind: the probability of a match is
+    multiplied by the probability that none of these match."""

@@ -1,4 +1,4 @@
-"""The calibration of a model that nobody has fitted: what its own training assumed.
+"""The calibration of a model without a fit: what its own training assumed.
 
 A model trained with a sigmoid loss (SigLIP) has a scale and a bias: sigmoid(scale * cosine + bias).
 One trained with a softmax over a batch has a scale only; its zero is placed at the mean cosine of

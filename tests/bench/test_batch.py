@@ -1,5 +1,4 @@
-"""`mm bench photos --service` on a few small files, so that it cannot rot. What it measures is not
-judged here."""
+"""`mm bench photos --service` on a few small files; the times are not checked."""
 
 from __future__ import annotations
 
@@ -23,27 +22,27 @@ pytestmark = pytest.mark.xdist_group("served")
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("WIDTH", 600), ("HEIGHT", 450), ("MOTIFS", 2)):
+    for name, value in (("WIDTH", 600), ("HEIGHT", 450), ("NUM_MOTIFS", 2)):
         monkeypatch.setattr(photos, name, value)
 
 
 @pytest.mark.usefixtures("small")
-def test_each_file_of_a_batch_is_timed_until_it_can_be_searched(running_service: RunningService, tmp_path: Path) -> None:
+def test_batch_run_times_each_file_until_it_can_be_searched(running_service: RunningService, tmp_path: Path) -> None:
     files = [
         *(("clips", path) for path in write_clips(tmp_path, 2)),
         *(("photos", path) for path in write_photos(tmp_path, 3, 0)),
     ]
     with Client(running_service.url) as client:
         report = run(client, Batch(files))
-    assert {sort: len(of) for sort, of in report.waits.items()} == {"clips": 2, "photos": 3}
-    assert all(wait > 0 for of in report.waits.values() for wait in of)
+    assert {category: len(waits) for category, waits in report.waits.items()} == {"clips": 2, "photos": 3}
+    assert all(wait > 0 for waits in report.waits.values() for wait in waits)
     assert report.seconds > 0
     assert report.lines()[0].startswith("5 files ")
     assert len(report.lines()) == 3 + 2
 
 
 @pytest.mark.usefixtures("small")
-def test_a_file_that_fails_ends_the_batch(
+def test_batch_run_with_a_failed_job_raises_conflict(
     running_service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Client(running_service.url) as client:
@@ -56,7 +55,7 @@ def test_a_file_that_fails_ends_the_batch(
             run(client, Batch([("photos", path)]))
 
 
-def test_a_film_without_a_service_is_refused(shell: Shell) -> None:
+def test_bench_photos_with_film_and_without_service_is_refused(shell: Shell) -> None:
     done = shell("bench", "photos", "--film", "2")
     assert done.exit_code == 2
     assert "--service" in done.stderr

@@ -1,4 +1,4 @@
-"""`mm bench flood` with few connections, for a moment, against a service in this process."""
+"""`mm bench flood` with few connections for a short time, on a service in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_flood_times_an_honest_client_beside_each_attack(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flood_run_times_an_honest_client_beside_each_attack(
+    tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(flood, "VIDEO_SECONDS", 2.0)
     monkeypatch.setattr(flood, "LEAD_SECONDS", 0.5)
     monkeypatch.setattr(flood, "NUM_ROUNDS", 2)
@@ -29,16 +31,16 @@ def test_flood_times_an_honest_client_beside_each_attack(tmp_path: Path, graphs:
         port = int(service.url.rpartition(":")[2])
         under_test = flood.Service(port, os.getpid(), honest, hostile)
         report = flood.run(under_test, ["searches", "idle heads"], 8, 2.0, lambda line: None)
-    assert [one.kind for one in report.rounds] == ["searches", "idle heads"]
-    for one in report.rounds:
-        assert not one.alone.errors
-        assert not one.beside.errors
-        assert all(one.beside.seconds.values())
-    assert report.rounds[0].answers["200"] > 0
+    assert [result.kind for result in report.rounds] == ["searches", "idle heads"]
+    for result in report.rounds:
+        assert not result.alone.errors
+        assert not result.beside.errors
+        assert all(result.beside.seconds.values())
+    assert report.rounds[0].responses["200"] > 0
     assert len(report.lines()) == 2 + 2
 
 
-def test_flood_holds_only_without_errors_and_within_the_target() -> None:
+def test_flood_report_passes_only_without_errors_and_within_the_target() -> None:
     def times(seconds: float, *errors: str) -> Times:
         return Times({step: [seconds] * 10 for step in ("search", "browse", "upload")}, list(errors))
 

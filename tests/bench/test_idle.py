@@ -1,5 +1,4 @@
-"""`mm bench idle` for a second, so that it cannot rot, and its counters. What it measures is not
-judged here."""
+"""`mm bench idle` for a second, and its counters; the measured values are not checked."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ WAITS = 4
 
 
 @pytest.mark.xdist_group("served")
-def test_bench_idle_measures_every_process_and_finds_what_it_adds(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_idle_measures_every_process_and_finds_added_items(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle_service, "REST_SECONDS", 0.0)
     done = shell("bench", "idle", "--seconds", "1", "--items", "2", "--json")
     assert done.exit_code == 0, done.stderr
@@ -37,19 +36,19 @@ def test_bench_idle_measures_every_process_and_finds_what_it_adds(shell: Shell, 
     assert len(lines) == len(rows) + 4
 
 
-def test_read_counts_wakeups_and_processor_time_of_all_threads() -> None:
+def test_read_counters_sums_wakeups_and_processor_time_of_all_threads() -> None:
     echo = "import sys\nfor line in sys.stdin: print(sum(range(100_000)), flush=True)"
     with subprocess.Popen([sys.executable, "-c", echo], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        seen = []
+        counters = []
         for _ in range(WAITS):
             print("x", file=child.stdin, flush=True)
             child.stdout.readline()
             wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_SLEEPING, "it waits for the next line")
-            seen.append(read_counters(child.pid))
+            counters.append(read_counters(child.pid))
         child.stdin.close()
-    for before, after in pairwise(seen):
+    for before, after in pairwise(counters):
         assert before is not None
         assert after is not None
         assert after.wakeups > before.wakeups
@@ -57,7 +56,7 @@ def test_read_counts_wakeups_and_processor_time_of_all_threads() -> None:
     assert read_counters(child.pid) is None
 
 
-def test_family_names_children_by_the_first_process_given() -> None:
+def test_list_process_tree_names_children_after_the_first_process() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert list_process_tree({"child": child.pid, "parent": os.getpid()})[child.pid] == "child"
         assert list_process_tree({"parent": os.getpid()})[child.pid] == "parent"
@@ -65,7 +64,7 @@ def test_family_names_children_by_the_first_process_given() -> None:
         child.stdin.close()
 
 
-def test_rows_of_one_name_are_one_row() -> None:
+def test_measure_at_rest_merges_processes_of_one_name() -> None:
     program = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'input()'])\nprint('up', flush=True)\ninput()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdin is not None
@@ -76,5 +75,5 @@ def test_rows_of_one_name_are_one_row() -> None:
         parent.communicate(b"\n\n")
 
 
-def test_pictures_of_two_numbers_differ() -> None:
+def test_make_image_is_reproducible_by_number() -> None:
     assert make_image(1) == make_image(1) != make_image(2)

@@ -1,5 +1,4 @@
-"""`mm bench ingest` on a few seconds of film, so that it cannot rot. What it measures is not judged
-here."""
+"""`mm bench ingest` on a few seconds of video; the measured values are not checked."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("served")
 SECONDS, SIZE = 3.0, (160, 96)
 
 
-def test_all_ways_are_measured_in_one_run(shell: Shell) -> None:
+def test_bench_ingest_measures_all_methods_in_one_run(shell: Shell) -> None:
     done = shell("bench", "ingest", "--minutes", "0.05", "--size", "160x96", "--repeats", "1", "--json")
     assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)
@@ -34,33 +33,33 @@ def test_all_ways_are_measured_in_one_run(shell: Shell) -> None:
     for (used,) in report["ways"].values():
         assert used["wall"] > 0
         assert used["cpu"] > 0
-        assert used["pss"] > 0  # sampled, and the shortest way is over before it has grown
+        assert used["pss"] > 0  # sampled; the shortest method ends before its memory has grown
     lines = ingest.IngestReport(
-        report["seconds"], report["size"], {way: [ingest.Usage(**used)] for way, (used,) in report["ways"].items()}
+        report["seconds"], report["size"], {method: [ingest.Usage(**used)] for method, (used,) in report["ways"].items()}
     ).lines()
     assert len(lines) == 6
     assert {line.count("|") for line in lines} == {7}
 
 
-def test_without_torch_the_naive_way_is_left_out_and_said_so(
+def test_ingest_run_without_torch_leaves_out_the_naive_method_with_a_note(
     running_service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
 
     def without_torch(name: str) -> ModuleSpec | None:
-        return None if name == "torch" else known(name)
+        return None if name == "torch" else find_spec(name)
 
-    film = write_video(tmp_path / "film.mp4", 1.0, SIZE, speech=False)
+    video = write_video(tmp_path / "video.mp4", 1.0, SIZE, speech=False)
     monkeypatch.setattr(importlib.util, "find_spec", without_torch)
     with Client(running_service.url) as client:
         service = ingest.Service(client, running_service.pids["worker"])
-        report = ingest.run(service, ingest.Videos(film, None, 1.0), "tiny", 1, lambda line: None)
-        assert client.items().items == [] or all(item.name != "film.mp4" for item in client.items().items)
+        report = ingest.run(service, ingest.Videos(video, None, 1.0), "tiny", 1, lambda line: None)
+        assert client.items().items == [] or all(item.name != "video.mp4" for item in client.items().items)
     assert set(report.ways) == {ingest.FLOOR, ingest.OURS}
-    assert report.lines()[-1] == "Naive is left out: torch of the extra `train` is not installed."
+    assert report.lines()[-1] == "The naive method is left out: torch of the extra `train` is not installed."
 
 
-def test_memory_is_measured_for_each_length(running_service: RunningService, tmp_path: Path) -> None:
+def test_run_memory_measures_each_length(running_service: RunningService, tmp_path: Path) -> None:
     with Client(running_service.url) as client:
         service = ingest.Service(client, running_service.pids["worker"])
         report = ingest.run_memory(service, tmp_path, [0.02, 0.04], SIZE, speech=False, on_progress=lambda line: None)
@@ -68,9 +67,11 @@ def test_memory_is_measured_for_each_length(running_service: RunningService, tmp
     assert len(report.lines()) == 4
 
 
-def test_a_long_film_repeats_a_short_one_and_keeps_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_video_longer_than_the_master_repeats_it_with_continuous_timestamps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mm.bench.ingest.video.MASTER_SECONDS", 1)
-    path = write_video(tmp_path / "film.mp4", 3.5, SIZE, speech=True)
+    path = write_video(tmp_path / "video.mp4", 3.5, SIZE, speech=True)
     with av.open(str(path)) as container:
         times = [frame.time for frame in container.decode(video=0)]
     assert [round(time * FPS) for time in times] == list(range(len(times)))
@@ -80,7 +81,7 @@ def test_a_long_film_repeats_a_short_one_and_keeps_time(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("size", ["1280", "1281x720", "0x0", "x", "99999x2"])
-def test_a_size_that_no_film_has_is_refused(shell: Shell, size: str) -> None:
+def test_bench_ingest_with_an_invalid_size_is_refused(shell: Shell, size: str) -> None:
     done = shell("bench", "ingest", "--size", size)
     assert done.exit_code == 2
-    assert "is no size of a film" in done.stderr
+    assert "is not a video size" in done.stderr

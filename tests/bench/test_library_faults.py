@@ -1,4 +1,4 @@
-"""`mm bench crash --library-faults` finds what is lost, and the library loses nothing."""
+"""`mm bench crash --library-faults`: it finds losses, and the library has none."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from indexes import open_store
-from indexes.bench.library_faults import Point, look, make_other
-from indexes.bench.library_harm import FAULTS, Fault, Material, read_only
+from indexes.bench.library_faults import FaultPoint, create_other_catalog, read_contents
+from indexes.bench.library_harm import FAULTS, Fault, LibraryFixture, mount_read_only
 from mm.bench.crash.library_fault_report import FaultOutcome, FaultReport
 from mm.errors import Unavailable
 from mm.settings import Settings
@@ -25,71 +25,71 @@ ITEMS = 12
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> Material:
-    """A library of pictures, with a catalog of yesterday and one of another library."""
-    home, yesterday, rng = tmp_path / "point" / "home", tmp_path / "yesterday.db", np.random.default_rng(0)
+def library(tmp_path: Path) -> LibraryFixture:
+    """A library of pictures, with a catalog of older and one of another library."""
+    home, older, rng = tmp_path / "point" / "home", tmp_path / "older.db", np.random.default_rng(0)
     with open_store(Settings(home=home)) as store:
         for seed in range(ITEMS):
             if seed == ITEMS // 2:
-                with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(yesterday)) as copy:
+                with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(older)) as copy:
                     catalog.backup(copy)
             with store.blobs.open_writer() as writer:
                 writer.write(media.image(seed))
                 sha256, size = writer.commit()
             item = publish(store, seed, rng, sha256=sha256, size=size, name=f"{seed}.png", tags=["a", f"t{seed}"])
             store.descriptions.write(item)
-    return Material(home, yesterday, make_other(tmp_path / "other"))
+    return LibraryFixture(home, older, create_other_catalog(tmp_path / "other"))
 
 
-def point(fault: Fault, material: Material, number: int) -> Point:
-    with open_store(Settings(home=material.home)) as store:
+def make_point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint:
+    with open_store(Settings(home=library.home)) as store:
         store.identity.record_revision()
-        base = look(store)
-    return Point(fault, number, 0, material, base, processes=False)
+        base = read_contents(store)
+    return FaultPoint(fault, number, 0, library, base, start_processes=False)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_no_fault_loses_anything_whatever_way_it_is_mended(fault: Fault, material: Material) -> None:
+def test_fault_and_its_repair_lose_nothing(fault: Fault, library: LibraryFixture) -> None:
     if fault.read_only and refusal():
         pytest.skip(f"nothing can be mounted here: {refusal()}")
     number = random.Random(fault.name).randrange(1, 100)
-    outcome = point(fault, material, number).run()
+    outcome = make_point(fault, library, number).run()
     assert outcome.violations == []
-    assert outcome.refused or fault.starts
+    assert outcome.refused or fault.can_start
 
 
-def test_a_fault_that_loses_a_blob_is_found(material: Material) -> None:
-    def lose(material: Material, rng: random.Random) -> None:
-        next(path for path in material.blobs.glob("??/*") if not path.suffix).unlink()
+def test_fault_that_loses_a_blob_is_a_violation(library: LibraryFixture) -> None:
+    def lose(library: LibraryFixture, rng: random.Random) -> None:
+        next(path for path in library.blobs.glob("??/*") if not path.suffix).unlink()
 
-    fault = replace(FAULTS[0], name="blob lost", harm=lose, starts=True)
-    outcome = point(fault, material, 0).run()
+    fault = replace(FAULTS[0], name="blob lost", harm=lose, can_start=True)
+    outcome = make_point(fault, library, 0).run()
     assert any("is gone or damaged" in line for line in outcome.violations)
 
 
-def test_a_fault_that_loses_a_row_is_found(material: Material) -> None:
-    def lose(material: Material, rng: random.Random) -> None:
-        with closing(sqlite3.connect(material.catalog)) as catalog, catalog:
+def test_fault_that_loses_a_row_is_a_violation(library: LibraryFixture) -> None:
+    def lose(library: LibraryFixture, rng: random.Random) -> None:
+        with closing(sqlite3.connect(library.catalog)) as catalog, catalog:
             catalog.execute("DELETE FROM items WHERE name = '3.png'")
 
-    fault = replace(FAULTS[0], name="row lost", harm=lose, ways=("adopt",), starts=True)
-    made = point(fault, material, 0)
-    made.outcome.way = "restore"
-    made._restore = lambda catalog: None  # type: ignore[method-assign]
-    assert any("3.png is None" in line for line in made.run().violations)
+    fault = replace(FAULTS[0], name="row lost", harm=lose, repairs=("adopt",), can_start=True)
+    point = make_point(fault, library, 0)
+    point.outcome.repair = "restore"
+    point._restore = lambda catalog: None  # type: ignore[method-assign]
+    assert any("3.png is None" in line for line in point.run().violations)
 
 
-def test_read_only_refuses_writes_and_ends_with_its_block(tmp_path: Path) -> None:
+def test_read_only_refuses_writes_within_its_block(tmp_path: Path) -> None:
     if refusal():
-        with pytest.raises(Unavailable, match="mount"), read_only(tmp_path):
+        with pytest.raises(Unavailable, match="mount"), mount_read_only(tmp_path):
             pass
         return
-    with read_only(tmp_path), pytest.raises(OSError, match="Read-only"):
+    with mount_read_only(tmp_path), pytest.raises(OSError, match="Read-only"):
         (tmp_path / "x").touch()
     (tmp_path / "x").touch()
 
 
-def test_the_report_counts_and_says_how_to_repeat_what_was_lost() -> None:
+def test_fault_report_counts_outcomes_and_prints_how_to_repeat_violations() -> None:
     good = FaultOutcome(fault="catalog missing", number=0, running=True, way="rebuild", refused=True, violations=[])
     bad = good.model_copy(update={"number": 3, "violations": ["a is gone."]})
     report = FaultReport(7, [good, bad])

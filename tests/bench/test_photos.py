@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("WIDTH", 600), ("HEIGHT", 450), ("MOTIFS", 2), ("BATCH", 2)):
+    for name, value in (("WIDTH", 600), ("HEIGHT", 450), ("NUM_MOTIFS", 2), ("BATCH", 2)):
         monkeypatch.setattr(photos, name, value)
 
 
 @pytest.mark.usefixtures("small")
-def test_every_way_takes_every_photo(tmp_path: Path, graphs: Path) -> None:
+def test_photos_run_measures_every_photo_with_every_method(tmp_path: Path, graphs: Path) -> None:
     report = photos.run(3, home=with_graphs(tmp_path, graphs))
-    assert [way.photos for way in report.ways] == [3] * 4
-    assert all(way.peak >= 0 and len(way.rates) == 2 for way in report.ways)
+    assert [result.photos for result in report.methods] == [3] * 4
+    assert all(result.peak >= 0 and len(result.rates) == 2 for result in report.methods)
     assert len(report.lines()) == 3 + 4
 
 
 @pytest.mark.usefixtures("small")
-def test_photos_have_bytes_of_their_own_and_the_picture_of_their_motif() -> None:
-    motif, other = photos.motifs(0)
+def test_make_photo_has_unique_bytes_and_the_pixels_of_its_motif() -> None:
+    motif, other = photos.make_motifs(0)
     assert motif != other
-    assert [motif, other] == photos.motifs(0)
-    assert photos.photo(motif, 1) != photos.photo(motif, 2)
-    shown = [np.asarray(Image.open(io.BytesIO(data))) for data in (motif, photos.photo(motif, 7))]
-    assert np.array_equal(*shown)
+    assert [motif, other] == photos.make_motifs(0)
+    assert photos.make_photo(motif, 1) != photos.make_photo(motif, 2)
+    pixels = [np.asarray(Image.open(io.BytesIO(data))) for data in (motif, photos.make_photo(motif, 7))]
+    assert np.array_equal(*pixels)

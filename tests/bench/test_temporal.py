@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from mm.cli.main import main
 
 
-def test_a_pass_is_measured() -> None:
+def test_bench_temporal_reports_time_and_memory() -> None:
     result = CliRunner().invoke(main, ["bench", "temporal", "--minutes", "1", "--json"], catch_exceptions=False)
     report = json.loads(result.stdout)
     assert report["frames"] == 120

@@ -1,4 +1,4 @@
-"""`mm bench tower`: what is counted, and that the table stands."""
+"""`mm bench tower`: counted work, rows and table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 from torch.utils.flop_counter import FlopCounterMode
 
-from mm.bench.towers.roofline import Peak, work
+from mm.bench.towers.roofline import Peak, count_work
 from mm.bench.towers.tower import EAGER, TowerReport, TowerRow, run
 from mm.bench.towers.tower_gpu import measure
 from mm.cli.main import main
@@ -29,20 +29,20 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("size", [32, 75])
-def test_operations_are_those_that_torch_counts(size: int) -> None:
+def test_count_work_equals_the_flops_that_torch_counts(size: int) -> None:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         ImageEncoder().eval()(torch.zeros(1, 3, size, size))
-    assert work(size).operations == pytest.approx(counter.get_total_flops())
+    assert count_work(size).operations == pytest.approx(counter.get_total_flops())
 
 
-def test_weights_are_read_once_a_batch() -> None:
+def test_work_seconds_count_weights_once_per_batch() -> None:
     peak = Peak(operations=1e12, bytes=1e9)
-    one, two = (work(64).seconds(batch, 2, peak) for batch in (1, 2))
-    assert two[0] == pytest.approx(2 * one[0])
-    assert one[1] < two[1] < 2 * one[1]
+    single, double = (count_work(64).seconds(batch, 2, peak) for batch in (1, 2))
+    assert double[0] == pytest.approx(2 * single[0])
+    assert single[1] < double[1] < 2 * single[1]
 
 
-def test_each_way_has_its_row(weights: Path, tmp_path: Path) -> None:
+def test_tower_run_has_a_row_per_runtime_and_batch_size(weights: Path, tmp_path: Path) -> None:
     report = run(weights, tmp_path, ["onnxruntime", "cuda"], [1, 2], threads=1, rounds=1)
     assert {(row.name, row.batch) for row in report.rows} >= {(name, n) for name in ("onnxruntime", EAGER) for n in (1, 2)}
     for row in report.rows:
@@ -55,12 +55,12 @@ def test_each_way_has_its_row(weights: Path, tmp_path: Path) -> None:
         assert any("not here: cuda" in line for line in report.lines())
 
 
-def test_the_table_shows_what_is_not_known() -> None:
+def test_tower_report_leaves_unknown_cells_empty() -> None:
     report = TowerReport([TowerRow("openvino-bf16", 8, 100.0, 10.0, None, 0.998, None)], {}, 1.0)
     assert "| openvino-bf16 | 8 | 100.0 | 10.0 |  | 0.9980 |  |" in report.lines()
 
 
-def test_the_gpu_table_on_the_device_that_every_machine_has(weights: Path) -> None:
+def test_gpu_measure_on_the_cpu_has_a_row_per_batch_size(weights: Path) -> None:
     report = measure(weights, SIZE, [1, 3], torch.device("cpu"), torch.float32, copied=1 << 16, side=32)
     assert [row.batch for row in report.rows] == [1, 3]
     assert report.cosine == pytest.approx(1, abs=1e-3)
@@ -69,14 +69,14 @@ def test_the_gpu_table_on_the_device_that_every_machine_has(weights: Path) -> No
 
 
 @pytest.mark.parametrize("batch", ["", "0", "1,x", "-3", "1,,2"])
-def test_batches_that_are_no_numbers_are_refused(batch: str) -> None:
+def test_bench_tower_with_invalid_batch_sizes_is_refused(batch: str) -> None:
     done = CliRunner().invoke(main, ["bench", "tower", "--batch", batch])
     assert done.exit_code == 2
     assert "--batch" in done.output
 
 
-def test_a_gpu_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_tower_without_a_gpu_prints_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     done = CliRunner().invoke(main, ["bench", "tower", "--device", "cuda"])
     assert done.exit_code == 1
-    assert done.output.strip() == "The runtime cuda needs a GPU, and torch sees none here."
+    assert done.output.strip() == "The runtime cuda needs a GPU, and torch finds none."

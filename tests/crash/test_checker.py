@@ -1,4 +1,4 @@
-"""The checker of `mm bench crash` lets a clean history pass and finds each broken promise."""
+"""The checker of `mm bench crash` accepts a correct history and finds each violation."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mm.bench.crash.nemesis import PHASES, draw_point
 from mm.errors import MediaError, Unavailable
 
 A, B = "a" * 32, "b" * 32
-MOMENTS = {A: ["0-2", "2-4"], B: ["0-1"]}
+SEGMENTS = {A: ["0-2", "2-4"], B: ["0-1"]}
 
 
-def clean() -> tuple[History, Inventory]:
-    """Two items came in, one was deleted and came again, once with an answer that was lost."""
+def make_correct_run() -> tuple[History, Inventory]:
+    """Two uploads; one item is deleted and uploaded again, once without a response."""
     history = History()
     for kind, item, job in (("add", A, "job_1"), ("add", B, "job_2"), ("delete", B, ""), ("add", B, "job_3")):
         if job == "job_3":
             with history.record("add", B):
-                raise Unavailable("The connection broke.")
+                raise Unavailable("The connection failed.")
         with history.record(kind, item) as operation:  # type: ignore[arg-type]
             operation.job = job
     inventory = Inventory(
@@ -34,7 +34,7 @@ def clean() -> tuple[History, Inventory]:
         ],
         items={A: "ready", B: "ready"},
         chunks=[ChunkRecord(item=A, index=0, attempts=2, done=True), ChunkRecord(item=B, index=0, attempts=1, done=True)],
-        segments={item: list(moments) for item, moments in MOMENTS.items()},
+        segments={item: list(segments) for item, segments in SEGMENTS.items()},
         damaged=[],
         orphans=[],
         results={},
@@ -43,14 +43,14 @@ def clean() -> tuple[History, Inventory]:
 
 
 def violations(change: Callable[[History, Inventory], object]) -> list[str]:
-    history, inventory = clean()
-    expected = Expected(MOMENTS, {A: 1, B: 1})
+    history, inventory = make_correct_run()
+    expected = Expected(SEGMENTS, {A: 1, B: 1})
     assert checker.check_at_rest(history, inventory, expected) == []
     change(history, inventory)
     return checker.check_at_rest(history, inventory, expected)
 
 
-def delete_unseen(history: History) -> None:
+def delete_missing_item(history: History) -> None:
     with history.record("delete", A) as operation:
         operation.detail = ABSENT
     with history.record("add", A) as operation:
@@ -66,69 +66,73 @@ def acknowledge(history: History, kind: str, item: str, job: str = "") -> None:
     ("change", "sentence"),
     [
         pytest.param(lambda h, c: c.segments[A].pop(), "is lost (1): 2-4", id="a lost segment"),
-        pytest.param(lambda h, c: c.segments[A].append("2-4"), "is doubled or not its own (1): 2-4", id="a doubled segment"),
-        pytest.param(lambda h, c: c.segments.update(c=["0-1"]), "is doubled or not its own", id="a segment without an item"),
-        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "running"), "did not end; it is running", id="an unfinished job"),
-        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "quarantined"), "of a good file is quarantined", id="a wrong end"),
-        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "cancelled"), "nobody deleted", id="a job cancelled by itself"),
+        pytest.param(lambda h, c: c.segments[A].append("2-4"), "is doubled or not its own (1): 2-4",
+                     id="a duplicated segment"),
+        pytest.param(lambda h, c: c.segments.update(c=["0-1"]), "is doubled or not its own",
+                     id="a segment without an item"),
+        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "running"), "did not end; it is running",
+                     id="an unfinished job"),
+        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "quarantined"), "of a good file is quarantined",
+                     id="a quarantined job"),
+        pytest.param(lambda h, c: setattr(c.jobs[0], "state", "cancelled"), "was not deleted",
+                     id="a job cancelled without a delete"),
         pytest.param(lambda h, c: c.jobs.pop(0), "was acknowledged and is gone", id="a lost job"),
         pytest.param(lambda h, c: c.items.pop(A), "was acknowledged and is gone", id="a lost item"),
         pytest.param(lambda h, c: c.items.update({A: "failed"}), "was acknowledged and is failed", id="a failed item"),
-        pytest.param(lambda h, c: acknowledge(h, "delete", A), "though it was deleted", id="a deleted item that stays"),
-        pytest.param(lambda h, c: delete_unseen(h), "could not be deleted", id="an item that was away for a while"),
+        pytest.param(lambda h, c: acknowledge(h, "delete", A), "though it was deleted", id="a deleted item that remains"),
+        pytest.param(lambda h, c: delete_missing_item(h), "could not be deleted", id="an item that was missing for a while"),
         pytest.param(lambda h, c: acknowledge(h, "cut", "c" * 32) or c.items.update({"c" * 32: "ready"}), "never acknowledged",
                      id="half an upload"),
         pytest.param(lambda h, c: setattr(c.chunks[0], "attempts", 3), "was encoded 3 times", id="a third encode"),
         pytest.param(lambda h, c: setattr(c.chunks[0], "done", False), "is not done", id="an unfinished chunk"),
         pytest.param(lambda h, c: c.chunks.pop(0), "has 0 chunks; it had 1", id="a lost chunk"),
-        pytest.param(lambda h, c: c.damaged.append("A file is torn."), "A file is torn.", id="a torn file"),
+        pytest.param(lambda h, c: c.damaged.append("A file is corrupt."), "A file is corrupt.", id="a corrupt file"),
     ],
 )  # fmt: skip
-def test_each_broken_promise_is_found(change: Callable[[History, Inventory], object], sentence: str) -> None:
+def test_check_at_rest_finds_each_violation(change: Callable[[History, Inventory], object], sentence: str) -> None:
     assert any(sentence in line for line in violations(change))
 
 
-def test_what_was_not_answered_may_be_either_way() -> None:
+def test_check_at_rest_accepts_both_states_after_an_operation_without_a_response() -> None:
     def change(history: History, inventory: Inventory) -> None:
         with history.record("delete", A):
-            raise Unavailable("The connection broke.")
+            raise Unavailable("The connection failed.")
 
     assert violations(change) == []
 
-    def and_gone(history: History, inventory: Inventory) -> None:
+    def change_and_remove(history: History, inventory: Inventory) -> None:
         change(history, inventory)
         del inventory.items[A], inventory.segments[A]
 
-    assert not any("acknowledged" in line or "lost" in line for line in violations(and_gone))
+    assert not any("acknowledged" in line or "lost" in line for line in violations(change_and_remove))
 
 
-def test_what_was_refused_did_not_happen() -> None:
+def test_check_at_rest_expects_no_effect_of_a_refused_operation() -> None:
     def change(history: History, inventory: Inventory) -> None:
         with history.record("add", "c" * 32):
             raise MediaError("a.mp4", "crashed", "the decoder ended")
 
     assert violations(change) == []
 
-    def and_yet(history: History, inventory: Inventory) -> None:
+    def change_and_add(history: History, inventory: Inventory) -> None:
         change(history, inventory)
         inventory.items["c" * 32] = "ready"
 
-    assert any("never acknowledged" in line for line in violations(and_yet))
+    assert any("never acknowledged" in line for line in violations(change_and_add))
 
 
-def test_an_answer_must_be_that_of_scoring_everything() -> None:
-    truth = [ScoredMoment(item=A, start=0.0, end=2.0, score=0.5), ScoredMoment(item=B, start=0.0, end=1.0, score=0.25)]
-    right = [(A, 0.0, 2.0, 0.5), (B, 0.0, 1.0, 0.2501)]
-    assert checker.check_results("q", right, truth) == []
-    assert "does not find" in checker.check_results("q", right[:1], truth)[0]
-    assert "is not there" in checker.check_results("q", [*right, (B, 1.0, 2.0, 0.1)], truth)[0]
-    assert "not 0.25" in checker.check_results("q", [right[0], (B, 0.0, 1.0, 0.3)], truth)[0]
-    assert "twice" in checker.check_results("q", [*right, right[0]], truth)[0]
+def test_check_results_compares_hits_with_an_exhaustive_search() -> None:
+    expected = [ScoredMoment(item=A, start=0.0, end=2.0, score=0.5), ScoredMoment(item=B, start=0.0, end=1.0, score=0.25)]
+    hits = [(A, 0.0, 2.0, 0.5), (B, 0.0, 1.0, 0.2501)]
+    assert checker.check_results("q", hits, expected) == []
+    assert "does not find" in checker.check_results("q", hits[:1], expected)[0]
+    assert "is not there" in checker.check_results("q", [*hits, (B, 1.0, 2.0, 0.1)], expected)[0]
+    assert "not 0.25" in checker.check_results("q", [hits[0], (B, 0.0, 1.0, 0.3)], expected)[0]
+    assert "twice" in checker.check_results("q", [*hits, hits[0]], expected)[0]
 
 
-def searching(found: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
-    """What is wrong with an answer after A is ready and B was deleted, while something else
-    happens."""
+def check_search(found: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
+    """Violations of a search after A is ready and B is deleted, with `during` in between."""
     history = History()
     acknowledge(history, "add", A)
     acknowledge(history, "ready", A)
@@ -141,15 +145,15 @@ def searching(found: set[str], *, during: Callable[[History], object] = lambda h
     return checker.check_searches(history)
 
 
-def test_an_answer_has_what_was_searchable_and_not_what_was_deleted() -> None:
-    assert searching({A}) == []
-    assert "does not find" in searching(set())[0]
-    assert "was deleted" in searching({A, B})[0]
-    assert searching({A, B}, during=lambda history: acknowledge(history, "add", B)) == []
-    assert searching(set(), during=lambda history: acknowledge(history, "delete", A)) == []
+def test_check_searches_requires_searchable_items_and_no_deleted_ones() -> None:
+    assert check_search({A}) == []
+    assert "does not find" in check_search(set())[0]
+    assert "was deleted" in check_search({A, B})[0]
+    assert check_search({A, B}, during=lambda history: acknowledge(history, "add", B)) == []
+    assert check_search(set(), during=lambda history: acknowledge(history, "delete", A)) == []
 
 
-def test_an_orphan_may_stay_for_a_while_only() -> None:
+def test_orphan_tracker_reports_orphans_older_than_its_limit() -> None:
     tracker = OrphanTracker(10.0)
     assert tracker.check(["x"], 0.0) == []
     assert tracker.check(["x", "y"], 9.0) == []
@@ -159,7 +163,7 @@ def test_an_orphan_may_stay_for_a_while_only() -> None:
     assert "y for 11.0 s" in line
 
 
-def test_points_come_from_the_seed_and_each_victim_meets_each_phase() -> None:
+def test_draw_point_is_reproducible_and_covers_every_victim_and_phase() -> None:
     victims = ["decoder", "child", "worker", "broker", "API"]
     points = [draw_point(7, number, victims) for number in range(20)]  # type: ignore[arg-type]
     assert points == [draw_point(7, number, victims) for number in range(20)]  # type: ignore[arg-type]

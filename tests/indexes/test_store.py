@@ -101,7 +101,7 @@ def test_a_catalog_of_a_newer_version_is_left_alone(settings: Settings) -> None:
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not respond"):
         open_store(Settings(home=tmp_path, database_url=f"postgresql://nobody@/none?host={tmp_path}"))
 
 

@@ -85,10 +85,10 @@ def test_every_pair_is_inside_the_blocks_that_are_looked_at(seed: int, length: i
     index = torch.arange(length)
     first, last = windows.first_BN[0][index // BLOCK], windows.last_BN[0][index // BLOCK]
     looked_at = (index >= first[:, None]) & (index < last[:, None]) | (index < num_global)
-    assert not bool((windows.allowed()[0] & ~looked_at).any())
+    assert not bool((windows.attention_mask()[0] & ~looked_at).any())
     first, last = windows.full_first_BN[0][index // BLOCK], windows.full_last_BN[0][index // BLOCK]
     unmasked = (index >= first[:, None]) & (index < last[:, None])
-    assert bool(windows.allowed()[0][unmasked].all())
+    assert bool(windows.attention_mask()[0][unmasked].all())
 
 
 def test_what_does_not_fit_is_refused() -> None:

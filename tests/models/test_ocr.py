@@ -48,7 +48,7 @@ def test_any_picture_is_read(reader: TextRecognizer, shape: tuple[int, int, int]
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)])
 def test_what_is_no_picture_is_refused(reader: TextRecognizer, bad: npt.NDArray[np.uint8]) -> None:
-    with pytest.raises(InvalidInput, match="picture"):
+    with pytest.raises(InvalidInput, match="image"):
         reader.recognize(bad)
 
 

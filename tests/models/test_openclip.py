@@ -151,7 +151,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool)
         file.write_bytes(pickle.dumps({"a": Bomb(trap)}, protocol=2))
     else:
         torch.save({"state_dict": {"a": torch.zeros(1)}, "more": Bomb(trap)}, file)
-    with pytest.raises(InvalidInput, match=r"weights\.pt.*run code.*refused"):
+    with pytest.raises(InvalidInput, match=r"weights\.pt is refused.*run code"):
         read_tensors(file)
     assert not trap.exists()
 
@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_named(copy: Path) -> None:
     positions = whole["visual.positional_embedding"]
     broken = {
         r"lacks ln_final\.weight": {key: value for key, value in whole.items() if key != "ln_final.weight"},
-        "has besides logit_bias": {**whole, "logit_bias": torch.zeros(())},  # learnt by sigmoids, named as if by a softmax
+        "has in addition logit_bias": {**whole, "logit_bias": torch.zeros(())},  # learnt by sigmoids, named as if by a softmax
         r"visual\.positional_embedding as \(26, 32\).*\(17, 32\)": {
             **whole,
             "visual.positional_embedding": torch.cat([positions, positions[:9]]),
@@ -212,7 +212,7 @@ def test_a_damaged_checkpoint_has_a_name(tmp_path: Path, name: str, content: byt
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"")
-    with pytest.raises(InvalidInput, match="no kind of checkpoint"):
+    with pytest.raises(InvalidInput, match="unsupported suffix"):
         read_tensors(tmp_path / "a.npz")
 
 
@@ -229,15 +229,15 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "error", "message"),
     [
-        ("ViT-B-32/laion2b_s34b_b79k", Unavailable, "nothing is downloaded.*MM_DOWNLOAD_MODELS"),
-        ("hf-hub:nobody/nothing", Unavailable, "nothing is downloaded.*MM_DOWNLOAD_MODELS"),
+        ("ViT-B-32/laion2b_s34b_b79k", Unavailable, "downloads are disabled.*MM_DOWNLOAD_MODELS"),
+        ("hf-hub:nobody/nothing", Unavailable, "downloads are disabled.*MM_DOWNLOAD_MODELS"),
         ("ViT-B-32/openai", InvalidInput, "QuickGELU.*openclip:ViT-B-32-quickgelu/openai"),
         ("ViT-B-32-quickgelu/no_such_tag", NotFound, "known are openai"),
-        ("ViT-B-32//nowhere/x.safetensors", NotFound, "no file /nowhere/x.safetensors"),
-        ("ViT-B-32/x.safetensors", NotFound, "whole path"),
+        ("ViT-B-32//nowhere/x.safetensors", NotFound, "no weights file /nowhere/x.safetensors"),
+        ("ViT-B-32/x.safetensors", NotFound, "absolute path"),
         ("ViT-Z-99/openai", NotFound, "no model 'ViT-Z-99'"),
         ("ViT-B-32", InvalidInput, "openclip:MODEL/PRETRAINED"),
-        ("local-dir:here", InvalidInput, "must be whole"),
+        ("local-dir:here", InvalidInput, "must be absolute"),
         ("local-dir:/nowhere", InvalidInput, r"/nowhere/open_clip_config\.json"),
     ],
 )
@@ -280,7 +280,7 @@ def test_a_tokenizer_with_code_of_its_own_is_refused(folders: dict[str, Path], t
     config = json.loads((folder / "open_clip_config.json").read_text())
     config["model_cfg"]["text_cfg"]["tokenizer_kwargs"]["trust_remote_code"] = True
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    with pytest.raises(InvalidInput, match="code of its own"):
+    with pytest.raises(InvalidInput, match="contains code"):
         load(folder)
 
 

@@ -99,7 +99,7 @@ def test_a_file_that_is_no_sound_tower_is_named(tmp_path: Path) -> None:
             SoundTower(path, tmp_path / "graphs")
     path.write_bytes(serialize_weights({"vectors": np.zeros((7, 12), np.float32)}, CLASSES))
     assert read_names(path) == CLASSES
-    with pytest.raises(Corrupt, match="lacks the weights"):
+    with pytest.raises(Corrupt, match="is missing"):
         SoundTower(path, tmp_path / "graphs")
     with pytest.raises(Corrupt):
         read_weights(tmp_path / "none")

@@ -18,7 +18,7 @@ from mm.errors import InvalidInput
 from mm.media.types import SPEECH_RATE, Waveform
 from mm.models.speech.lines import SpeechLine, filter_lines, split_line
 from mm.models.speech.tower import SpeechTower
-from mm.models.speech.vad import FRAME, LONGEST, QUIET, detect_activity
+from mm.models.speech.vad import FRAME, MAX_LENGTH, SILENCE_RMS, detect_activity
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +86,12 @@ def test_silent_waveforms_have_no_pieces() -> None:
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.bool_, st.integers(1, 9000), elements=st.booleans(), fill=st.just(False)), st.integers(0, FRAME - 1))
 def test_pieces_hold_every_sound_in_bounded_parts(loud: np.ndarray, rest: int) -> None:
-    waveform = np.concatenate([np.repeat(loud, FRAME), np.zeros(rest, np.bool_)]).astype(np.float32) * (10 * QUIET)
+    waveform = np.concatenate([np.repeat(loud, FRAME), np.zeros(rest, np.bool_)]).astype(np.float32) * (10 * SILENCE_RMS)
     pieces = detect_activity(waveform)
     covered = np.zeros(len(waveform), np.bool_)
     for piece in pieces:
         assert 0 <= piece.start < piece.end <= len(waveform)
-        assert piece.end - piece.start <= LONGEST * FRAME
+        assert piece.end - piece.start <= MAX_LENGTH * FRAME
         assert not covered[piece.start : piece.end].any()
         covered[piece.start : piece.end] = True
     assert covered[waveform > 0].all()

@@ -12,17 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.motion import NUM_MOTIONS, SIDE, make_thumbnail, measure_motion
-from mm.models.temporal.network import (
-    FrameSequence,
-    TemporalConfig,
-    TemporalTower,
-    forward,
-    list_weight_shapes,
-    read_temporal,
-    serialize_temporal,
-)
+from mm.models.temporal.network import forward
 from mm.models.temporal.network_torch import TemporalNetwork, make_batch
+from mm.models.temporal.tower import TemporalTower
+from mm.models.temporal.weights import list_weight_shapes, read_temporal, serialize_temporal
 
 CONFIG = TemporalConfig(dim=24, width=32, heads=2, layers=2, hidden=48, num_global=2, seconds=5.0)
 
@@ -92,7 +88,7 @@ def test_weights_come_back_from_their_file_and_the_first_frame_begins_everything
     assert begins.shape == (9, 2)
     assert (begins[0] == 1).all()
     assert ((begins > 0) & (begins <= 1)).all()
-    with pytest.raises(InvalidInput, match="vectors of 24 numbers"):
+    with pytest.raises(InvalidInput, match="vectors of 24 dimensions"):
         TemporalTower(path).predict_boundaries(
             FrameSequence(np.zeros(1), np.ones((1, 5), np.float32), np.zeros((1, NUM_MOTIONS), np.float32))
         )

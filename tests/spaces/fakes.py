@@ -1,4 +1,4 @@
-"""A reader of a video, a picture or a sound that exists only as arrays."""
+"""A reader of a video, an image or audio that exists only as arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mm.media.types import RGB, SPEECH_RATE, Frame, MediaFile, MediaInfo, Span, 
 
 
 def plain(red: int, green: int, blue: int) -> RGB:
-    """A picture of one colour."""
+    """An image of one colour."""
     return np.full((48, 64, 3), (red, green, blue), np.uint8)
 
 
@@ -24,12 +24,11 @@ def media_file(kind: str, duration: float, *, audio: bool = False) -> MediaFile:
 
 @dataclass
 class FakeReader:
-    """`shots` are stretches of one colour; one frame is sampled of each second, and none where the
-    colour did not change."""
+    """`shots` are spans of one colour each; one frame is sampled at the start of each shot."""
 
     shots: list[tuple[Span, RGB]] = field(default_factory=list)
     sound: Waveform = field(default_factory=lambda: np.zeros(0, np.float32))
-    asked: list[Span] = field(default_factory=list)
+    waveform_spans: list[Span] = field(default_factory=list)
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
         return self.shots[0][1]
@@ -44,5 +43,5 @@ class FakeReader:
         return next(picture for shot, picture in reversed(self.shots) if shot.start <= time)
 
     def waveform(self, path: Path, name: str, span: Span) -> Waveform:
-        self.asked.append(span)
+        self.waveform_spans.append(span)
         return self.sound[int(span.start * SPEECH_RATE) : int(span.end * SPEECH_RATE)]

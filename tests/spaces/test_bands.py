@@ -29,14 +29,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_absent_things_have_no_telling_word_in_a_caption() -> None:
+def test_absent_things_have_no_content_word_in_a_caption() -> None:
     assert find_absent_things(["a dog", "the cat", "a dog sled", "on a mountain", "glacier"], [["Dog on a mountain."]]) == [
         "the cat",
         "glacier",
     ]
 
 
-def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bands_evaluate_counts_hits_above_each_bound(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
     monkeypatch.setattr(bands, "embed_images", lambda *_: vectors)
     found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
@@ -53,7 +53,9 @@ def test_bands_counts_what_the_bounds_let_through(folder: Path, space: Space, mo
     assert found["unanswerable: hits, likely and possible"] == 0
 
 
-def test_bands_of_a_space_with_one_bound_is_an_error(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bands_evaluate_of_a_space_with_one_bound_raises_invalid_input(
+    folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     single = space.calibration.model_copy(update={"possible": None})
     monkeypatch.setattr(Space, "calibration", property(lambda _: single))
     assert build_query(space, text="a dog").possible is None
@@ -61,6 +63,6 @@ def test_bands_of_a_space_with_one_bound_is_an_error(folder: Path, space: Space,
         evaluate(space, folder, SETS)
 
 
-def test_a_question_has_both_bounds_of_the_calibration(space: Space) -> None:
-    question = build_query(space, text="a dog")
-    assert (question.floor, question.possible) == (0.166, 0.02)
+def test_build_query_has_both_bounds_of_the_calibration(space: Space) -> None:
+    query = build_query(space, text="a dog")
+    assert (query.floor, query.possible) == (0.166, 0.02)

@@ -1,5 +1,4 @@
-"""Questions in other languages, with the shipped towers: what they mean, and that English is left
-as it was."""
+"""Queries in other languages with the shipped towers; English queries are unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from mm.errors import Corrupt
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from mm.spaces import Space, load_space
-from mm.spaces.query import CUT, FOREIGN, build_query
+from mm.spaces.query import NON_ENGLISH, TRUNCATED, build_query
 from mm.spaces.registry import WEIGHTS
 
 ENGLISH = [
@@ -38,38 +37,42 @@ TRANSLATED = {
 
 @pytest.fixture(scope="module")
 def plain(graphs: Path) -> TextTower:
-    """The English tower as there is nothing around it."""
+    """The English tower without the router."""
     return TextTower(graphs, threads=1)
 
 
-def test_english_vectors_are_the_same_to_the_bit(space: Space, plain: TextTower) -> None:
+def test_query_text_of_english_text_is_bit_identical_to_the_english_tower(space: Space, plain: TextTower) -> None:
     alone = plain.embed(ENGLISH)
     assert np.array_equal(space.text.embed(ENGLISH), alone)
     mixed = space.text.embed([ENGLISH[0], "ein Hund", *ENGLISH[1:], "un chien noir"])
     assert np.array_equal(mixed[[0, 2, 3, 4, 5]], alone)
-    (probe,) = (probe for probe in build_query(space, text=ENGLISH[0]).evidence_queries if probe.kind == "speech")
-    assert np.array_equal(probe.direction, plain.embed(ENGLISH[:1])[0])
+    (evidence_query,) = (
+        evidence_query
+        for evidence_query in build_query(space, text=ENGLISH[0]).evidence_queries
+        if evidence_query.kind == "speech"
+    )
+    assert np.array_equal(evidence_query.direction, plain.embed(ENGLISH[:1])[0])
 
 
-def test_names_and_spoken_words_are_read_as_english_whatever_they_are(space: Space, plain: TextTower) -> None:
+def test_sentences_of_another_language_are_encoded_by_the_english_tower(space: Space, plain: TextTower) -> None:
     assert np.array_equal(space.sentences.embed(["ein Hund"]), plain.embed(["ein Hund"]))
 
 
-def test_a_translation_means_what_its_english_means(space: Space) -> None:
+def test_query_text_of_a_translation_is_close_to_that_of_the_english_text(space: Space) -> None:
     others = space.sentences.embed(["a red car", "two people talk in an office", "a bowl of soup", "snow on a mountain"])
     ours, theirs = space.text.embed(list(TRANSLATED)), space.sentences.embed(list(TRANSLATED.values()))
-    alike = (ours * theirs).sum(1)
-    assert (alike > 0.7).all(), dict(zip(TRANSLATED, alike, strict=True))
-    assert (alike > (ours @ others.T).max(1) + 0.3).all()
+    cosines = (ours * theirs).sum(1)
+    assert (cosines > 0.7).all(), dict(zip(TRANSLATED, cosines, strict=True))
+    assert (cosines > (ours @ others.T).max(1) + 0.3).all()
 
 
 @pytest.mark.parametrize("text", TRANSLATED)
-def test_the_answer_says_that_another_tower_read_the_words(space: Space, text: str) -> None:
-    assert build_query(space, text=text).notes == (FOREIGN,)
+def test_build_query_of_another_language_carries_a_note(space: Space, text: str) -> None:
+    assert build_query(space, text=text).notes == (NON_ENGLISH,)
     assert build_query(space, text=TRANSLATED[text]).notes == ()
 
 
-def test_no_english_of_our_sets_is_taken_for_another_language(space: Space) -> None:
+def test_is_non_english_of_the_english_data_sets_is_false(space: Space) -> None:
     folder = Path(__file__).parents[2] / "datasets"
     texts = [
         text for path in (folder / "depictable" / "shown.txt", folder / "depictable" / "unshown.txt") for text in read_lines(path)
@@ -78,13 +81,13 @@ def test_no_english_of_our_sets_is_taken_for_another_language(space: Space) -> N
     assert [text for text in texts if space.query_text.is_non_english(text)] == []
 
 
-def test_a_long_question_is_cut_where_its_own_tower_stops(space: Space) -> None:
-    assert CUT.format(64) in build_query(space, text="ein Hund läuft durch den Schnee " * 20).notes
+def test_build_query_of_a_long_text_notes_the_truncation_limit_of_its_tower(space: Space) -> None:
+    assert TRUNCATED.format(64) in build_query(space, text="ein Hund läuft durch den Schnee " * 20).notes
     assert build_query(space, text="a dog runs through the snow " * 20).notes == ()
-    assert build_query(space, text="a dog runs through the snow " * 60).notes == (CUT.format(256),)
+    assert build_query(space, text="a dog runs through the snow " * 60).notes == (TRUNCATED.format(256),)
 
 
-def test_tokens_are_counted_by_the_tower_that_reads_them(space: Space) -> None:
+def test_count_tokens_counts_with_the_tower_of_the_language(space: Space) -> None:
     english, foreign = "a dog", "ein Hund springt über einen Zaun"
     counts = space.text.count_tokens([english, foreign])
     assert counts[0] == space.sentences.count_tokens([english])[0] == 4
@@ -92,9 +95,9 @@ def test_tokens_are_counted_by_the_tower_that_reads_them(space: Space) -> None:
 
 
 @pytest.mark.parametrize("broken", [b"{}", b"\x02\0\0\0\0\0\0\0{}"])
-def test_weights_that_are_none_are_corrupt(tmp_path: Path, broken: bytes) -> None:
+def test_query_text_with_broken_language_weights_raises_corrupt(tmp_path: Path, broken: bytes) -> None:
     shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("*.safetensors"))
-    for name in ("image", "bank", "sound", "sound_bank", "temporal"):  # not read before the question is
+    for name in ("image", "bank", "sound", "sound_bank", "temporal"):  # not read before the language weights
         (tmp_path / "lite" / f"{name}.safetensors").write_bytes(b"")
     (tmp_path / "lite" / "languages.safetensors").write_bytes(broken)
     space = load_space("lite", Settings(home=tmp_path), tmp_path)

@@ -1,4 +1,4 @@
-"""What a question without something keeps away, told by captions that a test writes."""
+"""Evaluation of negation on captions that the test writes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mm.spaces.types import Vectors
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Path:
-    """Dogs, some of them in snow; no picture has to be there, since none is read."""
+def captioned(tmp_path: Path) -> Path:
+    """Captions of dogs, some in snow; the images are empty files, since none is decoded."""
     captions = ["A dog runs through the snow ."] * 20 + ["A dog runs ."] * 20 + ["Nobody ."] * 10
     (tmp_path / "images").mkdir()
     rows = []
@@ -28,7 +28,7 @@ def told(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_unwanted_falls_behind(space: Space, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_negation_evaluate_ranks_unwanted_images_last(space: Space, captioned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dog, snow, neither = space.text.embed(["a dog", "snow", "a spreadsheet of taxes"])
 
     def embedded(*_: object) -> Vectors:
@@ -36,12 +36,14 @@ def test_what_is_unwanted_falls_behind(space: Space, told: Path, monkeypatch: py
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     monkeypatch.setattr(negation, "embed_images", embedded)
-    found = {measure.name: measure.interval.value for measure in evaluate(space, told).measures}
+    found = {measure.name: measure.interval.value for measure in evaluate(space, captioned).measures}
     assert found["without"] == 1.0
     assert found["said in words: 'a dog without grass'"] == 0.0
 
 
-def test_captions_that_tell_no_pair_are_refused(space: Space, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_negation_evaluate_without_a_pair_of_things_raises_invalid_input(
+    space: Space, captioned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(negation, "embed_images", lambda *_: np.zeros((50, space.dim), np.float32))
     with pytest.raises(InvalidInput, match="no pair of things"):
-        evaluate(space, told, min_images=21)
+        evaluate(space, captioned, min_images=21)

@@ -1,5 +1,4 @@
-"""Larger spaces: named by what decides their vectors, asked with the right tower for each kind of
-evidence."""
+"""Spaces of open_clip models: ids, towers by kind of evidence, and calibration."""
 
 from __future__ import annotations
 
@@ -48,7 +47,9 @@ def load(folder: Path, settings: Settings) -> OpenClipSpace:
     return space
 
 
-def test_whatever_changes_vectors_changes_the_id(folders: dict[str, Path], settings: Settings, tmp_path: Path) -> None:
+def test_openclip_space_id_changes_with_every_input_of_its_vectors(
+    folders: dict[str, Path], settings: Settings, tmp_path: Path
+) -> None:
     ids = {load(folder, settings).id for folder in folders.values()}
     same = shutil.copytree(folders["siglip"], tmp_path / "siglip")
     assert load(same, settings).id in ids
@@ -67,55 +68,61 @@ def test_whatever_changes_vectors_changes_the_id(folders: dict[str, Path], setti
         assert len(str(space_id)) <= 64, "what the catalog has for it"
 
 
-def test_a_long_name_fits_the_catalog(folders: dict[str, Path], settings: Settings, tmp_path: Path) -> None:
+def test_openclip_space_id_of_a_long_name_fits_the_catalog(folders: dict[str, Path], settings: Settings, tmp_path: Path) -> None:
     folder = shutil.copytree(folders["plain"], tmp_path / ("Ünusual_Näme." * 8))
     space_id = load(folder, settings).id
     assert SpaceId.parse(str(space_id)) == space_id
     assert len(str(space_id)) <= 64
 
 
-def test_words_look_at_pictures_by_one_tower_and_at_words_by_another(
+def test_openclip_space_compares_images_by_its_tower_and_text_by_lite(
     folders: dict[str, Path], settings: Settings, space: Space
 ) -> None:
     large = load(folders["plain"], settings)
-    probes = {probe.kind: probe for probe in build_query(large, text="a red dog").evidence_queries}
-    lite = {probe.kind: probe for probe in build_query(space, text="a red dog").evidence_queries}
-    assert np.array_equal(probes["picture"].direction, large.text.embed(["a red dog"])[0])
-    assert probes["picture"].weight.shape == (24,)
+    evidence_queries = {
+        evidence_query.kind: evidence_query for evidence_query in build_query(large, text="a red dog").evidence_queries
+    }
+    lite = {evidence_query.kind: evidence_query for evidence_query in build_query(space, text="a red dog").evidence_queries}
+    assert np.array_equal(evidence_queries["picture"].direction, large.text.embed(["a red dog"])[0])
+    assert evidence_queries["picture"].weight.shape == (24,)
     for kind in ("speech", "sound", "written", "word", "name"):
-        np.testing.assert_allclose(probes[kind].weight, lite[kind].weight, atol=1e-5)
-        assert probes[kind].bias == pytest.approx(lite[kind].bias, abs=1e-4)
+        np.testing.assert_allclose(evidence_queries[kind].weight, lite[kind].weight, atol=1e-5)
+        assert evidence_queries[kind].bias == pytest.approx(lite[kind].bias, abs=1e-4)
     both = build_query(large, text="a red dog", picture=PICTURE, clip=[PICTURE, PICTURE])
-    assert [probe.weight.shape for probe in both.evidence_queries] == [(24,), *[(384,)] * 4, (512,)]
+    assert [evidence_query.weight.shape for evidence_query in both.evidence_queries] == [(24,), *[(384,)] * 4, (512,)]
     assert large.sentences.dim == 384
     assert large.dim == 24
 
 
-def test_an_uncalibrated_space_says_so_and_leaves_nothing_out(folders: dict[str, Path], settings: Settings) -> None:
+def test_uncalibrated_space_has_a_note_and_no_floor(folders: dict[str, Path], settings: Settings) -> None:
     for name in CONFIGS:
         large = load(folders[name], settings)
-        question = build_query(large, text="a dog")
-        assert question.floor == 0.0
-        assert any("not calibrated" in note and str(large.id) in note for note in question.notes)
+        query = build_query(large, text="a dog")
+        assert query.floor == 0.0
+        assert any("not calibrated" in note and str(large.id) in note for note in query.notes)
         assert "not calibrated" in large.card
         assert large.calibration.image_weights == large.weights_hash
 
 
-def test_a_sigmoid_model_is_scored_by_its_own_sigmoid(folders: dict[str, Path], settings: Settings) -> None:
+def test_uncalibrated_sigmoid_model_uses_its_own_scale_and_bias(folders: dict[str, Path], settings: Settings) -> None:
     large = load(folders["siglip"], settings)
     stored = load_file(weights_of(folders["siglip"]))
     scale, bias = math.exp(float(stored["logit_scale"])), float(stored["logit_bias"])
-    form = large.calibration.find_calibrator("text", "picture")
-    assert form is not None
-    assert (form.cosine, form.bias) == (pytest.approx(scale, rel=1e-5), pytest.approx(bias))
+    calibrator = large.calibration.find_calibrator("text", "picture")
+    assert calibrator is not None
+    assert (calibrator.cosine, calibrator.bias) == (pytest.approx(scale, rel=1e-5), pytest.approx(bias))
     (seen,) = large.image.embed([PICTURE])
-    (probe,) = (probe for probe in build_query(large, text="dog").evidence_queries if probe.kind == "picture")
+    (evidence_query,) = (
+        evidence_query for evidence_query in build_query(large, text="dog").evidence_queries if evidence_query.kind == "picture"
+    )
     cosine = float(seen @ large.text.embed(["dog"])[0])
-    assert float(probe.logits(seen[None])[0]) <= scale * cosine + bias + 1e-3, "less what no picture can show"
+    assert float(evidence_query.logits(seen[None])[0]) <= scale * cosine + bias + 1e-3, (
+        "a text is depictable with a probability of at most 1"
+    )
 
 
 class Still(FakeReader):
-    """A film of one shot whose pictures hardly differ."""
+    """A video of one shot whose frames hardly differ."""
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
         for second in range(9):
@@ -125,23 +132,23 @@ class Still(FakeReader):
         return PICTURE
 
 
-def test_every_frame_passes_through_a_model_of_which_nobody_knows_what_is_close(
+def test_openclip_space_encodes_every_frame(
     folders: dict[str, Path], settings: Settings, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for used in (load(folders["plain"], settings), space):
-        given: list[int] = []
+        batches: list[int] = []
         embed = used.image.embed
 
-        def counted(images: Sequence[RGB], embed: Embed = embed, given: list[int] = given) -> Vectors:
-            given.append(len(images))
+        def counted(images: Sequence[RGB], embed: Embed = embed, batches: list[int] = batches) -> Vectors:
+            batches.append(len(images))
             return embed(images)
 
         monkeypatch.setattr(used.image, "embed", counted)
         ChunkEncoder(used, Still(), settings).encode(media_file("video", 9.0), Span(0.0, 9.0), lambda _: None)
-        assert (sum(given) == 9) == (used is not space)
+        assert (sum(batches) == 9) == (used is not space)
 
 
-def test_the_end_of_a_long_question_is_told(folders: dict[str, Path], settings: Settings, space: Space) -> None:
+def test_build_query_of_a_truncated_text_carries_a_note(folders: dict[str, Path], settings: Settings, space: Space) -> None:
     large = load(folders["plain"], settings)
     assert any("first 12 tokens" in note for note in build_query(large, text="a red dog runs " * 9).notes)
     assert not any("tokens" in note for note in build_query(large, text="a red dog").notes)
@@ -149,7 +156,9 @@ def test_the_end_of_a_long_question_is_told(folders: dict[str, Path], settings: 
     assert build_query(space, text="a red dog").notes == ()
 
 
-def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp_path: Path, space: Space) -> None:
+def test_openclip_space_with_a_calibration_of_another_space_raises_mismatch(
+    folders: dict[str, Path], tmp_path: Path, space: Space
+) -> None:
     large = load(folders["plain"], Settings(home=tmp_path, threads=1))
     large.folder.mkdir(parents=True)
     fitted = Calibration(
@@ -174,7 +183,7 @@ def test_a_calibration_of_another_space_is_refused(folders: dict[str, Path], tmp
         _ = large.bank
 
 
-def test_who_does_not_ask_for_a_larger_space_does_not_load_torch(tmp_path: Path) -> None:
+def test_lite_space_does_not_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from mm.settings import Settings; from mm.spaces import load_space;"
         "import mm.cli.main, mm.spaces.openclip_space;"

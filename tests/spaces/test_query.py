@@ -1,4 +1,4 @@
-"""Questions as calibrated probes."""
+"""Queries as calibrated evidence queries."""
 
 from __future__ import annotations
 
@@ -13,78 +13,74 @@ from mm.errors import InvalidInput
 from mm.media.types import SPEECH_RATE
 from mm.numerics import normalize
 from mm.schemas import Weights
-from mm.spaces import Query, Space
+from mm.spaces import EvidenceQuery, Query, Space
 from mm.spaces.calibration import Calibrator
 from mm.spaces.lite_space import SOUND_WEIGHTS
-from mm.spaces.query import NOTHING_HEARD, SegmentVectors, build_query
+from mm.spaces.query import NO_SOUND, SegmentVectors, build_query
 from mm.spaces.registry import WEIGHTS
 from mm.spaces.scoring import audible, combine, depictable, linearize
 from tests.sounds import bell, noise, siren
 from tests.spaces.fakes import plain
 
 
-def chances(question: Query, kind: str, vectors: np.ndarray) -> np.ndarray:
-    (probe,) = [probe for probe in question.evidence_queries if probe.kind == kind]
-    compute_logits = probe.logits(vectors.astype(np.float32)).astype(np.float64)
-    return np.asarray(1 / (1 + np.exp(-compute_logits)))
+def match_probabilities(query: Query, kind: str, vectors: np.ndarray) -> np.ndarray:
+    (evidence_query,) = [evidence_query for evidence_query in query.evidence_queries if evidence_query.kind == kind]
+    logits = evidence_query.logits(vectors.astype(np.float32)).astype(np.float64)
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def test_words_look_at_everything_and_pictures_and_sounds_at_each_other(space: Space) -> None:
-    assert {probe.kind for probe in build_query(space, text="a dog").evidence_queries} == {
-        "picture",
-        "speech",
-        "sound",
-        "written",
-        "word",
-        "name",
-    }
-    assert {probe.kind for probe in build_query(space, picture=plain(200, 30, 30)).evidence_queries} == {"picture", "sound"}
-    assert {probe.kind for probe in build_query(space, clip=[plain(200, 30, 30), plain(0, 0, 9)]).evidence_queries} == {
-        "picture",
-        "sound",
-    }
-    assert {probe.kind for probe in build_query(space, sound=siren(2)).evidence_queries} == {"picture", "sound"}
+def kinds(evidence_queries: tuple[EvidenceQuery, ...]) -> list[str]:
+    return [evidence_query.kind for evidence_query in evidence_queries]
 
 
-def test_every_probe_has_a_unit_direction_along_its_weight(space: Space) -> None:
-    question = build_query(space, text="a dog in the snow", picture=plain(250, 250, 255))
-    assert question.space == space.id
-    assert 0 < question.floor < 1
-    for probe in question.evidence_queries:
-        assert np.linalg.norm(probe.direction) == pytest.approx(1, abs=1e-5)
-        assert probe.direction @ probe.weight == pytest.approx(np.linalg.norm(probe.weight), rel=1e-4)
+def test_build_query_compares_each_component_with_the_right_kinds(space: Space) -> None:
+    text, image = build_query(space, text="a dog"), build_query(space, picture=plain(200, 30, 30))
+    clip, audio = build_query(space, clip=[plain(200, 30, 30), plain(0, 0, 9)]), build_query(space, sound=siren(2))
+    assert set(kinds(text.evidence_queries)) == {"picture", "speech", "sound", "written", "word", "name"}
+    assert set(kinds(image.evidence_queries)) == {"picture", "sound"}
+    assert set(kinds(clip.evidence_queries)) == {"picture", "sound"}
+    assert set(kinds(audio.evidence_queries)) == {"picture", "sound"}
 
 
-def test_a_spoken_sentence_is_found_and_others_are_not(space: Space) -> None:
+def test_evidence_query_direction_is_its_normalized_weight(space: Space) -> None:
+    query = build_query(space, text="a dog in the snow", picture=plain(250, 250, 255))
+    assert query.space == space.id
+    assert 0 < query.floor < 1
+    for evidence_query in query.evidence_queries:
+        assert np.linalg.norm(evidence_query.direction) == pytest.approx(1, abs=1e-5)
+        assert evidence_query.direction @ evidence_query.weight == pytest.approx(np.linalg.norm(evidence_query.weight), rel=1e-4)
+
+
+def test_text_query_matches_the_same_sentence_of_speech_only(space: Space) -> None:
     said = space.text.embed(["the meeting was moved to Thursday", "a dog runs over the grass", "she sells sea shells"])
-    found = chances(build_query(space, text="the meeting was moved to Thursday"), "speech", said)
+    found = match_probabilities(build_query(space, text="the meeting was moved to Thursday"), "speech", said)
     assert found[0] > 0.5
     assert (found[1:] < space.calibration.floor).all()
 
 
 @pytest.mark.parametrize("text", ["quarterly tax return", "integral of x squared", "asdf jkl; qwer uiop"])
-def test_no_picture_answers_what_cannot_be_shown(space: Space, text: str) -> None:
-    assert (chances(build_query(space, text=text), "picture", space.bank.images) < space.calibration.floor).all()
+def test_text_query_that_is_not_depictable_matches_no_image(space: Space, text: str) -> None:
+    assert (match_probabilities(build_query(space, text=text), "picture", space.bank.images) < space.calibration.floor).all()
 
 
 @pytest.mark.parametrize("text", ["a brown dog", "people on a beach", "a boy kicks a ball", "bicycle"])
-def test_some_picture_of_many_answers_what_is_common(space: Space, text: str) -> None:
-    assert (chances(build_query(space, text=text), "picture", space.bank.images) >= space.calibration.floor).any()
+def test_text_query_of_a_common_thing_matches_some_image(space: Space, text: str) -> None:
+    assert (match_probabilities(build_query(space, text=text), "picture", space.bank.images) >= space.calibration.floor).any()
 
 
 @pytest.mark.parametrize(("shown", "unshown"), [("a cat", "loyalty"), ("a motorcycle", "opportunity cost"), ("coins", "why not")])
-def test_what_can_be_shown_is_told_from_what_cannot(space: Space, shown: str, unshown: str) -> None:
+def test_depictable_separates_things_from_abstractions(space: Space, shown: str, unshown: str) -> None:
     can, cannot = (depictable(space.text.embed([text])[0], space.bank) for text in (shown, unshown))
     assert cannot < np.log(0.2) < np.log(0.5) < can <= 0
 
 
-def test_a_picture_finds_itself(space: Space) -> None:
+def test_image_query_ranks_the_same_image_first(space: Space) -> None:
     pictures = [plain(250, 20, 20), plain(20, 200, 20), plain(90, 90, 90)]
-    found = chances(build_query(space, picture=pictures[1]), "picture", space.image.embed(pictures))
+    found = match_probabilities(build_query(space, picture=pictures[1]), "picture", space.image.embed(pictures))
     assert found.argmax() == 1
 
 
-def test_parts_add_up_to_their_mixed_sum(space: Space) -> None:
+def test_build_query_of_two_components_adds_their_weighted_log_odds(space: Space) -> None:
     picture = plain(30, 60, 200)
     words, seen, both = (
         build_query(space, text="the blue sea"),
@@ -93,40 +89,40 @@ def test_parts_add_up_to_their_mixed_sum(space: Space) -> None:
     )
     vectors = space.bank.images[:50]
     before = np.log(space.calibration.prior / (1 - space.calibration.prior))
-    (a,), (b,), (c,) = ([p for p in question.evidence_queries if p.kind == "picture"] for question in (words, seen, both))
+    (a,), (b,), (c,) = ([p for p in query.evidence_queries if p.kind == "picture"] for query in (words, seen, both))
     expected = before + space.calibration.evidence_weight * (a.logits(vectors) + b.logits(vectors) - 2 * before)
     np.testing.assert_allclose(c.logits(vectors), expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("text", "answer"), [("a siren", 0), ("a bell rings", 1), ("white noise", 2)])
-def test_words_find_what_sounds_and_nothing_else(space: Space, text: str, answer: int) -> None:
+def test_text_query_matches_the_described_sound_only(space: Space, text: str, answer: int) -> None:
     vectors = np.stack([vector for make in (siren, bell, noise) if (vector := space.sound.embed(make(4))) is not None])
-    found = chances(build_query(space, text=text), "sound", vectors)
+    found = match_probabilities(build_query(space, text=text), "sound", vectors)
     assert found[answer] > 0.5
     assert (np.delete(found, answer) < space.calibration.floor).all()
 
 
 @pytest.mark.parametrize("text", ["quarterly tax return", "integral of x squared", "asdf jkl; qwer uiop"])
-def test_no_sound_answers_what_cannot_be_heard(space: Space, text: str) -> None:
-    assert (chances(build_query(space, text=text), "sound", space.bank.sounds) < space.calibration.floor).all()
+def test_text_query_that_is_not_audible_matches_no_sound(space: Space, text: str) -> None:
+    assert (match_probabilities(build_query(space, text=text), "sound", space.bank.sounds) < space.calibration.floor).all()
 
 
 @pytest.mark.parametrize(("heard", "unheard"), [("thunder", "loyalty"), ("applause", "opportunity cost"), ("a siren", "why not")])
-def test_what_can_be_heard_is_told_from_what_cannot(space: Space, heard: str, unheard: str) -> None:
+def test_audible_separates_sounds_from_abstractions(space: Space, heard: str, unheard: str) -> None:
     can, cannot = (audible(space.text.embed([text])[0], space.bank) for text in (heard, unheard))
     assert cannot < np.log(0.2) < np.log(0.5) < can <= 0
 
 
-def test_a_sound_finds_those_like_it(space: Space) -> None:
+def test_sound_query_matches_similar_sounds_only(space: Space) -> None:
     vectors = np.stack([vector for make in (siren, bell, noise) if (vector := space.sound.embed(make(4))) is not None])
-    question = build_query(space, sound=bell(6, seed=3))
-    assert (question.transcript, question.notes) == (None, ())
-    found = chances(question, "sound", vectors)
+    query = build_query(space, sound=bell(6, seed=3))
+    assert (query.transcript, query.notes) == (None, ())
+    found = match_probabilities(query, "sound", vectors)
     assert found[1] > 0.5
     assert (found[[0, 2]] < space.calibration.floor).all()
 
 
-def test_a_stored_sound_is_asked_with_as_the_sound_it_is(space: Space) -> None:
+def test_query_by_a_stored_sound_equals_that_by_its_audio(space: Space) -> None:
     heard = space.sound.embed(siren(3))
     assert heard is not None
     none = np.zeros((0, space.dim), np.float32)
@@ -136,7 +132,7 @@ def test_a_stored_sound_is_asked_with_as_the_sound_it_is(space: Space) -> None:
         np.testing.assert_allclose(one.weight, other.weight, atol=1e-3)
 
 
-def test_scores_of_sounds_belong_to_the_weights_that_ship(space: Space) -> None:
+def test_shipped_sound_calibration_matches_the_shipped_weights(space: Space) -> None:
     digest = hashlib.sha256((WEIGHTS / "lite" / SOUND_WEIGHTS).read_bytes()).hexdigest()
     assert space.sound_calibration.sound_weights == digest
     assert {(entry.component, entry.kind) for entry in space.calibration.calibrators} >= {
@@ -144,14 +140,14 @@ def test_scores_of_sounds_belong_to_the_weights_that_ship(space: Space) -> None:
     }
 
 
-def test_silence_asks_nothing_and_says_so(space: Space) -> None:
-    question = build_query(space, sound=np.zeros(SPEECH_RATE, np.float32))
-    assert question.evidence_queries == ()
-    assert question.transcript is None
-    assert question.notes == (NOTHING_HEARD,)
+def test_build_query_of_silence_has_no_evidence_query_and_a_note(space: Space) -> None:
+    query = build_query(space, sound=np.zeros(SPEECH_RATE, np.float32))
+    assert query.evidence_queries == ()
+    assert query.transcript is None
+    assert query.notes == (NO_SOUND,)
 
 
-def test_a_weight_counts_what_a_part_adds_to_the_prior(space: Space) -> None:
+def test_component_weight_multiplies_its_log_odds_above_the_prior(space: Space) -> None:
     before = np.log(space.calibration.prior / (1 - space.calibration.prior))
     once, twice = (build_query(space, text="the blue sea", weights=Weights(text=weight)).evidence_queries[0] for weight in (1, 2))
     vectors = space.bank.images[:50]
@@ -163,26 +159,26 @@ def test_a_weight_counts_what_a_part_adds_to_the_prior(space: Space) -> None:
     np.testing.assert_array_equal(alone.evidence_queries[0].weight, left_out.evidence_queries[0].weight)
 
 
-def test_more_words_are_one_more_part(space: Space) -> None:
+def test_build_query_treats_also_as_further_text_components(space: Space) -> None:
     one, other = build_query(space, text="a dog", also=["the sea"]), build_query(space, text="the sea", also=["a dog", " "])
     for ours, theirs in zip(one.evidence_queries, other.evidence_queries, strict=True):
         np.testing.assert_allclose(ours.weight, theirs.weight, rtol=1e-4, atol=1e-5)
     assert not np.allclose(one.evidence_queries[0].weight, build_query(space, text="a dog").evidence_queries[0].weight)
 
 
-def test_what_a_question_is_without_changes_nothing_that_it_looks_for(space: Space) -> None:
-    plainly, question = build_query(space, text="a dog"), build_query(space, text="a dog", without=["grass", "snow", ""])
-    assert [probe.kind for probe in question.negations] == [probe.kind for probe in plainly.evidence_queries] * 2
-    for ours, theirs in zip(question.evidence_queries, plainly.evidence_queries, strict=True):
+def test_without_adds_negations_and_leaves_evidence_queries_unchanged(space: Space) -> None:
+    plain_query, query = build_query(space, text="a dog"), build_query(space, text="a dog", without=["grass", "snow", ""])
+    assert kinds(query.negations) == kinds(plain_query.evidence_queries) * 2
+    for ours, theirs in zip(query.evidence_queries, plain_query.evidence_queries, strict=True):
         np.testing.assert_array_equal(ours.weight, theirs.weight)
     assert build_query(space, text="a dog", without=["grass"], weights=Weights(without=0)).negations == ()
 
 
-def test_a_moment_in_which_only_something_is_said_is_asked_with_by_it(space: Space) -> None:
+def test_query_by_a_segment_with_speech_only_compares_speech_only(space: Space) -> None:
     said = space.sentences.embed(["the meeting was moved to Thursday", "a dog runs over the grass"])
-    question = build_query(space, like=SegmentVectors(None, said[:1], said[:0]))
-    assert [probe.kind for probe in question.evidence_queries] == ["speech"]
-    found = chances(question, "speech", said)
+    query = build_query(space, like=SegmentVectors(None, said[:1], said[:0]))
+    assert kinds(query.evidence_queries) == ["speech"]
+    found = match_probabilities(query, "speech", said)
     assert found[0] > 0.5 > found[1]
 
 
@@ -190,22 +186,24 @@ def test_a_moment_in_which_only_something_is_said_is_asked_with_by_it(space: Spa
     "arguments",
     [{}, {"text": ""}, {"text": "  \n"}, {"clip": []}, {"without": ["a dog"]}, {"text": "a dog", "weights": Weights(text=0)}],
 )
-def test_an_empty_question_is_refused(space: Space, arguments: dict[str, object]) -> None:
+def test_build_query_without_a_component_raises_invalid_input(space: Space, arguments: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="empty"):
         build_query(space, **arguments)  # type: ignore[arg-type]
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-5, 5), st.floats(-9, 9), st.floats(0.1, 3), st.floats(-8, 0))
-def test_a_form_is_linear_in_the_stored_vector(seed: int, bias: float, cosine: float, standard: float, shown: float) -> None:
+def test_linearize_equals_the_formula_of_the_calibrator(
+    seed: int, bias: float, cosine: float, z_score: float, log_probability: float
+) -> None:
     random = np.random.default_rng(seed)
     bank, stored = (random.normal(size=(30, 8)).astype(np.float32) for _ in range(2))
-    question = normalize(random.normal(size=8).astype(np.float32))
-    form = Calibrator(bias=bias, cosine=cosine, z_score=standard, depictable=1)
-    found = linearize(form, question, bank, shown)
-    plainly = bank @ question
-    z = (stored @ question - plainly.mean()) / plainly.std()
+    query = normalize(random.normal(size=8).astype(np.float32))
+    calibrator = Calibrator(bias=bias, cosine=cosine, z_score=z_score, depictable=1)
+    score = linearize(calibrator, query, bank, log_probability)
+    cosines = bank @ query
+    z = (stored @ query - cosines.mean()) / cosines.std()
     np.testing.assert_allclose(
-        stored @ found.weight + found.bias, bias + cosine * (stored @ question) + standard * z + shown, rtol=1e-3, atol=1e-3
+        stored @ score.weight + score.bias, bias + cosine * (stored @ query) + z_score * z + log_probability, rtol=1e-3, atol=1e-3
     )
-    assert combine([(found, 1.0)], 0.001, 0.5) is found
+    assert combine([(score, 1.0)], 0.001, 0.5) is score

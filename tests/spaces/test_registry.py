@@ -1,4 +1,4 @@
-"""Spaces by name, and what their names mean."""
+"""Loading of spaces by name, and ids of spaces."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from mm.spaces.registry import WEIGHTS
 
 
 @given(st.from_regex(r"[a-z][a-z0-9-]*", fullmatch=True), st.integers(1, 10**6))
-def test_a_name_is_read_as_it_is_written(name: str, version: int) -> None:
+def test_space_id_parse_reverses_str(name: str, version: int) -> None:
     assert SpaceId.parse(str(SpaceId(name, version))) == SpaceId(name, version)
 
 
 @pytest.mark.parametrize("text", ["", "lite", "lite@", "lite@0", "lite@x", "Lite@1", "@1", "lite@1 "])
-def test_what_names_no_space_is_refused(text: str) -> None:
+def test_space_id_parse_of_another_form_raises_invalid_input(text: str) -> None:
     with pytest.raises(InvalidInput, match="lite@1"):
         SpaceId.parse(text)
 
 
-def test_vectors_of_another_space_or_version_are_never_mixed() -> None:
+def test_require_same_space_of_another_name_or_version_raises() -> None:
     require_same_space(SpaceId("lite", 1), SpaceId("lite", 1))
     for other in (SpaceId("lite", 2), SpaceId("large", 1)):
         with pytest.raises(SpaceMismatch, match=f"{other}.*lite@1"):
             require_same_space(SpaceId("lite", 1), other)
 
 
-def test_an_unknown_space_is_not_found(tmp_path: Path) -> None:
+def test_load_space_of_an_unknown_name_raises_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="lite"):
         load_space("litre", Settings(home=tmp_path))
 
 
-def test_a_space_without_weights_says_what_is_missing(tmp_path: Path) -> None:
+def test_load_space_without_a_weights_file_names_it(tmp_path: Path) -> None:
     shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("image.safetensors"))
     with pytest.raises(Unavailable, match=r"lacks image\.safetensors"):
         load_space("lite", Settings(home=tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["calibration.json", "bank.safetensors", "image.safetensors"])
-def test_a_broken_file_is_reported_and_read_again(tmp_path: Path, name: str) -> None:
+def test_space_with_a_broken_file_raises_corrupt_at_every_access(tmp_path: Path, name: str) -> None:
     shutil.copytree(WEIGHTS / "lite", tmp_path / "lite")
     (tmp_path / "lite" / name).write_bytes(b"{}")
     broken = load_space("lite", Settings(home=tmp_path), tmp_path)
@@ -56,7 +56,7 @@ def test_a_broken_file_is_reported_and_read_again(tmp_path: Path, name: str) -> 
             getattr(broken, part)
 
 
-def test_the_shipped_calibration_belongs_to_the_shipped_space(space: Space) -> None:
+def test_shipped_calibration_matches_the_shipped_space_and_weights(space: Space) -> None:
     weights = hashlib.sha256((WEIGHTS / "lite" / "image.safetensors").read_bytes()).hexdigest()
     assert space.calibration.image_weights == weights
     assert space.calibration.space == str(space.id)

@@ -1,4 +1,4 @@
-"""Words by their spelling: hashed vectors against the sets they stand for, and what is found."""
+"""Spelling vectors: cosines against exact sets of n-grams, and matches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mm.spaces import Space
 from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
-from mm.spaces.spelling import build_spelling_query, embed_spelling, extract_words, grams
+from mm.spaces.spelling import build_spelling_query, embed_spelling, extract_words, split_ngrams
 from tests.spaces.fakes import FakeReader, media_file
 from tests.writing import written
 
@@ -25,40 +25,40 @@ READ = ["zanzibar", "ferry", "terminal", "departures", "platform"]
 
 
 def share(one: str, other: str) -> float:
-    """The plain twin of the cosine."""
-    return len(grams(one) & grams(other)) / math.sqrt(len(grams(one)) * len(grams(other)))
+    """The reference implementation of the cosine: the exact share of common n-grams."""
+    return len(split_ngrams(one) & split_ngrams(other)) / math.sqrt(len(split_ngrams(one)) * len(split_ngrams(other)))
 
 
-def chance(question: str, words: list[str]) -> float:
-    probe = build_spelling_query(question, 1.0, 0.02)
-    assert probe is not None
-    return float(1 / (1 + np.exp(-probe.logits(embed_spelling(words)).max())))
+def match_probability(query: str, words: list[str]) -> float:
+    evidence_query = build_spelling_query(query, 1.0, 0.02)
+    assert evidence_query is not None
+    return float(1 / (1 + np.exp(-evidence_query.logits(embed_spelling(words)).max())))
 
 
 @given(WORDS, WORDS)
-def test_a_cosine_is_nearly_the_share_of_common_grams(one: str, other: str) -> None:
+def test_embed_spelling_cosine_is_close_to_the_share_of_common_ngrams(one: str, other: str) -> None:
     a, b = embed_spelling([one, other])
     assert float(a @ b) == pytest.approx(share(one, other), abs=0.35)
     assert float(a @ a) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_hashing_adds_little_noise() -> None:
+def test_embed_spelling_hashing_error_is_small() -> None:
     rows = embed_spelling(READ)
-    twin = np.asarray([[share(one, other) for other in READ] for one in READ])
-    assert np.abs(rows @ rows.T - twin).max() < 0.15
+    reference = np.asarray([[share(one, other) for other in READ] for one in READ])
+    assert np.abs(rows @ rows.T - reference).max() < 0.15
 
 
-@pytest.mark.parametrize("asked", ["Zanzibar", "zanzibra", "terminol", "departure", "platfrom", "the terminal"])
-def test_a_word_is_more_likely_than_one_that_is_not_there(asked: str) -> None:
-    assert chance(asked, READ) > 3 * chance("keyboard", READ)
+@pytest.mark.parametrize("typo", ["Zanzibar", "zanzibra", "terminol", "departure", "platfrom", "the terminal"])
+def test_spelling_query_with_a_typo_matches_better_than_an_absent_word(typo: str) -> None:
+    assert match_probability(typo, READ) > 3 * match_probability("keyboard", READ)
 
 
-def test_words_worth_comparing() -> None:
+def test_extract_words_drops_common_and_short_words() -> None:
     assert extract_words("Where does the FÉRRY-boat stop? Platform99 ferry 2024") == ["ferry", "boat", "stop", "platform", "2024"]
     assert build_spelling_query("what is this?", 1.0, 0.02) is None
 
 
-def test_a_word_in_a_picture_is_found_exactly_and_nearly_and_no_other(space: Space) -> None:
+def test_recognized_word_matches_its_spelling_and_a_typo_only(space: Space) -> None:
     sign = written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60))
     encoder = ChunkEncoder(space, FakeReader([(Span(0, 1), sign)]), Settings(), OcrBudget("always"))
     (segment,) = encoder.encode(media_file("image", 0), Span(0, 0), lambda _: None)
@@ -67,8 +67,10 @@ def test_a_word_in_a_picture_is_found_exactly_and_nearly_and_no_other(space: Spa
     vectors = np.stack([one.vector for one in pieces])
 
     def found(words: str) -> float:
-        (probe,) = [probe for probe in build_query(space, text=words).evidence_queries if probe.kind == "word"]
-        return float(1 / (1 + np.exp(-probe.logits(vectors).max())))
+        (evidence_query,) = [
+            evidence_query for evidence_query in build_query(space, text=words).evidence_queries if evidence_query.kind == "word"
+        ]
+        return float(1 / (1 + np.exp(-evidence_query.logits(vectors).max())))
 
     floor = space.calibration.floor
     assert found("zanzibar") > 0.8

@@ -41,13 +41,13 @@ class Stub:
 
 @pytest.fixture(autouse=True)
 def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One without dot products of 8-bit integers, unless a test says otherwise."""
+    """A processor without 8-bit dot products, unless a test sets other flags."""
     monkeypatch.setattr(tuning_module, "read_cpu_flags", lambda: frozenset({"avx2", "avx512f"}))
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A folder of weights, whose bytes nobody reads, and what 8 bits lose with them."""
+    """A weights file that is never decoded, with the recorded losses of 8-bit precision."""
     path = tmp_path / "weights" / "lite" / "image.safetensors"
     path.parent.mkdir(parents=True)
     save_file({"a": np.zeros(3, np.float32)}, path)
@@ -57,14 +57,16 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_measured_is_kept_until_something_changes(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_select_runtime_uses_the_measurement_until_weights_change(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     settings = Settings(home=tmp_path / "home")
     assert select_runtime(settings, weights).name == "onnxruntime"
     assert "nothing was measured yet" in select_runtime(settings, weights).reason
-    heard: list[str] = []
-    choice = tune_runtime(settings, heard.append, weights.parents[1])
-    assert heard[0] == "onnxruntime"
+    reported: list[str] = []
+    choice = tune_runtime(settings, reported.append, weights.parents[1])
+    assert reported[0] == "onnxruntime"
     refused = {trial.name: trial.refused for trial in choice.trials if trial.refused}
     assert refused.keys() >= {"openvino-bf16", "cuda"}, "never measured on dev, or not on this machine"
     assert select_runtime(settings, weights).name == choice.runtime
@@ -79,15 +81,15 @@ def test_what_is_measured_is_kept_until_something_changes(tmp_path: Path, weight
     assert "other weights" in select_runtime(settings, weights).reason
 
 
-def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
+def test_tune_runtime_rejects_a_precision_that_loses_recall_or_direction(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     monkeypatch.setattr(Stub, "turned", 0.3)
     settings = Settings(home=tmp_path / "home")
-    turned = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
-    assert "cosine 0.955" in turned["onnxruntime-int8"]
-    assert turned["openvino"] == ""
+    rejected = {trial.name: trial.refused for trial in tune_runtime(settings, str, weights.parents[1]).trials}
+    assert "cosine 0.955" in rejected["onnxruntime-int8"]
+    assert rejected["openvino"] == ""
     bad = Precisions.model_validate_json(weights.with_name(PRECISIONS_FILE).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
     weights.with_name(PRECISIONS_FILE).write_text(Precisions.model_validate(bad).model_dump_json())
@@ -96,7 +98,7 @@ def test_a_precision_that_loses_recall_or_direction_is_never_chosen(
 
 
 @pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "amx_int8"])
-def test_before_anything_is_measured_the_processor_suggests_a_runtime(
+def test_select_runtime_without_a_measurement_uses_the_cpu_features(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
     settings = Settings(home=tmp_path / "home")
@@ -118,38 +120,42 @@ def test_before_anything_is_measured_the_processor_suggests_a_runtime(
     assert select_runtime(settings, weights).reason == "the fastest here, as measured"
 
 
-def test_when_nothing_runs_all_reasons_are_told() -> None:
+def test_fastest_runtime_without_a_usable_runtime_lists_all_reasons() -> None:
     with pytest.raises(Unavailable, match=r"a: no; b: broken"):
         fastest_runtime([Trial(name="a", refused="no"), Trial(name="b", refused="broken")])
 
 
-def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tune_runtime_with_an_unwritable_home_raises_unavailable(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     (tmp_path / "home").write_text("a file")
     with pytest.raises(Unavailable, match="cannot be kept"):
         tune_runtime(Settings(home=tmp_path / "home"), str, weights.parents[1])
 
 
-def test_a_space_says_what_it_runs_in_and_why(tmp_path: Path) -> None:
+def test_space_describes_its_runtime_and_the_reason(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     assert load_space("lite", settings).runtime.endswith("(the default, because nothing was measured yet)")
     forced = load_space("lite", settings.model_copy(update={"runtime": "openvino-int8"}))
     assert forced.runtime_name == "openvino-int8"
     assert forced.runtime.endswith("(set by MM_RUNTIME)")
-    asking = load_space("lite", settings.model_copy(update={"runtime": "cuda"}), gpu=False)
-    assert asking.runtime_name == "onnxruntime"
-    assert "workers" in asking.runtime
+    without_gpu = load_space("lite", settings.model_copy(update={"runtime": "cuda"}), gpu=False)
+    assert without_gpu.runtime_name == "onnxruntime"
+    assert "workers" in without_gpu.runtime
     assert not choice_path(settings).exists()
 
 
-def test_graphs_are_built_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graph_is_built_in_a_subprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "_build", lambda *_: pytest.fail("built here"))
     space = load_space("lite", Settings(home=tmp_path, threads=1))
     assert space.image.embed([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 384)
     assert [path.suffix for path in (tmp_path / "cache" / "graphs").iterdir()] == [".onnx"]
 
 
-def test_a_build_that_fails_apart_fails_here_by_name(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graph_build_that_fails_in_the_subprocess_is_repeated_in_process(
+    tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mm.spaces.build_graphs.sys.executable", shutil.which("false"))
     monkeypatch.setattr(text, "_build", lambda *_: pytest.fail("built here"))
     with pytest.raises(pytest.fail.Exception, match="built here"):

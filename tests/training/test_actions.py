@@ -101,7 +101,7 @@ def test_actions_are_told_by_names_of_each_scene(
     assert result.output.count("%") == 3
     for arguments, wrong in (
         (["--names", str(names), "--head", str(names)], "or --head"),
-        (["--head", str(names)], "head of actions"),
+        (["--head", str(names)], "action head"),
     ):
         result = CliRunner().invoke(main, ["actions", str(clips / "1.mp4"), *arguments])
         assert result.exit_code != 0
@@ -139,7 +139,7 @@ def test_a_head_comes_back_from_its_file_and_no_other_file_is_one(tmp_path: Path
     back = ActionHead.read(path)
     told = np.stack([back.predict_probabilities(row.astype(np.float32)) for row in rows])
     assert ((told[:, 0] > 0.5) == [clip.label == "far" for clip in clips]).mean() > 0.9
-    with pytest.raises(InvalidInput, match="6 numbers"):
+    with pytest.raises(InvalidInput, match="6 features"):
         back.predict_probabilities(np.zeros(5, np.float32))
     for spoilt in (head.to_bytes()[:-9], b""):
         path.write_bytes(spoilt)

@@ -24,7 +24,8 @@ from mm.data.footage import list_clips
 from mm.data.spliced_videos import draw_spliced_video
 from mm.errors import Corrupt, InvalidInput
 from mm.models.image.tower import ImageTower
-from mm.models.temporal.network import TemporalConfig, read_temporal
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.weights import read_temporal
 from mm.spaces.registry import WEIGHTS
 from mm.training.temporal import run
 from mm.training.temporal.recipe import TemporalRecipe
@@ -121,7 +122,7 @@ def test_a_killed_run_ends_the_same(
 def test_films_drawn_by_other_processes_are_the_same(
     finished: tuple[Path, list[str]], captioned_folder: Path, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "usable_cores", lambda: 4)
+    monkeypatch.setattr(run, "count_usable_cores", lambda: 4)
     path = train_temporal(recipe_for(captioned_folder, films, tmp_path), tower(), lambda _: None)
     assert path.read_bytes() == finished[0].read_bytes()
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexes import Store, open_store
-from indexes.catalog.new_item import new_item
-from indexes.catalog.records import ChunkRow, JobRow
+from indexes.catalog.records import ChunkRow, JobRow, NewItem
 from mm.media import MediaReader
 from mm.media.types import MediaInfo
 from mm.settings import Settings
@@ -53,7 +52,7 @@ class Home:
             writer.write(data)
             sha256, size = writer.commit()
         info = UNSEEN if unseen else self.reader.probe(self.store.blobs.path(sha256), name)
-        _, job, _ = self.store.catalog.add_item(new_item(sha256, size, name, [], info))
+        _, job, _ = self.store.catalog.add_item(NewItem.from_media(sha256, size, name, [], info))
         return job.id
 
     def job(self, job_id: str) -> JobRow:

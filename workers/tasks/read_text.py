@@ -93,7 +93,7 @@ def _read_segment(tools: WorkerContext, space: Space, unread: LeasedText, segmen
 
 def _picture(tools: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
     path = tools.store.blobs.path(unread.sha256)
-    if unread.is_picture:
+    if unread.is_image:
         return tools.reader.image(path, unread.name, longest=MAX_SIDE)
     return tools.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
 

@@ -1,1 +1,4 @@
-"""Face."""
+"""In: a database. Out: an event for each commit of any process.
+
+Must not know what was committed.
+"""

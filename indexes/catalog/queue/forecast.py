@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import func, select
 
-from indexes.catalog.base import OPEN_STATES, CatalogMixin
+from indexes.catalog.base import CatalogMixin
 from indexes.catalog.queue.scheduling import IMAGE_COST, FlowKey, start_tag
+from indexes.catalog.queue.transitions import OPEN_STATES
 from indexes.catalog.tables import Chunk, Flow, Item, Job, Speed, Worker
 from mm.schemas import Kind
 

@@ -1,4 +1,4 @@
-"""Jobs and their events."""
+"""Jobs and their events: read, updated, cancelled and quarantined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import cast
 from sqlalchemy import func, select, update
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
-from indexes.catalog.base import OPEN_STATES, CatalogMixin, job_row, lock_job, transition_job
+from indexes.catalog.base import CatalogMixin
+from indexes.catalog.queue.transitions import OPEN_STATES, job_row, lock_job, transition_job
 from indexes.catalog.records import JobEventRow, JobRow
 from indexes.catalog.tables import Chunk, Job, JobEvent
 from mm.schemas import JobState
@@ -15,25 +16,25 @@ from mm.schemas import JobState
 
 class JobRows(CatalogMixin):
     def get_job(self, job_id: str) -> JobRow | None:
-        """The job, or None."""
+        """Return a job, None if there is none."""
         with self._database.read() as session:
             job = session.scalar(select(Job).where(Job.id == job_id))
             return None if job is None else job_row(job)
 
     def list_jobs(self, limit: int) -> list[JobRow]:
-        """The latest jobs of uploads, newest first."""
+        """Return the latest jobs of uploads, newest first."""
         latest = select(Job).where(Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(limit)
         with self._database.read() as session:
             return [job_row(job) for job in session.scalars(latest)]
 
     def waiting_jobs(self) -> int:
-        """How many jobs of uploads are queued or running."""
+        """Count the jobs of uploads that are queued or running."""
         with self._database.read() as session:
             waiting = select(func.count()).where(Job.state.in_(OPEN_STATES), Job.reindex_pk.is_(None))
             return session.execute(waiting).scalar_one()
 
     def has_open_jobs(self) -> bool:
-        """Whether any job, also of a move, is queued or running."""
+        """Return whether any job, of an upload or of a reindex, is queued or running."""
         with self._database.read() as session:
             return session.scalar(select(Job.pk).where(Job.state.in_(OPEN_STATES)).limit(1)) is not None
 
@@ -47,10 +48,10 @@ class JobRows(CatalogMixin):
         error: str | None = None,
         retry_in: float | None = None,
     ) -> None:
-        """Change what is given and note an event, even if nothing changed. Progress never shrinks.
+        """Change an open job and insert an event, even without a change. Progress never decreases.
 
-        Nobody plans or finishes the job for `retry_in` seconds. Nothing happens to a job that is
-        gone or over: a late report must not revive it.
+        The job is not planned or finished for `retry_in` seconds. A job that was deleted or is over
+        is left unchanged, so that a late report does not reopen it.
         """
         with self._database.write() as session:
             job = lock_job(session, job_id)
@@ -60,8 +61,7 @@ class JobRows(CatalogMixin):
                     job.due_at = self._clock() + retry_in
 
     def cancel_job(self, job_id: str, by: Actor = LOCAL) -> None:
-        """End the job; whoever works on it notices at the next heartbeat. Nothing happens to one
-        that is gone or over."""
+        """Cancel a job unless it is over. Its worker fails to extend the lease and stops."""
         with self._database.write() as session:
             job = lock_job(session, job_id)
             if job is not None:
@@ -69,11 +69,11 @@ class JobRows(CatalogMixin):
                 add_audit(session, self._now(), by, "job.cancel", job.id, {"item": job.item_id})
 
     def quarantine(self, job_id: str, reason: str) -> None:
-        """End the job and put its item aside, because work on it fails again and again."""
+        """End a job, and quarantine its item, after repeated failures."""
         self.update_job(job_id, state="quarantined", stage="quarantined", error=reason)
 
     def events_after(self, job_id: str, after: int, limit: int) -> list[JobEventRow]:
-        """Events of a job with ids above `after`, in order."""
+        """Return the events of a job with ids above `after`, in order."""
         query = (
             select(JobEvent)
             .join(Job, Job.pk == JobEvent.job_pk)
@@ -95,14 +95,15 @@ class JobRows(CatalogMixin):
             ]
 
     def clamp_future_times(self, now: float, lease_seconds: float) -> None:
-        """Forget times that lie ahead, as after the clock was set back: else what was put off for
-        seconds would rest for as long as the clock was set back by, and the lease of a dead worker
-        would count as alive. A lease counts as taken `now`, so that who works on has time to
-        prolong it.
+        """Limit stored times to at most one lease after `now`, for a clock that was set back.
+
+        Otherwise a delayed job would wait, and the lease of a dead worker would stay valid, for as
+        long as the clock was set back by. A limited lease counts as taken `now`, so that a living
+        worker has time to extend it.
         """
         latest = now + lease_seconds
         open_jobs = select(Job.pk).where(Job.state.in_(OPEN_STATES))
-        ahead = [
+        statements = [
             update(Job).where(Job.served_at > now, Job.state.in_(OPEN_STATES)).values(served_at=now),
             update(Job).where(Job.due_at > latest, Job.state.in_(OPEN_STATES)).values(due_at=latest),
             update(Chunk).where(Chunk.changed_at > now, Chunk.job_pk.in_(open_jobs)).values(changed_at=now),
@@ -110,5 +111,5 @@ class JobRows(CatalogMixin):
             update(Chunk).where(Chunk.leased_until > latest, Chunk.done.is_(False)).values(leased_until=latest),
         ]
         with self._database.write() as session:
-            for statement in ahead:
+            for statement in statements:
                 session.execute(statement)

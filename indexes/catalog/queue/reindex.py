@@ -1,10 +1,8 @@
-"""Moving a library from one space to another: what is left to encode, when it is done, and what may
-be dropped afterwards.
+"""Reindexing: encoding all items for another space while the library stays searchable.
 
-Items are given out a few at a time, each as a job of its own that runs beside the uploads. Until
-the last one can be searched in the new space, the library stays in the old one; then one row
-changes. A stop, a crash and a delete leave nothing to repair, because what is left is always asked
-of the rows that searches use.
+A few items at a time get a job of the reindex, which is served after all uploads. The library
+changes its space in one row, when every item is searchable in the new one. What is left is always
+computed from the publications, so a stop, a crash or a deletion leaves no list to repair.
 """
 
 from __future__ import annotations
@@ -14,265 +12,215 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 
 from indexes.catalog.audit import LOCAL, WORKER, Actor, AuditDetail, add_audit
-from indexes.catalog.base import (
-    OPEN_STATES,
-    CatalogMixin,
-    add_tombstones,
-    insert_job,
-    job_row,
-    lock_job,
-    mark_released,
-    notify_watchers,
-    shards_of_jobs,
-    shards_of_segments,
-    transition_job,
-)
+from indexes.catalog.base import CatalogMixin, mark_released, notify_watchers, shards_of_jobs
+from indexes.catalog.queue.transitions import OPEN_STATES, insert_job, job_row, lock_job, transition_job
 from indexes.catalog.records import JobRow, NamedSpace, ReindexCounts, ReindexRow
-from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Reindex, Segment, UnreadText
+from indexes.catalog.tables import Item, Job, Library, Publication, Reindex
 from mm.errors import Conflict
-from mm.schemas import FINAL_STATES, MoveState
+from mm.schemas import MoveState
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-OPEN: tuple[MoveState, ...] = ("running", "stopped")
-FAILED = ("failed", "quarantined", "cancelled")
-"""States of a job that ended without its item. One that was deleted took its job's key to it along.
-"""
+UNFINISHED_STATES: tuple[MoveState, ...] = ("running", "stopped")
+FAILED_STATES = ("failed", "quarantined", "cancelled")
+"""States of a job that ended without its item. The job of a deleted item refers to no item."""
 
 
 class ReindexRows(CatalogMixin):
-    def library_space(self) -> NamedSpace | None:
-        """The space that the library was moved to, None if it never was."""
-        with self._database.read() as session:
-            name, space = session.execute(select(Library.space_name, Library.space)).one()
-            return None if name is None or space is None else NamedSpace(name, SpaceId.parse(space))
-
     def latest_reindex(self) -> ReindexRow | None:
-        """The move that runs or was the last one."""
+        """Return the current or the last reindex, None if there was none."""
         with self._database.read() as session:
-            move = session.scalar(_latest())
-            return None if move is None else _move_row(move)
+            reindex = session.scalar(select_latest_reindex())
+            return None if reindex is None else _reindex_row(reindex)
 
-    def count_reindexed(self, move: ReindexRow) -> ReindexCounts:
-        """How far a move is."""
-        source, target = (_published(space.id) for space in (move.source, move.target))
+    def count_reindexed(self, reindex: ReindexRow) -> ReindexCounts:
+        """Count the items of a reindex: all, searchable in the target, and failed."""
+        in_source, in_target = (_is_published(space.id) for space in (reindex.source, reindex.target))
         with self._database.read() as session:
-            items, moved, failed = (
+            items, reindexed, failed = (
                 session.execute(select(func.count()).select_from(Item).where(condition)).scalar_one()
-                for condition in (or_(source, target), target, _failed(move.pk))
+                for condition in (or_(in_source, in_target), in_target, _has_failed(reindex.pk))
             )
-        return ReindexCounts(items, moved, failed)
-
-    def count_items_by_space(self) -> dict[SpaceId, int]:
-        """How many items can be searched in each space that has any."""
-        with self._database.read() as session:
-            counts = session.execute(select(Publication.space, func.count()).group_by(Publication.space)).tuples().all()
-            return {SpaceId.parse(space): count for space, count in sorted(counts)}
+        return ReindexCounts(items, reindexed, failed)
 
     def start_reindex(
         self, source: NamedSpace, target: NamedSpace, by: Actor = LOCAL, *, action: str = "space.move"
     ) -> ReindexRow:
-        """Begin to encode everything for `target`. Raises `Conflict` while another move is not
-        over, or when it leads nowhere."""
+        """Start to encode all items for `target`.
+
+        Raises `Conflict` while another reindex is unfinished, or when both spaces are the same.
+        """
         with self._database.write() as session:
-            session.execute(select(Library.pk).with_for_update())  # two who begin at once
-            latest = session.scalar(_latest())
-            if latest is not None and latest.state in OPEN:
-                raise Conflict(f"The library is on its way to {latest.target_name}; undo that move before another begins.")
+            session.execute(select(Library.pk).with_for_update())  # against two concurrent starts
+            latest = session.scalar(select_latest_reindex())
+            if latest is not None and latest.state in UNFINISHED_STATES:
+                raise Conflict(
+                    f"The library is being reindexed to {latest.target_name}. Undo that reindex before you start another."
+                )
             if source.id == target.id:
                 raise Conflict(f"The library is in {target.id} already.")
             now = self._now()
-            move = Reindex(
+            reindex = Reindex(
                 source_name=source.name, source=str(source.id), target_name=target.name, target=str(target.id),
                 state="running", leave_out=False, cursor=0, error=None, created_at=now, updated_at=now,
             )  # fmt: skip
-            session.add(move)
+            session.add(reindex)
             session.flush()
-            self._audit(session, by, action, move)
+            self._audit(session, by, action, reindex)
             notify_watchers(session)
-            return _move_row(move)
+            return _reindex_row(reindex)
 
     def stop_reindex(self, by: Actor = LOCAL) -> ReindexRow:
-        """Let a move rest: nothing of it is begun, and leases on its chunks are not prolonged;
-        chunks that are done stay so.
+        """Stop the running reindex: no new leases, no extended leases. Completed chunks stay.
 
-        Raises `Conflict` unless a move runs.
+        Raises `Conflict` unless a reindex is running.
         """
         with self._database.write() as session:
-            move = _lock(session, "running")
-            self._turn(session, move, "stopped")
-            self._audit(session, by, "space.stop", move)
-            return _move_row(move)
+            reindex = _lock_latest(session, "running")
+            self._set_state(session, reindex, "stopped")
+            self._audit(session, by, "space.stop", reindex)
+            return _reindex_row(reindex)
 
     def resume_reindex(self, *, leave_out: bool, by: Actor = LOCAL) -> ReindexRow:
-        """Go on, with another try for items that failed, or without them. Raises `Conflict` unless
-        a move is stopped."""
-        with self._database.write() as session:
-            move = _lock(session, "stopped")
-            move.leave_out, move.cursor = leave_out, 0
-            if not leave_out:
-                _delete_jobs(session, and_(Job.reindex_pk == move.pk, Job.state.in_(FAILED)))
-            self._turn(session, move, "running")
-            self._audit(session, by, "space.resume", move)
-            return _move_row(move)
+        """Resume a stopped reindex. Failed items are retried, or with `leave_out` left out.
 
-    def undo_reindex(self, by: Actor = LOCAL) -> ReindexRow:
-        """End a move that is not over; the library stays where it is. What was encoded is kept, for
-        another try or to be dropped.
-
-        Raises `Conflict` unless a move runs or is stopped.
+        Raises `Conflict` unless a reindex is stopped.
         """
         with self._database.write() as session:
-            move = _lock(session, *OPEN)
-            open_jobs = select(Job.id).where(Job.reindex_pk == move.pk, Job.state.in_(OPEN_STATES)).order_by(Job.pk)
+            reindex = _lock_latest(session, "stopped")
+            reindex.leave_out, reindex.cursor = leave_out, 0
+            if not leave_out:
+                _delete_jobs(session, and_(Job.reindex_pk == reindex.pk, Job.state.in_(FAILED_STATES)))
+            self._set_state(session, reindex, "running")
+            self._audit(session, by, "space.resume", reindex)
+            return _reindex_row(reindex)
+
+    def undo_reindex(self, by: Actor = LOCAL) -> ReindexRow:
+        """End an unfinished reindex; the library stays in its space. Encoded items are kept.
+
+        Raises `Conflict` unless a reindex is running or stopped.
+        """
+        with self._database.write() as session:
+            reindex = _lock_latest(session, *UNFINISHED_STATES)
+            open_jobs = select(Job.id).where(Job.reindex_pk == reindex.pk, Job.state.in_(OPEN_STATES)).order_by(Job.pk)
             for job_id in session.scalars(open_jobs).all():
                 job = lock_job(session, job_id)
                 if job is not None:
                     transition_job(session, job, self._now(), state="cancelled", stage="the move was undone")
-            self._turn(session, move, "undone")
-            self._audit(session, by, "space.undo", move)
+            self._set_state(session, reindex, "undone")
+            self._audit(session, by, "space.undo", reindex)
             session.flush()
-            _delete_jobs(session, Job.reindex_pk == move.pk)
-            return _move_row(move)
+            _delete_jobs(session, Job.reindex_pk == reindex.pk)
+            return _reindex_row(reindex)
 
-    def create_reindex_jobs(self, most: int) -> list[JobRow]:
-        """New jobs of the move that runs, so that `most` are open. [] if none runs or nothing is
-        left to give out."""
+    def create_reindex_jobs(self, max_open: int) -> list[JobRow]:
+        """Create jobs of the running reindex until `max_open` are open. Returns the new jobs."""
         with self._database.write() as session:
-            move = session.scalar(_latest().with_for_update())
-            if move is None or move.state != "running":
+            reindex = session.scalar(select_latest_reindex().with_for_update())
+            if reindex is None or reindex.state != "running":
                 return []
-            wanted = most - _open_jobs(session, move.pk)
+            num_wanted = max_open - _count_open_jobs(session, reindex.pk)
             jobs: list[Job] = []
-            for _ in range(2):
-                if len(jobs) < wanted:
-                    left = select(Item).where(_left(move), Item.pk > move.cursor).order_by(Item.pk).limit(wanted - len(jobs))
-                    items = session.scalars(left).all()
-                    jobs += [insert_job(session, item, self._now(), reindex_pk=move.pk) for item in items]
-                    # What became ready behind the cursor is found by another look from the start.
-                    move.cursor = items[-1].pk if items else 0
+            for _ in range(2):  # the second pass finds items before the cursor that became ready
+                if len(jobs) < num_wanted:
+                    remaining = select(Item).where(_is_remaining(reindex), Item.pk > reindex.cursor).order_by(Item.pk)
+                    items = session.scalars(remaining.limit(num_wanted - len(jobs))).all()
+                    jobs += [insert_job(session, item, self._now(), reindex_pk=reindex.pk) for item in items]
+                    reindex.cursor = items[-1].pk if items else 0
                     session.flush()
             return [job_row(job) for job in jobs]
 
     def finish_reindex(self) -> bool:
-        """Let the library be in the new space if nothing is left to do. Returns whether the move
-        ended or stopped.
+        """Change the library to the new space if no work is left.
 
-        It stops when items failed that are not to be left out.
+        The reindex stops instead when items failed that are not to be left out. Returns whether the
+        reindex ended or stopped.
         """
         with self._database.write() as session:
-            move = session.scalar(_latest().with_for_update())
-            if move is None or move.state != "running" or _open_jobs(session, move.pk):
+            reindex = session.scalar(select_latest_reindex().with_for_update())
+            if reindex is None or reindex.state != "running" or _count_open_jobs(session, reindex.pk):
                 return False
-            # Whoever makes an item searchable holds this lock at the end: none can come between the
-            # look and the change.
+            # Each publication takes this lock last: none commits between the check and the change.
             session.execute(select(Library.pk).with_for_update())
-            if session.scalar(select(Item.pk).where(_left(move)).limit(1)) is not None:
+            if session.scalar(select(Item.pk).where(_is_remaining(reindex)).limit(1)) is not None:
                 return False
-            failed = session.execute(select(func.count()).select_from(Item).where(_failed(move.pk))).scalar_one()
-            if failed and not move.leave_out:
-                reason = session.scalar(
-                    select(Job.error).where(Job.reindex_pk == move.pk, Job.state.in_(FAILED), Job.error.is_not(None)).limit(1)
+            failed = session.execute(select(func.count()).select_from(Item).where(_has_failed(reindex.pk))).scalar_one()
+            if failed and not reindex.leave_out:
+                errors = select(Job.error).where(
+                    Job.reindex_pk == reindex.pk, Job.state.in_(FAILED_STATES), Job.error.is_not(None)
                 )
-                self._turn(
-                    session, move, "stopped", f"{failed:,} items cannot be encoded for {move.target}. One of them: {reason}"
-                )
-                self._audit(session, WORKER, "space.stop", move)
+                reason = session.scalar(errors.limit(1))
+                error = f"{failed:,} items cannot be encoded for {reindex.target}. One of them: {reason}"
+                self._set_state(session, reindex, "stopped", error)
+                self._audit(session, WORKER, "space.stop", reindex)
                 return True
-            self._turn(session, move, "done")
-            self._audit(session, WORKER, "space.done", move)
-            session.execute(update(Library).values(space_name=move.target_name, space=move.target))
-            _delete_jobs(session, Job.reindex_pk == move.pk)
+            self._set_state(session, reindex, "done")
+            self._audit(session, WORKER, "space.done", reindex)
+            session.execute(update(Library).values(space_name=reindex.target_name, space=reindex.target))
+            _delete_jobs(session, Job.reindex_pk == reindex.pk)
             return True
 
-    def drop_space(self, space: SpaceId, limit: int, by: Actor = LOCAL) -> int:
-        """Withdraw up to `limit` items from a space in which the library is not, with their
-        moments. Returns how many it were.
+    def _audit(self, session: Session, by: Actor, action: str, reindex: Reindex) -> None:
+        detail: AuditDetail = {"source": reindex.source, "name": reindex.target_name, "leave_out": reindex.leave_out}
+        add_audit(session, self._now(), by, action, reindex.target, detail)
 
-        Raises `Conflict` for the space that a move leads to or that the library is in, as far as
-        the catalog says so.
-        """
-        with self._database.write() as session:
-            move = session.scalar(_latest().with_for_update())
-            if move is not None and move.state in OPEN and str(space) in {move.source, move.target}:
-                raise Conflict(f"The library is on its way from {move.source} to {move.target}; undo that first.")
-            if session.scalar(select(Library.space)) == str(space):
-                raise Conflict(f"The library is in {space}: it would not be found any more.")
-            here = select(Publication.item_pk).where(Publication.space == str(space)).order_by(Publication.item_pk).limit(limit)
-            pks = session.scalars(here).all()
-            session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
-            session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
-            dropped = and_(Segment.item_pk.in_(pks), Segment.space == str(space))
-            over = select(Job.pk).where(Job.item_pk.in_(pks), Job.state.in_(FINAL_STATES))
-            shards = shards_of_segments(session, dropped) | shards_of_jobs(session, Job.pk.in_(over))
-            session.execute(delete(Segment).where(dropped))
-            session.execute(delete(Chunk).where(Chunk.job_pk.in_(over), Chunk.space == str(space)))
-            for pk in pks:
-                add_tombstones(session, pk, str(space))
-            if pks:
-                add_audit(session, self._now(), by, "space.drop", str(space), {"items": len(pks)})
-            mark_released(session, shards)
-            return len(pks)
-
-    def _audit(self, session: Session, by: Actor, action: str, move: Reindex) -> None:
-        detail: AuditDetail = {"source": move.source, "name": move.target_name, "leave_out": move.leave_out}
-        add_audit(session, self._now(), by, action, move.target, detail)
-
-    def _turn(self, session: Session, move: Reindex, state: MoveState, error: str | None = None) -> None:
-        move.state, move.error, move.updated_at = state, error, self._now()
+    def _set_state(self, session: Session, reindex: Reindex, state: MoveState, error: str | None = None) -> None:
+        reindex.state, reindex.error, reindex.updated_at = state, error, self._now()
         notify_watchers(session)
 
 
-def _latest() -> Select[tuple[Reindex]]:
+def select_latest_reindex() -> Select[tuple[Reindex]]:
+    """Select the current or the last reindex."""
     return select(Reindex).order_by(Reindex.pk.desc()).limit(1)
 
 
-def _lock(session: Session, *states: MoveState) -> Reindex:
-    """The latest move, locked. Raises `Conflict` unless it is in one of these states."""
-    move = session.scalar(_latest().with_for_update())
-    if move is None:
-        raise Conflict("The library is on no way to another space.")
-    if move.state not in states:
-        raise Conflict(f"The move to {move.target_name} is {move.state}; this needs one that is {' or '.join(states)}.")
-    return move
+def _lock_latest(session: Session, *states: MoveState) -> Reindex:
+    """Lock the latest reindex. Raises `Conflict` unless it is in one of these states."""
+    reindex = session.scalar(select_latest_reindex().with_for_update())
+    if reindex is None:
+        raise Conflict("No reindex is in progress.")
+    if reindex.state not in states:
+        expected = " or ".join(states)
+        raise Conflict(f"The reindex to {reindex.target_name} is {reindex.state}; this action needs one that is {expected}.")
+    return reindex
 
 
-def _delete_jobs(session: Session, which: ColumnElement[bool]) -> None:
-    """Delete jobs with their chunks; shards that only these refer to are released."""
-    shards = shards_of_jobs(session, which)
-    session.execute(delete(Job).where(which))
+def _delete_jobs(session: Session, condition: ColumnElement[bool]) -> None:
+    """Delete jobs with their chunks, and mark the shards of the chunks as released."""
+    shards = shards_of_jobs(session, condition)
+    session.execute(delete(Job).where(condition))
     mark_released(session, shards)
 
 
-def _left(move: Reindex) -> ColumnElement[bool]:
-    """Items that can be searched, but not where the move leads, and of which it has no job."""
-    in_hand = exists().where(Job.item_pk == Item.pk, Job.reindex_pk == move.pk)
-    return and_(Item.status == "ready", ~_published(SpaceId.parse(move.target)), ~in_hand)
+def _is_remaining(reindex: Reindex) -> ColumnElement[bool]:
+    """Condition on `Item`: ready, not searchable in the target, without a job of the reindex."""
+    has_job = exists().where(Job.item_pk == Item.pk, Job.reindex_pk == reindex.pk)
+    return and_(Item.status == "ready", ~_is_published(SpaceId.parse(reindex.target)), ~has_job)
 
 
-def _published(space: SpaceId) -> ColumnElement[bool]:
+def _is_published(space: SpaceId) -> ColumnElement[bool]:
     return exists().where(Publication.item_pk == Item.pk, Publication.space == str(space))
 
 
-def _failed(reindex_pk: int) -> ColumnElement[bool]:
-    return exists().where(Job.item_pk == Item.pk, Job.reindex_pk == reindex_pk, Job.state.in_(FAILED))
+def _has_failed(reindex_pk: int) -> ColumnElement[bool]:
+    return exists().where(Job.item_pk == Item.pk, Job.reindex_pk == reindex_pk, Job.state.in_(FAILED_STATES))
 
 
-def _open_jobs(session: Session, reindex_pk: int) -> int:
+def _count_open_jobs(session: Session, reindex_pk: int) -> int:
     jobs = select(func.count()).where(Job.reindex_pk == reindex_pk, Job.state.in_(OPEN_STATES))
     return session.execute(jobs).scalar_one()
 
 
-def _move_row(move: Reindex) -> ReindexRow:
+def _reindex_row(reindex: Reindex) -> ReindexRow:
     return ReindexRow(
-        pk=move.pk,
-        source=NamedSpace(move.source_name, SpaceId.parse(move.source)),
-        target=NamedSpace(move.target_name, SpaceId.parse(move.target)),
-        state=cast(MoveState, move.state),
-        leave_out=move.leave_out,
-        error=move.error,
-        created_at=move.created_at,
-        updated_at=move.updated_at,
+        pk=reindex.pk,
+        source=NamedSpace(reindex.source_name, SpaceId.parse(reindex.source)),
+        target=NamedSpace(reindex.target_name, SpaceId.parse(reindex.target)),
+        state=cast(MoveState, reindex.state),
+        leave_out=reindex.leave_out,
+        error=reindex.error,
+        created_at=reindex.created_at,
+        updated_at=reindex.updated_at,
     )

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from indexes.catalog.base import OPEN_STATES, CatalogMixin, is_runnable, job_row, transition_job
+from indexes.catalog.base import CatalogMixin
 from indexes.catalog.items import item_rows
 from indexes.catalog.queue.chunks import chunk_row, lease_locked_chunk
+from indexes.catalog.queue.transitions import OPEN_STATES, is_runnable, job_row, transition_job
 from indexes.catalog.records import LeasedImage, WorkUnit
 from indexes.catalog.tables import Chunk, Flow, Item, Job
 

@@ -1,8 +1,7 @@
-"""How long the steps of the work take, added up by all workers, and how much of it waits.
+"""Work metrics: histograms of the duration of each work step, summed over all workers.
 
-Workers come and go, fork, and are replaced, so none of them keeps numbers that somebody could ask
-it for: a step that ends adds to a few rows, and whoever shows metrics reads those. The numbers grow
-for as long as the library lives.
+The values are rows of the catalog because worker processes are forked and replaced: a finished step
+adds to its rows, and the metrics endpoint reads them. They grow for the lifetime of the library.
 """
 
 from __future__ import annotations
@@ -15,30 +14,28 @@ from itertools import accumulate
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from indexes.catalog.base import OPEN_STATES, CatalogMixin
+from indexes.catalog.base import CatalogMixin
+from indexes.catalog.queue.transitions import OPEN_STATES
 from indexes.catalog.records import QueueStatus, WorkHistogram
 from indexes.catalog.tables import Chunk, Job, Speed, WorkMetric
 from mm.schemas import Kind
 
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, math.inf)
-"""Upper ends of the buckets, in seconds. The rows know them by their place: other bounds need other
+"""Upper bounds of the buckets in seconds. Rows store the position, so other bounds need new metric
 names."""
-
-
-NEWEST = 0.2
-"""Weight of the newest value in the mean of a kind's speed."""
+SPEED_DECAY = 0.2
+"""Weight of the latest value in the exponential moving average of a speed."""
 
 
 class WorkMetricRows(CatalogMixin):
     def record_work_metrics(self, *steps: Mapping[str, float]) -> None:
-        """Add one value to each of the tallies named, for each step."""
+        """Add the values of each step, in seconds by the name of the metric."""
         with self._database.write() as session:
             for name, value in sorted(pair for values in steps for pair in values.items()):
                 bucket = bisect_left(BOUNDS, value)
-                row = (WorkMetric.name == name, WorkMetric.bucket == bucket)
                 added = (
                     update(WorkMetric)
-                    .where(*row)
+                    .where(WorkMetric.name == name, WorkMetric.bucket == bucket)
                     .values(count=WorkMetric.count + 1, total=WorkMetric.total + value)
                     .returning(WorkMetric.bucket)
                 )
@@ -47,25 +44,24 @@ class WorkMetricRows(CatalogMixin):
                 try:
                     with session.begin_nested():
                         session.add(WorkMetric(name=name, bucket=bucket, count=1, total=value))
-                except IntegrityError:  # two first values at once, on a database that lets two write
+                except IntegrityError:  # PostgreSQL: another transaction inserted the row at the same time
                     session.execute(added)
 
     def record_speed(self, kind: Kind, seconds: float) -> None:
-        """Take a measured time of work, for one picture or for one second of a video or sound, into
-        the mean of its kind."""
-        old = update(Speed).where(Speed.kind == kind).returning(Speed.kind)
+        """Add a measured time, for one image or one second of media, to the average of its kind."""
+        average = Speed.seconds * (1 - SPEED_DECAY) + seconds * SPEED_DECAY
+        updated = update(Speed).where(Speed.kind == kind).values(seconds=average).returning(Speed.kind)
         with self._database.write() as session:
-            newer = old.values(seconds=Speed.seconds * (1 - NEWEST) + seconds * NEWEST)
-            if session.execute(newer).first() is not None:
+            if session.execute(updated).first() is not None:
                 return
             try:
                 with session.begin_nested():
                     session.add(Speed(kind=kind, seconds=seconds))
-            except IntegrityError:  # two first values at once, on a database that lets two write
-                session.execute(newer)
+            except IntegrityError:  # PostgreSQL: another transaction inserted the row at the same time
+                session.execute(updated)
 
     def work_metrics(self) -> dict[str, WorkHistogram]:
-        """Every tally that has a value, by name."""
+        """Return the histogram of each metric that has a value, by name."""
         counts: dict[str, list[int]] = {}
         totals: dict[str, float] = {}
         with self._database.read() as session:
@@ -73,12 +69,12 @@ class WorkMetricRows(CatalogMixin):
                 counts.setdefault(row.name, [0] * len(BOUNDS))[row.bucket] = row.count
                 totals[row.name] = totals.get(row.name, 0.0) + row.total
         return {
-            name: WorkHistogram(list(zip(BOUNDS, accumulate(of_name), strict=True)), totals[name])
-            for name, of_name in counts.items()
+            name: WorkHistogram(list(zip(BOUNDS, accumulate(bucket_counts), strict=True)), totals[name])
+            for name, bucket_counts in counts.items()
         }
 
     def queue_status(self) -> QueueStatus:
-        """What waits just now of the work on uploads."""
+        """Return how much work on uploads is waiting and running."""
         now = self._clock()
         unfinished = (
             select(func.count())

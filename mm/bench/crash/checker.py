@@ -1,5 +1,4 @@
-"""Does the history fit what is there? Pure functions: each gives what is wrong, one sentence
-each."""
+"""Compare a history with the state of the library: pure functions that return violations."""
 
 from __future__ import annotations
 
@@ -15,10 +14,10 @@ if TYPE_CHECKING:
     from mm.bench.crash.history import History
     from mm.bench.crash.inventory import Inventory, ScoredMoment
 
-MOST_ENCODES = 2
-"""Of one chunk. A killed worker costs the chunk that it was at a second start, and no other."""
+MAX_ATTEMPTS = 2
+"""Of one chunk: a killed worker repeats only the chunk that it was encoding."""
 TOLERANCE = 2e-3
-"""Between a score of the index and one of the plain scan."""
+"""Largest difference between a score of the index and one of the exhaustive search."""
 
 Hits = Sequence[tuple[str, float, float, float]]
 """Item, start, end and score."""
@@ -26,7 +25,7 @@ Hits = Sequence[tuple[str, float, float, float]]
 
 @dataclass(frozen=True)
 class Expected:
-    """What each item's segments and chunks are, as seen without any fault."""
+    """The segments and the number of chunks of each item in a run without faults."""
 
     segments: Mapping[str, Sequence[str]]
     chunks: Mapping[str, int]
@@ -37,13 +36,12 @@ class Expected:
 
 
 def check_at_rest(history: History, inventory: Inventory, expected: Expected) -> list[str]:
-    """What is wrong with rows and files once nothing is left to do. Orphans may be there for a
-    while: `OrphanTracker`."""
+    """Violations in rows and files when no work is left, except orphans: see `OrphanTracker`."""
     return [
         *_jobs(history, inventory),
         *_items(history, inventory),
-        *_encodes(inventory, expected),
-        *_moments(inventory, expected),
+        *_chunks(inventory, expected),
+        *_segments(inventory, expected),
         *inventory.damaged,
     ]
 
@@ -57,15 +55,15 @@ def _jobs(history: History, inventory: Inventory) -> Iterator[str]:
             yield f"The job {job.id} of a good file is {job.state}: {job.error}"
     for item in {op.item for op in history.operations if op.kind == "add"}:
         operations = history.operations_on(item)
-        for place, op in enumerate(operations):
+        for index, op in enumerate(operations):
             if op.kind != "add" or op.outcome != "acknowledged":
                 continue
             state = states.get(op.job)
-            deleted_later = any(later.kind == "delete" for later in operations[place + 1 :])
+            deleted_later = any(later.kind == "delete" for later in operations[index + 1 :])
             if state is None:
                 yield f"The job {op.job} was acknowledged and is gone."
             elif state == "cancelled" and not deleted_later:
-                yield f"The job {op.job} is cancelled, and nobody deleted its item."
+                yield f"The job {op.job} is cancelled, but its item was not deleted."
 
 
 def _items(history: History, inventory: Inventory) -> Iterator[str]:
@@ -75,18 +73,21 @@ def _items(history: History, inventory: Inventory) -> Iterator[str]:
         if present is True and inventory.items.get(item) != "ready":
             yield f"The item {item} was acknowledged and is {inventory.items.get(item, 'gone')}."
         if present is False and item in inventory.items:
-            yield f"The item {item} is there, though it was deleted or never acknowledged."
-        there: bool | None = False
+            yield f"The item {item} exists, though it was deleted or never acknowledged."
+        may_exist: bool | None = False
         for op in history.operations_on(item):
-            if op.kind == "delete" and op.detail == ABSENT and there is True:
+            if op.kind == "delete" and op.detail == ABSENT and may_exist is True:
                 yield f"The item {item} was acknowledged and could not be deleted: {ABSENT}."
-            there = op.kind == "add" if op.outcome == "acknowledged" else None if op.outcome == "unknown" else there
+            if op.outcome == "acknowledged":
+                may_exist = op.kind == "add"
+            elif op.outcome == "unknown":
+                may_exist = None
 
 
-def _encodes(inventory: Inventory, expected: Expected) -> Iterator[str]:
+def _chunks(inventory: Inventory, expected: Expected) -> Iterator[str]:
     counts = Counter(chunk.item for chunk in inventory.chunks)
     for chunk in inventory.chunks:
-        if chunk.attempts > MOST_ENCODES:
+        if chunk.attempts > MAX_ATTEMPTS:
             yield f"Chunk {chunk.index} of {chunk.item} was encoded {chunk.attempts} times."
         if not chunk.done:
             yield f"Chunk {chunk.index} of {chunk.item} is not done."
@@ -95,76 +96,75 @@ def _encodes(inventory: Inventory, expected: Expected) -> Iterator[str]:
             yield f"The item {item} has {counts[item]} chunks; it had {expected.chunks[item]} without faults."
 
 
-def _moments(inventory: Inventory, expected: Expected) -> Iterator[str]:
+def _segments(inventory: Inventory, expected: Expected) -> Iterator[str]:
     for item in sorted({*inventory.items, *inventory.segments}):
-        seen, wanted = (
+        found, expected_segments = (
             Counter(inventory.segments.get(item, ())),
             Counter(expected.segments.get(item, ()) if item in inventory.items else ()),
         )
-        for moment, count in (wanted - seen).items():
-            yield f"A segment of {item} is lost ({count}): {moment}"
-        for moment, count in (seen - wanted).items():
-            yield f"A segment of {item} is doubled or not its own ({count}): {moment}"
+        for segment, count in (expected_segments - found).items():
+            yield f"A segment of {item} is lost ({count}): {segment}"
+        for segment, count in (found - expected_segments).items():
+            yield f"A segment of {item} is doubled or not its own ({count}): {segment}"
 
 
-def check_results(question: str, hits: Hits, truth: Sequence[ScoredMoment]) -> list[str]:
-    """Whether an answer is what scoring everything gives."""
-    one = {(item, round(start, 3), round(end, 3)): score for item, start, end, score in hits}
-    other = {(moment.item, round(moment.start, 3), round(moment.end, 3)): moment.score for moment in truth}
-    wrong = [f"{question!r} does not find {key}." for key in sorted(other.keys() - one.keys())]
-    wrong += [f"{question!r} finds {key}, which is not there." for key in sorted(one.keys() - other.keys())]
-    wrong += [
-        f"{question!r} scores {key} as {one[key]:.4f}, not {other[key]:.4f}."
-        for key in sorted(one.keys() & other.keys())
-        if abs(one[key] - other[key]) > TOLERANCE
+def check_results(query: str, hits: Hits, expected: Sequence[ScoredMoment]) -> list[str]:
+    """Compare the hits of a search with those of an exhaustive search."""
+    actual_scores = {(item, round(start, 3), round(end, 3)): score for item, start, end, score in hits}
+    expected_scores = {(moment.item, round(moment.start, 3), round(moment.end, 3)): moment.score for moment in expected}
+    violations = [f"{query!r} does not find {key}." for key in sorted(expected_scores.keys() - actual_scores.keys())]
+    violations += [f"{query!r} finds {key}, which is not there." for key in sorted(actual_scores.keys() - expected_scores.keys())]
+    violations += [
+        f"{query!r} scores {key} as {actual_scores[key]:.4f}, not {expected_scores[key]:.4f}."
+        for key in sorted(actual_scores.keys() & expected_scores.keys())
+        if abs(actual_scores[key] - expected_scores[key]) > TOLERANCE
     ]
-    if len(hits) != len(one):
-        wrong.append(f"{question!r} finds a moment twice.")
-    return wrong
+    if len(hits) != len(actual_scores):
+        violations.append(f"{query!r} finds a moment twice.")
+    return violations
 
 
 def check_searches(history: History) -> list[str]:
-    """Whether each answer that came has what was searchable before its question, and nothing
-    deleted before it."""
-    wrong = []
+    """Check that each search found what was searchable before it, and nothing deleted before it."""
+    violations = []
     items = {op.item for op in history.operations if op.kind == "add"}
     for search in history.operations:
         if search.kind != "search" or search.outcome != "acknowledged":
             continue
         for item in items:
-            ready, gone = _known(history, item, search.begin, search.end)
-            if ready and item not in search.found:
-                wrong.append(f"A search does not find {item}, which was searchable before it.")
-            if gone and item in search.found:
-                wrong.append(f"A search finds {item}, which was deleted before it.")
-    return wrong
+            is_ready, is_deleted = _state_during(history, item, search.begin, search.end)
+            if is_ready and item not in search.found:
+                violations.append(f"A search does not find {item}, which was searchable before it.")
+            if is_deleted and item in search.found:
+                violations.append(f"A search finds {item}, which was deleted before it.")
+    return violations
 
 
-def _known(history: History, item: str, begin: float, end: float) -> tuple[bool, bool]:
-    """Whether an item must be, and must not be, in an answer to a question asked from `begin` to
-    `end`."""
-    ready = gone = False
+def _state_during(history: History, item: str, begin: float, end: float) -> tuple[bool, bool]:
+    """Whether a search from `begin` to `end` must find an item, and whether it must not."""
+    is_ready = is_deleted = False
     for op in history.operations:
         if op.item != item or op.begin >= end:
             continue
         if op.kind == "delete":
-            ready = False
-            gone = gone or (op.outcome == "acknowledged" and op.end < begin)
-        elif op.kind == "add":  # from here on it may become searchable
-            gone = False
+            is_ready = False
+            is_deleted = is_deleted or (op.outcome == "acknowledged" and op.end < begin)
+        elif op.kind == "add":  # may become searchable from now on
+            is_deleted = False
         elif op.kind == "ready":
-            ready = ready or op.end < begin
-    return ready, gone
+            is_ready = is_ready or op.end < begin
+    return is_ready, is_deleted
 
 
 @dataclass
 class OrphanTracker:
-    """Tells which files nothing pointed to for longer than `seconds` of `time.monotonic()`."""
+    """Reports files that were orphans for longer than `seconds` of `time.monotonic()`."""
 
     seconds: float
     _since: dict[str, float] = field(default_factory=dict)
 
     def check(self, orphans: Sequence[str], now: float) -> list[str]:
+        """Violations among the orphans that exist now."""
         self._since = {name: self._since.get(name, now) for name in orphans}
         return [
             f"Nothing has pointed to {name} for {now - at:.1f} s." for name, at in self._since.items() if now - at > self.seconds

@@ -1,4 +1,4 @@
-"""Every operation of a run, with what its caller was told."""
+"""Every operation of a run, with its outcome for the client."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Literal
 from mm.errors import MMError, Unavailable
 
 Outcome = Literal["acknowledged", "refused", "unknown"]
-"""Unknown is an operation whose answer did not come: it may have happened."""
+"""`unknown`: no response arrived, so the operation may have been carried out."""
 
-ABSENT = "it was not there"
-"""Detail of a delete that found nothing."""
+ABSENT = "it did not exist"
+"""Detail of a delete of an unknown item."""
 
 
 @dataclass(slots=True)
 class Operation:
-    """One call. Times are seconds of `time.monotonic()`; `end` is infinite while it runs."""
+    """One request. Times are seconds of `time.monotonic()`; `end` is infinite while it runs."""
 
     kind: Literal["add", "delete", "ready", "search", "rebuild", "cut"]
-    item: str  # id of the item it is about; empty for a search
+    item: str  # id of its item; empty for a search
     begin: float
     end: float = float("inf")
     outcome: Outcome = "unknown"
-    job: str = ""  # an acknowledged upload's
-    found: frozenset[str] = frozenset()  # items in the answer of a search
+    job: str = ""  # of an acknowledged upload
+    found: frozenset[str] = frozenset()  # items that a search found
     detail: str = ""
 
 
 class History:
-    """Safe to write from several threads."""
+    """Operations in order; thread-safe."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
@@ -41,15 +41,14 @@ class History:
 
     @contextmanager
     def record(self, kind: Literal["add", "delete", "ready", "search", "rebuild", "cut"], item: str = "") -> Iterator[Operation]:
-        """Around a call: what it raises decides how it counts, and an error of ours goes no
-        further."""
+        """Record the request in the block. Its `MMError` sets the outcome and is not propagated."""
         operation = Operation(kind, item, time.monotonic())
         with self._lock:
             self.operations.append(operation)
         try:
             yield operation
             operation.outcome = "acknowledged"
-        except Unavailable as error:  # also a connection that broke, after which it may have happened
+        except Unavailable as error:  # includes a broken connection
             operation.detail = str(error)
         except MMError as error:
             operation.outcome, operation.detail = "refused", str(error)
@@ -57,15 +56,15 @@ class History:
             operation.end = time.monotonic()
 
     def operations_on(self, item: str) -> list[Operation]:
-        """Uploads and deletes of an item, in order; only one caller works on an item at a time."""
+        """Uploads and deletes of an item in order; items have one client at a time."""
         return [op for op in self.operations if op.item == item and op.kind in {"add", "delete"}]
 
     def is_present(self, item: str) -> bool | None:
-        """Whether the item must be there. None when its last upload or delete was not answered."""
-        there: bool | None = False
+        """Whether the item must exist; None if its last upload or delete has no response."""
+        exists: bool | None = False
         for op in self.operations_on(item):
             if op.outcome == "acknowledged":
-                there = op.kind == "add"
+                exists = op.kind == "add"
             elif op.outcome == "unknown":
-                there = None
-        return there
+                exists = None
+        return exists

@@ -1,5 +1,4 @@
-"""What a library holds, counted from outside of the service: rows, files, and the answers of search
-by scoring everything."""
+"""Content of a library, read by another process: rows, files and exhaustive search results."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ class ScoredMoment(BaseModel):
 
 
 class Inventory(BaseModel):
-    """One look. `moments` are sentences that hold all of a segment and its evidence, vectors by
-    their digest."""
+    """The content at one time. A segment is a string of its fields, evidence and vector digests."""
 
     jobs: list[JobRecord]
     items: dict[str, str]
@@ -50,26 +48,25 @@ class Inventory(BaseModel):
     segments: dict[str, list[str]]
     """Segments by item."""
     damaged: list[str]
-    """Files that rows point to and that are gone or not what was written."""
+    """Descriptions of files that rows reference and that are missing or corrupt."""
     orphans: list[str]
-    """Files that nothing points to, below the home folder."""
+    """Files below the home folder that nothing references."""
     results: dict[str, list[ScoredMoment]]
-    """Every moment of the library with its score, by question."""
+    """Every moment of the library with its score, by query."""
 
 
 class InventoryReader:
-    """Asks `python -m indexes.bench.inventory`, one process for a whole run. Runs inside a `with`
-    block."""
+    """Runs `python -m indexes.bench.inventory` for as long as the `with` block lasts."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, questions: Sequence[str]) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, queries: Sequence[str]) -> None:
         self._environment = dict(environment)
         self._log = log
-        self._questions = list(questions)
+        self._queries = list(queries)
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
             self._process = Popen(
-                [sys.executable, "-P", "-m", "indexes.bench.inventory", *self._questions],
+                [sys.executable, "-P", "-m", "indexes.bench.inventory", *self._queries],
                 env=self._environment,
                 stdin=PIPE,
                 stdout=PIPE,
@@ -86,7 +83,7 @@ class InventoryReader:
         return self._process.pid
 
     def read(self) -> Inventory:
-        """Count, now. Raises `Unavailable` when the catalog does not answer."""
+        """Read the inventory. Raises `Unavailable` when the catalog does not respond."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -96,7 +93,7 @@ class InventoryReader:
             pass
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"The inventory ended; see {self._log}.")
+            raise RuntimeError(f"The inventory process has ended; see {self._log}.")
         if line.startswith(b"unavailable "):
             raise Unavailable(line.decode().removeprefix("unavailable ").strip())
         return Inventory.model_validate_json(line)

@@ -1,11 +1,11 @@
-"""What a run of library faults saw, as lines and a table."""
+"""Report of `mm bench crash --library-faults`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,29 +17,28 @@ class FaultOutcome(BaseModel):
     fault: str
     number: int
     running: bool
-    """Whether it happened while the library was open."""
-    way: str
-    """How it was mended."""
+    """Whether the fault was caused while the library was open."""
+    repair: str = Field(alias="way")
+    """The repair of the library."""
     refused: bool
-    """Whether the library was not opened as long as the fault was there."""
+    """Whether the library could not be opened until the repair."""
     violations: list[str]
 
     def line(self) -> str:
-        fate = "ok" if not self.violations else f"{len(self.violations)} VIOLATIONS"
+        result = "ok" if not self.violations else f"{len(self.violations)} VIOLATIONS"
         start = "start refused" if self.refused else "started"
         when = "while open" if self.running else "at rest"
-        return f"{self.number:4d} {self.fault:<26} {when:<10} {start:<13} {self.way:<8} {fate}"
+        return f"{self.number:4d} {self.fault:<26} {when:<10} {start:<13} {self.repair:<8} {result}"
 
 
 @dataclass
 class FaultReport:
-    """All points. `late` is what was found beside them, `encoded` what became of a library that was
-    rebuilt and processed."""
+    """All outcomes, further violations, and the result of a rebuilt and processed library."""
 
     seed: int
     outcomes: list[FaultOutcome] = field(default_factory=list)
     final_violations: list[str] = field(default_factory=list)
-    encoded: str = ""
+    rebuild_summary: str = ""
 
     @property
     def passed(self) -> bool:
@@ -47,13 +46,13 @@ class FaultReport:
         return not self.final_violations and not any(outcome.violations for outcome in self.outcomes)
 
     def lines(self) -> Iterator[str]:
-        yield "| fault | points | while the library was open | start refused | mended by | lost |"
+        yield "| fault | points | while the library was open | start refused | repaired by | lost |"
         yield "| --- | --- | --- | --- | --- | --- |"
         for fault in dict.fromkeys(outcome.fault for outcome in self.outcomes):
             yield _row(fault, [outcome for outcome in self.outcomes if outcome.fault == fault])
         yield _row("all", self.outcomes)
-        if self.encoded:
-            yield self.encoded
+        if self.rebuild_summary:
+            yield self.rebuild_summary
         for outcome in self.outcomes:
             if outcome.violations:
                 yield f"again: --library-faults 1 --seed {self.seed} --first {outcome.number}: {outcome.fault}"
@@ -61,15 +60,15 @@ class FaultReport:
         yield from self.final_violations
 
 
-def _row(name: str, outcomes: Sequence[FaultOutcome]) -> str:
-    ways = dict.fromkeys(outcome.way for outcome in outcomes)
-    mended = ", ".join(f"{way} {sum(outcome.way == way for outcome in outcomes)}" for way in ways)
+def _row(label: str, outcomes: Sequence[FaultOutcome]) -> str:
+    names = dict.fromkeys(outcome.repair for outcome in outcomes)
+    repairs = ", ".join(f"{name} {sum(outcome.repair == name for outcome in outcomes)}" for name in names)
     cells = [
-        name,
+        label,
         str(len(outcomes)),
         str(sum(outcome.running for outcome in outcomes)),
         str(sum(outcome.refused for outcome in outcomes)),
-        mended,
+        repairs,
         str(sum(len(outcome.violations) for outcome in outcomes)),
     ]
     return "| " + " | ".join(cells) + " |"

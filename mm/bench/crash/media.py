@@ -1,4 +1,4 @@
-"""Files for the workload, generated: films of many chunks that last seconds, a picture, a sound."""
+"""Generated files of the workload: short videos of many chunks, an image, a WAV file."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ import numpy as np
 from PIL import Image
 
 SIDE_X, SIDE_Y, FPS = 160, 120, 4
-KEY_SECONDS = 2  # chunks begin at key frames
-PADDING = 192 << 10  # bytes, so that an upload takes a while
-RATE = 16_000  # of sound
-ID_DIGITS = 32  # of an item's id, which are those of its bytes' SHA-256
+KEY_SECONDS = 2  # chunks start at key frames
+PADDING = 192 << 10  # bytes, to prolong uploads
+RATE = 16_000  # audio samples per second
+ID_DIGITS = 32  # of an item id, the start of the SHA-256 of its bytes
 
 
 @dataclass(frozen=True)
 class File:
-    """What is uploaded under a name."""
+    """A file to upload."""
 
     name: str
     data: bytes
 
     @property
     def item(self) -> str:
-        """The id that it gets as an item."""
+        """Its item id."""
         return hashlib.sha256(self.data).hexdigest()[:ID_DIGITS]
 
 
 def make_video(seed: int, seconds: int) -> File:
-    """H.264 with a cut every two seconds, and padding behind it in a box that every reader
-    skips."""
+    """H.264 with a cut every two seconds, and padding in a box that readers skip."""
     rng = np.random.default_rng(seed)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
@@ -44,11 +43,11 @@ def make_video(seed: int, seconds: int) -> File:
         for index in range(seconds * FPS):
             if index % (KEY_SECONDS * FPS) == 0:
                 blocks = np.kron(rng.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8))
-            picture = np.ascontiguousarray(np.roll(blocks, 9 * index, axis=1))
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            image = np.ascontiguousarray(np.roll(blocks, 9 * index, axis=1))
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         output.mux(stream.encode(None))
     free = struct.pack(">I", PADDING + 8) + b"free" + rng.bytes(PADDING)
-    return File(f"film number {seed}.mp4", buffer.getvalue() + free)
+    return File(f"video number {seed}.mp4", buffer.getvalue() + free)
 
 
 def make_image(seed: int) -> File:
@@ -56,11 +55,11 @@ def make_image(seed: int) -> File:
     blocks = np.random.default_rng(seed).integers(0, 255, (4, 6, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(blocks).resize((96, 64), Image.Resampling.NEAREST).save(buffer, "PNG")
-    return File("a picture of blocks.png", buffer.getvalue())
+    return File("an image of blocks.png", buffer.getvalue())
 
 
 def make_audio() -> File:
-    """A second of a tone, as WAV."""
+    """A WAV file with a tone of one second."""
     samples = (8000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:

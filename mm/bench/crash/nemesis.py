@@ -1,5 +1,4 @@
-"""What is killed, while what is done, and when: drawn from a seed, so that a run can be had
-again."""
+"""Kills: the victim, the phase of work and the time, drawn from a seed for reproducible runs."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Victim = Literal["decoder", "child", "worker", "broker", "API", "postgresql"]
-"""`child` is the process of the worker that executes tasks, `decoder` the one that opens files for
-it or for the API."""
+"""`child` is the worker process that executes tasks, `decoder` the child that opens files."""
 Phase = Literal["ingest", "upload", "delete", "rebuild"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 TRIGGERS: dict[Phase, tuple[str, ...]] = {
@@ -23,10 +21,10 @@ TRIGGERS: dict[Phase, tuple[str, ...]] = {
     "delete": ("time", "blobs", "index"),
     "rebuild": ("time", "index"),
 }
-"""`time`, or the folder whose next change sets the kill off."""
-LONGEST_DELAY = 2.0  # seconds from the start of a phase, or from nothing at all having happened
+"""`time`, or the folder whose next change triggers the kill."""
+LONGEST_DELAY = 2.0  # seconds from the start of a phase, and longest wait for a trigger or victim
 LONGEST_LAG = 0.02  # seconds between a change in a folder and the kill
-LOOK_SECONDS = 0.0005
+POLL_SECONDS = 0.0005
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ class Point:
 
 
 def draw_point(seed: int, number: int, victims: Sequence[Victim]) -> Point:
-    """Point `number` of a run. Each victim meets each phase once before any meets one twice."""
+    """Draw point `number` of a run; all pairs of victim and phase occur before one repeats."""
     pairs = [(victim, phase) for victim in victims for phase in PHASES]
-    turn, place = divmod(number, len(pairs))
-    random.Random(f"{seed} {turn}").shuffle(pairs)
-    victim, phase = pairs[place]
+    round_number, index = divmod(number, len(pairs))
+    random.Random(f"{seed} {round_number}").shuffle(pairs)
+    victim, phase = pairs[index]
     rng = random.Random(f"{seed} point {number}")
     trigger = rng.choice(TRIGGERS[phase])
     return Point(number, victim, phase, trigger, rng.uniform(0.0, LONGEST_DELAY if trigger == "time" else LONGEST_LAG))
@@ -61,26 +59,24 @@ class KillableSystem(Protocol):
     @property
     def home(self) -> Path: ...
     def kill(self, victim: Victim) -> bool:
-        """SIGKILL. False if there is no such process just now."""
+        """Send SIGKILL. False if the victim does not run at the moment."""
 
 
 def kill_at_point(system: KillableSystem, point: Point) -> tuple[float, bool]:
-    """Wait for the moment and kill. Returns when, in seconds of `time.monotonic()`, and whether
-    there was something to kill.
+    """Wait for the trigger and kill the victim, if it runs before a time limit.
 
-    A victim that is not there (a decoder that is not needed yet) is waited for, and forgone in the
-    end.
+    Returns the time in seconds of `time.monotonic()`, and whether a process was killed.
     """
-    give_up = time.monotonic() + LONGEST_DELAY
+    deadline = time.monotonic() + LONGEST_DELAY
     if point.trigger != "time":
         folder = system.home / point.trigger
         before = _names(folder)
-        while _names(folder) == before and time.monotonic() < give_up:
-            time.sleep(LOOK_SECONDS)
+        while _names(folder) == before and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
     time.sleep(point.delay)
-    give_up = time.monotonic() + LONGEST_DELAY
-    while not (killed := system.kill(point.victim)) and time.monotonic() < give_up:
-        time.sleep(LOOK_SECONDS)
+    deadline = time.monotonic() + LONGEST_DELAY
+    while not (killed := system.kill(point.victim)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
     return time.monotonic(), killed
 
 
@@ -92,6 +88,6 @@ def _names(folder: Path) -> frozenset[str]:
             names.add(path.name)
             if path.is_dir() and path.name != "incoming":
                 names.update(f"{path.name}/{below.name}" for below in path.iterdir())
-    except OSError:  # gone in this moment
+    except OSError:  # removed meanwhile
         pass
     return frozenset(names)

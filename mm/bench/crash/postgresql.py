@@ -1,4 +1,4 @@
-"""A PostgreSQL server that may be killed and comes back, from the wheel that tests use."""
+"""A PostgreSQL server from a wheel, which can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANSWER_SECONDS = 2
 
 
 class Postgresql:
-    """Runs inside a `with` block. Raises `Unavailable` where the wheel is not installed."""
+    """Runs within a `with` block. Raises `Unavailable` if the wheel is not installed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -29,11 +29,11 @@ class Postgresql:
         runtime = self._folder / "runtime"
         runtime.mkdir(mode=0o700, parents=True)
         before = os.environ.get("XDG_RUNTIME_DIR")
-        os.environ["XDG_RUNTIME_DIR"] = str(runtime)  # read while it is imported
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)  # read at import
         try:
             import pgserver
         except ImportError as error:
-            raise Unavailable("A PostgreSQL of its own needs the package pgserver, which `make test` installs.") from error
+            raise Unavailable("This bench needs the package pgserver, which `make test` installs.") from error
         finally:
             if before is None:
                 del os.environ["XDG_RUNTIME_DIR"]
@@ -48,32 +48,31 @@ class Postgresql:
 
     @property
     def pid(self) -> int:
-        """Of the server, which all its other processes belong to."""
+        """Process id of the server, the parent of its other processes."""
         return int(self._server.get_pid())
 
     def kill(self) -> None:
-        """SIGKILL to the server, whose other processes then end by themselves; it is started again
-        as soon as they have."""
+        """Send SIGKILL to the server, wait until its other processes have ended, and restart it."""
         server = psutil.Process(self.pid)
         backends = server.children(recursive=True)
         server.kill()
         end = time.monotonic() + START_SECONDS
-        while any(_runs(process) for process in [server, *backends]):
+        while any(_is_running(process) for process in [server, *backends]):
             if time.monotonic() > end:
                 raise Unavailable("PostgreSQL does not end.")
             time.sleep(PAUSE_SECONDS)
-        # Where nobody buries the dead server, its number still looks taken.
+        # A zombie keeps its process id in use, and these files would then block the restart.
         for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             (self._folder / "data" / name).unlink(missing_ok=True)
         self._server.ensure_postgres_running()
 
-    def answers(self) -> bool:
+    def is_responding(self) -> bool:
         with contextlib.suppress(psycopg.Error), psycopg.connect(self.url, connect_timeout=ANSWER_SECONDS):
             return True
         return False
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

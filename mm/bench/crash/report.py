@@ -1,4 +1,4 @@
-"""What a run saw, as lines and tables."""
+"""Report of `mm bench crash`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """What became of one point. `recovered` are the seconds from the kill until all was done and
-    searchable."""
+    """Result of one kill; `recovered` is in seconds from the kill until all is searchable again."""
 
     point: Point
     killed: bool
     recovered: float
     repeated: int
-    """Chunks that were begun a second time."""
+    """Chunks that were started a second time."""
     violations: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        fate = f"{len(self.violations)} VIOLATIONS" if self.violations else "ok"
-        missed = "" if self.killed else " (nothing there to kill)"
-        return f"{self.point}  whole again after {self.recovered:5.1f} s, {self.repeated} repeated, {fate}{missed}"
+        result = f"{len(self.violations)} VIOLATIONS" if self.violations else "ok"
+        missed = "" if self.killed else " (the victim did not run)"
+        return f"{self.point}  recovered after {self.recovered:5.1f} s, {self.repeated} repeated, {result}{missed}"
 
 
 @dataclass
 class Report:
-    """All points of a run. `late` is what was found beside them, `held` what happened while the
-    catalog was held."""
+    """All outcomes, violations at the end of the run, and the result of the locked catalog."""
 
     seed: int
     outcomes: list[Outcome] = field(default_factory=list)
@@ -45,11 +43,11 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every promise was."""
+        """Whether no guarantee was violated."""
         return not self.final_violations and not any(outcome.violations for outcome in self.outcomes)
 
     def lines(self) -> Iterator[str]:
-        yield "| | points | kills | chunks repeated | whole again after, median s | p99 s | violations |"
+        yield "| | points | kills | chunks repeated | recovered after, median s | p99 s | violations |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         for victim in sorted({outcome.point.victim for outcome in self.outcomes}):
             yield _row(victim, [outcome for outcome in self.outcomes if outcome.point.victim == victim])

@@ -1,4 +1,4 @@
-"""One kill after the other on one running system, each followed by a look at everything."""
+"""Kill processes of one running system, and check the library after each kill."""
 
 from __future__ import annotations
 
@@ -26,161 +26,161 @@ if TYPE_CHECKING:
     from mm.bench.crash.nemesis import Victim
 
 VIDEOS = 4
-QUESTIONS = ("coloured blocks", "film number 2", "a dog in the snow")
+QUERIES = ("coloured blocks", "video number 2", "a dog in the snow")
 SETTLE_SECONDS = 60.0
-"""Longest wait for an answer that is right, and for all parts to run again; it is looked at until
-then."""
-LOOK_SECONDS = 0.1
+"""Longest wait until all processes run and all results are correct."""
+POLL_SECONDS = 0.1
 
 
 class System(KillableSystem, Protocol):
-    """A service of one home folder, started anew where it is killed."""
+    """A service of one home folder that restarts killed processes."""
 
     url: str
     victims: Sequence[Victim]
     orphan_seconds: float
-    """How long a file may be an orphan at most, by the settings of the sweeper."""
+    """Longest time for which the sweeper may leave an orphaned file."""
 
     def is_running(self) -> bool:
-        """Whether every part runs."""
+        """Whether every process runs."""
         ...
 
     def lock_catalog(self) -> AbstractContextManager[None]:
-        """While the block runs, another process holds the catalog."""
+        """Lock the catalog by another process for as long as the block lasts."""
         ...
 
     def find_stray_processes(self) -> list[str]:
-        """Processes of this home folder that belong to no part."""
+        """Processes of this home folder that the supervisor does not own."""
         ...
 
 
-class Run:
-    """A workload on a system, point by point."""
+class CrashRun:
+    """Runs a workload on a system, and kills one process per point."""
 
     def __init__(self, system: System, inventory: InventoryReader, seed: int, chunks: int) -> None:
-        """`chunks` is the number of chunks of a film, at two seconds each."""
+        """`chunks` is the number of two-second chunks per video."""
         self._system = system
         self._inventory = inventory
         self._seed = seed
         self._history = History()
         self._workload = Workload(system.url, self._history)
-        self._films = [media.make_video(number, 2 * chunks) for number in range(VIDEOS)]
+        self._videos = [media.make_video(number, 2 * chunks) for number in range(VIDEOS)]
         self._others = [media.make_image(0), media.make_audio()]
         self._orphans = OrphanTracker(system.orphan_seconds)
         self.report = Report(seed)
 
     def prepare(self) -> None:
-        """Take everything in without a fault, to know what must be there. Raises `Unavailable`."""
-        jobs = [(file, self._workload.add(file)) for file in (*self._films, *self._others)]
+        """Ingest all files without faults, to record what is expected. Raises `Unavailable`."""
+        jobs = [(file, self._workload.add(file)) for file in (*self._videos, *self._others)]
         for file, job in jobs:
             if (state := self._workload.wait(file, job)) != "done":
-                raise Unavailable(f"{file.name} is {state} before anything was killed.")
+                raise Unavailable(f"{file.name} is {state} before the first kill.")
         self._expected = Expected.from_inventory(self._inventory.read())
 
     def run_points(self, first: int, count: int, on_progress: Callable[[str], None]) -> None:
-        """Kill and check, `count` times from point `first` on."""
+        """Kill and check, `count` times, starting with point `first`."""
         for number in range(first, first + count):
-            outcome = self._point(draw_point(self._seed, number, self._system.victims))
+            outcome = self._run_point(draw_point(self._seed, number, self._system.victims))
             self.report.outcomes.append(outcome)
             on_progress(outcome.line())
             for line in outcome.violations:
                 on_progress(f"       {line}")
 
     def run_locked(self, seconds: float) -> None:
-        """Let another process hold the catalog for so long in the middle of the work, then check as
-        after a kill."""
-        film, other = self._films[:2]
-        self._workload.delete(film)
+        """Lock the catalog for `seconds` during work, then check as after a kill."""
+        video, other = self._videos[:2]
+        self._workload.delete(video)
         self._workload.delete(other)
         violations = self.report.final_violations
-        job = self._workload.add(film)
+        job = self._workload.add(video)
         with self._system.lock_catalog():
             begin = time.monotonic()
-            answer = self._workload.try_to_add(other)
+            refusal = self._workload.try_to_add(other)
             waited = time.monotonic() - begin
             time.sleep(max(seconds - waited, 0.0))
-        if "catalog" not in answer:
-            violations.append(f"An upload to a catalog that was held was answered: {answer or 'taken'}")
+        if "catalog" not in refusal:
+            violations.append(f"The response to an upload to a locked catalog: {refusal or 'accepted'}")
         try:
-            jobs = [(film, job), (other, self._workload.add(other))]
+            jobs = [(video, job), (other, self._workload.add(other))]
             ends = [self._workload.wait(file, job) for file, job in jobs]
             recovered = time.monotonic() - begin - seconds
             inventory = self._settle()
             violations += checker.check_at_rest(self._history, inventory, self._expected)
-            violations += self._answers(inventory)
-            most = max(chunk.attempts for chunk in inventory.chunks)
+            violations += self._check_results(inventory)
+            max_attempts = max(chunk.attempts for chunk in inventory.chunks)
             self.report.lock_summary = (
-                f"catalog held for {seconds:.0f} s: an upload was told so after {waited:.1f} s ({answer}), the jobs ended "
-                f"{' and '.join(ends)} {recovered:.1f} s later, no chunk was begun more than {most} times"
+                f"catalog locked for {seconds:.0f} s: an upload was refused after {waited:.1f} s ({refusal}), the jobs ended "
+                f"{' and '.join(ends)} {recovered:.1f} s later, no chunk was started more than {max_attempts} times"
             )
         except MMError as error:
             violations.append(str(error))
 
     def finish(self) -> Report:
-        """Wait for the sweeper and look at all answers given."""
-        self.report.final_violations += self._late()
+        """Wait for the sweeper, check all recorded searches, and return the report."""
+        self.report.final_violations += self._check_at_end()
         self.report.operations = Counter(f"{op.kind} {op.outcome}" for op in self._history.operations)
         self._workload.close()
         return self.report
 
-    def _point(self, point: Point) -> Outcome:
+    def _run_point(self, point: Point) -> Outcome:
         rng = random.Random(f"{self._seed} files {point.number}")
-        film, other = rng.sample(self._films, 2)
-        if self._history.is_present(film.item) is not False:
-            self._workload.delete(film)
+        video, other = rng.sample(self._videos, 2)
+        if self._history.is_present(video.item) is not False:
+            self._workload.delete(video)
         killed: list[tuple[float, bool]] = []
         nemesis = threading.Thread(target=lambda: killed.append(kill_at_point(self._system, point)), name="nemesis")
         violations: list[str] = []
         repeated = 0
         begin = time.monotonic()
         try:
-            with BackgroundSearcher(self._workload, QUESTIONS[0]):
+            with BackgroundSearcher(self._workload, QUERIES[0]):
                 nemesis.start()
-                waiting = self._disturb(point, film, other)
+                pending = self._start_phase(point, video, other)
                 nemesis.join()
-                for file, job in waiting:
+                for file, job in pending:
                     self._workload.wait(file, job)
             inventory = self._settle()
             violations += checker.check_at_rest(self._history, inventory, self._expected)
-            violations += self._answers(inventory)
+            violations += self._check_results(inventory)
             violations += self._orphans.check(inventory.orphans, time.monotonic())
             violations += self._system.find_stray_processes()
-            repeated = sum(chunk.attempts - 1 for chunk in inventory.chunks if chunk.item == film.item)
+            repeated = sum(chunk.attempts - 1 for chunk in inventory.chunks if chunk.item == video.item)
         except MMError as error:
             violations.append(str(error))
         finally:
             nemesis.join()
         if not killed:
-            violations.append(f"What was killed cannot be started again: {point.victim}.")
-        at, hit = killed[0] if killed else (begin, False)
-        return Outcome(point, hit, time.monotonic() - at, repeated, violations)
+            violations.append(f"The killed process could not be restarted: {point.victim}.")
+        at, was_killed = killed[0] if killed else (begin, False)
+        return Outcome(point, was_killed, time.monotonic() - at, repeated, violations)
 
-    def _disturb(self, point: Point, film: File, other: File) -> list[tuple[File, str]]:
-        """What goes on while something is killed. Returns the jobs to wait for."""
+    def _start_phase(self, point: Point, video: File, other: File) -> list[tuple[File, str]]:
+        """Start the work during which the victim is killed. Returns the jobs to wait for."""
         match point.phase:
             case "ingest":
-                return [(film, self._workload.add(film))]
+                return [(video, self._workload.add(video))]
             case "upload":
-                cutter = threading.Thread(target=self._workload.abort_upload, args=(media.make_video(VIDEOS + point.number, 2),))
-                cutter.start()
-                job = self._workload.add_slowly(film)
-                cutter.join()
-                return [(film, job)]
+                aborted = threading.Thread(target=self._workload.abort_upload, args=(media.make_video(VIDEOS + point.number, 2),))
+                aborted.start()
+                job = self._workload.add_slowly(video)
+                aborted.join()
+                return [(video, job)]
             case "delete":
                 self._workload.request_thumbnail(other)
-                job = self._workload.add(film)
+                job = self._workload.add(video)
                 self._workload.delete(other)
-                return [(film, job), (other, self._workload.add(other))]
+                return [(video, job), (other, self._workload.add(other))]
             case "rebuild":
                 shutil.rmtree(self._system.home / "index", ignore_errors=True)
-                job = self._workload.add(film)
+                job = self._workload.add(video)
                 with self._history.record("rebuild"):
                     shutil.rmtree(self._system.home / "index", ignore_errors=True)
-                return [(film, job)]
+                return [(video, job)]
 
     def _settle(self) -> Inventory:
-        """The inventory when all parts run and jobs that nobody was told of have ended too. Raises
-        `Unavailable`."""
+        """Wait until all processes run and all jobs have ended, and return the inventory.
+
+        Raises `Unavailable`.
+        """
         end = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
@@ -192,26 +192,24 @@ class Run:
             except Unavailable:
                 if time.monotonic() > end:
                     raise
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
-    def _answers(self, inventory: Inventory) -> list[str]:
-        """What is wrong with the answers, once there are any; an index that is being built is
-        waited for."""
-        wrong: list[str] = []
-        for question in QUESTIONS:
+    def _check_results(self, inventory: Inventory) -> list[str]:
+        """Violations in search results; waits until the index is built and searches succeed."""
+        violations: list[str] = []
+        for query in QUERIES:
             end = time.monotonic() + SETTLE_SECONDS
-            while (hits := self._workload.search(question)) is None and time.monotonic() < end:
-                time.sleep(LOOK_SECONDS)
+            while (hits := self._workload.search(query)) is None and time.monotonic() < end:
+                time.sleep(POLL_SECONDS)
             if hits is None:
-                wrong.append(f"{question!r} was not answered within {SETTLE_SECONDS:.0f} s.")
+                violations.append(f"{query!r} had no response within {SETTLE_SECONDS:.0f} s.")
             else:
-                wrong += checker.check_results(question, hits, inventory.results.get(question, []))
-        return wrong
+                violations += checker.check_results(query, hits, inventory.results.get(query, []))
+        return violations
 
-    def _late(self) -> list[str]:
-        """What is found only now: files that outlive the sweeper's period, and answers that were
-        wrong when they were given."""
+    def _check_at_end(self) -> list[str]:
+        """Violations at the end of the run: orphans that remain, and wrong search results."""
         end = time.monotonic() + self._system.orphan_seconds
         while (orphans := self._inventory.read().orphans) and time.monotonic() < end:
-            time.sleep(LOOK_SECONDS)
-        return [*(f"Nothing points to {name}, and it stays." for name in orphans), *checker.check_searches(self._history)]
+            time.sleep(POLL_SECONDS)
+        return [*(f"{name} remains an orphan." for name in orphans), *checker.check_searches(self._history)]

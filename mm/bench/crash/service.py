@@ -1,5 +1,4 @@
-"""The system that `mm bench crash` kills: the embedded service on a folder of its own, with SQLite
-or a PostgreSQL of its own."""
+"""The system under test of `mm bench crash`: a service with SQLite or its own PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ import psutil
 from mm.bench.crash.catalog_lock import lock_catalog
 from mm.bench.crash.inventory import InventoryReader
 from mm.bench.crash.postgresql import Postgresql
-from mm.bench.crash.run import QUESTIONS, Run
+from mm.bench.crash.run import QUERIES, CrashRun
 from mm.embedded.backoff import Backoff
 from mm.embedded.environment import build_environment
 from mm.embedded.supervisor import Supervisor
@@ -30,36 +29,35 @@ if TYPE_CHECKING:
     from mm.bench.crash.report import Report
 
 CatalogKind = Literal["sqlite", "postgresql"]
-LEASE_SECONDS, SWEEP_SECONDS, LEFTOVER_SECONDS = 2.0, 0.2, 5.0
+LEASE_SECONDS, SWEEP_SECONDS, ORPHAN_SECONDS = 2.0, 0.2, 5.0
 SLACK_SECONDS = 20.0
-"""In which a file may stay longer: the sweeper's own process is killed as well, and has to start.
-"""
-PARTS = ("worker", "broker", "API")
+"""Additional time for an orphan, because the sweeper's process is killed and restarts, too."""
+PROCESSES = ("worker", "broker", "API")
 
 
 class ServiceUnderTest:
-    """Runs inside `service_under_test`. `kill` may be called from any thread."""
+    """A supervised service; `kill` is thread-safe."""
 
-    def __init__(self, stack: Supervisor, postgresql: Postgresql | None, others: Callable[[], set[int]]) -> None:
-        """`others` are processes that may work on the folder beside the service."""
-        self._stack = stack
+    def __init__(self, supervisor: Supervisor, postgresql: Postgresql | None, others: Callable[[], set[int]]) -> None:
+        """`others` returns the processes that use the folder beside the service."""
+        self._supervisor = supervisor
         self._postgresql = postgresql
         self._others = others
-        self.home = stack.settings.root
-        self.url = stack.url
+        self.home = supervisor.settings.root
+        self.url = supervisor.url
         self.victims: Sequence[Victim] = ["decoder", "child", "worker", "broker", "API"]
         if postgresql is not None:
             self.victims = [*self.victims, "postgresql"]
-        # A file must first be old enough, then a round of cleaning must come by.
-        self.orphan_seconds = 2 * LEFTOVER_SECONDS + SWEEP_SECONDS + SLACK_SECONDS
+        # An orphan is removed by the first garbage collection after its minimum age.
+        self.orphan_seconds = 2 * ORPHAN_SECONDS + SWEEP_SECONDS + SLACK_SECONDS
 
     def kill(self, victim: Victim) -> bool:
         if victim == "postgresql":
             assert self._postgresql is not None
             self._postgresql.kill()
             return True
-        pids = self._stack.pids()
-        if victim in PARTS:
+        pids = self._supervisor.pids()
+        if victim in PROCESSES:
             return _kill(pids.get(victim))
         worker = _child(pids.get("worker"))
         if victim == "child":
@@ -67,21 +65,21 @@ class ServiceUnderTest:
         return _kill(_child(worker)) or _kill(_child(pids.get("API")))
 
     def is_running(self) -> bool:
-        return set(self._stack.pids()) == set(PARTS) and (self._postgresql is None or self._postgresql.answers())
+        return set(self._supervisor.pids()) == set(PROCESSES) and (self._postgresql is None or self._postgresql.is_responding())
 
     def lock_catalog(self) -> AbstractContextManager[None]:
-        return lock_catalog(self._stack.settings.catalog_url)
+        return lock_catalog(self._supervisor.settings.catalog_url)
 
     def find_stray_processes(self) -> list[str]:
-        known = {os.getpid(), *self._others()}
-        for pid in self._stack.pids().values():
-            known |= {pid, *(child.pid for child in _children(pid))}
+        owned = {os.getpid(), *self._others()}
+        for pid in self._supervisor.pids().values():
+            owned |= {pid, *(child.pid for child in _children(pid))}
         home = str(self.home)
         strays = []
         for process in psutil.process_iter():
             try:
-                if process.pid not in known and process.environ().get("MM_HOME") == home and process.status() != "zombie":
-                    strays.append(f"The process {process.pid} was left over: {' '.join(process.cmdline())[:80]}")
+                if process.pid not in owned and process.environ().get("MM_HOME") == home and process.status() != "zombie":
+                    strays.append(f"The process {process.pid} is a stray: {' '.join(process.cmdline())[:80]}")
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return strays
@@ -89,10 +87,9 @@ class ServiceUnderTest:
 
 @contextmanager
 def service_under_test(
-    home: Path, catalog: CatalogKind = "sqlite", *, on_progress: Callable[[str], None] = lambda line: None, **changed: object
+    home: Path, catalog: CatalogKind = "sqlite", *, on_progress: Callable[[str], None] = lambda line: None, **overrides: object
 ) -> Iterator[tuple[ServiceUnderTest, InventoryReader]]:
-    """A service on `home`, ready, with impatient settings. Raises `Unavailable` when it cannot be
-    started."""
+    """Run a service on `home` with short time limits. Raises `Unavailable` if it cannot start."""
     with ExitStack() as stack:
         postgresql = stack.enter_context(Postgresql(home.parent / "postgresql")) if catalog == "postgresql" else None
         settings = Settings(
@@ -105,27 +102,27 @@ def service_under_test(
                 "sample_fps": 1.0,
                 "lease_seconds": LEASE_SECONDS,
                 "sweep_seconds": SWEEP_SECONDS,
-                "leftover_seconds": LEFTOVER_SECONDS,
+                "leftover_seconds": ORPHAN_SECONDS,
                 "refresh_seconds": 0.2,
-                **changed,
+                **overrides,
             }  # type: ignore[arg-type]
         )
         service = stack.enter_context(Supervisor(settings, on_progress, backoff=Backoff(first=0.0, longest=0.0)))
         service.wait_ready()
-        inventory = stack.enter_context(InventoryReader(build_environment(settings), home / "log" / "inventory.log", QUESTIONS))
+        inventory = stack.enter_context(InventoryReader(build_environment(settings), home / "log" / "inventory.log", QUERIES))
         yield ServiceUnderTest(service, postgresql, lambda: {inventory.pid}), inventory
 
 
 def run_crash_bench(
     points: int, seed: int, catalog: CatalogKind, first: int, chunks: int, hold: float, on_progress: Callable[[str], None]
 ) -> Report:
-    """Kill `points` times and check after each, then hold the catalog for `hold` seconds.
+    """Kill `points` times and check after each, then lock the catalog for `hold` seconds.
 
     Raises `Unavailable` when the service cannot be started.
     """
     folder = Path(tempfile.mkdtemp(prefix="mm-crash-"))
-    with service_under_test(folder / "home", catalog, on_progress=on_progress) as parts:
-        run = Run(*parts, seed, chunks)
+    with service_under_test(folder / "home", catalog, on_progress=on_progress) as service:
+        run = CrashRun(*service, seed, chunks)
         run.prepare()
         run.run_points(first, points, on_progress)
         if hold:
@@ -134,7 +131,7 @@ def run_crash_bench(
     if report.passed:
         shutil.rmtree(folder)
     else:
-        on_progress(f"The library and its logs stay in {folder}.")
+        on_progress(f"The library and its logs are kept in {folder}.")
     return report
 
 

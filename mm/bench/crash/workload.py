@@ -1,5 +1,4 @@
-"""What users do meanwhile: each call goes into the history, and is tried again until it is
-answered."""
+"""Client operations during the kills; each is recorded, and repeated until it has a response."""
 
 from __future__ import annotations
 
@@ -25,17 +24,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRY_SECONDS = 90.0
-"""Longest that an operation is tried again, and a job waited for: far more than any restart takes.
-"""
+"""Longest time for retries of an operation and for a job, well above the time of a restart."""
 PAUSE_SECONDS = 0.05
 BLOCK = 8 << 10
 BLOCK_PAUSE = 0.02
 SEARCH_PAUSE = 0.1
-MOST_HITS = 1000
+MAX_HITS = 1000
 
 
 class Workload:
-    """The callers of one service."""
+    """The clients of one service."""
 
     def __init__(self, url: str, history: History) -> None:
         self._url = url
@@ -46,27 +44,26 @@ class Workload:
         self._client.close()
 
     def add(self, file: File) -> str:
-        """Upload until it is acknowledged. Returns the job's id."""
-        return self._until_answered(lambda: self._add(file), f"upload of {file.name}")
+        """Upload until it is acknowledged. Returns the job id."""
+        return self._retry(lambda: self._add(file), f"upload of {file.name}")
 
     def try_to_add(self, file: File) -> str:
-        """Upload once. Returns what it was answered when it was not taken, empty if it was."""
+        """Upload once. Returns the error, empty if the upload was accepted."""
         self._add(file)
         return self._history.operations_on(file.item)[-1].detail
 
     def add_slowly(self, file: File) -> str:
-        """The same, the first time in small blocks with pauses."""
+        """Upload until it is acknowledged, the first time in small blocks with pauses."""
         return self._send(file, file.data) or self.add(file)
 
     def abort_upload(self, file: File) -> None:
-        """Begin an upload and hang up in the middle."""
+        """Start an upload and close the connection halfway."""
         with self._history.record("cut", file.item):
             self._stream(file, file.data[: len(file.data) // 2])
 
     def delete(self, file: File) -> None:
-        """Delete until it is acknowledged; an item that is not there counts, when an earlier call
-        was cut off."""
-        self._until_answered(lambda: self._delete(file), f"delete of {file.name}")
+        """Delete until it is acknowledged; a missing item counts as deleted."""
+        self._retry(lambda: self._delete(file), f"delete of {file.name}")
 
     def wait(self, file: File, job_id: str) -> str:
         """The state in which the job ends. Raises `Unavailable` if it does not end."""
@@ -82,16 +79,16 @@ class Workload:
             time.sleep(PAUSE_SECONDS)
         raise Unavailable(f"The job of {file.name} did not end within {TRY_SECONDS:.0f} s.")
 
-    def search(self, question: str) -> list[tuple[str, float, float, float]] | None:
-        """Item, start, end and score of every moment; None without an answer."""
+    def search(self, query: str) -> list[tuple[str, float, float, float]] | None:
+        """Item, start, end and score of every hit; None without a response."""
         with self._history.record("search") as operation:
-            hits = self._client.search(text=question, k=MOST_HITS, floor=0.0, fold=False).hits
+            hits = self._client.search(text=query, k=MAX_HITS, floor=0.0, fold=False).hits
             operation.found = frozenset(hit.item.id for hit in hits)
             return [(hit.item.id, hit.start, hit.end, hit.score) for hit in hits]
         return None
 
     def request_thumbnail(self, file: File) -> None:
-        """Ask for a picture of an item, which is kept until the item is deleted."""
+        """Request a thumbnail, which the service caches until the item is deleted."""
         with contextlib.suppress(MMError):
             self._client.thumbnail(file.item)
 
@@ -105,7 +102,7 @@ class Workload:
         with self._history.record("delete", file.item) as operation:
             try:
                 self._client.delete(file.item)
-            except NotFound:  # an earlier call may have done it before its answer was lost; the checker knows whether one could
+            except NotFound:  # an earlier request without a response may have deleted it
                 operation.detail = ABSENT
             return True
         return None
@@ -117,8 +114,10 @@ class Workload:
         return None
 
     def _stream(self, file: File, data: bytes) -> str:
-        """Send some of a file's bytes slowly, of which all were promised. Returns the job's id.
-        Raises `Unavailable`."""
+        """Send `data` slowly, with the Content-Length of the whole file. Returns the job id.
+
+        Raises `Unavailable`.
+        """
         address = urlsplit(self._url)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30.0)
         try:
@@ -133,30 +132,30 @@ class Workload:
             response = connection.getresponse()
             body = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unavailable(f"The upload broke: {error}.") from error
+            raise Unavailable(f"The upload failed: {error}.") from error
         finally:
             connection.close()
         if response.status not in {200, 202}:
-            raise Unavailable(f"The upload was answered with {response.status}: {body.get('detail')}")
+            raise Unavailable(f"The upload had the status {response.status}: {body.get('detail')}")
         return str(body["job"]["id"])
 
-    def _until_answered(self, call: Callable[[], T | None], what: str) -> T:
+    def _retry(self, operation: Callable[[], T | None], description: str) -> T:
         end = time.monotonic() + TRY_SECONDS
-        while (answer := call()) is None:
+        while (result := operation()) is None:
             if time.monotonic() > end:
-                raise Unavailable(f"There was no answer to the {what} within {TRY_SECONDS:.0f} s.")
+                raise Unavailable(f"The {description} had no response within {TRY_SECONDS:.0f} s.")
             time.sleep(PAUSE_SECONDS)
-        return answer
+        return result
 
 
 class BackgroundSearcher:
-    """Asks all the time, from a thread of its own, inside a `with` block."""
+    """Searches repeatedly in a thread for as long as the `with` block lasts."""
 
-    def __init__(self, workload: Workload, question: str) -> None:
+    def __init__(self, workload: Workload, query: str) -> None:
         self._workload = workload
-        self._question = question
+        self._query = query
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._ask, name="asker", daemon=True)
+        self._thread = threading.Thread(target=self._search, name="searcher", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -166,6 +165,6 @@ class BackgroundSearcher:
         self._stopped.set()
         self._thread.join()
 
-    def _ask(self) -> None:
+    def _search(self) -> None:
         while not self._stopped.wait(SEARCH_PAUSE):
-            self._workload.search(self._question)
+            self._workload.search(self._query)

@@ -1,7 +1,6 @@
-"""How fast is the sandboxed reader, by PyAV and by decord, beside a bare loop of PyAV that decodes
-and does nothing else?
+"""Throughput of the sandboxed reader with PyAV and with decord, beside a plain PyAV loop.
 
-python -m mm.bench.decoding.decoders FILM...
+python -m mm.bench.decoding.decoders VIDEO...
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from mm.media import MediaReader
 from mm.media.types import Span
 
 ROUNDS = 3
-SAMPLE_FPS, LONGEST = 2.0, 260  # what a worker asks for
+SAMPLE_FPS, LONGEST = 2.0, 260  # as in a worker
 
 
-def bare(path: Path) -> float:
-    """Seconds that PyAV takes to decode every frame."""
+def decode_all(path: Path) -> float:
+    """Seconds in which PyAV decodes every frame."""
     start = time.perf_counter()
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "AUTO"
@@ -31,8 +30,8 @@ def bare(path: Path) -> float:
     return time.perf_counter() - start
 
 
-def read(reader: MediaReader, path: Path, duration: float) -> float:
-    """Seconds that a worker waits for the frames that it encodes. Raises `MediaError`."""
+def read_sampled(reader: MediaReader, path: Path, duration: float) -> float:
+    """Seconds in which a worker receives the frames that it encodes. Raises `MediaError`."""
     start = time.perf_counter()
     for _ in reader.frames(path, path.name, Span(0.0, duration), SAMPLE_FPS, LONGEST):
         pass
@@ -40,28 +39,27 @@ def read(reader: MediaReader, path: Path, duration: float) -> float:
 
 
 def compare(path: Path) -> str:
-    """A row of the table: seconds of film a second, as median and spread of `ROUNDS` rounds taken
-    in turns."""
+    """A table row: video seconds per second, median and spread of `ROUNDS` alternating rounds."""
     with MediaReader(decoder="pyav") as pyav, MediaReader(decoder="decord") as decord:
         duration = pyav.probe(path, path.name).duration
-        taken: dict[str, list[float]] = {"bare": [], "pyav": [], "decord": []}
-        refused = ""
+        durations: dict[str, list[float]] = {"bare": [], "pyav": [], "decord": []}
+        refusal = ""
         for _ in range(ROUNDS):
-            taken["bare"].append(bare(path))
-            taken["pyav"].append(read(pyav, path, duration))
+            durations["bare"].append(decode_all(path))
+            durations["pyav"].append(read_sampled(pyav, path, duration))
             try:
-                taken["decord"].append(read(decord, path, duration))
+                durations["decord"].append(read_sampled(decord, path, duration))
             except MediaError as error:
-                refused = error.detail
+                refusal = error.detail
     cells = [
-        f"{duration / median(t):.0f} ({duration / max(t):.0f} to {duration / min(t):.0f})" if t else refused
-        for t in taken.values()
+        f"{duration / median(t):.0f} ({duration / max(t):.0f} to {duration / min(t):.0f})" if t else refusal
+        for t in durations.values()
     ]
     return " | ".join([f"| {path.name}, {duration:.0f} s", *cells]) + " |"
 
 
 def main(paths: list[str]) -> None:
-    print("| film | bare PyAV | reader by PyAV | reader by decord |\n| --- | --- | --- | --- |")
+    print("| video | plain PyAV | reader by PyAV | reader by decord |\n| --- | --- | --- | --- |")
     for path in paths:
         print(compare(Path(path)), flush=True)
 

@@ -32,19 +32,18 @@ VIDEOS = {
     "gif": "gif",
 }
 FORMATS = {"mkv": "matroska", "ts": "mpegts", "mpg": "vob"}
-JOINED = "joined.ts"  # one transport stream behind the other: its clock starts anew
-STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF"}
-SIDE, PICTURES = 96, 8
+CONCATENATED = "joined.ts"  # concatenated transport streams, whose clock restarts
+IMAGES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF"}
+SIDE, NUM_FRAMES = 96, 8
 
 
 @dataclass
 class Report:
-    """`read` files gave pictures, `refused` counts the others by reason; a hang is an answer later
-    than all limits."""
+    """`read` counts decoded files, `refused` others by reason; a hang exceeds the time limits."""
 
     read: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    unnamed: list[str] = field(default_factory=list)  # exceptions that are not of `mm.errors`
+    unnamed: list[str] = field(default_factory=list)  # errors that are not of `mm.errors`
     hangs: int = 0
     slowest: float = 0.0
 
@@ -60,16 +59,15 @@ class Report:
             f"{self.read + self.refused.total() + len(self.unnamed)} files, "
             f"{len(make_bombs(make_seed_files()))} of them handmade",
             f"{self.read} read; refused: {', '.join(counts) or 'none'}",
-            f"hangs {self.hangs}, slowest answer {self.slowest:.1f} s, refusals without a name {len(self.unnamed)}",
+            f"hangs {self.hangs}, slowest result {self.slowest:.1f} s, unnamed errors {len(self.unnamed)}",
             *self.unnamed,
         ]
 
 
 def make_seed_files() -> dict[str, bytes]:
-    """A small good file of each of 13 formats, and a transport stream whose clock starts anew
-    twice."""
+    """Make a valid file of each of 13 formats, and a transport stream with two clock restarts."""
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(PICTURES)]
+    frames = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(NUM_FRAMES)]
     files = {}
     for suffix, codec in VIDEOS.items():
         out = io.BytesIO()
@@ -77,14 +75,14 @@ def make_seed_files() -> dict[str, bytes]:
             stream = container.add_stream(codec, rate=25 if codec == "mpeg2video" else 10)
             stream.width = stream.height = SIDE
             stream.pix_fmt = "rgb8" if suffix == "gif" else "yuv420p"
-            for picture in pictures:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=stream.pix_fmt)))
+            for pixels in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=stream.pix_fmt)))
             container.mux(stream.encode(None))
         files[suffix] = out.getvalue()
-    files[JOINED] = files["ts"] * 3
-    for suffix, kind in STILLS.items():
+    files[CONCATENATED] = files["ts"] * 3
+    for suffix, kind in IMAGES.items():
         out = io.BytesIO()
-        Image.fromarray(pictures[0]).save(out, kind)
+        Image.fromarray(frames[0]).save(out, kind)
         files[suffix] = out.getvalue()
     out = io.BytesIO()
     with av.open(out, "w", format="wav") as container:
@@ -98,27 +96,29 @@ def make_seed_files() -> dict[str, bytes]:
 
 
 def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
-    """The file with flipped bytes, cut off, with two pieces swapped, or with a length that lies."""
-    held = bytearray(data)
+    """Change bytes, truncate, swap two blocks, or overwrite a length field."""
+    damaged = bytearray(data)
     match int(rng.integers(4)):
         case 0:
-            for place in rng.integers(0, len(held), int(rng.integers(1, 40))):
-                held[place] = int(rng.integers(256))
+            for place in rng.integers(0, len(damaged), int(rng.integers(1, 40))):
+                damaged[place] = int(rng.integers(256))
         case 1:
-            del held[int(rng.integers(1, len(held))) :]
+            del damaged[int(rng.integers(1, len(damaged))) :]
         case 2:
-            size = int(rng.integers(1, max(len(held) // 4, 2)))
-            one, other = sorted(int(place) for place in rng.integers(0, len(held) - size, 2))
-            held[one : one + size], held[other : other + size] = held[other : other + size], held[one : one + size]
+            size = int(rng.integers(1, max(len(damaged) // 4, 2)))
+            first, second = sorted(int(place) for place in rng.integers(0, len(damaged) - size, 2))
+            damaged[first : first + size], damaged[second : second + size] = (
+                damaged[second : second + size],
+                damaged[first : first + size],
+            )
         case _:
-            place = int(rng.integers(0, min(len(held) - 4, 2048)))
-            held[place : place + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\0\0\0\1"])
-    return bytes(held)
+            place = int(rng.integers(0, min(len(damaged) - 4, 2048)))
+            damaged[place : place + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\0\0\0\1"])
+    return bytes(damaged)
 
 
-def make_bombs(films: dict[str, bytes]) -> dict[str, bytes]:
-    """Handmade files that are small and promise much, lead in circles, or are not what they are
-    called."""
+def make_bombs(seed_files: dict[str, bytes]) -> dict[str, bytes]:
+    """Make files that are small and expand to much, refer to themselves, or have a wrong suffix."""
 
     def png(width: int, height: int, packed: bytes) -> bytes:
         def chunk(kind: bytes, body: bytes) -> bytes:
@@ -127,7 +127,7 @@ def make_bombs(films: dict[str, bytes]) -> dict[str, bytes]:
         head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
         return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
-    mp4 = films["mp4"]
+    mp4 = seed_files["mp4"]
     header = mp4.index(b"mvhd") + 4
     long = bytearray(mp4)
     long[header + 16 : header + 20] = struct.pack(">I", struct.unpack(">I", mp4[header + 12 : header + 16])[0] * 36_000)
@@ -140,14 +140,16 @@ def make_bombs(films: dict[str, bytes]) -> dict[str, bytes]:
         nested = struct.pack(">I", len(nested) + 8) + b"moov" + nested
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
-        archive.writestr("film.mp4", mp4)
-    back = struct.pack(">I4sQ", 1, b"free", (1 << 64) - 16)  # a box whose length leads back to the start of the file
-    seek = bytes.fromhex("114d9b74 8e 4dbb 8b 53ab84 114d9b74 53ac81 00".replace(" ", ""))  # an index of where the index is: here
-    matroska = films["mkv"]
+        archive.writestr("video.mp4", mp4)
+    back = struct.pack(">I4sQ", 1, b"free", (1 << 64) - 16)  # a box whose length points back to the start of the file
+    seek = bytes.fromhex(
+        "114d9b74 8e 4dbb 8b 53ab84 114d9b74 53ac81 00".replace(" ", "")
+    )  # a SeekHead entry that points to itself
+    matroska = seed_files["mkv"]
     body_at = matroska.index(bytes.fromhex("18538067")) + 12
-    page = struct.pack("<HHHI", 1, 256, 3, 1) + struct.pack("<HHI", 64, 0, 8)  # a page of a TIFF whose next page is itself
-    clocks = bytearray(films["ts"])
-    for number in range(50_000):  # packets with nothing but a clock reference, each of another clock
+    page = struct.pack("<HHHI", 1, 256, 3, 1) + struct.pack("<HHI", 64, 0, 8)  # a TIFF directory whose next directory is itself
+    clocks = bytearray(seed_files["ts"])
+    for number in range(50_000):  # packets with only a PCR, each of another clock
         reference = (number * 7_919_000_003 % (1 << 33)) << 15
         clocks += b"\x47\x01\x00\x20\xb7\x10" + reference.to_bytes(6) + b"\xff" * 176
     return {
@@ -168,7 +170,7 @@ def make_bombs(films: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def read_hostile_files(files: int, seed: int = 0) -> Report:
-    """Read that many damaged files, in turns of every format, and every bomb."""
+    """Read damaged files, alternating between the formats, and every handmade file."""
     report, rng, good = Report(), np.random.default_rng(seed), make_seed_files()
     names = list(good)
     with tempfile.TemporaryDirectory() as folder, MediaReader(LIMITS) as reader:
@@ -195,8 +197,8 @@ def _read(reader: MediaReader, path: Path, data: bytes, report: Report) -> None:
         report.refused[error.reason] += 1
     except MMError as error:
         report.refused[error.slug] += 1
-    except Exception as error:  # noqa: BLE001 - what is counted here
+    except Exception as error:  # noqa: BLE001 - unnamed errors are counted
         report.unnamed.append(f"{path.name}: {type(error).__name__}: {error}")
-    taken = time.monotonic() - start
-    report.slowest = max(report.slowest, taken)
-    report.hangs += taken > 2 * LIMITS.wall_seconds
+    elapsed = time.monotonic() - start
+    report.slowest = max(report.slowest, elapsed)
+    report.hangs += elapsed > 2 * LIMITS.wall_seconds

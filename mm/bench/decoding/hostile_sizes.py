@@ -1,5 +1,4 @@
-"""Small files of large pictures: what their decoding takes, in memory and in time until they are
-read or refused."""
+"""Memory and time of small files with large images, until they are read or refused."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from mm.bench.meter import children
+from mm.bench.meter import list_descendants
 from mm.errors import MMError
 from mm.media import MediaReader
 from mm.media.types import Limits
@@ -24,35 +23,34 @@ from mm.media.types import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SIDE = 10_900  # pixels: 118.8 million in all, just under the default of MM_MEDIA_PIXELS
-MANY_BYTES = 9 << 20  # of a GIF of many frames
-LOOK_SECONDS = 0.02
+SIDE = 10_900  # pixels: 118.8 million per image, just below the default of MM_MEDIA_PIXELS
+MANY_BYTES = 9 << 20  # size of a GIF with many frames
+POLL_SECONDS = 0.02
 LONGEST = 427
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What one file took: `peak` bytes is the largest resident set of a child, code and shared
-    pages included."""
+class FileUsage:
+    """Resources of one file; `peak` is the largest resident set of a child, in bytes."""
 
     name: str
     size: int
-    verdict: str
+    result: str
     seconds: float
     peak: int
 
 
 def run(limits: Limits) -> Iterator[str]:
-    """Rows of a table, one a file."""
-    yield "| file | bytes | verdict | seconds | peak MB of a child |"
+    """Table rows, one per file."""
+    yield "| file | bytes | result | seconds | peak MB of a child |"
     yield "| --- | --- | --- | --- | --- |"
-    for taken in measure_peak_memory(limits):
-        verdict = taken.verdict.partition(": ")[2] or taken.verdict
-        yield f"| {taken.name} | {taken.size:,} | {verdict} | {taken.seconds:.1f} | {taken.peak / 1e6:.0f} |"
+    for usage in measure_peak_memory(limits):
+        result = usage.result.partition(": ")[2] or usage.result
+        yield f"| {usage.name} | {usage.size:,} | {result} | {usage.seconds:.1f} | {usage.peak / 1e6:.0f} |"
 
 
-def measure_peak_memory(limits: Limits, side: int = SIDE, many_bytes: int = MANY_BYTES) -> Iterator[Taken]:
-    """Probe each file and draw a picture of it, each in children of its own."""
+def measure_peak_memory(limits: Limits, side: int = SIDE, many_bytes: int = MANY_BYTES) -> Iterator[FileUsage]:
+    """Probe each file and decode an image of it, in separate children."""
     makers: dict[str, Callable[[], bytes]] = {
         "flat.png": lambda: _png(side, 8),
         "flat-16-bit.png": lambda: _png(side, 16),
@@ -67,11 +65,11 @@ def measure_peak_memory(limits: Limits, side: int = SIDE, many_bytes: int = MANY
             path = Path(folder) / name
             path.write_bytes(make())
             with MediaReader(limits) as reader:
-                reader.active_layers()  # the fork server is there
+                reader.active_layers()  # starts the fork server
                 start = time.monotonic()
                 with PeakOfChildren() as peak:
-                    verdict = _read(reader, path)
-                yield Taken(name, path.stat().st_size, verdict, time.monotonic() - start, peak.bytes)
+                    result = _read(reader, path)
+                yield FileUsage(name, path.stat().st_size, result, time.monotonic() - start, peak.bytes)
             path.unlink()
 
 
@@ -85,13 +83,12 @@ def _read(reader: MediaReader, path: Path) -> str:
 
 
 class PeakOfChildren:
-    """`bytes` is the largest resident set that any descendant of this process had within the block
-    (proc(5), VmHWM)."""
+    """`bytes` is the largest resident set (VmHWM, proc(5)) of a descendant within the block."""
 
     def __init__(self) -> None:
         self.bytes = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> PeakOfChildren:
         self._thread.start()
@@ -101,9 +98,9 @@ class PeakOfChildren:
         self._stop.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            for pid in children():
+    def _sample(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            for pid in list_descendants():
                 with suppress(OSError, IndexError):
                     status = Path(f"/proc/{pid}/status").read_text()
                     self.bytes = max(self.bytes, int(status.split("VmHWM:")[1].split()[0]) * 1024)
@@ -112,8 +109,8 @@ class PeakOfChildren:
 def _packed_zeros(count: int) -> bytes:
     packer = zlib.compressobj(9)
     block = bytes(1 << 20)
-    parts = [packer.compress(block[: min(len(block), count - done)]) for done in range(0, count, len(block))]
-    return b"".join([*parts, packer.flush()])
+    blocks = [packer.compress(block[: min(len(block), count - done)]) for done in range(0, count, len(block))]
+    return b"".join([*blocks, packer.flush()])
 
 
 def _png(side: int, bits: int) -> bytes:
@@ -126,7 +123,7 @@ def _png(side: int, bits: int) -> bytes:
 
 
 def _tiff(side: int) -> bytes:
-    """RGB in one strip, packed by deflate (TIFF 6.0 and Adobe's technical note of 2002)."""
+    """RGB in one deflate strip (TIFF 6.0 and Adobe's technical note of 2002)."""
     strip = _packed_zeros(3 * side * side)
     bits_at = 8 + 2 + 10 * 12 + 4
     tags = [
@@ -150,7 +147,7 @@ TINY_FRAME = DELAY + b"\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\
 
 
 def _gif(side: int, frames: int, tiny: int = 0) -> bytes:
-    """`frames` of the whole size, then `tiny` ones of one pixel."""
+    """`frames` full-size frames, then `tiny` frames of one pixel."""
     out = io.BytesIO()
     Image.new("P", (side, side)).save(out, "GIF")
     data = out.getvalue()

@@ -1,8 +1,7 @@
-"""What do the layers of the sandbox cost on a good file, and what does the child process?
+"""Cost of the sandbox layers and of the child process on valid files.
 
-The same requests that a worker makes are answered in turns by a child behind all layers, by one
-behind the limits alone, and without a child. No setting leaves layers out: only `Sandbox.layers`
-does, which nothing but measurements and tests sets.
+The requests of a worker run alternately in a child with all layers, in a child with limits alone,
+and in this process. No setting disables layers: only `Sandbox.layers` does, in benches and tests.
 """
 
 from __future__ import annotations
@@ -35,15 +34,15 @@ from mm.spaces.encode.chunk import ChunkEncoder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-SAMPLE_FPS, LONGEST, RATE = 2.0, 427, 16_000  # what a worker asks for
-VIDEOS = {"large.mp4": (1280, 720, 25, 10), "slides.mp4": (320, 240, 5, 120)}  # width, height, frames a second, seconds
+SAMPLE_FPS, LONGEST, RATE = 2.0, 427, 16_000  # as in a worker
+VIDEOS = {"large.mp4": (1280, 720, 25, 10), "slides.mp4": (320, 240, 5, 120)}  # width, height, frames per second, seconds
 PHOTO = (4000, 3000)
-FORKS = 20  # timed together: the kernel counts processor time in hundredths of a second
-BEHIND_ALL, BEHIND_LIMITS, NO_CHILD = "behind all layers", "behind the limits alone", "in this process"
+FORKS = 20  # timed together, because processor time has a resolution of 10 ms
+ALL_LAYERS, LIMITS_ALONE, NO_CHILD = "all layers", "limits alone", "in this process"
 
 
 @dataclass(frozen=True)
-class Taken:
+class Timing:
     """Seconds of one round."""
 
     wall: float
@@ -51,55 +50,54 @@ class Taken:
 
 
 def run(files: Sequence[Path], rounds: int) -> Iterator[str]:
-    """Lines of a report on `files`, on films of its own when there are none."""
+    """Lines of the report on `files`; without files, on generated ones."""
     with tempfile.TemporaryDirectory() as folder:
-        yield "| file | way | seconds, median (spread) | CPU seconds, median (spread) |"
+        yield "| file | method | seconds, median (spread) | CPU seconds, median (spread) |"
         yield "| --- | --- | --- | --- |"
-        for path in files or [*_own_films(Path(folder)), _own_photo(Path(folder))]:
+        for path in files or [*_generate_videos(Path(folder)), _generate_photo(Path(folder))]:
             yield from compare(path, rounds)
-    yield f"a fork server starts in {_server():.2f} CPU seconds; it forks {Limits().requests} children"
+    yield f"a fork server starts in {_time_fork_server():.2f} CPU seconds; it forks {Limits().requests} children"
 
 
 def compare(path: Path, rounds: int) -> Iterator[str]:
-    """Three rows, and what the layers and a fresh child cost as a share of ingest."""
+    """Three rows, and the cost of the layers and of a new child as a share of ingest."""
     limits = Limits()
-    bare = Sandbox("limits", layers=("limits",))
-    with MediaReader(limits) as locked, MediaReader(limits, sandbox=bare) as unlocked:
+    limits_only = Sandbox("limits", layers=("limits",))
+    with MediaReader(limits) as locked, MediaReader(limits, sandbox=limits_only) as unlocked:
         assert len(locked.active_layers().layers) > len(unlocked.active_layers().layers), "no layer is active here"
-        ways: dict[str, Callable[[], None]] = {
-            BEHIND_ALL: lambda: _read(locked, path),
-            BEHIND_LIMITS: lambda: _read(unlocked, path),
+        methods: dict[str, Callable[[], None]] = {
+            ALL_LAYERS: lambda: _read(locked, path),
+            LIMITS_ALONE: lambda: _read(unlocked, path),
             NO_CHILD: lambda: _read_here(path, limits),
         }
-        taken: dict[str, list[Taken]] = {way: [] for way in ways}
-        for do in ways.values():
-            do()
-        for turn in range(rounds):
-            for way in list(ways)[turn % len(ways) :] + list(ways)[: turn % len(ways)]:
-                taken[way].append(_timed(ways[way]))
-        for way in ways:
-            walls, cpus = [one.wall for one in taken[way]], [one.cpu for one in taken[way]]
-            yield f"| {path.name} | {way} | {_spread(walls)} | {_spread(cpus)} |"
+        timings: dict[str, list[Timing]] = {method: [] for method in methods}
+        for run_method in methods.values():
+            run_method()
+        for number in range(rounds):
+            for method in list(methods)[number % len(methods) :] + list(methods)[: number % len(methods)]:
+                timings[method].append(_time(methods[method]))
+        for method in methods:
+            walls, cpus = [timing.wall for timing in timings[method]], [timing.cpu for timing in timings[method]]
+            yield f"| {path.name} | {method} | {_spread(walls)} | {_spread(cpus)} |"
         whole = _ingest(locked, path, Settings())
-    least = {way: min(one.cpu for one in taken[way]) for way in ways}
-    more = [one.cpu - other.cpu for one, other in zip(taken[BEHIND_ALL], taken[BEHIND_LIMITS], strict=True)]
-    child = [one.cpu - other.cpu for one, other in zip(taken[BEHIND_ALL], taken[NO_CHILD], strict=True)]
+    fastest = {method: min(timing.cpu for timing in timings[method]) for method in methods}
+    layers = [full.cpu - other.cpu for full, other in zip(timings[ALL_LAYERS], timings[LIMITS_ALONE], strict=True)]
+    child = [full.cpu - other.cpu for full, other in zip(timings[ALL_LAYERS], timings[NO_CHILD], strict=True)]
     yield (
-        f"{path.name}: of {whole:.2f} CPU seconds of ingest the layers take {_share(more, whole)}, "
+        f"{path.name}: of {whole:.2f} CPU seconds of ingest the layers take {_share(layers, whole)}, "
         f"child and layers {_share(child, whole)}"
     )
-    quietest = 100 * (least[BEHIND_ALL] - least[BEHIND_LIMITS]) / whole
-    yield f"{path.name}: by the quickest round of each, which other programs disturb least, the layers take {quietest:+.1f} %"
-    all_layers, limits_alone = _fresh_child(Sandbox()), _fresh_child(bare)
+    fastest_share = 100 * (fastest[ALL_LAYERS] - fastest[LIMITS_ALONE]) / whole
+    yield f"{path.name}: by the fastest round of each method, the layers take {fastest_share:+.1f} %"
+    all_layers, limits_alone = _time_child(Sandbox()), _time_child(limits_only)
     yield (
-        f"{path.name}: a fresh child takes {1000 * all_layers:.1f} ms of CPU {BEHIND_ALL}, "
-        f"{1000 * limits_alone:.1f} {BEHIND_LIMITS}: {100 * all_layers / whole:.1f} % of ingest"
+        f"{path.name}: a new child takes {1000 * all_layers:.1f} ms of CPU with {ALL_LAYERS}, "
+        f"{1000 * limits_alone:.1f} with {LIMITS_ALONE}: {100 * all_layers / whole:.1f} % of ingest"
     )
 
 
 def _ingest(reader: MediaReader, path: Path, settings: Settings) -> float:
-    """CPU seconds of what a worker does with a file that it has not seen, its child included;
-    median of 3."""
+    """CPU seconds of the ingest of a new file in a worker and its child; median of 3."""
     space = load_space(settings.space, settings)
 
     def once(copy: Path) -> None:
@@ -109,22 +107,21 @@ def _ingest(reader: MediaReader, path: Path, settings: Settings) -> float:
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(shutil.copy(path, Path(folder) / f"{number}-{path.name}")) for number in range(4)]
         once(copies[0])
-        return median(_timed(partial(once, copy)).cpu for copy in copies[1:])
+        return median(_time(partial(once, copy)).cpu for copy in copies[1:])
 
 
-def _server() -> float:
-    """CPU seconds of a fork server and its first child, started and ended."""
+def _time_fork_server() -> float:
+    """CPU seconds to start and end a fork server and its first child."""
 
     def once() -> None:
         with MediaReader() as reader:
             reader.active_layers()
 
-    return median(_timed(once).cpu for _ in range(3))
+    return median(_time(once).cpu for _ in range(3))
 
 
-def _fresh_child(sandbox: Sandbox) -> float:
-    """CPU seconds of a child that is forked, locked down and ended, in this process and in its
-    descendants."""
+def _time_child(sandbox: Sandbox) -> float:
+    """CPU seconds to fork, sandbox and end a child, in this process and its descendants."""
     pool = ChildPool(Limits(requests=10 * FORKS), "auto", sandbox, MemoryBudget())
     try:
         pool.active_layers()
@@ -133,7 +130,7 @@ def _fresh_child(sandbox: Sandbox) -> float:
             for _ in range(FORKS):
                 pool.end_child(pool.fork("bench", NO_DEADLINE))
 
-        return median(_timed(once).cpu / FORKS for _ in range(5))
+        return median(_time(once).cpu / FORKS for _ in range(5))
     finally:
         pool.close()
 
@@ -151,7 +148,7 @@ def _read(reader: MediaReader, path: Path) -> None:
 
 
 def _read_here(path: Path, limits: Limits) -> None:
-    """The same without a child."""
+    """The same requests without a child."""
     with path.open("rb") as file:
         opened = OpenedFile(file, path.name, limits, "auto", lambda: None, FactsCache())
         info = opened.probe()
@@ -165,10 +162,10 @@ def _read_here(path: Path, limits: Limits) -> None:
             np.concatenate(list(opened.waveform(span, RATE)))
 
 
-def _timed(do: Callable[[], None]) -> Taken:
+def _time(run: Callable[[], None]) -> Timing:
     with Meter(memory=False) as meter:
-        do()
-    return Taken(meter.seconds, meter.cpu)
+        run()
+    return Timing(meter.seconds, meter.cpu)
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -179,26 +176,30 @@ def _share(seconds: Sequence[float], whole: float) -> str:
     return f"{100 * median(seconds) / whole:+.1f} % ({100 * min(seconds) / whole:+.1f} to {100 * max(seconds) / whole:+.1f})"
 
 
-def _own_photo(folder: Path) -> Path:
-    """A JPEG of a camera's size."""
+def _generate_photo(folder: Path) -> Path:
+    """A JPEG of 12 megapixels."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 255, (PHOTO[1] // 40, PHOTO[0] // 40, 3), dtype=np.uint8))
     coarse.resize(PHOTO, Image.Resampling.BICUBIC).save(folder / "photo.jpg", quality=90)
     return folder / "photo.jpg"
 
 
-def _own_films(folder: Path) -> list[Path]:
-    """Good films: moving blocks with a tone, one large, one of slides."""
+def _generate_videos(folder: Path) -> list[Path]:
+    """Videos of moving blocks with a tone, one large and one like slides."""
     paths = []
     for name, (width, height, fps, seconds) in VIDEOS.items():
-        ground = np.random.default_rng(0).integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8)
-        ground = ground.repeat(16, 0).repeat(16, 1)
+        background = np.random.default_rng(0).integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8)
+        background = background.repeat(16, 0).repeat(16, 1)
         with av.open(str(folder / name), "w") as output:
             video = output.add_stream("libx264", rate=fps, options={"preset": "veryfast"})
-            video.width, video.height, video.pix_fmt = ground.shape[1], ground.shape[0], "yuv420p"
+            video.width, video.height, video.pix_fmt = background.shape[1], background.shape[0], "yuv420p"
             sound = output.add_stream("aac", rate=48_000, layout="mono")
             for number in range(fps * seconds):
-                picture = np.roll(ground, 3 * number, axis=1) if number // (4 * fps) % 2 else np.roll(ground, 2 * number, axis=0)
+                picture = (
+                    np.roll(background, 3 * number, axis=1)
+                    if number // (4 * fps) % 2
+                    else np.roll(background, 2 * number, axis=0)
+                )
                 output.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
             output.mux(video.encode(None))
             for start in range(0, 48_000 * seconds, 1024):

@@ -1,7 +1,6 @@
-"""The hostile side of `mm bench flood`: many connections of one kind, all in one process.
+"""The hostile client of `mm bench flood`: many connections of one kind in one process.
 
-python -m mm.bench.flood.attack      # reads an `Attack` as JSON, prints the counts of its answers
-as JSON
+python -m mm.bench.flood.attack    # reads an `Attack` as JSON, prints the response counts as JSON
 """
 
 from __future__ import annotations
@@ -18,40 +17,38 @@ from typing import Literal
 
 Kind = Literal["idle heads", "slow bodies", "thumbnails", "event streams", "resumable uploads", "searches", "unread downloads"]
 SOURCE = "127.0.0.2"
-"""Another address than that of the honest client, as an attacker has. Linux gives a machine all of
-127.0.0.0/8."""
-DRIP_SECONDS = 1.0
+"""An address other than that of the honest client; Linux has all of 127.0.0.0/8 as loopback."""
+BYTE_SECONDS = 1.0
 REOPEN_SECONDS = 0.05
-"""Before a connection that was closed is opened again: it is the service that is to be kept busy,
-not this process."""
-MAX_ANSWER = 1 << 20
+"""Pause before a closed connection is reopened, so that this process does not use the CPU."""
+MAX_RESPONSE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What is done, by whom, to what."""
+    """Kind, credentials and targets of an attack."""
 
     kind: Kind
     port: int
     key: str
     connections: int
     seconds: float
-    film: str
-    """An item with pictures."""
+    video: str
+    """Id of a video item."""
     job: str
 
 
 class Flood:
-    """Keeps its connections busy until the time is over."""
+    """Keeps all connections busy for the duration of the attack."""
 
     def __init__(self, attack: Attack) -> None:
         self.attack = attack
-        self.answers: Counter[str] = Counter()
+        self.responses: Counter[str] = Counter()
         self._random = random.Random(0)
 
     async def run(self) -> None:
-        """Attack for as long as it was told to."""
-        one: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] = {
+        """Attack for `Attack.seconds`."""
+        use_connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] = {
             "idle heads": self._idle_head,
             "slow bodies": self._slow_body,
             "event streams": self._event_stream,
@@ -59,35 +56,35 @@ class Flood:
         }.get(self.attack.kind, self._requests)
         with suppress(TimeoutError):
             async with asyncio.timeout(self.attack.seconds):
-                await asyncio.gather(*(self._again_and_again(one) for _ in range(self.attack.connections)))
+                await asyncio.gather(*(self._reconnect(use_connection) for _ in range(self.attack.connections)))
 
-    async def _again_and_again(self, one: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    async def _reconnect(self, use_connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.attack.port, local_addr=(SOURCE, 0))
                 try:
-                    await one(reader, writer)
+                    await use_connection(reader, writer)
                 finally:
                     writer.close()
             except (OSError, EOFError, ValueError):
-                self.answers["closed"] += 1
+                self.responses["closed"] += 1
             await asyncio.sleep(REOPEN_SECONDS)
 
     async def _idle_head(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-        await self._answer(reader)
+        await self._read_response(reader)
 
     async def _slow_body(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = self._random.choice(["/v1/search", "/v1/media?name=a.png", "/v1/embeddings"])
         writer.write(self._head("POST", path, "Content-Type: application/json", "Content-Length: 100000"))
-        answer = asyncio.ensure_future(self._answer(reader))
+        response = asyncio.ensure_future(self._read_response(reader))
         try:
-            while not answer.done():
+            while not response.done():
                 writer.write(b"{")
-                await asyncio.wait({answer}, timeout=DRIP_SECONDS)
-            await answer
+                await asyncio.wait({response}, timeout=BYTE_SECONDS)
+            await response
         finally:
-            answer.cancel()
+            response.cancel()
 
     async def _event_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(self._head("GET", f"/v1/jobs/{self.attack.job}/events"))
@@ -96,22 +93,22 @@ class Flood:
                 pass
 
     async def _unread(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(self._head("GET", f"/v1/media/{self.attack.film}/content"))
+        writer.write(self._head("GET", f"/v1/media/{self.attack.video}/content"))
         if await self._status(reader) == "200":
             await asyncio.sleep(self.attack.seconds)
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One after the other on a connection that stays, refused or not."""
+        """Send requests on one connection, whether they are refused or not."""
         while True:
             writer.write(self._request())
-            await self._answer(reader)
+            await self._read_response(reader)
 
     def _request(self) -> bytes:
         if self.attack.kind == "thumbnails":
-            return self._head("GET", f"/v1/media/{self.attack.film}/thumbnail?t={self._random.uniform(0, 300):.3f}")
+            return self._head("GET", f"/v1/media/{self.attack.video}/thumbnail?t={self._random.uniform(0, 300):.3f}")
         if self.attack.kind == "resumable uploads":
             return self._head("POST", "/v1/uploads", "Tus-Resumable: 1.0.0", "Upload-Length: 1000", "Content-Length: 0")
-        body = json.dumps({"text": f"a question of number {self._random.randrange(10**6)}"}).encode()
+        body = json.dumps({"text": f"query number {self._random.randrange(10**6)}"}).encode()
         return self._head("POST", "/v1/search", "Content-Type: application/json", f"Content-Length: {len(body)}") + body
 
     def _head(self, method: str, path: str, *headers: str) -> bytes:
@@ -120,18 +117,18 @@ class Flood:
 
     async def _status(self, reader: asyncio.StreamReader) -> str:
         status = (await reader.readuntil(b"\r\n")).split(b" ")[1].decode()
-        self.answers[status] += 1
+        self.responses[status] += 1
         return status
 
-    async def _answer(self, reader: asyncio.StreamReader) -> None:
+    async def _read_response(self, reader: asyncio.StreamReader) -> None:
         await self._status(reader)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = head.partition(b"content-length: ")[2].partition(b"\r")[0]
-        await reader.readexactly(min(int(length or b"0"), MAX_ANSWER))
+        await reader.readexactly(min(int(length or b"0"), MAX_RESPONSE))
 
 
 def command() -> list[str]:
-    """What starts an attack; it reads `asdict(Attack)` as JSON from its input."""
+    """Command of an attack process, which reads `asdict(Attack)` as JSON from its input."""
     return [sys.executable, "-P", "-m", __spec__.name if __spec__ else __name__]
 
 
@@ -139,7 +136,7 @@ def main() -> None:
     attack = Attack(**json.loads(sys.stdin.readline()))
     flood = Flood(attack)
     asyncio.run(flood.run())
-    print(json.dumps({"kind": asdict(attack)["kind"], "answers": flood.answers}))
+    print(json.dumps({"kind": asdict(attack)["kind"], "responses": flood.responses}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An honest client, undisturbed and beside many hostile connections of each kind, in turns."""
+"""Latencies of an honest client, alone and beside hostile connections of each kind."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TARGET = 3.0
-"""Most that the 99th percentile beside an attack may be, in those of the undisturbed client."""
+"""Largest ratio of the 99th percentiles with and without an attack."""
 VIDEO_SECONDS, VIDEO_FPS = 300.0, 5
 NUM_ROUNDS = 4
-"""In which the two are measured, because other load on the machine comes and goes."""
+"""Alternations of both measurements, because other load on the machine varies."""
 LEAD_SECONDS = 2.0
-"""Of an attack before the honest client begins, and behind its end: a warm start, and no early end.
-"""
+"""Seconds of the attack before and after the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An API that runs and wants keys."""
+    """A running API with keys."""
 
     port: int
     pid: int
@@ -45,35 +44,35 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """One kind of attack, with the same client undisturbed just before."""
+    """Measurements with one kind of attack, and alone just before."""
 
     kind: Kind
     alone: Times
     beside: Times
-    answers: Counter[str]
-    """What the attacker got, by status; `closed` are connections that ended without an answer."""
+    responses: Counter[str]
+    """Responses to the attacker by status; `closed` counts connections without a response."""
     cpu_alone: float
     cpu_beside: float
-    """Processor time of the API and of its children that ended, in cores."""
+    """Processor time of the API and of its ended children, in cores."""
 
     def combine(self, other: AttackResult) -> AttackResult:
-        """Both together."""
+        """Merge both."""
         return AttackResult(
             self.kind,
             self.alone.combine(other.alone),
             self.beside.combine(other.beside),
-            self.answers + other.answers,
+            self.responses + other.responses,
             self.cpu_alone + other.cpu_alone,
             self.cpu_beside + other.cpu_beside,
         )
 
     def ratio(self, step: str) -> float:
-        """The 99th percentile beside the attack by that of the undisturbed client."""
+        """Ratio of the 99th percentiles with and without the attack."""
         return self.beside.quantile(step, 0.99) / self.alone.quantile(step, 0.99)
 
     @property
     def passed(self) -> bool:
-        """No error, and no step over `TARGET`."""
+        """Whether there is no error and no ratio above `TARGET`."""
         return not self.beside.errors and all(self.ratio(step) <= TARGET for step in STEPS)
 
     def row(self) -> str:
@@ -81,7 +80,7 @@ class AttackResult:
         steps = [
             f"{_milliseconds(self.alone, step)} -> {_milliseconds(self.beside, step)} ({self.ratio(step):.1f})" for step in STEPS
         ]
-        answers = ", ".join(f"{count:,} {status}" for status, count in self.answers.most_common())
+        responses = ", ".join(f"{count:,} {status}" for status, count in self.responses.most_common())
         rounds = len(self.beside.seconds["search"])
         cells = [
             self.kind,
@@ -89,7 +88,7 @@ class AttackResult:
             str(rounds),
             str(len(self.beside.errors)),
             f"{self.cpu_alone:.2f} -> {self.cpu_beside:.2f}",
-            answers,
+            responses,
         ]
         return "| " + " | ".join(cells) + " |"
 
@@ -103,17 +102,17 @@ class FloodReport:
 
     @property
     def passed(self) -> bool:
-        return all(one.passed for one in self.rounds)
+        return all(result.passed for result in self.rounds)
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         head = [f"{self.connections} connections of", *(f"{step}: p50 / p99 ms alone -> beside (ratio of p99)" for step in STEPS)]
-        head += ["rounds", "errors", "API, cores alone -> beside", "what the attacker got"]
-        errors = [f"{one.kind}: {error}" for one in self.rounds for error in one.beside.errors[:5]]
+        head += ["rounds", "errors", "API, cores alone -> beside", "responses to the attacker"]
+        errors = [f"{result.kind}: {error}" for result in self.rounds for error in result.beside.errors[:5]]
         return [
             "| " + " | ".join(head) + " |",
             "| --- |" + " --- |" * (len(head) - 1),
-            *(one.row() for one in self.rounds),
+            *(result.row() for result in self.rounds),
             *errors,
         ]
 
@@ -126,49 +125,51 @@ def run(
     url = f"http://127.0.0.1:{service.port}"
     rounds: list[AttackResult] = []
     with tempfile.TemporaryDirectory(prefix="mm-flood-") as name, HonestClient(url, service.honest_key, Path(name)) as client:
-        on_progress(f"making a film of {VIDEO_SECONDS:.0f} s with one key frame")
-        film = Path(name) / "film.mp4"
-        write_video(film, seconds=VIDEO_SECONDS, fps=VIDEO_FPS, key_frame_every=round(VIDEO_SECONDS * VIDEO_FPS) + 1)
-        item, job = client.add(film.read_bytes(), film.name)
+        on_progress(f"generating a video of {VIDEO_SECONDS:.0f} s with one key frame")
+        video = Path(name) / "video.mp4"
+        write_video(video, seconds=VIDEO_SECONDS, fps=VIDEO_FPS, key_frame_every=round(VIDEO_SECONDS * VIDEO_FPS) + 1)
+        item, job = client.add(video.read_bytes(), video.name)
         for kind in kinds:
             on_progress(
                 f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {NUM_ROUNDS} turns"
             )
-            turn = seconds / NUM_ROUNDS
-            attack = Attack(kind, service.port, service.hostile_key, connections, turn + 2 * LEAD_SECONDS, item, job)
+            round_seconds = seconds / NUM_ROUNDS
+            attack = Attack(kind, service.port, service.hostile_key, connections, round_seconds + 2 * LEAD_SECONDS, item, job)
             total = AttackResult(kind, Times(), Times(), Counter(), 0.0, 0.0)
             for _ in range(NUM_ROUNDS):
-                alone, cpu_alone = _measured(service, client, turn)
-                with _attacked(attack) as answers:
-                    beside, cpu_beside = _measured(service, client, turn)
-                total = total.combine(AttackResult(kind, alone, beside, answers, cpu_alone / NUM_ROUNDS, cpu_beside / NUM_ROUNDS))
+                alone, cpu_alone = _measure(service, client, round_seconds)
+                with _run_attack(attack) as responses:
+                    beside, cpu_beside = _measure(service, client, round_seconds)
+                total = total.combine(
+                    AttackResult(kind, alone, beside, responses, cpu_alone / NUM_ROUNDS, cpu_beside / NUM_ROUNDS)
+                )
             rounds.append(total)
             on_progress(total.row())
     return FloodReport(connections, rounds)
 
 
-def _measured(service: Service, client: HonestClient, seconds: float) -> tuple[Times, float]:
-    before, started = _cpu(service.pid), time.monotonic()
+def _measure(service: Service, client: HonestClient, seconds: float) -> tuple[Times, float]:
+    cpu, started = _cpu(service.pid), time.monotonic()
     times = client.run(seconds)
-    return times, (_cpu(service.pid) - before) / (time.monotonic() - started)
+    return times, (_cpu(service.pid) - cpu) / (time.monotonic() - started)
 
 
 @contextmanager
-def _attacked(attack: Attack) -> Iterator[Counter[str]]:
-    """An attack around the block; its answers are counted when the block has ended."""
-    answers: Counter[str] = Counter()
+def _run_attack(attack: Attack) -> Iterator[Counter[str]]:
+    """Run an attack during the block; the counter is filled at its end."""
+    responses: Counter[str] = Counter()
     with subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         process.stdin.write(json.dumps(asdict(attack)) + "\n")
         process.stdin.flush()
         try:
             time.sleep(LEAD_SECONDS)
-            yield answers
+            yield responses
         except BaseException:
             process.kill()
             raise
-        said, _ = process.communicate()
-        answers.update(json.loads(said)["answers"])
+        output, _ = process.communicate()
+        responses.update(json.loads(output)["responses"])
 
 
 def _milliseconds(times: Times, step: str) -> str:

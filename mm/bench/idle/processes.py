@@ -1,5 +1,7 @@
-"""What a service costs that nobody uses, and how soon an item that is added to it at rest can be
-found. Linux only."""
+"""Counters of the processes of an idle service, and the delay until a new item is found.
+
+Linux only.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,22 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from mm.bench.meter import TICK
+from mm.bench.meter import CLOCK_TICKS
 from mm.errors import Unavailable
 from mm.schemas import Filters
 
 if TYPE_CHECKING:
     from mm.client import Client
 
-SIDE = 64  # px of the pictures that are added
-LOOK_SECONDS = 0.05  # between two questions for an item
-FOUND_SECONDS = 60.0
-DECODER, WORKING = "decoding child", "working process"
+SIDE = 64  # pixels of the images that are added
+POLL_SECONDS = 0.05  # between two searches for an item
+SEARCH_SECONDS = 60.0
+DECODER, WORKER_CHILD = "decoding child", "working process"
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Of one process since its start: seconds of processor time, and how often it woke up
-    (voluntary context switches)."""
+    """Processor seconds and wake-ups (voluntary context switches) of a process since its start."""
 
     cpu: float
     wakeups: int
@@ -40,20 +41,20 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one process took."""
+    """Usage of one process."""
 
     process: str
     cpu_percent: float  # of one core
-    wakeups: float  # a second
+    wakeups: float  # per second
 
 
 @dataclass(frozen=True, slots=True)
 class IdleReport:
-    """Processes at rest, and seconds from the 202 of each upload until a search found the item."""
+    """Idle processes, and seconds from the 202 of each upload until a search finds the item."""
 
     seconds: float
     rows: list[Row]
-    found: list[float]
+    found: list[float]  # the name is a key of `--json`
 
     def lines(self) -> list[str]:
         """The report as Markdown."""
@@ -62,31 +63,33 @@ class IdleReport:
         lines = [f"| at rest for {self.seconds:.0f} s | CPU, % of a core | wake-ups a second |", "| --- | --- | --- |", *table]
         if self.found:
             times = f"median {median(self.found):.2f} s, longest {max(self.found):.2f} s"
-            lines.append(f"From the 202 of an upload until a search finds it, {len(self.found)} pictures: {times}.")
+            lines.append(f"From the 202 of an upload until a search finds it, {len(self.found)} images: {times}.")
         return lines
 
 
 def measure_at_rest(processes: Callable[[], Mapping[str, int]], seconds: float) -> list[Row]:
-    """Let `seconds` pass, and say what each process took and what those did that it has started.
+    """Measure processes and their descendants for `seconds`.
 
-    `processes` are ids by name. One that ended or began meanwhile is left out.
+    `processes` returns process ids by name. Processes that start or end meanwhile are left out.
     """
     names = list_process_tree(processes())
     before = {pid: read_counters(pid) for pid in names}
-    begin = time.monotonic()
+    start = time.monotonic()
     time.sleep(seconds)
-    passed = time.monotonic() - begin
+    elapsed = time.monotonic() - start
     rows: list[Row] = []
     for pid, name in names.items():
         first, last = before[pid], read_counters(pid)
         if first is not None and last is not None:
-            rows.append(Row(name, 100 * (last.cpu - first.cpu) / passed, (last.wakeups - first.wakeups) / passed))
+            rows.append(Row(name, 100 * (last.cpu - first.cpu) / elapsed, (last.wakeups - first.wakeups) / elapsed))
     return _summed(rows)
 
 
 def list_process_tree(processes: Mapping[str, int]) -> dict[int, str]:
-    """Names by process id of the processes given and of all that they started, which belong to the
-    first one given."""
+    """Names by process id of the processes and their descendants.
+
+    A descendant of several processes is named after the first of them.
+    """
     names = {pid: name for name, pid in processes.items()}
     for name, pid in processes.items():
         with suppress(psutil.NoSuchProcess):
@@ -97,11 +100,11 @@ def list_process_tree(processes: Mapping[str, int]) -> dict[int, str]:
 
 
 def read_counters(pid: int) -> Counters | None:
-    """The counters of a process, over its threads; None when it is gone."""
+    """Sum the counters of the threads of a process; `None` if it has ended."""
     cpu, wakeups = 0.0, 0
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended
+            with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
                 cpu += _cpu_seconds(thread)
                 wakeups += _voluntary_switches(thread)
     except (FileNotFoundError, ProcessLookupError):
@@ -110,20 +113,22 @@ def read_counters(pid: int) -> Counters | None:
 
 
 def time_to_search(client: Client, number: int) -> float:
-    """Add a small make_image and return the seconds from the answer until a search finds it. Raises
-    `Unavailable` when none does."""
+    """Add a small image and return the seconds from the response until a search finds it.
+
+    Raises `Unavailable` when no search finds it.
+    """
     added = client.add(make_image(number), name=f"idle {number}.png")
-    begin = time.monotonic()
-    wanted = Filters(items=[added.item.id])
-    while not client.search(f"make_image {number}", k=1, floor=0.0, filters=wanted).hits:
-        if time.monotonic() - begin > FOUND_SECONDS:
-            raise Unavailable(f"{added.item.name} is not found after {FOUND_SECONDS:.0f} s.")
-        time.sleep(LOOK_SECONDS)
-    return time.monotonic() - begin
+    start = time.monotonic()
+    filters = Filters(items=[added.item.id])
+    while not client.search(f"make_image {number}", k=1, floor=0.0, filters=filters).hits:
+        if time.monotonic() - start > SEARCH_SECONDS:
+            raise Unavailable(f"{added.item.name} is not found within {SEARCH_SECONDS:.0f} s.")
+        time.sleep(POLL_SECONDS)
+    return time.monotonic() - start
 
 
 def make_image(number: int) -> bytes:
-    """A PNG of noise, the same for the same number."""
+    """A PNG of noise, reproducible by number."""
     out = io.BytesIO()
     pixels = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(out, "PNG")
@@ -131,11 +136,11 @@ def make_image(number: int) -> bytes:
 
 
 def _cpu_seconds(thread: Path) -> float:
-    """Nanoseconds where the kernel counts them, else ticks of 10 ms."""
+    """From schedstat in nanoseconds if the kernel has it, else in clock ticks."""
     with suppress(OSError, ValueError, IndexError):
         return int((thread / "schedstat").read_text().split()[0]) / 1e9
     fields = (thread / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
 def _voluntary_switches(thread: Path) -> int:
@@ -147,11 +152,11 @@ def _child_name(parent: str, child: psutil.Process) -> str:
     command = " ".join(child.cmdline())
     if "mm.media.children.child" in command:
         return f"{parent}: {DECODER}"
-    return f"{parent}: {WORKING}" if "workers" in command else parent
+    return f"{parent}: {WORKER_CHILD}" if "workers" in command else parent
 
 
 def _summed(rows: list[Row]) -> list[Row]:
-    """One row for each name: the processes of a database server have one name."""
+    """Merge rows of one name: all processes of a database server have the same name."""
     named: dict[str, Row] = {}
     for row in rows:
         before = named.get(row.process, Row(row.process, 0.0, 0.0))

@@ -1,6 +1,6 @@
-"""The two ways that `mm bench ingest` is held against, each in a process of its own.
+"""The baselines of `mm bench ingest`, each in its own process.
 
-python -m mm.bench.ingest.baselines floor|naive FILM
+python -m mm.bench.ingest.baselines floor|naive VIDEO
 """
 
 from __future__ import annotations
@@ -15,22 +15,20 @@ from pathlib import Path
 import numpy as np
 
 
-def floor(film: Path) -> Callable[[], int]:
-    """Decode every frame with PyAV, on as many threads as it takes by itself, and do nothing
-    else."""
+def floor(video_path: Path) -> Callable[[], int]:
+    """Decode every frame with PyAV, with its default number of threads, and discard it."""
     import av
 
     def run() -> int:
-        with av.open(str(film)) as container:
+        with av.open(str(video_path)) as container:
             container.streams.video[0].thread_type = "FRAME"
             return sum(1 for _ in container.decode(video=0))
 
     return run
 
 
-def naive(film: Path) -> Callable[[], int]:
-    """decord hands out one frame a second of the whole film at once; each passes through the tower
-    in eager torch by itself."""
+def naive(video_path: Path) -> Callable[[], int]:
+    """Read one frame per second with decord, and encode each by itself in eager torch."""
     import decord
     import torch
     from safetensors import safe_open
@@ -46,7 +44,7 @@ def naive(film: Path) -> Callable[[], int]:
     encoder = load_encoder(weights)
 
     def run() -> int:
-        video = decord.VideoReader(str(film))
+        video = decord.VideoReader(str(video_path))
         rate = video.get_avg_fps()
         frames = video.get_batch([round(second * rate) for second in range(int(len(video) / rate))]).asnumpy()
         with torch.inference_mode():
@@ -58,15 +56,15 @@ def naive(film: Path) -> Callable[[], int]:
     return run
 
 
-WAYS = {"floor": floor, "naive": naive}
+METHODS = {"floor": floor, "naive": naive}
 
 
-def main(way: str, film: Path) -> None:
-    """Prints JSON {"wall", "cpu", "frames"}; what is imported and loaded first does not count."""
-    run = WAYS[way](film)
-    begin, before = time.perf_counter(), _cpu_seconds()
+def main(method: str, video_path: Path) -> None:
+    """Print JSON {"wall", "cpu", "frames"}, without the time of imports and loading."""
+    run = METHODS[method](video_path)
+    start, cpu = time.perf_counter(), _cpu_seconds()
     frames = run()
-    print(json.dumps({"wall": time.perf_counter() - begin, "cpu": _cpu_seconds() - before, "frames": frames}))
+    print(json.dumps({"wall": time.perf_counter() - start, "cpu": _cpu_seconds() - cpu, "frames": frames}))
 
 
 def _cpu_seconds() -> float:

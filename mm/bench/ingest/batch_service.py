@@ -1,17 +1,15 @@
-"""`mm bench photos --service`: a service on an empty folder that takes in a batch of files."""
+"""`mm bench photos --service`: run the bench on a service with an empty home folder."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from mm.bench.ingest.batch import Batch, BatchReport, run, write_photos
-from mm.bench.ingest.service import copy_model_cache
 from mm.bench.ingest.video import write_video
+from mm.bench.temporary_home import temporary_home
 from mm.client import Client
-from mm.embedded.connect import exit_on_sigterm, print_status
+from mm.embedded.connect import print_status
 from mm.embedded.supervisor import Supervisor
-from mm.settings import load_settings
 
 CLIP_SECONDS = 2.0
 CLIP_SIZE = (320, 240)
@@ -23,25 +21,24 @@ def measure(photos: int, seed: int, *, video_seconds: float, clips: int) -> Batc
 
     Raises the errors of the service.
     """
-    with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
-        folder = Path(name)
-        home = folder / "home"
-        copy_model_cache(load_settings().root / "cache", home / "cache")
-        settings = load_settings(home=home, host="127.0.0.1", port=0, database_url="", broker_url="")
-        print_status("making the files")
-        files = [("films", write_video(folder / "film.mp4", video_seconds, VIDEO_SIZE, speech=False))] if video_seconds else []
+    with temporary_home() as settings:
+        folder = settings.home.parent
+        print_status("generating the files")
+        files = []
+        if video_seconds:
+            files.append(("videos", write_video(folder / "video.mp4", video_seconds, VIDEO_SIZE, speech=False)))
         files += [("clips", path) for path in write_clips(folder, clips)]
         files += [("photos", path) for path in write_photos(folder, photos, seed)]
         (folder / "warm").mkdir()
-        warm = write_photos(folder / "warm", 1, seed + 1)
-        with Supervisor(settings, on_warning=print_status) as stack, Client(stack.url) as client:
-            stack.wait_ready()
-            run(client, Batch([("photos", path) for path in warm]))  # the worker loads its towers
+        warm_up = write_photos(folder / "warm", 1, seed + 1)
+        with Supervisor(settings, on_warning=print_status) as supervisor, Client(supervisor.url) as client:
+            supervisor.wait_ready()
+            run(client, Batch([("photos", path) for path in warm_up]))  # the worker loads its towers
             return run(client, Batch(files))
 
 
 def write_clips(folder: Path, count: int) -> list[Path]:
-    """Short films, each under bytes of its own."""
+    """Write short videos with the same frames and different bytes."""
     if not count:
         return []
     clip = write_video(folder / "clip.mp4", CLIP_SECONDS, CLIP_SIZE, speech=False).read_bytes()
@@ -52,6 +49,6 @@ def write_clips(folder: Path, count: int) -> list[Path]:
 
 
 def _free_box(number: int) -> bytes:
-    """An MP4 box that players skip: gives a copy of a clip bytes of its own."""
+    """An MP4 box that players skip, which makes the bytes of a copy unique."""
     body = b"clip %d" % number
     return (len(body) + 8).to_bytes(4) + b"free" + body

@@ -1,7 +1,6 @@
-"""How fast are photos of 12 megapixels taken in, beside decoding them and doing nothing else?
+"""Throughput of the ingest of 12-megapixel photos, beside decoding them and a naive method.
 
-Ours is the way of an upload in a worker: a look at the file and the picture from the locked child,
-then the image tower.
+Ours is the path of an upload in a worker: probe and decode in the sandboxed child, then the towers.
 """
 
 from __future__ import annotations
@@ -31,24 +30,23 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 WIDTH, HEIGHT = 4000, 3000
-MOTIFS = 8  # that are encoded; all others are one of them under a name and with bytes of their own
-BATCH = 32  # photos that lie on the disk at once
+NUM_MOTIFS = 8  # distinct images; all other photos are copies with unique names and bytes
+BATCH = 32  # photos on the disk at a time
 QUALITY = 90
-GRAIN = 7.0  # of 255, standard deviation: makes files of about 3 MB, as phones do
-LABEL = b"\xff\xfe"  # JPEG's marker of a comment
+GRAIN = 7.0  # of 255, standard deviation: gives files of about 3 MB, as phones do
+COMMENT = b"\xff\xfe"  # the COM marker of JPEG
 
 
 @dataclass
-class Way:
-    """What one way took over all rounds; `peak` is the most memory that its processes held
-    together, in bytes."""
+class MethodResult:
+    """Resources of one method over all batches; `peak` is the peak memory in bytes."""
 
     name: str
     photos: int = 0
     seconds: float = 0.0
     cpu: float = 0.0
     peak: int = 0
-    rates: list[float] = field(default_factory=list)  # photos a second of each batch
+    rates: list[float] = field(default_factory=list)  # photos per second, by batch
 
     def line(self) -> str:
         rate, cpu = self.photos / self.seconds, self.cpu / self.photos
@@ -58,82 +56,81 @@ class Way:
 
 @dataclass(frozen=True)
 class Report:
-    ways: list[Way]
-    megabytes: float  # of a photo in the mean
+    methods: list[MethodResult]
+    megabytes: float  # mean size of a photo
 
     def lines(self) -> list[str]:
-        """A table."""
-        photos = self.ways[0].photos
+        """The report as a Markdown table."""
+        photos = self.methods[0].photos
         return [
-            f"{photos} JPEGs of {WIDTH} x {HEIGHT}, {self.megabytes:.1f} MB each in the mean",
-            "| way | photos/s (slowest to fastest batch) | CPU ms a photo | peak MB |",
+            f"{photos} JPEGs of {WIDTH} x {HEIGHT}, {self.megabytes:.1f} MB each on average",
+            "| method | photos/s (slowest to fastest batch) | CPU ms a photo | peak MB |",
             "| --- | --- | --- | --- |",
-            *(way.line() for way in self.ways),
+            *(method.line() for method in self.methods),
         ]
 
 
-def motifs(seed: int) -> list[bytes]:
-    """Photos in kind: objects with edges before a blurred ground, light that falls off, texture,
-    grain."""
+def make_motifs(seed: int) -> list[bytes]:
+    """Generate JPEGs like photos: sharp objects, blurred background, texture and grain."""
     rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(MOTIFS):
-        ground = Image.fromarray(rng.integers(0, 255, (9, 12, 3), dtype=np.uint8)).resize(
+    motifs = []
+    for _ in range(NUM_MOTIFS):
+        background = Image.fromarray(rng.integers(0, 255, (9, 12, 3), dtype=np.uint8)).resize(
             (WIDTH, HEIGHT), Image.Resampling.BICUBIC
         )
         for _ in range(60):
             width, height = (int(side) for side in rng.integers(WIDTH // 64, WIDTH // 4, 2))
-            leaf = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8)
-            shape = Image.fromarray(leaf).resize((width, height), Image.Resampling.BILINEAR)
+            texture = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8)
+            shape = Image.fromarray(texture).resize((width, height), Image.Resampling.BILINEAR)
             y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
             mask = Image.fromarray(((x * x + y * y < 1) * 255).astype(np.uint8))
-            ground.paste(shape, (int(rng.integers(-width // 2, WIDTH)), int(rng.integers(-height // 2, HEIGHT))), mask)
-        picture = np.asarray(ground, np.int16) + rng.normal(0, GRAIN, (HEIGHT, WIDTH, 1)).astype(np.int16)
+            background.paste(shape, (int(rng.integers(-width // 2, WIDTH)), int(rng.integers(-height // 2, HEIGHT))), mask)
+        pixels = np.asarray(background, np.int16) + rng.normal(0, GRAIN, (HEIGHT, WIDTH, 1)).astype(np.int16)
         out = io.BytesIO()
-        Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=QUALITY, subsampling="4:2:0")
-        found.append(out.getvalue())
-    return found
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=QUALITY, subsampling="4:2:0")
+        motifs.append(out.getvalue())
+    return motifs
 
 
-def photo(motif: bytes, number: int) -> bytes:
-    """The motif as a file of its own: no two have the same bytes."""
-    note = b"photo %d" % number
-    return motif[:2] + LABEL + (len(note) + 2).to_bytes(2) + note + motif[2:]
+def make_photo(motif: bytes, number: int) -> bytes:
+    """Copy a motif with a comment that makes its bytes unique."""
+    comment = b"photo %d" % number
+    return motif[:2] + COMMENT + (len(comment) + 2).to_bytes(2) + comment + motif[2:]
 
 
 def run(photos: int, seed: int = 0, home: Path | None = None) -> Report:
-    """Time the ways batch by batch in turns, each on photos that it has not seen."""
+    """Time the methods alternately, batch by batch, each on new photos."""
     settings = Settings() if home is None else Settings(home=home)
-    space, material = load_space(settings.space, settings), motifs(seed)
-    ocr_budget = OcrBudget(settings.read_text)  # one for all photos, as a worker has it
-    sizes = 0
+    space, motifs = load_space(settings.space, settings), make_motifs(seed)
+    ocr_budget = OcrBudget(settings.read_text)  # one for all photos, as in a worker
+    total_bytes = 0
     with tempfile.TemporaryDirectory() as folder, MediaReader.from_settings(settings) as reader:
-        todo: dict[str, tuple[int, Callable[[Path], object]]] = {
-            "Pillow decodes at full size, and no more": (1, decode),
+        methods: dict[str, tuple[int, Callable[[Path], object]]] = {
+            "lower bound: Pillow decodes at full size": (1, decode),
             "naive: Pillow at full size, then the tower": (1, lambda path: naive(space, path)),
-            "ours, one after the other": (1, lambda path: ours(space, reader, settings, ocr_budget, path)),
-            "ours, two at once": (2, lambda path: ours(space, reader, settings, ocr_budget, path)),
+            "ours, one at a time": (1, lambda path: ours(space, reader, settings, ocr_budget, path)),
+            "ours, two at a time": (2, lambda path: ours(space, reader, settings, ocr_budget, path)),
         }
         warm = Path(folder) / "warm.jpg"
-        warm.write_bytes(material[0])
-        for _, (jobs, do) in todo.items():
+        warm.write_bytes(motifs[0])
+        for jobs, process in methods.values():
             with ThreadPoolExecutor(jobs) as pool:
-                list(pool.map(do, [warm] * jobs))
-        ways = [Way(name) for name in todo]
+                list(pool.map(process, [warm] * jobs))
+        results = [MethodResult(name) for name in methods]
         for start in range(0, photos, BATCH):
             numbers = range(start, min(start + BATCH, photos))
-            for turn, (way, (jobs, do)) in enumerate(zip(ways, todo.values(), strict=True)):
-                with _written(Path(folder), material, [number * len(todo) + turn for number in numbers]) as paths:
-                    sizes += sum(path.stat().st_size for path in paths)
-                    _time(way, jobs, do, paths)
-    return Report(ways, sizes / sum(way.photos for way in ways) / 1e6)
+            for index, (result, (jobs, process)) in enumerate(zip(results, methods.values(), strict=True)):
+                with _photos_on_disk(Path(folder), motifs, [number * len(methods) + index for number in numbers]) as paths:
+                    total_bytes += sum(path.stat().st_size for path in paths)
+                    _measure(result, jobs, process, paths)
+    return Report(results, total_bytes / sum(result.photos for result in results) / 1e6)
 
 
 def decode(path: Path) -> Image.Image:
-    """The floor of every way that looks at all pixels."""
-    with Image.open(path) as picture:
-        picture.load()
-        return picture
+    """The lower bound of every method that reads all pixels."""
+    with Image.open(path) as image:
+        image.load()
+        return image
 
 
 def naive(space: Space, path: Path) -> object:
@@ -146,22 +143,22 @@ def ours(space: Space, reader: MediaReader, settings: Settings, ocr_budget: OcrB
 
 
 @contextmanager
-def _written(folder: Path, material: list[bytes], numbers: list[int]) -> Iterator[list[Path]]:
-    """Photos on the disk for as long as the block lasts."""
+def _photos_on_disk(folder: Path, motifs: list[bytes], numbers: list[int]) -> Iterator[list[Path]]:
+    """Write photos, and remove them at the end of the block."""
     paths = [folder / f"{number}.jpg" for number in numbers]
     for path, number in zip(paths, numbers, strict=True):
-        path.write_bytes(photo(material[number % len(material)], number))
+        path.write_bytes(make_photo(motifs[number % len(motifs)], number))
     yield paths
     for path in paths:
         path.unlink()
 
 
-def _time(way: Way, jobs: int, do: Callable[[Path], object], paths: list[Path]) -> None:
+def _measure(result: MethodResult, jobs: int, process: Callable[[Path], object], paths: list[Path]) -> None:
     with Meter() as meter, ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(do, paths):
+        for _ in pool.map(process, paths):
             pass
-    way.photos += len(paths)
-    way.seconds += meter.seconds
-    way.cpu += meter.cpu
-    way.peak = max(way.peak, meter.peak)
-    way.rates.append(len(paths) / meter.seconds)
+    result.photos += len(paths)
+    result.seconds += meter.seconds
+    result.cpu += meter.cpu
+    result.peak = max(result.peak, meter.peak)
+    result.rates.append(len(paths) / meter.seconds)

@@ -1,8 +1,7 @@
-"""How fast is a video taken in, beside decoding it alone and beside the naive way? How much memory
-does it take?
+"""Time and memory of the ingest of a video, beside decoding alone and a naive method.
 
-Ours is the real service: a worker in a process of its own, told over HTTP, from the upload until
-the item can be searched.
+Ours is the real service, with a worker in its own process, from the upload until the item can be
+searched.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ if TYPE_CHECKING:
     from mm.client import Client
 
 FLOOR, NAIVE, OURS, SPEECH = "floor", "naive", "ours", "ours, with speech"
-MEANING = {
-    FLOOR: "floor: PyAV decodes every frame",
+LABELS = {
+    FLOOR: "lower bound: PyAV decodes every frame",
     NAIVE: "naive: decord, one frame a second, eager torch one by one",
     OURS: "ours, without speech",
     SPEECH: "ours, speech recognised",
 }
-WARM_SECONDS = 6.0  # of film that is taken in first: towers are loaded once in the life of a worker
+WARM_UP_SECONDS = 6.0  # of video that is ingested first, because a worker loads its towers once
 OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that runs: who asks it, and the process whose family does the work."""
+    """A running service: a client, and the process id of its worker."""
 
     client: Client
     worker: int
@@ -46,7 +45,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Videos:
-    """The same pictures without and with sound; `with_speech` is None where none is heard."""
+    """The same frames without and with audio; `with_speech` is None when speech is not measured."""
 
     silent: Path
     with_speech: Path | None
@@ -55,7 +54,10 @@ class Videos:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """One run: for each method, one `Usage` per repeat. `notes` say what was left out, and why."""
+    """One run. `ways` has for each method one `Usage` per repeat; `notes` name omitted methods.
+
+    The names of the fields are the keys of `--json`.
+    """
 
     seconds: float
     size: str
@@ -64,40 +66,45 @@ class IngestReport:
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
-        floor = median(used.wall for used in self.ways[FLOOR])
+        lower_bound = median(usage.wall for usage in self.ways[FLOOR])
         rows = [
-            f"| {MEANING[way]} | {_spread([u.wall for u in used])} | {median(u.cpu for u in used):.0f} "
-            f"| {median(u.wall for u in used) / floor:.2f} | {self.seconds / median(u.wall for u in used):.1f} "
-            f"| {max(u.pss for u in used) / 1e6:.0f} |"
-            for way, used in self.ways.items()
+            f"| {LABELS[method]} | {_spread([u.wall for u in usages])} | {median(u.cpu for u in usages):.0f} "
+            f"| {median(u.wall for u in usages) / lower_bound:.2f} | {self.seconds / median(u.wall for u in usages):.1f} "
+            f"| {max(u.pss for u in usages) / 1e6:.0f} |"
+            for method, usages in self.ways.items()
         ]
-        head = [f"{self.seconds / 60:g} min of {self.size}", "wall s (least to most)", "CPU s", "of the floor", "times real time"]
-        return ["| " + " | ".join([*head, "peak MB"]) + " |", "| --- |" + " --- |" * 5, *rows, *self.notes]
+        head = [
+            f"{self.seconds / 60:g} min of {self.size}",
+            "wall s (min to max)",
+            "CPU s",
+            "times the lower bound",
+            "times real time",
+            "peak MB",
+        ]
+        return ["| " + " | ".join(head) + " |", "| --- |" + " --- |" * 5, *rows, *self.notes]
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryReport:
-    """Minutes of film, and what taking them in needed."""
+    """Minutes of video, and the resources of their ingest."""
 
     rows: list[tuple[float, Usage]]
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
-        rows = [f"| {minutes:g} | {used.wall:.0f} | {used.pss / 1e6:.0f} |" for minutes, used in self.rows]
-        return ["| minutes of film | wall s | peak MB of worker and decoders (PSS) |", "| --- | --- | --- |", *rows]
+        rows = [f"| {minutes:g} | {usage.wall:.0f} | {usage.pss / 1e6:.0f} |" for minutes, usage in self.rows]
+        return ["| minutes of video | wall s | peak MB of worker and decoders (PSS) |", "| --- | --- | --- |", *rows]
 
 
 def make_videos(folder: Path, seconds: float, size: Size, *, speech: bool) -> Videos:
-    """Write what a run takes in. Raises `Unavailable` when a package that carries the pictures or
-    the speech is missing."""
+    """Generate the videos of a run. Raises `Unavailable` when a package with sources is missing."""
     silent = write_video(folder / "silent.mp4", seconds, size, speech=False)
-    heard = write_video(folder / "speech.mp4", seconds, size, speech=True) if speech else None
-    return Videos(silent, heard, seconds)
+    with_speech = write_video(folder / "speech.mp4", seconds, size, speech=True) if speech else None
+    return Videos(silent, with_speech, seconds)
 
 
 def prepare_video(video: Path, folder: Path, *, speech: bool) -> Videos:
-    """A film of the user's: its pictures alone, joined anew without encoding, and the film itself
-    where it is to be heard."""
+    """Remux an existing video without its audio. Raises `InvalidInput` for an unsuitable file."""
     import av
 
     silent = folder / f"silent{video.suffix}"
@@ -110,82 +117,86 @@ def prepare_video(video: Path, folder: Path, *, speech: bool) -> Videos:
                     packet.stream = target
                     output.mux(packet)
             seconds = float(source.duration or 0) / av.time_base
-            heard = bool(source.streams.audio)
+            has_audio = bool(source.streams.audio)
     except (av.error.FFmpegError, IndexError, ValueError) as error:
         raise InvalidInput(f"{video} cannot be used for this bench: {error}.") from error
-    return Videos(silent, video if speech and heard else None, seconds)
+    return Videos(silent, video if speech and has_audio else None, seconds)
 
 
-def run(service: Service, films: Videos, size: str, repeats: int, on_progress: OnProgress) -> IngestReport:
-    """All ways in turns, `repeats` times. Raises `InvalidInput` for no repeat, and what the service
-    raises."""
+def run(service: Service, videos: Videos, size: str, repeats: int, on_progress: OnProgress) -> IngestReport:
+    """Run all methods alternately, `repeats` times each.
+
+    Raises `InvalidInput` for less than one repeat, and the errors of the service.
+    """
     if repeats < 1:
-        raise InvalidInput("At least one repeat must be made.")
-    ways: dict[str, Callable[[], Usage]] = {FLOOR: lambda: run_baseline(FLOOR, films.silent)}
-    notes = [f"Naive is left out: {missing}." for missing in [_missing()] if missing]
+        raise InvalidInput("At least one repeat is needed.")
+    methods: dict[str, Callable[[], Usage]] = {FLOOR: lambda: run_baseline(FLOOR, videos.silent)}
+    notes = [f"The naive method is left out: {reason}." for reason in [_missing_packages()] if reason]
     if not notes:
-        ways[NAIVE] = lambda: run_baseline(NAIVE, films.silent)
-    ways[OURS] = lambda: ingest_video(service, films.silent)
-    if (heard := films.with_speech) is not None:
-        ways[SPEECH] = lambda: ingest_video(service, heard)
-    seen: dict[str, list[Usage]] = {way: [] for way in ways}
+        methods[NAIVE] = lambda: run_baseline(NAIVE, videos.silent)
+    methods[OURS] = lambda: ingest_video(service, videos.silent)
+    if (with_speech := videos.with_speech) is not None:
+        methods[SPEECH] = lambda: ingest_video(service, with_speech)
+    usages: dict[str, list[Usage]] = {method: [] for method in methods}
     for _ in range(repeats):
-        for way, do in ways.items():
-            seen[way].append(do())
-            on_progress(f"{MEANING[way]}: {seen[way][-1].wall:.1f} s")
-    return IngestReport(films.seconds, size, seen, notes)
+        for method, measure in methods.items():
+            usages[method].append(measure())
+            on_progress(f"{LABELS[method]}: {usages[method][-1].wall:.1f} s")
+    return IngestReport(videos.seconds, size, usages, notes)
 
 
 def run_memory(
     service: Service, folder: Path, minutes: Sequence[float], size: Size, *, speech: bool, on_progress: OnProgress
 ) -> MemoryReport:
-    """Take in one film of each length, and see the most memory that it took."""
+    """Ingest one video of each length, and measure the peak memory."""
     rows = []
     for length in minutes:
-        on_progress(f"making {length:g} minutes of film")
-        film = write_video(folder / "long.mp4", length * 60, size, speech=speech)
-        rows.append((length, ingest_video(service, film)))
-        film.unlink()
+        on_progress(f"generating {length:g} minutes of video")
+        video = write_video(folder / "long.mp4", length * 60, size, speech=speech)
+        rows.append((length, ingest_video(service, video)))
+        video.unlink()
     return MemoryReport(rows)
 
 
 def warm_up(service: Service, folder: Path, *, speech: bool) -> None:
-    """Let the worker load its towers."""
-    ingest_video(service, write_video(folder / "warm.mp4", WARM_SECONDS, (160, 96), speech=speech))
+    """Ingest a short video, so that the worker has loaded its towers."""
+    ingest_video(service, write_video(folder / "warm.mp4", WARM_UP_SECONDS, (160, 96), speech=speech))
 
 
-def ingest_video(service: Service, film: Path) -> Usage:
-    """What the worker and its decoding children take from the upload until the film can be
-    searched; it is deleted behind it."""
-    with ProcessMeter(service.worker) as watch:
-        upload = service.client.add(film, wait=True)
+def ingest_video(service: Service, video: Path) -> Usage:
+    """Upload a video, wait until it can be searched, and delete it.
+
+    Returns the resources of the worker and its decoding children.
+    """
+    with ProcessMeter(service.worker) as meter:
+        upload = service.client.add(video, wait=True)
     service.client.delete(upload.item.id)
     if not upload.created:
-        raise InvalidInput(f"{film.name} is in the library already; its ingest cannot be timed.")
-    return watch.used
+        raise InvalidInput(f"{video.name} is in the library already; its ingest cannot be timed.")
+    return meter.usage
 
 
-def run_baseline(way: str, film: Path) -> Usage:
-    """One of `mm.bench.ingest.baselines`; time and processor time as it tells them, memory as seen
-    from here."""
-    command = [sys.executable, "-P", "-m", "mm.bench.ingest.baselines", way, str(film)]
+def run_baseline(method: str, video: Path) -> Usage:
+    """Run a method of `mm.bench.ingest.baselines`, which reports its own time."""
+    command = [sys.executable, "-P", "-m", "mm.bench.ingest.baselines", method, str(video)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            with ProcessMeter(process.pid) as watch:
+            with ProcessMeter(process.pid) as meter:
                 out, err = process.communicate()
         except BaseException:
             process.kill()
             raise
     if process.returncode:
-        raise Unavailable(f"The way '{way}' ended with status {process.returncode}: {err.strip().rpartition(chr(10))[2]}")
-    told = json.loads(out)
-    return Usage(float(told["wall"]), float(told["cpu"]), watch.used.pss)
+        reason = err.strip().rpartition("\n")[2]
+        raise Unavailable(f"The baseline '{method}' ended with exit status {process.returncode}: {reason}")
+    times = json.loads(out)
+    return Usage(float(times["wall"]), float(times["cpu"]), meter.usage.pss)
 
 
-def _missing() -> str:
-    """What the naive way lacks on this machine, in words."""
-    lacking = [package for package in ("torch", "decord") if importlib.util.find_spec(package) is None]
-    return f"{' and '.join(lacking)} of the extra `train` is not installed" if lacking else ""
+def _missing_packages() -> str:
+    """The packages that the naive method lacks, as a sentence part; empty if none."""
+    missing = [package for package in ("torch", "decord") if importlib.util.find_spec(package) is None]
+    return f"{' and '.join(missing)} of the extra `train` is not installed" if missing else ""
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -1,7 +1,7 @@
-"""Does search find the right moment of a long video, and how fast is the video taken in?
+"""Recall of the scenes of a long video, and the time of its ingest.
 
-The truth is a timeline: scenes with start and end, captions of what is seen, and the sentence that
-is said. A question is answered when one of the first five hits overlaps its scene.
+The ground truth is a timeline: scenes with start and end, captions of the images, and the spoken
+sentence. A query is correct when one of the first five hits overlaps its scene.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One stretch of the video whose content is known. Times in seconds."""
+    """A time range of the video with known content. Times in seconds."""
 
     start: float
     end: float
@@ -32,7 +32,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Share of questions whose scene was among the first 1 and the first 5 hits."""
+    """Share of queries whose scene was among the first 1 and the first 5 hits."""
 
     questions: int
     at_1: float
@@ -41,8 +41,10 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class MomentsReport:
-    """What one run saw. `captions` leaves out the caption that is also spoken, so that only the
-    picture can answer it."""
+    """One run; the names of the fields are the keys of `--json`.
+
+    `captions` excludes captions that are also spoken, so that only the images can match.
+    """
 
     seconds_of_video: float
     seconds_to_ingest: float
@@ -76,33 +78,35 @@ def read_timeline(path: Path) -> list[Scene]:
         rows = json.loads(path.read_text())
         return [Scene(float(r["start"]), float(r["end"]), tuple(r["captions"]), str(r["text"])) for r in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{path} is no timeline: {error}") from error
+        raise InvalidInput(f"{path} is not a timeline: {error}") from error
 
 
 def run(client: Client, video: Path, scenes: Sequence[Scene]) -> MomentsReport:
-    """Ingest `video`, ask for every scene, and report. The video must not be in the library yet."""
+    """Ingest `video`, which must not be in the library, and search for every scene."""
     start = time.perf_counter()
     upload = client.add(video, wait=True)
     elapsed = time.perf_counter() - start
     if not upload.created:
         raise InvalidInput(f"{video.name} is in the library already; its ingest cannot be timed.")
-    asked: list[float] = []
+    durations: list[float] = []
 
-    def rank(question: str, scene: Scene) -> int | None:
+    def find_rank(query: str, scene: Scene) -> int | None:
         begin = time.perf_counter()
-        answer = client.search(text=question, k=TOP, filters=Filters(items=[upload.item.id]), floor=0.0)
-        asked.append(time.perf_counter() - begin)
-        return first_overlap(answer.hits, scene)
+        response = client.search(text=query, k=TOP, filters=Filters(items=[upload.item.id]), floor=0.0)
+        durations.append(time.perf_counter() - begin)
+        return rank_of_first_overlap(response.hits, scene)
 
-    captions = [rank(text, scene) for scene in scenes for text in scene.captions if not same_words(text, scene.spoken)]
-    spoken = [rank(scene.spoken, scene) for scene in scenes if scene.spoken]
+    captions = [find_rank(text, scene) for scene in scenes for text in scene.captions if not has_same_words(text, scene.spoken)]
+    spoken = [find_rank(scene.spoken, scene) for scene in scenes if scene.spoken]
     duration = client.item(upload.item.id).duration
-    return MomentsReport(duration, elapsed, median(asked), recall(captions), recall(spoken))
+    return MomentsReport(duration, elapsed, median(durations), compute_recall(captions), compute_recall(spoken))
 
 
-def first_overlap(hits: Iterable[Hit], scene: Scene) -> int | None:
-    """Rank, from 0, of the first hit whose best part lies in the scene by more than half; `None`
-    when none does."""
+def rank_of_first_overlap(hits: Iterable[Hit], scene: Scene) -> int | None:
+    """Rank, from 0, of the first hit whose best range overlaps the scene; `None` without one.
+
+    The overlap must exceed half of the shorter of both ranges.
+    """
     for rank, hit in enumerate(hits):
         shared = min(hit.best_end, scene.end) - max(hit.best_start, scene.start)
         if shared > 0.5 * min(hit.best_end - hit.best_start, scene.end - scene.start):
@@ -110,7 +114,7 @@ def first_overlap(hits: Iterable[Hit], scene: Scene) -> int | None:
     return None
 
 
-def recall(ranks: Sequence[int | None]) -> Recall:
+def compute_recall(ranks: Sequence[int | None]) -> Recall:
     """Recall at 1 and at 5 of a list of ranks."""
 
     def at(k: int) -> float:
@@ -119,6 +123,6 @@ def recall(ranks: Sequence[int | None]) -> Recall:
     return Recall(len(ranks), at(1), at(TOP))
 
 
-def same_words(a: str, b: str) -> bool:
-    """Whether two sentences differ in case, spacing and punctuation at most."""
+def has_same_words(a: str, b: str) -> bool:
+    """Whether two sentences are equal up to case, spacing and punctuation."""
     return "".join(filter(str.isalnum, a.lower())) == "".join(filter(str.isalnum, b.lower()))

@@ -1,9 +1,9 @@
-"""The least a device can take for the image tower: operations over its arithmetic peak, bytes over
-its bandwidth.
+"""Lower bound of the time of the image tower on a device: the roofline model.
 
-Williams et al. 2009, "Roofline" (doi:10.1145/1498765.1498785). Bytes are those of a network that
-runs layer by layer: every layer reads its input and its weights once and writes its output once. A
-version that fuses layers moves less and may run faster.
+Operations over the arithmetic peak, and bytes over the bandwidth. Williams et al. 2009, "Roofline"
+(doi:10.1145/1498765.1498785). Bytes are those of a network that runs layer by layer: every layer
+reads its input and its weights once and writes its output once. A version that fuses layers moves
+less and can run faster.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ COPIED_BYTES, MATRIX_SIDE, ROUNDS = 1 << 30, 8192, 10
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the tower does for one picture, and what it reads once a batch."""
+    """Work of the tower for one image, and its reads per batch."""
 
     operations: float
-    """A multiplication and an addition are two."""
+    """A multiply-add counts as two."""
     activation_values: float
-    """Numbers read and written for a picture."""
+    """Values read and written per image."""
     weight_values: float
-    """Numbers read once a batch."""
+    """Values read once per batch."""
 
     def seconds(self, batch: int, value_bytes: int, peak: Peak) -> tuple[float, float]:
-        """For one batch, by arithmetic and by memory; the larger is the floor."""
+        """Seconds of one batch by arithmetic and by memory; the larger is the lower bound."""
         moved = (self.activation_values * batch + self.weight_values) * value_bytes
         return self.operations * batch / peak.operations, moved / peak.bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A second of this device, as measured."""
+    """Measured peaks of a device, per second."""
 
     operations: float
     bytes: float
-    """Read and written, counted both."""
+    """Sum of bytes read and written."""
 
 
-def work(size: int) -> Work:
-    """Counted from the table of blocks, for pictures of `size` pixels."""
+def count_work(size: int) -> Work:
+    """Count from the table of blocks, for square images of `size` pixels."""
     operations = values = weights = 0.0
 
     def convolution(side: int, stride: int, kernel: int, channels_in: int, channels_out: int, groups: int = 1) -> int:
@@ -62,11 +62,11 @@ def work(size: int) -> Work:
     side = convolution(size, 2, 3, 3, STEM_CHANNELS)
     for block in list_blocks():
         wide = block.channels_wide
-        if block.expands:
+        if block.has_expansion:
             convolution(side, 1, 1, block.channels_in, wide)
         side = convolution(side, block.stride, block.kernel, wide, wide, groups=wide)
         convolution(side, 1, 1, wide, block.channels_out)
-        if block.residual:
+        if block.has_residual:
             values += 3.0 * block.channels_out * side * side
     convolution(side, 1, 1, list_blocks()[-1].channels_out, FEATURES)
     for rows, columns in ((FEATURES, DIMENSIONS), (FEATURES, CLASSES), (CLASSES, DIMENSIONS)):
@@ -77,28 +77,28 @@ def work(size: int) -> Work:
 
 
 def measure_peak(device: torch.device, precision: torch.dtype, copied: int = COPIED_BYTES, side: int = MATRIX_SIDE) -> Peak:
-    """A large copy on the device, and a large product of random matrices; medians."""
+    """Measure a large copy and a large matrix product on the device; medians."""
     source = torch.randint(0, 255, (copied,), dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     left, right = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
-    copying = seconds(lambda: target.copy_(source), device)
-    product = seconds(lambda: left @ right, device)
+    copying = median_seconds(lambda: target.copy_(source), device)
+    product = median_seconds(lambda: left @ right, device)
     return Peak(2.0 * side**3 / product, 2.0 * copied / copying)
 
 
-def seconds(run: Callable[[], object], device: torch.device, rounds: int = ROUNDS) -> float:
-    """Median of a call, waiting for the device; two calls before are not counted."""
-    taken = []
+def median_seconds(run: Callable[[], object], device: torch.device, rounds: int = ROUNDS) -> float:
+    """Median seconds of a call with synchronization, after two warm-up calls."""
+    durations = []
     for number in range(-2, rounds):
-        _wait(device)
-        begin = time.perf_counter()
+        _synchronize(device)
+        start = time.perf_counter()
         run()
-        _wait(device)
+        _synchronize(device)
         if number >= 0:
-            taken.append(time.perf_counter() - begin)
-    return median(taken)
+            durations.append(time.perf_counter() - start)
+    return median(durations)
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,5 +1,4 @@
-"""How long the temporal network takes for a whole video, and how much memory, in a process of its
-own."""
+"""Time and memory of one pass of the temporal network over a video, in its own process."""
 
 from __future__ import annotations
 
@@ -14,12 +13,13 @@ from statistics import median
 import numpy as np
 
 from mm.errors import Unavailable
+from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.motion import NUM_MOTIONS
-from mm.models.temporal.network import FrameSequence, TemporalTower
+from mm.models.temporal.tower import TemporalTower
 from mm.numerics import normalize_rows
 
 ROUNDS = 5
-TEXT = "import sys; from mm.bench.towers.temporal import here; here(*sys.argv[1:])"
+PROGRAM = "import sys; from mm.bench.towers.temporal import main; main(*sys.argv[1:])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class TemporalReport:
     fps: float
     seconds: float
     peak_mb: float
-    """Resident memory of the whole process, Python and the weights included."""
+    """Peak resident memory of the process, including Python and the weights."""
 
     def lines(self) -> list[str]:
-        """Markdown."""
+        """The report as a Markdown table."""
         minutes = self.frames / self.fps / 60
         return [
             "| video | frames | one pass, median | peak memory of the process |",
@@ -43,27 +43,26 @@ class TemporalReport:
 
 
 def measure(weights: Path, minutes: float, fps: float) -> TemporalReport:
-    """Made-up frames of so many minutes. Raises `Unavailable` where the process ends badly."""
-    arguments = [sys.executable, "-c", TEXT, str(weights), str(minutes), str(fps)]
+    """Measure with synthetic frames. Raises `Unavailable` when the process fails."""
+    arguments = [sys.executable, "-c", PROGRAM, str(weights), str(minutes), str(fps)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Unavailable(f"The pass cannot be measured: {done.stderr.strip().splitlines()[-1]}")
+        raise Unavailable(f"The bench process failed: {done.stderr.strip().splitlines()[-1]}")
     return TemporalReport(**json.loads(done.stdout))
 
 
-def here(weights: str, minutes: str, fps: str) -> None:
-    """What the process does: measure, and print the report as JSON."""
+def main(weights: str, minutes: str, fps: str) -> None:
+    """Measure in this process, and print the report as JSON."""
     tower = TemporalTower(Path(weights))
     random = np.random.default_rng(0)
     count = round(float(minutes) * 60 * float(fps))
     vectors = normalize_rows(random.normal(size=(count, tower.config.dim)).astype(np.float32))
     frames = FrameSequence(np.arange(count) / float(fps), vectors, random.random((count, NUM_MOTIONS)).astype(np.float32))
-    taken = []
+    durations = []
     for _ in range(ROUNDS):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         tower.predict_boundaries(frames)
-        taken.append(time.perf_counter() - begin)
-    # Not by `getrusage`: what that tells begins with the memory of the process that this one was
-    # forked from.
+        durations.append(time.perf_counter() - start)
+    # Not `getrusage`: its maximum includes the memory of the parent process at the fork.
     peak = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    sys.stdout.write(json.dumps(asdict(TemporalReport(count, float(fps), median(taken), peak))))
+    sys.stdout.write(json.dumps(asdict(TemporalReport(count, float(fps), median(durations), peak))))

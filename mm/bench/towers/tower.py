@@ -1,5 +1,4 @@
-"""How fast is the image tower in each runtime, beside eager torch? Pictures a second by batch, in
-turns, in one process."""
+"""Throughput of the image tower in each runtime beside eager torch, by batch size."""
 
 from __future__ import annotations
 
@@ -27,40 +26,40 @@ from mm.runtimes.tune import Vectors, compare_vectors, measure_seconds
 
 EAGER, CHANNELS_LAST = "eager torch", "eager torch, channels last"
 DECODED = 640, 360
-"""Width and height of the frames whose squeezing to the tower's size is timed."""
+"""Width and height of the frames whose resizing is timed."""
 
 Run = Callable[[RGB], Vectors]
 
 
 @dataclass(frozen=True, slots=True)
 class TowerRow:
-    """One way, at one batch size."""
+    """One runtime at one batch size."""
 
     name: str
     batch: int
     per_second: float
     milliseconds: float
-    """Of one picture."""
+    """Per image."""
     ratio: float | None
-    """Times as fast as eager torch at this batch; None where torch is not installed."""
+    """Speed-up over eager torch at this batch size; None without torch."""
     cosine: float
     lost: float | None
-    """Points of R@1 on dev, the larger of both ways, as recorded beside the weights."""
+    """Loss of R@1 on dev in points, the larger of both directions, as recorded with the weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class TowerReport:
-    """One run."""
+    """One run; the names of the fields are the keys of `--json`."""
 
     rows: list[TowerRow]
     left_out: dict[str, str]
-    """Ways that this machine does not have, and why."""
+    """Runtimes that this machine does not support, and why."""
     squeeze_milliseconds: float
-    """To squeeze one frame to the tower's size, on one core: not part of the rows."""
+    """Milliseconds on one core to resize a frame, which the rows do not include."""
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
-        head = "| image tower | batch | pictures/s | ms a picture | times eager | cosine | R@1 lost |"
+        head = "| image tower | batch | images/s | ms an image | times eager | cosine | R@1 lost |"
         body = [
             f"| {r.name} | {r.batch} | {r.per_second:.1f} | {r.milliseconds:.1f} "
             f"| {'' if r.ratio is None else f'{r.ratio:.1f}'} | {r.cosine:.4f} | {'' if r.lost is None else f'{r.lost:.2f}'} |"
@@ -68,47 +67,46 @@ class TowerReport:
         ]
         missing = [f"not here: {name}: {why}" for name, why in self.left_out.items()]
         width, height = DECODED
-        squeeze = f"Not counted: {self.squeeze_milliseconds:.1f} ms on one core to squeeze a frame of {width} x {height}."
+        squeeze = f"Not included: {self.squeeze_milliseconds:.1f} ms on one core to resize a frame of {width} x {height}."
         return [head, "| --- | --- | --- | --- | --- | --- | --- |", *body, *missing, squeeze]
 
 
 def run(weights: Path, cache: Path, names: Sequence[str], batches: Sequence[int], threads: int, rounds: int = 5) -> TowerReport:
-    """Time the runtimes of these names (all when none is given), and eager torch where it is
-    installed.
+    """Time the named runtimes (default: all) and eager torch, if it is installed.
 
-    Raises `InvalidInput` for an unknown name, `Corrupt` for weights that are none.
+    Raises `InvalidInput` for an unknown name, `Corrupt` for invalid weights.
     """
     for name in names:
         find_runtime(name)
     plain = ImageTower(weights, cache, DEFAULT_RUNTIME.name, threads)
-    pictures = load_sample_batch(plain.size)
-    reference = plain.embed(list(pictures))
-    ways, left_out = _ways(weights, cache, names or list_runtimes(), threads)
+    images = load_sample_batch(plain.size)
+    reference = plain.embed(list(images))
+    methods, left_out = _load_methods(weights, cache, names or list_runtimes(), threads)
     cosines: dict[str, float] = {}
-    for name, way in ways.items():
-        vectors = np.concatenate([way(pictures[:8]), way(pictures[8:])])
+    for name, method in methods.items():
+        vectors = np.concatenate([method(images[:8]), method(images[8:])])
         cosines[name] = compare_vectors(name, vectors, reference).cosine or 0.0
     recorded = read_precisions(weights, hash_file(weights, digits=16))
     rows: list[TowerRow] = []
     for batch in batches:
-        given = np.resize(pictures, (batch, *pictures.shape[1:]))
-        taken = measure_seconds({name: partial(way, given) for name, way in ways.items()}, rounds)
-        seconds = {name: median(each) for name, each in taken.items()}
+        batch_images = np.resize(images, (batch, *images.shape[1:]))
+        durations = measure_seconds({name: partial(method, batch_images) for name, method in methods.items()}, rounds)
+        seconds = {name: median(each) for name, each in durations.items()}
         for name, second in seconds.items():
             ratio = seconds[EAGER] / second if EAGER in seconds else None
-            lost = _lost(recorded, name)
+            lost = _recorded_loss(recorded, name)
             rows.append(TowerRow(name, batch, batch / second, second / batch * 1e3, ratio, cosines[name], lost))
-    return TowerReport(rows, left_out, _squeeze(plain.size))
+    return TowerReport(rows, left_out, _time_resize(plain.size))
 
 
-def _ways(weights: Path, cache: Path, names: Sequence[str], threads: int) -> tuple[Mapping[str, Run], dict[str, str]]:
-    """Everything that can be run here, by name; and why the rest cannot."""
-    ways: dict[str, Run] = {}
+def _load_methods(weights: Path, cache: Path, names: Sequence[str], threads: int) -> tuple[Mapping[str, Run], dict[str, str]]:
+    """The methods that this machine supports, by name; and why the others are left out."""
+    methods: dict[str, Run] = {}
     left_out: dict[str, str] = {}
     if importlib.util.find_spec("torch") is None:
         left_out[EAGER] = "torch is not installed"
     else:
-        ways |= _eager(weights, threads)
+        methods |= _eager(weights, threads)
     for name in names:
         try:
             require_runtime(name)
@@ -116,28 +114,28 @@ def _ways(weights: Path, cache: Path, names: Sequence[str], threads: int) -> tup
         except MMError as error:
             left_out[name] = str(error)
             continue
-        ways[name] = partial(_vectors, tower)
-    return ways, left_out
+        methods[name] = partial(_vectors, tower)
+    return methods, left_out
 
 
-def _vectors(tower: ImageTower, pictures: RGB) -> Vectors:
-    return tower.graph.run({INPUT: pictures})[OUTPUT].astype(np.float32)
+def _vectors(tower: ImageTower, images: RGB) -> Vectors:
+    return tower.graph.run({INPUT: images})[OUTPUT].astype(np.float32)
 
 
 def _eager(weights: Path, threads: int) -> dict[str, Run]:
-    """The module as it is trained, float32 on the CPU, in both layouts of memory."""
+    """The trained module in float32 on the CPU, in both memory layouts."""
     import torch
 
     from mm.models.image.efficientnet_lite_torch import load_encoder
-    from mm.runtimes.registry import usable_cores
+    from mm.runtimes.registry import count_usable_cores
 
-    torch.set_num_threads(threads or usable_cores())
+    torch.set_num_threads(threads or count_usable_cores())
     plain = load_encoder(weights)
     last = load_encoder(weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run(encoder: torch.nn.Module, layout: torch.memory_format, pictures: RGB) -> Vectors:
+    def run(encoder: torch.nn.Module, layout: torch.memory_format, images: RGB) -> Vectors:
         with torch.inference_mode():
-            pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(memory_format=layout).float()
+            pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=layout).float()
             vectors: Vectors = encoder(pixels).numpy()
         return vectors
 
@@ -147,7 +145,7 @@ def _eager(weights: Path, threads: int) -> dict[str, Run]:
     }
 
 
-def _lost(recorded: Precisions, name: str) -> float | None:
+def _recorded_loss(recorded: Precisions, name: str) -> float | None:
     if name in (EAGER, CHANNELS_LAST):
         return 0.0
     precision = find_runtime(name).precision
@@ -156,10 +154,10 @@ def _lost(recorded: Precisions, name: str) -> float | None:
     return recorded.losses[precision].recall_loss if precision in recorded.losses else None
 
 
-def _squeeze(size: int, rounds: int = 20) -> float:
-    """Milliseconds of one frame, by the processor's time."""
+def _time_resize(size: int, rounds: int = 20) -> float:
+    """Milliseconds of processor time per frame."""
     width, height = DECODED
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    begin = time.process_time()
+    start = time.process_time()
     resize_batch([frame] * rounds, size)
-    return (time.process_time() - begin) / rounds * 1e3
+    return (time.process_time() - start) / rounds * 1e3

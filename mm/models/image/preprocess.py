@@ -1,4 +1,4 @@
-"""Pictures to the tower's input, the same in training's evaluation and in serving."""
+"""Resize images to the input of the image tower, in evaluation as in serving."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mm.media.types import RGB
 
 
 def resize_image(image: RGB, size: int) -> RGB:
-    """The whole picture, squeezed to (size, size, 3).
+    """The image stretched to (size, size, 3).
 
-    Nothing is cut off and nothing is added: what stands at the edge of a wide picture is found too.
+    It is neither cropped nor padded, so that objects at the edges of a wide image remain.
     """
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
 def resize_batch(images: Sequence[RGB], size: int) -> RGB:
-    """`resize_image` for several: (N, size, size, 3)."""
+    """`resize_image` for several images: (N, size, size, 3)."""
     return np.stack([resize_image(image, size) for image in images])

@@ -1,9 +1,8 @@
-"""Which files an open_clip model is made of: `MODEL/PRETRAINED`, `local-dir:FOLDER` or
-`hf-hub:ORG/NAME` to paths on this disk.
+"""Finds the files of an open_clip model on this disk.
 
-Nothing is taken from the network unless the caller says so: what a name stands for is looked up in
-the caches that open_clip and the Hugging Face libraries keep. Ilharco et al. 2021, OpenCLIP
-(doi:10.5281/zenodo.5143773), MIT.
+A model is named `MODEL/PRETRAINED`, `local-dir:FOLDER` or `hf-hub:ORG/NAME`. Files are looked up in
+the caches of open_clip and the Hugging Face libraries; they are downloaded only on request. Ilharco
+et al. 2021, OpenCLIP (doi:10.5281/zenodo.5143773), MIT.
 """
 
 from __future__ import annotations
@@ -23,152 +22,156 @@ CONFIG_FILE = "open_clip_config.json"
 SAFETENSORS_FILE = "open_clip_model.safetensors"
 PICKLE_FILE = "open_clip_pytorch_model.bin"
 WEIGHT_FILES = (SAFETENSORS_FILE, "open_clip_pytorch_model.safetensors", "model.safetensors", PICKLE_FILE)
-"""Names of weights in a model's folder, the first that is there is taken."""
+"""Names of weights in the folder of a model, in order of preference."""
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "*.model", "special_tokens_map.json")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Everything that decides a model's vectors."""
+    """The files and settings that determine the vectors of a model."""
 
     name: str
-    """The model's name, for a person."""
+    """Name of the model, for display."""
     source: str
-    """What `open_clip.create_model` takes as the model."""
+    """The model argument of `open_clip.create_model`."""
     config: Config
     """Architecture: `embed_dim`, `vision_cfg`, `text_cfg`."""
     preprocess: Config
-    """What differs from open_clip's defaults in how a picture is prepared."""
+    """Preprocessing options that differ from the defaults of open_clip."""
     weights: Path
     tokenizer: str | None
-    """Folder or hub name of a Hugging Face tokenizer; None for CLIP's own."""
+    """Folder or hub name of a Hugging Face tokenizer; None for that of CLIP."""
 
     @property
     def text_config(self) -> Config:
         return _section(self.config, "text_cfg")
 
 
-def find_model(wanted: str, *, download: bool = False) -> ModelFiles:
-    """The files of `wanted`, the part of a space's name behind `openclip:`. Reads configurations,
-    no weights.
+def find_model(model_name: str, *, download: bool = False) -> ModelFiles:
+    """The files of a model; `model_name` is the name of the space without `openclip:`.
 
-    Raises `InvalidInput` for what names no model, `NotFound` for an unknown one, and `Unavailable`
-    when open_clip is not installed or a file is neither on this disk nor, with `download`, to be
-    had.
+    Configurations are read, weights are not. Raises `InvalidInput` for a malformed name, `NotFound`
+    for an unknown model, and `Unavailable` when open_clip is not installed or a file is neither on
+    this disk nor, with `download`, available from the hub.
     """
-    require_open_clip(wanted)
+    require_open_clip(model_name)
     if not download:
         disable_hub_downloads()
-    if wanted.startswith("local-dir:"):
-        return _from_folder(_path(wanted.removeprefix("local-dir:"), wanted), wanted)
-    if wanted.startswith("hf-hub:"):
-        return _from_folder(_snapshot(wanted.removeprefix("hf-hub:"), download), wanted)
-    model, slash, pretrained = wanted.partition("/")
+    if model_name.startswith("local-dir:"):
+        return _from_folder(_path(model_name.removeprefix("local-dir:"), model_name), model_name)
+    if model_name.startswith("hf-hub:"):
+        return _from_folder(_snapshot(model_name.removeprefix("hf-hub:"), download), model_name)
+    model, slash, pretrained = model_name.partition("/")
     if not slash or not model or not pretrained:
         raise InvalidInput(
-            f"'openclip:{wanted}' names no model; it is openclip:MODEL/PRETRAINED, as in openclip:ViT-B-32/laion2b_s34b_b79k."
+            f"'openclip:{model_name}' does not name a model: use openclip:MODEL/PRETRAINED, "
+            "for example openclip:ViT-B-32/laion2b_s34b_b79k."
         )
-    return _from_names(model, pretrained, wanted, download)
+    return _from_names(model, pretrained, model_name, download)
 
 
-def require_open_clip(wanted: str) -> None:
-    """Raise `Unavailable` where the environment is the base."""
+def require_open_clip(model_name: str) -> None:
+    """Raise `Unavailable` unless torch and open_clip are installed."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("open_clip") is None:
         raise Unavailable(
-            f"The space openclip:{wanted} needs torch and open_clip, which are not installed: "
+            f"The space openclip:{model_name} needs torch and open_clip, which are not installed: "
             "`pip install --no-deps -r requirements-train.lock`."
         )
 
 
 def disable_hub_downloads() -> None:
-    """Have the Hugging Face libraries of this process look into their caches and nowhere else."""
+    """Restrict the Hugging Face libraries of this process to their caches."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    if (hub := sys.modules.get("huggingface_hub.constants")) is not None:  # read once, when it was imported
+    if (hub := sys.modules.get("huggingface_hub.constants")) is not None:  # was read when the module was imported
         vars(hub)["HF_HUB_OFFLINE"] = True
 
 
-def _from_names(model: str, pretrained: str, wanted: str, download: bool) -> ModelFiles:
+def _from_names(model: str, pretrained: str, model_name: str, download: bool) -> ModelFiles:
     import open_clip
 
     config = open_clip.get_model_config(model)
     if config is None:
-        raise NotFound(f"open_clip has no model '{model}'; `open_clip.list_models()` names all, such as ViT-B-32.")
+        raise NotFound(f"open_clip has no model '{model}': `open_clip.list_models()` lists all, such as ViT-B-32.")
     tag = open_clip.get_pretrained_cfg(model, pretrained)
     if tag:
         _require_same_activation(model, pretrained, config, tag)
-        weights = _weights_of_tag(tag, f"openclip:{wanted}", download)
+        weights = _weights_of_tag(tag, f"openclip:{model_name}", download)
     else:
         known = open_clip.list_pretrained_tags_by_model(model)
         if not pretrained.startswith(("/", "~")):
             raise NotFound(
-                f"'{pretrained}' names no weights of {model}; known are {', '.join(known) or 'none'}. "
-                f"A file is given by its whole path: openclip:{model}//folder/file.safetensors."
+                f"'{pretrained}' does not name weights of {model}; known are {', '.join(known) or 'none'}. "
+                f"A file is given by its absolute path: openclip:{model}//folder/file.safetensors."
             )
-        weights = _path(pretrained, wanted)
+        weights = _path(pretrained, model_name)
         if not weights.is_file():
-            raise NotFound(f"There is no file {weights}, which openclip:{wanted} shall read its weights from.")
-    preprocess = _preprocess(tag) if tag else _usual_preprocess(model)
-    named = _section(config, "text_cfg").get("hf_tokenizer_name")
-    tokenizer = str(named) if named else None
+            raise NotFound(f"There is no weights file {weights}, which openclip:{model_name} names.")
+    preprocess = _read_preprocess(tag) if tag else _guess_preprocess(model)
+    hub_name = _section(config, "text_cfg").get("hf_tokenizer_name")
+    tokenizer = str(hub_name) if hub_name else None
     if tokenizer is not None and not tag and (weights.parent / "tokenizer.json").is_file():
         tokenizer = str(weights.parent)
     return ModelFiles(model, model, config, preprocess, weights, tokenizer)
 
 
-_PREPROCESS = ("mean", "std", "interpolation", "resize_mode", "fill_color")
+_PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode", "fill_color")
 
 
-def _preprocess(tag: Config) -> Config:
-    return {key: value for key, value in tag.items() if key in _PREPROCESS}
+def _read_preprocess(tag: Config) -> Config:
+    return {key: value for key, value in tag.items() if key in _PREPROCESS_KEYS}
 
 
-def _usual_preprocess(model: str) -> Config:
-    """For a file of one's own: how all known weights of the architecture want a picture; the
-    default where they differ."""
+def _guess_preprocess(model: str) -> Config:
+    """The preprocessing for a file without a tag: that which all known weights of the model share.
+
+    The default of open_clip when they differ.
+    """
     import open_clip
 
     first, *others = [
-        _preprocess(open_clip.get_pretrained_cfg(model, tag)) for tag in open_clip.list_pretrained_tags_by_model(model)
+        _read_preprocess(open_clip.get_pretrained_cfg(model, tag)) for tag in open_clip.list_pretrained_tags_by_model(model)
     ] or [{}]
     return first if all(other == first for other in others) else {}
 
 
-def _from_folder(folder: Path, wanted: str) -> ModelFiles:
-    """A folder as open_clip saves it."""
+def _from_folder(folder: Path, model_name: str) -> ModelFiles:
+    """The files of a folder as saved by open_clip."""
     try:
-        described = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        config, preprocess = described["model_cfg"], described.get("preprocess_cfg", {})
+        stored = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        config, preprocess = stored["model_cfg"], stored.get("preprocess_cfg", {})
         text = _section(config, "text_cfg")
         int(config["embed_dim"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"openclip:{wanted}: {folder / CONFIG_FILE} does not describe a model: {error}.") from error
+        raise InvalidInput(f"openclip:{model_name}: {folder / CONFIG_FILE} does not describe a model: {error}.") from error
     weights = next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), None)
     if weights is None:
-        raise NotFound(f"openclip:{wanted}: {folder} has none of {', '.join(WEIGHT_FILES)}.")
+        raise NotFound(f"openclip:{model_name}: {folder} has none of {', '.join(WEIGHT_FILES)}.")
     tokenizer = str(folder) if text.get("hf_tokenizer_name") else None
-    name = wanted.rstrip("/").rpartition("/")[2]
+    name = model_name.rstrip("/").rpartition("/")[2]
     return ModelFiles(name, f"local-dir:{folder}", config, preprocess, weights, tokenizer)
 
 
-def _path(text: str, wanted: str) -> Path:
+def _path(text: str, model_name: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_absolute():
-        raise InvalidInput(f"openclip:{wanted}: the path {text!r} must be whole, from the root or from ~.")
+        raise InvalidInput(f"openclip:{model_name}: the path {text!r} must be absolute or begin with ~.")
     return path
 
 
 def _section(config: Config, name: str) -> Config:
     section = config[name]
     if not isinstance(section, dict):
-        raise TypeError(f"{name} is no table")
+        raise TypeError(f"{name} is not an object")
     return section
 
 
-def _require_same_activation(model: str, tag: str, config: Config, described: Config) -> None:
-    """Weights that were trained with QuickGELU give other vectors, and no error, in a model that
-    has GELU."""
-    trained, has = bool(described.get("quick_gelu")), bool(config.get("quick_gelu"))
-    if trained == has or (has and not model.endswith("-quickgelu")):  # of some models only the configuration says it
+def _require_same_activation(model: str, tag: str, config: Config, tag_config: Config) -> None:
+    """Raise `InvalidInput` unless model and weights agree on QuickGELU or GELU.
+
+    The vectors would be wrong without an error.
+    """
+    trained, has = bool(tag_config.get("quick_gelu")), bool(config.get("quick_gelu"))
+    if trained == has or (has and not model.endswith("-quickgelu")):  # some models have it in the configuration only
         return
     other = f"{model}-quickgelu" if trained else model.removesuffix("-quickgelu")
     raise InvalidInput(
@@ -187,11 +190,11 @@ def _weights_of_tag(tag: Config, space: str, download: bool) -> Path:
 
 
 def describe_missing_files(space: str, download: bool) -> str:
-    """The sentence for files that a name stands for and that are not on this disk."""
+    """The error message for files of a model that are not on this disk."""
     if download:
-        return f"The files of {space} are not on this machine, and they could not be downloaded: is there a network?"
+        return f"The files of {space} are not on this machine, and the download failed: check the network."
     return (
-        f"The files of {space} are not on this machine, and nothing is downloaded: set MM_DOWNLOAD_MODELS=true for one start "
+        f"The files of {space} are not on this machine, and downloads are disabled: set MM_DOWNLOAD_MODELS=true for one start "
         "with a network, or give the path of a checkpoint."
     )
 

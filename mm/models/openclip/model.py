@@ -1,8 +1,8 @@
-"""An open_clip model as two towers: torch modules in half precision on a GPU, in float32 on a CPU,
-with the model's own preprocessing and tokenizer.
+"""The image and text towers of an open_clip model, in torch.
 
-Radford et al. 2021 (arXiv:2103.00020), Zhai et al. 2023 (arXiv:2303.15343) and their kin, by
-open_clip (MIT).
+They run in half precision on a GPU and in float32 on a CPU, with the preprocessing and the
+tokenizer of the model. CLIP (Radford et al. 2021, arXiv:2103.00020), SigLIP (Zhai et al. 2023,
+arXiv:2303.15343) and similar models, by open_clip (MIT).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from PIL import Image
 
 from mm.errors import InvalidInput, MMError, Unavailable
 from mm.media.types import RGB
+from mm.models.inputs import require_image
 from mm.models.openclip.files import ModelFiles, describe_missing_files
 from mm.models.openclip.tokenizer import OpenClipTokenizer
 from mm.models.openclip.weights import load_tensors, read_tensors
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     import torch
 
 BATCH, GPU_BATCH = 8, 128
-"""Pictures that pass through the model at once."""
+"""Images of a batch."""
 TEXT_BATCH = 32
-"""Texts that pass through it at once."""
+"""Texts of a batch."""
 
 
 class OpenClipModel:
-    """A loaded model, which both towers share. Safe to use from several threads."""
+    """A loaded model, shared by both towers. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -44,11 +45,12 @@ class OpenClipModel:
         half: bool | None = None,
         threads: int = 0,
     ) -> None:
-        """Load it on `device`, None for a GPU if torch sees one, in `half` precision, None for that
-        on a GPU alone. `threads` of torch, 0 leaves them as they are.
+        """Load the model.
 
-        Raises `InvalidInput` and `Corrupt` for a checkpoint that is refused or does not fit,
-        `Unavailable` for files that are not on this machine.
+        `device` defaults to a GPU if there is one; `half` precision defaults to that of a GPU only.
+        `threads` sets the threads of torch, 0 leaves them unchanged. Raises `InvalidInput` and
+        `Corrupt` for a checkpoint that is refused or does not fit, `Unavailable` for files that are
+        not on this machine.
         """
         import torch
 
@@ -60,34 +62,34 @@ class OpenClipModel:
         self.tokenizer = OpenClipTokenizer(files, download=download)
         self.module = _build(files, download)
         load_tensors(self.module, read_tensors(files.weights), files.weights, files.name)
-        # All of it, norms too: open_clip's own half precision leaves those in float32 and fails for
-        # some text towers. Parameters still require gradients, though none is ever taken: torch
-        # picks its kernels by it, and others round otherwise.
+        # All parameters, norms included: the half precision of open_clip keeps norms in float32 and
+        # fails for some text towers. Parameters still require gradients, although none is computed:
+        # torch selects kernels by that flag, and other kernels round differently.
         self.module = self.module.eval().to(self.device, torch.float16 if self.half else torch.float32)
-        self.prepare = _preprocessing(self.module)
-        self.size = _side(self.module)
+        self.preprocess = _make_preprocess(self.module)
+        self.size = _get_input_side(self.module)
         self.dim = int(str(files.config["embed_dim"]))
 
     @property
     def scale(self) -> float:
-        """What the model multiplied cosines with when it learnt."""
+        """The factor of cosines in training (`logit_scale`)."""
         return float(self.module.logit_scale.exp().item())
 
     @property
     def bias(self) -> float | None:
-        """What it added then, if it learnt each pair on its own by a sigmoid; None if it learnt by
-        a softmax over a batch."""
+        """The bias of cosines in training (`logit_bias`) of a model with a sigmoid loss; None for a
+        softmax loss."""
         bias = self.module.logit_bias
         return None if bias is None else float(bias.item())
 
     def embed_images(self, images: Sequence[RGB]) -> torch.Tensor:
-        """Unit rows (N, D), float32, of pictures of any sizes."""
+        """Unit rows (N, D), float32, of images of any sizes."""
         import torch
 
         with torch.inference_mode():
-            prepared = torch.stack([self.prepare(Image.fromarray(image)) for image in images])
+            pixels = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
             features = self.module.encode_image(
-                prepared.to(self.device, torch.float16 if self.half else torch.float32), normalize=False
+                pixels.to(self.device, torch.float16 if self.half else torch.float32), normalize=False
             )
             return torch.nn.functional.normalize(features.float(), dim=-1)
 
@@ -96,48 +98,46 @@ class OpenClipModel:
         import torch
 
         with torch.inference_mode():
-            features = self.module.encode_text(self.tokenizer.read(texts).to(self.device), normalize=False)
+            features = self.module.encode_text(self.tokenizer.encode(texts).to(self.device), normalize=False)
             return torch.nn.functional.normalize(features.float(), dim=-1)
 
     def describe(self) -> str:
-        """Network and device for a person, such as `open_clip ViT-B-32, GELU, b32.safetensors, cpu
-        float32`."""
+        """One line, such as `open_clip ViT-B-32, GELU, b32.safetensors, cpu float32`."""
         activation = "QuickGELU" if self.files.config.get("quick_gelu") else "GELU"
         precision = "float16" if self.half else "float32"
         return f"open_clip {self.files.name}, {activation}, {self.files.weights.name}, {self.device.type} {precision}"
 
 
 class OpenClipImageTower:
-    """The image tower; see `mm.models.types.ImageEmbedder`."""
+    """The image tower; implements `mm.models.types.ImageEmbedder`."""
 
     def __init__(self, model: OpenClipModel) -> None:
         self._model = model
         self.size, self.dim = model.size, model.dim
         self.batch = GPU_BATCH if model.device.type == "cuda" else BATCH
-        """Pictures that are best given at once."""
+        """The number of images that `embed` encodes at once."""
 
     def embed(self, images: Sequence[RGB]) -> npt.NDArray[np.float32]:
         for image in images:
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-                raise InvalidInput(f"A picture must be uint8 (height, width, 3), not {image.dtype} {image.shape}.")
-        parts = [self._model.embed_images(images[start : start + self.batch]) for start in range(0, len(images), self.batch)]
-        return _stacked(parts, self.dim)
+            require_image(image)
+        batches = [self._model.embed_images(images[start : start + self.batch]) for start in range(0, len(images), self.batch)]
+        return _to_numpy(batches, self.dim)
 
     def describe(self) -> str:
-        told = self._model.module.visual.preprocess_cfg
-        return f"{self._model.describe()}, {self.size} px, {told['resize_mode']}, {told['interpolation']}"
+        preprocess = self._model.module.visual.preprocess_cfg
+        return f"{self._model.describe()}, {self.size} px, {preprocess['resize_mode']}, {preprocess['interpolation']}"
 
 
 class OpenClipTextTower:
-    """The text tower; see `mm.models.types.TextEmbedder`."""
+    """The text tower; implements `mm.models.types.TextEmbedder`."""
 
     def __init__(self, model: OpenClipModel) -> None:
         self._model = model
         self.dim, self.max_tokens = model.dim, model.tokenizer.max_tokens
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        parts = [self._model.embed_texts(texts[start : start + TEXT_BATCH]) for start in range(0, len(texts), TEXT_BATCH)]
-        return _stacked(parts, self.dim)
+        batches = [self._model.embed_texts(texts[start : start + TEXT_BATCH]) for start in range(0, len(texts), TEXT_BATCH)]
+        return _to_numpy(batches, self.dim)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [min(count, self.max_tokens) for count in self._model.tokenizer.count(texts)]
@@ -150,12 +150,11 @@ class OpenClipTextTower:
 
 
 def _build(files: ModelFiles, download: bool) -> Any:
-    """The network with random weights; nothing is fetched for it but configurations of its
-    parts."""
+    """The network with random weights; only configurations of its components are downloaded."""
     import open_clip
 
     try:
-        with _without_false_alarm():
+        with _without_random_weights_warning():
             return open_clip.create_model(
                 files.source,
                 load_weights=False,
@@ -165,39 +164,40 @@ def _build(files: ModelFiles, download: bool) -> Any:
             )
     except MMError:
         raise
-    except OSError as error:  # a part's configuration that is not in the caches, as transformers and timm say it
-        raise Unavailable(f"A part of {files.name} cannot be built. {describe_missing_files(files.name, download)}") from error
+    except OSError as error:  # of transformers and timm for a configuration that is not in the caches
+        raise Unavailable(
+            f"A component of {files.name} cannot be built. {describe_missing_files(files.name, download)}"
+        ) from error
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
-        raise InvalidInput(f"The configuration of {files.name} makes no model: {error}.") from error
+        raise InvalidInput(f"The configuration of {files.name} is not valid: {error}.") from error
 
 
 @contextmanager
-def _without_false_alarm() -> Iterator[None]:
-    """open_clip warns that a model without weights is random; here they follow at once."""
+def _without_random_weights_warning() -> Iterator[None]:
+    """Suppress the warning of open_clip about random weights: the weights are loaded afterwards."""
 
-    def heed(record: logging.LogRecord) -> bool:
+    def is_other(record: logging.LogRecord) -> bool:
         return record.module != "factory" or record.levelno >= logging.ERROR
 
     root = logging.getLogger()
-    root.addFilter(heed)
+    root.addFilter(is_other)
     try:
         yield
     finally:
-        root.removeFilter(heed)
+        root.removeFilter(is_other)
 
 
-def _preprocessing(module: Any) -> Any:
+def _make_preprocess(module: Any) -> Any:
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     return image_transform_v2(PreprocessCfg(**module.visual.preprocess_cfg), is_train=False)
 
 
-def _side(module: Any) -> int:
+def _get_input_side(module: Any) -> int:
     size = module.visual.preprocess_cfg["size"]
     return int(size) if isinstance(size, int) else math.ceil(max(size))
 
 
-def _stacked(parts: Sequence[torch.Tensor], dim: int) -> npt.NDArray[np.float32]:
-    """One array (N, D) on the host; every part was handed to the device before the first is waited
-    for."""
-    return np.concatenate([part.cpu().numpy() for part in parts]) if parts else np.zeros((0, dim), np.float32)
+def _to_numpy(batches: Sequence[torch.Tensor], dim: int) -> npt.NDArray[np.float32]:
+    """One array (N, D) on the host; the device computes all batches before the first is copied."""
+    return np.concatenate([batch.cpu().numpy() for batch in batches]) if batches else np.zeros((0, dim), np.float32)

@@ -1,5 +1,5 @@
-"""A checkpoint of an open_clip model as tensors, and into the model: nothing but tensors is read,
-and every one must fit."""
+"""Reads checkpoints of open_clip models: only tensors are read, and every one must fit the
+model."""
 
 from __future__ import annotations
 
@@ -16,58 +16,57 @@ if TYPE_CHECKING:
     import torch
 
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
-"""Files of `torch.save`: their tensors are read, code in them is refused."""
+"""Suffixes of files of `torch.save`: tensors are read, files with code are refused."""
 
 _REFUSED = (
-    "The checkpoint {} holds more than tensors, and such a file can run code when it is read: it is refused. Save its tensors as "
-    "safetensors where it is trusted."
+    "The checkpoint {} is refused: it holds more than tensors, and such a file can run code when it is read. If you trust it, "
+    "save its tensors as safetensors."
 )
 
 Tensors = dict[str, "torch.Tensor"]
 
 
 def read_tensors(path: Path) -> Tensors:
-    """The tensors by name, as training or saving left them: without a wrapper around them and
-    without a prefix of all names.
+    """The tensors by name, without an enclosing `state_dict` and without the prefix `module.`.
 
-    Raises `InvalidInput` for a file that could run code or is of no known kind, and `Corrupt` for
-    one that cannot be read, holds no tensors, or numbers that are not finite.
+    Raises `InvalidInput` for a file that could run code or has an unknown suffix, and `Corrupt` for
+    one that cannot be read, holds no tensors, or holds numbers that are not finite.
     """
     import torch
 
-    found: object
+    loaded: object
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            found = load_file(path)
+            loaded = load_file(path)
         elif path.suffix in PICKLE_SUFFIXES:
             if _is_script(path):
                 raise InvalidInput(_REFUSED.format(path))
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
         else:
             kinds = ", ".join((".safetensors", *PICKLE_SUFFIXES))
-            raise InvalidInput(f"{path} is no kind of checkpoint that is read; those are {kinds}.")
+            raise InvalidInput(f"{path} has an unsupported suffix; checkpoints are {kinds}.")
     except (SafetensorError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise Corrupt(f"The checkpoint {path} cannot be read: {error}.") from error
     except (pickle.UnpicklingError, RuntimeError) as error:
         if "Weights only" in str(error):
             raise InvalidInput(_REFUSED.format(path)) from error
         raise Corrupt(f"The checkpoint {path} cannot be read: {str(error).splitlines()[0]}.") from error
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        found = found["state_dict"]
-    if not isinstance(found, dict) or not found or not all(isinstance(value, torch.Tensor) for value in found.values()):
+    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        loaded = loaded["state_dict"]
+    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise Corrupt(f"The checkpoint {path} does not hold tensors by name.")
-    if all(name.startswith("module.") for name in found):
-        found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
-    for name, tensor in found.items():
+    if all(name.startswith("module.") for name in loaded):
+        loaded = {name.removeprefix("module."): tensor for name, tensor in loaded.items()}
+    for name, tensor in loaded.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise Corrupt(f"The checkpoint {path} holds numbers that are not finite, in {name}.")
-    return found
+    return loaded
 
 
 def _is_script(path: Path) -> bool:
-    """Whether it is an archive of TorchScript, as OpenAI's own files are: code with tensors."""
+    """Whether the file is a TorchScript archive, code with tensors, as the files of OpenAI are."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -75,39 +74,39 @@ def _is_script(path: Path) -> bool:
 
 
 def load_tensors(model: torch.nn.Module, tensors: Tensors, path: Path, name: str) -> None:
-    """Load the tensors into the model. `path` and `name` are for messages.
+    """Load the tensors into the model; `path` and `name` are for messages.
 
-    Unlike open_clip's own loading this neither resizes positions nor makes up a missing bias: a
-    checkpoint of another resolution, context length or loss is another model. Raises `Corrupt`,
-    which names what does not fit.
+    Unlike `open_clip.load_checkpoint` this neither resizes position embeddings nor fills in a
+    missing bias: a checkpoint of another resolution, context length or loss is another model.
+    Raises `Corrupt`, which names the tensors that do not fit.
     """
     from open_clip.convert import convert_state_dict
     from open_clip.model import convert_to_custom_text_state_dict
 
     tensors = convert_state_dict(model, dict(tensors))
-    if "positional_embedding" in tensors and not hasattr(model, "positional_embedding"):  # one network, saved as two
+    if "positional_embedding" in tensors and not hasattr(model, "positional_embedding"):  # saved with a separate text tower
         tensors = convert_to_custom_text_state_dict(tensors)
-    wanted = model.state_dict()
-    for key in ("logit_scale", "logit_bias"):  # saved as one number or as a list of one
-        if key in tensors and key in wanted and tensors[key].numel() == wanted[key].numel():
-            tensors[key] = tensors[key].reshape(wanted[key].shape)
-    tensors = {key: tensor for key, tensor in tensors.items() if key in wanted or not key.endswith("position_ids")}
-    complaints = [
-        *_complaint("lacks", sorted(wanted.keys() - tensors.keys())),
-        *_complaint("has besides", sorted(tensors.keys() - wanted.keys())),
+    expected = model.state_dict()
+    for key in ("logit_scale", "logit_bias"):  # stored as a scalar or as a list of one
+        if key in tensors and key in expected and tensors[key].numel() == expected[key].numel():
+            tensors[key] = tensors[key].reshape(expected[key].shape)
+    tensors = {key: tensor for key, tensor in tensors.items() if key in expected or not key.endswith("position_ids")}
+    mismatches = [
+        *_describe_mismatch("lacks", sorted(expected.keys() - tensors.keys())),
+        *_describe_mismatch("has in addition", sorted(tensors.keys() - expected.keys())),
         *(
-            f"has {key} as {tuple(tensors[key].shape)} where the model has {tuple(wanted[key].shape)}"
-            for key in sorted(wanted.keys() & tensors.keys())
-            if tensors[key].shape != wanted[key].shape
+            f"has {key} as {tuple(tensors[key].shape)} where the model has {tuple(expected[key].shape)}"
+            for key in sorted(expected.keys() & tensors.keys())
+            if tensors[key].shape != expected[key].shape
         ),
     ]
-    if complaints:
-        more = f", and {len(complaints) - 3} more" if len(complaints) > 3 else ""
-        raise Corrupt(f"The checkpoint {path} is not of {name}: it {', '.join(complaints[:3])}{more}.")
+    if mismatches:
+        more = f", and {len(mismatches) - 3} more" if len(mismatches) > 3 else ""
+        raise Corrupt(f"The checkpoint {path} does not fit {name}: it {', '.join(mismatches[:3])}{more}.")
     model.load_state_dict(tensors)
 
 
-def _complaint(verb: str, names: list[str]) -> list[str]:
+def _describe_mismatch(verb: str, names: list[str]) -> list[str]:
     if not names:
         return []
     return [f"{verb} {names[0]}" + (f" and {len(names) - 1} more tensors" if len(names) > 1 else "")]

@@ -1,10 +1,10 @@
-"""What the sound tower's builders share: its shapes, and the log-mel front end in numpy.
+"""The architecture of YAMNet and its log-mel front end in NumPy.
 
-The front end is YAMNet's (see `tower`): 25 ms windows every 10 ms, magnitudes in 64 mel bands from
-125 to 7500 Hz, log(x + 0.001). Its triangles are linear in hertz, as torchaudio's are, where
-TensorFlow's are linear in mels: by 0.03 at most. Twin of `mm.training.sound.features`, which is
-torchaudio's; a test holds the two equal. Names of arrays end in their axes: P patches, T frames, M
-mel bands, F frequencies.
+Front end (see `tower` for the source): 25 ms windows every 10 ms, magnitudes in 64 mel bands from
+125 to 7500 Hz, log(x + 0.001). The triangular filters are linear in hertz, as in torchaudio; those
+of TensorFlow are linear in mels, which changes the output by at most 0.03.
+`mm.training.sound.features` computes the same with torchaudio. Names of arrays end in their axes: P
+patches, T frames, M mel bands, F frequencies.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ RATE: Final = SPEECH_RATE
 WINDOW, HOP, FFT = 400, 160, 512  # samples
 BANDS, LOWEST, HIGHEST, OFFSET = 64, 125.0, 7500.0, 1e-3
 FRAMES = 96
-"""Frames of one patch, 0.98 s: what the network sees at once."""
+"""Frames of a patch, 0.98 s: the input of the network."""
 PATCH = (FRAMES - 1) * HOP + FFT
-"""Samples of one patch."""
+"""Samples of a patch."""
 
 INPUT, OUTPUT, SCORES = "logmel", "directions", "classes"
+"""Names of the input and the outputs of the ONNX graph."""
 
 BLOCKS: Final = ((32, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2), *((512, 512, 1),) * 5,
                  (512, 1024, 2), (1024, 1024, 1))  # fmt: skip
-"""MobileNet's separable convolutions (Howard et al. 2017, arXiv:1704.04861): channels in, channels
-out, stride."""
+"""The separable convolutions of MobileNet (Howard et al. 2017, arXiv:1704.04861): channels in,
+channels out, stride."""
 STEM = 32
 """Channels of the first convolution, 3 x 3 with stride 2."""
 
@@ -38,22 +39,22 @@ Float = npt.NDArray[np.float32]
 
 
 def compute_log_mel(waveforms: Float) -> Float:
-    """Waveforms (P, PATCH) at 16 kHz as patches (P, FRAMES, BANDS)."""
+    """Log-mel patches (P, FRAMES, BANDS) of waveforms (P, PATCH) at 16 kHz."""
     frames_PTF = np.lib.stride_tricks.sliding_window_view(waveforms, FFT, axis=1)[:, ::HOP]
-    magnitude_PTF = np.abs(np.fft.rfft(frames_PTF * _window(), axis=2)).astype(np.float32)
+    magnitude_PTF = np.abs(np.fft.rfft(frames_PTF * _make_window(), axis=2)).astype(np.float32)
     mel_PTM: Float = np.log(magnitude_PTF @ make_mel_filters() + np.float32(OFFSET))
     return mel_PTM
 
 
 def cut_patches(waveform: Waveform, starts: npt.NDArray[np.int64]) -> Float:
-    """The stretches (P, PATCH) that begin at these samples; what lies behind the end is silence."""
+    """The patches (P, PATCH) that begin at these samples, padded with zeros after the end."""
     padded = np.pad(waveform, (0, PATCH))
     return np.stack([padded[start : start + PATCH] for start in starts]) if len(starts) else np.zeros((0, PATCH), np.float32)
 
 
 @cache
 def make_mel_filters() -> Float:
-    """Triangles (F, M) on the HTK mel scale, with corners in hertz and peaks of 1."""
+    """Triangular filters (F, M) on the HTK mel scale, linear in hertz, with peaks of 1."""
     frequencies_F = np.linspace(0, RATE // 2, FFT // 2 + 1)
     lowest, highest = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
     corners = 700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1)
@@ -63,7 +64,7 @@ def make_mel_filters() -> Float:
 
 
 @cache
-def _window() -> Float:
-    """A periodic Hann window in the middle of the transform's length."""
+def _make_window() -> Float:
+    """A periodic Hann window, centred in the length of the transform."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     return np.pad(window, (FFT - WINDOW) // 2).astype(np.float32)

@@ -1,9 +1,9 @@
-"""The sound tower's network in torch, for training. On a CPU its twin runs, `sound_graph`; a test
-holds the two equal.
+"""The network of the sound tower in torch, for training.
 
-MobileNet as in YAMNet, norms folded into kernels and biases: 521 sound classes, and a vector of the
-space for each. Names of tensors end in their axes: P patches, T frames, M mel bands, C channels, K
-classes, D dimensions of the space.
+MobileNet as in YAMNet, with batch norms fused into kernels and biases: 521 sound classes, and a
+vector of the space for each class. In service the ONNX graph of `graph` runs instead. Names of
+tensors end in their axes: P patches, T frames, M mel bands, C channels, K classes, D dimensions of
+the space.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mm.models.sound.yamnet import BLOCKS, STEM
 
 
 class SoundEncoder(nn.Module):
-    """Log-mel patches to directions in the space, and to the logits of the classes."""
+    """Log-mel patches to directions in the space and to logits of the classes."""
 
     def __init__(self, classes: int, dimensions: int) -> None:
         super().__init__()
@@ -25,24 +25,29 @@ class SoundEncoder(nn.Module):
         self.points = nn.ModuleList(nn.Conv2d(inner, outer, 1) for inner, outer, _ in BLOCKS)
         self.classes = nn.Linear(BLOCKS[-1][1], classes)
         self.vectors = nn.Parameter(torch.zeros(classes, dimensions))
-        """(K, D): where in the space each class lies, times how much it counts."""
+        """(K, D): the direction of each class, times its weight."""
 
     def forward(self, logmel_PTM: Tensor) -> tuple[Tensor, Tensor]:
-        """Directions (P, D), not normalised, so that a patch in which nothing is sure counts little
-        in a mean; logits (P, K)."""
+        """Directions (P, D) and logits (P, K).
+
+        Directions are not normalised, so that uncertain patches have little weight in a mean.
+        """
         logits_PK = self.classes(self.features(logmel_PTM))
         return torch.sigmoid(logits_PK) @ self.vectors, logits_PK
 
     def features(self, logmel_PTM: Tensor) -> Tensor:
-        """(P, C), YAMNet's embedding."""
-        x = _convolved(self.stem, logmel_PTM[:, None])
+        """Pooled features (P, C), the embedding of YAMNet."""
+        x = _convolve(self.stem, logmel_PTM[:, None])
         for depth, point in zip(self.depths, self.points, strict=True):
-            x = _convolved(point, _convolved(depth, x))
+            x = _convolve(point, _convolve(depth, x))
         return x.mean((2, 3))
 
 
-def _convolved(layer: nn.Module, x: Tensor) -> Tensor:
-    """Padded as TensorFlow does: an even side under stride 2 is padded behind alone."""
+def _convolve(layer: nn.Module, x: Tensor) -> Tensor:
+    """Convolution with the SAME padding of TensorFlow, then ReLU6.
+
+    With stride 2 an even side is padded at its end only.
+    """
     assert isinstance(layer, nn.Conv2d)
     if layer.kernel_size[0] == 3:
         front = 0 if layer.stride[0] == 2 else 1

@@ -1,4 +1,4 @@
-"""Lines of speech: what a recogniser gives, cleaned of what it made up, and cut into sentences."""
+"""Lines of speech: hallucinations of the recognizer are removed, long lines are split."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LONGEST = 12.0  # seconds; a longer line is cut between its sentences
-SHORTEST_WORDS = 3  # a sentence of fewer words stays with its neighbour
-REPEATS = 3  # a phrase said this often in a row is the recogniser stuck, not a person
-FASTEST = 35.0  # letters a second; nobody speaks twice as fast as an auctioneer
+MAX_SECONDS = 12.0  # a longer line is split between its sentences
+MIN_WORDS = 3  # a shorter sentence is merged with its neighbour
+MIN_REPEATS = 3  # a phrase repeated this often in a row is a hallucination
+MAX_LETTERS_PER_SECOND = 35.0  # about twice the rate of an auctioneer
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_STUCK = re.compile(rf"\b(.{{2,60}}?)(?:[\s,.]+\1\b){{{REPEATS - 1},}}", re.IGNORECASE)
+_REPETITION = re.compile(rf"\b(.{{2,60}}?)(?:[\s,.]+\1\b){{{MIN_REPEATS - 1},}}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechLine:
-    """What was said from `start` to `end`, in seconds."""
+    """The words spoken from `start` to `end`, in seconds."""
 
     start: float
     end: float
@@ -26,42 +26,46 @@ class SpeechLine:
 
 
 def filter_lines(lines: Iterable[SpeechLine]) -> list[SpeechLine]:
-    """Lines with words in them; those that show a sure sign of being made up are left out.
+    """Strip the texts and remove lines that are hallucinations of the recognizer.
 
-    Signs: no word at all, more letters than anyone could say in the time, the same phrase over and
-    over.
+    These have no word, more letters than can be spoken in their time, or a phrase repeated in a
+    row.
     """
-    return [line for line in (SpeechLine(line.start, line.end, line.text.strip()) for line in lines) if _was_said(line)]
+    return [line for line in (SpeechLine(line.start, line.end, line.text.strip()) for line in lines) if _is_plausible(line)]
 
 
-def _was_said(line: SpeechLine) -> bool:
+def _is_plausible(line: SpeechLine) -> bool:
     words = _WORD.findall(line.text)
-    spoken = sum(map(len, words))
-    return bool(words) and spoken <= FASTEST * max(line.end - line.start, 0.1) and not _STUCK.search(line.text)
+    letters = sum(map(len, words))
+    return (
+        bool(words) and letters <= MAX_LETTERS_PER_SECOND * max(line.end - line.start, 0.1) and not _REPETITION.search(line.text)
+    )
 
 
-def split_line(line: SpeechLine, longest: float = LONGEST) -> list[SpeechLine]:
-    """A line over `longest` seconds in parts of whole sentences, each with its share of the time by
-    its letters."""
-    if line.end - line.start <= longest:
+def split_line(line: SpeechLine, max_seconds: float = MAX_SECONDS) -> list[SpeechLine]:
+    """Split a line longer than `max_seconds` into sentences.
+
+    Each sentence gets a share of the time in proportion to its length.
+    """
+    if line.end - line.start <= max_seconds:
         return [line]
     sentences = _sentences(line.text)
-    letters = [len(sentence) for sentence in sentences]
-    a_letter = (line.end - line.start) / max(sum(letters), 1)
-    parts: list[SpeechLine] = []
+    lengths = [len(sentence) for sentence in sentences]
+    seconds_per_letter = (line.end - line.start) / max(sum(lengths), 1)
+    lines: list[SpeechLine] = []
     start = line.start
-    for index, (sentence, length) in enumerate(zip(sentences, letters, strict=True)):
-        end = line.end if index == len(sentences) - 1 else start + length * a_letter
-        parts.append(SpeechLine(start, end, sentence))
+    for index, (sentence, length) in enumerate(zip(sentences, lengths, strict=True)):
+        end = line.end if index == len(sentences) - 1 else start + length * seconds_per_letter
+        lines.append(SpeechLine(start, end, sentence))
         start = end
-    return parts
+    return lines
 
 
 def _sentences(text: str) -> list[str]:
-    """Sentences of a text; very short ones are joined to the one before."""
+    """The sentences of a text; one shorter than `MIN_WORDS` is merged with its neighbour."""
     joined: list[str] = []
     for sentence in _SENTENCE_END.split(text):
-        if joined and (len(_WORD.findall(sentence)) < SHORTEST_WORDS or len(_WORD.findall(joined[-1])) < SHORTEST_WORDS):
+        if joined and (len(_WORD.findall(sentence)) < MIN_WORDS or len(_WORD.findall(joined[-1])) < MIN_WORDS):
             joined[-1] = f"{joined[-1]} {sentence}"
         else:
             joined.append(sentence)

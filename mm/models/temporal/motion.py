@@ -1,7 +1,7 @@
-"""How much a frame differs from the one before it, from both in little.
+"""How much a frame differs from the previous one, from thumbnails of both.
 
-A frame vector says what is seen, and little of what moves: frame differences tell a cut from a pan,
-and a fight from a walk.
+Frame vectors describe content and say little about movement: frame differences distinguish a cut
+from a pan, and a fight from a walk.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from PIL import Image
 from mm.media.types import RGB
 
 SIDE = 32
-"""Pixels of a side of the little picture."""
+"""Width and height of a thumbnail, in pixels."""
 NUM_MOTIONS = 3
-"""Numbers that tell of a difference."""
+"""Numbers that describe the difference of two frames."""
 SCALE = 32.0
-"""Of 255: differences are told as log(1 + d / SCALE)."""
+"""A difference d of 0 to 255 is given as log(1 + d / SCALE)."""
 
 Thumbnail = npt.NDArray[np.float32]
-"""(SIDE, SIDE) brightness, 0 to 255."""
+"""Brightness (SIDE, SIDE), 0 to 255."""
 
 
 def make_thumbnail(image: RGB) -> Thumbnail:
-    """A picture (height, width, 3) in grey and in little."""
+    """The image (height, width, 3) in grey, reduced to (SIDE, SIDE)."""
     return np.asarray(Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
 
 
 def measure_motion(before: Thumbnail, after: Thumbnail) -> npt.NDArray[np.float32]:
-    """(3,) mean difference, mean of the tenth that differs most, and the change of the whole
-    picture's brightness."""
-    apart = np.abs(after - before)
-    tenth = np.partition(apart, -(apart.size // 10), axis=None)[-(apart.size // 10) :]
-    told = np.array([apart.mean(), tenth.mean(), abs(float(after.mean()) - float(before.mean()))], np.float32)
-    found: npt.NDArray[np.float32] = np.log1p(told / np.float32(SCALE))
-    return found
+    """Three numbers: the mean difference, the mean of the largest tenth of the differences, and the
+    change of mean brightness."""
+    difference = np.abs(after - before)
+    tenth = difference.size // 10
+    largest = np.partition(difference, -tenth, axis=None)[-tenth:]
+    changes = np.array([difference.mean(), largest.mean(), abs(float(after.mean()) - float(before.mean()))], np.float32)
+    motion: npt.NDArray[np.float32] = np.log1p(changes / np.float32(SCALE))
+    return motion

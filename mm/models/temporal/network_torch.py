@@ -1,8 +1,7 @@
-"""The temporal network in torch, for training and for GPUs; `network` is its twin in NumPy, with
-the same weights.
+"""The temporal network in torch, for training and GPUs, with the same weights as `network`.
 
-Names of tensors end in their axes: B videos, L frames, T tokens, D width of a vector of the space,
-W of the network, H heads.
+Names of tensors end in their axes: B videos, L frames, T tokens, D vector of the space, W width of
+the network, H heads, P pairs of rotated numbers, S scalar inputs.
 """
 
 from __future__ import annotations
@@ -17,15 +16,10 @@ from torch.nn import functional
 
 from kernels import windowed_attention_torch
 from kernels.windows import Windows, make_windows
-from mm.models.temporal.network import (
-    EPSILON,
-    NUM_SCALARS,
-    FrameSequence,
-    TemporalConfig,
-    compute_changes,
-    compute_rotations,
-    compute_scalars,
-)
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.frames import NUM_SCALARS, FrameSequence, compute_changes, compute_scalars
+from mm.models.temporal.network import EPSILON
+from mm.models.temporal.rotary import compute_rotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Videos, padded behind to the longest."""
+    """Videos, padded at the end to the length of the longest."""
 
     vectors_BLD: Tensor
     changes_BLD: Tensor
@@ -46,31 +40,32 @@ class Batch:
 
 
 def make_batch(config: TemporalConfig, videos: Sequence[FrameSequence], device: torch.device) -> Batch:
-    """A batch on a device."""
+    """Pad the inputs of several videos and copy them to `device`."""
     longest = max(len(video.times_L) for video in videos)
 
     def padded(rows: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]], length: int) -> Tensor:
-        whole = np.zeros((len(rows), length, *rows[0].shape[1:]), np.float32)
-        for at, row in zip(whole, rows, strict=True):
-            at[: len(row)] = row
-        return torch.from_numpy(whole).to(device)
+        out = np.zeros((len(rows), length, *rows[0].shape[1:]), np.float32)
+        for target, row in zip(out, rows, strict=True):
+            target[: len(row)] = row
+        return torch.from_numpy(out).to(device)
 
-    turns = [compute_rotations(config, video.times_L) for video in videos]
-    still = np.zeros(config.num_global)
-    times = padded([np.concatenate([still, video.times_L]).astype(np.float32) for video in videos], config.num_global + longest)
+    rotations = [compute_rotations(config, video.times_L) for video in videos]
+    times = padded(
+        [np.pad(video.times_L, (config.num_global, 0)).astype(np.float32) for video in videos], config.num_global + longest
+    )
     lengths = torch.tensor([config.num_global + len(video.times_L) for video in videos], device=device)
     return Batch(
         padded([video.vectors_LD for video in videos], longest),
         padded([compute_changes(video.vectors_LD) for video in videos], longest),
         padded([compute_scalars(video) for video in videos], longest),
-        padded([cos for cos, _ in turns], config.num_global + longest),
-        padded([sin for _, sin in turns], config.num_global + longest),
+        padded([cos for cos, _ in rotations], config.num_global + longest),
+        padded([sin for _, sin in rotations], config.num_global + longest),
         make_windows(times, config.seconds, num_global=config.num_global, lengths_B=lengths),
     )
 
 
 class Layer(nn.Module):
-    """Attention and a feed-forward network, each on what was normed, added to what was there."""
+    """A pre-norm transformer layer: attention and a feed-forward network, each with a residual."""
 
     def __init__(self, config: TemporalConfig, dropout: float, attention: Attention) -> None:
         super().__init__()
@@ -86,23 +81,23 @@ class Layer(nn.Module):
     def forward(self, x_BTW: Tensor, batch: Batch) -> Tensor:
         config = self._config
         q, k, v = self.qkv(self.attend_norm(x_BTW)).unflatten(-1, (3, config.heads, config.head)).permute(2, 0, 3, 1, 4)
-        q, k = _turned(q, batch), _turned(k, batch)
-        seen = self._attention(q, k, v.contiguous(), batch.windows).transpose(1, 2).flatten(2)
-        x_BTW = x_BTW + self._dropped(self.out(seen))
+        q, k = _rotate(q, batch), _rotate(k, batch)
+        attended = self._attention(q, k, v.contiguous(), batch.windows).transpose(1, 2).flatten(2)
+        x_BTW = x_BTW + self._drop(self.out(attended))
         hidden = functional.gelu(self.up(self.feed_norm(x_BTW)), approximate="tanh")
-        return x_BTW + self._dropped(self.down(hidden))
+        return x_BTW + self._drop(self.down(hidden))
 
-    def _dropped(self, x: Tensor) -> Tensor:
+    def _drop(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self._dropout, self.training)
 
 
 class TemporalNetwork(nn.Module):
-    """Logits that a shot and a scene begin with a frame."""
+    """Predicts with which frames shots and scenes begin."""
 
     def __init__(
         self, config: TemporalConfig, dropout: float = 0.0, attention: Attention = windowed_attention_torch.windowed_attention
     ) -> None:
-        """`attention` is the plain twin, or the kernel on a GPU."""
+        """`attention` is the reference implementation, or the kernel on a GPU."""
         super().__init__()
         self.config = config
         self.vector = nn.Linear(config.dim, config.width, bias=False)
@@ -114,16 +109,17 @@ class TemporalNetwork(nn.Module):
         self.begins = nn.Linear(config.width, 2)
 
     def forward(self, batch: Batch) -> Tensor:
-        """(B, L, 2); what stands at padding means nothing."""
+        """Logits (B, L, 2) that a shot and a scene begins; those of padding are undefined."""
         x = self.vector(batch.vectors_BLD) + self.change(batch.changes_BLD) + self.scalars(batch.scalars_BLS)
         x = torch.cat([self.get_parameter("global").expand(len(x), -1, -1), x], dim=1)
         for layer in self.layers:
             x = layer(x, batch)
-        found: Tensor = self.begins(self.norm(x[:, self.config.num_global :]))
-        return found
+        logits: Tensor = self.begins(self.norm(x[:, self.config.num_global :]))
+        return logits
 
 
-def _turned(x_BHTD: Tensor, batch: Batch) -> Tensor:
+def _rotate(x_BHTD: Tensor, batch: Batch) -> Tensor:
+    """See `rotary.rotate`."""
     cos, sin = batch.cos_BTP[:, None], batch.sin_BTP[:, None]
     pairs = cos.shape[-1]
     a, b, rest = x_BHTD[..., :pairs], x_BHTD[..., pairs : 2 * pairs], x_BHTD[..., 2 * pairs :]

@@ -1,8 +1,8 @@
-"""Is a question English? Words that only English has against words that only other languages have,
-and what words look like.
+"""Decides whether a text is English, from word lists and character n-grams.
 
-A question of one or two words is decided by the lists of words, a sentence also by a linear model
-on the character n-grams of its words. What neither is sure of is English.
+The word lists hold words that only English has and words that only other languages have; they
+decide for texts of one or two words. Sentences are also scored by a linear model on the character
+n-grams of their words. Undecided texts count as English.
 """
 
 from __future__ import annotations
@@ -16,49 +16,51 @@ import numpy as np
 import numpy.typing as npt
 
 BUCKETS = 1 << 17
-"""Entries of the table that n-grams are hashed to."""
+"""Size of the table that n-grams are hashed to."""
 _WORD = re.compile(r"[^\W\d_]+")
-_LONGEST, _WORDS, _TELLS_NOTHING = 5, 64, 2  # characters of an n-gram; words read; letters of a word as in formulas
+_MAX_NGRAM, _MAX_WORDS, _MAX_SYMBOL = 5, 64, 2
+# Characters of an n-gram; words of a text that are read; letters of a word that may be a symbol in
+# a formula.
 
 WordHashes = npt.NDArray[np.uint32]
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text in lower case, composed, of which the first 64 are read."""
-    return _WORD.findall(unicodedata.normalize("NFC", text.lower()))[:_WORDS]
+    """The first 64 words of a text, in lower case and NFC."""
+    return _WORD.findall(unicodedata.normalize("NFC", text.lower()))[:_MAX_WORDS]
 
 
 def strip_accents(word: str) -> str:
-    """A word of `split_words` as the lists have it: people leave accents out."""
+    """A word of `split_words` without accents, which users often omit."""
     letters = (letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
     return unicodedata.normalize("NFC", "".join(letters)).replace("ß", "ss")
 
 
 def is_latin(word: str) -> bool:
-    """Whether a word without accents has a letter of English's script."""
+    """Whether a word without accents has a letter from a to z."""
     return any("a" <= letter <= "z" for letter in word)
 
 
 def hash_features(word: str) -> list[int]:
-    """Buckets of a word: the whole of it, and its n-grams of 1 to 5 characters with its ends
-    marked."""
+    """Buckets of a word: of the word, and of its n-grams of 1 to 5 characters with marked ends."""
     marked = f"<{word}>"
-    found = {marked[start : start + size] for size in range(1, _LONGEST + 1) for start in range(len(marked) - size + 1)}
-    return sorted({crc32(f"={word}".encode()) % BUCKETS, *(crc32(gram.encode()) % BUCKETS for gram in found - {"<", ">"})})
+    grams = {marked[start : start + size] for size in range(1, _MAX_NGRAM + 1) for start in range(len(marked) - size + 1)}
+    return sorted({crc32(f"={word}".encode()) % BUCKETS, *(crc32(gram.encode()) % BUCKETS for gram in grams - {"<", ">"})})
 
 
 def hash_words(words: Iterable[str]) -> WordHashes:
-    """A list of words as it is kept: the CRC-32 of each, in order. Of other words one in 100,000 is
-    taken for one of them."""
+    """The stored form of a word list: the CRC-32 of each word, sorted.
+
+    One in 100,000 other words is mistaken for one of the list.
+    """
     return np.array(sorted({crc32(word.encode()) for word in words}), np.uint32)
 
 
 class LanguageRouter:
-    """Decides from the words alone, in microseconds."""
+    """Decides whether a text is in a language other than English, in microseconds."""
 
     def __init__(self, weight: npt.NDArray[np.float32], bias: float, english: WordHashes, other: WordHashes) -> None:
-        """`weight` is (BUCKETS,); `bias` is added to a text's score, which above 0 looks like
-        another language.
+        """`weight` is (BUCKETS,); `bias` is added to the score of a text.
 
         `english` and `other` are `hash_words` of the words of English and of other languages,
         without accents. A word in both lists is ignored.
@@ -67,11 +69,10 @@ class LanguageRouter:
         self.english, self.other = english, other
 
     def score(self, text: str) -> float:
-        """Log-odds, less the bias to English, that a text looks like another language; of a text
-        without words that bias alone.
+        """Log-odds that a text is in another language, plus the bias.
 
-        Each word counts with the mean of its features, a text with the sum of its words over the
-        root of their number.
+        The score of a word is the mean weight of its features; that of a text is the sum over its
+        words, divided by the root of their number. A text without words has at most 0.
         """
         words = split_words(text)
         if not words:
@@ -80,24 +81,24 @@ class LanguageRouter:
         return total / float(np.sqrt(len(words))) + self.bias
 
     def is_non_english(self, text: str) -> bool:
-        """Whether a text goes to the tower of other languages.
+        """Whether a text is in a language other than English.
 
-        It does when most of its words are in another script, when it has more words of other
-        languages than of English, and when it looks like another language and no more of its words
-        are English than are not.
+        That is so when most of its words are in another script, when it has more words of other
+        languages than of English, or when its score is positive and fewer of its words are English
+        than of other languages or unknown.
         """
         words = [strip_accents(word) for word in split_words(text)]
         if 2 * sum(not is_latin(word) for word in words) > len(words):
             return True
-        ours, theirs = _known(words, self.english), _known(words, self.other)
-        english, other = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-        unknown = sum(len(words[place]) > _TELLS_NOTHING for place in np.flatnonzero(~(ours | theirs)))
+        in_english, in_other = _contains(self.english, words), _contains(self.other, words)
+        english, other = int((in_english & ~in_other).sum()), int((in_other & ~in_english).sum())
+        unknown = sum(len(words[index]) > _MAX_SYMBOL for index in np.flatnonzero(~(in_english | in_other)))
         return other > english or (other + unknown > english and self.score(text) > 0)
 
 
-def _known(words: Sequence[str], known: WordHashes) -> npt.NDArray[np.bool_]:
-    """Which of the words are in a list."""
-    asked = np.array([crc32(word.encode()) for word in words], np.uint32)
-    if not len(known):
-        return np.zeros(len(asked), np.bool_)
-    return np.asarray(known[np.minimum(np.searchsorted(known, asked), len(known) - 1)] == asked)
+def _contains(word_list: WordHashes, words: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether each word is in a sorted list of hashes."""
+    hashes = np.array([crc32(word.encode()) for word in words], np.uint32)
+    if not len(word_list):
+        return np.zeros(len(hashes), np.bool_)
+    return np.asarray(word_list[np.minimum(np.searchsorted(word_list, hashes), len(word_list) - 1)] == hashes)

@@ -1,9 +1,8 @@
-"""Questions in other languages than English: a text tower of their own, and the router that finds
-them.
+"""The text tower for languages other than English, and its combination with the English one.
 
-The tower has MiniLM's layers and an own vocabulary, learned by distillation (Reimers and Gurevych
-2020, arXiv:2004.09813): a sentence gets the vector that its English translation has. One file holds
-the tower's weights, in 8 bits a row, its tokenizer and the router; the tower runs in float32.
+The tower has the layers of MiniLM and its own vocabulary, trained by distillation (Reimers and
+Gurevych 2020, arXiv:2004.09813): the vector of a sentence is that of its English translation. One
+file holds the weights in 8 bits, the tokenizer and the language router; the tower runs in float32.
 """
 
 from __future__ import annotations
@@ -18,29 +17,32 @@ from tokenizers import Tokenizer
 
 from mm.errors import Corrupt
 from mm.files import hash_file
+from mm.models.inputs import replace_surrogates
 from mm.models.text.language_router import LanguageRouter
 from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, OUTPUT
-from mm.models.text.tower import BATCH, pad_tokens, replace_surrogates
+from mm.models.text.tower import BATCH, pad_tokens
 from mm.models.types import TextEmbedder
 from mm.runtimes import ensure_graph, find_float32_runtime, load_graph
 
 MAX_TOKENS = 64
-"""Tokens of a question that are read, the two at its ends included."""
+"""Longer texts are truncated to this number of tokens, the two special tokens included."""
 SCALE = ".scale"
-"""Ending of the tensor that holds the steps of the rows of a matrix in 8 bits."""
+"""Suffix of the tensor that holds the scale of each row of an 8-bit matrix."""
 TOKENIZER, ROUTER, ROUTER_BIAS, ENGLISH, OTHER = "tokenizer", "router.weight", "router.bias", "router.english", "router.other"
-"""Tensors beside those of the tower: the tokenizer's JSON as bytes, and what `LanguageRouter`
-takes."""
+"""Tensors beside those of the network: the JSON of the tokenizer as bytes, and the arguments of
+`LanguageRouter`."""
 
-_TOWER = ("embeddings.", "encoder.")  # what the names of its tensors begin with
-_UNREADABLE = "The tower of other languages cannot be read from"
+_NETWORK = ("embeddings.", "encoder.")  # prefixes of the tensors of the network
+_UNREADABLE = "The multilingual text tower cannot be read from"
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
 class MultilingualTower:
-    """The tower for other languages; see `mm.models.types.TextEmbedder`. Safe to call from several
-    threads."""
+    """The tower for other languages; implements `mm.models.types.TextEmbedder`.
+
+    Safe to call from several threads.
+    """
 
     def __init__(
         self,
@@ -50,8 +52,9 @@ class MultilingualTower:
         threads: int = 0,
         prebuild: Callable[[], None] | None = None,
     ) -> None:
-        """The graph is built on first use and kept in `graph_cache`; of `prebuild` see
-        `mm.runtimes.ensure_graph`.
+        """Build the graph on first use and cache it in `graph_cache`.
+
+        For `prebuild` see `mm.runtimes.ensure_graph`.
 
         Raises `Corrupt` when the weights cannot be read.
         """
@@ -81,31 +84,30 @@ class MultilingualTower:
 
 
 class RoutedTextTower:
-    """Every text to the tower of its language: English to `english`, as if there were no other; the
-    rest to `other`.
+    """Encodes each text with the tower of its language; implements `mm.models.types.TextEmbedder`.
 
-    See `mm.models.types.TextEmbedder`.
+    Vectors of English texts are exactly those of the English tower.
     """
 
     def __init__(self, english: TextEmbedder, other: Callable[[], TextEmbedder], router: LanguageRouter) -> None:
-        """The other tower is asked for when the first text for it comes."""
+        """`other` is called when the first text in another language is encoded."""
         self._english, self._other, self._router = english, other, router
         self.dim = english.dim
 
     def is_non_english(self, text: str) -> bool:
-        """Whether a text goes to the other tower."""
+        """Whether a text is encoded by the other tower."""
         return self._router.is_non_english(text)
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Unit rows (N, D). English rows come from one call with the English texts alone."""
+        """Unit rows (N, D). All English texts are encoded in one call, without the others."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for tower, rows in self._parted(texts):
+        for tower, rows in self._group_by_tower(texts):
             vectors[rows] = tower.embed([texts[row] for row in rows])
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         counts = [0] * len(texts)
-        for tower, rows in self._parted(texts):
+        for tower, rows in self._group_by_tower(texts):
             for row, count in zip(rows, tower.count_tokens([texts[row] for row in rows]), strict=True):
                 counts[row] = count
         return counts
@@ -116,36 +118,41 @@ class RoutedTextTower:
     def describe(self) -> str:
         return f"{self._english.describe()}; other languages: MiniLM-L6 distilled, {MAX_TOKENS} tokens"
 
-    def _parted(self, texts: Sequence[str]) -> list[tuple[TextEmbedder, list[int]]]:
-        foreign = [self.is_non_english(text) for text in texts]
-        english, other = ([row for row, is_other in enumerate(foreign) if is_other is which] for which in (False, True))
-        parts = [(self._english, english)] if english else []
-        return [*parts, (self._other(), other)] if other else parts
+    def _group_by_tower(self, texts: Sequence[str]) -> list[tuple[TextEmbedder, list[int]]]:
+        """The towers that are needed, each with the indices of its texts."""
+        is_other = [self.is_non_english(text) for text in texts]
+        english, other = ([row for row, flag in enumerate(is_other) if flag is which] for which in (False, True))
+        groups = [(self._english, english)] if english else []
+        return [*groups, (self._other(), other)] if other else groups
 
 
 def load_tokenizer(tokenizer: npt.NDArray[np.generic], path: Path) -> Tokenizer:
-    """A tokenizer from its JSON as bytes (N,) uint8, that reads `MAX_TOKENS`. Raises `Corrupt`,
-    which names the path."""
+    """A tokenizer from the bytes (N,) uint8 of its JSON, truncating to `MAX_TOKENS`.
+
+    Raises `Corrupt`, which names `path`, when the library refuses it.
+    """
     try:
-        found = Tokenizer.from_buffer(tokenizer.tobytes())
+        loaded = Tokenizer.from_buffer(tokenizer.tobytes())
     except Exception as error:  # the library raises nothing narrower
-        raise Corrupt(f"The tokenizer of other languages cannot be read from {path}: {error}.") from error
-    found.no_padding()
-    found.enable_truncation(MAX_TOKENS)
-    return found
+        raise Corrupt(f"The multilingual tokenizer cannot be read from {path}: {error}.") from error
+    loaded.no_padding()
+    loaded.enable_truncation(MAX_TOKENS)
+    return loaded
 
 
 def read_router(weights: Path) -> LanguageRouter:
-    """The router alone, without the tower. Raises `Corrupt` when the file cannot be read."""
-    found = _read(weights, (ROUTER, ROUTER + SCALE, ROUTER_BIAS, ENGLISH, OTHER))
-    weight = found[ROUTER].astype(np.float32) * found[ROUTER + SCALE].astype(np.float32)
-    lists = (found[name].astype(np.uint32) for name in (ENGLISH, OTHER))
-    return LanguageRouter(weight, float(found[ROUTER_BIAS].astype(np.float32)[0]), *lists)
+    """Read the router of a weights file. Raises `Corrupt` when the file cannot be read."""
+    tensors = _read(weights, (ROUTER, ROUTER + SCALE, ROUTER_BIAS, ENGLISH, OTHER))
+    weight = tensors[ROUTER].astype(np.float32) * tensors[ROUTER + SCALE].astype(np.float32)
+    lists = (tensors[name].astype(np.uint32) for name in (ENGLISH, OTHER))
+    return LanguageRouter(weight, float(tensors[ROUTER_BIAS].astype(np.float32)[0]), *lists)
 
 
 def ensure_multilingual_graph(weights: Path, graph_cache: Path, prebuild: Callable[[], None] | None = None) -> Path:
-    """Path of the graph, built if it is not there yet. Raises `Corrupt` when the weights cannot be
-    read."""
+    """Path of the ONNX graph, built if it is not cached.
+
+    Raises `Corrupt` when the weights cannot be read.
+    """
     try:
         digest = hash_file(weights, digits=16)
     except OSError as error:
@@ -154,7 +161,7 @@ def ensure_multilingual_graph(weights: Path, graph_cache: Path, prebuild: Callab
 
 
 def dequantize(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
-    """Tensors as they run: matrices of 8 bits times the steps of their rows."""
+    """The opposite of `quantize`: all tensors in float32."""
     return {
         name: tensor.astype(np.float32) * tensors[name + SCALE].astype(np.float32)
         if name + SCALE in tensors
@@ -165,17 +172,19 @@ def dequantize(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def quantize(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
-    """Tensors as they are kept: matrices (R, C) as int8 with a step (R, 1) float32 a row, the rest
-    in float32."""
-    kept: dict[str, npt.NDArray[np.generic]] = {}
+    """The tensors of a weights file: matrices (R, C) as int8 with a scale (R, 1) for each row.
+
+    Other tensors are stored in float32.
+    """
+    stored: dict[str, npt.NDArray[np.generic]] = {}
     for name, tensor in tensors.items():
         if tensor.ndim < 2:
-            kept[name] = tensor.astype(np.float32)
+            stored[name] = tensor.astype(np.float32)
             continue
-        step = np.maximum(np.abs(tensor.astype(np.float32)).max(1, keepdims=True), 1e-12) / np.float32(127)
-        kept[name] = np.rint(tensor / step).astype(np.int8)
-        kept[name + SCALE] = step.astype(np.float32)
-    return kept
+        scale = np.maximum(np.abs(tensor.astype(np.float32)).max(1, keepdims=True), 1e-12) / np.float32(127)
+        stored[name] = np.rint(tensor / scale).astype(np.int8)
+        stored[name + SCALE] = scale.astype(np.float32)
+    return stored
 
 
 def _build(weights: Path) -> bytes:
@@ -184,14 +193,14 @@ def _build(weights: Path) -> bytes:
     try:
         return build_graph(dequantize(_read(weights)), HEADS)
     except KeyError as error:
-        raise Corrupt(f"{_UNREADABLE} {weights}: it lacks the tensor {error}.") from error
+        raise Corrupt(f"{_UNREADABLE} {weights}: the tensor {error} is missing.") from error
 
 
 def _read(weights: Path, names: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.generic]]:
-    """Tensors by name; without names those of the tower. Raises `Corrupt`."""
+    """The tensors with these names, by default those of the network. Raises `Corrupt`."""
     try:
         with safe_open(str(weights), "np") as file:
-            wanted = names or [name for name in file.keys() if name.startswith(_TOWER)]  # noqa: SIM118  it is no dictionary
-            return {name: file.get_tensor(name) for name in wanted}
+            selected = names or [name for name in file.keys() if name.startswith(_NETWORK)]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in selected}
     except (OSError, SafetensorError) as error:
         raise Corrupt(f"{_UNREADABLE} {weights}: {error}.") from error

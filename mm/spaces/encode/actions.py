@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput, Unavailable
 from mm.media.types import MediaFile, Span
-from mm.models.temporal.network import FrameSequence, TemporalTower
+from mm.models.temporal.frames import FrameSequence
+from mm.models.temporal.tower import TemporalTower
 from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import Reader
 from mm.spaces.encode.frames import encode_frames, max_decoded_side

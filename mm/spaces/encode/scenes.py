@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mm.models.temporal.network import MAX_FRAMES, SCENE, FrameSequence, suppress_non_maxima
+from mm.models.temporal.frames import MAX_FRAMES, FrameSequence
+from mm.models.temporal.tower import SCENE, suppress_non_maxima
 
 if TYPE_CHECKING:
-    from mm.models.temporal.network import TemporalTower
+    from mm.models.temporal.tower import TemporalTower
     from mm.spaces.encode.evidence import EncodedFrame
 
 

@@ -20,7 +20,7 @@ from mm.training.actions.train import Clip, Float, auc_interval, encode_clips, f
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import FrameSequence
+    from mm.models.temporal.frames import FrameSequence
     from mm.spaces import Space
 
 FIGHT = "fight"

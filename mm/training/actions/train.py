@@ -25,7 +25,7 @@ from mm.training.logistic_regression import fit_logistic, log_loss
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.models.temporal.network import FrameSequence
+    from mm.models.temporal.frames import FrameSequence
     from mm.spaces import Space
 
 Float = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mm.data.captioned_images import read_captioned_images
 from mm.data.sentences import embed_sentences, imagenet_class_sentences
-from mm.models.image.module import fuse_batch_norms
+from mm.models.image.torch_graph import fuse_batch_norms
 from mm.training.align.data import CaptionedTensors, caption_by_classes, find_images, load_split, load_unlabeled
 from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.align.recipe import AlignConfig, fingerprint

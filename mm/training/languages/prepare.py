@@ -95,9 +95,9 @@ def _initial_layers() -> Tensors:
 
     The embedding of the first segment is added to the positions.
     """
-    from mm.models.text.minilm import model_folder
+    from mm.models.text.minilm import find_model_folder
 
-    weights = load_file(model_folder() / "model.safetensors")
+    weights = load_file(find_model_folder() / "model.safetensors")
     positions = "embeddings.position_embeddings.weight"
     tensors = {
         name: tensor.astype(np.float16) for name, tensor in weights.items() if name.startswith(("encoder.", "embeddings.L"))

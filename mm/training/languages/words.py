@@ -13,7 +13,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mm.models.text.language_router import is_latin, split_words, strip_accents
-from mm.models.text.minilm import model_folder
+from mm.models.text.minilm import find_model_folder
 
 _RATIO = 50  # occurrences in other languages for each one in English from which a word is not English
 _NUM_COMMON = 8_000  # first words of the vocabulary, which are English in any case
@@ -30,7 +30,7 @@ def build_word_lists(english: Sequence[str], sentences: Sequence[str], descripti
         _count_words(english, 1),
         _count_words(sentences, 1) + _count_words(descriptions, _DESCRIPTION_WEIGHT),
     )
-    ranks = read_vocabulary_ranks(model_folder() / "tokenizer.json")
+    ranks = read_vocabulary_ranks(find_model_folder() / "tokenizer.json")
     english_words, foreign_words = set(), set()
     for word in filter(is_latin, {*english_counts, *foreign_counts, *ranks}):
         rank, count = ranks.get(word), foreign_counts[word]

@@ -18,8 +18,9 @@ import onnxruntime
 
 from mm.media.types import RGB
 from mm.models.image.efficientnet_lite import INPUT, list_blocks
-from mm.models.image.graph import Float, Weights, build_graph
+from mm.models.image.graph import build_graph
 from mm.models.image.graph_int8 import Quantization, build_quantized_graph
+from mm.models.onnx_builder import Float, Weights
 
 BATCH = 4
 """Images at once; all their activations are in memory."""
@@ -68,12 +69,12 @@ def mean_activations(graph: bytes, names: Sequence[str], images_NHWC: RGB) -> di
 def _list_convolutions() -> list[str]:
     """Names of all convolution layers, from the input on."""
     table = enumerate(list_blocks())
-    inner = [f"blocks.{i}.{part}" for i, block in table for part in ("expand", "depthwise", "project")[not block.expands :]]
+    inner = [f"blocks.{i}.{part}" for i, block in table for part in ("expand", "depthwise", "project")[not block.has_expansion :]]
     return ["stem", *inner, "top"]
 
 
 def _list_sums() -> list[str]:
-    return [f"blocks.{index}" for index, block in enumerate(list_blocks()) if block.residual]
+    return [f"blocks.{index}" for index, block in enumerate(list_blocks()) if block.has_residual]
 
 
 def _iterate_tensors(graph: bytes, names: Sequence[str], images_NHWC: RGB) -> Iterator[list[Float]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from mm.models.image.graph import GraphBuilder, Weights, assemble_graph
+from mm.models.image.graph import GraphBuilder, assemble_graph
+from mm.models.onnx_builder import Weights
 from mm.runtimes import Precision
 
 _TYPES: dict[Precision, int] = {"bfloat16": TensorProto.BFLOAT16, "float16": TensorProto.FLOAT16}
@@ -24,16 +25,16 @@ class _RoundedBuilder(GraphBuilder):
         super().__init__(weights)
         self._type = type_
 
-    def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, bounded: bool = True) -> str:
-        kernel, bias_C = self.folded(name)
+    def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, relu6: bool = True) -> str:
+        kernel, bias_C = self.fuse_batch_norm(name)
         inputs = [x, self._rounded(self.constant(kernel.astype(np.float32))), self.constant(bias_C.astype(np.float32))]
         x = self.convolution(inputs, kernel.shape[-1], stride, groups, f"{name}.linear")
-        if bounded:
+        if relu6:
             x = self.add("Clip", [x, self.constant(np.float32(0)), self.constant(np.float32(6))])
         return self._rounded(x, name)
 
-    def sum(self, x: str, entry: str, name: str) -> str:
-        return self._rounded(super().sum(x, entry, f"{name}.linear"), name)
+    def add_residual(self, x: str, block_input: str, name: str) -> str:
+        return self._rounded(super().add_residual(x, block_input, f"{name}.linear"), name)
 
     def _rounded(self, x: str, name: str = "") -> str:
         return self.add("Cast", [self.add("Cast", [x], to=self._type)], name, to=TensorProto.FLOAT)

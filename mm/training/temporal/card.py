@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-from mm.models.temporal.network import list_weight_shapes
+from mm.models.temporal.weights import list_weight_shapes
 from mm.training.temporal.recipe import TemporalRecipe
 
 _TEMPLATE = """# The temporal network

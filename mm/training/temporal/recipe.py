@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mm.errors import InvalidInput
-from mm.models.temporal.network import TemporalConfig
+from mm.models.temporal.config import TemporalConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
 from mm.models.temporal.network_torch import TemporalNetwork, make_batch
-from mm.runtimes import usable_cores
+from mm.runtimes import count_usable_cores
 from mm.training.averaging import create_moving_average
 from mm.training.checkpoint import RunState
 from mm.training.schedule import cosine_decay, linear_warmup
@@ -116,7 +116,7 @@ class TemporalRun:
     def _draw_batches(self) -> Iterator[list[LabelledSequence]]:
         """The videos of the remaining steps, drawn ahead by other processes on spare cores."""
         batches = DrawnBatches(self._recipe, self._vectors, self._seed, range(self.num_done, self._recipe.steps))
-        num_workers = min(usable_cores() - 2, MAX_WORKERS)
+        num_workers = min(count_usable_cores() - 2, MAX_WORKERS)
         if num_workers < 1:
             return (batches[index] for index in range(len(batches)))
         return iter(DataLoader(batches, batch_size=None, num_workers=num_workers, prefetch_factor=4, collate_fn=keep_batch))

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from mm.data.footage import crop_image, find_clip_frame, locate_crop
 from mm.data.spliced_videos import FrameMix, SplicedVideo, View, compose_frame, draw_spliced_video, label_boundaries
+from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.motion import NUM_MOTIONS, SIDE, Thumbnail, measure_motion
-from mm.models.temporal.network import FrameSequence
 from mm.training.temporal.footage_vectors import Float, FootageVectors
 
 LabelledSequence = tuple[FrameSequence, npt.NDArray[np.bool_]]

@@ -16,14 +16,9 @@ from mm.data.footage import read_footage
 from mm.files import write_atomic
 from mm.media import MediaReader
 from mm.metrics.boundaries import count_matches, f1_score
-from mm.models.temporal.network import (
-    SCENE,
-    SHOT,
-    TemporalConfig,
-    predict_boundaries,
-    serialize_temporal,
-    suppress_non_maxima,
-)
+from mm.models.temporal.config import TemporalConfig
+from mm.models.temporal.tower import SCENE, SHOT, predict_boundaries, suppress_non_maxima
+from mm.models.temporal.weights import serialize_temporal
 from mm.models.types import ImageEmbedder
 from mm.training.loop import TrainingLoop
 from mm.training.temporal.card import RunResult, format_card

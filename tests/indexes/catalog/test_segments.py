@@ -37,7 +37,7 @@ def test_a_commit_makes_the_item_ready_and_ends_the_job_at_once(store: Store) ->
     assert ended is not None
     assert (item.status, ended.state, ended.progress) == ("ready", "done", 1.0)
     changes = store.catalog.changes_after(0, SPACE, 10)
-    assert [(p.seq, p.evidence) for p in changes.publications] == [(changes.head, 2)]
+    assert [(p.seq, p.num_evidence) for p in changes.publications] == [(changes.head, 2)]
     rows = store.catalog.list_evidence([changes.publications[0].item_pk], SPACE)
     assert [(r.segment_index, r.segment_start, r.segment_end, r.shot, r.kind, r.shard_id, r.row) for r in rows] == [
         (0, 0.0, 1.0, 0, "picture", SHARD, 0),

@@ -257,6 +257,6 @@ def test_an_action_on_a_server_that_is_not_there_is_an_error_and_moves_nothing(t
     if action == "check":
         assert not check(settings, quiet).ok
     else:
-        with pytest.raises(MMError, match="does not answer"):
+        with pytest.raises(MMError, match="does not respond"):
             ACTIONS[action](settings, quiet)
     assert files(settings) == before

@@ -15,9 +15,9 @@ from mm.files import hash_file
 from mm.models.image.efficientnet_lite import INPUT, OUTPUT
 from mm.models.image.graph import build_graph
 from mm.models.image.graph_int8 import WEIGHT_LIMIT, Quantization, build_quantized_graph
-from mm.models.image.module import ImageModule
 from mm.models.image.precisions import PRECISIONS_FILE, PrecisionLoss, Precisions, read_precisions
 from mm.models.image.sample_photos import load_sample_batch
+from mm.models.image.torch_graph import TorchImageGraph
 from mm.models.image.tower import RANGES_FILE, ImageTower
 from mm.runtimes import load_graph
 from mm.spaces.registry import WEIGHTS
@@ -133,7 +133,7 @@ def test_eight_bits_without_good_ranges_are_refused(weights: Path, tmp_path: Pat
     }
     if damage in bad:
         path.with_name(RANGES_FILE).write_bytes(bad[damage])
-    with pytest.raises((Corrupt, Unavailable), match=r"int8\.safetensors|lacks"):
+    with pytest.raises((Corrupt, Unavailable), match=r"int8\.safetensors|missing"):
         ImageTower(path, tmp_path / "graphs", "onnxruntime-int8", threads=1)
     assert not list(tmp_path.glob("graphs/*"))
     assert ImageTower(path, tmp_path / "graphs", threads=1).embed(list(patches(1, SIZE, 0))).shape == (1, 384)
@@ -163,13 +163,13 @@ def test_the_module_for_a_gpu_equals_the_graph(tmp_path: Path, precision: torch.
     (tmp_path / "image.onnx").write_bytes(build_graph({n: t.numpy() for n, t in encoder.state_dict().items()}, size))
     pixels = patches(3, size, np.random.default_rng().integers(1 << 30))
     graph = load_graph(tmp_path / "image.onnx", threads=1).run({INPUT: pixels})[OUTPUT]
-    rows = ImageModule(encoder, torch.device("cpu"), precision).run({INPUT: pixels})[OUTPUT]
+    rows = TorchImageGraph(encoder, torch.device("cpu"), precision).run({INPUT: pixels})[OUTPUT]
     assert rows.dtype == np.float32
     np.testing.assert_allclose(rows, graph, atol=tolerance)
 
 
 def test_the_module_refuses_what_the_graph_refuses(weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    module = ImageModule(load_encoder(weights), torch.device("cpu"), torch.float32)
+    module = TorchImageGraph(load_encoder(weights), torch.device("cpu"), torch.float32)
     for inputs in (
         {},
         {"x": patches(1, SIZE, 0)},

@@ -84,7 +84,7 @@ def test_runtimes_agree(weights: Path, graphs: Path, tower: ImageTower) -> None:
     ids=["grey", "alpha", "float", "empty", "batch"],
 )
 def test_an_array_that_is_no_picture_is_refused(tower: ImageTower, image: np.ndarray) -> None:
-    with pytest.raises(InvalidInput, match="picture"):
+    with pytest.raises(InvalidInput, match="image"):
         tower.embed([*pictures((8, 8)), image])
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.models.text.graph import build_graph
-from mm.models.text.minilm import MASK, MAX_TOKENS, OUTPUT, TOKENS, model_folder
+from mm.models.text.minilm import MASK, MAX_TOKENS, OUTPUT, TOKENS, find_model_folder
 from mm.models.text.tower import TextTower, ensure_text_graph
 from mm.runtimes import find_float32_runtime, list_runtimes, load_graph
 
@@ -29,8 +29,8 @@ def theirs(texts: list[str]) -> np.ndarray:
     without padding."""
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model_folder())
-    network = AutoModel.from_pretrained(model_folder()).eval()
+    tokenizer = AutoTokenizer.from_pretrained(find_model_folder())
+    network = AutoModel.from_pretrained(find_model_folder()).eval()
     rows = []
     with torch.inference_mode():
         for text in texts:

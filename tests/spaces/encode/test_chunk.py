@@ -1,4 +1,4 @@
-"""Chunks of media that exist only as arrays, through the shipped space."""
+"""Encode chunks of media that exist only as arrays, with the shipped space."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def recording() -> Waveform:
     return np.interp(times, np.arange(len(mono)) / rate, mono).astype(np.float32)
 
 
-def test_segments_of_a_video_tile_the_span_and_keep_to_shots(space: Space) -> None:
+def test_encode_video_segments_tile_the_span_and_do_not_cross_shots(space: Space) -> None:
     reader = FakeReader([(Span(0, 14), RED), (Span(14, 20), GREEN)])
     segments = encode(space, reader, "video", Span(0, 20), 20)
     assert segments[0].start == 0
@@ -53,11 +53,11 @@ def test_segments_of_a_video_tile_the_span_and_keep_to_shots(space: Space) -> No
     for segment in segments:
         (seen,) = segment.evidence
         assert (seen.start, seen.end, seen.kind, seen.text) == (segment.start, segment.end, "picture", None)
-        # A segment without a frame of its own shows what was last seen before it.
+        # A segment without a frame of its own has the last frame before it.
         np.testing.assert_allclose(seen.vector, red if segment.start < 14 else green, atol=1e-4)
 
 
-def test_lines_belong_to_one_chunk_and_to_the_moment_they_are_said_in(space: Space, recording: Waveform) -> None:
+def test_encode_speech_line_belongs_to_one_chunk_and_overlaps_its_segment(space: Space, recording: Waveform) -> None:
     reader = FakeReader([(Span(0, 20), RED)], np.concatenate([np.zeros(5 * SPEECH_RATE, np.float32), recording]))
     halves = [encode(space, reader, "video", Span(start, start + 8), 16, audio=True) for start in (0, 8)]
     whole = encode(space, reader, "video", Span(0, 16), 16, audio=True)
@@ -71,14 +71,14 @@ def test_lines_belong_to_one_chunk_and_to_the_moment_they_are_said_in(space: Spa
             assert np.linalg.norm(one.vector) == pytest.approx(1, abs=1e-4)
 
 
-def test_a_sound_is_cut_into_segments_with_its_words(space: Space, recording: Waveform) -> None:
+def test_encode_audio_file_gives_segments_with_speech(space: Space, recording: Waveform) -> None:
     segments = encode(space, FakeReader(sound=recording), "audio", Span(0, 10), 10, audio=True)
     assert segments[0].start == 0
     assert segments[-1].end == 10
     assert {e.kind for segment in segments for e in segment.evidence} == {"speech"}
 
 
-def test_what_sounds_is_found_where_it_does_and_speech_is_no_sound(space: Space, recording: Waveform) -> None:
+def test_encode_sounds_are_located_and_exclude_speech(space: Space, recording: Waveform) -> None:
     heard = np.concatenate([silence(10), siren(10), recording[: 10 * SPEECH_RATE]])
     reader = FakeReader([(Span(0, 30), RED)], heard)
     for kind in ("video", "audio"):
@@ -97,8 +97,8 @@ def test_what_sounds_is_found_where_it_does_and_speech_is_no_sound(space: Space,
                 assert one.start < segment.end
 
 
-def test_chunks_hear_the_same_as_the_whole(space: Space) -> None:
-    """A chunk's windows tile the chunk: what lies in one is in no other."""
+def test_encode_sounds_of_two_chunks_tile_the_whole(space: Space) -> None:
+    """The windows of a chunk tile it: no window belongs to two chunks."""
     reader = FakeReader(sound=np.concatenate([siren(8), bell(8)]))
     halves = [encode(space, reader, "audio", Span(start, start + 8), 16, audio=True) for start in (0, 8)]
     times = [(one.start, one.end) for half in halves for segment in half for one in segment.evidence if one.kind == "sound"]
@@ -107,24 +107,24 @@ def test_chunks_hear_the_same_as_the_whole(space: Space) -> None:
     assert all(one[1] == other[0] for one, other in itertools.pairwise(times))
 
 
-def test_a_picture_is_one_segment_of_no_length(space: Space) -> None:
+def test_encode_image_is_one_segment_of_length_0(space: Space) -> None:
     (segment,) = encode(space, FakeReader([(Span(0, 1), RED)]), "image", Span(0, 0), 0)
     assert (segment.start, segment.end) == (0, 0)
     np.testing.assert_allclose(segment.evidence[0].vector, space.image.embed([RED])[0], atol=1e-4)
 
 
-def test_progress_rises_in_the_calling_thread_and_may_stop_the_work(space: Space) -> None:
+def test_encode_progress_ascends_in_the_calling_thread_and_may_raise(space: Space) -> None:
     reader = FakeReader([(Span(second, second + 1), RED if second % 2 else GREEN) for second in range(20)])
-    told: list[float] = []
+    shares: list[float] = []
     threads: set[int] = set()
 
     def progress(share: float) -> None:
-        told.append(share)
+        shares.append(share)
         threads.add(threading.get_ident())
 
     ChunkEncoder(space, reader, Settings()).encode(media_file("video", 20), Span(0, 20), progress)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     assert threads == {threading.get_ident()}
 
     def stop(share: float) -> None:
@@ -134,7 +134,7 @@ def test_progress_rises_in_the_calling_thread_and_may_stop_the_work(space: Space
         ChunkEncoder(space, reader, Settings()).encode(media_file("video", 20), Span(0, 20), stop)
 
 
-def test_what_the_reader_raises_comes_through(space: Space) -> None:
+def test_encode_propagates_errors_of_the_reader(space: Space) -> None:
     class Broken(FakeReader):
         def waveform(self, path: Path, name: str, span: Span) -> Waveform:
             raise MediaError(name, "truncated", "the file ends early")
@@ -143,7 +143,7 @@ def test_what_the_reader_raises_comes_through(space: Space) -> None:
         encode(space, Broken([(Span(0, 5), RED)]), "video", Span(0, 5), 5, audio=True)
 
 
-def test_the_name_of_a_file_is_evidence_where_it_says_something(space: Space) -> None:
+def test_encode_file_name_of_a_generated_name_is_none(space: Space) -> None:
     named = encode_file_name(space, "coffee_break.jpg")
     assert named is not None
     assert (named.kind, named.text) == ("name", "coffee break")
@@ -151,10 +151,8 @@ def test_the_name_of_a_file_is_evidence_where_it_says_something(space: Space) ->
     assert encode_file_name(space, "IMG_1234.jpg") is None
 
 
-def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
-    space: Space, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So that a cancelled job ends, and a worker is not taken for stalled where it is not."""
+def test_encode_progress_is_called_while_only_audio_is_encoded(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a cancelled job ends, and a working process is not reported as stalled."""
     monkeypatch.setattr("mm.spaces.encode.chunk.WAIT_SECONDS", 0.01)
     released = threading.Event()
     monkeypatch.setattr("mm.spaces.encode.chunk.encode_audio", lambda *_: [] if released.wait(60) else None)
@@ -163,7 +161,7 @@ def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
     def progress(share: float) -> None:
         shares.append(share)
         if shares.count(FRAMES_WITH_AUDIO) == 3:
-            released.set()  # the thread of the sound ends with the work
+            released.set()  # the audio thread ends with the work
             raise InterruptedError
 
     reader = FakeReader([(Span(0, 4), RED)], np.zeros(4 * SPEECH_RATE, np.float32))
@@ -173,7 +171,7 @@ def test_progress_is_called_while_only_sound_is_encoded_and_may_end_the_work(
     assert shares[-1] == FRAMES_WITH_AUDIO
 
 
-def test_progress_grows_to_the_end_whatever_is_encoded(space: Space) -> None:
+def test_encode_progress_ends_at_1_for_every_kind_of_media(space: Space) -> None:
     for kind, audio in (("image", False), ("video", False), ("video", True), ("audio", True)):
         shares: list[float] = []
         reader = FakeReader([(Span(0, 14), RED), (Span(14, 20), GREEN)], np.zeros(20 * SPEECH_RATE, np.float32))

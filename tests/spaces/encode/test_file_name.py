@@ -1,4 +1,4 @@
-"""Names of files that people chose, and those that cameras and programs made up."""
+"""File names that people chose, and names that cameras and programs generated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mm.spaces.encode.file_name import extract_name_words
         ("hubble deep field", "hubble deep field"),
     ],
 )
-def test_words_that_a_person_chose(name: str, words: str) -> None:
+def test_extract_name_words_of_a_chosen_name(name: str, words: str) -> None:
     assert extract_name_words(name) == words
 
 
@@ -42,11 +42,11 @@ def test_words_that_a_person_chose(name: str, words: str) -> None:
         ".jpg",
     ],
 )
-def test_names_that_say_nothing(name: str) -> None:
+def test_extract_name_words_of_a_generated_name_is_none(name: str) -> None:
     assert extract_name_words(name) is None
 
 
 @given(st.text(max_size=300))
-def test_any_name_gives_words_or_nothing(name: str) -> None:
+def test_extract_name_words_of_any_name_is_none_or_words(name: str) -> None:
     words = extract_name_words(name)
     assert words is None or words == " ".join(words.split()) != ""

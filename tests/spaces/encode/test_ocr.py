@@ -1,4 +1,4 @@
-"""Text in frames: read where it is shown, found by its words, within its time."""
+"""Recognize text in images: its segment, its search results, its time budget."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texts(segments: list[EncodedSegment]) -> list[str | None]:
     return [one.text for segment in segments for one in segment.evidence if one.kind == "written"]
 
 
-def test_text_belongs_to_the_shot_that_shows_it(space: Space, sign: RGB) -> None:
+def test_recognized_text_is_evidence_of_the_shot_that_shows_it(space: Space, sign: RGB) -> None:
     reader = FakeReader([(Span(0, 5), RED), (Span(5, 9), sign), (Span(9, 12), RED)])
     segments = encode(space, reader, "video", 12.0, OcrBudget("always"))
     assert [any(one.kind == "written" for one in segment.evidence) for segment in segments] == [False, True, False]
@@ -42,27 +42,31 @@ def test_text_belongs_to_the_shot_that_shows_it(space: Space, sign: RGB) -> None
     assert (piece.start, piece.end, piece.text) == (5, 9, "Ferry to Zanzibar / Departs at noon")
 
 
-def test_text_of_a_picture_is_found_by_its_meaning_and_not_by_another(space: Space, sign: RGB) -> None:
+def test_recognized_text_matches_a_related_query_only(space: Space, sign: RGB) -> None:
     (segment,) = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, OcrBudget("always"))
     (piece,) = [one for one in segment.evidence if one.kind == "written"]
 
-    def chance(words: str) -> float:
-        (probe,) = [probe for probe in build_query(space, text=words).evidence_queries if probe.kind == "written"]
-        return float(1 / (1 + np.exp(-probe.logits(piece.vector[None])[0])))
+    def match_probability(words: str) -> float:
+        (evidence_query,) = [
+            evidence_query
+            for evidence_query in build_query(space, text=words).evidence_queries
+            if evidence_query.kind == "written"
+        ]
+        return float(1 / (1 + np.exp(-evidence_query.logits(piece.vector[None])[0])))
 
     floor = space.calibration.floor
-    assert chance("when does the ferry to Zanzibar leave?") > floor
-    assert chance("a recipe for pancakes") < floor
+    assert match_probability("when does the ferry to Zanzibar leave?") > floor
+    assert match_probability("a recipe for pancakes") < floor
 
 
-def test_nothing_is_read_when_it_is_off(space: Space, sign: RGB) -> None:
+def test_ocr_off_marks_the_segment_unread(space: Space, sign: RGB) -> None:
     segments = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, OcrBudget("off"))
     assert texts(segments) == []
     assert [segment.unread for segment in segments] == [True]
 
 
-def moments(count: int) -> list[EncodedSegment]:
-    """Segments of one shot each, every one a second longer than the one before."""
+def one_shot_segments(count: int) -> list[EncodedSegment]:
+    """Segments of one shot each, each a second longer than the one before."""
     axis = np.eye(2, dtype=np.float32)
     return [
         EncodedSegment(float(n * n), float(n * n + n + 1), n, [EncodedEvidence("picture", 0, 1, None, axis[0])])
@@ -70,25 +74,25 @@ def moments(count: int) -> list[EncodedSegment]:
     ]
 
 
-def test_reading_ends_with_its_time_longest_shots_first(space: Space, sign: RGB) -> None:
+def test_recognize_segments_stops_at_the_budget_longest_shots_first(space: Space, sign: RGB) -> None:
     now = [0.0]
     ocr_budget = OcrBudget("auto", lambda: now[0])
     with ocr_budget.credit():
-        now[0] += 27.0  # so that 3 s may be read for
+        now[0] += 27.0  # credits 3 s
 
-    def show(segment: EncodedSegment) -> RGB:
+    def decode(segment: EncodedSegment) -> RGB:
         now[0] += 2.0
         return sign
 
-    segments = moments(5)
-    recognize_segments(space, segments, show, ocr_budget, lambda: None)
+    segments = one_shot_segments(5)
+    recognize_segments(space, segments, decode, ocr_budget, lambda: None)
     assert [segment.shot for segment in segments if len(segment.evidence) > 1] == [3, 4]
     assert [segment.shot for segment in segments if segment.unread] == [0, 1, 2]
     assert ocr_budget.remaining_seconds == pytest.approx(-1.0)
     assert not ocr_budget.is_available
 
 
-def test_over_many_chunks_a_tenth_of_the_time_is_read_for() -> None:
+def test_ocr_budget_keeps_its_share_over_many_chunks() -> None:
     now, read = [0.0], 0.0
     ocr_budget = OcrBudget("auto", lambda: now[0])
     for _ in range(2000):
@@ -101,9 +105,9 @@ def test_over_many_chunks_a_tenth_of_the_time_is_read_for() -> None:
     assert read / now[0] == pytest.approx(SHARE, abs=0.01)
 
 
-def test_a_shot_is_read_again_where_it_changed() -> None:
+def test_select_for_ocr_selects_a_shot_again_where_its_image_changes() -> None:
     axis = np.eye(2, dtype=np.float32)
-    seen = [axis[0], axis[0], axis[1], axis[1], axis[0]]
-    segments = [EncodedSegment(n, n + 1, 0, [EncodedEvidence("picture", n, n + 1, None, one)]) for n, one in enumerate(seen)]
+    axes = [axis[0], axis[0], axis[1], axis[1], axis[0]]
+    segments = [EncodedSegment(n, n + 1, 0, [EncodedEvidence("picture", n, n + 1, None, one)]) for n, one in enumerate(axes)]
     assert [segment.start for segment in select_for_ocr(segments)] == [0, 2, 4]
     assert select_for_ocr([EncodedSegment(0, 1, 0)]) == []

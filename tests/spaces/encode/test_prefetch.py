@@ -1,4 +1,4 @@
-"""Items made ahead: in order, not too many, closed in time, with the source's own errors."""
+"""Prefetching: order, bound, closing and errors."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from mm.spaces.encode.prefetch import prefetch
 
 
 @given(st.lists(st.integers()), st.integers(1, 5))
-def test_all_in_order(items: list[int], most: int) -> None:
-    assert list(prefetch(iter(items), most)) == items
+def test_prefetch_yields_all_items_in_order(items: list[int], max_items: int) -> None:
+    assert list(prefetch(iter(items), max_items)) == items
 
 
-def test_at_most_so_many_are_made_before_they_are_asked_for() -> None:
-    made: list[int] = []
+def test_prefetch_produces_at_most_max_items_in_advance() -> None:
+    produced: list[int] = []
     enough = threading.Event()
 
     def source() -> Iterator[int]:
         for number in range(100):
-            made.append(number)
-            if number == 4:  # the first is taken, three wait, and one has no room
+            produced.append(number)
+            if number == 4:  # one consumed, three in the queue, one without a slot
                 enough.set()
             yield number
 
     items = prefetch(source(), 3)
     assert next(items) == 0
     assert enough.wait(10)
-    assert made == [0, 1, 2, 3, 4]
+    assert produced == [0, 1, 2, 3, 4]
     items.close()
-    assert len(made) == 5
+    assert len(produced) == 5
 
 
-def test_the_source_is_closed_in_its_own_thread_when_nobody_wants_more() -> None:
+def test_prefetch_closed_early_closes_the_source_in_its_thread() -> None:
     closed: list[int] = []
     before = set(threading.enumerate())
 
@@ -55,13 +55,13 @@ def test_the_source_is_closed_in_its_own_thread_when_nobody_wants_more() -> None
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "prefetch"]
 
 
-def test_what_the_source_raises_comes_behind_what_it_gave() -> None:
+def test_prefetch_raises_the_error_of_the_source_after_its_items() -> None:
     def source() -> Iterator[int]:
         yield 1
         yield 2
-        raise ValueError("broken off")
+        raise ValueError("source failed")
 
-    got: list[int] = []
-    with pytest.raises(ValueError, match="broken off"):
-        got.extend(prefetch(source(), 8))
-    assert got == [1, 2]
+    received: list[int] = []
+    with pytest.raises(ValueError, match="source failed"):
+        received.extend(prefetch(source(), 8))
+    assert received == [1, 2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mm.errors import InvalidInput, Unavailable
-from mm.runtimes import usable_cores
+from mm.runtimes import count_usable_cores
 from mm.settings import Settings
 from tests.workers.broker import Broker
 from workers.app import CHILD_KIBIBYTES, GPU_PROCESSES, create_app
@@ -35,7 +35,7 @@ def test_a_worker_is_replaced_when_it_has_grown_unless_it_holds_a_larger_space(b
 
 def test_a_worker_with_a_gpu_takes_several_chunks_and_is_not_replaced_for_the_size_of_torch(broker: Broker) -> None:
     app = create_app(Settings(broker_url=broker.url, runtime="cuda"))
-    assert app.conf.worker_concurrency == max(1, min(usable_cores() // 2, GPU_PROCESSES))
+    assert app.conf.worker_concurrency == max(1, min(count_usable_cores() // 2, GPU_PROCESSES))
     assert app.conf.worker_max_memory_per_child is None
     assert create_app(Settings(broker_url=broker.url, processes=3)).conf.worker_concurrency == 3
 

@@ -80,7 +80,7 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
     work(late, job_id)
     item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
-    assert (home.state(job_id), item.status, item.unread_pictures) == ("done", "ready", 1)
+    assert (home.state(job_id), item.status, item.num_unread_images) == ("done", "ready", 1)
     assert found(home, space, "zanzibar") == []
     assert text_waits(late)
     read_left_out(late)

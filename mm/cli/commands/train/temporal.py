@@ -35,7 +35,7 @@ def command(data: Path, out: Path | None, space: str, as_json: bool, **values: o
     An interrupted run continues.
     """
     require_torch()
-    from mm.models.temporal.network import TemporalConfig
+    from mm.models.temporal.config import TemporalConfig
     from mm.settings import load_settings
     from mm.spaces import load_space
     from mm.training.temporal.recipe import TemporalRecipe

@@ -41,7 +41,7 @@ State = tuple[int, NamedSpace | None, ReindexRow | None]
 def no_net(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is seen here is announced, and not found by the look that subscribers take now and
     then."""
-    monkeypatch.setattr(watch, "NET_SECONDS", NEVER)
+    monkeypatch.setattr(watch, "MAX_WAIT_SECONDS", NEVER)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_watch_goes_on_polling_after_a_fault_of_its_own(
     with CatalogWatch(sqlite_store.database, POLL_SECONDS).subscribe() as event:
         for _ in range(3):
             opened(event)
-    assert [line["event"] for line in log] == ["the catalog is not followed: it is polled"]
+    assert [line["event"] for line in log] == ["catalog watch failed, polling the catalog"]
 
 
 @pytest.mark.xdist_group("postgresql")
@@ -179,7 +179,7 @@ def test_watch_of_a_server_that_was_away_announces_again(
                 assert time.monotonic() < end, "it polls although the server is back"
             act(store, "publish", round_)
             opened(event)
-    assert [line["event"] for line in log] == ["the catalog announces no changes: it is polled"] * 2, "once for each time"
+    assert [line["event"] for line in log] == ["catalog notifications unavailable, polling the catalog"] * 2, "once for each time"
 
 
 @pytest.mark.xdist_group("postgresql")
@@ -194,7 +194,7 @@ def test_watch_where_notifications_do_not_arrive_polls_and_says_so(
     with open_store(settings) as store, store.watch.subscribe() as event:
         for _ in range(3):
             opened(event)
-    assert [line["event"] for line in log] == ["the database delivers no notifications: the catalog is polled"]
+    assert [line["event"] for line in log] == ["database delivers no notifications, polling the catalog"]
 
 
 def test_a_file_number_beyond_those_of_select_is_waited_for() -> None:

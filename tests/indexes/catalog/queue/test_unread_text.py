@@ -56,7 +56,7 @@ def test_text_that_is_read_later_is_found_and_counted_down(store: Store) -> None
     put(store, 2, [False])
     shown = store.catalog.get_item(item)
     assert shown is not None
-    assert shown.unread_pictures == store.catalog.count_unread_images(SPACE) == 2
+    assert shown.num_unread_images == store.catalog.count_unread_images(SPACE) == 2
     assert store.catalog.has_due_text(SPACE, ATTEMPTS)
     unread = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert unread is not None
@@ -75,7 +75,7 @@ def test_text_that_is_read_later_is_found_and_counted_down(store: Store) -> None
     assert store.catalog.count_unread_images(SPACE) == 0
     assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
     changes = store.catalog.changes_after(0, SPACE, 100)
-    assert sorted(row.evidence for row in changes.publications) == [1, 4], "one publication an item"
+    assert sorted(row.num_evidence for row in changes.publications) == [1, 4], "one publication an item"
 
 
 def test_a_lease_that_ran_out_is_given_to_another_and_the_first_adds_nothing(store: Store, clock: Clock) -> None:
@@ -169,7 +169,7 @@ def test_a_library_of_before_has_the_shots_to_read_in_which_no_text_was_found(se
     migrate.migrate(database, settings.root / "catalog.lock")
     catalog = Catalog(database)
     left = {pk: catalog.get_item(f"{pk:032x}") for pk in (1, 2, 3)}
-    assert {pk: item.unread_pictures for pk, item in left.items() if item} == {1: 2, 2: 1, 3: 0}
+    assert {pk: item.num_unread_images for pk, item in left.items() if item} == {1: 2, 2: 1, 3: 0}
     unread = catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     database.close()
     assert unread is not None

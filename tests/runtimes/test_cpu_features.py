@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mm.runtimes import list_runtimes
-from mm.runtimes.features import DOT_PRODUCT_RUNTIME, read_cpu_flags, read_cpuinfo, suggest_runtime
+from mm.runtimes.cpu_features import DOT_PRODUCT_RUNTIME, read_cpu_flags, read_cpuinfo, suggest_runtime
 
 X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512_vnni\n\nprocessor : 1\nflags\t\t: fpu\n"
 ARM = "processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd asimddp\n"

@@ -1,8 +1,7 @@
-"""The image tower as a torch module that serves: half precision, channels last, norms folded. For a
-GPU; needs torch.
+"""The image tower on a GPU: a torch module in half precision, channels last, batch norms fused.
 
-Twin of the exported graph. On torch's CPU device the same code runs in float32 too, for tests and
-benches.
+It computes the same as the ONNX graph. On the CPU device of torch it also runs in float32, for
+tests and benchmarks. Needs torch.
 """
 
 from __future__ import annotations
@@ -22,9 +21,11 @@ from mm.runtimes import Array
 from mm.runtimes.gpu import require_gpu
 
 
-class ImageModule:
-    """See `mm.runtimes.types.Graph`: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N,
-    D)."""
+class TorchImageGraph:
+    """Implements `mm.runtimes.types.Graph` with torch.
+
+    `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N, D).
+    """
 
     def __init__(self, encoder: ImageEncoder, device: torch.device, precision: torch.dtype) -> None:
         """`precision` is that of the convolutions; the projection is in float32."""
@@ -35,37 +36,41 @@ class ImageModule:
             trunk.to(precision)
 
     @classmethod
-    def on_gpu(cls, weights: Path) -> ImageModule:
-        """On the first device that this process sees, in half precision; CUDA_VISIBLE_DEVICES gives
-        each process its own.
+    def on_gpu(cls, weights: Path) -> TorchImageGraph:
+        """Load `weights` on the first visible GPU, in half precision.
 
-        Raises `Unavailable` without one, and `Corrupt` for a file that is no checkpoint.
+        CUDA_VISIBLE_DEVICES selects the GPU. Raises `Unavailable` without a GPU, `Corrupt` for a
+        file that is not a checkpoint of an image tower.
         """
         require_gpu()
         return cls(load_encoder(weights), torch.device("cuda"), torch.float16)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         if inputs.keys() != {INPUT} or inputs[INPUT].dtype != "uint8" or inputs[INPUT].ndim != 4 or inputs[INPUT].shape[3] != 3:
-            raise InvalidInput(f"The module takes {INPUT}, uint8 (N, height, width, 3).")
-        return {OUTPUT: self.vectors(torch.from_numpy(inputs[INPUT]).to(self.device)).cpu().numpy()}
+            raise InvalidInput(f"The image tower takes {INPUT}, uint8 (N, height, width, 3).")
+        return {OUTPUT: self.embed(torch.from_numpy(inputs[INPUT]).to(self.device)).cpu().numpy()}
 
     @torch.inference_mode()
-    def vectors(self, pixels_NHWC: Tensor) -> Tensor:
-        """Unit vectors (N, D), float32, of pixels (uint8) on the device; returns before a GPU has
-        computed them."""
+    def embed(self, pixels_NHWC: Tensor) -> Tensor:
+        """Unit vectors (N, D), float32, of uint8 pixels on the device.
+
+        Returns before a GPU has computed them.
+        """
         pixels_NCHW = pixels_NHWC.permute(0, 3, 1, 2).to(self._precision)  # a view: the channels stay last
-        found: Tensor = self._encoder.project(self._encoder.features(pixels_NCHW).float())[0]
-        return found
+        vectors_ND: Tensor = self._encoder.project(self._encoder.features(pixels_NCHW).float())[0]
+        return vectors_ND
 
 
 def fuse_batch_norms(encoder: ImageEncoder) -> ImageEncoder:
-    """A copy for inference alone: each norm folded into its convolution, which pads by itself where
-    both sides get the same."""
-    served = copy.deepcopy(encoder).eval()
-    for layer in list(served.modules()):
+    """A copy for inference, with each batch norm fused into its convolution.
+
+    Symmetric padding becomes that of the convolution.
+    """
+    fused = copy.deepcopy(encoder).eval()
+    for layer in list(fused.modules()):
         if isinstance(layer, ConvNorm):
             conv = fuse_conv_bn_eval(layer.conv, layer.norm)
             if layer.stride == 1:
                 conv.padding, layer.kernel = (layer.kernel // 2, layer.kernel // 2), 1
             layer.conv, layer.norm = conv, nn.Identity()  # type: ignore[assignment]
-    return served
+    return fused

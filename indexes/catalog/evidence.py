@@ -1,0 +1,93 @@
+"""Evidence: inserted for segments, and read with its segment and its item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from sqlalchemy import insert, select
+
+from indexes.catalog.base import ROWS_PER_STATEMENT, CatalogMixin
+from indexes.catalog.records import EvidenceRow, NewEvidence
+from indexes.catalog.tables import Evidence, Item, Segment
+from mm.schemas import EvidenceKind
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from mm.spaces.types import SpaceId
+
+Value = TypeVar("Value")
+
+_COLUMNS = (
+    select(
+        Evidence.pk, Item.pk, Item.id, Evidence.kind, Evidence.start, Evidence.end, Evidence.text, Evidence.shard_id,
+        Evidence.row, Segment.index, Segment.start, Segment.end, Segment.shot, Segment.scene_start, Segment.scene_end,
+    )
+    .join(Segment, Segment.pk == Evidence.segment_pk)
+    .join(Item, Item.pk == Segment.item_pk)
+)  # fmt: skip
+
+
+class EvidenceRows(CatalogMixin):
+    def list_evidence(self, item_pks: Sequence[int], space: SpaceId) -> list[EvidenceRow]:
+        """Return all evidence of items in a space, ordered by item, segment and key.
+
+        Deleted items have none.
+        """
+        rows: list[EvidenceRow] = []
+        order = (Segment.item_pk, Segment.index, Evidence.pk)
+        with self._database.read() as session:
+            for pks in batches(sorted(item_pks)):
+                query = _COLUMNS.where(Segment.space == str(space), Segment.item_pk.in_(pks)).order_by(*order)
+                rows += [_evidence_row(*row) for row in session.execute(query).tuples()]
+        return rows
+
+    def get_evidence(self, pks: Sequence[int]) -> dict[int, EvidenceRow]:
+        """Return evidence by key. Deleted evidence is left out."""
+        rows: dict[int, EvidenceRow] = {}
+        with self._database.read() as session:
+            for batch in batches(pks):
+                for row in session.execute(_COLUMNS.where(Evidence.pk.in_(batch))).tuples():
+                    rows[row[0]] = _evidence_row(*row)
+        return rows
+
+
+def insert_evidence(session: Session, pk_of: Mapping[int, int], evidence: Mapping[int, Sequence[NewEvidence]]) -> int:
+    """Insert the evidence of segments, by segment index. Returns how many rows.
+
+    `pk_of` has the key of each segment; evidence of other segments is left out.
+    """
+    rows = [
+        {
+            "segment_pk": pk_of[index],
+            "kind": piece.kind,
+            "start": piece.start,
+            "end": piece.end,
+            "text": piece.text,
+            "shard_id": piece.shard_id,
+            "row": piece.row,
+        }
+        for index, pieces in evidence.items()
+        if index in pk_of
+        for piece in pieces
+    ]
+    if rows:
+        session.execute(insert(Evidence), rows)
+    return len(rows)
+
+
+def batches(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Split values into batches for one statement each."""
+    return (values[start : start + ROWS_PER_STATEMENT] for start in range(0, len(values), ROWS_PER_STATEMENT))
+
+
+def _evidence_row(
+    pk: int, item_pk: int, item_id: str, kind: str, start: float, end: float, text: str | None, shard_id: str, row: int,
+    index: int, segment_start: float, segment_end: float, shot: int, scene_start: float | None, scene_end: float | None,
+) -> EvidenceRow:  # fmt: skip
+    scene = None if scene_start is None or scene_end is None else (scene_start, scene_end)
+    return EvidenceRow(
+        pk, item_pk, item_id, cast(EvidenceKind, kind), start, end, text, shard_id, row,
+        index, segment_start, segment_end, shot, scene,
+    )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Values of items: uploaded files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from mm.schemas import ItemStatus, JobState, Kind
+
+if TYPE_CHECKING:
+    from mm.media.types import MediaInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """An item to be added. Its bytes are in the blob store."""
+
+    sha256: str
+    name: str
+    kind: Kind
+    content_type: str
+    size: int
+    duration: float
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+    tags: Sequence[str] = ()
+    request_id: str | None = None
+    """Id of the upload request, for the logs of the work on it."""
+    created_at: datetime | None = None
+    """Time of the upload; None is now."""
+    key_id: str | None = None
+    """API key that sent it; None where no key is required."""
+
+    @classmethod
+    def from_media(
+        cls,
+        sha256: str,
+        size: int,
+        name: str,
+        tags: Sequence[str],
+        info: MediaInfo,
+        *,
+        request_id: str | None = None,
+        key_id: str | None = None,
+        created_at: datetime | None = None,
+    ) -> Self:
+        """Build the item of a file of `size` bytes from the result of probing it."""
+        return cls(
+            sha256=sha256,
+            name=name,
+            kind=info.kind,
+            content_type=info.content_type,
+            size=size,
+            duration=info.duration,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            has_audio=info.has_audio,
+            tags=list(tags),
+            request_id=request_id,
+            key_id=key_id,
+            created_at=created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    """An item of the catalog."""
+
+    id: str
+    sha256: str
+    name: str
+    kind: Kind
+    content_type: str
+    size: int
+    duration: float
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+    tags: tuple[str, ...]
+    status: ItemStatus
+    error: str | None
+    created_at: datetime
+    num_unread_images: int = 0
+    """Images on which text recognition has not run yet, in the space of the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilters:
+    """Conditions of a list of items. An empty value matches any item."""
+
+    kinds: Sequence[Kind] = ()
+    tags: Sequence[str] = ()
+    """All of these."""
+    status: ItemStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrowseFilters(ItemFilters):
+    """Conditions of a sorted list of items. An empty value matches any item."""
+
+    name: str = ""
+    """Substring of the name, case-insensitive."""
+    uploaded_after: datetime | None = None
+    uploaded_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Number of rows in the library."""
+
+    items: int
+    segments: int
+    evidence: int
+    jobs: Mapping[JobState, int]
+    """Jobs of uploads by state, zeros included."""

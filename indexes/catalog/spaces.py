@@ -1,0 +1,59 @@
+"""Spaces of the library: the space that it was reindexed to, and the items in each space."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, delete, func, select
+
+from indexes.catalog.audit import LOCAL, Actor, add_audit
+from indexes.catalog.base import CatalogMixin, add_tombstones, mark_released, shards_of_jobs, shards_of_segments
+from indexes.catalog.queue.reindex import UNFINISHED_STATES, select_latest_reindex
+from indexes.catalog.records import NamedSpace
+from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Segment, UnreadText
+from mm.errors import Conflict
+from mm.schemas import FINAL_STATES
+from mm.spaces.types import SpaceId
+
+
+class SpaceRows(CatalogMixin):
+    def library_space(self) -> NamedSpace | None:
+        """Return the space that the library was reindexed to, None if it never was."""
+        with self._database.read() as session:
+            name, space = session.execute(select(Library.space_name, Library.space)).one()
+            return None if name is None or space is None else NamedSpace(name, SpaceId.parse(space))
+
+    def count_items_by_space(self) -> dict[SpaceId, int]:
+        """Count the searchable items of each space that has any."""
+        with self._database.read() as session:
+            counts = session.execute(select(Publication.space, func.count()).group_by(Publication.space)).tuples().all()
+            return {SpaceId.parse(space): count for space, count in sorted(counts)}
+
+    def drop_space(self, space: SpaceId, limit: int, by: Actor = LOCAL) -> int:
+        """Withdraw up to `limit` items, with their segments, from a space that is not in use.
+
+        Returns how many. Raises `Conflict` for a space of an unfinished reindex, and for the space
+        that the library was reindexed to.
+        """
+        with self._database.write() as session:
+            reindex = session.scalar(select_latest_reindex().with_for_update())
+            if reindex is not None and reindex.state in UNFINISHED_STATES and str(space) in {reindex.source, reindex.target}:
+                raise Conflict(
+                    f"The library is being reindexed from {reindex.source} to {reindex.target}. Undo the reindex before you "
+                    f"drop {space}."
+                )
+            if session.scalar(select(Library.space)) == str(space):
+                raise Conflict(f"The library is searched in {space}, so this space cannot be dropped.")
+            published = select(Publication.item_pk).where(Publication.space == str(space)).order_by(Publication.item_pk)
+            pks = session.scalars(published.limit(limit)).all()
+            session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
+            session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
+            dropped = and_(Segment.item_pk.in_(pks), Segment.space == str(space))
+            ended_jobs = select(Job.pk).where(Job.item_pk.in_(pks), Job.state.in_(FINAL_STATES))
+            shards = shards_of_segments(session, dropped) | shards_of_jobs(session, Job.pk.in_(ended_jobs))
+            session.execute(delete(Segment).where(dropped))
+            session.execute(delete(Chunk).where(Chunk.job_pk.in_(ended_jobs), Chunk.space == str(space)))
+            for pk in pks:
+                add_tombstones(session, pk, str(space))
+            if pks:
+                add_audit(session, self._now(), by, "space.drop", str(space), {"items": len(pks)})
+            mark_released(session, shards)
+            return len(pks)

@@ -1,0 +1,54 @@
+"""In: nothing. Out: the tables of the catalog as SQLAlchemy classes. Must not know any query.
+
+Migrations define the same tables; a test holds the two equal. Where an attribute has another name
+than its column, `mapped_column` names the column.
+"""
+
+from indexes.catalog.tables.access import Audit, Session
+from indexes.catalog.tables.base import Table
+from indexes.catalog.tables.library import (
+    Evidence,
+    Item,
+    Library,
+    Publication,
+    ReleasedFile,
+    Segment,
+    Tag,
+    Tombstone,
+)
+from indexes.catalog.tables.queue import (
+    Chunk,
+    Flow,
+    Job,
+    JobEvent,
+    Reindex,
+    SandboxReport,
+    Speed,
+    UnreadText,
+    Worker,
+    WorkMetric,
+)
+
+__all__ = [
+    "Audit",
+    "Chunk",
+    "Evidence",
+    "Flow",
+    "Item",
+    "Job",
+    "JobEvent",
+    "Library",
+    "Publication",
+    "Reindex",
+    "ReleasedFile",
+    "SandboxReport",
+    "Segment",
+    "Session",
+    "Speed",
+    "Table",
+    "Tag",
+    "Tombstone",
+    "UnreadText",
+    "WorkMetric",
+    "Worker",
+]

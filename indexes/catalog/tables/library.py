@@ -1,0 +1,127 @@
+"""Tables of the content of the library: items, their segments, and what searchers load."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from indexes.catalog.tables.base import AUTOINCREMENT, Key, Table, Utc
+
+
+class Library(Table):
+    """A single row with the counters of the library.
+
+    Its lock makes the order of sequence numbers the order of commits, which a database sequence
+    does not.
+    """
+
+    __tablename__ = "library"
+    pk: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    identity: Mapped[str] = mapped_column(String(32))
+    """Random value that identifies this catalog."""
+    head: Mapped[int] = mapped_column(BigInteger)
+    """Latest sequence number of publications and tombstones."""
+    space_name: Mapped[str | None]
+    """Name of the space that the library was reindexed to, as in MM_SPACE; null if never."""
+    space: Mapped[str | None] = mapped_column(String(64))
+    """Id of that space."""
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Increases with each item that is added, becomes searchable or is deleted. An older copy of
+    this catalog has a lower value."""
+
+
+class Item(Table):
+    """An uploaded file."""
+
+    __tablename__ = "items"
+    __table_args__ = (AUTOINCREMENT,)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(16))
+    content_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    duration: Mapped[float] = mapped_column(Double)
+    width: Mapped[int]
+    height: Mapped[int]
+    fps: Mapped[float] = mapped_column(Double)
+    has_audio: Mapped[bool] = mapped_column(Boolean)
+    status: Mapped[str] = mapped_column(String(16))
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Utc, index=True)
+
+
+class Tag(Table):
+    """A tag of an item."""
+
+    __tablename__ = "tags"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class Segment(Table):
+    """A time range of an item in a space, the unit of search results."""
+
+    __tablename__ = "segments"
+    __table_args__ = (Index(None, "item_pk", "space", "index", unique=True), AUTOINCREMENT)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"))
+    space: Mapped[str] = mapped_column(String(64))
+    index: Mapped[int]
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    shot: Mapped[int]
+    scene_start: Mapped[float | None] = mapped_column(Double)
+    scene_end: Mapped[float | None] = mapped_column(Double)
+
+    @property
+    def scene(self) -> tuple[float, float] | None:
+        """Start and end of the scene that contains the segment."""
+        return None if self.scene_start is None or self.scene_end is None else (self.scene_start, self.scene_end)
+
+
+class Evidence(Table):
+    """Evidence of a segment. Its vector is `row` of the matrix of its kind in the shard."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (AUTOINCREMENT,)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    segment_pk: Mapped[int] = mapped_column(ForeignKey("segments.pk", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    text: Mapped[str | None]
+    shard_id: Mapped[str] = mapped_column(String(64), index=True)
+    row: Mapped[int]
+
+
+class Publication(Table):
+    """An item that is searchable in a space, with the sequence number at which it became so."""
+
+    __tablename__ = "published"
+    __table_args__ = (Index(None, "space", "seq"),)
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, unique=True)
+    num_evidence: Mapped[int] = mapped_column("evidence")
+
+
+class Tombstone(Table):
+    """A withdrawn publication, which searchers remove from their index."""
+
+    __tablename__ = "buried"
+    __table_args__ = (Index(None, "space", "seq"),)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    space: Mapped[str] = mapped_column(String(64))
+    publication_seq: Mapped[int] = mapped_column("published", BigInteger)
+    """Sequence number of the withdrawn publication."""
+
+
+class ReleasedFile(Table):
+    """SHA-256 of a file whose row was removed by a command: garbage collection deletes it."""
+
+    __tablename__ = "released"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
