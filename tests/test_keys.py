@@ -1,4 +1,4 @@
-"""Keys as they are made, found and revoked; what is on disk opens nothing."""
+"""Adding, finding and revoking keys; the stored file contains no key."""
 
 from __future__ import annotations
 

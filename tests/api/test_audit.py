@@ -1,4 +1,4 @@
-"""The audit log over HTTP, the SDK and the command: every change names its key and its request."""
+"""The audit log over HTTP, the client and the command: each change has its key and request id."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
-    """The newest rows, the oldest of them first."""
+    """Return the newest rows, the oldest of them first."""
     _, admin = keyed.key("admin")
     answer = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
     assert answer.status_code == 200, answer.text
@@ -143,7 +143,7 @@ def test_mm_audit_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: py
     assert shown.exit_code == 0
     assert f"\tkey.add\t{key_id}\t" in shown.stdout
     printed = run(main, ["audit", "--url", keyed.url, "--json", "--since", "2020-01-01", "--limit", "3"]).stdout
-    # The service runs in the same process and may log a line in between.
+    # The service runs in the same process and may log in between.
     ids = [json.loads(line)["id"] for line in printed.splitlines() if line.startswith("{")]
     assert (len(ids), ids) == (3, sorted(ids, reverse=True))
     monkeypatch.setenv("MM_API_KEY", keyed.key("read")[1]["Authorization"].removeprefix("Bearer "))
@@ -230,5 +230,5 @@ def test_wrong_keys_over_http_are_in_audit_log(keyed: KeyedServer) -> None:
     before = sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail"))
     keyed.running.client.post("/session", data={"key": "mm_000000000000_x"})
     keyed.running.client.get("/v1/media", headers={"Authorization": "Bearer x"})
-    keyed.running.client.get("/v1/media")  # brings none
+    keyed.running.client.get("/v1/media")  # without a key
     assert sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail")) == before + 2

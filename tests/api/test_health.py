@@ -1,4 +1,4 @@
-"""Alive, ready, measured: what is looked at, and what is said when it fails."""
+"""Health, readiness and metrics: the checks, and their details when they fail."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_metrics_show_queue_and_work_metrics(api: ApiServer) -> None:
 
 
 def scraped(api: ApiServer) -> dict[str | tuple[str, ...], float]:
-    """Samples by name, or by name and the values of their labels."""
+    """Return samples by name, or by name and label values."""
     families = text_string_to_metric_families(api.client.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value for sample in samples}

@@ -1,4 +1,4 @@
-"""Jobs: state, cancel, and the live stream that resumes where it was lost."""
+"""Jobs: state, cancel, and the event stream with resumption."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def new_job(api: ApiServer, seed: int) -> str:
 
 
 def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
-    """(id, event) of a job until its stream ends."""
+    """Yield (id, event) of a job until its stream ends."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
         assert answer.status_code == 200
@@ -43,7 +43,7 @@ def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tu
 
 
 def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
-    """What a worker writes to the catalog on the way."""
+    """Write to the catalog what a worker writes while it processes an item."""
     catalog = api.service.store.catalog
     catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
     catalog.update_job(job_id, progress=0.5, stage="encoding")
@@ -79,7 +79,7 @@ def test_job_events_resume_after_last_event_id_and_replay_finished_job(api: ApiS
 
 
 def fresh(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work out each forecast anew, and look at once for what a stream is to say again."""
+    """Compute each forecast again, and read the latest event at each poll."""
     monkeypatch.setattr(forecasts, "MIN_VALID_SECONDS", 0.0)
     monkeypatch.setattr(forecasts, "VALIDITY_FACTOR", 0)
     monkeypatch.setattr(sse, "REREAD_SECONDS", 0.0)

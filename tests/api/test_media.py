@@ -1,4 +1,4 @@
-"""Media in and out: every way in, every refusal, ranges, thumbnails, delete."""
+"""Upload, import, refusals, ranges, thumbnails, delete."""
 
 from __future__ import annotations
 

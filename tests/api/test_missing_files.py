@@ -1,5 +1,5 @@
-"""Files of the library are gone while the service runs: every answer says so, none is a defect,
-none names a path."""
+"""Files of the library that disappear while the service runs: every response is a specific error
+without a path."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ SAID = "here is my recipe for apple cake"
 
 @pytest.fixture
 def served(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # drawing stacks takes seconds
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+    )  # formatting of stacks takes seconds
     with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), import_root=tmp_path)) as api:
         yield api
 
 
 @pytest.fixture
 def talk(served: ApiServer) -> str:
-    """A film in which something is said, with a thumbnail."""
+    """A video with speech and a thumbnail."""
     (vector,) = served.service.space.text.embed([SAID])
     segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("speech", 0.2, 0.9, SAID, vector)])
     item = add_searchable(served, media.video(1.0, seed=50), "talk.mp4", "kitchen", [segment])
@@ -44,7 +46,7 @@ def talk(served: ApiServer) -> str:
 
 
 def lose(*folders: str) -> Callable[[ApiServer], None]:
-    """Remove every file below some folders, but for the markers."""
+    """Delete every file below some folders, except the identity files."""
 
     def harm(served: ApiServer) -> None:
         for folder in folders:
@@ -62,7 +64,7 @@ def unmount(served: ApiServer) -> None:
 
 
 def truncate(served: ApiServer) -> None:
-    """Take the log into the file first: what is in the log is not lost."""
+    """Checkpoint the write-ahead log first: its content would survive."""
     catalog = served.service.settings.root / "catalog.db"
     with closing(sqlite3.connect(catalog)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -70,8 +72,7 @@ def truncate(served: ApiServer) -> None:
 
 
 def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
-    """One request at least for each route of the document, with something that exists where it
-    names something."""
+    """Yield at least one request for each route of the document, with ids that exist."""
     client = served.client
     job = client.get("/v1/jobs").json()["data"][0]["id"]
     tus = {"Tus-Resumable": "1.0.0"}
@@ -93,7 +94,7 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
         for method in operations:
             address = path.format_map(names)
             if method == "delete" and "/media/" in path:
-                continue  # last, by itself
+                continue  # last, separately
             headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
             given: list[dict[str, object]] = bodies.get(path, [{}]) if method == "post" else [{}]
             if path.startswith("/v1/uploads/"):

@@ -1,4 +1,4 @@
-"""Embeddings and models: the shape that OpenAI's clients know."""
+"""Embeddings and models, in the format of OpenAI's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m api` as a process: where it listens, how it stops, how large it grows."""
+"""`python -m api` as a process: address, stop, memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UPLOAD_BYTES = 300 << 20
-GROWTH_BYTES = 100 << 20  # far below the file, above what a running service may need anyway
+GROWTH_BYTES = 100 << 20  # far below the size of the file, above the growth of an idle service
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
 def test_large_upload_does_not_increase_memory(tmp_path: Path, graphs: Path) -> None:
     with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
         memory = psutil.Process(child.pid)
-        assert client.get("/v1/models").status_code == 200  # what is loaded once is loaded
+        assert client.get("/v1/models").status_code == 200  # loads the towers
         assert client.post("/v1/media", content=media.audio(0.5)).status_code == 202
         before, most = memory.memory_info().rss, 0
 

@@ -1,4 +1,4 @@
-"""Who sends a request, as limits, logs and the audit see it."""
+"""The client of a request in limits, logs and the audit log."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 async def _report(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers who the request is from, as a route, a thread and the log see it."""
+    """Responds with the client of the request in a route, a thread and the log."""
     threaded = await run_in_threadpool(lambda: str(current_client()))
     bound = structlog.contextvars.get_contextvars().get("key")
     await JSONResponse([get_client_id(scope), get_client(scope).key_id, threaded, bound])(scope, receive, send)
 
 
 def ask(settings: Settings, address: str, key: str = "") -> Any:
-    """The JSON of the answer to one request from `address`."""
+    """Return the JSON response to one request from `address`."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -88,7 +88,7 @@ def test_get_client_without_authentication_is_the_network() -> None:
 
 @pytest.fixture
 def lines() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What the service logs, with what is bound to each request."""
+    """Log events of the service, with the variables bound to each request."""
     capture = structlog.testing.LogCapture()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
     yield capture.entries

@@ -1,5 +1,4 @@
-"""DNS rebinding: a page whose name resolves to this machine must not reach a service that needs no
-key."""
+"""Host header check against DNS rebinding, in a service without keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request that runs while its key is revoked, or its session ends, goes no further."""
+"""Requests that are running when their key is revoked or their session ends."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ BLOCK = bytes(1 << 20)
 
 
 def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
-    """A body whose key is revoked behind its first block, once the service works on the request."""
+    """A body whose key is revoked after its first block, while the request is processed."""
 
     def stored() -> dict[Path, int]:
         sizes = {}
         for path in keyed.running.blobs():
-            with suppress(FileNotFoundError):  # a temporary file that has become another meanwhile
+            with suppress(FileNotFoundError):  # a temporary file that has been renamed meanwhile
                 sizes[path] = path.stat().st_size
         return sizes
 
@@ -115,7 +115,7 @@ def followed(keyed: KeyedServer, number: int) -> str:
 
 
 def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tuple[str, object]]:
-    """Names and data of the events; `act` is called behind the first one."""
+    """Return names and data of the events; `act` is called after the first one."""
     found: list[tuple[str, object]] = []
     name = ""
     for line in lines:
@@ -129,11 +129,11 @@ def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tu
 
 
 def test_event_stream_of_revoked_key_ends_with_unauthorized_event(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # nothing happens to the job: the look comes with the heartbeat
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # the job has no events: the heartbeat triggers the check
     key_id, headers = keyed.key("read")
     path = f"/v1/jobs/{followed(keyed, 903)}/events"
     with keyed.running.client.stream("GET", path, headers=headers) as answer:
-        events = events_until_end(answer.iter_lines(), lambda: keyed.keys.revoke(key_id))  # ends cleanly, or this raises
+        events = events_until_end(answer.iter_lines(), lambda: keyed.keys.revoke(key_id))  # raises unless the stream ends cleanly
     assert [name for name, _ in events] == ["job", "unauthorized"]
     assert events[-1][1]["type"] == "/problems/unauthorized"  # type: ignore[index]
     assert keyed.running.client.get(path, headers=headers).status_code == 401
@@ -180,7 +180,7 @@ def test_download_of_revoked_key_is_aborted(keyed: KeyedServer) -> None:
     row = keyed.running.service.store.catalog.get_item(item["id"])
     assert row is not None
     with keyed.running.service.store.blobs.path(row.sha256).open("r+b") as file:
-        file.truncate(256 << 20)  # more than sockets hold
+        file.truncate(256 << 20)  # more than socket buffers hold
     path = f"/v1/media/{item['id']}/content"
     received = 0
 
@@ -269,4 +269,4 @@ def test_request_fails_closed_when_session_cannot_be_checked(
         return
     with keyed.running.client.stream("GET", path, headers=headers) as answer:
         events = events_until_end(answer.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
-    assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may connect again
+    assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may reconnect

@@ -27,7 +27,7 @@ OVER_TLS = "__Host-mm_session"
 
 
 def cookie_of(answer: httpx2.Response, name: str) -> tuple[str, set[str]]:
-    """Value and attributes of a cookie that an answer sets; empty for one that it does not set."""
+    """Return value and attributes of a cookie that a response sets; empty if it does not set it."""
     for header in answer.headers.get_list("set-cookie"):
         pair, *attributes = header.split("; ")
         if pair.startswith(f"{name}="):
@@ -113,7 +113,7 @@ def test_session_that_another_process_ended_is_refused(keyed: KeyedServer) -> No
         assert session is not None
         assert browser.get("/v1/media").status_code == 200
         assert other.catalog.end_session(session.id, LOCAL)
-        # within `REMEMBER_SECONDS`
+        # within `CACHE_SECONDS`
         wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused")
 
 
@@ -138,7 +138,7 @@ def test_session_cookie_over_tls_has_host_prefix_and_secure(tmp_path: Path, grap
         token, attributes = cookie_of(answer, OVER_TLS)
         assert attributes == {"HttpOnly", "SameSite=strict", "Path=/", "Secure"}
         assert service.client.get("/v1/media", headers=https | bring(token, OVER_TLS)).status_code == 200
-        # A cookie without the prefix may come from a page of another host of the domain.
+        # A cookie without the prefix may be set by a page of another host of the domain.
         assert service.client.get("/v1/media", headers=https | bring(token)).status_code == 401
         gone = service.client.delete("/session", headers=https | bring(token, OVER_TLS))
         assert {"Max-Age=0", "Secure", "Path=/"} <= cookie_of(gone, OVER_TLS)[1]

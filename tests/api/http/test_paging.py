@@ -1,5 +1,4 @@
-"""The library as a page looks through it: from any place on, in any order; tags; segments; a moment
-as a question."""
+"""Listing with offset and sort, tags, segments, and search with `like`."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ ORDERS: dict[str, Callable[[dict[str, object]], object]] = {
 
 @pytest.fixture(scope="module")
 def several(api: ApiServer, library: dict[str, str]) -> list[str]:
-    """Names of items with one tag, oldest first."""
+    """Return the names of items with one tag, oldest first."""
     names = ["b 50%.png", "A_1.png", "c.png", "a.wav"]
     data = [media.image(900), media.image(901), media.image(902), media.audio(1.0)]
     for name, one in zip(names, data, strict=True):
@@ -55,7 +54,7 @@ def test_list_media_with_sort_is_sorted(api: ApiServer, several: list[str], orde
     items = api.client.get("/v1/media", params={"offset": 0, "limit": 500, "sort": order}).json()["items"]
     keys = [ORDERS[order](item) for item in items]
     assert keys == sorted(keys)  # type: ignore[type-var]
-    # The same, page by page: no item comes twice and none is left out.
+    # The same, page by page: no item is repeated and none is missing.
     pages = [
         api.client.get("/v1/media", params={"offset": at, "limit": 3, "sort": order}).json() for at in range(0, len(items), 3)
     ]
@@ -114,7 +113,7 @@ def ask(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[di
 
 
 def test_search_like_uses_stored_vectors(api: ApiServer, library: dict[str, str]) -> None:
-    """Its stored vector finds the same as the picture that it was made of, but for itself."""
+    """The stored vector finds the same items as its image, except itself."""
     hits = ask(api, library["picture"])
     assert library["picture"] not in {hit["item"]["id"] for hit in hits}  # type: ignore[index]
     by_clip = {(hit["item"]["id"], hit["start"]): hit["score"] for hit in hits}  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Whatever goes wrong leaves as a problem document; what the OpenAPI document promises is valid."""
+"""Every error is a problem document; the OpenAPI document is valid."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_unexpected_error_response_has_only_request_id() -> None:
 
 
 def test_openapi_document_is_complete() -> None:
-    """Every reference leads somewhere; every operation says what it does and how it fails."""
+    """Every reference resolves; every operation has a summary and error responses."""
     document = create_app(Settings()).openapi()
     references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
     assert references <= set(document["components"]["schemas"])

@@ -1,5 +1,4 @@
-"""Connections that send half a head, nothing, or read nothing, against a server of one small
-application."""
+"""Connections with incomplete heads, stalled bodies or unread responses."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 SECONDS = 60.0
-"""Longest wait for what must happen."""
+"""Time limit of conditions and requests."""
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class App:
-    """Answers `/` at once, `/held` when it is let go, `/endless` without end; reads no body."""
+    """Responds to `/` at once, to `/held` when released, to `/endless` without end; reads no body."""
 
     def __init__(self) -> None:
         self.held = threading.Event()
@@ -92,7 +91,7 @@ def line(address: tuple[str, int], sent: bytes = b"") -> Iterator[socket.socket]
 
 
 def answered(connection: socket.socket) -> bytes:
-    """The head and the body of one answer; empty when the connection was closed."""
+    """Read head and body of one response; empty if the connection was closed."""
     data = b""
     while not data.endswith(b"ok"):
         piece = connection.recv(1000)
@@ -103,7 +102,7 @@ def answered(connection: socket.socket) -> bytes:
 
 
 def closed(connection: socket.socket) -> bool:
-    """Waits for the end of the connection."""
+    """Wait for the end of the connection."""
     try:
         while connection.recv(1 << 16):
             pass

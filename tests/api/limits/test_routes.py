@@ -1,5 +1,4 @@
-"""One key that takes all it can get, while another asks, browses and uploads as if it were
-alone."""
+"""One key reaches all its limits, while another searches, browses and uploads undisturbed."""
 
 from __future__ import annotations
 
@@ -44,14 +43,14 @@ def uploaded(client: httpx2.Client, data: bytes, name: str) -> str:
 
 
 def works_for(client: httpx2.Client, seed: int) -> None:
-    """Asks, browses, uploads and looks at a picture, all of which must succeed."""
+    """Search, list, upload and get a thumbnail; all must succeed."""
     assert client.post("/v1/search", json={"text": "a dog"}).status_code == 200
     assert client.get("/v1/media").status_code == 200
     item = uploaded(client, media.image(seed), "honest.png")
     assert client.get(f"/v1/media/{item}/thumbnail").status_code == 200
     assert client.get(f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"}).status_code == 206
     assert client.get("/healthz").status_code == 200
-    assert client.get("/readyz").status_code == 503  # answered: there is no worker
+    assert client.get("/readyz").status_code == 503  # a response: there is no worker
 
 
 def test_every_blocking_route_holds_a_slot() -> None:
@@ -97,8 +96,7 @@ def test_interrupted_chunk_keeps_received_bytes(flooded: Flooded) -> None:
 
 @pytest.fixture
 def slow_film(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
-    """A film whose thumbnails take until they are cancelled, and the events of those that are being
-    made."""
+    """A video whose thumbnails block until they are cancelled, and their cancel events."""
     film = uploaded(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
     reader = flooded.running.service.thumbnails._reader
     decode, running = type(reader).thumbnail, list[threading.Event]()

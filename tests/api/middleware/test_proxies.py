@@ -1,5 +1,4 @@
-"""Address and scheme from a proxy's headers, which anyone may send and only named proxies are
-believed."""
+"""Client address and scheme from forwarding headers, which are used only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ PUBLIC = st.ip_addresses(v=4).filter(lambda address: address not in ip_network("
 
 
 def seen(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
-    """Address and scheme of a request from `peer`, as the application sees them."""
+    """Return address and scheme of a request from `peer`, as the application receives them."""
     found: list[tuple[str, str]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,10 +60,10 @@ def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> No
     [
         ("127.0.0.1", "127.0.0.1", ["1.2.3.4"], "1.2.3.4"),
         ("127.0.0.1", "127.0.0.2", ["1.2.3.4"], "127.0.0.2"),
-        ("127.0.0.1", "127.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the left one is the client's own word
+        ("127.0.0.1", "127.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the left one is unverified input of the client
         ("127.0.0.1, 10.0.0.0/8", "127.0.0.1", ["6.6.6.6, 1.2.3.4, 10.1.1.1"], "1.2.3.4"),
         ("127.0.0.1,10.0.0.0/8", "10.9.9.9", ["10.1.1.1, 10.2.2.2"], "10.1.1.1"),
-        ("127.0.0.1", "127.0.0.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),  # a header each
+        ("127.0.0.1", "127.0.0.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),  # two headers
         ("127.0.0.1", "127.0.0.1", ["1.2.3.4:5678"], "1.2.3.4"),
         ("::1", "::1", ["[2001:db8::7]:443"], "2001:db8::7"),
         ("2001:db8::/32", "2001:db8::1", ["2001:db9::7"], "2001:db9::7"),
@@ -112,7 +111,7 @@ def test_invalid_trusted_proxies_setting_raises(value: str, monkeypatch: pytest.
 
 @pytest.fixture
 def _no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, no wrong key is forgiven meanwhile."""
+    """Stop the clock, so that no token is added while the test runs."""
     monkeypatch.setattr("api.auth.middleware.WrongKeyLimiter", partial(WrongKeyLimiter, clock=lambda: 0.0))
 
 
@@ -152,5 +151,5 @@ def test_wrong_key_limit_counts_addresses_behind_trusted_proxy(tmp_path: Path, g
         assert [status("1.2.3.4") for _ in range(3)] == [401, 401, 429]
         assert status("1.2.3.5") == 401
         assert status("6.6.6.6, 1.2.3.4") == 429
-        many = [status(f"1.2.4.{number}") for number in range(50)]  # each for the first time, beyond the total of 40
+        many = [status(f"1.2.4.{number}") for number in range(50)]  # one per address, over the total of 40
         assert many == [401] * 37 + [429] * 13

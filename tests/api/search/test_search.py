@@ -1,5 +1,4 @@
-"""Questions: every way to ask, the shape of an answer, and every refusal. Real towers, real
-index."""
+"""Search: each query component, the response, and each refusal, with real towers and index."""
 
 from __future__ import annotations
 
@@ -224,7 +223,7 @@ def test_search_deletes_its_files(api: ApiServer, library: dict[str, str]) -> No
 
 @pytest.fixture
 def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
-    """The id of an item that shows almost what the picture of the library does."""
+    """Return the id of an item that is almost identical to the image of the library."""
     store, space = api.service.store, api.service.space
     segment = store.catalog.segment_at(library["picture"], space.id, 0.0)
     assert segment is not None

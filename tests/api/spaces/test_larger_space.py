@@ -1,4 +1,4 @@
-"""The API in a larger space: the space is named, its vectors are given, questions are answered."""
+"""The API with a larger space: model, embeddings and search."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A library moves to another space while the API answers: from the old one until all is there, then
-from the new one."""
+"""Reindexing while the API serves searches: from the source until all items are encoded, then from
+the target."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def api(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
 
 
 def still(space: Space, words: str) -> list[EncodedSegment]:
-    """One moment that shows what the words say."""
+    """One segment with the vector of a text."""
     return [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.text.embed([words])[0])])]
 
 
 def do(api: ApiServer, space: Space, job: JobRow) -> None:
-    """What workers do with a job of a move."""
+    """Process a job of the reindexing as a worker does."""
     store = api.service.store
     (chunk,) = store.catalog.plan_job(job.id, space.id, [Span(0.0, 0.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
@@ -133,7 +133,7 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
 
 @pytest.fixture
 def prepared(api: ApiServer, model: str) -> ApiServer:
-    """A move to `model` that is complete but for its end, its target ready to answer. Only the test
+    """A reindexing into `model` with all items encoded, not finished, its target loaded. Only the test
     calls `update`."""
     spaces = api.service.spaces
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))

@@ -1,4 +1,4 @@
-"""What tus 1.0 asks of a server, extension by extension, and what an upload becomes at its end."""
+"""The requirements of tus 1.0, extension by extension, and the completion of an upload."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def clock() -> list[float]:
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory, graphs: Path, clock: list[float]) -> Iterator[ApiServer]:
-    """A service whose uploads live by a clock that tests turn, few at a time."""
+    """A service whose uploads use a clock of the tests, with a low limit of uploads."""
     home = with_graphs(tmp_path_factory.mktemp("timed"), graphs)
     with run_server(Settings(home=home, upload_seconds=100.0, max_partial_uploads=3)) as service:
         service.service.store.uploads._clock = lambda: clock[0]

@@ -1,5 +1,4 @@
-"""Uploads whose line breaks, whose caller hangs, whose service is killed, and that two want at
-once."""
+"""Uploads with broken connections, stalled clients, a killed service, and concurrent requests."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONG, REACH = 60 << 20, 36 << 20
-"""Bytes of an upload, and of it when its service is killed: behind the first checkpoint."""
+"""Bytes of an upload, and bytes sent when the service is killed, after the first checkpoint."""
 
 
 @pytest.fixture
@@ -40,8 +39,8 @@ def tus(api: ApiServer) -> Tus:
 
 @contextmanager
 def half_sent(url: str, where: str, offset: int, length: int, data: bytes, **headers: str) -> Iterator[socket.socket]:
-    """A PATCH that announces `length` bytes and has sent only `data`; the line is cut at the end of
-    the block."""
+    """Send a PATCH that declares `length` bytes and sends `data`; the connection is closed at the
+    end of the block."""
     parts = urlsplit(url)
     lines = [f"PATCH {where} HTTP/1.1", f"Host: {parts.netloc}", "Tus-Resumable: 1.0.0", f"Content-Type: {PIECE}"]
     lines += [f"Upload-Offset: {offset}", f"Content-Length: {length}", *(f"{name}: {value}" for name, value in headers.items())]
@@ -51,7 +50,7 @@ def half_sent(url: str, where: str, offset: int, length: int, data: bytes, **hea
 
 
 def stored(api: ApiServer, where: str) -> int:
-    """Bytes in the file, counted or not."""
+    """Return the bytes in the file, flushed or not."""
     return (api.service.settings.root / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part").stat().st_size
 
 
@@ -74,8 +73,7 @@ def test_incomplete_chunk_with_checksum_is_not_kept(api: ApiServer, tus: Tus) ->
 
 
 def test_head_takes_over_upload_of_stalled_request(api: ApiServer, tus: Tus) -> None:
-    """A phone changed its network: the old connection is not closed, the new one asks how far it
-    is."""
+    """A client changed its network: the old connection is open, the new one queries the offset."""
     data = media.audio(0.9)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000]) as stuck:
@@ -127,7 +125,7 @@ def test_upload_that_stays_locked_is_refused_after_timeout(
 
 @contextmanager
 def killed_api(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`python -m api` that ends by SIGKILL."""
+    """Run `python -m api`, and end it with SIGKILL."""
     note = home / "run" / "api.json"
     note.unlink(missing_ok=True)
     environment = {**os.environ, "MM_HOME": str(home), "MM_PORT": "0"}

@@ -1,4 +1,4 @@
-"""Names and tags from outside."""
+"""Validation of names and tags."""
 
 from __future__ import annotations
 

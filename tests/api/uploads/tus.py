@@ -1,4 +1,4 @@
-"""A tus client of few words."""
+"""A minimal tus client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checksum(data: bytes, algorithm: str = "sha1") -> dict[str, str]:
 
 @dataclass
 class Tus:
-    """Sends one request each; `headers` replace its own, and an empty value takes one away."""
+    """Each method sends a request; `headers` replace the defaults, an empty value removes one."""
 
     client: httpx2.Client
 
@@ -62,5 +62,5 @@ class Tus:
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
-    """Header names from Python ones."""
+    """Convert Python names to header names."""
     return {name.replace("_", "-"): value for name, value in headers.items()}

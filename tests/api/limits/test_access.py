@@ -1,4 +1,4 @@
-"""Who comes in, how often, how many at once, and what every answer says to a browser."""
+"""Access with and without keys, rate limits, and security headers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[tuple[ApiServer, dict[str, str]]]:
-    """A service that wants keys, and a key of each scope."""
+    """A service that requires keys, and a key of each scope."""
     home = with_graphs(tmp_path_factory.mktemp("locked"), graphs)
     keys = {scope: KeyFile(home).add(scope, scope)[1] for scope in ("read", "write", "admin")}
     with run_server(Settings(home=home, keys="on", import_root=home, max_waiting_jobs=2)) as service:
@@ -65,7 +65,7 @@ def test_responses_have_no_cors_headers(api: ApiServer) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "", "127.0.0.1.evil.example", "[::1", "a b"])
 def test_foreign_host_header_is_refused(api: ApiServer, host: str) -> None:
-    assert api.client.get("/v1/media", headers={"Host": host}).status_code in {400, 403}  # 400 is the server's own
+    assert api.client.get("/v1/media", headers={"Host": host}).status_code in {400, 403}  # 400 is from uvicorn
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8321", "192.168.1.7"])
