@@ -1,5 +1,4 @@
-"""A real service: the application in uvicorn on a free port, with store, sandbox and space; there is
-no broker."""
+"""A real service: the application in uvicorn, with store, sandbox and space, but no broker."""
 
 from __future__ import annotations
 
@@ -53,11 +52,11 @@ class ApiServer:
     def upload(self, data: bytes, name: str = "a.png", *tags: str) -> httpx2.Response:
         return self.client.post("/v1/media", params={"name": name, "tag": list(tags)}, content=data)
 
-    def uploaded(self, data: bytes, name: str = "a.png", *tags: str) -> dict[str, str]:
+    def upload_item(self, data: bytes, name: str = "a.png", *tags: str) -> dict[str, str]:
         """Upload a file, and return its item."""
-        answer = self.upload(data, name, *tags)
-        assert answer.status_code in {200, 202}, answer.text
-        item: dict[str, str] = answer.json()["item"]
+        response = self.upload(data, name, *tags)
+        assert response.status_code in {200, 202}, response.text
+        item: dict[str, str] = response.json()["item"]
         return item
 
     def blobs(self) -> set[Path]:
@@ -101,13 +100,13 @@ def documented(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:
     """Return a hook that checks every response of all tests against the OpenAPI document."""
     routes = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations for path, operations in document["paths"].items()}
 
-    def check(answer: httpx2.Response) -> None:
-        method = answer.request.method.lower().replace("head", "get")
-        path = answer.request.url.path
+    def check(response: httpx2.Response) -> None:
+        method = response.request.method.lower().replace("head", "get")
+        path = response.request.url.path
         # A fixed path such as /v1/media/import takes precedence over one with a parameter.
         known = sorted((route for route in routes if route.fullmatch(path)), key=lambda route: "[^/]+" in route.pattern)
         operation = routes[known[0]].get(method) if known else None
-        assert operation is None or str(answer.status_code) in operation["responses"], (method, path, answer.status_code)
+        assert operation is None or str(response.status_code) in operation["responses"], (method, path, response.status_code)
 
     return check
 
@@ -170,15 +169,15 @@ def keyed(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: P
         yield KeyedServer(service, keys)
 
 
-def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
+def assert_problem(response: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
     """Assert that a response is a problem of that slug. Returns the document."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = answer.json()
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
     assert document["type"] == f"/problems/{slug}"
     assert document["title"]
     assert document["status"] == status
-    assert document["request_id"] == answer.headers["x-request-id"]
+    assert document["request_id"] == response.headers["x-request-id"]
     assert len(document["detail"]) > 10
     return document
 
@@ -187,12 +186,12 @@ def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str,
 def library(api: ApiServer) -> dict[str, str]:
     """Item ids of a talk with two segments, the second about a recipe, and of an image."""
     space = api.service.space
-    said = "here is my recipe for apple cake"
+    speech = "here is my recipe for apple cake"
     (frame,) = space.image.embed([np.full((96, 128, 3), 120, np.uint8)])
     picture = np.asarray(Image.open(io.BytesIO(media.image(51))).convert("RGB"))
     talk = [
         EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, frame)]),
-        EncodedSegment(1.0, 2.0, 1, [EncodedEvidence("speech", 1.2, 1.9, said, space.text.embed([said])[0])]),
+        EncodedSegment(1.0, 2.0, 1, [EncodedEvidence("speech", 1.2, 1.9, speech, space.text.embed([speech])[0])]),
     ]
     still = [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.image.embed([picture])[0])])]
     return {

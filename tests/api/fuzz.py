@@ -29,7 +29,7 @@ def any_words(tower: object, texts: Sequence[str]) -> Vectors:
 
 
 class WorkingDispatcher:
-    """Replaces dispatcher and worker: a dispatch completes a job at once. Any text finds any item."""
+    """Replaces dispatcher and worker: a dispatch completes a job. Any text finds any item."""
 
     def __init__(self, settings: Settings) -> None:
         self._store = open_store(settings)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
     """Return the newest rows, the oldest of them first."""
     _, admin = keyed.key("admin")
-    answer = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["entries"]
+    response = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()["entries"]
     return found[::-1]
 
 
@@ -42,8 +42,8 @@ def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> N
 
     def ask(method: str, path: str, request_id: str, content: bytes | None = None) -> Any:
         named = {**headers, "X-Request-ID": request_id}
-        answer = keyed.running.client.request(method, path, content=content, headers=named)
-        return answer.json() if answer.content else None
+        response = keyed.running.client.request(method, path, content=content, headers=named)
+        return response.json() if response.content else None
 
     done = ask("POST", "/v1/media?name=a.png&tag=x", "r1", media.image(921))
     ask("POST", "/v1/media?name=a.png&tag=y", "r2", media.image(921))
@@ -166,7 +166,7 @@ def test_key_changes_survive_crash_and_unavailable_catalog(store: Store, tmp_pat
     keys.revoke("one")
 
     def fail(*args: object) -> None:
-        raise Unavailable("The catalog does not answer.")
+        raise Unavailable("The catalog does not response.")
 
     with monkeypatch.context() as patched:
         patched.setattr(type(store.catalog), "record_audit", fail)
@@ -214,7 +214,7 @@ def test_failure_log_keeps_count_while_catalog_is_unavailable(store: Store, monk
     failures = FailureLog()
 
     def fail(*args: object) -> None:
-        raise Unavailable("The catalog does not answer.")
+        raise Unavailable("The catalog does not response.")
 
     async def go() -> None:
         with monkeypatch.context() as patched:

@@ -3,7 +3,7 @@ of ours, or undocumented.
 
 Each operation alone, with good and bad values; then chains of operations along the document's
 links, so that requests meet what earlier ones made or deleted. Statuses, media types, headers and
-bodies of all answers are held against the document.
+bodies of all responses are held against the document.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
 from tests.api.fuzz import WorkingDispatcher, any_words
-from tests.api.uploads.tus import PIECE
+from tests.api.uploads.tus import CHUNK_TYPE
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ QUIET = settings(
 )
 
 files = st.sampled_from(FILES) | st.binary(max_size=200)
-for kind in ("application/octet-stream", PIECE):
+for kind in ("application/octet-stream", CHUNK_TYPE):
     schemathesis.openapi.media_type(kind, files)
 schemathesis.openapi.format("binary", files)
 

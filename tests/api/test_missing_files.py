@@ -96,11 +96,11 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
             if method == "delete" and "/media/" in path:
                 continue  # last, separately
             headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-            given: list[dict[str, object]] = bodies.get(path, [{}]) if method == "post" else [{}]
+            variants: list[dict[str, object]] = bodies.get(path, [{}]) if method == "post" else [{}]
             if path.startswith("/v1/uploads/"):
-                given = [{"headers": headers, **({"content": b"x"} if method == "patch" else {})}]
-            for one in given:
-                yield client.build_request(method.upper(), address, **one)  # type: ignore[arg-type]
+                variants = [{"headers": headers, **({"content": b"x"} if method == "patch" else {})}]
+            for variant in variants:
+                yield client.build_request(method.upper(), address, **variant)  # type: ignore[arg-type]
     yield client.build_request("HEAD", f"/v1/media/{item}/content")
     yield client.build_request("GET", f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"})
     yield client.build_request("DELETE", f"/v1/media/{item}")
@@ -117,21 +117,21 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
     ],
 )
 def test_no_route_fails_unexpectedly_or_reveals_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
-    asked = list(requests(served, talk))
-    assert len({request.url.path for request in asked}) >= 20
+    sent = list(requests(served, talk))
+    assert len({request.url.path for request in sent}) >= 20
     harm(served)
     home = str(served.service.settings.root)
-    seen: dict[str, int] = {}
-    for request in asked:
-        answer = served.client.send(request)
-        where = f"{request.method} {request.url.path}"
-        seen[where] = answer.status_code
-        assert answer.status_code != 500, (where, answer.text)
-        assert home not in answer.text, where
-        assert str(served.service.settings.root.parent) not in answer.text, where
-        if answer.status_code >= 500 and request.url.path != "/readyz" and request.method != "HEAD":
-            assert answer.json()["type"] in {"/problems/unavailable", "/problems/wrong-library"}, (where, answer.text)
-    assert seen["GET /healthz"] == 200
+    statuses: dict[str, int] = {}
+    for request in sent:
+        response = served.client.send(request)
+        label = f"{request.method} {request.url.path}"
+        statuses[label] = response.status_code
+        assert response.status_code != 500, (label, response.text)
+        assert home not in response.text, label
+        assert str(served.service.settings.root.parent) not in response.text, label
+        if response.status_code >= 500 and request.url.path != "/readyz" and request.method != "HEAD":
+            assert response.json()["type"] in {"/problems/unavailable", "/problems/wrong-library"}, (label, response.text)
+    assert statuses["GET /healthz"] == 200
 
 
 def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -> None:
@@ -146,14 +146,14 @@ def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -
 
 def test_search_like_with_missing_shard_is_missing_data(served: ApiServer, talk: str) -> None:
     lose("shards")(served)
-    answer = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
-    assert "backup" in assert_problem(answer, 410, "missing-data")["detail"]
-    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index answers without them"
+    response = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
+    assert "backup" in assert_problem(response, 410, "missing-data")["detail"]
+    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index responses without them"
 
 
 def checks(served: ApiServer) -> dict[str, dict[str, object]]:
-    answer = served.client.get("/readyz")
-    return {check["name"]: check for check in answer.json()["checks"]}
+    response = served.client.get("/readyz")
+    return {check["name"]: check for check in response.json()["checks"]}
 
 
 @pytest.mark.parametrize(

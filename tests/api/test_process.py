@@ -37,9 +37,9 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
         while not note.exists():
             assert child.poll() is None, (home / "log").read_text()
             time.sleep(0.05)
-        where = json.loads(note.read_text())
-        assert where["pid"] == child.pid
-        yield child, f"http://{where['host']}:{where['port']}"
+        address = json.loads(note.read_text())
+        assert address["pid"] == child.pid
+        yield child, f"http://{address['host']}:{address['port']}"
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(300)
@@ -51,18 +51,18 @@ def test_large_upload_does_not_increase_memory(tmp_path: Path, graphs: Path) -> 
         memory = psutil.Process(child.pid)
         assert client.get("/v1/models").status_code == 200  # loads the towers
         assert client.post("/v1/media", content=media.audio(0.5)).status_code == 202
-        before, most = memory.memory_info().rss, 0
+        before, peak = memory.memory_info().rss, 0
 
         def watched() -> Iterator[bytes]:
-            nonlocal most
+            nonlocal peak
             for block in media.long_audio(UPLOAD_BYTES):
-                most = max(most, memory.memory_info().rss)
+                peak = max(peak, memory.memory_info().rss)
                 yield block
 
-        answer = client.post("/v1/media", params={"name": "long.wav"}, content=watched())
-        assert answer.status_code == 202, answer.text
-        assert answer.json()["item"]["size"] == UPLOAD_BYTES + 44
-        assert most - before < GROWTH_BYTES
+        response = client.post("/v1/media", params={"name": "long.wav"}, content=watched())
+        assert response.status_code == 202, response.text
+        assert response.json()["item"]["size"] == UPLOAD_BYTES + 44
+        assert peak - before < GROWTH_BYTES
 
 
 def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -58,11 +58,11 @@ def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("address", "caller"),
+    ("address", "client_id"),
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
-def test_client_without_key_is_the_network(tmp_path: Path, address: str, caller: str) -> None:
-    assert ask(Settings(home=tmp_path), address) == [caller, None, caller, None]
+def test_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
+    assert ask(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_pipelined_request_does_not_inherit_key_of_previous(keyed: KeyedServer, 
     second = raw("pipelined-2", "Sec-Fetch-Site: same-origin\r\nConnection: close\r\n")
     with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(first + second)
-        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    assert (answer.count(b"HTTP/1.1 200"), answer.count(b"HTTP/1.1 401")) == (1, 1)
+        response = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert (response.count(b"HTTP/1.1 200"), response.count(b"HTTP/1.1 401")) == (1, 1)
     wait_for(lambda: {"pipelined-1", "pipelined-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
     assert {(line["request_id"], line.get("key")) for line in lines} == {("pipelined-1", key_id), ("pipelined-2", None)}

@@ -63,7 +63,7 @@ def refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("left", STEPS[::2])
 def test_an_upload(api: ApiServer, disk: SmallDisk, left: int) -> None:
-    kept = api.uploaded(media.image(1))
+    kept = api.upload_item(media.image(1))
     before = api.blobs()
     disk.fill(left)
     answer = api.upload(media.audio(5.0), "a.wav")
@@ -79,7 +79,7 @@ def test_an_upload(api: ApiServer, disk: SmallDisk, left: int) -> None:
 
 
 def test_a_thumbnail(api: ApiServer, disk: SmallDisk) -> None:
-    item = api.uploaded(media.image(1))
+    item = api.upload_item(media.image(1))
     disk.fill()
     answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
     assert answer.status_code == 200, "what cannot be kept is shown all the same"

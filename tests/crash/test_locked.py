@@ -67,7 +67,7 @@ def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
 
 def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> None:
     with run_server(settings) as api:
-        first = api.uploaded(media.image(1))
+        first = api.upload_item(media.image(1))
         with lock_catalog(settings.catalog_url):
             answer = api.upload(media.image(2))
             assert answer.status_code == 503

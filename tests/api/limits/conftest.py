@@ -50,7 +50,7 @@ class Flooded:
         return connection
 
     @contextmanager
-    def held(self, request: str, sent: bytes = b"", count: int = 1) -> Iterator[list[socket.socket]]:
+    def connections(self, request: str, sent: bytes = b"", count: int = 1) -> Iterator[list[socket.socket]]:
         """Open several such connections, closed at the end of the block."""
         with ExitStack() as stack:
             yield [stack.enter_context(self.raw(request, sent)) for _ in range(count)]

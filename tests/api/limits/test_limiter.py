@@ -199,24 +199,24 @@ def test_thread_pool_works_after_close() -> None:
 @given(st.lists(st.tuples(st.sampled_from(CLIENTS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
 def test_byte_budget_never_exceeds_total_or_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
     budget = ByteBudget("bytes", Quota(total, min(share, total)))
-    held: Counter[str] = Counter()
-    open_holds = []
+    in_use: Counter[str] = Counter()
+    holds = []
     for client, size in steps:
         hold = budget.hold(client, size)
         try:
             hold.__enter__()
         except TooMany:
-            assert held[client] + size > budget.slots.share or held.total() + size > total
-            if open_holds:
-                other, other_size, earlier = open_holds.pop()
+            assert in_use[client] + size > budget.slots.share or in_use.total() + size > total
+            if holds:
+                other, other_size, earlier = holds.pop()
                 earlier.__exit__(None, None, None)
-                held[other] -= other_size
+                in_use[other] -= other_size
         else:
-            held[client] += size
-            open_holds.append((client, size, hold))
-        assert budget.in_use == held.total() <= total
-        assert max(held.values(), default=0) <= budget.slots.share
-    for _, _, hold in open_holds:
+            in_use[client] += size
+            holds.append((client, size, hold))
+        assert budget.in_use == in_use.total() <= total
+        assert max(in_use.values(), default=0) <= budget.slots.share
+    for _, _, hold in holds:
         hold.__exit__(None, None, None)
     assert budget.in_use == 0
 
