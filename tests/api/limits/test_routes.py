@@ -180,13 +180,13 @@ def test_unread_downloads_are_limited_and_end_with_connection(flooded: Flooded) 
 
 def test_empty_uploads_of_one_key_do_not_block_another(flooded: Flooded) -> None:
     hostile, honest = Tus(flooded.hostile), Tus(flooded.honest)
-    begun = [hostile.created(10) for _ in range(4)]
+    created = [hostile.created(10) for _ in range(4)]
     refused = hostile.create(10)
     assert "MM_MAX_PARTIAL_UPLOADS_PER_KEY" in assert_problem(refused, 429, "too-many")["detail"]
     path = honest.created(3)
     assert honest.patch(path, 0, b"ab").status_code == 204
-    for path in begun:
-        assert hostile.delete(path).status_code == 204
+    for upload in created:
+        assert hostile.delete(upload).status_code == 204
     assert honest.delete(path).status_code == 204
 
 
