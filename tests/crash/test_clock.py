@@ -26,7 +26,7 @@ def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None
         assert store.catalog.count_due_work(LEASE) == 0
         assert store.catalog.extend_lease(chunk.pk, "alive", LEASE)
         clock.now += LEASE / 2
-    (held,) = store.catalog.chunks(job.id)
+    (held,) = store.catalog.list_chunks(job.id)
     assert (held.owner, held.attempts) == ("alive", 1)
 
 
@@ -62,6 +62,6 @@ def test_what_was_put_off_before_is_due_after_one_lease_at_the_latest(store: Sto
 def test_a_clock_that_is_right_changes_nothing(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
-    before = store.catalog.chunks(job.id)
+    before = store.catalog.list_chunks(job.id)
     store.catalog.clamp_future_times(clock.now, LEASE)
-    assert store.catalog.chunks(job.id) == before
+    assert store.catalog.list_chunks(job.id) == before

@@ -119,7 +119,7 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)
     named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}
-    manifest = SpaceIndex(store, SPACE).load_manifest(store.catalog.head())
+    manifest = SpaceIndex(store, SPACE).load_manifest(store.catalog.get_head())
     assert manifest is not None
     assert named == {entry.name for entry in manifest.parts}
 
@@ -137,7 +137,7 @@ def test_the_catalog(store: Store, disk: SmallDisk) -> None:
     with pytest.raises(Unavailable, match=r"full|disk I/O"):
         write()
     assert store.catalog.get_job(job.id) == job, "readers go on"
-    assert store.catalog.counts().items == 1 + len(written), "all of an item or nothing"
+    assert store.catalog.count_rows().items == 1 + len(written), "all of an item or nothing"
     disk.free()
     add(store, "after")
-    assert store.catalog.counts().items == 2 + len(written)
+    assert store.catalog.count_rows().items == 2 + len(written)

@@ -226,7 +226,7 @@ def test_search_deletes_its_files(api: ApiServer, library: dict[str, str]) -> No
 def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
     """The id of an item that shows almost what the picture of the library does."""
     store, space = api.service.store, api.service.space
-    segment = store.catalog.segment_at(library["picture"], space.id, 0.0)
+    segment = store.catalog.get_segment_at(library["picture"], space.id, 0.0)
     assert segment is not None
     (piece,) = segment.evidence
     vector = store.shards.read(piece.shard_id, space.id).vectors["picture"][piece.row].astype(np.float32)
