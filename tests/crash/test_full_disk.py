@@ -62,7 +62,7 @@ def assert_refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> N
 
 @pytest.mark.parametrize("left", STEPS[::2])
 def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(api: ApiServer, disk: SmallDisk, left: int) -> None:
-    kept = api.uploaded(media.image(1))
+    kept = api.upload_item(media.image(1))
     before = api.blobs()
     disk.fill(left)
     answer = api.upload(media.audio(5.0), "a.wav")
@@ -78,7 +78,7 @@ def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(api: ApiServer, dis
 
 
 def test_thumbnail_on_a_full_disk_is_served_and_not_cached(api: ApiServer, disk: SmallDisk) -> None:
-    item = api.uploaded(media.image(1))
+    item = api.upload_item(media.image(1))
     disk.fill()
     answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
     assert answer.status_code == 200, "a thumbnail that cannot be cached is served"

@@ -66,7 +66,7 @@ def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
 
 def test_upload_to_a_locked_catalog_is_refused_with_retry_after_and_accepted_later(settings: Settings) -> None:
     with run_server(settings) as api:
-        first = api.uploaded(media.image(1))
+        first = api.upload_item(media.image(1))
         with lock_catalog(settings.catalog_url):
             answer = api.upload(media.image(2))
             assert answer.status_code == 503
