@@ -1,4 +1,4 @@
-"""Nobody but the user of the service may read what is in a library."""
+"""Files of a library are accessible only by the user of the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.graphs import with_graphs
 
 
 def open_files(home: Path) -> list[str]:
-    """Files and folders on which others have permissions, with these."""
+    """Files and folders on which others have permissions, with their modes."""
     paths = [home, *(Path(folder) / name for folder, folders, files in os.walk(home) for name in (*folders, *files))]
     return [
         f"{path} {stat.S_IMODE(path.lstat().st_mode):o}"
@@ -29,7 +29,7 @@ def open_files(home: Path) -> list[str]:
 
 
 def open_to_all(home: Path) -> None:
-    """As an earlier version left a library."""
+    """Give all files the permissions that an earlier version gave them."""
     for folder, folders, files in os.walk(home):
         for name in (*folders, *files):
             path = Path(folder) / name
@@ -38,9 +38,8 @@ def open_to_all(home: Path) -> None:
     home.chmod(0o755)
 
 
-def test_a_file_that_is_added_leaves_nothing_that_others_may_read(tmp_path: Path, graphs: Path) -> None:
-    """By real processes, under a umask that would let everybody read, in a library of an earlier
-    version."""
+def test_add_command_leaves_no_file_accessible_by_others(tmp_path: Path, graphs: Path) -> None:
+    """With real processes, a umask of 022 and a library of an earlier version."""
     home = with_graphs(tmp_path / "home", graphs)
     with open_store(Settings(home=home)):
         pass
@@ -63,7 +62,7 @@ def test_a_file_that_is_added_leaves_nothing_that_others_may_read(tmp_path: Path
     assert open_files(home) == []
 
 
-def test_a_home_folder_with_files_of_the_user_keeps_their_permissions(tmp_path: Path) -> None:
+def test_make_home_private_keeps_permissions_of_user_files(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with open_store(Settings(home=home)):
@@ -84,7 +83,7 @@ def test_a_home_folder_with_files_of_the_user_keeps_their_permissions(tmp_path: 
     assert is_accessible_by_others(linked)
 
 
-def test_what_cannot_be_narrowed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_home_private_returns_paths_it_cannot_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o755)

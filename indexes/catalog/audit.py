@@ -1,7 +1,6 @@
 """The audit log: who changed what. Triggers of the database refuse to change or delete rows.
 
-A change of the catalog and its row are written in one transaction, so that neither exists without
-the other.
+A change of the catalog and its audit row are written in one transaction.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 MAX_SUBJECT = 200
 MAX_TEXT = 200
 MAX_VALUES = 20
-"""Values of a list in the detail that are kept; longer texts and lists are cut, so that a row stays
-below 64 KB."""
+"""Limits of the subject, of a text and of a list in the detail. Longer values are truncated, which
+keeps a row below 64 KB."""
 
 AuditValue = str | int | float | bool | None | Sequence[str]
 AuditDetail = Mapping[str, AuditValue]
@@ -34,11 +33,11 @@ AuditDetail = Mapping[str, AuditValue]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change."""
+    """The client or component that makes a change."""
 
     name: str
-    """Id of an API key; `local` for this machine without a key, `anonymous` for another, `worker`
-    for background work."""
+    """Id of an API key; without a key `local` on this machine and `anonymous` from another;
+    `worker` for background work."""
     address: str = ""
     request_id: str | None = None
 
@@ -49,20 +48,20 @@ WORKER = Actor("worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAudit:
-    """A row to be added for a change that is not in the catalog."""
+    """An audit row of a change that is not made in the catalog."""
 
     action: str
     subject: str = ""
     detail: AuditDetail
     at: datetime | None = None
-    """When the change was made; `None` is now."""
+    """Time of the change; None is now."""
     source: str | None = None
-    """Random id of a record that is copied: a second copy is not written."""
+    """Random id of a record that is copied, so that a second copy is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One change, as it is stored."""
+    """A stored audit row."""
 
     id: int
     at: datetime
@@ -76,7 +75,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilters:
-    """Which rows to list. `None` means any."""
+    """Conditions of a list of audit rows. None matches any."""
 
     action: str | None = None
     actor: str | None = None
@@ -85,23 +84,22 @@ class AuditFilters:
 
 class AuditRows(CatalogMixin):
     def record_audit(self, by: Actor, new: NewAudit) -> bool:
-        """Add one row. False if its `source` was copied before."""
+        """Add a row. False if its `source` was copied before."""
         try:
             with self._database.write() as session:
                 if new.source is not None and session.scalar(select(Audit.id).where(Audit.source == new.source)) is not None:
                     return False
                 add_audit(session, new.at or self._now(), by, new.action, new.subject, new.detail, new.source)
-        except IntegrityError:  # another process copied it at the same moment, on a database that lets two write
+        except IntegrityError:  # PostgreSQL: another transaction copied it at the same time
             if new.source is None:
                 raise
             return False
         return True
 
     def list_audit(self, filters: AuditFilters, limit: int, cursor: str | None = None) -> tuple[list[AuditRow], str | None]:
-        """Up to `limit` rows, the last written first, and the cursor of the next page, None on the
-        last.
+        """Return up to `limit` rows, latest first, and the cursor of the next page.
 
-        Raises `InvalidInput` for a cursor that no page gave.
+        The cursor is None on the last page. Raises `InvalidInput` for a malformed cursor.
         """
         query = select(Audit).order_by(Audit.id.desc()).limit(limit + 1)
         if cursor is not None:
@@ -126,7 +124,7 @@ def add_audit(
     detail: AuditDetail,
     source: str | None = None,
 ) -> None:
-    """Add one row in the transaction of the change that it is about."""
+    """Add a row in the transaction of the change that it records."""
     session.add(
         Audit(
             at=at,
@@ -134,14 +132,14 @@ def add_audit(
             address=by.address[:64],
             request_id=by.request_id,
             action=action,
-            subject=subject.replace("\0", "")[:MAX_SUBJECT],  # PostgreSQL stores no zero character
-            detail=json.dumps({name: _cut(value) for name, value in detail.items()}),
+            subject=subject.replace("\0", "")[:MAX_SUBJECT],  # PostgreSQL cannot store NUL
+            detail=json.dumps({name: _truncate(value) for name, value in detail.items()}),
             source=source,
         )
     )
 
 
-def _cut(value: AuditValue) -> AuditValue:
+def _truncate(value: AuditValue) -> AuditValue:
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if isinstance(value, Sequence):

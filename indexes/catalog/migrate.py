@@ -1,4 +1,4 @@
-"""Bring the tables of a catalog up to date, whoever else starts at the same moment."""
+"""Migrations of the catalog, safe to run from several processes at once."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 120.0
-ADVISORY_LOCK = 0x6D6D  # any number that is the same in all processes
+ADVISORY_LOCK = 0x6D6D
+"""Key of the advisory lock of PostgreSQL, the same in all processes."""
 
 
 def migrate(database: Database, lock: Path) -> None:
-    """Run the migrations that are missing, in one transaction. `lock` is a file beside the catalog,
-    used with SQLite only.
+    """Run the missing migrations in one transaction.
 
-    Raises `Unavailable` when the database does not answer or was written by a newer version.
+    `lock` is a lock file, used with SQLite only. Raises `Unavailable` when the database does not
+    respond or was written by a newer version of mm.
     """
     from alembic import command
     from alembic.util import CommandError
 
     config = _config()
     try:
-        if database.dialect == "sqlite":  # to switch a new file to WAL needs it alone; waiting is not built into that
+        if database.dialect == "sqlite":  # switching to WAL needs exclusive access and does not wait for it
             with hold_lock(lock, LOCK_SECONDS), database.begin_write() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -41,7 +42,8 @@ def migrate(database: Database, lock: Path) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:
-        raise Unavailable(f"The catalog cannot be brought up to date, a newer version may have written it: {error}.") from error
+        message = f"The catalog cannot be migrated: {error}. If a newer version of mm wrote it, use that version."
+        raise Unavailable(message) from error
 
 
 def _config() -> Config:

@@ -1,5 +1,4 @@
-"""Items from files: rows for blobs that the catalog does not know, as after the loss of the
-database."""
+"""Rebuilding a catalog: adds the items whose files are in the folder and not in the catalog."""
 
 from __future__ import annotations
 
@@ -23,68 +22,71 @@ if TYPE_CHECKING:
     from mm.spaces.types import SpaceId
 
 NAME_DIGITS = 12
+"""Digits of the hash that name an item without a description."""
 OWNER, LEASE_SECONDS = "rebuild", 600.0
-"""Of the chunks whose shards are used again, until they are marked as done."""
+"""Owner and length of the leases on chunks whose shards are reused, until they are marked done."""
 
 
-def add_items(store: Store, *, leftovers_too: bool, say: Callable[[str], None]) -> Recovery:
+def rebuild_items(store: Store, *, add_undescribed: bool, report: Callable[[str], None]) -> Recovery:
     """Add an item with a job for each blob that has a description and no row.
 
-    The job encodes it anew, unless its description names shards that are all there and of the space
-    of the settings: then the job only has to be finished.
-
-    With `leftovers_too`, blobs without a description are described by their hash and their age
-    first: earlier versions wrote none. A file whose bytes are damaged or cannot be read is kept and
-    reported.
+    The job encodes the item, unless its description names intact shards of the space of the
+    settings: then the job only has to be finished. With `add_undescribed`, blobs of earlier
+    versions, which wrote no descriptions, are added under their hash. Files that are damaged or
+    cannot be read are kept and reported.
     """
-    lost, skipped, refused = _lost(store, leftovers_too=leftovers_too)
+    lost, skipped, refused = _find_lost_items(store, add_undescribed=add_undescribed)
     added = reused = 0
     with MediaReader.from_settings(store.settings) as reader:
         for sha256, description in lost:
             try:
-                reused += _add(store, reader, sha256, description)
+                reused += _add_item(store, reader, sha256, description)
             except MMError as error:
                 refused[sha256] = str(error)
                 continue
             added += 1
-            say(f"added {description.name} ({added} of {len(lost)})")
-    lost_blobs = store.identity.count_missing_blobs()
-    return Recovery(action="rebuild", items=added, reused=reused, skipped=skipped, refused=refused, lost=lost_blobs)
+            report(f"added {description.name} ({added} of {len(lost)})")
+    num_missing = store.identity.count_missing_blobs()
+    return Recovery(action="rebuild", items=added, reused=reused, skipped=skipped, refused=refused, lost=num_missing)
 
 
-def _lost(store: Store, *, leftovers_too: bool) -> tuple[list[tuple[str, Description]], int, dict[str, str]]:
-    """Blobs to add, in the order in which they were uploaded; how many were skipped; and why others
-    cannot be added."""
+def _find_lost_items(store: Store, *, add_undescribed: bool) -> tuple[list[tuple[str, Description]], int, dict[str, str]]:
+    """Find the blobs to add, in order of upload.
+
+    Also returns the number of skipped blobs, and why others cannot be added, by file name.
+    """
     lost: list[tuple[str, Description]] = []
     refused: dict[str, str] = {}
     skipped = 0
     for names in store.blobs.files.names():
-        unknown = store.catalog.find_unreferenced_blobs(names)
-        for sha256 in sorted(unknown - store.catalog.find_released(sorted(unknown))):
+        unreferenced = store.catalog.find_unreferenced_blobs(names)
+        for sha256 in sorted(unreferenced - store.catalog.find_released(sorted(unreferenced))):
             try:
                 description = store.descriptions.read(sha256)
             except Corrupt as error:
-                description = _of_file(store.blobs.path(sha256))
+                description = _describe_file(store.blobs.path(sha256))
                 refused[f"{sha256}.json"] = f"{error} The item is named by its hash."
-            if description is None and leftovers_too:
-                description = _of_file(store.blobs.path(sha256))
+            if description is None and add_undescribed:
+                description = _describe_file(store.blobs.path(sha256))
             if description is None:
                 skipped += 1
                 continue
-            # Written before any row: a run that is interrupted here can be repeated.
+            # Written before the row, so that an interrupted run can be repeated.
             store.descriptions.put(sha256, description)
             lost.append((sha256, description))
     return sorted(lost, key=lambda pair: pair[1].created_at), skipped, refused
 
 
-def _of_file(path: Path) -> Description:
+def _describe_file(path: Path) -> Description:
     uploaded = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return Description(name=path.name[:NAME_DIGITS], tags=[], created_at=uploaded)
 
 
-def _add(store: Store, reader: MediaReader, sha256: str, description: Description) -> bool:
-    """Whether its shards are used again. Raises `Corrupt` for bytes that are not those of the name,
-    `MediaError`, `UnsupportedMedia`.
+def _add_item(store: Store, reader: MediaReader, sha256: str, description: Description) -> bool:
+    """Add an item. Returns whether its shards are reused.
+
+    Raises `Corrupt` for bytes that do not match the hash, `MediaError` or `UnsupportedMedia` for a
+    file that cannot be read.
     """
     path = store.blobs.path(sha256)
     if hash_file(path) != sha256:
@@ -100,7 +102,7 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
     item, job, _ = store.catalog.add_item(new)
     store.descriptions.write(item)
     encoded = description.encoded
-    space = None if encoded is None else _fitting_space(store, encoded)
+    space = None if encoded is None else _find_reusable_space(store, encoded)
     if encoded is None or space is None:
         return False
     spans = [Span(chunk.start, chunk.end) for chunk in encoded.chunks]
@@ -110,9 +112,10 @@ def _add(store: Store, reader: MediaReader, sha256: str, description: Descriptio
     return True
 
 
-def _fitting_space(store: Store, encoded: EncodedItem) -> SpaceId | None:
-    """The space of the settings, if the shards are of it and each is there and whole."""
-    space = next((known for known in list_spaces() if known.name == store.settings.space and str(known) == encoded.space), None)
+def _find_reusable_space(store: Store, encoded: EncodedItem) -> SpaceId | None:
+    """Return the space of the settings if all shards are of it and intact."""
+    matching = (space for space in list_spaces() if space.name == store.settings.space and str(space) == encoded.space)
+    space = next(matching, None)
     if space is None or not encoded.chunks:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Logs of the commands whose standard output is a document."""
+"""Log configuration of commands that print a document on standard output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import structlog
 
 
 def log_to_stderr() -> None:
-    """Have every log line of this process on standard error, as one line of `key=value`."""
+    """Write all log lines of this process to standard error, as `key=value` fields."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -37,7 +37,7 @@ def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def test_changes_of_items_name_the_key_and_the_request(keyed: KeyedServer) -> None:
+def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
 
     def ask(method: str, path: str, request_id: str, content: bytes | None = None) -> Any:
@@ -58,7 +58,7 @@ def test_changes_of_items_name_the_key_and_the_request(keyed: KeyedServer) -> No
     assert (rows[0]["detail"]["name"], rows[1]["detail"]["tags"]) == ("a.png", ["y"])
 
 
-def test_resumable_upload_names_its_key(keyed: KeyedServer) -> None:
+def test_resumable_upload_is_recorded_with_its_key(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     data = media.image(922)
     begin = {
@@ -71,7 +71,7 @@ def test_resumable_upload_names_its_key(keyed: KeyedServer) -> None:
     assert [row["action"] for row in entries(keyed, key=key_id)] == ["item.add"]
 
 
-def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: KeyedServer, import_root: Path) -> None:
+def test_import_writes_audit_row_per_file_and_one_in_total(keyed: KeyedServer, import_root: Path) -> None:
     (import_root / "audited").mkdir()
     (import_root / "audited" / "a.png").write_bytes(media.image(923))
     (import_root / "audited" / "b.png").write_bytes(b"no picture")
@@ -82,7 +82,7 @@ def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: KeyedServer, i
     assert whole["detail"] == {"files": 1, "refused": 1}
 
 
-def test_sign_in_and_sign_out_name_the_key(keyed: KeyedServer) -> None:
+def test_sign_in_and_sign_out_are_recorded_with_the_key(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, key_id):
         browser.delete("/session")
     rows = entries(keyed, key=key_id)
@@ -90,7 +90,7 @@ def test_sign_in_and_sign_out_name_the_key(keyed: KeyedServer) -> None:
     assert len({row["subject"] for row in rows}) == 1
 
 
-def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_keys_changes_are_recorded_once(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     home = keyed.running.service.settings.root
     monkeypatch.setenv("MM_HOME", str(home))
     assert CliRunner().invoke(main, ["keys", "add", "recorded", "--scope", "read"]).exit_code == 0
@@ -103,7 +103,7 @@ def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: KeyedSe
     assert '"changes"' not in KeyFile(home).path.read_text()
 
 
-def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: KeyedServer) -> None:
+def test_audit_log_is_readable_by_admin_only_and_not_writable(keyed: KeyedServer) -> None:
     client = keyed.running.client
     for scope in ("read", "write"):
         assert_problem(client.get("/v1/audit", headers=keyed.key(scope)[1]), 403, "forbidden")  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: KeyedServer) ->
         writer.audit()
 
 
-def test_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
+def test_audit_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
     for _ in range(3):
         keyed.key("read")
     _, admin = keyed.key("admin")
@@ -135,7 +135,7 @@ def test_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
         assert_problem(keyed.running.client.get("/v1/audit", params=params, headers=admin), 400, "invalid-input")
 
 
-def test_command_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_audit_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, admin = keyed.key("admin")
     monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
     run = CliRunner().invoke
@@ -160,9 +160,7 @@ def actions(store: Store) -> list[tuple[str, dict[str, object]]]:
     return [(row.action, row.detail) for row in reversed(store.catalog.list_audit(AuditFilters(), 500)[0])]
 
 
-def test_key_changes_survive_a_crash_and_a_catalog_that_is_away(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_changes_survive_crash_and_unavailable_catalog(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = KeyFile(tmp_path)
     keys.add("one", "read")
     keys.revoke("one")
@@ -175,7 +173,7 @@ def test_key_changes_survive_a_crash_and_a_catalog_that_is_away(
         with pytest.raises(Unavailable):
             copy_key_changes(keys, store.catalog)
     with monkeypatch.context() as patched:
-        patched.setattr(keys, "forget_changes", fail)  # killed between the row and the file
+        patched.setattr(keys, "remove_changes", fail)  # killed between the row and the file
         with pytest.raises(Unavailable):
             copy_key_changes(keys, store.catalog)
     assert copy_key_changes(KeyFile(tmp_path), store.catalog) == 2
@@ -192,7 +190,7 @@ def test_revoked_key_loses_its_sessions_in_the_catalog(store: Store, tmp_path: P
     assert [action for action, _ in actions(store)] == ["session.start", "key.add", "key.revoke", "session.end"]
 
 
-def test_flood_of_wrong_keys_writes_few_rows_and_counts_all(store: Store) -> None:
+def test_failure_log_aggregates_flood_of_wrong_keys(store: Store) -> None:
     now = 0.0
     failures = FailureLog(lambda: now)
 
@@ -212,7 +210,7 @@ def test_flood_of_wrong_keys_writes_few_rows_and_counts_all(store: Store) -> Non
     assert all(len(detail["networks"]) <= MAX_NETWORKS for _, detail in rows)  # type: ignore[arg-type]
 
 
-def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_log_keeps_count_while_catalog_is_unavailable(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = FailureLog()
 
     def fail(*args: object) -> None:
@@ -228,7 +226,7 @@ def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch
     assert [detail["count"] for _, detail in actions(store)] == [1]
 
 
-def test_wrong_keys_over_http_are_in_the_log(keyed: KeyedServer) -> None:
+def test_wrong_keys_over_http_are_in_audit_log(keyed: KeyedServer) -> None:
     before = sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail"))
     keyed.running.client.post("/session", data={"key": "mm_000000000000_x"})
     keyed.running.client.get("/v1/media", headers={"Authorization": "Bearer x"})

@@ -104,7 +104,7 @@ def held_against_the_document(case: Any, response: Any, seen: Counter[int]) -> N
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_each_operation_alone(schema: Any, seen: Counter[int], label: str) -> None:
+def test_fuzzed_operations_match_the_openapi_document(schema: Any, seen: Counter[int], label: str) -> None:
     (operation,) = [found.ok() for found in schema.get_all_operations() if found.ok().label == label]
     takes_something = operation.definition.raw.keys() & {"parameters", "requestBody"}
     for mode in schemathesis.GenerationMode:
@@ -119,7 +119,7 @@ def test_each_operation_alone(schema: Any, seen: Counter[int], label: str) -> No
         ask()
 
 
-def test_chains_of_operations(schema: Any, seen: Counter[int]) -> None:
+def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: Counter[int]) -> None:
     """Behind the others of this file, so many that all of them together are `REQUESTS`."""
     followed: Counter[str] = Counter()
     failures: list[BaseException] = []

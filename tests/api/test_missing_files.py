@@ -115,7 +115,7 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
         pytest.param(truncate, id="catalog truncated"),
     ],
 )
-def test_no_route_fails_unforeseen_or_names_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
+def test_no_route_fails_unexpectedly_or_reveals_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
     asked = list(requests(served, talk))
     assert len({request.url.path for request in asked}) >= 20
     harm(served)
@@ -133,7 +133,7 @@ def test_no_route_fails_unforeseen_or_names_a_path(served: ApiServer, talk: str,
     assert seen["GET /healthz"] == 200
 
 
-def test_bytes_that_are_gone_are_named_so(served: ApiServer, talk: str) -> None:
+def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -> None:
     lose("blobs", "cache/thumbnails")(served)
     for path in ("content", "thumbnail"):
         problem = assert_problem(served.client.get(f"/v1/media/{talk}/{path}"), 410, "missing-data")
@@ -143,7 +143,7 @@ def test_bytes_that_are_gone_are_named_so(served: ApiServer, talk: str) -> None:
     assert served.client.get(f"/v1/media/{talk}/content").content == media.video(1.0, seed=50), "sent again, they are there again"
 
 
-def test_vectors_that_are_gone_are_named_so_when_they_are_asked_with(served: ApiServer, talk: str) -> None:
+def test_search_like_with_missing_shard_is_missing_data(served: ApiServer, talk: str) -> None:
     lose("shards")(served)
     answer = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
     assert "backup" in assert_problem(answer, 410, "missing-data")["detail"]
@@ -163,7 +163,7 @@ def checks(served: ApiServer) -> dict[str, dict[str, object]]:
         pytest.param(unmount, "not mounted", id="blobs not mounted"),
     ],
 )
-def test_readiness_notices_a_catalog_or_folder_that_went_while_it_runs(
+def test_readiness_fails_when_catalog_or_folder_disappears(
     served: ApiServer, talk: str, harm: Callable[[ApiServer], None], sentence: str
 ) -> None:
     assert checks(served)["catalog"]["ok"]
@@ -173,7 +173,7 @@ def test_readiness_notices_a_catalog_or_folder_that_went_while_it_runs(
     assert sentence in str(catalog["detail"])
 
 
-def test_readiness_shows_what_garbage_collection_left_to_a_person(served: ApiServer) -> None:
+def test_readiness_reports_refused_garbage(served: ApiServer) -> None:
     assert checks(served)["garbage"]["ok"]
     with served.service.store.database.begin_write() as connection:
         connection.exec_driver_sql("UPDATE library SET identity = 'another'")

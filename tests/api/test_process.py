@@ -46,7 +46,7 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
     assert not note.exists()
 
 
-def test_a_large_upload_does_not_grow_the_process(tmp_path: Path, graphs: Path) -> None:
+def test_large_upload_does_not_increase_memory(tmp_path: Path, graphs: Path) -> None:
     with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
         memory = psutil.Process(child.pid)
         assert client.get("/v1/models").status_code == 200  # what is loaded once is loaded
@@ -65,7 +65,7 @@ def test_a_large_upload_does_not_grow_the_process(tmp_path: Path, graphs: Path) 
         assert most - before < GROWTH_BYTES
 
 
-def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environment = {**os.environ, "MM_HOME": str(tmp_path), "MM_PORT": str(port)}
@@ -75,7 +75,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_answer_is_sent_without_waiting_for_the_client_to_acknowledge_its_head() -> None:
+def test_response_body_is_sent_without_waiting_for_tcp_ack() -> None:
     with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:

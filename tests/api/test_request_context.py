@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from api.auth.middleware import AuthenticationMiddleware
-from api.request_context import Client, current_client, get_client_id, get_key_id
+from api.request_context import Client, current_client, get_client, get_client_id
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api.conftest import KeyedServer
@@ -31,7 +31,7 @@ async def _report(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers who the request is from, as a route, a thread and the log see it."""
     threaded = await run_in_threadpool(lambda: str(current_client()))
     bound = structlog.contextvars.get_contextvars().get("key")
-    await JSONResponse([get_client_id(scope), get_key_id(scope), threaded, bound])(scope, receive, send)
+    await JSONResponse([get_client_id(scope), get_client(scope).key_id, threaded, bound])(scope, receive, send)
 
 
 def ask(settings: Settings, address: str, key: str = "") -> Any:
@@ -51,7 +51,7 @@ def ask(settings: Settings, address: str, key: str = "") -> Any:
     return json.loads(b"".join(message.get("body", b"") for message in sent))
 
 
-def test_caller_with_key_is_the_key_id_for_routes_threads_and_log(tmp_path: Path) -> None:
+def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
     key, secret = KeyFile(tmp_path).add("laptop", "read")
     answered = ask(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
     assert answered == [f"key {key.id}", key.id, f"key {key.id}", key.id]
@@ -61,7 +61,7 @@ def test_caller_with_key_is_the_key_id_for_routes_threads_and_log(tmp_path: Path
     ("address", "caller"),
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
-def test_caller_without_key_is_the_network(tmp_path: Path, address: str, caller: str) -> None:
+def test_client_without_key_is_the_network(tmp_path: Path, address: str, caller: str) -> None:
     assert ask(Settings(home=tmp_path), address) == [caller, None, caller, None]
 
 
@@ -80,9 +80,9 @@ def test_actor_without_key_is_local_or_anonymous(address: str, actor: str) -> No
     assert Client(address).actor().name == actor
 
 
-def test_caller_outside_of_the_authentication_is_the_network() -> None:
+def test_get_client_without_authentication_is_the_network() -> None:
     assert get_client_id({"type": "http", "client": ("10.0.0.9", 1)}) == "address 10.0.0.9"
-    assert get_key_id({"type": "http"}) is None
+    assert get_client({"type": "http"}).key_id is None
     assert str(current_client()) == "address "
 
 
@@ -95,7 +95,7 @@ def lines() -> Iterator[list[MutableMapping[str, Any]]]:
     structlog.reset_defaults()
 
 
-def test_log_lines_name_the_key_and_never_hold_it(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
+def test_log_lines_have_key_id_and_no_secret(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
     key_id, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
     for request_id, sent in (("logged-1", headers), ("logged-2", {"Authorization": f"Bearer {secret}x"})):
@@ -105,9 +105,7 @@ def test_log_lines_name_the_key_and_never_hold_it(keyed: KeyedServer, lines: lis
     assert secret.rpartition("_")[2] not in str(lines)
 
 
-def test_pipelined_request_does_not_inherit_the_key_of_the_one_before(
-    keyed: KeyedServer, lines: list[MutableMapping[str, Any]]
-) -> None:
+def test_pipelined_request_does_not_inherit_key_of_previous(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
     key_id, headers = keyed.key("read")
     host, port = keyed.url.removeprefix("http://").split(":")
 

@@ -37,7 +37,7 @@ def test_main_loop_until_a_signal_uses_no_timer(tmp_path: Path, monkeypatch: pyt
     assert waiter.should_exit
 
 
-def test_main_loop_after_an_early_signal_returns_at_once(tmp_path: Path) -> None:
+def test_main_loop_after_early_signal_returns_at_once(tmp_path: Path) -> None:
     early = server(tmp_path)
     early.should_exit = True
     asyncio.run(early.main_loop())
@@ -49,7 +49,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def test_date_header_is_that_of_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dated_state_header_has_current_second(monkeypatch: pytest.MonkeyPatch) -> None:
     state = DatedState()
     for now in (1_000_000_000.9, 1_000_000_001.0):
         monkeypatch.setattr(time, "time", lambda now=now: now)

@@ -26,22 +26,22 @@ ITEMS = 12
 
 @pytest.fixture
 def library(tmp_path: Path) -> LibraryFixture:
-    """A library of pictures, with a catalog of yesterday and one of another library."""
-    home, yesterday, rng = tmp_path / "point" / "home", tmp_path / "yesterday.db", np.random.default_rng(0)
+    """A library of pictures, with a catalog of older and one of another library."""
+    home, older, rng = tmp_path / "point" / "home", tmp_path / "older.db", np.random.default_rng(0)
     with open_store(Settings(home=home)) as store:
         for seed in range(ITEMS):
             if seed == ITEMS // 2:
-                with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(yesterday)) as copy:
+                with closing(sqlite3.connect(home / "catalog.db")) as catalog, closing(sqlite3.connect(older)) as copy:
                     catalog.backup(copy)
             with store.blobs.open_writer() as writer:
                 writer.write(media.image(seed))
                 sha256, size = writer.commit()
             item = publish(store, seed, rng, sha256=sha256, size=size, name=f"{seed}.png", tags=["a", f"t{seed}"])
             store.descriptions.write(item)
-    return LibraryFixture(home, yesterday, create_other_catalog(tmp_path / "other"))
+    return LibraryFixture(home, older, create_other_catalog(tmp_path / "other"))
 
 
-def point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint:
+def make_point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint:
     with open_store(Settings(home=library.home)) as store:
         store.identity.record_revision()
         base = read_contents(store)
@@ -53,7 +53,7 @@ def test_fault_and_its_repair_lose_nothing(fault: Fault, library: LibraryFixture
     if fault.read_only and refusal():
         pytest.skip(f"nothing can be mounted here: {refusal()}")
     number = random.Random(fault.name).randrange(1, 100)
-    outcome = point(fault, library, number).run()
+    outcome = make_point(fault, library, number).run()
     assert outcome.violations == []
     assert outcome.refused or fault.can_start
 
@@ -63,7 +63,7 @@ def test_fault_that_loses_a_blob_is_a_violation(library: LibraryFixture) -> None
         next(path for path in library.blobs.glob("??/*") if not path.suffix).unlink()
 
     fault = replace(FAULTS[0], name="blob lost", harm=lose, can_start=True)
-    outcome = point(fault, library, 0).run()
+    outcome = make_point(fault, library, 0).run()
     assert any("is gone or damaged" in line for line in outcome.violations)
 
 
@@ -73,10 +73,10 @@ def test_fault_that_loses_a_row_is_a_violation(library: LibraryFixture) -> None:
             catalog.execute("DELETE FROM items WHERE name = '3.png'")
 
     fault = replace(FAULTS[0], name="row lost", harm=lose, repairs=("adopt",), can_start=True)
-    made = point(fault, library, 0)
-    made.outcome.repair = "restore"
-    made._restore = lambda catalog: None  # type: ignore[method-assign]
-    assert any("3.png is None" in line for line in made.run().violations)
+    point = make_point(fault, library, 0)
+    point.outcome.repair = "restore"
+    point._restore = lambda catalog: None  # type: ignore[method-assign]
+    assert any("3.png is None" in line for line in point.run().violations)
 
 
 def test_read_only_refuses_writes_within_its_block(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.api import media
 from tests.api.conftest import ApiServer, run_server
 from tests.crash.small_disk import SmallDisk, refusal, small_disk
 from tests.graphs import with_graphs
-from tests.indexes.library import SPACE, add, publish, question
+from tests.indexes.library import SPACE, add, publish, random_query
 
 DISK_BYTES = 6 << 20
 STEPS = [0, 4096, 16384]
@@ -109,7 +109,7 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
         publish(store, seed, rng, segments=60)
     before = files(disk.path / "home" / "index")
     refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
-    asked = question(rng)
+    asked = random_query(rng)
     searcher.follower._ready.set()
     assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches go on"
     assert before <= files(disk.path / "home" / "index")

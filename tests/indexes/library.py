@@ -1,4 +1,4 @@
-"""Items as a worker leaves them, made from a seed."""
+"""Searchable items for tests, generated from a seed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def weight(rng: Rng) -> npt.NDArray[np.float32]:
     return (rng.integers(-8, 9, DIM) / 8).astype(np.float32)
 
 
-def question(rng: Rng, kinds: Sequence[EvidenceKind] = KINDS, space: SpaceId = SPACE) -> Query:
+def random_query(rng: Rng, kinds: Sequence[EvidenceKind] = KINDS, space: SpaceId = SPACE) -> Query:
     probes = tuple(EvidenceQuery(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
     return Query(probes, space, 0.5)
 

@@ -1,9 +1,7 @@
-"""How one process learns that any process committed to the catalog: a counter of SQLite, a
-notification of PostgreSQL.
+"""Detection of commits of any process: a counter of SQLite, or notifications of PostgreSQL.
 
-SQLite counts commits of other connections (`PRAGMA data_version`); reading the counter costs a few
-system calls, so it is read at an interval. PostgreSQL sends a notification with the commit
-(`NOTIFY`), which is waited for without a timer.
+`PRAGMA data_version` of SQLite changes with commits of other connections and is polled, which costs
+a few system calls. PostgreSQL sends a `NOTIFY` with each commit.
 """
 
 from __future__ import annotations
@@ -29,17 +27,17 @@ if TYPE_CHECKING:
     from indexes.catalog.database import Database
 
 CHECK_SECONDS = 5.0
-"""Longest wait for a notification that was sent to see whether notifications arrive."""
+"""Longest wait for the test notification that shows whether notifications arrive."""
 
 
 class ChangeSource(Protocol):
-    """A source of changes, open."""
+    """An open source of changes."""
 
     def wait(self, stop: int) -> bool | None:
-        """Block until there may be a change. True if there may, False to call again, None when the
-        file `stop` can be read.
+        """Block until there may be a change.
 
-        Raises `Unavailable` when the source does not answer any more.
+        Returns True if there may be one, False to call again, None when the file descriptor `stop`
+        is readable. Raises `Unavailable` when the source does not respond.
         """
         ...
 
@@ -55,7 +53,7 @@ def open_changes(database: Database, seconds: float) -> Iterator[ChangeSource]:
 
 
 class SqliteChanges:
-    """Polls the commit counter, and whether the file is still the one that is open."""
+    """Polls the commit counter, and checks that the open file is still in place."""
 
     def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
         self._connection = connection
@@ -68,7 +66,7 @@ class SqliteChanges:
         if readable([stop], self._seconds):
             return None
         if self._identity() != self._file:
-            raise Unavailable(f"The catalog {self._path} is another file now.")
+            raise Unavailable(f"The catalog {self._path} was replaced by another file.")
         before, self._version = self._version, self._read()
         return self._version != before
 
@@ -76,7 +74,7 @@ class SqliteChanges:
         try:
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error as error:
-            raise Unavailable(f"The catalog does not answer: {error}.") from error
+            raise Unavailable(f"The catalog does not respond: {error}.") from error
 
     def _identity(self) -> tuple[int, int]:
         try:
@@ -87,19 +85,18 @@ class SqliteChanges:
 
 
 class PostgresqlChanges:
-    """Waits for notifications; polls where they do not arrive, as behind a pooler that gives each
-    transaction a connection."""
+    """Waits for notifications, or polls where they do not arrive (behind a transaction pooler)."""
 
     def __init__(self, connection: psycopg.Connection, database: Database, seconds: float) -> None:
         self._connection = connection
         self._seconds = seconds
-        with _naming_errors():
+        with _translate_errors():
             connection.autocommit = True
             connection.execute(f"LISTEN {CHANNEL}".encode())
         self.arrive = self._check(database)
         """Whether notifications arrive."""
         if not self.arrive:
-            structlog.get_logger().warning("the database delivers no notifications: the catalog is polled", seconds=seconds)
+            structlog.get_logger().warning("database delivers no notifications, polling the catalog", seconds=seconds)
 
     def wait(self, stop: int) -> bool | None:
         if stop in readable([self._connection.fileno(), stop], None if self.arrive else self._seconds):
@@ -107,12 +104,12 @@ class PostgresqlChanges:
         return bool(self._received()) or not self.arrive
 
     def _received(self) -> list[str]:
-        """Payloads of the notifications that are there."""
-        with _naming_errors():
+        """Return the payloads of pending notifications."""
+        with _translate_errors():
             return [notification.payload for notification in self._connection.notifies(timeout=0)]
 
     def _check(self, database: Database) -> bool:
-        """Have another connection send a notification, and see whether it comes."""
+        """Send a notification by another connection. Returns whether it arrives."""
         mark = secrets.token_hex(8)
         with database.write() as session:
             session.execute(text("SELECT pg_notify(:channel, :mark)"), {"channel": CHANNEL, "mark": mark})
@@ -125,19 +122,18 @@ class PostgresqlChanges:
 
 
 def readable(files: Sequence[int], seconds: float | None) -> set[int]:
-    """Those of the files that can be read, after a wait for the first; none after so many
-    seconds."""
-    poll = select.poll()  # `select` refuses file numbers above 1023
+    """Wait up to `seconds` for file descriptors to become readable. Returns those that are."""
+    poll = select.poll()  # `select` is limited to descriptors below 1024
     for file in files:
         poll.register(file, select.POLLIN)
     return {file for file, _ in poll.poll(None if seconds is None else seconds * 1000)}
 
 
 @contextmanager
-def _naming_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     import psycopg
 
     try:
         yield
     except psycopg.Error as error:
-        raise Unavailable(f"The catalog does not answer: {str(error).strip().splitlines()[0]}.") from error
+        raise Unavailable(f"The catalog does not respond: {str(error).strip().splitlines()[0]}.") from error

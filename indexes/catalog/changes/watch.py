@@ -1,5 +1,4 @@
-"""Tells the threads of one process when the catalog may have changed, so that none of them polls
-it."""
+"""Notifies the threads of one process when the catalog may have changed."""
 
 from __future__ import annotations
 
@@ -17,33 +16,35 @@ from mm.errors import Unavailable
 if TYPE_CHECKING:
     from indexes.catalog.database import Database
 
-NET_SECONDS = 30.0
-"""Longest time between two looks of a subscriber at the catalog, whatever it was told."""
+MAX_WAIT_SECONDS = 30.0
+"""Longest time between two reads of a subscriber, also without a notification."""
 
 
 class CatalogWatch:
-    """One thread that follows the catalog while there are subscribers. Safe to use from several
-    threads, not across a fork."""
+    """Runs one thread that waits for changes while there are subscribers.
+
+    Safe to use from several threads, not across a fork.
+    """
 
     def __init__(self, database: Database, seconds: float) -> None:
-        """Where the catalog cannot announce its changes, subscribers are told every `seconds`.
-        Starts nothing."""
+        """`seconds` is the interval of polling, where the database sends no notifications."""
         self._database = database
         self._seconds = seconds
         self._lock = threading.Lock()
         self._subscribers: list[threading.Event] = []
-        self._thread: _Follower | None = None
+        self._thread: _WatchThread | None = None
 
     @contextmanager
     def subscribe(self) -> Iterator[threading.Event]:
-        """An event that is set after each commit of any process, and now and then without one.
-        Whoever waits for it clears it first and reads the catalog then.
+        """Yield an event that is set after each commit of any process, and sometimes without one.
+
+        A subscriber clears the event before it reads the catalog.
         """
         event = threading.Event()
         with self._lock:
             self._subscribers.append(event)
             if self._thread is None:
-                self._thread = _Follower(self._database, self._seconds, self._announce)
+                self._thread = _WatchThread(self._database, self._seconds, self._set_events)
                 self._thread.start()
         try:
             yield event
@@ -56,29 +57,28 @@ class CatalogWatch:
                 ended.stop()
 
     def wait(self, event: threading.Event, seconds: float | None = None) -> None:
-        """Block until the event is set, for `seconds` at most; by default until the next look is
-        due anyway."""
-        event.wait(max(self._seconds, NET_SECONDS) if seconds is None else seconds)
+        """Wait for the event and clear it, for at most `seconds`, by default `MAX_WAIT_SECONDS`."""
+        event.wait(max(self._seconds, MAX_WAIT_SECONDS) if seconds is None else seconds)
         event.clear()
 
-    def _announce(self) -> None:
+    def _set_events(self) -> None:
         with self._lock:
             for event in self._subscribers:
                 event.set()
 
 
-class _Follower(threading.Thread):
-    """Calls `announce` when the catalog may have changed, until it is stopped."""
+class _WatchThread(threading.Thread):
+    """Calls `on_change` when the catalog may have changed, until it is stopped."""
 
-    def __init__(self, database: Database, seconds: float, announce: Callable[[], None]) -> None:
+    def __init__(self, database: Database, seconds: float, on_change: Callable[[], None]) -> None:
         super().__init__(name="catalog-watch", daemon=True)
         self._database = database
         self._seconds = seconds
-        self._announce = announce
+        self._on_change = on_change
         self._stopped = threading.Event()
         self._readable, self._writable = os.pipe()
         self._failing = ""
-        """Why the catalog cannot be followed now."""
+        """Why the change source is unavailable; empty while it is open."""
 
     def stop(self) -> None:
         self._stopped.set()
@@ -91,25 +91,28 @@ class _Follower(threading.Thread):
         log = structlog.get_logger()
         while not self._stopped.is_set():
             try:
-                self._follow()
+                self._watch_changes()
                 continue
             except Unavailable as error:
                 reason = str(error)
-                if not self._failing:  # once, not at every try
-                    log.warning("the catalog announces no changes: it is polled", detail=reason)
-            except Exception as error:  # without this thread, changes are noticed late
+                if not self._failing:  # once, not at every attempt
+                    log.warning("catalog notifications unavailable, polling the catalog", detail=reason)
+            except Exception as error:  # the thread must keep running
                 reason = repr(error)
                 if reason != self._failing:
-                    log.exception("the catalog is not followed: it is polled")
+                    log.exception("catalog watch failed, polling the catalog")
             self._failing = reason
-            self._announce()
+            self._on_change()
             self._stopped.wait(self._seconds)
 
-    def _follow(self) -> None:
-        """Announce until the thread is stopped. Raises `Unavailable`."""
+    def _watch_changes(self) -> None:
+        """Call `on_change` for changes until the thread is stopped.
+
+        Raises `Unavailable` when the source fails.
+        """
         with open_changes(self._database, self._seconds) as changes:
             self._failing = ""
-            self._announce()  # what was committed before it was open
+            self._on_change()  # changes committed before the source was open
             while (changed := changes.wait(self._readable)) is not None:
                 if changed:
-                    self._announce()
+                    self._on_change()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_foreign_name_is_refused_where_others_reach_a_service_without_keys(tmp_path: Path, graphs: Path) -> None:
+def test_foreign_host_is_refused_by_reachable_service_without_keys(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path, graphs), host="0.0.0.0", keys="off", allowed_hosts="nas.example, other")
     with run_server(settings) as service:
         for path in ("/", "/v1/media", "/healthz", "/static/app.js"):
@@ -30,14 +30,14 @@ def test_foreign_name_is_refused_where_others_reach_a_service_without_keys(tmp_p
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "192.168.1.7", "::"])
-def test_host_check_does_not_depend_on_the_address_listened_on(host: str) -> None:
+def test_allowed_hosts_do_not_depend_on_listen_address(host: str) -> None:
     hosts = AllowedHosts(Settings(host=host, keys="off"))
     hosts.check("10.1.2.3:80")
     with pytest.raises(Forbidden):
         hosts.check("evil.example")
 
 
-def test_name_that_the_service_listens_on_is_allowed() -> None:
+def test_host_name_of_setting_is_allowed() -> None:
     AllowedHosts(Settings(host="Media.example", keys="off")).check("media.example:8321")
 
 
@@ -45,6 +45,6 @@ def test_name_that_the_service_listens_on_is_allowed() -> None:
     "host",
     ["", "127.0.0.1.evil.example", "[::1", "a b", "localhost.evil.example", "evil.example@localhost", "localhost/evil.example"],
 )
-def test_what_only_looks_like_an_address_is_refused(host: str) -> None:
+def test_host_header_similar_to_address_is_refused(host: str) -> None:
     with pytest.raises(Forbidden):
         AllowedHosts(Settings()).check(host)

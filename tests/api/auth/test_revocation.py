@@ -54,7 +54,7 @@ def piece(headers: dict[str, str], offset: int) -> dict[str, str]:
     return {**TUS, **headers, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
 
 
-def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: KeyedServer) -> None:
+def test_upload_of_revoked_key_is_refused_and_leaves_no_file(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     before, items = keyed.running.blobs(), keyed.running.service.store.catalog.counts().items
     body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
@@ -64,9 +64,7 @@ def test_upload_of_a_revoked_key_is_refused_and_leaves_nothing(keyed: KeyedServe
     assert keyed.running.service.store.catalog.counts().items == items
 
 
-def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(
-    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_upload_is_refused_when_key_is_revoked_after_last_byte(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
     reader = keyed.running.service.reader
@@ -82,7 +80,7 @@ def test_upload_is_refused_when_the_key_is_revoked_behind_the_last_byte(
     assert keyed.running.blobs() == before
 
 
-def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: KeyedServer) -> None:
+def test_chunk_of_revoked_key_is_refused_and_admin_key_continues(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     _, others = keyed.key("admin")
     data = media.video(1.0, seed=902)
@@ -99,7 +97,7 @@ def test_piece_of_a_revoked_key_is_refused_and_an_admin_key_goes_on(keyed: Keyed
     assert (done.status_code, done.headers["mm-created"]) == (204, "true")
 
 
-def test_upload_that_begins_with_bytes_is_removed_with_its_key(keyed: KeyedServer) -> None:
+def test_create_upload_with_bytes_of_revoked_key_is_deleted(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
     body = revoking(keyed, key_id, [BLOCK, BLOCK])
@@ -130,7 +128,7 @@ def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tu
     return found
 
 
-def test_events_of_a_revoked_key_end_with_an_event_that_says_so(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_stream_of_revoked_key_ends_with_unauthorized_event(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # nothing happens to the job: the look comes with the heartbeat
     key_id, headers = keyed.key("read")
     path = f"/v1/jobs/{followed(keyed, 903)}/events"
@@ -141,7 +139,7 @@ def test_events_of_a_revoked_key_end_with_an_event_that_says_so(keyed: KeyedServ
     assert keyed.running.client.get(path, headers=headers).status_code == 401
 
 
-def test_events_of_an_ended_session_end(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_stream_of_ended_session_ends(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     path = f"/v1/jobs/{followed(keyed, 904)}/events"
     with keyed.browser("read") as (browser, _), browser.stream("GET", path) as answer:
@@ -150,7 +148,7 @@ def test_events_of_an_ended_session_end(keyed: KeyedServer, monkeypatch: pytest.
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
-def test_events_of_an_expired_session_end(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_stream_of_expired_session_ends(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     path = f"/v1/jobs/{followed(keyed, 905)}/events"
 
@@ -163,9 +161,7 @@ def test_events_of_an_expired_session_end(keyed: KeyedServer, monkeypatch: pytes
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
-def test_sdk_raises_unauthorized_when_its_key_is_revoked_while_it_follows_a_job(
-    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_client_events_raise_unauthorized_when_key_is_revoked(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key_id, headers = keyed.key("read")
     job_id = followed(keyed, 906)
@@ -177,7 +173,7 @@ def test_sdk_raises_unauthorized_when_its_key_is_revoked_while_it_follows_a_job(
             list(events)
 
 
-def test_download_of_a_revoked_key_is_cut_off(keyed: KeyedServer) -> None:
+def test_download_of_revoked_key_is_aborted(keyed: KeyedServer) -> None:
     _, writer = keyed.key("write")
     key_id, headers = keyed.key("read")
     item = keyed.running.client.post("/v1/media?name=a.png", content=media.image(907), headers=writer).json()["item"]
@@ -203,7 +199,7 @@ def test_download_of_a_revoked_key_is_cut_off(keyed: KeyedServer) -> None:
     assert received < 256 << 20
 
 
-def test_search_of_a_revoked_key_is_refused_at_its_end(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_of_revoked_key_is_refused_before_response(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, headers = keyed.key("read")
     towers = keyed.running.service.towers
     wait = towers.wait
@@ -218,7 +214,7 @@ def test_search_of_a_revoked_key_is_refused_at_its_end(keyed: KeyedServer, monke
     assert "hits" not in answer.text
 
 
-def test_import_of_a_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_of_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     root = keyed.running.service.settings.import_root
     assert root is not None
     folder = root / "revoked"
@@ -241,25 +237,23 @@ def test_import_of_a_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.M
     assert catalog.counts().items == before + 1
 
 
-def test_change_that_was_made_is_answered_although_the_key_was_revoked_meanwhile(
-    keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_completed_change_of_revoked_key_gets_its_response(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, headers = keyed.key("write")
     item = keyed.running.client.post("/v1/media?name=a.png", content=media.image(908), headers=headers).json()["item"]
     library = type(keyed.running.service.library)
-    remove = library.remove
+    delete_item = library.delete_item
 
-    def remove_and_revoke(self: object, item_id: str) -> None:
-        remove(self, item_id)  # type: ignore[arg-type]
+    def delete_and_revoke(self: object, item_id: str) -> None:
+        delete_item(self, item_id)  # type: ignore[arg-type]
         keyed.keys.revoke(key_id)
 
-    monkeypatch.setattr(library, "remove", remove_and_revoke)
+    monkeypatch.setattr(library, "delete_item", delete_and_revoke)
     assert keyed.running.client.delete(f"/v1/media/{item['id']}", headers=headers).status_code == 204
     assert keyed.running.client.get("/v1/media", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/JOB/events"])
-def test_request_whose_caller_cannot_be_looked_up_any_more_fails_closed(
+def test_request_fails_closed_when_session_cannot_be_checked(
     keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)

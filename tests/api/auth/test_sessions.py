@@ -39,7 +39,7 @@ def bring(token: str, name: str = COOKIE) -> dict[str, str]:
     return {"Cookie": f"{name}={token}"}
 
 
-def test_cookie_is_a_session_and_not_the_key(keyed: KeyedServer) -> None:
+def test_session_cookie_is_not_the_key(keyed: KeyedServer) -> None:
     _, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
     answer = httpx2.post(f"{keyed.url}/session", data={"key": secret})
@@ -52,7 +52,7 @@ def test_cookie_is_a_session_and_not_the_key(keyed: KeyedServer) -> None:
     assert client.get("/v1/media", headers=bring(secret)).status_code == 401
 
 
-def test_cookie_of_earlier_versions_is_refused_and_removed(keyed: KeyedServer) -> None:
+def test_old_key_cookie_is_refused_and_deleted(keyed: KeyedServer) -> None:
     _, headers = keyed.key("admin")
     old = bring(headers["Authorization"].removeprefix("Bearer "), "mm_key")
     for answer in (keyed.running.client.get(path, headers=old) for path in ("/", "/session", "/v1/media")):
@@ -83,7 +83,7 @@ def test_revoked_key_ends_its_sessions(keyed: KeyedServer) -> None:
         assert other.get("/v1/media").status_code == 200
 
 
-def test_sign_in_makes_a_new_session_and_ends_the_one_that_was_brought(keyed: KeyedServer) -> None:
+def test_sign_in_starts_new_session_and_ends_previous(keyed: KeyedServer) -> None:
     _, headers = keyed.key("read")
     form = {"key": headers["Authorization"].removeprefix("Bearer ")}
     with keyed.browser("read") as (browser, _):
@@ -129,7 +129,7 @@ def test_session_expires(tmp_path: Path, graphs: Path) -> None:
         assert [row.action for row in store.catalog.list_audit(AuditFilters(), 10)[0]].count("session.start") == 1
 
 
-def test_cookie_over_tls_has_the_host_prefix_and_is_secure(tmp_path: Path, graphs: Path) -> None:
+def test_session_cookie_over_tls_has_host_prefix_and_secure(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
     https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "Host": "media.example"}
@@ -154,7 +154,7 @@ def test_service_without_keys_has_no_sessions(api: ApiServer) -> None:
     assert client.get("/", headers={"Cookie": "mm_session=x"}).status_code == 200
 
 
-def test_admin_lists_sessions_and_ends_one(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_key_lists_and_ends_sessions(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     _, admin = keyed.key("admin")
     monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
     with keyed.browser("write") as (browser, key_id), keyed.browser("read") as (other, _):

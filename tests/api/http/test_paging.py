@@ -39,7 +39,7 @@ def listed(api: ApiServer, **params: object) -> list[str]:
     return [item["name"] for item in answer.json()["items"]]
 
 
-def test_a_list_begins_anywhere_and_tells_how_long_it_is(api: ApiServer, several: list[str]) -> None:
+def test_list_media_with_offset_starts_anywhere_and_has_total(api: ApiServer, several: list[str]) -> None:
     newest = several[::-1]
     assert listed(api) == newest
     assert listed(api, sort="oldest") == several
@@ -51,7 +51,7 @@ def test_a_list_begins_anywhere_and_tells_how_long_it_is(api: ApiServer, several
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_list_is_sorted(api: ApiServer, several: list[str], order: str) -> None:
+def test_list_media_with_sort_is_sorted(api: ApiServer, several: list[str], order: str) -> None:
     items = api.client.get("/v1/media", params={"offset": 0, "limit": 500, "sort": order}).json()["items"]
     keys = [ORDERS[order](item) for item in items]
     assert keys == sorted(keys)  # type: ignore[type-var]
@@ -62,14 +62,14 @@ def test_a_list_is_sorted(api: ApiServer, several: list[str], order: str) -> Non
     assert [item["id"] for page in pages for item in page["items"]] == [item["id"] for item in items]
 
 
-def test_a_part_of_the_name_is_text_and_no_pattern(api: ApiServer, several: list[str]) -> None:
+def test_list_media_name_filter_is_literal(api: ApiServer, several: list[str]) -> None:
     assert listed(api, name="a") == ["a.wav", "A_1.png"]
     assert listed(api, name="%") == ["b 50%.png"]
     assert listed(api, name="_") == ["A_1.png"]
     assert listed(api, name="nothing") == []
 
 
-def test_the_time_of_upload_is_a_filter(api: ApiServer, several: list[str]) -> None:
+def test_list_media_filters_by_upload_time(api: ApiServer, several: list[str]) -> None:
     first, second = (
         item["created_at"] for item in api.client.get("/v1/media", params={"tag": "several", "offset": 2}).json()["items"]
     )
@@ -79,18 +79,18 @@ def test_the_time_of_upload_is_a_filter(api: ApiServer, several: list[str]) -> N
 
 
 @pytest.mark.parametrize("params", [{"sort": "name"}, {"name": "a"}, {"offset": 0, "cursor": "before-1"}, {"offset": -1}])
-def test_what_does_not_go_together_is_refused(api: ApiServer, params: dict[str, str]) -> None:
+def test_list_media_with_conflicting_parameters_is_refused(api: ApiServer, params: dict[str, str]) -> None:
     assert_problem(api.client.get("/v1/media", params=params), 400, "invalid-input")
 
 
-def test_tags_are_counted(api: ApiServer, several: list[str]) -> None:
+def test_list_tags_counts_items(api: ApiServer, several: list[str]) -> None:
     counts = {one["tag"]: one["items"] for one in api.client.get("/v1/tags").json()["data"]}
     assert counts["several"] == len(several)
     assert counts["kitchen"] == 1
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
 
 
-def test_segments_come_with_the_words_said(api: ApiServer, library: dict[str, str]) -> None:
+def test_list_segments_returns_speech(api: ApiServer, library: dict[str, str]) -> None:
     path = f"/v1/media/{library['talk']}/segments"
     first, second = api.client.get(path).json()["segments"]
     assert (first["start"], first["end"], first["said"]) == (0.0, 1.0, [])
@@ -100,7 +100,7 @@ def test_segments_come_with_the_words_said(api: ApiServer, library: dict[str, st
     assert api.client.get(path, params={"after": page["next"]}).json() == {"segments": [second], "next": None}
 
 
-def test_segments_of_nothing(api: ApiServer, several: list[str]) -> None:
+def test_list_segments_of_unknown_or_unprocessed_item(api: ApiServer, several: list[str]) -> None:
     assert_problem(api.client.get("/v1/media/nothing/segments"), 404, "not-found")
     waiting = api.uploaded(media.image(910), "waiting.png")
     assert api.client.get(f"/v1/media/{waiting['id']}/segments").json() == {"segments": [], "next": None}
@@ -113,7 +113,7 @@ def ask(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[di
     return hits
 
 
-def test_a_moment_is_asked_with_as_it_is_stored(api: ApiServer, library: dict[str, str]) -> None:
+def test_search_like_uses_stored_vectors(api: ApiServer, library: dict[str, str]) -> None:
     """Its stored vector finds the same as the picture that it was made of, but for itself."""
     hits = ask(api, library["picture"])
     assert library["picture"] not in {hit["item"]["id"] for hit in hits}  # type: ignore[index]
@@ -136,14 +136,14 @@ def test_a_moment_is_asked_with_as_it_is_stored(api: ApiServer, library: dict[st
     assert by_clip[library["talk"], 0.0] == pytest.approx(seen["score"])
 
 
-def test_a_moment_without_a_picture_is_asked_with_by_its_words(api: ApiServer, library: dict[str, str]) -> None:
+def test_search_like_without_image_uses_speech(api: ApiServer, library: dict[str, str]) -> None:
     hits = ask(api, library["talk"], 1.5)
     assert {piece["kind"] for hit in hits for piece in hit["evidence"]} <= {"speech"}  # type: ignore[attr-defined]
     with_itself_left_out = [(hit["item"]["id"], hit["start"]) for hit in hits]  # type: ignore[index]
     assert (library["talk"], 1.0) not in with_itself_left_out
 
 
-def test_a_moment_goes_with_words_and_with_a_file(api: ApiServer, library: dict[str, str]) -> None:
+def test_search_like_combines_with_text_and_file(api: ApiServer, library: dict[str, str]) -> None:
     like = {"item": library["picture"], "time": 0}
     assert ask(api, library["picture"], text="apple cake")[0]["item"]["id"] == library["talk"]  # type: ignore[index]
     file = {"picture": ("q.png", media.image(51))}
@@ -154,7 +154,7 @@ def test_a_moment_goes_with_words_and_with_a_file(api: ApiServer, library: dict[
     assert "like" in assert_problem(broken, 400, "invalid-input")["detail"]
 
 
-def test_a_moment_that_is_not_there(api: ApiServer, several: list[str]) -> None:
+def test_search_like_of_unknown_item_is_not_found(api: ApiServer, several: list[str]) -> None:
     ask_nothing = {"like": {"item": "0" * 32, "time": 0}}
     assert_problem(api.client.post("/v1/search", json=ask_nothing), 404, "not-found")
     waiting = api.uploaded(media.image(911), "waiting too.png")

@@ -1,4 +1,4 @@
-"""A service that wants keys, with a key of an honest caller, one of an attacker, and limits that a
+"""A service that wants keys, with a key of an honest client, one of an attacker, and limits that a
 test can fill."""
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def forwarded(value: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.1"])
-def test_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
+def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
     assert seen("", peer, forwarded("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
 
 
@@ -74,7 +74,7 @@ def test_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
         ("127.0.0.1", "127.0.0.1", [], "127.0.0.1"),
     ],
 )
-def test_address_is_the_right_most_that_no_trusted_proxy_has(trusted: str, peer: str, values: list[str], address: str) -> None:
+def test_trusted_proxies_take_rightmost_untrusted_address(trusted: str, peer: str, values: list[str], address: str) -> None:
     assert seen(trusted, peer, *map(forwarded, values))[0] == address
 
 
@@ -89,22 +89,22 @@ def test_address_is_the_right_most_that_no_trusted_proxy_has(trusted: str, peer:
         ([], "http"),
     ],
 )
-def test_scheme_is_that_of_the_nearest_proxy(values: list[str], scheme: str) -> None:
+def test_trusted_proxies_take_scheme_of_nearest_proxy(values: list[str], scheme: str) -> None:
     assert seen("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
 
 
 @given(st.lists(st.one_of(st.text("0123456789.:[]a, ", max_size=20), PUBLIC.map(str)), max_size=6), PUBLIC)
-def test_what_a_client_sends_never_changes_the_address_that_the_proxy_adds(sent: list[str], client: object) -> None:
+def test_forwarded_entries_of_client_do_not_change_its_address(sent: list[str], client: object) -> None:
     assert seen("10.0.0.0/8", "10.0.0.1", forwarded(", ".join([*sent, str(client)])))[0] == str(client)
 
 
 @given(st.text())
-def test_parse_address_gives_an_address_or_none(text: str) -> None:
+def test_parse_address_returns_address_or_none(text: str) -> None:
     assert (found := parse_address(text)) is None or ip_address(str(found)) == found
 
 
 @pytest.mark.parametrize("value", ["localhost", "10.0.0.1/8", "1.2.3", "10.0.0.0/8, proxy"])
-def test_bad_trusted_proxies_stop_the_start(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_trusted_proxies_setting_raises(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_TRUSTED_PROXIES", value)
     with pytest.raises(InvalidInput, match="MM_TRUSTED_PROXIES"):
         load_settings()
@@ -117,7 +117,7 @@ def _no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_refill")
-def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path, graphs: Path) -> None:
+def test_forwarded_header_does_not_reset_wrong_key_limit(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
     with run_server(Settings(home=home, keys="on", wrong_keys_per_minute=3)) as service:
@@ -140,7 +140,7 @@ def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path
 
 
 @pytest.mark.usefixtures("_no_refill")
-def test_limit_of_wrong_keys_counts_each_address_behind_a_trusted_proxy(tmp_path: Path, graphs: Path) -> None:
+def test_wrong_key_limit_counts_addresses_behind_trusted_proxy(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     KeyFile(home).add("one", "read")
     with run_server(Settings(home=home, keys="on", wrong_keys_per_minute=2, trusted_proxies="127.0.0.1")) as service:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_service_in_a_larger_space(tmp_path: Path, graphs: Path) -> None:
+def test_service_serves_a_larger_space(tmp_path: Path, graphs: Path) -> None:
     from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 
     folder = write_model(tmp_path / "plain", "plain")

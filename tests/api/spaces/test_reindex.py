@@ -72,7 +72,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_there(api: ApiServer, model: str) -> None:
+def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, model: str) -> None:
     service, here = api.service, api.service.space
     items = {add_searchable(api, media.image(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
     assert told(api) == {
@@ -97,7 +97,9 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
         for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
             do(api, there, job)
-        wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "made ready beside the old one")
+        wait_until(
+            lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "made ready beside the old one"
+        )
         assert service.store.catalog.finish_reindex()
         assert ask(api)["space"] == str(there.id), "the next question"
     finally:
@@ -119,7 +121,7 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
 
     back = api.client.post("/v1/space/move/undo").json()
     assert (back["source"], back["target"], back["moved"]) == (model, "lite", 3)
-    wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "the way back")
+    wait_until(lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "the way back")
     assert service.store.catalog.finish_reindex()
     assert ask(api)["space"] == "lite@1"
     assert_problem(api.client.delete("/v1/space/lite@1"), 409, "conflict")
@@ -132,22 +134,22 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
 @pytest.fixture
 def prepared(api: ApiServer, model: str) -> ApiServer:
     """A move to `model` that is complete but for its end, its target ready to answer. Only the test
-    calls `follow`."""
-    serving = api.service.serving
+    calls `update`."""
+    spaces = api.service.spaces
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
-    serving._stopped.set()
-    serving._thread.join()
+    spaces._stopped.set()
+    spaces._thread.join()
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     (job,) = api.service.store.catalog.create_reindex_jobs(10)
     do(api, load_space(model, api.service.settings), job)
-    serving.follow()
-    wait_until(lambda: serving._next is not None and serving._next.is_ready, "the target is prepared")
+    spaces.update()
+    wait_until(lambda: spaces._prepared is not None and spaces._prepared.is_ready, "the target is prepared")
     return api
 
 
-def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The move ends between the two reads of the catalog that decide which space is wanted."""
-    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+def test_space_manager_update_keeps_space_when_reindex_ends(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reindexing ends between the two reads of the catalog that determine the target."""
+    catalog, spaces = prepared.service.store.catalog, prepared.service.spaces
     library_space, latest_reindex = catalog.library_space, catalog.latest_reindex
     ends = iter([catalog.finish_reindex])
 
@@ -167,29 +169,27 @@ def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, 
 
     monkeypatch.setattr(catalog, "library_space", read_name)
     monkeypatch.setattr(catalog, "latest_reindex", read_move)
-    serving.follow()
+    spaces.update()
     assert ask(prepared)["space"] != "lite@1"
 
 
-def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
-    prepared: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request comes between the decision which space is wanted and its preparation."""
-    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+def test_space_manager_update_during_switch_opens_space_once(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request arrives between the choice of the target and its preparation."""
+    catalog, spaces = prepared.service.store.catalog, prepared.service.spaces
     assert catalog.finish_reindex()
-    wanted = serving._wanted
+    get_target = spaces._get_target
 
-    def wanted_before_a_request() -> str | None:
-        name = wanted()
+    def get_target_before_request() -> str | None:
+        name = get_target()
         assert ask(prepared)["space"] != "lite@1"
         return name
 
-    monkeypatch.setattr(serving, "_wanted", wanted_before_a_request)
-    serving.follow()
-    assert serving._next is None
+    monkeypatch.setattr(spaces, "_get_target", get_target_before_request)
+    spaces.update()
+    assert spaces._prepared is None
 
 
-def test_a_move_is_stopped_resumed_and_undone(api: ApiServer, model: str) -> None:
+def test_reindex_can_be_stopped_resumed_and_undone(api: ApiServer, model: str) -> None:
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     for what in ("stop", "resume", "undo"):
         assert_problem(api.client.post(f"/v1/space/move/{what}"), 409, "conflict")
@@ -205,7 +205,7 @@ def test_a_move_is_stopped_resumed_and_undone(api: ApiServer, model: str) -> Non
     assert ask(api)["space"] == "lite@1"
 
 
-def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Path, graphs: Path, model: str) -> None:
+def test_service_started_after_reindex_uses_target_space(tmp_path: Path, graphs: Path, model: str) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
     with run_server(settings) as api:
         add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
@@ -219,17 +219,17 @@ def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Pa
         assert len(ask(api)["hits"]) == 1
 
 
-def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_is_told(api: ApiServer, model: str) -> None:
+def test_unloadable_target_space_keeps_current_and_is_reported(api: ApiServer, model: str) -> None:
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    wait_until(lambda: api.service.serving._next is not None, "it is opened")
+    wait_until(lambda: api.service.spaces._prepared is not None, "it is opened")
     api.client.post("/v1/space/move/stop").raise_for_status()
-    wait_until(lambda: api.service.serving._next is None, "it is closed while the move rests")
+    wait_until(lambda: api.service.spaces._prepared is None, "it is closed while the move rests")
     weights_of(Path(model.removeprefix("openclip:local-dir:"))).unlink()
     api.client.post("/v1/space/move/resume").raise_for_status()
     wait_until(lambda: bool(told(api)["notes"]), "the reason")
     (note,) = told(api)["notes"]
-    assert note.startswith("Questions stay in lite@1: ")
+    assert note.startswith("Searches continue to use lite@1: ")
     (check,) = [check for check in api.client.get("/readyz").json()["checks"] if check["name"] == "move"]
     assert (check["ok"], check["required"], check["detail"]) == (False, False, note)
     assert ask(api)["space"] == "lite@1"
@@ -237,7 +237,7 @@ def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_i
     wait_until(lambda: not told(api)["notes"], "over")
 
 
-def test_weights_that_cannot_be_read_are_told_and_never_asked(api: ApiServer, model: str) -> None:
+def test_unreadable_weights_are_reported_without_retry(api: ApiServer, model: str) -> None:
     weights = weights_of(Path(model.removeprefix("openclip:local-dir:")))
     weights.write_bytes(b"nothing but noise")
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))

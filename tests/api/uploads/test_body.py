@@ -47,7 +47,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory, graphs: Path, clock: list[fl
 # Core
 
 
-def test_options_say_what_is_spoken(api: ApiServer) -> None:
+def test_upload_options_return_supported_features(api: ApiServer) -> None:
     for headers in ({}, {"Tus-Resumable": "0.2.2"}):  # which is ignored here
         answer = api.client.options("/v1/uploads", headers=headers)
         assert (answer.status_code, answer.content) == (204, b"")
@@ -65,7 +65,7 @@ def test_options_say_what_is_spoken(api: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "0.2.2", "1.0.1"])
-def test_another_version_is_refused_and_nothing_done(api: ApiServer, tus: Tus, version: str) -> None:
+def test_unsupported_tus_version_is_refused(api: ApiServer, tus: Tus, version: str) -> None:
     where = tus.created(3)
     for answer in (
         tus.create(3, **{"Tus-Resumable": version}),
@@ -77,7 +77,7 @@ def test_another_version_is_refused_and_nothing_done(api: ApiServer, tus: Tus, v
     assert tus.offset(where) == 0
 
 
-def test_head_says_how_far_it_is_and_is_not_kept(tus: Tus) -> None:
+def test_head_upload_returns_offset_and_is_not_cached(tus: Tus) -> None:
     data = media.image(600)
     where = tus.created(len(data), "ü.png", "a,b")
     for offset in (0, 10):
@@ -94,7 +94,7 @@ def test_head_says_how_far_it_is_and_is_not_kept(tus: Tus) -> None:
     assert "upload-offset" not in missing.headers
 
 
-def test_pieces_become_the_item_that_one_upload_would_be(api: ApiServer, tus: Tus) -> None:
+def test_resumable_upload_creates_same_item_as_single_upload(api: ApiServer, tus: Tus) -> None:
     data = media.image(601)
     where = tus.created(len(data), "holiday.png", "x,y")
     first = tus.patch(where, 0, data[:100])
@@ -119,15 +119,15 @@ def test_pieces_become_the_item_that_one_upload_would_be(api: ApiServer, tus: Tu
     assert (same.headers["mm-item"], same.headers["mm-created"]) == (item["id"], "false")
 
 
-def test_a_piece_for_another_place_changes_nothing(tus: Tus) -> None:
+def test_chunk_at_wrong_offset_changes_nothing(tus: Tus) -> None:
     where = tus.created(10)
     tus.patch(where, 0, b"abc")
     for offset in (0, 2, 4, 10, 1 << 40):
-        assert "goes on at 3" in assert_problem(tus.patch(where, offset, b"xy"), 409, "conflict")["detail"]
+        assert "next byte of the upload is 3" in assert_problem(tus.patch(where, offset, b"xy"), 409, "conflict")["detail"]
     assert tus.offset(where) == 3
 
 
-def test_a_piece_of_another_type_or_without_a_place_changes_nothing(tus: Tus) -> None:
+def test_chunk_without_content_type_or_offset_changes_nothing(tus: Tus) -> None:
     where = tus.created(10)
     for kind in ("application/octet-stream", "", "text/plain"):
         assert_problem(tus.patch(where, 0, b"abc", Content_Type=kind), 415, "wrong-content-type")
@@ -138,7 +138,7 @@ def test_a_piece_of_another_type_or_without_a_place_changes_nothing(tus: Tus) ->
     assert tus.offset(where) == 0
 
 
-def test_more_bytes_than_were_announced_are_refused(api: ApiServer, tus: Tus) -> None:
+def test_chunk_beyond_upload_length_is_refused(api: ApiServer, tus: Tus) -> None:
     where = tus.created(5)
     assert_problem(tus.patch(where, 0, b"123456"), 413, "too-large")
     headers = {"Tus-Resumable": "1.0.0", "Content-Type": PIECE, "Upload-Offset": "0"}
@@ -147,7 +147,7 @@ def test_more_bytes_than_were_announced_are_refused(api: ApiServer, tus: Tus) ->
     assert tus.offset(where) == 0
 
 
-def test_a_method_that_a_proxy_forbids_may_be_named(tus: Tus) -> None:
+def test_method_override_header_is_applied(tus: Tus) -> None:
     where = tus.created(10)
     answer = tus.ask("POST", where, {"Content-Type": PIECE, "Upload-Offset": "0"}, {"X-HTTP-Method-Override": "PATCH"}, b"abc")
     assert (answer.status_code, answer.headers["upload-offset"]) == (204, "3")
@@ -159,7 +159,7 @@ def test_a_method_that_a_proxy_forbids_may_be_named(tus: Tus) -> None:
 # Creation
 
 
-def test_a_creation_says_where_and_until_when(tus: Tus) -> None:
+def test_create_upload_returns_location_and_expiry(tus: Tus) -> None:
     answer = tus.create(10)
     assert answer.status_code == 201
     assert answer.headers["location"].startswith("/v1/uploads/")
@@ -168,25 +168,25 @@ def test_a_creation_says_where_and_until_when(tus: Tus) -> None:
 
 
 @pytest.mark.parametrize("length", ["", "-1", "x", "1e3", "9" * 40])
-def test_a_creation_needs_a_length(tus: Tus, length: str) -> None:
+def test_create_upload_without_length_is_refused(tus: Tus, length: str) -> None:
     assert_problem(tus.create(0, Upload_Length=length, Upload_Defer_Length="1"), 400, "invalid-input")
 
 
-def test_a_file_that_is_too_large_is_refused_at_once(tus: Tus) -> None:
+def test_create_upload_over_the_limit_is_refused(tus: Tus) -> None:
     assert "MM_UPLOAD_BYTES" in assert_problem(tus.create(UPLOAD_BYTES + 1), 413, "too-large")["detail"]
 
 
 @pytest.mark.parametrize("metadata", [",", "a b c", "a !", "a YQ==,a YQ==", "x,", "filename /w==", f"tags {encoded('x' * 100)}"])
-def test_metadata_that_is_none_is_refused(tus: Tus, metadata: str) -> None:
+def test_invalid_upload_metadata_is_refused(tus: Tus, metadata: str) -> None:
     assert_problem(tus.create(3, Upload_Metadata=metadata), 400, "invalid-input")
 
 
 @pytest.mark.parametrize("metadata", ["", "empty", "empty ,filename YQ==", "filename Li4vYS5wbmc=,mine /w=="])
-def test_metadata_may_be_short_or_somebody_elses(tus: Tus, metadata: str) -> None:
+def test_upload_metadata_may_be_partial_or_have_unknown_keys(tus: Tus, metadata: str) -> None:
     assert tus.create(3, Upload_Metadata=metadata).status_code == 201
 
 
-def test_a_creation_may_bring_bytes(api: ApiServer, tus: Tus) -> None:
+def test_create_upload_stores_bytes_of_its_body(api: ApiServer, tus: Tus) -> None:
     data = media.image(602)
     part = tus.create(len(data), "b.png", body=data[:50])
     assert (part.status_code, part.headers["upload-offset"]) == (201, "50")
@@ -196,7 +196,7 @@ def test_a_creation_may_bring_bytes(api: ApiServer, tus: Tus) -> None:
     assert whole.headers["mm-item"] == hashlib.sha256(data).hexdigest()[:32]
 
 
-def test_a_creation_that_is_refused_leaves_nothing(api: ApiServer, tus: Tus) -> None:
+def test_refused_create_upload_leaves_no_file(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
     assert_problem(tus.create(0), 422, "media-error")
     assert_problem(tus.create(3, body=b"1234"), 413, "too-large")
@@ -205,7 +205,7 @@ def test_a_creation_that_is_refused_leaves_nothing(api: ApiServer, tus: Tus) -> 
     assert api.blobs() == before
 
 
-def test_a_file_that_is_no_media_is_refused_as_in_one_upload_and_ends(api: ApiServer, tus: Tus) -> None:
+def test_resumable_upload_of_unsupported_file_is_refused_and_deleted(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
     data = media.image(603, (400, 300))[:200]
     where = tus.created(len(data), "cut.png")
@@ -223,7 +223,7 @@ def test_a_file_that_is_no_media_is_refused_as_in_one_upload_and_ends(api: ApiSe
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-def test_bytes_that_do_not_match_are_not_kept(api: ApiServer, tus: Tus, algorithm: str) -> None:
+def test_chunk_with_wrong_checksum_is_not_kept(api: ApiServer, tus: Tus, algorithm: str) -> None:
     data = media.image(604)
     where = tus.created(len(data))
     assert tus.patch(where, 0, data[:9], **checksum(data[:9], algorithm)).status_code == 204
@@ -235,7 +235,7 @@ def test_bytes_that_do_not_match_are_not_kept(api: ApiServer, tus: Tus, algorith
 
 
 @pytest.mark.parametrize("given", ["crc32 AAAA", "SHA1 AAAA", "sha1", "sha1 !", "sha1 A", "x"])
-def test_a_checksum_that_is_none_changes_nothing(tus: Tus, given: str) -> None:
+def test_invalid_checksum_header_changes_nothing(tus: Tus, given: str) -> None:
     where = tus.created(10)
     answer = tus.patch(where, 0, b"abc", Upload_Checksum=given)
     assert answer.status_code == (460 if given == "sha1" else 400)
@@ -245,7 +245,7 @@ def test_a_checksum_that_is_none_changes_nothing(tus: Tus, given: str) -> None:
 # Expiration
 
 
-def test_an_upload_expires_and_is_swept(timed: ApiServer, clock: list[float]) -> None:
+def test_incomplete_upload_expires_and_is_deleted(timed: ApiServer, clock: list[float]) -> None:
     tus = Tus(timed.client)
     created = tus.create(10)
     where = created.headers["location"]
@@ -262,7 +262,7 @@ def test_an_upload_expires_and_is_swept(timed: ApiServer, clock: list[float]) ->
     assert not [path for path in timed.blobs() if "uploads" in path.parts]
 
 
-def test_an_item_outlives_its_upload(timed: ApiServer, clock: list[float]) -> None:
+def test_expired_upload_keeps_its_item(timed: ApiServer, clock: list[float]) -> None:
     tus = Tus(timed.client)
     data = media.image(605)
     answer = tus.create(len(data), body=data)
@@ -272,7 +272,7 @@ def test_an_item_outlives_its_upload(timed: ApiServer, clock: list[float]) -> No
     assert timed.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
 
 
-def test_uploads_are_bounded_and_reserve_what_they_announce(
+def test_incomplete_uploads_are_limited_and_reserve_their_length(
     timed: ApiServer, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tus = Tus(timed.client)
@@ -293,7 +293,7 @@ def test_uploads_are_bounded_and_reserve_what_they_announce(
 # Termination
 
 
-def test_an_upload_is_ended(api: ApiServer, tus: Tus) -> None:
+def test_delete_upload_removes_it(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
     where = tus.created(10)
     tus.patch(where, 0, b"abc")
@@ -307,7 +307,7 @@ def test_an_upload_is_ended(api: ApiServer, tus: Tus) -> None:
 # Beyond the protocol
 
 
-def test_a_service_that_fails_at_the_end_is_asked_again(api: ApiServer, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_chunk_repeats_failed_completion(api: ApiServer, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
     data = media.image(606)
     where = tus.created(len(data))
 
@@ -323,7 +323,7 @@ def test_a_service_that_fails_at_the_end_is_asked_again(api: ApiServer, tus: Tus
     assert api.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
 
 
-def test_bytes_that_were_lost_are_said(api: ApiServer, tus: Tus) -> None:
+def test_head_upload_with_lost_bytes_is_gone(api: ApiServer, tus: Tus) -> None:
     where = tus.created(10)
     tus.patch(where, 0, b"abc")
     (api.service.settings.root / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part").write_bytes(b"a")
@@ -336,9 +336,7 @@ WAYS = ["send", "with checksum", "garbled first", "for another place first", "tw
 
 @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(700, 10**6), st.lists(st.tuples(st.floats(0, 1), st.sampled_from(WAYS)), max_size=5))
-def test_however_it_is_split_garbled_and_repeated_the_bytes_are_the_same(
-    api: ApiServer, seed: int, cuts: list[tuple[float, str]]
-) -> None:
+def test_resumable_upload_with_faults_stores_identical_bytes(api: ApiServer, seed: int, cuts: list[tuple[float, str]]) -> None:
     tus = Tus(api.client)
     whole = media.image(seed, (32, 24))
     where = tus.created(len(whole))

@@ -55,7 +55,7 @@ def stored(api: ApiServer, where: str) -> int:
     return (api.service.settings.root / "blobs" / "uploads" / where.rpartition("/")[2] / "bytes.part").stat().st_size
 
 
-def test_what_came_before_the_line_broke_stays(api: ApiServer, tus: Tus) -> None:
+def test_broken_connection_keeps_received_bytes(api: ApiServer, tus: Tus) -> None:
     data = media.audio(1.0)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000]):
@@ -65,7 +65,7 @@ def test_what_came_before_the_line_broke_stays(api: ApiServer, tus: Tus) -> None
     assert api.client.get(f"/v1/media/{answer.headers['mm-item']}/content").content == data
 
 
-def test_of_a_piece_with_a_checksum_nothing_stays_unless_all_came(api: ApiServer, tus: Tus) -> None:
+def test_incomplete_chunk_with_checksum_is_not_kept(api: ApiServer, tus: Tus) -> None:
     data = media.audio(1.0)
     where = tus.created(len(data), "s.wav")
     with half_sent(api.url, where, 0, len(data), data[:1000], **checksum(data)):
@@ -73,7 +73,7 @@ def test_of_a_piece_with_a_checksum_nothing_stays_unless_all_came(api: ApiServer
     assert tus.offset(where) == 0
 
 
-def test_a_caller_that_hangs_makes_room_for_the_one_who_asks(api: ApiServer, tus: Tus) -> None:
+def test_head_takes_over_upload_of_stalled_request(api: ApiServer, tus: Tus) -> None:
     """A phone changed its network: the old connection is not closed, the new one asks how far it
     is."""
     data = media.audio(0.9)
@@ -87,7 +87,7 @@ def test_a_caller_that_hangs_makes_room_for_the_one_who_asks(api: ApiServer, tus
     assert answer.headers["mm-item"] == hashlib.sha256(data).hexdigest()[:32]
 
 
-def test_two_services_of_one_library_do_not_write_at_once(api: ApiServer, tus: Tus) -> None:
+def test_two_services_do_not_write_same_upload_concurrently(api: ApiServer, tus: Tus) -> None:
     data = media.audio(0.8)
     where = tus.created(len(data), "s.wav")
     with run_server(api.service.settings) as other, half_sent(other.url, where, 0, len(data), data[:1000]) as stuck:
@@ -99,7 +99,7 @@ def test_two_services_of_one_library_do_not_write_at_once(api: ApiServer, tus: T
         assert tus.head(where).headers["mm-item"]
 
 
-def test_one_who_does_not_let_go_is_not_waited_for_for_ever(
+def test_upload_that_stays_locked_is_refused_after_timeout(
     api: ApiServer, tus: Tus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resumable, "LOCK_SECONDS", 0.2)
@@ -145,7 +145,7 @@ def send_until_cut(connection: socket.socket, data: bytes) -> None:
         connection.sendall(data)
 
 
-def test_a_service_that_is_killed_goes_on_where_the_disk_is(tmp_path: Path, graphs: Path) -> None:
+def test_killed_service_resumes_at_durable_offset(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     data = media.wav_header(LONG) + os.urandom(1 << 20) * (LONG >> 20)
     with killed_api(home) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:

@@ -1,4 +1,4 @@
-"""One small run of the bench: its rows, and that ours finds what scoring everything finds."""
+"""The index benchmark on few segments: its rows, and recall 1 of the exact method."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mm.spaces import load_space
 from tests.graphs import with_graphs
 
 
-def test_the_bench_prints_a_row_for_each_way_and_ours_is_exact(tmp_path: Path, graphs: Path) -> None:
+def test_compare_yields_row_for_each_method_and_exact_recall_is_one(tmp_path: Path, graphs: Path) -> None:
     space = load_space("lite", Settings(home=with_graphs(tmp_path, graphs)))
-    for _ in range(2):  # what was built is kept, and read the second time
+    for _ in range(2):  # the second run reads the indexes of the first
         rows = list(compare(space, 300, encode_queries(space, 2), tmp_path / "cache"))
         assert len(rows) == 3 * (6 + 5 + 1 + 4)
         assert all("| 1.000 | 99+ |" in row for row in rows if "ours, exact" in row or "Flat" in row)
 
 
-def test_the_command_runs_the_bench_in_a_process_of_its_own(
+def test_bench_search_command_prints_table(
     tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MM_HOME", str(with_graphs(tmp_path, graphs)))
@@ -37,7 +37,7 @@ def test_the_command_runs_the_bench_in_a_process_of_its_own(
     assert all(row.count("|") == rows[0].count("|") for row in rows)
 
 
-def test_a_made_up_library_has_so_many_segments_and_a_tag_to_filter_by(sqlite_store: Store) -> None:
+def test_fill_adds_segments_and_tag(sqlite_store: Store) -> None:
     fill(sqlite_store, load_space("lite", sqlite_store.settings), 200)
     assert sqlite_store.catalog.counts().segments == 200
     assert len(sqlite_store.catalog.select_items(Filters(tags=[TAG])) or ()) == 1

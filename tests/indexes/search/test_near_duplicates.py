@@ -1,5 +1,4 @@
-"""Near-duplicates of other items are one hit: the same as comparing everything, and nothing is
-lost."""
+"""Near-duplicate grouping: equal to brute force, and without loss of moments."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from mm.schemas import EvidenceKind
 
 ALL = Filters()
-ALIKE = 0.95
+MIN_COSINE = 0.95
 Vector = np.ndarray
 
 
@@ -39,12 +38,12 @@ def unit(rng: np.random.Generator) -> Vector:
 
 
 def near(vector: Vector, rng: np.random.Generator) -> Vector:
-    """Almost the same."""
+    """A vector with a small deviation."""
     return vector + 0.02 * unit(rng)
 
 
 def put(store: Store, seed: int | str, segments: Sequence[Mapping[EvidenceKind, Vector]], seconds: float = 1.0) -> str:
-    """An item; a picture has one segment of 0 seconds."""
+    """Publish an item; an image has one segment of 0 seconds."""
     item, job = add(store, seed)
     store.catalog.plan_job(job.id, SPACE, [Span(0.0, 10.0)])
     kinds = sorted({kind for segment in segments for kind in segment})
@@ -63,11 +62,11 @@ def put(store: Store, seed: int | str, segments: Sequence[Mapping[EvidenceKind, 
     return item.id
 
 
-def ask(weights: Mapping[EvidenceKind, Vector], alike: float | None = ALIKE) -> Query:
-    probes = tuple(
+def make_query(weights: Mapping[EvidenceKind, Vector], min_cosine: float | None = MIN_COSINE) -> Query:
+    evidence_queries = tuple(
         EvidenceQuery(kind, (4 * vector).astype(np.float32), -1.0, vector.astype(np.float32)) for kind, vector in weights.items()
     )
-    return Query(probes, SPACE, 0.5, near_duplicate_cosine=alike)
+    return Query(evidence_queries, SPACE, 0.5, near_duplicate_cosine=min_cosine)
 
 
 @pytest.fixture
@@ -77,8 +76,7 @@ def searcher(sqlite_store: Store) -> Searcher:
 
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Searcher]]:
-    """Pictures and films of seven things that are seen and five that are said, many of them several
-    times."""
+    """Images and videos with seven `picture` and five `speech` contents, many of them repeated."""
     rng = np.random.default_rng(3)
     seen, said = [unit(rng) for _ in range(7)], [unit(rng) for _ in range(5)]
     with open_store(Settings(home=tmp_path_factory.mktemp("copies"))) as store:
@@ -95,7 +93,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Se
                 if rng.random() < 0.3:
                     segment["sound"] = near(said[rng.integers(2)], rng)
                 segments.append(segment)
-            put(store, f"film {number}", segments)
+            put(store, f"video {number}", segments)
         searcher = Searcher(store, SPACE, store.settings)
         searcher.follower.refresh()
         yield store, searcher
@@ -107,89 +105,87 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Se
     kinds=st.sampled_from([("picture",), ("speech",), ("sound",), ("picture", "speech", "sound")]),
     k=st.integers(1, 30),
     floor=st.sampled_from([0.0, 0.3, 0.7]),
-    alike=st.sampled_from([0.5, ALIKE, 0.9999]),
+    min_cosine=st.sampled_from([0.5, MIN_COSINE, 0.9999]),
 )
-def test_folding_is_the_same_as_comparing_everything(
-    copies: tuple[Store, Searcher], seed: int, kinds: tuple[EvidenceKind, ...], k: int, floor: float, alike: float
+def test_search_near_duplicates_equals_brute_force(
+    copies: tuple[Store, Searcher], seed: int, kinds: tuple[EvidenceKind, ...], k: int, floor: float, min_cosine: float
 ) -> None:
     store, searcher = copies
     rng = np.random.default_rng(seed)
-    asked = ask({kind: unit(rng) for kind in kinds}, alike)
-    fast, slow = (way(asked, k, ALL, floor, likely=0.6) for way in (searcher.search, partial(search_brute_force, store)))
+    query = make_query({kind: unit(rng) for kind in kinds}, min_cosine)
+    fast, slow = (search(query, k, ALL, floor, likely=0.6) for search in (searcher.search, partial(search_brute_force, store)))
 
     def shape(hits: Sequence[object]) -> list[object]:
         return [(hit.item_id, hit.start, hit.end, hit.best_start, shape(hit.near_duplicates)) for hit in hits]  # type: ignore[attr-defined]
 
     assert shape(fast) == shape(slow)
     np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-5)
-    everything = searcher.search(asked, 1000, ALL, floor)
-    one_by_one = [(one.item_id, one.start) for hit in everything for one in (hit, *hit.near_duplicates)]
-    every = [(hit.item_id, hit.start) for hit in searcher.search(asked, 1000, ALL, floor, merge_near_duplicates=False)]
-    assert sorted(one_by_one) == sorted(every), "folding loses nothing and doubles nothing"
+    everything = searcher.search(query, 1000, ALL, floor)
+    ungrouped = [(one.item_id, one.start) for hit in everything for one in (hit, *hit.near_duplicates)]
+    every = [(hit.item_id, hit.start) for hit in searcher.search(query, 1000, ALL, floor, merge_near_duplicates=False)]
+    assert sorted(ungrouped) == sorted(every), "grouping loses and duplicates no moment"
     assert all(hit.score >= one.score - 1e-9 for hit in everything for one in hit.near_duplicates)
 
 
-def found(searcher: Searcher, asked: Query, *, merge_near_duplicates: bool = True) -> list[tuple[str, list[str]]]:
+def found(searcher: Searcher, query: Query, *, merge_near_duplicates: bool = True) -> list[tuple[str, list[str]]]:
     searcher.follower.refresh()
     return [
         (hit.item_id, [one.item_id for one in hit.near_duplicates])
-        for hit in searcher.search(asked, 10, ALL, 0.0, merge_near_duplicates=merge_near_duplicates)
+        for hit in searcher.search(query, 10, ALL, 0.0, merge_near_duplicates=merge_near_duplicates)
     ]
 
 
-def test_a_photo_that_was_put_in_three_times_is_one_hit(sqlite_store: Store, searcher: Searcher) -> None:
+def test_search_image_uploaded_three_times_is_one_hit(sqlite_store: Store, searcher: Searcher) -> None:
     seen, other = np.eye(DIM)[:2]
     first = put(sqlite_store, 1, [{"picture": seen}], 0.0)
     second = put(sqlite_store, 2, [{"picture": seen - 0.1 * other}], 0.0)
     third = put(sqlite_store, 3, [{"picture": seen - 0.2 * other}], 0.0)
     another = put(sqlite_store, 4, [{"picture": 0.6 * seen + 0.8 * other}], 0.0)
-    asked = ask({"picture": 0.9 * seen + 0.1 * other})
-    assert found(searcher, asked) == [(first, [second, third]), (another, [])]
-    assert found(searcher, asked, merge_near_duplicates=False) == [(first, []), (second, []), (third, []), (another, [])]
-    assert found(searcher, replace(asked, near_duplicate_cosine=None)) == found(searcher, asked, merge_near_duplicates=False), (
-        "where it was not measured"
+    query = make_query({"picture": 0.9 * seen + 0.1 * other})
+    assert found(searcher, query) == [(first, [second, third]), (another, [])]
+    assert found(searcher, query, merge_near_duplicates=False) == [(first, []), (second, []), (third, []), (another, [])]
+    assert found(searcher, replace(query, near_duplicate_cosine=None)) == found(searcher, query, merge_near_duplicates=False), (
+        "the space has no cosine"
     )
     sqlite_store.catalog.delete_item(first)
-    assert found(searcher, asked)[0] == (second, [third])
+    assert found(searcher, query)[0] == (second, [third])
 
 
-def test_what_is_said_before_the_same_slide_stays_two_hits(sqlite_store: Store, searcher: Searcher) -> None:
+def test_search_speech_over_same_slide_stays_two_hits(sqlite_store: Store, searcher: Searcher) -> None:
     slide, one, two = np.eye(DIM)[:3]
     first = put(sqlite_store, 1, [{"picture": slide, "speech": one + 0.2 * two}])
     second = put(sqlite_store, 2, [{"picture": slide, "speech": two + 0.1 * one}])
     copy = put(sqlite_store, 3, [{"picture": slide, "speech": two}])
-    assert found(searcher, ask({"speech": one + two})) == [(first, []), (second, [copy])]
-    ((_, alike),) = found(searcher, ask({"picture": slide}))
-    assert len(alike) == 2, "asked for the slide, they are one"
+    assert found(searcher, make_query({"speech": one + two})) == [(first, []), (second, [copy])]
+    ((_, min_cosine),) = found(searcher, make_query({"picture": slide}))
+    assert len(min_cosine) == 2, "a query for the slide merges them"
 
 
-def test_a_photo_and_the_film_that_shows_it_stay_two_hits_and_so_do_two_shots_of_a_film(
-    sqlite_store: Store, searcher: Searcher
-) -> None:
+def test_search_image_and_video_of_it_and_shots_of_one_video_stay_separate_hits(sqlite_store: Store, searcher: Searcher) -> None:
     seen, other = np.eye(DIM)[:2]
     put(sqlite_store, 1, [{"picture": seen}], 0.0)
     put(sqlite_store, 2, [{"picture": seen}, {"picture": other}, {"picture": seen}])
-    assert [len(alike) for _, alike in found(searcher, ask({"picture": seen}))][:3] == [0, 0, 0]
+    assert [len(min_cosine) for _, min_cosine in found(searcher, make_query({"picture": seen}))][:3] == [0, 0, 0]
 
 
-def test_sounds_are_alike_by_what_is_said(sqlite_store: Store, searcher: Searcher) -> None:
+def test_search_audio_without_images_is_merged_by_speech(sqlite_store: Store, searcher: Searcher) -> None:
     said = np.eye(DIM)[0]
     for seed in range(2):
         put(sqlite_store, seed, [{"speech": said}])
-    put(sqlite_store, "seen too", [{"speech": said, "picture": np.eye(DIM)[1]}])
-    assert sorted(len(alike) for _, alike in found(searcher, ask({"speech": said}))) == [0, 1]
+    put(sqlite_store, "with image", [{"speech": said, "picture": np.eye(DIM)[1]}])
+    assert sorted(len(min_cosine) for _, min_cosine in found(searcher, make_query({"speech": said}))) == [0, 1]
 
 
-def test_what_sounds_alike_is_the_same_only_where_it_looks_the_same(sqlite_store: Store, searcher: Searcher) -> None:
+def test_search_similar_sounds_are_merged_only_with_similar_images(sqlite_store: Store, searcher: Searcher) -> None:
     rain, street, field = np.eye(DIM)[:3]
     for seed in range(2):
         put(sqlite_store, seed, [{"sound": rain}])
     for seed in range(2, 5):
         put(sqlite_store, seed, [{"sound": rain, "picture": street if seed < 4 else field}])
-    assert sorted(len(alike) for _, alike in found(searcher, ask({"sound": rain}))) == [0, 0, 0, 1]
+    assert sorted(len(min_cosine) for _, min_cosine in found(searcher, make_query({"sound": rain}))) == [0, 0, 0, 1]
 
 
-def test_names_alone_make_nothing_alike(sqlite_store: Store, searcher: Searcher) -> None:
+def test_search_items_with_same_name_only_stay_separate_hits(sqlite_store: Store, searcher: Searcher) -> None:
     for seed in range(2):
         put(sqlite_store, seed, [{"name": np.eye(DIM)[0]}])
-    assert [len(alike) for _, alike in found(searcher, ask({"name": np.eye(DIM)[0]}))] == [0, 0]
+    assert [len(min_cosine) for _, min_cosine in found(searcher, make_query({"name": np.eye(DIM)[0]}))] == [0, 0]

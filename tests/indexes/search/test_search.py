@@ -1,5 +1,4 @@
-"""Search: the same as scoring everything, filters before the cut, new items and deletes seen,
-spaces never mixed."""
+"""Search: equal to brute force, filters before the top k, refreshes, grouping, spaces."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ from mm.schemas import EvidenceKind, Filters
 from mm.settings import Settings
 from mm.spaces.types import EvidenceQuery, Query, SpaceId
 from tests.indexes.conftest import Clock
-from tests.indexes.library import DIM, SPACE, add, publish, question
+from tests.indexes.library import DIM, SPACE, add, publish, random_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,26 +42,25 @@ ALL = Filters()
 
 @pytest.fixture
 def searcher(store: Store) -> Searcher:
-    """One that looks for what is new when it is told to."""
+    """A searcher without background threads."""
     return Searcher(store, SPACE, store.settings)
 
 
 def assert_same(fast: Sequence[SearchHit], slow: Sequence[SearchHit], every: Sequence[SearchHit]) -> None:
-    """The same answer as the twin's; of hits with the same score, any of `every` that the twin
-    would give for a larger k."""
+    """Assert equal results; hits with equal scores may be any of `every`."""
     np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-9, atol=1e-12)
     assert len({(hit.item_id, hit.start) for hit in fast}) == len(fast)
     spans = {(hit.item_id, hit.start, hit.end): hit for hit in every}
     for hit in fast:
-        twin = spans.get((hit.item_id, hit.start, hit.end))
-        if twin is None:  # two segments of one moment are equally good
-            twin = next(t for t in every if t.item_id == hit.item_id and abs(t.score - hit.score) < 1e-9)
+        expected = spans.get((hit.item_id, hit.start, hit.end))
+        if expected is None:  # two segments of one moment have equal scores
+            expected = next(t for t in every if t.item_id == hit.item_id and abs(t.score - hit.score) < 1e-9)
             continue
-        assert hit.score == pytest.approx(twin.score, abs=1e-9)
-        assert {piece.kind for piece in hit.evidence} == {piece.kind for piece in twin.evidence}
+        assert hit.score == pytest.approx(expected.score, abs=1e-9)
+        assert {piece.kind for piece in hit.evidence} == {piece.kind for piece in expected.evidence}
         scores = [piece.score for piece in hit.evidence]
         assert scores == sorted(scores, reverse=True)
-        np.testing.assert_allclose(scores, [piece.score for piece in twin.evidence], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(scores, [piece.score for piece in expected.evidence], rtol=1e-6, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +106,7 @@ FILTERS = st.builds(
     filters=st.just(ALL) | FILTERS,
     first=st.sampled_from([1, 2, 8, 256]),
 )
-def test_search_is_the_same_as_scoring_everything(
+def test_search_equals_brute_force(
     library: tuple[Store, Searcher, Clock],
     seed: int,
     kinds: list[EvidenceKind],
@@ -121,27 +119,27 @@ def test_search_is_the_same_as_scoring_everything(
 ) -> None:
     store, searcher, _ = library
     rng = np.random.default_rng(seed)
-    asked = replace(question(rng, kinds), negations=question(rng, against).evidence_queries)
+    query = replace(random_query(rng, kinds), negations=random_query(rng, against).evidence_queries)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(top_k, "INITIAL_DEPTH", first)
-        fast = searcher.search(asked, k, filters, floor, likely=likely)
-    every = search_brute_force(store, asked, 1000, filters, floor, likely=likely)
+        fast = searcher.search(query, k, filters, floor, likely=likely)
+    every = search_brute_force(store, query, 1000, filters, floor, likely=likely)
     assert_same(fast, every[:k], every)
 
 
-def test_search_is_the_same_on_both_databases(store: Store, searcher: Searcher) -> None:
+def test_search_equals_brute_force_on_both_databases(store: Store, searcher: Searcher) -> None:
     rng = np.random.default_rng(3)
     for seed in range(6):
         publish(store, seed, rng, segments=5)
     searcher.follower.refresh()
     for _ in range(10):
-        asked = question(rng)
-        every = search_brute_force(store, asked, 100, ALL, 0.3)
-        assert_same(searcher.search(asked, 5, ALL, 0.3), every[:5], every)
+        query = random_query(rng)
+        every = search_brute_force(store, query, 100, ALL, 0.3)
+        assert_same(searcher.search(query, 5, ALL, 0.3), every[:5], every)
 
 
-def test_real_sizes_are_searched_exactly(sqlite_store: Store) -> None:
-    """384 dimensions, unit vectors, steep probes: what rounding can do there."""
+def test_search_of_384_dimensions_equals_brute_force(sqlite_store: Store) -> None:
+    """Rounding with 384 dimensions, unit vectors and large weights."""
     rng = np.random.default_rng(11)
     dim, count = 384, 300
 
@@ -163,24 +161,26 @@ def test_real_sizes_are_searched_exactly(sqlite_store: Store) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     searcher.follower.refresh()
     for floor in (0.0, 0.05):
-        pictured, said = units(2)
-        asked = Query(
-            (EvidenceQuery("picture", pictured * 40, -5.0, pictured), EvidenceQuery("speech", said * 25, -4.0, said)), SPACE, 0.5
+        picture, speech = units(2)
+        query = Query(
+            (EvidenceQuery("picture", picture * 40, -5.0, picture), EvidenceQuery("speech", speech * 25, -4.0, speech)),
+            SPACE,
+            0.5,
         )
-        fast, slow = searcher.search(asked, 8, ALL, floor), search_brute_force(sqlite_store, asked, 8, ALL, floor)
+        fast, slow = searcher.search(query, 8, ALL, floor), search_brute_force(sqlite_store, query, 8, ALL, floor)
         assert [(hit.item_id, hit.start) for hit in fast] == [(hit.item_id, hit.start) for hit in slow]
         np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-4)
 
 
-def one_kind(rng: np.random.Generator) -> Query:
-    return question(rng, ["picture"])
+def picture_query(rng: np.random.Generator) -> Query:
+    return random_query(rng, ["picture"])
 
 
 def found(searcher: Searcher, **filters: object) -> set[str]:
-    """Items found by a question that everything answers."""
+    """Ids of the items that a query with equal scores for all returns."""
     zero = np.zeros(DIM, np.float32)
-    asked = Query(tuple(EvidenceQuery(kind, zero, 0.0, zero) for kind in ("picture", "speech", "name")), SPACE, 0.5)
-    return {hit.item_id for hit in searcher.search(asked, 1000, Filters.model_validate(filters), 0.0)}
+    query = Query(tuple(EvidenceQuery(kind, zero, 0.0, zero) for kind in ("picture", "speech", "name")), SPACE, 0.5)
+    return {hit.item_id for hit in searcher.search(query, 1000, Filters.model_validate(filters), 0.0)}
 
 
 def add_plain(store: Store, seed: int, **changes: object) -> str:
@@ -193,23 +193,23 @@ def add_plain(store: Store, seed: int, **changes: object) -> str:
     return item.id
 
 
-def test_new_items_and_deletes_are_seen_after_a_refresh(store: Store, searcher: Searcher) -> None:
+def test_refresh_applies_new_and_deleted_items(store: Store, searcher: Searcher) -> None:
     searcher.follower.refresh()
     assert found(searcher) == set()
     first, second = add_plain(store, 1), add_plain(store, 2)
     searcher.follower.refresh()
     assert found(searcher) == {first, second}
     store.catalog.delete_item(first)
-    assert found(searcher) == {second}, "the catalog knows already"
+    assert found(searcher) == {second}, "the catalog has deleted it"
     searcher.follower.refresh()
     assert found(searcher) == {second}
-    assert add_plain(store, 1) == first, "the same bytes come back"
+    assert add_plain(store, 1) == first, "the same bytes are added again"
     searcher.follower.refresh()
     assert found(searcher) == {first, second}
 
 
 @pytest.mark.parametrize("worn", [index.MAX_DEAD_FRACTION, 2.0])
-def test_a_delete_makes_room_for_others_before_the_cut(
+def test_search_after_delete_still_returns_k_hits(
     store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, worn: float
 ) -> None:
     """A `MAX_DEAD_FRACTION` above 1 leaves the deleted items in the part."""
@@ -217,17 +217,17 @@ def test_a_delete_makes_room_for_others_before_the_cut(
     rng = np.random.default_rng(2)
     ids = [publish(store, seed, rng, pieces={"picture": 2}).id for seed in range(8)]
     searcher.follower.refresh()
-    asked = one_kind(rng)
+    query = picture_query(rng)
     for item_id in ids[:4]:
-        best = searcher.search(asked, 3, ALL, 0.0)
+        best = searcher.search(query, 3, ALL, 0.0)
         store.catalog.delete_item(best[0].item_id)
         searcher.follower.refresh()
-        every = search_brute_force(store, asked, 100, ALL, 0.0)
-        assert_same(searcher.search(asked, 3, ALL, 0.0), every[:3], every)
+        every = search_brute_force(store, query, 100, ALL, 0.0)
+        assert_same(searcher.search(query, 3, ALL, 0.0), every[:3], every)
         assert item_id in ids
 
 
-def test_filters_are_exact(store: Store, searcher: Searcher, clock: Clock) -> None:
+def test_search_filters_select_exact_items(store: Store, searcher: Searcher, clock: Clock) -> None:
     start = datetime.fromtimestamp(clock.now, UTC)
     image = add_plain(store, 1, kind="image", tags=["a", "b"])
     clock.now += 60
@@ -243,7 +243,7 @@ def test_filters_are_exact(store: Store, searcher: Searcher, clock: Clock) -> No
     assert found(searcher, uploaded_before=start + timedelta(seconds=30), kinds=["video"]) == set()
 
 
-def test_a_running_searcher_finds_what_is_new_by_itself(store: Store) -> None:
+def test_index_follower_refreshes_in_background(store: Store) -> None:
     quick = store.settings.model_copy(update={"refresh_seconds": 0.05})
     with Searcher(store, SPACE, quick) as searcher:
         add_plain(store, 1)
@@ -254,13 +254,13 @@ def test_a_running_searcher_finds_what_is_new_by_itself(store: Store) -> None:
         assert searcher.follower.is_ready
 
 
-def test_a_question_sees_what_was_committed_before_it(store: Store, searcher: Searcher) -> None:
+def test_search_finds_item_committed_before_it(store: Store, searcher: Searcher) -> None:
     searcher.follower.refresh()
     item = add_plain(store, 1)
     assert found(searcher) == {item}
 
 
-def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
+def test_search_while_index_is_locked_uses_old_snapshot(
     store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "BACKGROUND_LOCK_SECONDS", 0.05)
@@ -272,9 +272,7 @@ def test_a_writer_that_holds_the_index_up_does_not_hold_up_searches(
     assert found(searcher) == {first, second}
 
 
-def test_an_index_that_was_never_read_does_not_say_that_nothing_matches(
-    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_search_before_first_refresh_raises_unavailable(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "READY_SECONDS", 0.05)
     item = add_plain(sqlite_store, 1)
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
@@ -284,7 +282,7 @@ def test_an_index_that_was_never_read_does_not_say_that_nothing_matches(
     assert found(searcher) == {item}
 
 
-def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
+def test_search_during_concurrent_changes_finds_stable_item(sqlite_store: Store) -> None:
     rng = np.random.default_rng(5)
     quick = sqlite_store.settings.model_copy(update={"refresh_seconds": 0.01})
     kept = add_plain(sqlite_store, "kept")  # type: ignore[arg-type]
@@ -303,17 +301,17 @@ def test_searches_go_on_while_the_library_changes(sqlite_store: Store) -> None:
         for done in changes:
             done.result()
         searcher.follower.refresh()
-        asked = question(rng)
-        every = search_brute_force(sqlite_store, asked, 100, ALL, 0.0)
-        assert_same(searcher.search(asked, 10, ALL, 0.0), every[:10], every)
+        query = random_query(rng)
+        every = search_brute_force(sqlite_store, query, 100, ALL, 0.0)
+        assert_same(searcher.search(query, 10, ALL, 0.0), every[:10], every)
 
 
-def film(store: Store, seed: int, chances: Sequence[float], shots: Sequence[int]) -> None:
-    """An item whose segments answer `along_an_axis` with these probabilities, a second each."""
+def publish_video(store: Store, seed: int, probabilities: Sequence[float], shots: Sequence[int]) -> None:
+    """Publish an item whose segments of 1 s match `along_an_axis` with these probabilities."""
     _, job = add(store, seed)
-    store.catalog.plan_job(job.id, SPACE, [Span(0.0, float(len(chances)))])
-    vectors = np.zeros((len(chances), DIM), np.float16)
-    vectors[:, 0] = np.log(np.asarray(chances) / (1 - np.asarray(chances)))
+    store.catalog.plan_job(job.id, SPACE, [Span(0.0, float(len(probabilities)))])
+    vectors = np.zeros((len(probabilities), DIM), np.float16)
+    vectors[:, 0] = np.log(np.asarray(probabilities) / (1 - np.asarray(probabilities)))
     shard = store.shards.write(SPACE, {"picture": vectors}, [seed])
     store.catalog.commit_item(
         job.id,
@@ -327,47 +325,47 @@ def along_an_axis() -> Query:
 
 
 @pytest.mark.parametrize(
-    ("chances", "shots", "hits"),
+    ("probabilities", "shots", "hits"),
     [
         pytest.param(
             [0.9, 0.6, 0.95, 0.7, 0.1, 0.8],
             [0, 0, 0, 1, 1, 1],
             [(0, 3, 2), (5, 6, 5), (3, 4, 3)],
-            id="a shot is one, what is below the floor breaks it, a cut ends it where it answers less",
+            id="within a shot down to the floor, across a cut from 0.7 of the strength",
         ),
-        pytest.param([0.9, 0.88, 0.9, 0.92], [0, 1, 2, 3], [(0, 4, 3)], id="short shots of one thing are one"),
-        pytest.param([0.7, 0.95, 0.77, 0.77], [0, 1, 2, 3], [(1, 2, 1), (2, 4, 2), (0, 1, 0)], id="the best takes first"),
-        pytest.param([0.95, 0.6, 0.9], [0, 1, 1], [(0, 1, 0), (1, 3, 2)], id="behind a cut the nearest segment decides"),
-        pytest.param([0.9, 0.6, 0.9], [0, 0, 0], [(0, 3, 0)], id="of two that are as good, the first is the best"),
+        pytest.param([0.9, 0.88, 0.9, 0.92], [0, 1, 2, 3], [(0, 4, 3)], id="strong shots are grouped"),
+        pytest.param(
+            [0.7, 0.95, 0.77, 0.77], [0, 1, 2, 3], [(1, 2, 1), (2, 4, 2), (0, 1, 0)], id="the strongest segment is grouped first"
+        ),
+        pytest.param([0.95, 0.6, 0.9], [0, 1, 1], [(0, 1, 0), (1, 3, 2)], id="the segment after the cut decides"),
+        pytest.param([0.9, 0.6, 0.9], [0, 0, 0], [(0, 3, 0)], id="of equal segments the first is the best"),
     ],
 )
-def test_segments_that_answer_together_are_one_moment(
-    store: Store, searcher: Searcher, chances: list[float], shots: list[int], hits: list[tuple[int, int, int]]
+def test_search_groups_adjacent_matching_segments(
+    store: Store, searcher: Searcher, probabilities: list[float], shots: list[int], hits: list[tuple[int, int, int]]
 ) -> None:
-    film(store, 1, chances, shots)
+    publish_video(store, 1, probabilities, shots)
     searcher.follower.refresh()
     found = searcher.search(along_an_axis(), 10, ALL, 0.5)
     assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
-    assert [round(hit.score, 2) for hit in found] == [chances[best] for _, _, best in hits]
+    assert [round(hit.score, 2) for hit in found] == [probabilities[best] for _, _, best in hits]
     assert [(hit.start, hit.end, hit.best_start) for hit in searcher.search(along_an_axis(), 1, ALL, 0.5)] == hits[:1]
 
 
 @pytest.mark.parametrize(
-    ("chances", "shots", "hits"),
+    ("probabilities", "shots", "hits"),
     [
-        pytest.param(
-            [0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit ends where it gets less likely"
-        ),
-        pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="on both sides"),
+        pytest.param([0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit excludes less likely segments"),
+        pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="before and after"),
         pytest.param([0.4, 0.45, 0.3], [0, 1, 1], [(0, 3, 1)], id="below, hits are grouped by the same rule"),
-        pytest.param([0.05, 0.05], [0, 0], [], id="below both bounds nothing matches"),
+        pytest.param([0.05, 0.05], [0, 0], [], id="below both bounds no hit"),
     ],
 )
-def test_search_with_a_lower_floor_leaves_the_likely_hits_as_they_are(
-    sqlite_store: Store, chances: list[float], shots: list[int], hits: list[tuple[int, int, int]]
+def test_search_with_lower_floor_keeps_likely_hits_unchanged(
+    sqlite_store: Store, probabilities: list[float], shots: list[int], hits: list[tuple[int, int, int]]
 ) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
-    film(sqlite_store, 1, chances, shots)
+    publish_video(sqlite_store, 1, probabilities, shots)
     searcher.follower.refresh()
     found = searcher.search(along_an_axis(), 10, ALL, 0.1, likely=0.5)
     assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
@@ -378,9 +376,8 @@ def test_search_with_a_lower_floor_leaves_the_likely_hits_as_they_are(
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
-    """Each segment that reaches the floor is in one moment, none below it is in any, and none is
-    better than the best of its."""
+def test_group_segments_partitions_segments_above_floor(data: st.DataObject) -> None:
+    """Each segment above the floor is in one moment, others are in none; the best is strongest."""
     count = data.draw(st.integers(1, 25))
     strength = np.array([data.draw(st.integers(0, 12)) / 4 for _ in range(count)])
     shot = np.cumsum([data.draw(st.integers(0, 1)) for _ in range(count)])
@@ -407,9 +404,7 @@ def test_moments_tile_what_reaches_the_floor(data: st.DataObject) -> None:
     )
 
 
-def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them(
-    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_search_scores_segments_between_two_candidates(store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(top_k, "INITIAL_DEPTH", 1)
     for seed, probabilities in enumerate([(0.95, 0.55, 0.9), (0.85,), (0.8,), (0.7,)]):
         count = len(probabilities)
@@ -423,12 +418,12 @@ def test_segments_between_two_hits_join_them_even_if_nothing_else_looked_at_them
         )
     searcher.follower.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
-    asked = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
-    assert [round(hit.score, 2) for hit in searcher.search(asked, 2, ALL, 0.5)] == [0.95, 0.85]
-    assert [round(hit.score, 2) for hit in searcher.search(asked, 3, ALL, 0.6)] == [0.95, 0.9, 0.85]
+    query = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
+    assert [round(hit.score, 2) for hit in searcher.search(query, 2, ALL, 0.5)] == [0.95, 0.85]
+    assert [round(hit.score, 2) for hit in searcher.search(query, 3, ALL, 0.6)] == [0.95, 0.9, 0.85]
 
 
-def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Searcher) -> None:
+def test_search_fuses_evidence_and_lists_strongest_first(store: Store, searcher: Searcher) -> None:
     _, job = add(store, 1)
     store.catalog.plan_job(job.id, SPACE, [Span(0.0, 5.0)])
     picture, speech = np.zeros((1, DIM), np.float16), np.zeros((2, DIM), np.float16)
@@ -442,8 +437,8 @@ def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Se
     store.catalog.commit_item(job.id, [NewSegment(0.0, 5.0, 0, pieces)])
     searcher.follower.refresh()
     axis = np.eye(DIM, dtype=np.float32)[1]
-    asked = Query((EvidenceQuery("picture", axis, 0.0, axis), EvidenceQuery("speech", axis, 0.0, axis)), SPACE, 0.5)
-    (hit,) = searcher.search(asked, 5, ALL, 0.0)
+    query = Query((EvidenceQuery("picture", axis, 0.0, axis), EvidenceQuery("speech", axis, 0.0, axis)), SPACE, 0.5)
+    (hit,) = searcher.search(query, 5, ALL, 0.0)
     better = 1 / (1 + np.exp(-2.0))
     assert hit.score == pytest.approx(1 - 0.5 * (1 - better))
     assert [(p.kind, p.text, p.start, p.end) for p in hit.evidence] == [
@@ -451,11 +446,11 @@ def test_evidence_adds_up_and_is_told_strongest_first(store: Store, searcher: Se
         ("picture", None, 0.0, 5.0),
     ]
     assert [p.score for p in hit.evidence] == pytest.approx([better, 0.5])
-    only = replace(asked, evidence_queries=asked.evidence_queries[:1])
+    only = replace(query, evidence_queries=query.evidence_queries[:1])
     assert [len(h.evidence) for h in searcher.search(only, 5, ALL, 0.0)] == [1]
 
 
-def test_scores_near_one_are_still_told_apart(store: Store, searcher: Searcher) -> None:
+def test_search_orders_hits_whose_scores_round_to_one(store: Store, searcher: Searcher) -> None:
     _, job = add(store, 1)
     store.catalog.plan_job(job.id, SPACE, [Span(0.0, 5.0)])
     vectors = np.zeros((3, DIM), np.float16)
@@ -466,11 +461,11 @@ def test_scores_near_one_are_still_told_apart(store: Store, searcher: Searcher) 
     )
     searcher.follower.refresh()
     axis = np.eye(DIM, dtype=np.float32)[0]
-    asked = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
-    assert [hit.start for hit in searcher.search(asked, 3, ALL, 0.5)] == [2.0, 4.0, 0.0]
+    query = Query((EvidenceQuery("picture", axis, 0.0, axis),), SPACE, 0.5)
+    assert [hit.start for hit in searcher.search(query, 3, ALL, 0.5)] == [2.0, 4.0, 0.0]
 
 
-def test_spaces_are_never_mixed(store: Store, searcher: Searcher) -> None:
+def test_search_with_query_of_other_space_raises_space_mismatch(store: Store, searcher: Searcher) -> None:
     other = SpaceId("lite", 2)
     rng = np.random.default_rng(0)
     publish(store, 1, rng)
@@ -478,37 +473,37 @@ def test_spaces_are_never_mixed(store: Store, searcher: Searcher) -> None:
     second = Searcher(store, other, store.settings)
     searcher.follower.refresh()
     second.follower.refresh()
-    asked = question(rng, ["picture"], other)
-    assert {hit.item_id for hit in second.search(asked, 10, ALL, 0.0)} <= {there.id}
+    query = random_query(rng, ["picture"], other)
+    assert {hit.item_id for hit in second.search(query, 10, ALL, 0.0)} <= {there.id}
     with pytest.raises(SpaceMismatch, match="lite@2, the index of lite@1"):
-        searcher.search(asked, 10, ALL, 0.0)
+        searcher.search(query, 10, ALL, 0.0)
 
 
 @pytest.mark.parametrize(("k", "floor"), [(0, 0.5), (-1, 0.5), (1, -0.1), (1, 1.1), (1, float("nan"))])
-def test_bad_numbers_are_refused(sqlite_store: Store, k: int, floor: float) -> None:
+def test_search_with_invalid_k_or_floor_raises_invalid_input(sqlite_store: Store, k: int, floor: float) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     with pytest.raises(InvalidInput):
-        searcher.search(question(np.random.default_rng(0)), k, ALL, floor)
+        searcher.search(random_query(np.random.default_rng(0)), k, ALL, floor)
 
 
-def test_bad_questions_are_refused(sqlite_store: Store) -> None:
+def test_search_with_invalid_query_raises(sqlite_store: Store) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     add_plain(sqlite_store, 1)
     searcher.follower.refresh()
-    (probe,) = one_kind(np.random.default_rng(0)).evidence_queries
+    (evidence_query,) = picture_query(np.random.default_rng(0)).evidence_queries
     for bad in (
-        (probe, probe),
-        (replace(probe, weight=np.full(DIM, np.nan, np.float32)),),
-        (replace(probe, bias=float("inf")),),
+        (evidence_query, evidence_query),
+        (replace(evidence_query, weight=np.full(DIM, np.nan, np.float32)),),
+        (replace(evidence_query, bias=float("inf")),),
     ):
         with pytest.raises(InvalidInput):
             searcher.search(Query(bad, SPACE, 0.5), 1, ALL, 0.0)
     with pytest.raises(SpaceMismatch):
-        searcher.search(Query((replace(probe, weight=np.zeros(3, np.float32)),), SPACE, 0.5), 1, ALL, 0.0)
+        searcher.search(Query((replace(evidence_query, weight=np.zeros(3, np.float32)),), SPACE, 0.5), 1, ALL, 0.0)
     assert searcher.search(Query((), SPACE, 0.5), 1, ALL, 0.0) == []
 
 
-def test_a_home_has_its_index_below_the_space(sqlite_store: Store) -> None:
+def test_refresh_writes_manifest_below_space_folder(sqlite_store: Store) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     searcher.follower.refresh()
     assert (Path(sqlite_store.settings.root) / "index" / "lite@1" / "manifest.json").exists()

@@ -1,4 +1,4 @@
-"""Blobs: there as a whole under their hash, or not at all, whatever fails on the way."""
+"""Blobs: stored completely under their hash or not at all, whatever step fails."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(mark(tmp_path / "blobs"), tmp_path / "locks" / "blobs.lock")
 
 
-def put(blobs: BlobStore, *pieces: bytes) -> str:
+def put(blobs: BlobStore, *blocks: bytes) -> str:
     with blobs.open_writer() as writer:
-        for piece in pieces:
-            writer.write(piece)
+        for block in blocks:
+            writer.write(block)
         sha256, _ = writer.commit()
     return sha256
 
@@ -38,12 +38,12 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(pieces=st.lists(st.binary(max_size=200), max_size=5))
-def test_bytes_come_back_under_their_hash(blobs: BlobStore, pieces: list[bytes]) -> None:
-    data = b"".join(pieces)
+@given(blocks=st.lists(st.binary(max_size=200), max_size=5))
+def test_blob_writer_commit_stores_bytes_under_their_hash(blobs: BlobStore, blocks: list[bytes]) -> None:
+    data = b"".join(blocks)
     with blobs.open_writer() as writer:
-        for piece in pieces:
-            writer.write(piece)
+        for block in blocks:
+            writer.write(block)
         assert writer.path.read_bytes() == data, "can be probed before it is committed"
         sha256, size = writer.commit()
     assert (sha256, size) == (hashlib.sha256(data).hexdigest(), len(data))
@@ -51,26 +51,26 @@ def test_bytes_come_back_under_their_hash(blobs: BlobStore, pieces: list[bytes])
     assert blobs.path(sha256).parent.name == sha256[:2]
 
 
-def test_what_is_not_committed_is_gone(blobs: BlobStore, tmp_path: Path) -> None:
+def test_blob_writer_without_commit_leaves_no_file(blobs: BlobStore, tmp_path: Path) -> None:
     with blobs.open_writer() as writer:
         writer.write(b"x")
         assert len(files(tmp_path)) == 1
     assert files(tmp_path) == []
 
 
-def test_the_same_bytes_are_one_file(blobs: BlobStore, tmp_path: Path) -> None:
+def test_blob_writer_same_bytes_twice_store_one_file(blobs: BlobStore, tmp_path: Path) -> None:
     assert put(blobs, b"a", b"b") == put(blobs, b"ab")
     assert len(files(tmp_path)) == 1
 
 
-def test_a_damaged_blob_is_replaced_when_its_bytes_come_again(blobs: BlobStore) -> None:
+def test_blob_writer_same_bytes_replace_damaged_blob(blobs: BlobStore) -> None:
     sha256 = put(blobs, b"abc")
     blobs.path(sha256).write_bytes(b"a")
     assert put(blobs, b"abc") == sha256
     assert blobs.path(sha256).read_bytes() == b"abc"
 
 
-def test_delete(blobs: BlobStore, tmp_path: Path) -> None:
+def test_blob_store_delete_twice_leaves_no_file(blobs: BlobStore, tmp_path: Path) -> None:
     sha256 = put(blobs, b"abc")
     blobs.delete(sha256)
     blobs.delete(sha256)
@@ -78,12 +78,12 @@ def test_delete(blobs: BlobStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "\0" * 64])
-def test_only_hashes_name_blobs(blobs: BlobStore, name: str) -> None:
+def test_blob_store_path_of_invalid_digest_raises_value_error(blobs: BlobStore, name: str) -> None:
     with pytest.raises(ValueError, match="SHA-256"):
         blobs.path(name)
 
 
-def test_the_sweep_removes_what_crashed_uploads_left(blobs: BlobStore, tmp_path: Path) -> None:
+def test_blob_store_sweep_removes_only_old_temporary_files(blobs: BlobStore, tmp_path: Path) -> None:
     sha256 = put(blobs, b"kept")
     old = tmp_path / "blobs" / "incoming" / "dead.part"
     old.write_bytes(b"half")
@@ -97,17 +97,17 @@ def test_the_sweep_removes_what_crashed_uploads_left(blobs: BlobStore, tmp_path:
     assert len(files(tmp_path)) == 2
 
 
-def test_throwing_away_takes_old_files_to_the_trash_of_the_day(blobs: BlobStore) -> None:
+def test_move_to_trash_moves_only_old_files_to_folder_of_today(blobs: BlobStore) -> None:
     old, young = put(blobs, b"1"), put(blobs, b"2")
     os.utime(blobs.path(old), (1, 1))
     assert blobs.files.move_to_trash([old, young], 3600) == 1
     assert [blobs.path(sha256).exists() for sha256 in (old, young)] == [False, True]
-    (kept,) = blobs.files.trash.rglob(old)
-    assert kept.read_bytes() == b"1"
-    assert kept.parent.name == datetime.now(UTC).date().isoformat()
+    (trashed,) = blobs.files.trash.rglob(old)
+    assert trashed.read_bytes() == b"1"
+    assert trashed.parent.name == datetime.now(UTC).date().isoformat()
 
 
-def test_throwing_away_spares_bytes_that_were_stored_again(blobs: BlobStore) -> None:
+def test_move_to_trash_and_delete_keep_files_that_were_stored_again(blobs: BlobStore) -> None:
     sha256 = put(blobs, b"1")
     os.utime(blobs.path(sha256), (1, 1))
     put(blobs, b"1")
@@ -115,7 +115,7 @@ def test_throwing_away_spares_bytes_that_were_stored_again(blobs: BlobStore) -> 
     assert blobs.path(sha256).exists()
 
 
-def test_the_trash_is_emptied_by_its_dates(blobs: BlobStore) -> None:
+def test_empty_trash_deletes_only_folders_older_than_limit(blobs: BlobStore) -> None:
     today = datetime.now(UTC).date()
     days = {age: today - timedelta(days=age) for age in (0, 29, 30, 31, 400)}
     for day in days.values():
@@ -123,11 +123,11 @@ def test_the_trash_is_emptied_by_its_dates(blobs: BlobStore) -> None:
         (blobs.files.trash / day.isoformat() / "x").write_bytes(b"x")
     (blobs.files.trash / "notes of a person").mkdir()
     assert blobs.files.empty_trash(30) == 2
-    left = {path.name for path in blobs.files.trash.iterdir()}
-    assert left == {days[age].isoformat() for age in (0, 29, 30)} | {"notes of a person"}
+    remaining = {path.name for path in blobs.files.trash.iterdir()}
+    assert remaining == {days[age].isoformat() for age in (0, 29, 30)} | {"notes of a person"}
 
 
-def test_a_folder_without_a_marker_takes_no_file(tmp_path: Path) -> None:
+def test_blob_writer_without_marker_raises_wrong_library(tmp_path: Path) -> None:
     (tmp_path / "blobs").mkdir()
     blobs = BlobStore(tmp_path / "blobs", tmp_path / "locks" / "blobs.lock")
     with pytest.raises(WrongLibrary, match="mounted"), blobs.open_writer():
@@ -136,11 +136,11 @@ def test_a_folder_without_a_marker_takes_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "fsync of the folder"])
-def test_a_crash_at_any_step_leaves_nothing_or_all(
+def test_blob_writer_crash_at_any_step_leaves_complete_file_or_none(
     blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     class Crash(BaseException):
-        """As a kill: nothing catches it."""
+        """Simulates a kill."""
 
     real = os.fsync
 
@@ -165,7 +165,7 @@ def test_a_crash_at_any_step_leaves_nothing_or_all(
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-def test_a_full_disk_is_said_and_leaves_nothing(
+def test_blob_writer_write_error_raises_unavailable_and_leaves_no_file(
     blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
     class Full(io.FileIO):
@@ -179,7 +179,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     assert files(tmp_path) == []
 
 
-def test_a_disk_that_fills_up_at_the_end_is_said_too(blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blob_writer_fsync_error_raises_unavailable_and_leaves_no_file(
+    blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fsync(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -189,7 +191,7 @@ def test_a_disk_that_fills_up_at_the_end_is_said_too(blobs: BlobStore, tmp_path:
     assert files(tmp_path) == []
 
 
-def test_a_folder_that_is_none_is_said(blobs: BlobStore, tmp_path: Path) -> None:
+def test_blob_writer_file_in_place_of_folder_raises_unavailable(blobs: BlobStore, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "blobs")
     (tmp_path / "blobs").write_text("a file")
     with pytest.raises(Unavailable, match="blobs"), blobs.open_writer():

@@ -1,4 +1,4 @@
-"""Shards: the same content is one file, and what is not what was written is refused."""
+"""Shards: equal contents are one file, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def shards(tmp_path: Path) -> ShardStore:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(picture=MATRIX, speech=st.none() | MATRIX)
-def test_content_comes_back_and_names_the_shard(shards: ShardStore, picture: np.ndarray, speech: np.ndarray | None) -> None:
+def test_shard_round_trip_returns_content_and_id_depends_on_content(
+    shards: ShardStore, picture: np.ndarray, speech: np.ndarray | None
+) -> None:
     vectors = {"picture": picture} | ({} if speech is None else {"speech": speech})
     shard_id = shards.write(SPACE, vectors, SEGMENTS)  # type: ignore[arg-type]
     shard = shards.read(shard_id, SPACE)
@@ -40,18 +42,18 @@ def test_content_comes_back_and_names_the_shard(shards: ShardStore, picture: np.
     for kind, matrix in vectors.items():
         assert shard.vectors[kind].dtype == np.float16  # type: ignore[index]
         np.testing.assert_array_equal(shard.vectors[kind], matrix)  # type: ignore[index]
-    turned = dict(reversed(vectors.items()))
-    assert shards.write(SPACE, turned, SEGMENTS) == shard_id  # type: ignore[arg-type]
+    reordered = dict(reversed(vectors.items()))
+    assert shards.write(SPACE, reordered, SEGMENTS) == shard_id  # type: ignore[arg-type]
     assert shards.write(SPACE, vectors, SEGMENTS[:1]) != shard_id  # type: ignore[arg-type]
     assert shards.write(SpaceId("lite", 2), vectors, SEGMENTS) != shard_id  # type: ignore[arg-type]
 
 
-def test_a_shard_may_be_empty(shards: ShardStore) -> None:
+def test_shard_without_vectors_and_segments_round_trips(shards: ShardStore) -> None:
     shard = shards.read(shards.write(SPACE, {}, []), SPACE)
     assert (dict(shard.vectors), shard.segments) == ({}, [])
 
 
-def test_a_shard_of_another_space_is_refused(shards: ShardStore) -> None:
+def test_read_shard_of_other_space_raises_space_mismatch(shards: ShardStore) -> None:
     shard_id = shards.write(SPACE, {"picture": np.zeros((1, 3), np.float16)}, [])
     for other in (SpaceId("lite", 2), SpaceId("large", 1)):
         with pytest.raises(SpaceMismatch, match=f"lite@1, not of {other}"):
@@ -59,7 +61,7 @@ def test_a_shard_of_another_space_is_refused(shards: ShardStore) -> None:
 
 
 @pytest.mark.parametrize("where", [0, 9, 60, -1])
-def test_a_flipped_bit_is_noticed(shards: ShardStore, where: int) -> None:
+def test_read_shard_with_flipped_bit_raises_corrupt(shards: ShardStore, where: int) -> None:
     shard_id = shards.write(SPACE, {"picture": halves(np.random.default_rng(0), 5)}, SEGMENTS)
     data = bytearray(shards.path(shard_id).read_bytes())
     data[where] ^= 1
@@ -68,7 +70,7 @@ def test_a_flipped_bit_is_noticed(shards: ShardStore, where: int) -> None:
         shards.read(shard_id, SPACE)
 
 
-def test_a_truncated_or_missing_shard_is_noticed(shards: ShardStore) -> None:
+def test_read_truncated_missing_or_misnamed_shard_raises(shards: ShardStore) -> None:
     shard_id = shards.write(SPACE, {"picture": halves(np.random.default_rng(0), 5)}, SEGMENTS)
     os.truncate(shards.path(shard_id), 20)
     with pytest.raises(Corrupt, match="checksum"):
@@ -81,7 +83,7 @@ def test_a_truncated_or_missing_shard_is_noticed(shards: ShardStore) -> None:
         shards.read("../../etc/passwd", SPACE)
 
 
-def test_a_truncated_shard_is_replaced_when_it_is_written_again(shards: ShardStore) -> None:
+def test_write_shard_again_replaces_truncated_file(shards: ShardStore) -> None:
     vectors = {"picture": halves(np.random.default_rng(0), 5)}
     shard_id = shards.write(SPACE, vectors, [])  # type: ignore[arg-type]
     os.truncate(shards.path(shard_id), 20)
@@ -98,12 +100,14 @@ def test_a_truncated_shard_is_replaced_when_it_is_written_again(shards: ShardSto
         np.full((1, 3), np.inf, np.float16),
     ],
 )
-def test_only_finite_half_matrices_are_vectors(shards: ShardStore, matrix: np.ndarray) -> None:
+def test_write_shard_of_invalid_matrix_raises_invalid_input(shards: ShardStore, matrix: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="picture"):
         shards.write(SPACE, {"picture": matrix}, [])
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(shards: ShardStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_shard_on_full_disk_raises_and_leaves_no_file(
+    shards: ShardStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fsync(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

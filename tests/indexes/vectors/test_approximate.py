@@ -1,5 +1,4 @@
-"""Approximate search: what it says of a hit is true, filters and deletes are exact, and little is
-missed."""
+"""Approximate search: scores, filters and deletes are exact, and recall is high."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from indexes.vectors.parts import Segments, open_part, write_part
 from indexes.vectors.snapshot import Snapshot
 from mm.schemas import Filters
 from mm.spaces.types import EvidenceQuery
-from tests.indexes.library import SPACE, publish, question
+from tests.indexes.library import SPACE, publish, random_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,14 +36,13 @@ if TYPE_CHECKING:
 WIDTH, ITEMS, EACH, PARTS = 48, 300, 4, 3
 SIZE = ITEMS * EACH
 DEAD = np.arange(7, PARTS * ITEMS, 11)
-"""Publications that are no more; the number of an item is its key and its publication."""
+"""Deleted publications; the number of an item is its key and its publication."""
 
 Floats = npt.NDArray[np.float32]
 
 
 class Library:
-    """Items of four segments, each a shot of its own, with pictures and, every other time, speech;
-    in parts with codes."""
+    """Parts with codes: items of four segments with `picture`, every other one with `speech`."""
 
     def __init__(self, folder: Path) -> None:
         rng = np.random.default_rng(3)
@@ -79,24 +77,24 @@ class Library:
             },
         )
 
-    def strength(self, probes: list[EvidenceQuery]) -> npt.NDArray[np.float64]:
-        """Of each segment, by scoring everything."""
+    def strength(self, queries: list[EvidenceQuery]) -> npt.NDArray[np.float64]:
+        """Strength of each segment, by scoring all."""
         total = np.zeros(PARTS * SIZE)
-        for probe in probes:
-            if probe.kind == "picture":
-                total += strengths_from_logits(probe.logits(self.pictures))
+        for query in queries:
+            if query.kind == "picture":
+                total += strengths_from_logits(query.logits(self.pictures))
             else:
-                total[::2] += strengths_from_logits(probe.logits(self.speech))
+                total[::2] += strengths_from_logits(query.logits(self.speech))
         return total
 
-    def ask(self, seed: int) -> list[EvidenceQuery]:
+    def random_queries(self, seed: int) -> list[EvidenceQuery]:
         rng = np.random.default_rng(seed)
-        probes = []
+        queries = []
         for kind in ("picture", "speech"):
-            look = self.centres[kind][rng.integers(25)] + rng.standard_normal(WIDTH)
-            weight = (12 * look / np.linalg.norm(look)).astype(np.float32)
-            probes.append(EvidenceQuery(kind, weight, -6.0, weight))  # type: ignore[arg-type]
-        return probes
+            direction = self.centres[kind][rng.integers(25)] + rng.standard_normal(WIDTH)
+            weight = (12 * direction / np.linalg.norm(direction)).astype(np.float32)
+            queries.append(EvidenceQuery(kind, weight, -6.0, weight))  # type: ignore[arg-type]
+        return queries
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +102,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pq_codes, "MIN_VECTORS", 500)
         patch.setattr(top_k, "INITIAL_DEPTH", 32)
-        made = Library(tmp_path_factory.mktemp("parts"))
-        assert all(index.codes is not None for part in made.snapshot.parts for index in part.kinds.values())
-        yield made
+        new_library = Library(tmp_path_factory.mktemp("parts"))
+        assert all(index.codes is not None for part in new_library.snapshot.parts for index in part.kinds.values())
+        yield new_library
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
@@ -117,89 +115,91 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     share=st.sampled_from([0.0, 0.005, 0.1, 0.4, 0.9, 1.0]),
     error_bound=st.sampled_from([None, 0.0, 1.0, ERROR_BOUND]),
 )
-def test_what_is_said_of_a_moment_is_true_and_filters_and_deletes_are_exact(
+def test_find_top_moments_approximate_returns_exact_scores_and_filters(
     library: Library, seed: int, k: int, floor: float, share: float, error_bound: float | None
 ) -> None:
-    probes = library.ask(seed)
-    chosen = None if share == 1.0 else np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
-    moments = find_top_moments(library.snapshot, probes, chosen, k, floor, map, error_bound)
+    queries = library.random_queries(seed)
+    item_pks = None if share == 1.0 else np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
+    moments = find_top_moments(library.snapshot, queries, item_pks, k, floor, map, error_bound)
     found = [SIZE * library.snapshot.parts.index(moment.part) + moment.segment for moment in moments]
-    truth = library.strength(probes)
-    allowed = np.setdiff1d(np.arange(PARTS * ITEMS) if chosen is None else chosen, DEAD)
+    ground_truth = library.strength(queries)
+    allowed = np.setdiff1d(np.arange(PARTS * ITEMS) if item_pks is None else item_pks, DEAD)
     assert len(set(found)) == len(found) <= k
     assert {number // EACH for number in found} <= set(allowed.tolist())
-    said = [moment.strength for moment in moments]
-    assert said == sorted(said, reverse=True)
-    assert all(strength >= floor for strength in said)
-    np.testing.assert_allclose(said, truth[found], rtol=1e-4)
-    eligible = np.sort(truth[np.isin(np.arange(len(truth)) // EACH, allowed) & (truth >= floor)])[::-1][:k]
+    strengths = [moment.strength for moment in moments]
+    assert strengths == sorted(strengths, reverse=True)
+    assert all(strength >= floor for strength in strengths)
+    np.testing.assert_allclose(strengths, ground_truth[found], rtol=1e-4)
+    eligible = np.sort(ground_truth[np.isin(np.arange(len(ground_truth)) // EACH, allowed) & (ground_truth >= floor)])[::-1][:k]
     if error_bound is None:
-        np.testing.assert_allclose(said, eligible, rtol=1e-4)
+        np.testing.assert_allclose(strengths, eligible, rtol=1e-4)
     else:
-        assert all(have <= best * 1.0001 for have, best in zip(said, eligible, strict=False))
+        assert all(have <= best * 1.0001 for have, best in zip(strengths, eligible, strict=False))
 
 
-def test_little_is_missed_with_or_without_a_filter(library: Library) -> None:
+def test_find_top_moments_approximate_recall_with_and_without_filter(library: Library) -> None:
     for share in (1.0, 0.5):
         hits = []
         for seed in range(60):
-            probes = library.ask(seed)
-            chosen = np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
-            fast = find_top_moments(library.snapshot, probes, chosen, 10, 0.0, map, ERROR_BOUND)
-            slow = find_top_moments(library.snapshot, probes, chosen, 10, 0.0, map, None)
+            queries = library.random_queries(seed)
+            item_pks = np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
+            fast = find_top_moments(library.snapshot, queries, item_pks, 10, 0.0, map, ERROR_BOUND)
+            slow = find_top_moments(library.snapshot, queries, item_pks, 10, 0.0, map, None)
             hits.append(len({(m.part.name, m.segment) for m in fast} & {(m.part.name, m.segment) for m in slow}) / 10)
         assert np.mean(hits) >= 0.98
 
 
-def test_what_a_row_cannot_exceed_is_the_more_seldom_exceeded_the_more_error_is_allowed(library: Library) -> None:
+def test_upper_bounds_are_exceeded_less_often_with_larger_error_bound(library: Library) -> None:
     index = library.snapshot.parts[0].kinds["picture"]
     exceeded: dict[float, list[float]] = {0.0: [], 1.0: [], ERROR_BOUND: []}
     for error_bound, shares in exceeded.items():
         for seed in range(40):
-            weight = library.ask(seed)[0].weight
-            truth = library.pictures[:SIZE] @ weight
+            weight = library.random_queries(seed)[0].weight
+            ground_truth = library.pictures[:SIZE] @ weight
             top = index.search(weight, 100, None, error_bound)
             assert len(top.rows) == 100
             others = np.setdiff1d(np.arange(SIZE), top.rows)
-            shares.append(float(np.mean(np.append(truth[top.rows] > top.upper_bounds, truth[others].max() > top.rest_bound))))
-    none, one, most = (float(np.mean(shares)) for shares in exceeded.values())
-    assert 0.6 > none > one > most
-    assert most < 0.002
+            shares.append(
+                float(np.mean(np.append(ground_truth[top.rows] > top.upper_bounds, ground_truth[others].max() > top.rest_bound)))
+            )
+    at_0, at_1, at_4 = (float(np.mean(shares)) for shares in exceeded.values())
+    assert 0.6 > at_0 > at_1 > at_4
+    assert at_4 < 0.002
 
 
-def test_the_same_vectors_give_the_same_files(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_part_is_deterministic(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pq_codes, "MIN_VECTORS", 500)
     assert library.write(tmp_path / "one", 0) == library.write(tmp_path / "other", 0)
 
 
-@pytest.mark.parametrize("way", ["auto", "exact", "approximate"])
-def test_a_searcher_takes_the_way_that_is_set(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    """The same answer from a library as small as this, whichever it is; the way is seen at what is
-    asked of the parts."""
+@pytest.mark.parametrize("method", ["auto", "exact", "approximate"])
+def test_searcher_uses_method_of_setting(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Every method returns the same hits of a library as small as this; the error bound shows which
+    one ran."""
     monkeypatch.setattr(pq_codes, "MIN_VECTORS", 16)
     monkeypatch.setattr(search, "EXACT_LIMIT", 10)
-    seen: list[float | None] = []
+    error_bounds: list[float | None] = []
 
-    def watched(*arguments: object) -> object:
-        seen.append(arguments[6])  # type: ignore[arg-type]
+    def recorded(*arguments: object) -> object:
+        error_bounds.append(arguments[6])  # type: ignore[arg-type]
         return find_top_moments(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(search, "find_top_moments", watched)
+    monkeypatch.setattr(search, "find_top_moments", recorded)
     rng = np.random.default_rng(1)
     ids = [publish(sqlite_store, seed, rng, segments=20).id for seed in range(6)]
-    searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings.model_copy(update={"search": way}))
+    searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings.model_copy(update={"search": method}))
     searcher.follower.refresh()
     sqlite_store.catalog.delete_item(ids[2])
-    asked = question(rng)
-    found = [hit.score for hit in searcher.search(asked, 5, Filters(), 0.0)]
-    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, asked, 5, Filters(), 0.0)])
-    assert seen == [None if way == "exact" else ERROR_BOUND]
+    query = random_query(rng)
+    found = [hit.score for hit in searcher.search(query, 5, Filters(), 0.0)]
+    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, query, 5, Filters(), 0.0)])
+    assert error_bounds == [None if method == "exact" else ERROR_BOUND]
     monkeypatch.setattr(search, "EXACT_LIMIT", 1000)
-    searcher.search(asked, 5, Filters(), 0.0)
-    assert seen[1] == (ERROR_BOUND if way == "approximate" else None)
+    searcher.search(query, 5, Filters(), 0.0)
+    assert error_bounds[1] == (ERROR_BOUND if method == "approximate" else None)
 
 
-def test_damaged_codes_are_built_again(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_rebuilds_damaged_codes(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pq_codes, "MIN_VECTORS", 16)
     rng = np.random.default_rng(1)
     for seed in range(4):
@@ -209,6 +209,6 @@ def test_damaged_codes_are_built_again(sqlite_store: Store, monkeypatch: pytest.
     path.write_bytes(path.read_bytes()[:-1])
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     searcher.follower.refresh()
-    asked = question(rng)
-    found = [hit.score for hit in searcher.search(asked, 5, Filters(), 0.0)]
-    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, asked, 5, Filters(), 0.0)])
+    query = random_query(rng)
+    found = [hit.score for hit in searcher.search(query, 5, Filters(), 0.0)]
+    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, query, 5, Filters(), 0.0)])

@@ -1,5 +1,4 @@
-"""The index on disk is a cache: it may be deleted, damaged, cut short or stale, and nothing is
-lost."""
+"""The index on disk is a cache: it can be deleted, damaged, truncated or stale without loss."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from indexes.vectors.manifest import NAME
 from mm.errors import Unavailable
 from mm.schemas import Filters
 from mm.settings import Settings
-from tests.indexes.library import SPACE, publish, question
+from tests.indexes.library import SPACE, publish, random_query
 
 ALL = Filters()
 Log = list[MutableMapping[str, object]]
@@ -48,12 +47,12 @@ def refreshed(store: Store) -> Searcher:
 
 
 def assert_complete(searcher: Searcher, store: Store) -> None:
-    """It finds what is in the catalog."""
+    """Assert that the searcher finds all items of the catalog."""
     rng = np.random.default_rng(9)
     for _ in range(3):
-        asked = question(rng)
-        fast = [hit.score for hit in searcher.search(asked, 100, ALL, 0.0)]
-        assert fast == pytest.approx([hit.score for hit in search_brute_force(store, asked, 100, ALL, 0.0)])
+        query = random_query(rng)
+        fast = [hit.score for hit in searcher.search(query, 100, ALL, 0.0)]
+        assert fast == pytest.approx([hit.score for hit in search_brute_force(store, query, 100, ALL, 0.0)])
     evidence = sum(len(part) for part in searcher.follower.snapshot.parts)
     assert evidence >= store.catalog.counts().evidence
 
@@ -66,14 +65,14 @@ def part_files(store: Store) -> list[Path]:
     return sorted(path for path in folder(store).glob("part-*/*"))
 
 
-def test_deleting_the_index_loses_nothing(filled: Store, log: Log) -> None:
+def test_searcher_rebuilds_deleted_index(filled: Store, log: Log) -> None:
     assert_complete(refreshed(filled), filled)
     shutil.rmtree(filled.settings.root / "index")
     assert_complete(refreshed(filled), filled)
     assert log == []
 
 
-def test_deleting_the_index_under_a_running_searcher_loses_nothing(filled: Store) -> None:
+def test_running_searcher_rebuilds_deleted_index(filled: Store) -> None:
     searcher = refreshed(filled)
     shutil.rmtree(filled.settings.root / "index")
     assert_complete(searcher, filled)
@@ -84,7 +83,7 @@ def test_deleting_the_index_under_a_running_searcher_loses_nothing(filled: Store
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "remove"])
 @pytest.mark.parametrize("which", ["picture.faiss", "rows.safetensors", NAME])
-def test_a_damaged_file_is_built_again_with_a_line_in_the_log(filled: Store, log: Log, damage: str, which: str) -> None:
+def test_refresh_rebuilds_damaged_file_and_logs_it(filled: Store, log: Log, damage: str, which: str) -> None:
     refreshed(filled)
     (path,) = (path for path in folder(filled).rglob("*") if path.name == which)
     data = path.read_bytes()
@@ -98,10 +97,10 @@ def test_a_damaged_file_is_built_again_with_a_line_in_the_log(filled: Store, log
     assert any("rebuilding" in str(line["event"]) for line in log) or (which, damage) == (NAME, "remove")
     log.clear()
     assert_complete(refreshed(filled), filled)
-    assert log == [], "and then it is whole"
+    assert log == [], "the rebuilt index is intact"
 
 
-def test_an_index_of_another_catalog_is_built_again(filled: Store, tmp_path: Path, log: Log) -> None:
+def test_refresh_rebuilds_index_of_another_catalog(filled: Store, tmp_path: Path, log: Log) -> None:
     refreshed(filled)
     with open_store(Settings(home=tmp_path / "other")) as other:
         publish(other, "x", np.random.default_rng(0), pieces={"picture": 2})
@@ -110,7 +109,7 @@ def test_an_index_of_another_catalog_is_built_again(filled: Store, tmp_path: Pat
     assert any("another catalog" in str(line["detail"]) for line in log)
 
 
-def test_an_item_whose_vectors_are_damaged_keeps_no_other_from_being_found(filled: Store, log: Log) -> None:
+def test_refresh_leaves_out_and_logs_item_with_damaged_shard(filled: Store, log: Log) -> None:
     publications = filled.catalog.changes_after(0, SPACE, 10).publications
     row = filled.catalog.list_evidence([publications[2].item_pk], SPACE)[0]
     path = filled.shards.path(row.shard_id)
@@ -121,24 +120,24 @@ def test_an_item_whose_vectors_are_damaged_keeps_no_other_from_being_found(fille
     assert [(line["event"], line["item"]) for line in log] == [("item cannot be searched", publications[2].item_pk)]
 
 
-def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merge_parts_limits_part_count_and_drops_deleted_items(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "SMALL_EVIDENCE", 60)
     monkeypatch.setattr(index, "FULL_EVIDENCE", 200)
     store = sqlite_store
     rng = np.random.default_rng(1)
     searcher = Searcher(store, SPACE, store.settings)
     ids: list[str] = []
-    most = 0
+    max_parts = 0
     for seed in range(40):
         ids.append(publish(store, seed, rng, segments=6).id)
         searcher.follower.refresh()
         searcher.follower.merge_parts()
-        most = max(most, len(searcher.follower.snapshot.parts))
+        max_parts = max(max_parts, len(searcher.follower.snapshot.parts))
         if seed % 5 == 4:
             store.catalog.delete_item(ids[seed - 3])
     searcher.follower.refresh()
     searcher.follower.merge_parts()
-    assert most < 14
+    assert max_parts < 14
     assert_complete(searcher, store)
     for item_id in ids[:35]:
         store.catalog.delete_item(item_id)
@@ -146,7 +145,7 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
     searcher.follower.merge_parts()
     assert_complete(searcher, store)
     seqs = {int(seq) for part in searcher.follower.snapshot.parts for seq in part.segments.item_seq}
-    assert len(seqs) <= 8, "most of the dead are gone from the disk too"
+    assert len(seqs) <= 8, "most deleted items are removed from disk too"
     for item_id in ids[35:]:
         store.catalog.delete_item(item_id)
     searcher.follower.refresh()
@@ -157,7 +156,7 @@ def test_small_parts_are_merged_and_the_dead_are_left_out(sqlite_store: Store, m
     assert_complete(refreshed(store), store)
 
 
-def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply_changes_builds_large_library_in_batches(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "BATCH_EVIDENCE", 10)
     monkeypatch.setattr(index, "PAGE", 4)
     built = SpaceIndex(filled, SPACE)
@@ -171,7 +170,7 @@ def test_a_large_library_is_built_in_steps(filled: Store, monkeypatch: pytest.Mo
     assert_complete(refreshed(filled), filled)
 
 
-def test_a_reader_follows_what_another_process_wrote(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_loads_parts_of_another_writer(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = refreshed(filled), refreshed(filled)
     monkeypatch.setattr(index, "SMALL_EVIDENCE", 1 << 20)
     rng = np.random.default_rng(2)
@@ -184,7 +183,7 @@ def test_a_reader_follows_what_another_process_wrote(filled: Store, monkeypatch:
     assert {part.name for part in first.follower.snapshot.parts} == {part.name for part in second.follower.snapshot.parts}
 
 
-def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_during_merge_applies_adds_and_deletes(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     searcher = refreshed(filled)
     rng = np.random.default_rng(8)
     ids = [publish(filled, f"small {number}", rng, pieces={"picture": 2}).id for number in range(4)]
@@ -195,25 +194,25 @@ def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatc
     for number in range(3):
         publish(filled, f"more {number}", rng)
         searcher.follower.refresh()
-    begun, go_on = threading.Event(), threading.Event()
+    merge_started, merge_may_end = threading.Event(), threading.Event()
     merge_parts = parts.merge_parts
 
-    def slowly(*arguments: Any) -> Any:
-        begun.set()
-        assert go_on.wait(60)
+    def merge_slowly(*arguments: Any) -> Any:
+        merge_started.set()
+        assert merge_may_end.wait(60)
         return merge_parts(*arguments)
 
-    monkeypatch.setattr(index, "merge_parts", slowly)
+    monkeypatch.setattr(index, "merge_parts", merge_slowly)
     with ThreadPoolExecutor(1) as pool:
         merging = pool.submit(searcher.follower.merge_parts)
-        assert begun.wait(60)
+        assert merge_started.wait(60)
         before = len(searcher.follower.snapshot.parts)
         publish(filled, "while merging", rng)
         filled.catalog.delete_item(ids[1])
         searcher.follower.refresh()
         assert len(searcher.follower.snapshot.parts) == before + 1
         assert_complete(searcher, filled)
-        go_on.set()
+        merge_may_end.set()
         merging.result()
     assert len(searcher.follower.snapshot.parts) <= 2
     assert_complete(searcher, filled)
@@ -221,7 +220,7 @@ def test_what_is_new_or_gone_does_not_wait_for_a_merge(filled: Store, monkeypatc
     assert {path.name for path in folder(filled).iterdir()} == names | {NAME}
 
 
-def test_what_a_crashed_merge_left_is_removed_by_the_next(filled: Store) -> None:
+def test_merge_parts_removes_folders_of_crashed_merge(filled: Store) -> None:
     searcher = refreshed(filled)
     (folder(filled) / f"{index.MERGING}left").mkdir()
     searcher.follower.merge_parts()
@@ -229,7 +228,7 @@ def test_what_a_crashed_merge_left_is_removed_by_the_next(filled: Store) -> None
     assert_complete(searcher, filled)
 
 
-def test_two_writers_take_turns(filled: Store) -> None:
+def test_concurrent_writers_index_each_item_once(filled: Store) -> None:
     searchers = [Searcher(filled, SPACE, filled.settings) for _ in range(4)]
     rng = np.random.default_rng(4)
     for round_ in range(3):
@@ -240,37 +239,37 @@ def test_two_writers_take_turns(filled: Store) -> None:
         for searcher in searchers:
             assert_complete(searcher, filled)
     seqs = [int(seq) for part in searchers[0].follower.snapshot.parts for seq in part.segments.item_seq]
-    assert len(seqs) == len(set(seqs)), "nothing was indexed twice"
+    assert len(seqs) == len(set(seqs)), "no item was indexed twice"
 
 
-def test_a_writer_that_takes_too_long_is_said_and_searches_go_on(filled: Store) -> None:
+def test_refresh_behind_locked_index_raises_and_search_continues(filled: Store) -> None:
     searcher = refreshed(filled)
     assert searcher.follower.lag_seconds() == 0.0
     publish(filled, "new", np.random.default_rng(0))
-    held, done = threading.Event(), threading.Event()
+    lock_held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
         with hold_lock(filled.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
-            held.set()
-            done.wait(30)
+            lock_held.set()
+            release.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(hold)
-        held.wait(30)
+        lock_held.wait(30)
         with pytest.raises(Unavailable, match="Another process"):
             searcher.follower.refresh(0.05)
-        assert 0.0 <= searcher.follower.lag_seconds() < searcher.follower.lag_seconds(), "it lacks something, and for ever longer"
-        searcher.search(question(np.random.default_rng(0)), 5, ALL, 0.0)
-        done.set()
+        assert 0.0 <= searcher.follower.lag_seconds() < searcher.follower.lag_seconds(), "the lag grows while changes are missing"
+        searcher.search(random_query(np.random.default_rng(0)), 5, ALL, 0.0)
+        release.set()
     searcher.follower.refresh()
     assert searcher.follower.lag_seconds() == 0.0
     assert_complete(searcher, filled)
 
 
 @pytest.mark.parametrize("step", ["part", "manifest", "place"])
-def test_a_crash_while_writing_leaves_the_old_index(filled: Store, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_crash_while_writing_index_keeps_old_index(filled: Store, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     class Crash(BaseException):
-        """As a kill: nothing catches it."""
+        """Simulates a kill."""
 
     def crash(*args: object, **kwargs: object) -> None:
         raise Crash
@@ -290,29 +289,29 @@ def test_a_crash_while_writing_leaves_the_old_index(filled: Store, monkeypatch: 
     searcher.follower.refresh()
     assert_complete(searcher, filled)
     names = {part.name for part in searcher.follower.snapshot.parts}
-    assert {path.name for path in folder(filled).iterdir()} == names | {NAME}, "what the crash left is gone"
+    assert {path.name for path in folder(filled).iterdir()} == names | {NAME}, "files of the crash are removed"
 
 
-def test_a_full_disk_is_said_and_searches_go_on(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_on_full_disk_raises_and_search_continues(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     searcher = refreshed(filled)
-    asked = question(np.random.default_rng(0))
-    before = searcher.search(asked, 5, ALL, 0.0)
+    query = random_query(np.random.default_rng(0))
+    before = searcher.search(query, 5, ALL, 0.0)
     publish(filled, "new", np.random.default_rng(0))
     for function, owner in (("save_file", parts), ("fsync", os)):
         with monkeypatch.context() as patch:
             patch.setattr(owner, function, full)
             with pytest.raises(Unavailable, match="No space left"):
                 searcher.follower.refresh()
-            assert searcher.search(asked, 5, ALL, 0.0) == before
+            assert searcher.search(query, 5, ALL, 0.0) == before
     searcher.follower.refresh()
     assert_complete(searcher, filled)
     assert len(list(folder(filled).iterdir())) == 1 + len(searcher.follower.snapshot.parts)
 
 
-def test_a_disk_that_faiss_finds_full_is_said(filled: Store) -> None:
+def test_refresh_with_faiss_write_error_raises_unavailable(filled: Store) -> None:
     searcher = refreshed(filled)
     publish(filled, "new", np.random.default_rng(0), pieces={"picture": 3})
     import faiss

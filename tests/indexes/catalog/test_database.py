@@ -1,4 +1,4 @@
-"""What a caller sees when the database goes away under it, and that it comes back."""
+"""Faults of the database of the catalog, and concurrent writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.indexes.postgres import Postgres
 
 
 @pytest.mark.xdist_group("postgresql")
-def test_a_server_that_stops_is_unavailable_until_it_is_back(tmp_path: Path, postgres: Postgres) -> None:
+def test_catalog_raises_unavailable_while_postgresql_is_stopped(tmp_path: Path, postgres: Postgres) -> None:
     url = postgres.new_database()
     with open_store(Settings(home=tmp_path, database_url=url)) as store:
         _, job = add(store, 1)
@@ -36,7 +36,7 @@ def test_a_server_that_stops_is_unavailable_until_it_is_back(tmp_path: Path, pos
         assert store.catalog.get_job(job.id) == job
 
 
-def test_a_catalog_locked_for_too_long_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalog_write_raises_unavailable_while_sqlite_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     with open_store(Settings(home=tmp_path)) as store:
         _, job = add(store, 1)
@@ -50,7 +50,7 @@ def test_a_catalog_locked_for_too_long_is_unavailable(tmp_path: Path, monkeypatc
         store.catalog.update_job(job.id, stage="x")
 
 
-def test_a_damaged_catalog_is_unavailable(sqlite_store: Store) -> None:
+def test_catalog_read_of_damaged_sqlite_file_raises_unavailable(sqlite_store: Store) -> None:
     publish(sqlite_store, 1, np.random.default_rng(0))
     sqlite_store.close()
     path = sqlite_store.settings.root / "catalog.db"
@@ -64,7 +64,7 @@ def test_a_damaged_catalog_is_unavailable(sqlite_store: Store) -> None:
 
 
 def work(settings: Settings, number: int) -> None:
-    """One process that writes as a worker does."""
+    """Write as a worker does, in a process of its own."""
     with open_store(settings) as store:
         for seed in range(5):
             job, chunks = planned(store, f"{number} {seed}", 2)
@@ -76,7 +76,7 @@ def work(settings: Settings, number: int) -> None:
             store.catalog.record_heartbeat(str(number), float(seed))
 
 
-def test_several_processes_write_at_once(settings: Settings) -> None:
+def test_catalog_writes_of_several_processes_are_all_committed(settings: Settings) -> None:
     with open_store(settings) as store:
         spawn = multiprocessing.get_context("spawn")
         processes = [spawn.Process(target=work, args=(settings, number)) for number in range(3)]
@@ -90,7 +90,7 @@ def test_several_processes_write_at_once(settings: Settings) -> None:
         assert store.catalog.head() == 15
 
 
-def test_more_threads_than_connections_take_turns(sqlite_store: Store) -> None:
+def test_catalog_more_threads_than_connections_all_commit(sqlite_store: Store) -> None:
     with ThreadPoolExecutor(2 * database.CONNECTIONS) as pool:
         for done in [pool.submit(add, sqlite_store, seed % 7) for seed in range(4 * database.CONNECTIONS)]:
             done.result()
