@@ -31,7 +31,7 @@ COPY workers workers
 COPY api api
 RUN pip --python /opt/mm/bin/python install --no-cache-dir --no-deps --no-build-isolation --compile .
 
-# No compiler, no package cache, no source tree; the code belongs to root and runs as somebody who owns only the home folder.
+# No compiler, no package cache, no source tree. Root owns the code; it runs as a user that owns only the home folder.
 FROM base AS runtime
 RUN groupadd --gid 10001 mm \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mm \

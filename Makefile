@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --no-deps --no-compile --quiet --disable-pip-version-check
-# In place of pip, which compiles on one core. The templates that some packages carry do not compile, and nothing imports them.
+# Instead of pip, which compiles on one core. Templates in some packages fail to compile, and nothing imports them.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
@@ -12,29 +12,29 @@ TESTS ?= tests
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check docs lock clean
 
-help:  ## this list
+help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-demo: $(BASE)  ## ingest real media, ask, print a table, write demo/index.html
+demo: $(BASE)  ## ingest real media, search, print a table, write demo/index.html
 	$(BIN)/python -m mm.cli.demo
 
-serve: $(BASE)  ## start the service and its page, and stay up
+serve: $(BASE)  ## run the service and its web page in the foreground
 	$(BIN)/mm serve
 
 test: $(DEV) check  ## every check and every test
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --durations 10 $(TESTS)
 
-check: $(DEV)  ## ruff, mypy --strict, import arrows, docs against code
+check: $(DEV)  ## ruff, mypy --strict, import contracts, docs against code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_docs.py
 
-docs: $(DEV)  ## write again the parts of the docs that come from the code
+docs: $(DEV)  ## regenerate the parts of the docs that come from the code
 	$(BIN)/python -m tests.test_docs
 
-lock: $(DEV)  ## resolve both lock files anew; needs uv
+lock: $(DEV)  ## resolve both lock files again; needs uv
 	$(BIN)/python requirements/lock.py
 
 clean:  ## remove the environment and all caches

@@ -1,5 +1,4 @@
-"""HTTP in: uploads, questions, ranges of bytes, waits for a job. HTTP out: the shapes of
-`mm.schemas`, problem details, server-sent events, media, the page. Must not know: how media is
-decoded, vectors are searched or work is queued; it asks `mm`, `indexes` and the workers'
-dispatcher.
+"""In: HTTP requests. Out: bodies of `mm.schemas`, problem details, events, files, the page.
+It calls `mm`, `indexes` and the dispatcher of `workers`.
+Must not know: how media is decoded, vectors are searched, or work is scheduled.
 """

@@ -1,5 +1,4 @@
-"""`python -m api`: serve on the address of the settings until told to stop, and write down
-where."""
+"""`python -m api`: serve on the address of the settings until a stop signal arrives."""
 
 from __future__ import annotations
 
@@ -22,28 +21,28 @@ from mm.settings import load_settings
 if TYPE_CHECKING:
     from mm.settings import Settings
 
-STOP_SECONDS = 3  # given to open responses at the end; a client that follows a job would hold on for ever
+STOP_SECONDS = 3  # for open responses at the end; an event stream would otherwise never end
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on the address. Raises `Conflict` when it cannot be had."""
+    """Return a listening socket. Raises `Conflict` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise Conflict(
-            f"The address {host} port {port} cannot be listened on: {error.strerror or error}. "
-            "MM_HOST and MM_PORT choose another; port 0 takes a free one."
+            f"The service cannot listen on {host} port {port}: {error.strerror or error}. "
+            "Set MM_HOST or MM_PORT to another address; port 0 selects a free port."
         ) from error
-    # Accepted connections inherit it. Head and body of an answer are two packets: without it the
-    # second waits until the client acknowledges the first, which it puts off by 40 ms. asyncio only
-    # sets it on sockets that were made with the number of TCP.
+    # Accepted connections inherit it. Head and body of a response are two packets: without it, the
+    # second waits until the client acknowledges the first, up to 40 ms. asyncio sets it only on
+    # sockets that were created with the protocol number of TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def configure_logs(level: str) -> None:
-    """One line of key=value an event, on standard error."""
+    """Log each event as one line of key=value on standard error."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -58,7 +57,7 @@ def configure_logs(level: str) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal comes. Raises `MMError` when it cannot start."""
+    """Serve until a stop signal arrives. Raises `MMError` if the service cannot start."""
     configure_logs(settings.log_level)
     listener = bind(settings.host, settings.port)
     address = listener.getsockname()[:2]
@@ -67,7 +66,7 @@ def serve(settings: Settings) -> None:
     connections.total = allow_open_files(settings.max_connections)
     if connections.total < settings.max_connections:
         structlog.get_logger().warning(
-            "fewer connections than MM_MAX_CONNECTIONS: raise the limit on open files (ulimit -Hn)", connections=connections.total
+            "fewer connections than MM_MAX_CONNECTIONS: raise the limit of open files (ulimit -Hn)", connections=connections.total
         )
     config = uvicorn.Config(
         app,
@@ -75,15 +74,15 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # `api.middleware.proxies` reads them, and only from proxies that the settings name
-        date_header=False,  # `Server` gives it
+        proxy_headers=False,  # `api.middleware.proxies` reads them, only from trusted proxies
+        date_header=False,  # `Server` sets it
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     structlog.get_logger().info("listening", host=address[0], port=address[1])
     server = Server(config, settings.root / "run" / "api.json", address)
     try:
         server.run(sockets=[listener])
-    except SystemExit:  # the server's way to say that the application did not start
+    except SystemExit:  # uvicorn raises it when the application does not start
         failure = getattr(app.state, "failure", None)
         if isinstance(failure, MMError):
             raise failure from None

@@ -1,4 +1,4 @@
-"""Network addresses of clients: parse them, and group those that belong to one client."""
+"""Network addresses of clients: parsing, and the network that counts as one client."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_address(text: str) -> IPAddress | None:
-    """An address as `X-Forwarded-For` has it, also with a port, or as a socket has it; None for
-    anything else.
+    """Parse an address of a socket or of `X-Forwarded-For`, with or without a port.
 
-    An IPv4 address that is written as IPv6 (`::ffff:10.0.0.1`) is the IPv4 address.
+    An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) becomes the IPv4 address. Returns None for
+    anything else.
     """
     text = text.strip()
     if text.startswith("["):
@@ -26,12 +26,14 @@ def parse_address(text: str) -> IPAddress | None:
 
 
 def get_network(address: str) -> str:
-    """What counts as one caller: an IPv4 address, also written as IPv6, or the /64 that one IPv6
-    host has to itself."""
+    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
+
+    An IPv4-mapped IPv6 address becomes the IPv4 address. Other text is returned unchanged.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:  # a socket of both kinds
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:  # dual-stack socket
         return str(parsed.ipv4_mapped)
     return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))

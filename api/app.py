@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, errors, the parts it opens at start and closes at the end."""
+"""The FastAPI application: routes, middleware, and the service that it opens and closes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import mm
 from api.auth.failure_log import FailureLog
 from api.auth.key_changes import copy_key_changes
 from api.auth.middleware import AuthenticationMiddleware, require_keys
-from api.http import openapi, problems
+from api.http import problems
 from api.limits.body_timeouts import BodyTimeouts
 from api.limits.connections import Connections
 from api.limits.refusals import DelayedRefusals
@@ -22,6 +22,7 @@ from api.middleware.proxies import TrustedProxies
 from api.middleware.request_log import RequestLog
 from api.middleware.same_origin import SameOrigin
 from api.middleware.security_headers import SecurityHeaders
+from api.openapi import document
 from api.routes import (
     audit,
     docs,
@@ -49,12 +50,11 @@ if TYPE_CHECKING:
     from api.service import Service
     from mm.settings import Settings
 
-SUMMARY = "Put media in, ask in words, with a picture, a sound or a clip, and get the moments back."
+SUMMARY = "Upload media; search with a text, an image, audio or a clip; get the matching time ranges."
 
 
 def _record_key_changes(settings: Settings, service: Service) -> None:
-    """At the start. What cannot be recorded now stays in the key file and is recorded before the
-    audit log is read."""
+    """Copy changes of keys to the audit log; on failure, the route of the log copies them later."""
     try:
         copy_key_changes(KeyFile(settings.root), service.store.catalog)
     except MMError as error:
@@ -62,10 +62,10 @@ def _record_key_changes(settings: Settings, service: Service) -> None:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application; nothing is opened before it starts."""
+    """Create the application; nothing is opened before it starts."""
     metrics, limits = Metrics(), Limits(settings)
     connections = Connections(settings)
-    metrics.watch(limits, connections)
+    metrics.register_limits(limits, connections)
     failures = FailureLog()
 
     @asynccontextmanager
@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
                 app.state.service = stack.enter_context(open_service(settings, metrics))
                 _record_key_changes(settings, app.state.service)
             except MMError as error:
-                app.state.failure = error  # the server itself only says that the start failed
+                app.state.failure = error  # uvicorn reports only that the startup failed
                 raise
             yield
             await failures.flush(app.state.service.store.catalog)
@@ -103,8 +103,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BodyTimeouts, settings=settings)
     app.add_middleware(DelayedRefusals)
-    app.add_middleware(RequestLog, metrics=metrics)  # outside of what refuses: refusals are counted and get an id too
+    app.add_middleware(
+        RequestLog, metrics=metrics
+    )  # outside the middleware that refuses, so that refusals have an id and are counted
     app.add_middleware(TrustedProxies, trusted=settings.proxy_networks)
     problems.install(app)
-    openapi.install(app)
+    document.install(app)
     return app

@@ -1,4 +1,4 @@
-"""Position and time left of jobs, worked out once for all who ask within a while."""
+"""Queue position and time left of jobs, computed at intervals and shared by all requests."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from indexes.catalog.catalog import Catalog
     from indexes.catalog.queue.forecast import Forecast
 
-FRESH_SECONDS = 1.0
-"""Least time for which a forecast holds."""
-SHARE = 20
-"""It holds at least so many times as long as it took: with thousands of jobs it takes a part of a
-second."""
+MIN_VALID_SECONDS = 1.0
+"""Minimum validity of a forecast."""
+VALIDITY_FACTOR = 20
+"""Minimum ratio of validity to computation time, which is a fraction of a second for thousands of
+jobs."""
 
 
 class Forecasts:
-    """Of all open jobs. Safe to use from several threads."""
+    """Forecasts of all open jobs. Safe to use from several threads."""
 
     def __init__(self, catalog: Catalog, chunk_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._catalog = catalog
         self._chunk_seconds = chunk_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._until = float("-inf")
+        self._valid_until = float("-inf")
         self._forecasts: dict[str, Forecast] = {}
 
-    def of(self, job_id: str) -> Forecast | None:
-        """None for a job that is over, or that came after the latest forecast. Raises
-        `Unavailable`."""
+    def get(self, job_id: str) -> Forecast | None:
+        """Return the forecast of a job; None for a finished one, and for one that is newer than the
+        latest computation. Raises `Unavailable`."""
         with self._lock:
-            if (started := self._clock()) >= self._until:
+            if (started := self._clock()) >= self._valid_until:
                 self._forecasts = forecast(self._catalog.read_open_work(self._chunk_seconds))
-                took = self._clock() - started
-                self._until = started + took + max(FRESH_SECONDS, SHARE * took)
+                seconds = self._clock() - started
+                self._valid_until = started + seconds + max(MIN_VALID_SECONDS, VALIDITY_FACTOR * seconds)
             return self._forecasts.get(job_id)

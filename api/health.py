@@ -1,8 +1,7 @@
-"""`python -m api.health`: exit status 0 when this machine's API takes uploads and answers
-questions, for a container's check.
+"""`python -m api.health`: health check of a container, for the API on this machine.
 
-A worker or broker that is away does not count here: it has a check of its own, and uploads are
-accepted meanwhile.
+The exit status is 0 if the API accepts uploads and answers queries. Worker and broker are not
+included: they have checks of their own, and uploads are accepted without them.
 """
 
 from __future__ import annotations
@@ -16,28 +15,30 @@ from mm.errors import MMError, Unavailable
 from mm.settings import load_settings
 
 TIMEOUT = 10.0
-OTHERS = frozenset({"worker", "broker"})
-"""Checks of the readiness that are about other containers."""
+IGNORED_CHECKS = frozenset({"worker", "broker"})
+"""Readiness checks of other containers."""
 
 
 def check(host: str, port: int) -> None:
-    """Ask the API at this address how it is. Raises `Unavailable` with what does not work."""
+    """Query the readiness of the API at an address. Raises `Unavailable` with the failed checks."""
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        checks = json.loads(answer.read())["checks"]
-        failed = [one["detail"] for one in checks if one["required"] and not one["ok"] and one["name"] not in OTHERS]
+        response = connection.getresponse()
+        checks = json.loads(response.read())["checks"]
+        failed = [
+            entry["detail"] for entry in checks if entry["required"] and not entry["ok"] and entry["name"] not in IGNORED_CHECKS
+        ]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"The API at {host} port {port} does not say how it is: {error}.") from error
+        raise Unavailable(f"The API at {host} port {port} does not report its readiness: {error}.") from error
     finally:
         connection.close()
     if failed:
         raise Unavailable(" ".join(failed))
 
 
-def reachable(host: str) -> str:
-    """Where this machine reaches what listens on `host`."""
+def get_local_host(host: str) -> str:
+    """Return the host at which this machine reaches a server that listens on `host`."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:  # a name
@@ -50,7 +51,7 @@ def reachable(host: str) -> str:
 def main() -> int:
     try:
         settings = load_settings()
-        check(reachable(settings.host), settings.port)
+        check(get_local_host(settings.host), settings.port)
     except MMError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

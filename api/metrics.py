@@ -1,5 +1,4 @@
-"""What `/metrics` tells Prometheus: requests, uploads, searches, and the library as it is when
-asked."""
+"""Metrics for Prometheus: requests, uploads, searches, limits, and the state of the library."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from api.limits.limiter import CALLER, TIMEOUT, TOTAL
+from api.limits.limiter import CLIENT, TIMEOUT, TOTAL
 from indexes.catalog.records import WorkHistogram
 
 if TYPE_CHECKING:
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 WORK = {
-    "queue": "Time from an upload to the first work on it.",
+    "queue": "Time from an upload to the start of its processing.",
     "decode": "Time that the encoding of one chunk waited for its decoder.",
-    "encode": "Time that one chunk took, its decoding included.",
+    "encode": "Time to encode one chunk, decoding included.",
 }
-"""Histograms of the workers, by the name of their tally."""
-NOTHING = WorkHistogram([(math.inf, 0)], 0.0)
+"""Descriptions of the histograms of the workers, by work metric."""
+EMPTY = WorkHistogram([(math.inf, 0)], 0.0)
 
 
 class Metrics:
-    """One registry an application, so that two applications in one process do not add up."""
+    """The metrics of one application; each has its own registry, so two in a process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -42,37 +41,39 @@ class Metrics:
         self.latency = Histogram(
             "mm_http_request_seconds", "Time to the end of the response.", ["method", "route"], registry=self.registry
         )
-        self.refusals = Counter("mm_refusals", "Requests refused, by the problem's slug.", ["reason"], registry=self.registry)
+        self.refusals = Counter("mm_refusals", "Requests refused, by slug of the problem.", ["reason"], registry=self.registry)
         self.upload_bytes = Counter("mm_upload_bytes", "Bytes of media received.", registry=self.registry)
-        self.uploads = Counter("mm_uploads", "Uploads by what became of them.", ["result"], registry=self.registry)
-        self.searches = Counter("mm_searches", "Searches by what was asked with and whether it matched.", ["query", "matched"],
+        self.uploads = Counter("mm_uploads", "Uploads by result.", ["result"], registry=self.registry)
+        self.searches = Counter("mm_searches", "Searches by query components and whether they matched.", ["query", "matched"],
                                 registry=self.registry)  # fmt: skip
         self.search_seconds = Histogram(
             "mm_search_seconds",
-            "Time of one search, the encoding of its question included.",
+            "Time of one search, encoding of the query included.",
             registry=self.registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
-        self.question_seconds = Histogram(
+        self.query_seconds = Histogram(
             "mm_question_seconds",
-            "Time of the parts of a question: waiting for its turn, decoding its files, encoding, searching.",
+            "Time of the stages of a search: waiting in the queue, decoding files, encoding, searching.",
             ["part"],
             registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         )
-        self._library = Gauge("mm_library", "What the library holds.", ["what"], registry=self.registry)
+        self._library = Gauge(
+            "mm_library", "Number of items, segments and evidence in the library.", ["what"], registry=self.registry
+        )
         self._jobs = Gauge("mm_jobs", "Jobs by state.", ["state"], registry=self.registry)
-        self._chunks = Gauge("mm_chunks", "Parts of items that wait or are worked on.", ["state"], registry=self.registry)
-        self._oldest = Gauge("mm_oldest_job_seconds", "Age of the oldest job that nobody began.", registry=self.registry)
+        self._chunks = Gauge("mm_chunks", "Chunks of items that are waiting or running.", ["state"], registry=self.registry)
+        self._oldest = Gauge("mm_oldest_job_seconds", "Age of the oldest job that has not started.", registry=self.registry)
 
-    def watch(self, limits: Limits, connections: Connections) -> None:
-        """Show what the limiters and connections of this process hold."""
+    def register_limits(self, limits: Limits, connections: Connections) -> None:
+        """Add the metrics of the limiters and connections of this process."""
         self.registry.register(_Limits(limits, connections))
 
     def render(
         self, library: Mapping[str, int], jobs: Mapping[str, int], queue: QueueStatus, work: Mapping[str, WorkHistogram]
     ) -> bytes:
-        """The exposition, with the gauges set to what holds now, and what the workers added up."""
+        """Return the exposition text, with the state of the library and the work metrics."""
         self._chunks.labels("waiting").set(queue.waiting_chunks)
         self._chunks.labels("running").set(queue.running_chunks)
         self._oldest.set(queue.oldest_seconds)
@@ -84,40 +85,42 @@ class Metrics:
 
 
 class _Limits:
-    """What is in use of each limited resource."""
+    """Collector of the use of each limited resource."""
 
     def __init__(self, limits: Limits, connections: Connections) -> None:
         self._limits = limits
         self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
-        used = GaugeMetricFamily("mm_limit_used", "Places in use of a limited resource.", labels=["resource"])
-        places = GaugeMetricFamily("mm_limit_places", "Places of a limited resource.", labels=["resource"])
-        waiting = GaugeMetricFamily("mm_limit_waiting", "Requests that wait for a place.", labels=["resource"])
-        refused = CounterMetricFamily("mm_limit_refused", "Requests refused for want of a place.", labels=["resource", "reason"])
+        used = GaugeMetricFamily("mm_limit_used", "Slots in use of a limited resource.", labels=["resource"])
+        slots = GaugeMetricFamily("mm_limit_places", "Slots of a limited resource.", labels=["resource"])
+        waiting = GaugeMetricFamily("mm_limit_waiting", "Requests that wait for a slot.", labels=["resource"])
+        refused = CounterMetricFamily(
+            "mm_limit_refused", "Requests refused because no slot was free.", labels=["resource", "reason"]
+        )
         for name, limiter in self._limits.all.items():
-            used.add_metric([name], limiter.inside)
-            places.add_metric([name], limiter.places.total)
+            used.add_metric([name], limiter.in_use)
+            slots.add_metric([name], limiter.slots.total)
             waiting.add_metric([name], limiter.waiting)
-            for reason in (TOTAL, CALLER, TIMEOUT):
+            for reason in (TOTAL, CLIENT, TIMEOUT):
                 refused.add_metric([name, reason], limiter.refused[reason])
         used.add_metric(["connections"], self._connections.open)
-        places.add_metric(["connections"], self._connections.total)
+        slots.add_metric(["connections"], self._connections.total)
         waiting.add_metric(["connections"], self._connections.waiting)
         refused.add_metric(["connections", TOTAL], self._connections.closed)
-        yield from (used, places, waiting, refused)
+        yield from (used, slots, waiting, refused)
 
 
 class _Work:
-    """The workers' numbers of this moment, as prometheus-client collects them."""
+    """Collector of the work metrics of all workers."""
 
     def __init__(self, work: Mapping[str, WorkHistogram]) -> None:
         self._work = work
 
     def collect(self) -> Iterator[Metric]:
-        for name, meaning in WORK.items():
-            tally = self._work.get(name, NOTHING)
-            buckets = [("+Inf" if math.isinf(bound) else str(bound), count) for bound, count in tally.buckets]
-            yield HistogramMetricFamily(f"mm_{name}_seconds", meaning, buckets=buckets, sum_value=tally.total)
-        media = self._work.get("media", NOTHING)
-        yield CounterMetricFamily("mm_encoded_media_seconds", "Seconds of video and sound that were encoded.", value=media.total)
+        for name, description in WORK.items():
+            histogram = self._work.get(name, EMPTY)
+            buckets = [("+Inf" if math.isinf(bound) else str(bound), count) for bound, count in histogram.buckets]
+            yield HistogramMetricFamily(f"mm_{name}_seconds", description, buckets=buckets, sum_value=histogram.total)
+        media = self._work.get("media", EMPTY)
+        yield CounterMetricFamily("mm_encoded_media_seconds", "Seconds of video and audio that were encoded.", value=media.total)

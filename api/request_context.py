@@ -1,5 +1,4 @@
-"""Who sends a request: an API key, or the network that it comes from. Set once a request by the
-authentication."""
+"""The current request: its id, and the client that sent it."""
 
 from __future__ import annotations
 
@@ -21,21 +20,20 @@ if TYPE_CHECKING:
     from indexes.catalog.sessions import SessionRow
     from mm.keys import ApiKey
 
-ENDED = "The API key was revoked, or its session ended, while the request ran. Send it again with a valid key."
-_STATE = "caller"
+REVOKED = "The API key was revoked, or the session ended, during the request. Send it again with a valid key."
+_STATE = "client"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The sender of a request."""
+    """The client of a request: an address, and an API key or a session where one is needed."""
 
     address: str
-    """Of the client, or of the proxy that is connected where none is trusted; empty when the server
-    does not know it."""
+    """Address of the client, or of an untrusted proxy; empty if the server has none."""
     key: ApiKey | None = None
-    """`None` where no key is needed or none came."""
+    """`None` if no key is needed or none was sent."""
     session: SessionRow | None = None
-    """The browser's session, if the key came by one."""
+    """Session of the browser, if the key was identified by one."""
     is_valid: Callable[[], bool] = field(default=lambda: True, compare=False, repr=False)
     """Whether the key or the session is still valid. May read the catalog: call it in a thread."""
 
@@ -47,64 +45,57 @@ class Client:
         return f"address {get_network(self.address)}" if self.key is None else f"key {self.key.id}"
 
     def require_valid(self) -> None:
-        """Raise `Unauthorized` if the key was revoked or the session ended while the request
-        ran."""
+        """Raise `Unauthorized` if the key was revoked or the session ended during the request."""
         if not self.is_valid():
-            raise Unauthorized(ENDED)
+            raise Unauthorized(REVOKED)
 
     def actor(self) -> Actor:
-        """The sender as the audit log names it."""
-        return Actor(self.key_id or _without_key(self.address), self.address, current_request_id())
+        """The client as an actor of the audit log."""
+        return Actor(self.key_id or _name_without_key(self.address), self.address, current_request_id())
 
 
-_current: ContextVar[Client] = ContextVar("caller", default=Client(""))  # noqa: B039  frozen
+_current: ContextVar[Client] = ContextVar("client", default=Client(""))  # noqa: B039  frozen
 
 
-def set_client(scope: Scope, caller: Client) -> None:
-    """Record `caller` for this request, for the threads that work for it and for its log lines
-    (field `key`)."""
-    scope.setdefault("state", {})[_STATE] = caller
-    _current.set(caller)
-    if caller.key_id is not None:
-        structlog.contextvars.bind_contextvars(key=caller.key_id)
+def set_client(scope: Scope, client: Client) -> None:
+    """Store the client in the scope, for the threads of the request, and for its log lines (field
+    `key`)."""
+    scope.setdefault("state", {})[_STATE] = client
+    _current.set(client)
+    if client.key_id is not None:
+        structlog.contextvars.bind_contextvars(key=client.key_id)
 
 
 def current_client() -> Client:
-    """Of the request that is being answered, also in threads that work for it. Outside of a request
-    its address is empty."""
+    """Client of the current request, in its threads too. Its address is empty outside requests."""
     return _current.get()
 
 
 def current_actor() -> Actor:
-    """The present caller as the audit log names it."""
+    """Client of the current request as an actor of the audit log."""
     return current_client().actor()
 
 
 def current_request_id() -> str | None:
-    """Of the request that is being answered, in threads that work for it too."""
-    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
-    return found
+    """Id of the current request, in its threads too. `None` outside requests."""
+    request_id: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return request_id
 
 
 def get_client(scope: Scope) -> Client:
-    """The sender of a request."""
-    found = scope.get("state", {}).get(_STATE)
-    if isinstance(found, Client):
-        return found
-    client = scope.get("client")
-    return Client(client[0] if client else "")
+    """Return the client of a request; before authentication, its address alone."""
+    client = scope.get("state", {}).get(_STATE)
+    if isinstance(client, Client):
+        return client
+    peer = scope.get("client")
+    return Client(peer[0] if peer else "")
 
 
 def get_client_id(scope: Scope) -> str:
-    """`key ID` or `address NETWORK`: what limits per caller count by."""
+    """Return `key ID` or `address NETWORK`: the unit of all limits per client."""
     return str(get_client(scope))
 
 
-def get_key_id(scope: Scope) -> str | None:
-    """Id of the request's API key; `None` where no key is needed or none came."""
-    return get_client(scope).key_id
-
-
-def _without_key(address: str) -> str:
+def _name_without_key(address: str) -> str:
     parsed = parse_address(address)
     return "local" if address == "" or (parsed is not None and parsed.is_loopback) else "anonymous"

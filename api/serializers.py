@@ -1,4 +1,4 @@
-"""Rows of the catalog as the shapes that cross the wire."""
+"""Conversion of catalog rows and search hits to the schemas of the API."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from indexes.search.hits import SearchHit
 
 
-PICTURE_SHARE = 0.9
-"""Where in the best part of a hit its picture is taken."""
+THUMBNAIL_POSITION = 0.9
+"""Position of the thumbnail in the best segment of a hit, 0 to 1."""
 
 
 def serialize_item(row: ItemRow) -> Item:
@@ -66,16 +66,19 @@ def serialize_event(row: JobEventRow, forecast: Forecast | None = None) -> JobEv
 
 
 def serialize_hit(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
-    """A hit with the items that it names; None when all of these are gone. From the score `likely`
-    on it is likely."""
-    moments = [_moment(one, item) for one in (hit, *hit.near_duplicates) if (item := items[one.item_id]) is not None]
+    """Convert a hit and its near-duplicates; None if all their items are deleted.
+
+    `likely` is the score threshold of the band `likely`.
+    """
+    matches = (hit, *hit.near_duplicates)
+    moments = [_serialize_moment(match, item) for match in matches if (item := items[match.item_id]) is not None]
     if not moments:
         return None
     band: Band = "likely" if hit.score >= likely else "possible"
     return Hit(**dict(moments[0]), band=band, duplicates=len(moments) - 1, alike=moments[1:])
 
 
-def _moment(hit: SearchHit, item: ItemRow) -> Moment:
+def _serialize_moment(hit: SearchHit, item: ItemRow) -> Moment:
     evidence = [
         Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text) for e in hit.evidence
     ]
@@ -89,15 +92,15 @@ def _moment(hit: SearchHit, item: ItemRow) -> Moment:
         scene_end=None if hit.scene is None else hit.scene[1],
         score=hit.score,
         evidence=sorted(evidence, key=lambda piece: piece.score, reverse=True),
-        thumbnail=f"/v1/media/{item.id}/thumbnail?t={_picture_time(hit, item):.3f}",
+        thumbnail=f"/v1/media/{item.id}/thumbnail?t={_get_thumbnail_time(hit, item):.3f}",
         media=f"/v1/media/{item.id}/content",
     )
 
 
-def _picture_time(hit: SearchHit, item: ItemRow) -> float:
-    """The time of the picture of a hit, in its best part.
+def _get_thumbnail_time(hit: SearchHit, item: ItemRow) -> float:
+    """Return the time of the thumbnail of a hit.
 
-    A thumbnail is the key frame before its time: late in the best part, that is most likely one of
-    the best part itself, and the start of a shot that is rounded down would give the shot before.
+    A thumbnail shows the key frame before its time. Late in the best segment, this key frame is
+    most likely in the segment; at its start, rounding down would give one of the shot before.
     """
-    return hit.best_start + (0.0 if item.kind == "audio" else PICTURE_SHARE * (hit.best_end - hit.best_start))
+    return hit.best_start + (0.0 if item.kind == "audio" else THUMBNAIL_POSITION * (hit.best_end - hit.best_start))

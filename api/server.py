@@ -1,5 +1,4 @@
-"""uvicorn's server without its ten wake-ups a second, and with a file that says where it
-listens."""
+"""uvicorn's server without its ten wake-ups per second, and with a file of its address."""
 
 from __future__ import annotations
 
@@ -9,7 +8,6 @@ import os
 import signal
 import time
 from email.utils import formatdate
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -19,6 +17,7 @@ from mm.files import write_atomic
 
 if TYPE_CHECKING:
     import socket
+    from pathlib import Path
     from types import FrameType
 
 Headers = list[tuple[bytes, bytes]]
@@ -26,8 +25,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class DatedState(ServerState):
-    """Gives each response the time of its second; uvicorn renews that header from a loop
-    instead."""
+    """Computes the `Date` header when a response needs it; uvicorn updates it in a loop."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -47,28 +45,27 @@ class DatedState(ServerState):
 
 
 class Server(uvicorn.Server):
-    """Waits for a signal without a timer. Writes `run/api.json` in the home folder when it answers,
-    and removes it at the end."""
+    """Waits for a signal without a timer. Writes `run/api.json` in the home folder when it accepts
+    requests, and deletes it at the end."""
 
-    def __init__(self, config: uvicorn.Config, note: Path, address: tuple[str, int]) -> None:
+    def __init__(self, config: uvicorn.Config, address_file: Path, address: tuple[str, int]) -> None:
         super().__init__(config)
         self.server_state = DatedState()
-        self._note = note
+        self._address_file = address_file
         self._address = address
         self._exit = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            write_address_file(self._note, self._address)
+            write_address_file(self._address_file, self._address)
 
     async def main_loop(self) -> None:
-        """Return when a signal has asked for the end. Handlers of the loop wake it; those of
-        `signal` alone do not."""
+        """Wait for a stop signal. Only a handler of the event loop wakes the loop."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
-        if not self.should_exit:  # one came before
+        if not self.should_exit:  # a signal may have arrived before
             await self._exit.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -76,7 +73,7 @@ class Server(uvicorn.Server):
         self._exit.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._note.unlink(missing_ok=True)
+        self._address_file.unlink(missing_ok=True)
         await super().shutdown(sockets)
 
 

@@ -1,5 +1,4 @@
-"""The parts a running service is made of, opened and closed together; routes get them as one typed
-dependency."""
+"""The components of a running service, opened and closed together; a dependency of routes."""
 
 from __future__ import annotations
 
@@ -14,10 +13,11 @@ from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.coalesced_call import CoalescedCall
 from api.metrics import Metrics
-from api.readiness import look
+from api.readiness import ReadinessChecks
 from api.search.scratch import scratch_folder
 from api.spaces.manager import SpaceManager
 from api.thumbnails import Thumbnails
+from api.uploads.ingest import Ingest
 from indexes import Store, open_store
 from mm.errors import Unavailable
 from mm.media import MediaReader
@@ -35,89 +35,86 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 
-SIGN_SECONDS = 60.0
-"""How long a worker that is not there yet may take to give the first sign of work."""
+PING_SECONDS = 60.0
+"""Lifetime of the ping at startup; a worker that starts within this time receives it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What routes need. Everything in it may be used from several threads."""
+    """Components that routes use. All of them are safe to use from several threads."""
 
     settings: Settings
     metrics: Metrics
     store: Store
-    serving: SpaceManager
-    dispatcher: Dispatcher
+    spaces: SpaceManager
     query_reader: MediaReader
-    """Opens the files of questions; what uploads wait for has children of its own."""
-    forecasts: Forecasts
+    """Reads the files of queries, in child processes other than those of `reader`."""
     reader: MediaReader
+    """Reads uploads."""
+    forecasts: Forecasts
     thumbnails: Thumbnails
+    ingest: Ingest
     library: Library
     readiness: CoalescedCall[list[Check]]
-    scratch: Path  # for files of questions
-    beats_before: frozenset[tuple[str, float]]  # signs of life of workers that are older than the service
+    scratch: Path
+    """Folder for the files of queries."""
 
     @property
     def space(self) -> Space:
-        """The space that answers now. Whoever makes an answer of several steps takes
-        `serving.use()`."""
-        return self.serving.current.space
+        """The space that is searched. An operation of several steps uses `spaces.acquire()`."""
+        return self.spaces.current.space
 
     @property
     def searcher(self) -> Searcher:
-        return self.serving.current.searcher
+        return self.spaces.current.searcher
 
     @property
     def towers(self) -> TowerLoader:
-        return self.serving.current.towers
+        return self.spaces.current.towers
 
 
 @contextmanager
 def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
-    """Open every part, and close what was opened whatever happens. TowerLoader load in the
-    background."""
+    """Open all components, and close them at the end. Towers load in the background.
+
+    Raises `MMError`.
+    """
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
-        serving = stack.enter_context(SpaceManager(store, settings))
+        spaces = stack.enter_context(SpaceManager(store, settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
         reader = stack.enter_context(MediaReader.from_settings(settings, memory))
-        # Children of their own: neither a page of thumbnails nor a question keeps an upload
-        # waiting.
+        # Separate child processes, so that neither thumbnails nor queries delay an upload.
         query_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         dispatcher = Dispatcher(settings)
-        beats_before = store.catalog.list_heartbeats()
-        threading.Thread(target=_ask_for_sign, args=(dispatcher,), name="ping", daemon=True).start()
-        readiness = stack.enter_context(closing(CoalescedCall(lambda: look(service))))
-        service = Service(
+        checks = ReadinessChecks(store, spaces, reader, dispatcher, store.catalog.list_heartbeats())
+        threading.Thread(target=_ping_workers, args=(dispatcher,), name="ping", daemon=True).start()
+        yield Service(
             settings=settings,
             metrics=metrics,
             store=store,
-            serving=serving,
-            dispatcher=dispatcher,
+            spaces=spaces,
             query_reader=query_reader,
-            forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             reader=reader,
+            forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             thumbnails=thumbnails,
-            library=Library(store, dispatcher, reader, thumbnails, metrics, settings.upload_bytes),
+            ingest=Ingest(store, dispatcher, reader, metrics),
+            library=Library(store, dispatcher, thumbnails),
+            readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),
-            beats_before=beats_before,
-            readiness=readiness,
         )
-        yield service
 
 
-def _ask_for_sign(dispatcher: Dispatcher) -> None:
-    """Have a worker write a sign of work now: one that started earlier may not do so by itself for
-    a while."""
+def _ping_workers(dispatcher: Dispatcher) -> None:
+    """Request a heartbeat now: workers that are already running may not send one for a while."""
     with suppress(Unavailable):
-        dispatcher.ping(SIGN_SECONDS)
+        dispatcher.ping(PING_SECONDS)
 
 
 async def get_service(request: Request) -> Service:
-    """The running service of the application that got the request."""
+    """Return the service of the application."""
     service = request.app.state.service
     assert isinstance(service, Service)
     return service

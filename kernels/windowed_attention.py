@@ -1,12 +1,12 @@
-"""Attention within windows of time, forward and backward, without the score matrix in memory.
+"""Attention within windows of time as a Triton kernel, forward and backward.
 
-FlashAttention-2 (Dao 2023): blocks of queries pass over blocks of keys with a running softmax. Here
-a block passes only over the keys that `Windows` says are near enough in time, and over the global
-ones, so that cost grows with L times the window. Times are compared only where a window ends;
-between its ends all pairs attend.
+FlashAttention-2 (Dao 2023, arXiv:2307.08691): a program holds a block of queries and iterates over
+blocks of keys with an online softmax. Here it iterates only over the keys within the window, which
+`Windows` lists, and over the global ones, so that the cost grows with L times the window. Times are
+compared only in the blocks at both ends of a window; between them all pairs attend.
 
-Shape: B batch, H heads, L tokens, D width of a head. `windowed_attention_torch` is the
-specification.
+Shape: B batch, H heads, L tokens, D width of a head. `windowed_attention_torch` is the reference
+implementation.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ LOG2_E = 1.4426950408889634
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """How a kernel is cut: tokens that a program keeps, a multiple of `BLOCK`, and those that it
-    passes over at once."""
+    """The launch parameters of a kernel."""
 
-    kept: int
-    passed: int
+    block_m: int
+    """Tokens that a program holds, a multiple of `BLOCK`."""
+    block_n: int
+    """Tokens of a step of its loop."""
     warps: int
     stages: int
-    across: bool = False
-    """Whether the first blocks of all heads go before the second ones."""
+    heads_fastest: bool = False
+    """Whether the first blocks of all heads are scheduled before the second blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """The cuts of the three kernels."""
+    """The launch parameters of the three kernels."""
 
     forward: Tile
     queries: Tile
@@ -55,59 +56,63 @@ DENSE = Tiles(forward=Tile(128, 64, 4, 4), queries=Tile(128, 64, 4, 3), keys=Til
 LOCAL = Tiles(forward=Tile(64, 32, 4, 2, True), queries=Tile(64, 32, 4, 3, True), keys=Tile(64, 32, 4, 2, True))
 """The same for small windows."""
 WIDE = Tiles(forward=Tile(64, 32, 4, 2), queries=Tile(64, 32, 4, 2), keys=Tile(64, 32, 4, 2))
-"""For what takes more of the memory on the chip."""
+"""For wider heads and float32, which need more shared memory."""
 
 
 @triton.jit
-def _reach(  # type: ignore[no-untyped-def]
+def _key_range(  # type: ignore[no-untyped-def]
     first, last, full_first, full_last, at, blocks, block,
-    BLOCK: tl.constexpr, KEPT: tl.constexpr, PASSED: tl.constexpr,
+    BLOCK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """What `KEPT` tokens attend to at all, and the part of it that all of them do; in steps of
-    `PASSED` from 0."""
-    low = tl.load(first + at + block * (KEPT // BLOCK))
+    """The range of tokens that any of `BLOCK_M` tokens attends to, and the part that all attend to.
+
+    Both are aligned to `BLOCK_N`.
+    """
+    low = tl.load(first + at + block * (BLOCK_M // BLOCK))
     high, full_low = low * 0, low * 0
     full_high = high + 2147483647
-    for part in tl.static_range(KEPT // BLOCK):
-        index = block * (KEPT // BLOCK) + part
+    for offset in tl.static_range(BLOCK_M // BLOCK):
+        index = block * (BLOCK_M // BLOCK) + offset
         high = tl.maximum(high, tl.load(last + at + index, mask=index < blocks, other=0))
         full_low = tl.maximum(full_low, tl.load(full_first + at + index, mask=index < blocks, other=0))
         full_high = tl.minimum(full_high, tl.load(full_last + at + index, mask=index < blocks, other=2147483647))
-    low = low // PASSED * PASSED
-    high = tl.cdiv(high, PASSED) * PASSED
-    full_low = tl.minimum(tl.maximum(tl.cdiv(full_low, PASSED) * PASSED, low), high)
-    full_high = tl.minimum(tl.maximum(full_high // PASSED * PASSED, full_low), high)
+    low = low // BLOCK_N * BLOCK_N
+    high = tl.cdiv(high, BLOCK_N) * BLOCK_N
+    full_low = tl.minimum(tl.maximum(tl.cdiv(full_low, BLOCK_N) * BLOCK_N, low), high)
+    full_high = tl.minimum(tl.maximum(full_high // BLOCK_N * BLOCK_N, full_low), high)
     return low, high, full_low, full_high
 
 
 @triton.jit
-def _place(ACROSS: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Block of tokens, and head of a video. `ACROSS` begins with the first blocks, the longest ones
-    where tokens are global."""
-    if ACROSS:
+def _program_ids(HEADS_FASTEST: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The indices of the block of tokens and of the pair of video and head.
+
+    With `HEADS_FASTEST` the first blocks are scheduled first: with global tokens they take longest.
+    """
+    if HEADS_FASTEST:
         return tl.program_id(1), tl.program_id(0)
     return tl.program_id(0), tl.program_id(1)
 
 
 @triton.jit
-def _ragged(step, ahead, low, full_low, full_high):  # type: ignore[no-untyped-def]
-    """Where step `step` begins on the way over the global tokens and both ends of a window."""
-    behind = step - ahead + low
-    return tl.where(step < ahead, step, tl.where(behind < full_low, behind, behind - full_low + full_high))
+def _masked_start(step, global_end, low, full_low, full_high):  # type: ignore[no-untyped-def]
+    """The first token of a step of the loop over the global tokens and both ends of a window."""
+    offset = step - global_end + low
+    return tl.where(step < global_end, step, tl.where(offset < full_low, offset, offset - full_low + full_high))
 
 
 @triton.jit
-def _pairs(rows, columns, times, row_times, length, seconds, num_global):  # type: ignore[no-untyped-def]
-    """Which (row, column) pairs attend to each other."""
+def _attends(rows, columns, times, row_times, length, seconds, num_global):  # type: ignore[no-untyped-def]
+    """The mask of the (row, column) pairs that attend to each other."""
     column_times = tl.load(times + columns, mask=columns < length, other=0.0)
     near = tl.abs(row_times[:, None] - column_times[None, :]) <= seconds
-    seen = near | (rows < num_global)[:, None] | (columns < num_global)[None, :]
-    return seen & (rows < length)[:, None] & (columns < length)[None, :]
+    mask = near | (rows < num_global)[:, None] | (columns < num_global)[None, :]
+    return mask & (rows < length)[:, None] & (columns < length)[None, :]
 
 
 @triton.jit
-def _block(pointer, index, length, D: tl.constexpr, MASKED: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Rows `index` of an (L, D) matrix, zero behind its end."""
+def _load_rows(pointer, index, length, D: tl.constexpr, MASKED: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Rows `index` of an (L, D) matrix, zero for padding."""
     offsets = index[:, None] * D + tl.arange(0, D)[None, :]
     if MASKED:
         return tl.load(pointer + offsets, mask=(index < length)[:, None], other=0.0)
@@ -115,85 +120,85 @@ def _block(pointer, index, length, D: tl.constexpr, MASKED: tl.constexpr):  # ty
 
 
 @triton.jit
-def _line(pointer, index, length, MASKED: tl.constexpr):  # type: ignore[no-untyped-def]
+def _load_values(pointer, index, length, MASKED: tl.constexpr):  # type: ignore[no-untyped-def]
     if MASKED:
         return tl.load(pointer + index, mask=index < length, other=0.0)
     return tl.load(pointer + index)
 
 
 @triton.jit
-def _mix(  # type: ignore[no-untyped-def]
-    start, query, k, v, times, rows, row_times, length, seconds, scale, num_global, best, total, mixed,
-    D: tl.constexpr, PASSED: tl.constexpr, MASKED: tl.constexpr,
+def _accumulate(  # type: ignore[no-untyped-def]
+    start, query, k, v, times, rows, row_times, length, seconds, scale, num_global, row_max, row_sum, acc,
+    D: tl.constexpr, BLOCK_N: tl.constexpr, MASKED: tl.constexpr,
 ):  # fmt: skip
-    columns = start + tl.arange(0, PASSED)
-    key = _block(k, columns, length, D, MASKED)
-    value = _block(v, columns, length, D, MASKED)
+    columns = start + tl.arange(0, BLOCK_N)
+    key = _load_rows(k, columns, length, D, MASKED)
+    value = _load_rows(v, columns, length, D, MASKED)
     score = tl.dot(query, tl.trans(key), input_precision="ieee")
     if MASKED:
-        score = tl.where(_pairs(rows, columns, times, row_times, length, seconds, num_global), score, -float("inf"))
-    top = tl.maximum(best, tl.max(score, axis=1) * scale)
-    anchor = tl.where(top == -float("inf"), 0.0, top) if MASKED else top
-    weight = tl.exp2(score * scale - anchor[:, None])
-    shrink = tl.exp2(best - anchor)
-    total = total * shrink + tl.sum(weight, axis=1)
-    mixed = tl.dot(weight.to(value.dtype), value, mixed * shrink[:, None], input_precision="ieee")
-    return top, total, mixed
+        score = tl.where(_attends(rows, columns, times, row_times, length, seconds, num_global), score, -float("inf"))
+    top = tl.maximum(row_max, tl.max(score, axis=1) * scale)
+    shift = tl.where(top == -float("inf"), 0.0, top) if MASKED else top
+    weight = tl.exp2(score * scale - shift[:, None])
+    rescale = tl.exp2(row_max - shift)
+    row_sum = row_sum * rescale + tl.sum(weight, axis=1)
+    acc = tl.dot(weight.to(value.dtype), value, acc * rescale[:, None], input_precision="ieee")
+    return top, row_sum, acc
 
 
 @triton.jit
 def _forward(  # type: ignore[no-untyped-def]
     q, k, v, out, lse, times, lengths, first, last, full_first, full_last,
     seconds, scale, num_global, heads, tokens,
-    D: tl.constexpr, BLOCK: tl.constexpr, KEPT: tl.constexpr, PASSED: tl.constexpr, ACROSS: tl.constexpr,
+    D: tl.constexpr, BLOCK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, HEADS_FASTEST: tl.constexpr,
 ):  # fmt: skip
-    block, pair = _place(ACROSS)
+    block, pair = _program_ids(HEADS_FASTEST)
     batch = pair // heads
     blocks = tl.cdiv(tokens, BLOCK)
     base = pair.to(tl.int64) * tokens * D
     k, v, times = k + base, v + base, times + batch * tokens
     length = tl.load(lengths + batch)
-    low, high, full_low, full_high = _reach(
-        first, last, full_first, full_last, batch * blocks, blocks, block, BLOCK, KEPT, PASSED
+    low, high, full_low, full_high = _key_range(
+        first, last, full_first, full_last, batch * blocks, blocks, block, BLOCK, BLOCK_M, BLOCK_N
     )
-    rows = block * KEPT + tl.arange(0, KEPT)
+    rows = block * BLOCK_M + tl.arange(0, BLOCK_M)
     row_times = tl.load(times + rows, mask=rows < length, other=0.0)
-    query = _block(q + base, rows, length, D, True)
-    best = tl.full((KEPT,), -float("inf"), tl.float32)
-    total = tl.zeros((KEPT,), tl.float32)
-    mixed = tl.zeros((KEPT, D), tl.float32)
-    ahead = tl.minimum(tl.cdiv(num_global, PASSED) * PASSED, low)  # the global keys, unless the window begins with them
-    for step in range(0, ahead + high - low - (full_high - full_low), PASSED):
-        best, total, mixed = _mix(
-            _ragged(step, ahead, low, full_low, full_high), query, k, v, times, rows, row_times, length,
-            seconds, scale, num_global, best, total, mixed, D, PASSED, True,
+    query = _load_rows(q + base, rows, length, D, True)
+    row_max = tl.full((BLOCK_M,), -float("inf"), tl.float32)
+    row_sum = tl.zeros((BLOCK_M,), tl.float32)
+    acc = tl.zeros((BLOCK_M, D), tl.float32)
+    global_end = tl.minimum(tl.cdiv(num_global, BLOCK_N) * BLOCK_N, low)  # the end of the global keys before the window
+    for step in range(0, global_end + high - low - (full_high - full_low), BLOCK_N):
+        row_max, row_sum, acc = _accumulate(
+            _masked_start(step, global_end, low, full_low, full_high), query, k, v, times, rows, row_times, length,
+            seconds, scale, num_global, row_max, row_sum, acc, D, BLOCK_N, True,
         )  # fmt: skip
-    for start in range(full_low, full_high, PASSED):
-        best, total, mixed = _mix(
+    for start in range(full_low, full_high, BLOCK_N):
+        row_max, row_sum, acc = _accumulate(
             start, query, k, v, times, rows, row_times, length,
-            seconds, scale, num_global, best, total, mixed, D, PASSED, False,
+            seconds, scale, num_global, row_max, row_sum, acc, D, BLOCK_N, False,
         )  # fmt: skip
     real = rows < length
-    divisor = tl.where(total == 0.0, 1.0, total)
+    divisor = tl.where(row_sum == 0.0, 1.0, row_sum)
     offsets = rows[:, None] * D + tl.arange(0, D)[None, :]
-    mixed = tl.where(real[:, None], mixed / divisor[:, None], 0.0)
-    tl.store(out + base + offsets, mixed.to(out.dtype.element_ty), mask=(rows < tokens)[:, None])
-    tl.store(lse + pair * tokens + rows, tl.where(real & (total != 0.0), best + tl.log2(divisor), 0.0), mask=rows < tokens)
+    acc = tl.where(real[:, None], acc / divisor[:, None], 0.0)
+    tl.store(out + base + offsets, acc.to(out.dtype.element_ty), mask=(rows < tokens)[:, None])
+    tl.store(lse + pair * tokens + rows, tl.where(real & (row_sum != 0.0), row_max + tl.log2(divisor), 0.0), mask=rows < tokens)
 
 
 @triton.jit
 def _query_gradient(  # type: ignore[no-untyped-def]
-    start, query, d_mixed, row_lse, row_delta, k, v, times, rows, row_times, length, seconds, scale, num_global, d_query,
-    D: tl.constexpr, PASSED: tl.constexpr, MASKED: tl.constexpr,
+    start, query, d_out_rows, row_lse, row_delta, k, v, times, rows, row_times, length, seconds, scale, num_global, d_query,
+    D: tl.constexpr, BLOCK_N: tl.constexpr, MASKED: tl.constexpr,
 ):  # fmt: skip
-    columns = start + tl.arange(0, PASSED)
-    key = _block(k, columns, length, D, MASKED)
-    value = _block(v, columns, length, D, MASKED)
+    columns = start + tl.arange(0, BLOCK_N)
+    key = _load_rows(k, columns, length, D, MASKED)
+    value = _load_rows(v, columns, length, D, MASKED)
     score = tl.dot(query, tl.trans(key), input_precision="ieee")
     weight = tl.exp2(score * scale - row_lse[:, None])
     if MASKED:
-        weight = tl.where(_pairs(rows, columns, times, row_times, length, seconds, num_global), weight, 0.0)
-    d_weight = tl.dot(d_mixed, tl.trans(value), input_precision="ieee")
+        weight = tl.where(_attends(rows, columns, times, row_times, length, seconds, num_global), weight, 0.0)
+    d_weight = tl.dot(d_out_rows, tl.trans(value), input_precision="ieee")
     d_score = weight * (d_weight - row_delta[:, None])
     return tl.dot(d_score.to(key.dtype), key, d_query, input_precision="ieee")
 
@@ -202,35 +207,35 @@ def _query_gradient(  # type: ignore[no-untyped-def]
 def _backward_queries(  # type: ignore[no-untyped-def]
     q, k, v, out, d_out, d_q, lse, delta, times, lengths, first, last, full_first, full_last,
     seconds, scale, num_global, heads, tokens,
-    D: tl.constexpr, BLOCK: tl.constexpr, KEPT: tl.constexpr, PASSED: tl.constexpr, ACROSS: tl.constexpr,
+    D: tl.constexpr, BLOCK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, HEADS_FASTEST: tl.constexpr,
 ):  # fmt: skip
-    block, pair = _place(ACROSS)
+    block, pair = _program_ids(HEADS_FASTEST)
     batch = pair // heads
     blocks = tl.cdiv(tokens, BLOCK)
     base = pair.to(tl.int64) * tokens * D
     k, v, times = k + base, v + base, times + batch * tokens
     length = tl.load(lengths + batch)
-    low, high, full_low, full_high = _reach(
-        first, last, full_first, full_last, batch * blocks, blocks, block, BLOCK, KEPT, PASSED
+    low, high, full_low, full_high = _key_range(
+        first, last, full_first, full_last, batch * blocks, blocks, block, BLOCK, BLOCK_M, BLOCK_N
     )
-    rows = block * KEPT + tl.arange(0, KEPT)
+    rows = block * BLOCK_M + tl.arange(0, BLOCK_M)
     row_times = tl.load(times + rows, mask=rows < length, other=0.0)
-    query, d_mixed = _block(q + base, rows, length, D, True), _block(d_out + base, rows, length, D, True)
-    row_lse = _line(lse + pair * tokens, rows, length, True)
-    mixed = _block(out + base, rows, length, D, True)
-    row_delta = tl.sum(d_mixed.to(tl.float32) * mixed.to(tl.float32), axis=1)
+    query, d_out_rows = _load_rows(q + base, rows, length, D, True), _load_rows(d_out + base, rows, length, D, True)
+    row_lse = _load_values(lse + pair * tokens, rows, length, True)
+    out_rows = _load_rows(out + base, rows, length, D, True)
+    row_delta = tl.sum(d_out_rows.to(tl.float32) * out_rows.to(tl.float32), axis=1)
     tl.store(delta + pair * tokens + rows, row_delta, mask=rows < tokens)  # the keys' kernel, which runs next, reads it
-    d_query = tl.zeros((KEPT, D), tl.float32)
-    ahead = tl.minimum(tl.cdiv(num_global, PASSED) * PASSED, low)
-    for step in range(0, ahead + high - low - (full_high - full_low), PASSED):
+    d_query = tl.zeros((BLOCK_M, D), tl.float32)
+    global_end = tl.minimum(tl.cdiv(num_global, BLOCK_N) * BLOCK_N, low)
+    for step in range(0, global_end + high - low - (full_high - full_low), BLOCK_N):
         d_query = _query_gradient(
-            _ragged(step, ahead, low, full_low, full_high), query, d_mixed, row_lse, row_delta, k, v, times, rows, row_times,
-            length, seconds, scale, num_global, d_query, D, PASSED, True,
+            _masked_start(step, global_end, low, full_low, full_high), query, d_out_rows, row_lse, row_delta, k, v, times, rows,
+            row_times, length, seconds, scale, num_global, d_query, D, BLOCK_N, True,
         )  # fmt: skip
-    for start in range(full_low, full_high, PASSED):
+    for start in range(full_low, full_high, BLOCK_N):
         d_query = _query_gradient(
-            start, query, d_mixed, row_lse, row_delta, k, v, times, rows, row_times,
-            length, seconds, scale, num_global, d_query, D, PASSED, False,
+            start, query, d_out_rows, row_lse, row_delta, k, v, times, rows, row_times,
+            length, seconds, scale, num_global, d_query, D, BLOCK_N, False,
         )  # fmt: skip
     offsets = rows[:, None] * D + tl.arange(0, D)[None, :]
     d_query = tl.where((rows < length)[:, None], d_query * (scale * 0.6931471805599453), 0.0)  # scores are in powers of 2
@@ -240,19 +245,19 @@ def _backward_queries(  # type: ignore[no-untyped-def]
 @triton.jit
 def _key_gradient(  # type: ignore[no-untyped-def]
     start, key, value, q, d_out, lse, delta, times, columns, column_times, length, seconds, scale, num_global, d_key, d_value,
-    D: tl.constexpr, PASSED: tl.constexpr, MASKED: tl.constexpr,
+    D: tl.constexpr, BLOCK_N: tl.constexpr, MASKED: tl.constexpr,
 ):  # fmt: skip
-    rows = start + tl.arange(0, PASSED)
-    query = _block(q, rows, length, D, MASKED)
-    d_mixed = _block(d_out, rows, length, D, MASKED)
-    row_lse = _line(lse, rows, length, MASKED)
-    row_delta = _line(delta, rows, length, MASKED)
+    rows = start + tl.arange(0, BLOCK_N)
+    query = _load_rows(q, rows, length, D, MASKED)
+    d_out_rows = _load_rows(d_out, rows, length, D, MASKED)
+    row_lse = _load_values(lse, rows, length, MASKED)
+    row_delta = _load_values(delta, rows, length, MASKED)
     score = tl.dot(key, tl.trans(query), input_precision="ieee")
     weight = tl.exp2(score * scale - row_lse[None, :])
     if MASKED:
-        weight = tl.where(_pairs(columns, rows, times, column_times, length, seconds, num_global), weight, 0.0)
-    d_value = tl.dot(weight.to(d_mixed.dtype), d_mixed, d_value, input_precision="ieee")
-    d_weight = tl.dot(value, tl.trans(d_mixed), input_precision="ieee")
+        weight = tl.where(_attends(columns, rows, times, column_times, length, seconds, num_global), weight, 0.0)
+    d_value = tl.dot(weight.to(d_out_rows.dtype), d_out_rows, d_value, input_precision="ieee")
+    d_weight = tl.dot(value, tl.trans(d_out_rows), input_precision="ieee")
     d_score = weight * (d_weight - row_delta[None, :])
     d_key = tl.dot(d_score.to(query.dtype), query, d_key, input_precision="ieee")
     return d_key, d_value
@@ -262,33 +267,33 @@ def _key_gradient(  # type: ignore[no-untyped-def]
 def _backward_keys(  # type: ignore[no-untyped-def]
     q, k, v, d_out, d_k, d_v, lse, delta, times, lengths, first, last, full_first, full_last,
     seconds, scale, num_global, heads, tokens,
-    D: tl.constexpr, BLOCK: tl.constexpr, KEPT: tl.constexpr, PASSED: tl.constexpr, ACROSS: tl.constexpr,
+    D: tl.constexpr, BLOCK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, HEADS_FASTEST: tl.constexpr,
 ):  # fmt: skip
-    # Who attends to a block of keys is whom that block attends to: nearness in time is mutual.
-    block, pair = _place(ACROSS)
+    # Attention is symmetric: the tokens that attend to a block are those that the block attends to.
+    block, pair = _program_ids(HEADS_FASTEST)
     batch = pair // heads
     blocks = tl.cdiv(tokens, BLOCK)
     base = pair.to(tl.int64) * tokens * D
     q, d_out, times = q + base, d_out + base, times + batch * tokens
     lse, delta = lse + pair * tokens, delta + pair * tokens
     length = tl.load(lengths + batch)
-    low, high, full_low, full_high = _reach(
-        first, last, full_first, full_last, batch * blocks, blocks, block, BLOCK, KEPT, PASSED
+    low, high, full_low, full_high = _key_range(
+        first, last, full_first, full_last, batch * blocks, blocks, block, BLOCK, BLOCK_M, BLOCK_N
     )
-    columns = block * KEPT + tl.arange(0, KEPT)
+    columns = block * BLOCK_M + tl.arange(0, BLOCK_M)
     column_times = tl.load(times + columns, mask=columns < length, other=0.0)
-    key, value = _block(k + base, columns, length, D, True), _block(v + base, columns, length, D, True)
-    d_key, d_value = tl.zeros((KEPT, D), tl.float32), tl.zeros((KEPT, D), tl.float32)
-    ahead = tl.minimum(tl.cdiv(num_global, PASSED) * PASSED, low)
-    for step in range(0, ahead + high - low - (full_high - full_low), PASSED):
+    key, value = _load_rows(k + base, columns, length, D, True), _load_rows(v + base, columns, length, D, True)
+    d_key, d_value = tl.zeros((BLOCK_M, D), tl.float32), tl.zeros((BLOCK_M, D), tl.float32)
+    global_end = tl.minimum(tl.cdiv(num_global, BLOCK_N) * BLOCK_N, low)
+    for step in range(0, global_end + high - low - (full_high - full_low), BLOCK_N):
         d_key, d_value = _key_gradient(
-            _ragged(step, ahead, low, full_low, full_high), key, value, q, d_out, lse, delta, times, columns, column_times,
-            length, seconds, scale, num_global, d_key, d_value, D, PASSED, True,
+            _masked_start(step, global_end, low, full_low, full_high), key, value, q, d_out, lse, delta, times, columns,
+            column_times, length, seconds, scale, num_global, d_key, d_value, D, BLOCK_N, True,
         )  # fmt: skip
-    for start in range(full_low, full_high, PASSED):
+    for start in range(full_low, full_high, BLOCK_N):
         d_key, d_value = _key_gradient(
             start, key, value, q, d_out, lse, delta, times, columns, column_times,
-            length, seconds, scale, num_global, d_key, d_value, D, PASSED, False,
+            length, seconds, scale, num_global, d_key, d_value, D, BLOCK_N, False,
         )  # fmt: skip
     offsets = columns[:, None] * D + tl.arange(0, D)[None, :]
     inside = (columns < tokens)[:, None]
@@ -324,16 +329,15 @@ class _WindowedAttention(torch.autograd.Function):
 def windowed_attention(
     q_BHLD: torch.Tensor, k_BHLD: torch.Tensor, v_BHLD: torch.Tensor, windows: Windows, tiles: Tiles | None = None
 ) -> torch.Tensor:
-    """(B, H, L, D) attention of each token over those that `windows` lets it see; zero for padding.
-    Differentiable.
+    """Attention (B, H, L, D) of each token over its window and the global tokens; zero for padding.
 
-    `tiles` are chosen by width and precision where none are given. Raises `ValueError` for tensors
-    that do not fit together and for a D other than 16, 32, 64, 128.
+    Differentiable. `tiles` default to a choice by width and precision. Raises `ValueError` for
+    inconsistent shapes and for a D other than 16, 32, 64, 128.
     """
     if not q_BHLD.shape == k_BHLD.shape == v_BHLD.shape or (q_BHLD.shape[0], q_BHLD.shape[2]) != windows.times_BL.shape:
         raise ValueError(f"Shapes {[tuple(x.shape) for x in (q_BHLD, k_BHLD, v_BHLD, windows.times_BL)]} do not fit together.")
     if q_BHLD.shape[-1] not in WIDTHS:
-        raise ValueError(f"A head of width {q_BHLD.shape[-1]} is none of {WIDTHS}.")
+        raise ValueError(f"A head of width {q_BHLD.shape[-1]} is not supported; widths are {WIDTHS}.")
     if tiles is None:
         narrow = q_BHLD.shape[-1] <= 64 and q_BHLD.dtype.itemsize == 2
         tiles = WIDE if not narrow else LOCAL if windows.is_local else DENSE
@@ -343,9 +347,15 @@ def windowed_attention(
 
 def _launch(kernel: Any, tile: Tile, q: torch.Tensor, windows: Windows, *tensors: torch.Tensor) -> None:
     batch, heads, tokens, width = q.shape
-    told = (windows.times_BL, windows.lengths_B, windows.first_BN, windows.last_BN, windows.full_first_BN, windows.full_last_BN)
+    masks = (windows.times_BL, windows.lengths_B, windows.first_BN, windows.last_BN, windows.full_first_BN, windows.full_last_BN)
     sizes = (windows.seconds, width**-0.5 * LOG2_E, windows.num_global, heads, tokens)
-    cut: dict[str, int] = {"D": width, "BLOCK": BLOCK, "KEPT": tile.kept, "PASSED": tile.passed, "ACROSS": tile.across}
-    grid = (triton.cdiv(tokens, tile.kept), batch * heads)
-    grid = grid[::-1] if tile.across else grid
-    kernel[grid](*tensors, *told, *sizes, **cut, num_warps=tile.warps, num_stages=tile.stages)
+    constants: dict[str, int] = {
+        "D": width,
+        "BLOCK": BLOCK,
+        "BLOCK_M": tile.block_m,
+        "BLOCK_N": tile.block_n,
+        "HEADS_FASTEST": tile.heads_fastest,
+    }
+    grid = (triton.cdiv(tokens, tile.block_m), batch * heads)
+    grid = grid[::-1] if tile.heads_fastest else grid
+    kernel[grid](*tensors, *masks, *sizes, **constants, num_warps=tile.warps, num_stages=tile.stages)

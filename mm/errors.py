@@ -1,8 +1,8 @@
-"""Every error that reaches a user. Each has a stable slug, an HTTP status and one sentence that
-says what is wrong.
+"""All errors that reach a user. Each has a stable slug, an HTTP status and a message of one or more
+full sentences.
 
-The API turns them into problem details (RFC 9457) whose `type` ends in the slug; the client turns
-those back into the same class.
+The API converts them to problem details (RFC 9457) whose `type` ends in the slug; the client
+converts those back to the same class.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import ClassVar
 
 
 class MMError(Exception):
-    """Base of all errors of the product. `str(error)` is a full sentence for a person."""
+    """Base class. `str(error)` is a message for the user."""
 
     slug: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
@@ -19,7 +19,7 @@ class MMError(Exception):
 
 
 class InvalidInput(MMError):
-    """A parameter, a query or a setting is not what it must be."""
+    """A parameter, a query or a setting is invalid."""
 
     slug = "invalid-input"
     status = 400
@@ -27,7 +27,7 @@ class InvalidInput(MMError):
 
 
 class UnsupportedMedia(MMError):
-    """The bytes are of no type that is accepted here."""
+    """The type of the file is not supported."""
 
     slug = "unsupported-media"
     status = 415
@@ -35,7 +35,7 @@ class UnsupportedMedia(MMError):
 
 
 class TooLarge(MMError):
-    """An input is over its size limit; the message names the limit and its setting."""
+    """An input exceeds its size limit; the message names the limit and its setting."""
 
     slug = "too-large"
     status = 413
@@ -43,11 +43,11 @@ class TooLarge(MMError):
 
 
 class MediaError(MMError):
-    """A media file cannot be read. Names the file and the reason.
+    """A media file cannot be read. The message has the name of the file and the reason.
 
     `reason` is one of: `empty`, `truncated`, `unreadable`, `unsupported`, `no-streams`,
-    `too-large`, `timeout`, `out-of-memory`, `crashed`, `forbidden` (decoding it tried what the
-    sandbox does not allow).
+    `too-large`, `timeout`, `out-of-memory`, `crashed`, `forbidden` (the decoder violated the
+    sandbox).
     """
 
     slug = "media-error"
@@ -65,7 +65,7 @@ class MediaError(MMError):
 
 
 class Unauthorized(MMError):
-    """The service wants an API key, and the request brings none that it knows."""
+    """The service requires an API key, and the request has no valid one."""
 
     slug = "unauthorized"
     status = 401
@@ -73,7 +73,7 @@ class Unauthorized(MMError):
 
 
 class Forbidden(MMError):
-    """What was asked for is not allowed by the settings."""
+    """The settings, or the scope of the key, do not allow the request."""
 
     slug = "forbidden"
     status = 403
@@ -81,7 +81,7 @@ class Forbidden(MMError):
 
 
 class NotFound(MMError):
-    """No such item, job, model or route."""
+    """The item, job, model or route does not exist."""
 
     slug = "not-found"
     status = 404
@@ -89,7 +89,7 @@ class NotFound(MMError):
 
 
 class Conflict(MMError):
-    """The thing exists but is not in a state that allows this."""
+    """The state of the resource does not allow the request."""
 
     slug = "conflict"
     status = 409
@@ -97,7 +97,7 @@ class Conflict(MMError):
 
 
 class SpaceMismatch(MMError):
-    """Vectors of two spaces, or of two versions of one, were about to be mixed."""
+    """Vectors of different spaces, or of different versions of one, cannot be combined."""
 
     slug = "space-mismatch"
     status = 409
@@ -105,7 +105,7 @@ class SpaceMismatch(MMError):
 
 
 class TooMany(MMError):
-    """More was asked for than is taken at once. `retry_after` is when to ask again, in seconds."""
+    """A limit of rate or concurrency is reached. `retry_after` is the time to wait, in seconds."""
 
     slug = "too-many"
     status = 429
@@ -117,8 +117,7 @@ class TooMany(MMError):
 
 
 class Unavailable(MMError):
-    """A part that is needed does not answer: the broker, the catalog, a worker, the service
-    itself."""
+    """A required component does not respond: broker, catalog, worker, or the service itself."""
 
     slug = "unavailable"
     status = 503
@@ -126,15 +125,14 @@ class Unavailable(MMError):
 
 
 class WrongLibrary(Unavailable):
-    """The catalog and the folder of the library do not belong together, or one of them is not
-    there."""
+    """The catalog and the folder do not belong to the same library, or one of them is missing."""
 
     slug = "wrong-library"
     title = "Catalog and folder do not match"
 
 
 class StorageFull(Unavailable):
-    """The disk has no room for what is to be written."""
+    """The disk has no space left for the data to be written."""
 
     slug = "storage-full"
     status = 507
@@ -142,7 +140,7 @@ class StorageFull(Unavailable):
 
 
 class Cancelled(MMError):
-    """The caller no longer wants the answer and said so."""
+    """The client cancelled the operation."""
 
     slug = "cancelled"
     status = 499
@@ -150,8 +148,7 @@ class Cancelled(MMError):
 
 
 class RequestTimeout(MMError):
-    """The body of a request stopped, or came more slowly than is waited for; the message names the
-    setting."""
+    """The body of a request stalled or arrived too slowly; the message names the setting."""
 
     slug = "request-timeout"
     status = 408
@@ -159,7 +156,7 @@ class RequestTimeout(MMError):
 
 
 class Gone(MMError):
-    """An upload that expired, or whose bytes are no longer there; it has to begin anew."""
+    """The upload has expired, or its bytes are missing; create a new one."""
 
     slug = "gone"
     status = 410
@@ -167,7 +164,7 @@ class Gone(MMError):
 
 
 class UnsupportedVersion(MMError):
-    """The caller speaks a version of a protocol that is not spoken here."""
+    """The version of the protocol is not supported."""
 
     slug = "unsupported-version"
     status = 412
@@ -175,7 +172,7 @@ class UnsupportedVersion(MMError):
 
 
 class WrongContentType(MMError):
-    """The body is declared as something that this request does not take."""
+    """The `Content-Type` of the body is not supported by this route."""
 
     slug = "wrong-content-type"
     status = 415
@@ -183,7 +180,7 @@ class WrongContentType(MMError):
 
 
 class Locked(MMError):
-    """Another request works on the same upload just now."""
+    """Another request is writing to the same upload."""
 
     slug = "locked"
     status = 423
@@ -191,7 +188,7 @@ class Locked(MMError):
 
 
 class ChecksumMismatch(MMError):
-    """The bytes that arrived are not those that were sent; none of them was kept."""
+    """The received bytes do not match the checksum; none of them was kept."""
 
     slug = "checksum-mismatch"
     status = 460
@@ -207,7 +204,7 @@ class Corrupt(MMError):
 
 
 class MissingData(Corrupt):
-    """A file of the library that the catalog names is not there."""
+    """A file that the catalog names is missing in the library."""
 
     slug = "missing-data"
     status = 410
@@ -241,4 +238,4 @@ ERRORS: dict[str, type[MMError]] = {
         MissingData,
     )
 }
-"""Errors by slug, without `MediaError`, whose fields come with the problem document."""
+"""Errors by slug, without `MediaError`, which has further fields in the problem document."""

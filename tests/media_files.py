@@ -1,5 +1,4 @@
-"""Small media files with known content, made anew by each test: frames that carry their number,
-sound that clicks on time."""
+"""Generated media files with known content: frames that carry their number, audio with clicks."""
 
 from __future__ import annotations
 
@@ -20,33 +19,32 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 RGB = npt.NDArray[np.uint8]
-Sound = npt.NDArray[np.float32]
+Audio = npt.NDArray[np.float32]
 
 WIDTH, HEIGHT = 160, 96
 COLUMNS, ROWS = 5, 2  # cells of the number: 10 bits
-TICKS = 90_000  # time stamps a second while encoding
+TICKS = 90_000  # ticks per second of the timestamps while encoding
 CLICK_SECONDS = 0.004
 
 
 def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> RGB:
-    """A picture that carries `number` (0 to 1023) in cells of black and white over the middle, on a
-    colour ground."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = (60, 110, 160)
+    """An image that carries `number` (0 to 1023) in black and white cells on a background."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = (60, 110, 160)
     for bit in range(COLUMNS * ROWS):
         (top, bottom), (left, right) = _cell(bit, width, height)
-        picture[top:bottom, left:right] = 235 if number >> bit & 1 else 20
-    return picture
+        image[top:bottom, left:right] = 235 if number >> bit & 1 else 20
+    return image
 
 
-def number_of(picture: RGB) -> int:
-    """The number that a decoded `numbered` picture carries, at any size."""
-    height, width = picture.shape[:2]
+def number_of(image: RGB) -> int:
+    """The number that a decoded `numbered` image carries, at any size."""
+    height, width = image.shape[:2]
     number = 0
     for bit in range(COLUMNS * ROWS):
         (top, bottom), (left, right) = _cell(bit, width, height)
         inset_y, inset_x = (bottom - top) // 4, (right - left) // 4
-        number |= int(picture[top + inset_y : bottom - inset_y, left + inset_x : right - inset_x].mean() > 128) << bit
+        number |= int(image[top + inset_y : bottom - inset_y, left + inset_x : right - inset_x].mean() > 128) << bit
     return number
 
 
@@ -59,7 +57,7 @@ def _cell(bit: int, width: int, height: int) -> tuple[tuple[int, int], tuple[int
 
 
 def scene(seed: int, width: int = WIDTH, height: int = HEIGHT) -> RGB:
-    """A picture of large coloured blocks, another one for each seed."""
+    """An image of large coloured blocks that depend on the seed."""
     blocks = np.random.default_rng(seed).integers(0, 255, (4, 6, 3), dtype=np.uint8)
     rows, columns = np.arange(height) * 4 // height, np.arange(width) * 6 // width
     return np.ascontiguousarray(blocks[rows][:, columns])
@@ -73,7 +71,7 @@ def steady(fps: float, count: int, start: float = 0.0) -> list[Fraction]:
 
 @dataclass(frozen=True)
 class Track:
-    """Pictures to be encoded: times in seconds, and how."""
+    """Frames to encode: their times in seconds, and the encoding."""
 
     times: Sequence[Fraction]
     codec: str = "libx264"
@@ -81,8 +79,8 @@ class Track:
     pix_fmt: str = "yuv420p"
     width: int = WIDTH
     height: int = HEIGHT
-    pictures: Sequence[RGB] | None = None  # instead of the numbered ones
-    rate: Fraction | None = None  # in the header; by default that of the first two frames
+    pictures: Sequence[RGB] | None = None  # instead of numbered images
+    rate: Fraction | None = None  # in the header; by default the rate of the first two frames
 
     def picture(self, index: int) -> RGB:
         return numbered(index, self.width, self.height) if self.pictures is None else self.pictures[index]
@@ -90,8 +88,10 @@ class Track:
 
 @dataclass(frozen=True)
 class Clicks:
-    """A sound track of silence with a click at each of `at`, in seconds of the file's clock; the
-    track starts at `start`."""
+    """An audio track of silence with a click at each of `at`; it starts at `start`.
+
+    Both are in seconds of the file's clock.
+    """
 
     at: Sequence[float]
     seconds: float
@@ -103,23 +103,22 @@ class Clicks:
 
 
 def write(
-    path: Path, track: Track | None = None, sound: Clicks | None = None, *, container: str | None = None, **options: str
+    path: Path, track: Track | None = None, audio: Clicks | None = None, *, container: str | None = None, **options: str
 ) -> Path:
-    """Encode and mux. `options` go to the muxer.
+    """Encode and mux a file. `options` are options of the muxer.
 
-    In a thread of its own: SVT-AV1 gives the thread that encodes a real-time priority where it may,
-    and never takes it back. A test that kept it, and all that it starts, would have a core for
-    itself.
+    Runs in a thread of its own: SVT-AV1 sets a real-time priority for the encoding thread where it
+    is permitted, and does not reset it. The test and its child processes would inherit it.
     """
-    with ThreadPoolExecutor(1) as alone:
-        return alone.submit(_write, path, track, sound, container, options).result()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_write, path, track, audio, container, options).result()
 
 
-def _write(path: Path, track: Track | None, sound: Clicks | None, container: str | None, options: dict[str, str]) -> Path:
+def _write(path: Path, track: Track | None, audio: Clicks | None, container: str | None, options: dict[str, str]) -> Path:
     with av.open(str(path), "w", format=container, options=options) as output:
         encoders = [_video_packets(output, track)] if track else []
-        if sound:
-            encoders.append(_audio_packets(output, sound))
+        if audio:
+            encoders.append(_audio_packets(output, audio))
         packets = [packet for encoder in encoders for packet in encoder]
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             output.mux(packet)
@@ -130,8 +129,8 @@ def _video_packets(output: OutputContainer, track: Track) -> Iterable[av.Packet]
     rate = track.rate or (1 / (track.times[1] - track.times[0]) if len(track.times) > 1 else Fraction(25))
     stream = output.add_stream(track.codec, rate=rate.limit_denominator(1001), options=dict(track.options))
     stream.width, stream.height, stream.pix_fmt = track.width, track.height, track.pix_fmt
-    one_rate = output.format.name in {"gif", "avi", "mpeg", "vob"} or track.codec == "mpeg2video"
-    stream.codec_context.time_base = 1 / rate if one_rate else Fraction(1, TICKS)
+    has_constant_rate = output.format.name in {"gif", "avi", "mpeg", "vob"} or track.codec == "mpeg2video"
+    stream.codec_context.time_base = 1 / rate if has_constant_rate else Fraction(1, TICKS)
     time_base = stream.codec_context.time_base
 
     def packets() -> Iterable[av.Packet]:
@@ -144,33 +143,33 @@ def _video_packets(output: OutputContainer, track: Track) -> Iterable[av.Packet]
     return packets()
 
 
-def _audio_packets(output: OutputContainer, sound: Clicks) -> Iterable[av.Packet]:
-    stream = output.add_stream(sound.codec, rate=sound.rate, options=dict(sound.options))
-    stream.codec_context.layout = sound.layout
-    samples = clicks([time - sound.start for time in sound.at], sound.seconds, sound.rate)
-    channels = 2 if sound.layout == "stereo" else 1
+def _audio_packets(output: OutputContainer, audio: Clicks) -> Iterable[av.Packet]:
+    stream = output.add_stream(audio.codec, rate=audio.rate, options=dict(audio.options))
+    stream.codec_context.layout = audio.layout
+    samples = clicks([time - audio.start for time in audio.at], audio.seconds, audio.rate)
+    channels = 2 if audio.layout == "stereo" else 1
 
     def packets() -> Iterable[av.Packet]:
-        frame = av.AudioFrame.from_ndarray(np.tile(samples, (channels, 1)), format="fltp", layout=sound.layout)
-        frame.sample_rate, frame.time_base = sound.rate, Fraction(1, sound.rate)
+        frame = av.AudioFrame.from_ndarray(np.tile(samples, (channels, 1)), format="fltp", layout=audio.layout)
+        frame.sample_rate, frame.time_base = audio.rate, Fraction(1, audio.rate)
         fifo = av.AudioFifo()
         frame.pts = 0
-        resampler = av.AudioResampler(stream.codec_context.format, sound.layout, sound.rate)
-        for part in resampler.resample(frame):
-            part.pts = 0
-            fifo.write(part)
+        resampler = av.AudioResampler(stream.codec_context.format, audio.layout, audio.rate)
+        for block in resampler.resample(frame):
+            block.pts = 0
+            fifo.write(block)
         position = 0
         size = stream.codec_context.frame_size or 1024
-        while (part := fifo.read(size, partial=True)) is not None:
-            part.pts, part.time_base = position + round(sound.start * sound.rate), Fraction(1, sound.rate)
-            position += part.samples
-            yield from stream.encode(part)
+        while (block := fifo.read(size, partial=True)) is not None:
+            block.pts, block.time_base = position + round(audio.start * audio.rate), Fraction(1, audio.rate)
+            position += block.samples
+            yield from stream.encode(block)
         yield from stream.encode(None)
 
     return packets()
 
 
-def clicks(at: Iterable[float], seconds: float, rate: int) -> Sound:
+def clicks(at: Iterable[float], seconds: float, rate: int) -> Audio:
     """Silence with a burst of 2 kHz that starts at each of `at`; mono, shape (seconds * rate,)."""
     samples = np.zeros(round(seconds * rate), np.float32)
     times = np.arange(round(CLICK_SECONDS * rate)) / rate
@@ -181,22 +180,21 @@ def clicks(at: Iterable[float], seconds: float, rate: int) -> Sound:
     return samples
 
 
-def click_times(samples: Sound, rate: int) -> list[float]:
-    """When clicks start in a decoded waveform: the middle of each burst of energy, less half its
-    length."""
+def click_times(samples: Audio, rate: int) -> list[float]:
+    """Times at which clicks start in a decoded waveform, by its bursts of energy."""
     energy = np.convolve(samples.astype(np.float64) ** 2, np.ones(round(CLICK_SECONDS * rate)), mode="full")
-    found, top = [], energy.max(initial=0.0)
-    if top < 1e-4:
+    times, peak_energy = [], energy.max(initial=0.0)
+    if peak_energy < 1e-4:
         return []
     energy = energy.copy()
-    while (peak := int(energy.argmax())) and energy[peak] > 0.4 * top:
-        found.append((peak + 1) / rate - CLICK_SECONDS)
+    while (peak := int(energy.argmax())) and energy[peak] > 0.4 * peak_energy:
+        times.append((peak + 1) / rate - CLICK_SECONDS)
         energy[max(peak - round(0.05 * rate), 0) : peak + round(0.05 * rate)] = 0
-    return sorted(found)
+    return sorted(times)
 
 
-def turn_by(path: Path, degrees: int) -> None:
-    """Give the video track of an MP4 a display matrix that turns it clockwise by `degrees`."""
+def set_rotation(path: Path, degrees: int) -> None:
+    """Set the display matrix of the video track of an MP4 to a clockwise rotation by `degrees`."""
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
     matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
     data = path.read_bytes()
@@ -204,16 +202,15 @@ def turn_by(path: Path, degrees: int) -> None:
     path.write_bytes(data[:at] + matrix + data[at + 36 :])
 
 
-def track_scale(film: bytes) -> int:
-    """Ticks a second of the first track of an MP4."""
-    at = film.index(b"mdhd") + 4 + 12
-    return int(struct.unpack(">I", film[at : at + 4])[0])
+def read_time_scale(data: bytes) -> int:
+    """Ticks per second of the first track of an MP4."""
+    at = data.index(b"mdhd") + 4 + 12
+    return int(struct.unpack(">I", data[at : at + 4])[0])
 
 
-def edit(path: Path, start: Fraction, duration: Fraction) -> None:
-    """Change the one entry of the first edit list of an MP4: show `duration` seconds from `start`
-    on."""
-    film = path.read_bytes()
-    at = film.index(b"elst") + 4 + 8  # the film counts in thousandths, the track in its own ticks
-    shown_from = struct.unpack(">i", film[at + 4 : at + 8])[0] + round(start * track_scale(film))
-    path.write_bytes(film[:at] + struct.pack(">Ii", round(duration * 1000), shown_from) + film[at + 8 :])
+def set_edit_list(path: Path, start: Fraction, duration: Fraction) -> None:
+    """Change the only entry of the first edit list of an MP4 to `duration` seconds from `start`."""
+    data = path.read_bytes()
+    at = data.index(b"elst") + 4 + 8  # the movie counts in milliseconds, the track in its own ticks
+    media_time = struct.unpack(">i", data[at + 4 : at + 8])[0] + round(start * read_time_scale(data))
+    path.write_bytes(data[:at] + struct.pack(">Ii", round(duration * 1000), media_time) + data[at + 8 :])

@@ -1,4 +1,4 @@
-"""Keys as they are made, found and revoked; what is on disk opens nothing."""
+"""Adding, finding and revoking keys; the stored file contains no key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_key_is_found_until_it_is_revoked_by_whoever_looks(tmp_path: Path) -> None:
+def test_key_file_finds_key_until_revoked_by_another_instance(tmp_path: Path) -> None:
     maker, looker = KeyFile(tmp_path), KeyFile(tmp_path)
     assert looker.find("mm_a_b") is None
     key, secret = maker.add("laptop", "write")
@@ -33,7 +33,7 @@ def test_a_key_is_found_until_it_is_revoked_by_whoever_looks(tmp_path: Path) -> 
     assert looker.all() == []
 
 
-def test_what_is_on_disk_is_the_owners_and_holds_no_key(tmp_path: Path) -> None:
+def test_key_file_is_private_and_has_no_secret(tmp_path: Path) -> None:
     keys = KeyFile(tmp_path)
     _, secret = keys.add("laptop", "admin")
     assert stat.S_IMODE(keys.path.stat().st_mode) == 0o600
@@ -42,7 +42,7 @@ def test_what_is_on_disk_is_the_owners_and_holds_no_key(tmp_path: Path) -> None:
 
 
 @given(st.text(), st.integers(0, 60))
-def test_no_other_text_opens(tmp_path_factory: pytest.TempPathFactory, text: str, place: int) -> None:
+def test_key_file_find_of_other_text_returns_none(tmp_path_factory: pytest.TempPathFactory, text: str, place: int) -> None:
     keys = KeyFile(tmp_path_factory.getbasetemp() / "one")
     if not keys.all():
         keys.add("only", "read")
@@ -50,19 +50,19 @@ def test_no_other_text_opens(tmp_path_factory: pytest.TempPathFactory, text: str
     assert keys.find(f"mm_{keys.all()[0].id}_{text}") is None
 
 
-def test_keys_made_at_once_are_all_kept(tmp_path: Path) -> None:
+def test_concurrent_key_additions_are_all_kept(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda number: KeyFile(tmp_path).add(f"key {number}", "read")[0], range(8)))
     assert {key.id for key in KeyFile(tmp_path).all()} == {key.id for key in made}
 
 
-def test_each_scope_may_what_the_ones_before_it_may(tmp_path: Path) -> None:
+def test_scope_allows_lower_scopes(tmp_path: Path) -> None:
     for place, scope in enumerate(SCOPES):
         key, _ = KeyFile(tmp_path).add(scope, scope)
-        assert [key.allows(wanted) for wanted in SCOPES] == [index <= place for index in range(3)]
+        assert [key.allows(scope) for scope in SCOPES] == [index <= place for index in range(3)]
 
 
-def test_bad_names_and_broken_files_are_refused(tmp_path: Path) -> None:
+def test_key_file_with_invalid_name_or_content_raises(tmp_path: Path) -> None:
     keys = KeyFile(tmp_path)
     keys.add("laptop", "read")
     for name in ("", " ", "x" * 65, "a\nb"):
@@ -77,13 +77,13 @@ def test_bad_names_and_broken_files_are_refused(tmp_path: Path) -> None:
         keys.find("mm_a_b")
 
 
-def test_the_command_knows_every_scope() -> None:
+def test_mm_keys_accepts_every_scope() -> None:
     shown = CliRunner().invoke(main, ["keys", "add", "--help"]).output
     assert "[read|write|admin]" in shown
     assert SCOPES == ("read", "write", "admin")
 
 
-def test_the_command_makes_lists_and_revokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_keys_adds_lists_and_revokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_HOME", str(tmp_path))
     run = CliRunner().invoke
     made = run(main, ["keys", "add", "laptop", "--scope", "read"])

@@ -1,8 +1,7 @@
-"""The names under which a service without keys answers.
+"""Check of the `Host` header in a service without keys.
 
-A page on the Internet can have its own name resolve to this machine (DNS rebinding) and is then of
-the same origin as the service. Where no key is needed, only the `Host` header tells such a request
-apart.
+A web page can make its own host name resolve to this machine (DNS rebinding); for the browser, the
+page then has the same origin as the service. Only the `Host` header identifies such a request.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 _NOT_IN_HOST = frozenset("@/?#\\")
-"""Characters that would make a URL of a `Host` header have another host than the header."""
+"""Characters with which the host of a URL would differ from the `Host` header in it."""
 
 
 class AllowedHosts:
-    """Addresses, `localhost`, the name in MM_HOST and those in MM_ALLOWED_HOSTS."""
+    """IP addresses, `localhost`, the name in MM_HOST, and the names in MM_ALLOWED_HOSTS."""
 
     def __init__(self, settings: Settings) -> None:
-        named = {name.strip() for name in settings.allowed_hosts.lower().split(",")}
-        self._names = frozenset({*named, settings.host.lower(), "localhost"} - {""})
+        names = {name.strip() for name in settings.allowed_hosts.lower().split(",")}
+        self._names = frozenset({*names, settings.host.lower(), "localhost"} - {""})
 
     def check(self, host: str) -> None:
-        """Raise `Forbidden` unless the `Host` header is an address or an allowed name; its port
-        does not matter."""
+        """Raise `Forbidden` unless the `Host` header is an IP address or an allowed name; the port
+        is ignored."""
         try:
             name = "" if _NOT_IN_HOST & set(host) else urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -40,6 +39,6 @@ class AllowedHosts:
             ipaddress.ip_address(name)
         except ValueError:
             raise Forbidden(
-                f"The name {name[:100]!r} is not allowed. A service without keys answers to addresses, localhost and the names "
-                "in MM_ALLOWED_HOSTS; add this name there, or use keys (MM_KEYS=on)."
+                f"The host name {name[:100]!r} is not allowed. A service without keys accepts IP addresses, localhost and the "
+                "names in MM_ALLOWED_HOSTS; add this name there, or require keys (MM_KEYS=on)."
             ) from None

@@ -1,9 +1,8 @@
-"""The cookie of a browser's session. Pictures, players and event streams cannot send a header, so a
-cookie carries the session.
+"""The session cookie of browsers, for images, players and event streams, which cannot send headers.
 
-No script reads it (`HttpOnly`), no other site can make a browser send it (`SameSite=Strict`), and
-it ends with the browser. Over TLS its name begins with `__Host-`, which browsers accept only from
-this host itself, with `Secure` and for every path.
+Scripts cannot read it (`HttpOnly`), other sites cannot make a browser send it (`SameSite=Strict`),
+and it ends with the browser. Over TLS its name begins with `__Host-`: browsers accept it only from
+this host, with `Secure` and for every path.
 """
 
 from __future__ import annotations
@@ -17,26 +16,27 @@ if TYPE_CHECKING:
 NAME = "mm_session"
 NAME_OVER_TLS = f"__Host-{NAME}"
 OLD_NAME = "mm_key"
-"""Of earlier versions, which kept the key itself in it. It is removed wherever it comes."""
+"""Cookie of earlier versions, which contained the key itself. It is deleted from every browser that
+sends it."""
 
 
-def session_token(request: HTTPConnection) -> str:
-    """The token that a browser brings; empty without one."""
+def read_session_token(request: HTTPConnection) -> str:
+    """Return the token that a browser sends; empty without one."""
     return request.cookies.get(_name(request), "")
 
 
 def set_session_cookie(request: HTTPConnection, response: Response, token: str) -> None:
-    """Let the browser keep the token until it is closed."""
+    """Set the session cookie; the browser deletes it when it is closed."""
     response.set_cookie(_name(request), token, path="/", httponly=True, samesite="strict", secure=_is_secure(request))
 
 
 def clear_session_cookie(request: HTTPConnection, response: Response) -> None:
-    """Remove the cookie from a browser that brings it."""
+    """Delete the session cookie from a browser that sends it."""
     _clear(request, response, _name(request))
 
 
 def clear_old_cookie(request: HTTPConnection, response: Response) -> None:
-    """Remove the cookie of earlier versions from a browser that brings it."""
+    """Delete the cookie of earlier versions from a browser that sends it."""
     _clear(request, response, OLD_NAME)
 
 

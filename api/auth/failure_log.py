@@ -1,5 +1,4 @@
-"""Wrong credentials in the audit log: a few rows, however many come, so that a flood does not fill
-the disk."""
+"""Wrong credentials in the audit log, aggregated so that a flood does not fill the disk."""
 
 from __future__ import annotations
 
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from indexes.catalog.catalog import Catalog
 
 ROW_SECONDS = 600.0
-"""One process writes at most one row in so long a time, the first one at once."""
+"""Minimum time between two rows of one process; the first is written at once."""
 MAX_NETWORKS = 20
-"""Networks that a row names; all are counted."""
+"""Maximum number of networks in a row; the count includes all of them."""
 
 
 class FailureLog:
-    """Counts wrong credentials until they are written. Used on the event loop only, so it needs no
-    lock."""
+    """Counts wrong credentials between two rows of the audit log. Used on one event loop only."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,27 +34,26 @@ class FailureLog:
         self._last: Actor | None = None
         self._due = clock()
 
-    async def add(self, catalog: Catalog, by: Actor) -> None:
-        """One more. Writes a row if none was written in the last `ROW_SECONDS`."""
+    async def add(self, catalog: Catalog, actor: Actor) -> None:
+        """Count a wrong credential. Writes a row if none was written in the last `ROW_SECONDS`."""
         self._count += 1
-        self._last = by
+        self._last = actor
         if len(self._networks) < MAX_NETWORKS:
-            self._networks.add(get_network(by.address))
+            self._networks.add(get_network(actor.address))
         if self._clock() >= self._due:
             await self.flush(catalog)
 
     async def flush(self, catalog: Catalog) -> None:
-        """Write what was counted since the last row. A catalog that does not answer leaves it for
-        the next time."""
+        """Write the count since the last row; if the catalog is unavailable, keep it."""
         if self._last is None:
             return
-        count, by, networks = self._count, self._last, sorted(self._networks)
+        count, actor, networks = self._count, self._last, sorted(self._networks)
         self._count, self._last, self._networks = 0, None, set()
         self._due = self._clock() + ROW_SECONDS
         new = NewAudit(action="auth.fail", detail={"count": count, "networks": networks})
         try:
-            await anyio.to_thread.run_sync(catalog.record_audit, by, new)
+            await anyio.to_thread.run_sync(catalog.record_audit, actor, new)
         except MMError as error:
             self._count += count
-            self._last = self._last or by
+            self._last = self._last or actor
             structlog.get_logger().warning("wrong keys not recorded", count=count, detail=str(error))

@@ -1,8 +1,8 @@
-"""Changes of keys, made by `mm keys` on the server, copied from the key file into the audit log.
+"""Copies changes of API keys from the key file to the audit log.
 
-The command may run where the catalog cannot be reached, so it writes each change into the key file
-together with the key itself. The service copies them when it starts and before the audit log is
-read; a crash in between copies some again, which does nothing.
+`mm keys` may run where the catalog is unreachable, so it writes each change to the key file
+together with the key. The service copies the changes at startup and before the audit log is read;
+after a crash in between, it copies some of them again, which has no effect.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def copy_key_changes(keys: KeyFile, catalog: Catalog) -> int:
-    """Record the changes that are not recorded yet, and end the sessions of revoked keys. Returns
-    how many changes.
+    """Record the changes that are not in the audit log yet, and end the sessions of revoked keys.
 
-    Raises `Corrupt`, `Unavailable`; what is not recorded then stays in the key file.
+    Returns the number of changes. Raises `Corrupt`, `Unavailable`; unrecorded changes then stay in
+    the key file.
     """
     changes = keys.changes()
     for change in changes:
@@ -31,5 +31,5 @@ def copy_key_changes(keys: KeyFile, catalog: Catalog) -> int:
     if revoked:
         catalog.end_sessions(revoked, LOCAL)
     if changes:
-        keys.forget_changes({change.id for change in changes})
+        keys.remove_changes({change.id for change in changes})
     return len(changes)

@@ -1,5 +1,8 @@
-"""Authentication and authorization: an API key or a session where the settings want one, an allowed
-host name where not."""
+"""Authentication and authorization of requests.
+
+Where the settings require keys, a request needs an API key or a session with the scope of its path.
+Where they do not, the `Host` header must be allowed.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,12 @@ from api.auth.authenticator import Authenticator, get_catalog
 from api.auth.cookies import clear_old_cookie, clear_session_cookie
 from api.auth.failure_log import FailureLog
 from api.auth.revocation import RevocableRequest
-from api.auth.signin import PATH as SIGN_IN
+from api.auth.scopes import SIGN_IN_PATH, is_read_only, required_scope
 from api.auth.signin import SignIn
 from api.auth.wrong_keys import WrongKeyLimiter
 from api.http.problems import build_error_response
 from api.limits.rate_limiter import RateLimiter
-from api.middleware.same_origin import SAFE_METHODS
 from api.request_context import Client, set_client
-from api.routes import docs
 from mm.errors import Forbidden, MMError, Unauthorized
 from mm.keys import KeyFile
 
@@ -32,122 +33,102 @@ if TYPE_CHECKING:
     from mm.keys import Scope as KeyScope
     from mm.settings import Settings
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", SIGN_IN}) | docs.PATHS
-OPEN_BELOW = "/static/"
-QUESTIONS = frozenset({"/v1/search", "/v1/embeddings"})  # POST only because they bring a body
-ADMIN_BELOW = "/v1/media/import"  # reads folders of the server
-SPACE = "/v1/space"  # what is done to it is done to all items, with weights from the server's disk
-UPLOADS = "/v1/uploads"  # asking how far one is makes another request let go of it
-OTHERS = ("/v1/audit", "/v1/sessions")  # what other callers did, and where they are signed in
 DEFAULT_PER_MINUTE = 1200
-OPEN_FACTOR = 5
-"""Requests of one address to what is open to anyone, in those of MM_RATE_PER_MINUTE: a page loads
+PUBLIC_FACTOR = 5
+"""Rate limit of public paths for one network, in multiples of MM_RATE_PER_MINUTE: a page loads
 dozens of files."""
-ALIVE = "/healthz"
+UNLIMITED_PATH = "/healthz"
 
 
 class AuthenticationMiddleware:
-    """ASGI middleware. Whatever is not open by name needs a key, so that a new route is closed
-    until someone opens it."""
+    """ASGI middleware: authenticates the client, applies rate limits, and checks the scope."""
 
     def __init__(self, app: ASGIApp, settings: Settings, failures: FailureLog | None = None) -> None:
         self._app = app
-        self._access = Authenticator(settings) if settings.needs_key else None
+        self._authenticator = Authenticator(settings) if settings.needs_key else None
         self._hosts = None if settings.needs_key else AllowedHosts(settings)
         limit = settings.rate_per_minute
         per_minute = limit if limit is not None else (0 if settings.is_local else DEFAULT_PER_MINUTE)
         self._rates = RateLimiter(per_minute) if per_minute else None
-        self._open_rates = RateLimiter(OPEN_FACTOR * per_minute) if per_minute else None
+        self._public_rates = RateLimiter(PUBLIC_FACTOR * per_minute) if per_minute else None
         self._wrong_keys = WrongKeyLimiter(settings.wrong_keys_per_minute)
         self._failures = failures or FailureLog()
-        self._sign_in = SignIn(self._access, self._refuse, settings.session_hours) if self._access else None
+        authenticator = self._authenticator
+        self._sign_in = SignIn(authenticator, self._count_wrong_key, settings.session_hours) if authenticator else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        caller = Client(request.client.host if request.client else "")
-        answer: Response | None = None
+        client = Client(request.client.host if request.client else "")
+        response: Response | None = None
         try:
-            caller = await self._admit(request, caller)
-            if self._sign_in is not None and scope["path"] in {"/", SIGN_IN}:
-                answer = await self._sign_in.answer(request)
+            client = await self._admit(request, client)
+            if self._sign_in is not None and scope["path"] in {"/", SIGN_IN_PATH}:
+                response = await self._sign_in.respond(request)
         except MMError as error:
-            answer = build_error_response(request, error)
+            response = build_error_response(request, error)
             if isinstance(error, Unauthorized):
-                clear_session_cookie(request, answer)
-                clear_old_cookie(request, answer)
-        if answer is not None:
-            await answer(scope, receive, send)
-        elif self._access is not None and caller.key is not None:
-            watched = RevocableRequest(
-                scope, receive, send, partial(self._access.is_valid, caller), only_reads=_only_reads(request)
-            )
-            await self._app(scope, watched.receive, watched.send)
+                clear_session_cookie(request, response)
+                clear_old_cookie(request, response)
+        if response is not None:
+            await response(scope, receive, send)
+        elif self._authenticator is not None and client.key is not None:
+            is_valid = partial(self._authenticator.is_valid, client)
+            read_only = is_read_only(request.method, scope["path"])
+            revocable = RevocableRequest(scope, receive, send, is_valid, read_only=read_only)
+            await self._app(scope, revocable.receive, revocable.send)
         else:
             await self._app(scope, receive, send)
 
-    async def _admit(self, request: Request, caller: Client) -> Client:
-        """The caller, recorded. Raises `Unauthorized`, `Forbidden`, `TooMany`, `Unavailable`."""
-        set_client(request.scope, caller)
+    async def _admit(self, request: Request, client: Client) -> Client:
+        """Return the authenticated client, and store it in the request.
+
+        Raises `Unauthorized`, `Forbidden`, `TooMany`, `Unavailable`.
+        """
+        set_client(request.scope, client)
         if self._hosts is not None:
             self._hosts.check(request.headers.get("host", ""))
         path = request.scope["path"]
         scope = required_scope(request.method, path)
-        if self._access is not None and (scope is not None or path in {"/", SIGN_IN}):
-            caller, is_wrong = await self._access.identify(request, caller.address)
-            set_client(request.scope, caller)
+        if self._authenticator is not None and (scope is not None or path in {"/", SIGN_IN_PATH}):
+            client, is_wrong = await self._authenticator.identify(request, client.address)
+            set_client(request.scope, client)
             if is_wrong and scope is not None:
-                await self._refuse(request, caller)
-        signs_in = path == SIGN_IN and request.method == "POST"
-        if self._rates is not None and (scope is not None or signs_in):
-            self._rates.take(str(caller))
-        elif self._open_rates is not None and path != ALIVE:
-            self._open_rates.take(get_network(caller.address))
-        if self._access is not None and scope is not None:
-            _authorize(caller, scope)
-        return caller
+                await self._count_wrong_key(request, client)
+        is_sign_in = path == SIGN_IN_PATH and request.method == "POST"
+        if self._rates is not None and (scope is not None or is_sign_in):
+            self._rates.take(str(client))
+        elif self._public_rates is not None and path != UNLIMITED_PATH:
+            self._public_rates.take(get_network(client.address))
+        if self._authenticator is not None and scope is not None:
+            _authorize(client, scope)
+        return client
 
-    async def _refuse(self, request: Request, caller: Client) -> None:
-        """Count a wrong credential. Raises `TooMany` over the limit."""
-        await self._failures.add(get_catalog(request), caller.actor())
-        self._wrong_keys.count(get_network(caller.address))
+    async def _count_wrong_key(self, request: Request, client: Client) -> None:
+        """Record a wrong credential. Raises `TooMany` over the limit."""
+        await self._failures.add(get_catalog(request), client.actor())
+        self._wrong_keys.count(get_network(client.address))
 
 
-def _authorize(caller: Client, scope: KeyScope) -> None:
-    """Raise `Unauthorized` without a key, `Forbidden` with one that may not do what needs
-    `scope`."""
-    key = caller.key
+def _authorize(client: Client, scope: KeyScope) -> None:
+    """Raise `Unauthorized` without a key, `Forbidden` if its scope is below `scope`."""
+    key = client.key
     if key is None:
         raise Unauthorized(
-            "This service wants an API key that it knows: send it as `Authorization: Bearer KEY`, set MM_API_KEY for mm, "
-            "or open the page to sign in. `mm keys add NAME` on the server makes one."
+            "This service requires a valid API key: send it as `Authorization: Bearer KEY`, set MM_API_KEY for mm, "
+            "or sign in on the page. Create a key on the server with `mm keys add NAME`."
         )
     if not key.allows(scope):
-        raise Forbidden(f"The key {key.name!r} may {key.scope}; this needs a key that may {scope}.")
-
-
-def _only_reads(request: Request) -> bool:
-    return request.method in SAFE_METHODS or request.scope["path"] in QUESTIONS
-
-
-def required_scope(method: str, path: str) -> KeyScope | None:
-    """The scope that a request needs; `None` when anyone may."""
-    if path in OPEN or path.startswith(OPEN_BELOW):
-        return None
-    if path.startswith((ADMIN_BELOW, *OTHERS)) or (path.startswith(SPACE) and method not in SAFE_METHODS):
-        return "admin"
-    if path.startswith(UPLOADS) and method != "OPTIONS":
-        return "write"
-    return "read" if method in SAFE_METHODS or path in QUESTIONS else "write"
+        raise Forbidden(f"The key {key.name!r} has the scope {key.scope}; this request requires the scope {scope}.")
 
 
 def require_keys(settings: Settings) -> None:
-    """Raise `Forbidden` when the API would answer nobody, or anybody without its owner having said
-    so."""
+    """Raise `Forbidden` if keys are required and there is none: the API would refuse everyone."""
     if settings.needs_key and not KeyFile(settings.root).all():
-        where = "" if settings.is_local else f" because others can reach {settings.host}"
+        reason = "" if settings.is_local else f" because {settings.host} is reachable from other machines"
         raise Forbidden(
-            f"The API needs keys{where}, and there is none. `mm keys add NAME` makes one; MM_KEYS=off lets anyone in without."
+            f"The API requires keys{reason}, and none exists. Create one with `mm keys add NAME`, or set MM_KEYS=off to "
+            "allow access without a key."
         )

@@ -1,4 +1,4 @@
-"""Sign-in of a browser: a key, sent once in a form, becomes a session. Sign-out ends it."""
+"""Sign-in of browsers: a key, sent once in a form, starts a session; sign-out ends it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.auth.authenticator import get_catalog
 from api.auth.cookies import clear_old_cookie, clear_session_cookie, set_session_cookie
+from api.auth.scopes import SIGN_IN_PATH
 from api.request_context import Client, get_client, set_client
 from mm.errors import TooMany
 
@@ -22,90 +23,90 @@ if TYPE_CHECKING:
 
     from api.auth.authenticator import Authenticator
 
-PATH = "/session"
 FORM_BYTES = 4096
 FORM_SECONDS = 10.0
-"""Longest time that the form may take to arrive."""
+"""Time limit for the form to arrive."""
 PAGE = Path(__file__).parents[1] / "static" / "signin.html"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 }
-UNKNOWN = "This key is not known here."
+UNKNOWN_KEY = "This key is not valid."
 TOO_MANY = "Too many wrong keys came from this address. Try again in {seconds} seconds."
 
 
 class SignIn:
-    """The answers at `/session`, and at `/` to who is not signed in."""
+    """Responses at `/session`, and at `/` to browsers that are not signed in."""
 
-    def __init__(self, access: Authenticator, refuse: Callable[[Request, Client], Awaitable[None]], session_hours: float) -> None:
-        """`refuse` counts a wrong key and raises `TooMany` over the limit."""
-        self._access = access
-        self._refuse = refuse
-        self._seconds = session_hours * 3600
+    def __init__(
+        self, authenticator: Authenticator, count_wrong_key: Callable[[Request, Client], Awaitable[None]], session_hours: float
+    ) -> None:
+        """`count_wrong_key` raises `TooMany` over the limit."""
+        self._authenticator = authenticator
+        self._count_wrong_key = count_wrong_key
+        self._session_seconds = session_hours * 3600
 
-    async def answer(self, request: Request) -> Response | None:
-        """`None` for a request that the routes answer: the page, for a caller with a key. Raises
-        `Unavailable`."""
-        caller = get_client(request.scope)
-        if request.scope["path"] != PATH:
-            return None if caller.key is not None else _page(request)
+    async def respond(self, request: Request) -> Response | None:
+        """Return the response; `None` for a request that a route handles. Raises `Unavailable`."""
+        client = get_client(request.scope)
+        if request.scope["path"] != SIGN_IN_PATH:
+            return None if client.key is not None else _render_page(request)
         if request.method == "GET":
-            return _page(request)
+            return _render_page(request)
         if request.method == "POST":
-            return await self._sign_in(request, caller)
-        return await self._sign_out(request, caller) if request.method == "DELETE" else None
+            return await self._sign_in(request, client)
+        return await self._sign_out(request, client) if request.method == "DELETE" else None
 
-    async def _sign_in(self, request: Request, before: Client) -> Response:
-        key = self._access.keys.find(await _sent(request))
+    async def _sign_in(self, request: Request, previous: Client) -> Response:
+        key = self._authenticator.keys.find(await _read_key(request))
         if key is None:
             try:
-                await self._refuse(request, before)
+                await self._count_wrong_key(request, previous)
             except TooMany as error:
-                request.scope["refusal"] = TooMany.slug  # for the count of refusals
+                request.scope["refusal"] = TooMany.slug  # for the metric of refusals
                 seconds = math.ceil(error.retry_after)
-                return _page(request, TOO_MANY.format(seconds=seconds), 429, {"Retry-After": str(seconds)})
-            return _page(request, UNKNOWN)
-        caller = Client(before.address, key)
-        set_client(request.scope, caller)
-        await self._end(request, before)  # a token that was known before the sign-in is worth nothing after it
+                return _render_page(request, TOO_MANY.format(seconds=seconds), 429, {"Retry-After": str(seconds)})
+            return _render_page(request, UNKNOWN_KEY)
+        client = Client(previous.address, key)
+        set_client(request.scope, client)
+        await self._end_session(request, previous)  # prevents session fixation
         catalog = get_catalog(request)
-        _, token = await anyio.to_thread.run_sync(catalog.start_session, key.id, self._seconds, caller.actor())
-        welcome = RedirectResponse("/", status_code=303)
-        clear_old_cookie(request, welcome)
-        set_session_cookie(request, welcome, token)
-        return welcome
+        _, token = await anyio.to_thread.run_sync(catalog.start_session, key.id, self._session_seconds, client.actor())
+        response = RedirectResponse("/", status_code=303)
+        clear_old_cookie(request, response)
+        set_session_cookie(request, response, token)
+        return response
 
-    async def _sign_out(self, request: Request, caller: Client) -> Response:
-        await self._end(request, caller)
-        goodbye = Response(status_code=204)
-        clear_session_cookie(request, goodbye)
-        clear_old_cookie(request, goodbye)
-        return goodbye
+    async def _sign_out(self, request: Request, client: Client) -> Response:
+        await self._end_session(request, client)
+        response = Response(status_code=204)
+        clear_session_cookie(request, response)
+        clear_old_cookie(request, response)
+        return response
 
-    async def _end(self, request: Request, caller: Client) -> None:
-        if caller.session is not None:
-            await anyio.to_thread.run_sync(get_catalog(request).end_session, caller.session.id, caller.actor())
-            self._access.forget(caller.session.id)
+    async def _end_session(self, request: Request, client: Client) -> None:
+        if client.session is not None:
+            await anyio.to_thread.run_sync(get_catalog(request).end_session, client.session.id, client.actor())
+            self._authenticator.drop_session(client.session.id)
 
 
-async def _sent(request: Request) -> str:
-    """The key in the form; empty for a form that is too long or takes too long."""
+async def _read_key(request: Request) -> str:
+    """Return the key of the form; empty if the form exceeds `FORM_BYTES` or `FORM_SECONDS`."""
     body = b""
     with anyio.move_on_after(FORM_SECONDS):
-        async for piece in request.stream():
-            body += piece
+        async for chunk in request.stream():
+            body += chunk
             if len(body) > FORM_BYTES:
                 return ""
         return parse_qs(body.decode(errors="replace")).get("key", [""])[0].strip()
     return ""
 
 
-def _page(request: Request, note: str = "", status: int = 401, headers: dict[str, str] | None = None) -> Response:
-    """The sign-in page. `note` is our own text, without anything from the request."""
+def _render_page(request: Request, note: str = "", status: int = 401, headers: dict[str, str] | None = None) -> Response:
+    """Return the sign-in page. `note` is inserted as HTML, so it must not contain request data."""
     text = PAGE.read_text().replace("<!-- note -->", f'<p role="alert">{note}</p>' if note else "")
     page = HTMLResponse(text, status_code=status, headers=HEADERS | (headers or {}))
     clear_old_cookie(request, page)
-    if get_client(request.scope).session is None:  # what it brings is expired or ended
+    if get_client(request.scope).session is None:  # the cookie is of an expired or ended session
         clear_session_cookie(request, page)
     return page

@@ -1,4 +1,4 @@
-"""Request bodies read within a limit, in blocks large enough to hand to a thread."""
+"""Request bodies, read within a limit and in blocks that are large enough for a thread each."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 LENGTH_DIGITS = 18
 
-Shape = TypeVar("Shape", bound=Model)
+Schema = TypeVar("Schema", bound=Model)
 
 
-async def blocks(request: Request) -> AsyncIterator[bytes]:
-    """The body in blocks of about `BLOCK_BYTES`: the network's pieces are too small to be worth a
-    thread each.
+async def read_blocks(request: Request, limit: int, setting: str | None) -> AsyncIterator[bytes]:
+    """Yield the body in blocks of about `BLOCK_BYTES`.
 
-    Raises `ClientDisconnect` when the caller goes away in the middle.
+    Raises `TooLarge` before the first block if the declared length exceeds `limit` bytes, which
+    `setting` sets; a body without a declared length is not limited here. Raises `ClientDisconnect`.
     """
+    check_declared_length(request, limit, setting)
     block = bytearray()
-    async for piece in request.stream():
-        block += piece
+    async for chunk in request.stream():
+        block += chunk
         if len(block) >= BLOCK_BYTES:
             yield bytes(block)
             block.clear()
@@ -39,44 +40,42 @@ async def blocks(request: Request) -> AsyncIterator[bytes]:
         yield bytes(block)
 
 
-def declared_length(request: Request) -> int | None:
-    """What `Content-Length` says; None without one."""
+def get_declared_length(request: Request) -> int | None:
+    """Return the value of `Content-Length`; None if it is missing or invalid."""
     length = request.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS else None
 
 
-def refuse_longer(request: Request, limit: int, setting: str | None) -> None:
-    """Raise `TooLarge` before anything is read when the caller says that the body is over `limit`
-    bytes."""
-    length = declared_length(request)
+def check_declared_length(request: Request, limit: int, setting: str | None) -> None:
+    """Raise `TooLarge` if the declared length exceeds `limit` bytes, which `setting` sets."""
+    length = get_declared_length(request)
     if length is not None and length > limit:
-        raise TooLarge(f"The body has {length:,} bytes; at most {limit:,} are taken{_named(setting)}.")
+        raise TooLarge(f"The body has {length:,} bytes; the maximum is {limit:,}{_format_setting(setting)}.")
 
 
 async def read_json(
-    request: Request, shape: type[Shape], limit: int, setting: str | None = None, *, empty: Shape | None = None
-) -> Shape:
-    """The JSON body as `shape`; `setting` is what `limit`, in bytes, comes from, `empty` stands for
-    no body.
+    request: Request, schema: type[Schema], limit: int, setting: str | None = None, *, default: Schema | None = None
+) -> Schema:
+    """Parse the JSON body as `schema`; an empty body as `default`, if there is one.
 
-    Raises `InvalidInput`, `TooLarge`, and `TooMany` while the bodies of other requests take the
-    memory for all.
+    `limit` is in bytes, and `setting` sets it. Raises `InvalidInput`, `TooLarge`, and `TooMany`
+    while other bodies occupy the memory for bodies.
     """
-    refuse_longer(request, limit, setting)
-    length = declared_length(request)
+    check_declared_length(request, limit, setting)
+    length = get_declared_length(request)
     with get_limits(request).bodies.hold(get_client_id(request.scope), limit if length is None else length):
         body = bytearray()
-        async for piece in request.stream():
-            body += piece
+        async for chunk in request.stream():
+            body += chunk
             if len(body) > limit:
-                raise TooLarge(f"The body is longer than {limit:,} bytes, the most that is taken{_named(setting)}.")
-        if not body and empty is not None:
-            return empty
+                raise TooLarge(f"The body has more than {limit:,} bytes, the maximum{_format_setting(setting)}.")
+        if not body and default is not None:
+            return default
         try:
-            return shape.model_validate_json(bytes(body))
+            return schema.model_validate_json(bytes(body))
         except ValidationError as error:
             raise InvalidInput(describe_validation_errors(error.errors())) from error
 
 
-def _named(setting: str | None) -> str:
+def _format_setting(setting: str | None) -> str:
     return "" if setting is None else f" (MM_{setting.upper()})"

@@ -1,5 +1,4 @@
-"""`multipart/form-data` as it streams in: text fields are kept, files go straight to where the
-caller wants them."""
+"""`multipart/form-data`, parsed while it arrives: text fields are collected, files go to a sink."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from api.http.bodies import blocks
+from api.http.bodies import read_blocks
 from mm.errors import InvalidInput, TooLarge
 
 if TYPE_CHECKING:
@@ -24,21 +23,33 @@ MEDIA_TYPE = "multipart/form-data"
 
 
 class Sink(Protocol):
-    """Where the bytes of a file go."""
+    """Receives the bytes of a file."""
 
     def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
 class FieldHead:
-    """What a part says of itself."""
+    """Name and file name of a form field."""
 
-    field: str
+    name: str
     filename: str | None  # None for a text field
 
 
 Fields = dict[str, list[str]]
-"""Text fields by name; a name may come more than once."""
+"""Values of the text fields by name; a name may occur more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """Limits of a form in bytes, and the settings that they come from."""
+
+    body_bytes: int
+    """Of the declared length of the body."""
+    body_setting: str
+    field_bytes: int
+    """Of all text fields together."""
+    field_setting: str | None = None
 
 
 def is_form(request: Request) -> bool:
@@ -46,53 +57,49 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
-async def read_form(
-    request: Request, threads: ThreadPool, open_file: Callable[[FieldHead], Sink], field_bytes: int, setting: str | None = None
-) -> Fields:
-    """Read the form; `open_file` is called once a file, in one of `threads`, where the sink is
-    written to as well.
+async def read_form(request: Request, threads: ThreadPool, open_file: Callable[[FieldHead], Sink], limits: FormLimits) -> Fields:
+    """Read the form and return its text fields.
 
-    `field_bytes` bounds all text fields together, `setting` is what it comes from. Raises
+    `open_file` is called for each file, and its sink written to, in one of `threads`. Raises
     `InvalidInput`, `TooLarge`, `ClientDisconnect`, and what the sink raises.
     """
     _, options = parse_options_header(request.headers.get("content-type"))
-    too_long = f"The form's text fields are longer than {field_bytes:,} bytes{f' (MM_{setting.upper()})' if setting else ''}."
-    parser = _Parser(options.get(b"boundary", b""), open_file, field_bytes, too_long)
-    async for block in blocks(request):
+    parser = _Parser(options.get(b"boundary", b""), open_file, limits)
+    async for block in read_blocks(request, limits.body_bytes, limits.body_setting):
         await threads.run(parser.feed, block)
     return parser.finish()
 
 
 class _Parser:
-    """Callbacks of the push parser, which sees each byte once and keeps none of a file's."""
+    """Callbacks of the push parser, which buffers text fields but no bytes of files."""
 
-    def __init__(self, boundary: bytes, open_file: Callable[[FieldHead], Sink], field_bytes: int, too_long: str) -> None:
+    def __init__(self, boundary: bytes, open_file: Callable[[FieldHead], Sink], limits: FormLimits) -> None:
         if not boundary:
-            raise InvalidInput("The form's Content-Type names no boundary.")
+            raise InvalidInput("The Content-Type of the form has no boundary.")
         self._open_file = open_file
-        self._field_bytes = field_bytes
-        self._too_long = too_long
+        self._limits = limits
+        self._bytes_left = limits.field_bytes
         self._fields: Fields = {}
-        self._parts = 0
+        self._num_fields = 0
         self._complete = False
         self._header_name = bytearray()
         self._header_value = bytearray()
         self._disposition = ""
         self._head = FieldHead("", None)
         self._sink: Sink | None = None
-        self._text = bytearray()
+        self._value = bytearray()
         try:
             self._parser = MultipartParser(
                 boundary,
                 {
-                    "on_part_begin": self._part_begin,
+                    "on_part_begin": self._begin_field,
                     "on_header_field": lambda data, start, end: self._header_name.extend(data[start:end]),
                     "on_header_value": lambda data, start, end: self._header_value.extend(data[start:end]),
-                    "on_header_end": self._header_end,
-                    "on_headers_finished": self._headers_finished,
-                    "on_part_data": self._part_data,
-                    "on_part_end": self._part_end,
-                    "on_end": self._end,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._end_headers,
+                    "on_part_data": self._receive_data,
+                    "on_part_end": self._end_field,
+                    "on_end": self._end_form,
                 },
             )
         except FormParserError as error:
@@ -109,46 +116,49 @@ class _Parser:
             raise InvalidInput("The form ends before its closing boundary.")
         return self._fields
 
-    def _part_begin(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_FIELDS:
-            raise InvalidInput(f"The form has more than {MAX_FIELDS} parts.")
+    def _begin_field(self) -> None:
+        self._num_fields += 1
+        if self._num_fields > MAX_FIELDS:
+            raise InvalidInput(f"The form has more than {MAX_FIELDS} fields.")
         self._disposition = ""
-        self._text.clear()
+        self._value.clear()
 
-    def _header_end(self) -> None:
+    def _end_header(self) -> None:
         if self._header_name.lower() == b"content-disposition":
             self._disposition = self._header_value.decode("latin-1")
         self._header_name.clear()
         self._header_value.clear()
 
-    def _headers_finished(self) -> None:
+    def _end_headers(self) -> None:
         _, options = parse_options_header(self._disposition)
         if b"name" not in options:
-            raise InvalidInput("A part of the form has no name.")
+            raise InvalidInput("A field of the form has no name.")
         filename = options.get(b"filename")
-        self._head = FieldHead(_text(options[b"name"]), None if filename is None else _text(filename))
+        self._head = FieldHead(_decode(options[b"name"]), None if filename is None else _decode(filename))
         self._sink = None if filename is None else self._open_file(self._head)
 
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
+    def _receive_data(self, data: bytes, start: int, end: int) -> None:
         if self._sink is not None:
             self._sink.write(data[start:end])
             return
-        self._field_bytes -= end - start
-        if self._field_bytes < 0:
-            raise TooLarge(self._too_long)
-        self._text += data[start:end]
+        self._bytes_left -= end - start
+        if self._bytes_left < 0:
+            setting = f" (MM_{self._limits.field_setting.upper()})" if self._limits.field_setting else ""
+            raise TooLarge(
+                f"The text fields of the form have more than {self._limits.field_bytes:,} bytes, the maximum{setting}."
+            )
+        self._value += data[start:end]
 
-    def _part_end(self) -> None:
+    def _end_field(self) -> None:
         if self._sink is None:
-            self._fields.setdefault(self._head.field, []).append(_text(bytes(self._text)))
+            self._fields.setdefault(self._head.name, []).append(_decode(bytes(self._value)))
 
-    def _end(self) -> None:
+    def _end_form(self) -> None:
         self._complete = True
 
 
-def _text(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput("A text of the form is not UTF-8.") from error
+        raise InvalidInput("A text field of the form is not UTF-8.") from error

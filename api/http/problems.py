@@ -1,5 +1,4 @@
-"""Every error leaves as problem details (RFC 9457): `application/problem+json` whose `type` ends in
-a stable slug."""
+"""Error responses as problem details (RFC 9457), whose `type` ends in a stable slug."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.middleware.security_headers import SECURITY_HEADERS
+from api.http.headers import SECURITY_HEADERS
 from indexes.storage.files import DISK_FULL
 from mm.errors import (
     ERRORS,
@@ -42,13 +41,13 @@ FRAMEWORK = {
     405: ("method-not-allowed", "Method not allowed"),
     416: ("range-not-satisfiable", "Range not satisfiable"),
 }
-"""Slug and title of the errors that the framework raises, by status; any other counts as 400."""
+"""Slug and title of errors of the framework by status; any other status becomes 400."""
 SLUGS = frozenset({*ERRORS, MediaError.slug, *(slug for slug, _ in FRAMEWORK.values())})
-"""Every slug that an answer can have."""
-CLIENT_CLOSED_REQUEST = 499  # nobody reads it; it keeps a cut-off upload apart from a failure in logs and metrics
+"""Every slug that a response can have."""
+CLIENT_CLOSED_REQUEST = 499  # never received; distinguishes an aborted upload from a failure in logs and metrics
 
 
-def problem(
+def build_problem(
     request: Request,
     *,
     slug: str,
@@ -58,8 +57,8 @@ def problem(
     extensions: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """One problem document; `extensions` are members beside the five of the standard."""
-    request.scope["refusal"] = slug  # for the count of refusals
+    """Return a problem document; `extensions` are members in addition to the five standard ones."""
+    request.scope["refusal"] = slug  # for the metric of refusals
     document = {
         "type": TYPE_BASE + slug,
         "title": title,
@@ -73,28 +72,28 @@ def problem(
 
 
 def describe_validation_errors(errors: Sequence[ErrorDetails]) -> str:
-    """What pydantic found, in words: where, and what is wrong there."""
-    parts = []
+    """Describe validation errors of pydantic as one sentence: location and reason of each."""
+    phrases = []
     for error in errors:
-        where = ".".join(str(part) for part in error["loc"])
-        parts.append(f"{where}: {error['msg']}" if where else error["msg"])
-    return "; ".join(parts) + "."
+        location = ".".join(str(name) for name in error["loc"])
+        phrases.append(f"{location}: {error['msg']}" if location else error["msg"])
+    return "; ".join(phrases) + "."
 
 
 def build_error_response(request: Request, error: MMError) -> Response:
-    """The problem document of an error of ours."""
+    """Return the problem document of an `MMError`."""
     if error.status >= 500:
         structlog.get_logger().error("request failed", slug=error.slug, detail=str(error), exc_info=error)
     extensions = {"name": error.name, "reason": error.reason} if isinstance(error, MediaError) else {}
     headers = {}
-    if isinstance(error, RequestTimeout):  # the rest of the body may never come
+    if isinstance(error, RequestTimeout):  # the rest of the body may never arrive
         headers["Connection"] = "close"
     if isinstance(error, TooMany | Unavailable):
-        wait = error.retry_after if isinstance(error, TooMany) else 1.0
-        headers["Retry-After"] = str(math.ceil(wait))
+        retry_after = error.retry_after if isinstance(error, TooMany) else 1.0
+        headers["Retry-After"] = str(math.ceil(retry_after))
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(
+    return build_problem(
         request,
         slug=error.slug,
         title=error.title,
@@ -105,54 +104,56 @@ def build_error_response(request: Request, error: MMError) -> Response:
     )
 
 
-async def _ours(request: Request, error: Exception) -> Response:
+async def _handle_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, MMError)
     return build_error_response(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _handle_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return build_error_response(request, InvalidInput(describe_validation_errors(error.errors())))
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    """Errors of the framework: no such route, a method that a route lacks."""
+async def _handle_http_exception(request: Request, error: Exception) -> Response:
+    """Convert errors of the framework: unknown route, wrong method, invalid range."""
     assert isinstance(error, HTTPException)
     if error.status_code == NotFound.status:
-        return build_error_response(request, NotFound(f"There is nothing at {request.url.path}."))
+        return build_error_response(request, NotFound(f"There is no route {request.url.path}."))
     status = error.status_code if error.status_code in FRAMEWORK else 400
     slug, title = FRAMEWORK[status]
-    detail = f"{request.url.path} does not take {request.method}." if error.status_code == 405 else str(error.detail)
-    return problem(request, slug=slug, title=title, status=status, detail=detail, headers=error.headers)
+    detail = f"{request.url.path} does not support {request.method}." if error.status_code == 405 else str(error.detail)
+    return build_problem(request, slug=slug, title=title, status=status, detail=detail, headers=error.headers)
 
 
-async def _gone(request: Request, error: Exception) -> Response:
+async def _handle_disconnect(request: Request, error: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _disk(request: Request, error: Exception) -> Response:
-    """A scratch file that did not fit; any other failure of the system is a defect of ours."""
+async def _handle_os_error(request: Request, error: Exception) -> Response:
+    """Convert a full disk to `StorageFull`; any other error of the system is unexpected."""
     assert isinstance(error, OSError)
     if error.errno not in DISK_FULL:
-        return await _unexpected(request, error)
-    return build_error_response(request, StorageFull(f"Nothing more can be written: {error.strerror}."))
+        return await _handle_unexpected(request, error)
+    return build_error_response(
+        request, StorageFull(f"The disk of the service cannot be written: {error.strerror}. Free some space.")
+    )
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    """A defect of ours: the log has the stack, the answer only the id to find it by."""
+async def _handle_unexpected(request: Request, error: Exception) -> Response:
+    """Log an unexpected error with its stack; the response has only the request id."""
     structlog.get_logger().error("request failed unexpectedly", exc_info=error)
     request_id = str(request.scope.get("request_id"))
-    detail = f"The service failed in a way that it did not foresee; its log has more under {request_id}."
-    # This handler runs outside of the middleware that names requests and adds headers.
+    detail = f"Unexpected error in the service; see its log at the request id {request_id}."
+    # This handler runs outside the middleware that sets the id and the security headers.
     headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "X-Request-ID": request_id}
-    return problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail, headers=headers)
+    return build_problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
-    app.add_exception_handler(MMError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(OSError, _disk)
-    app.add_exception_handler(Exception, _unexpected)
+    """Register the handlers that convert every error of `app` to a problem document."""
+    app.add_exception_handler(MMError, _handle_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+    app.add_exception_handler(ClientDisconnect, _handle_disconnect)
+    app.add_exception_handler(OSError, _handle_os_error)
+    app.add_exception_handler(Exception, _handle_unexpected)

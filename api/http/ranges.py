@@ -1,5 +1,4 @@
-"""Byte ranges of a stored file (RFC 9110, section 14), so that a player can seek without loading
-all of it."""
+"""Responses with a stored file or a byte range of it (RFC 9110, section 14)."""
 
 from __future__ import annotations
 
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     from api.limits.thread_pool import ThreadPool
 
 READ_BYTES = 256 << 10
-RESTORE = "Restore it from a backup, or send the file again."
+RESTORE = "Restore it from a backup, or upload the file again."
 _RANGE = re.compile(r"\s*(\d{0,20})\s*-\s*(\d{0,20})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """A stretch of a file, both ends inclusive, as the header counts."""
+    """A range of bytes; both ends are inclusive, as in the header."""
 
     first: int
     last: int
@@ -40,17 +39,17 @@ class ByteRange:
 
 
 class RangeNotSatisfiable(HTTPException):
-    """The range starts behind the end of the file."""
+    """The range starts after the end of the file."""
 
     def __init__(self, size: int) -> None:
         super().__init__(416, f"The file has {size} bytes.", headers={"Content-Range": f"bytes */{size}"})
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:
-    """The range that `header` asks for in a file of `size` bytes; None means all of it.
+    """Parse the `Range` header for a file of `size` bytes; None stands for the whole file.
 
-    A header that is malformed, of another unit or of several ranges is ignored, as the standard
-    allows. Raises `RangeNotSatisfiable`.
+    A malformed header, another unit and several ranges are ignored, as the RFC allows. Raises
+    `RangeNotSatisfiable`.
     """
     unit, _, value = (header or "").partition("=")
     match = _RANGE.fullmatch(value)
@@ -70,15 +69,15 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 
 
 def serve_file(request: Request, path: Path, etag: str, headers: dict[str, str]) -> Response:
-    """Answer GET or HEAD with the file, a range of it, or 304 when the caller has it.
+    """Respond to GET or HEAD with the file, a range of it, or 304 if the client has it.
 
-    `etag` is strong: the name of immutable bytes. Opens the file before it answers, so a file
-    deleted meanwhile is still sent whole. Raises `MissingData`, `Unavailable` when it cannot be
-    read.
+    `etag` is a strong validator: it names immutable bytes. The file is opened before the response
+    starts, so a file that is deleted meanwhile is still sent completely. Raises `MissingData`, and
+    `Unavailable` if it cannot be read.
     """
     file = _open(path)
     try:
-        return _answer(request, file, etag, headers)
+        return _build_response(request, file, etag, headers)
     except BaseException:
         file.close()
         raise
@@ -93,31 +92,31 @@ def _open(path: Path) -> BinaryIO:
         raise Unavailable(f"The file {path.name} cannot be read: {error.strerror}.") from error
 
 
-def _answer(request: Request, file: BinaryIO, etag: str, headers: dict[str, str]) -> Response:
+def _build_response(request: Request, file: BinaryIO, etag: str, headers: dict[str, str]) -> Response:
     size = os.fstat(file.fileno()).st_size
     quoted = f'"{etag}"'
     headers = {"ETag": quoted, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=31536000, immutable", **headers}
     if quoted in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
         file.close()
         return Response(status_code=304, headers=headers)
-    fresh = request.headers.get("if-range", quoted) == quoted
-    wanted = parse_range(request.headers.get("range"), size) if fresh else None
-    part = wanted or ByteRange(0, size - 1)
-    headers["Content-Length"] = str(part.length)
-    if wanted is not None:
-        headers["Content-Range"] = f"bytes {part.first}-{part.last}/{size}"
-    status = 200 if wanted is None else 206
+    is_fresh = request.headers.get("if-range", quoted) == quoted
+    requested = parse_range(request.headers.get("range"), size) if is_fresh else None
+    byte_range = requested or ByteRange(0, size - 1)
+    headers["Content-Length"] = str(byte_range.length)
+    if requested is not None:
+        headers["Content-Range"] = f"bytes {byte_range.first}-{byte_range.last}/{size}"
+    status = 200 if requested is None else 206
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=headers)
-    reading = _read(get_limits(request).disk, file, part)
-    return StreamingResponse(reading, status_code=status, headers=headers)
+    blocks = _read(get_limits(request).disk, file, byte_range)
+    return StreamingResponse(blocks, status_code=status, headers=headers)
 
 
-async def _read(threads: ThreadPool, file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+async def _read(threads: ThreadPool, file: BinaryIO, byte_range: ByteRange) -> AsyncIterator[bytes]:
     with file:
-        await threads.run(file.seek, part.first)
-        left = part.length
+        await threads.run(file.seek, byte_range.first)
+        left = byte_range.length
         while left and (block := await threads.run(file.read, min(READ_BYTES, left))):
             left -= len(block)
             yield block

@@ -1,5 +1,4 @@
-"""Server-sent events: the steps of a job as they are written to the catalog, resumable by
-Last-Event-ID."""
+"""Server-sent events of a job, read from the catalog; resumable with Last-Event-ID."""
 
 from __future__ import annotations
 
@@ -18,22 +17,21 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "text/event-stream"
 POLL_SECONDS = 0.2
 READS_PER_SECOND = 50.0
-"""Most that the streams of one caller read the catalog: with more than ten of them, each reads less
-often."""
+"""Maximum rate at which all streams of one client read the catalog; with more than ten streams,
+each reads less often."""
 HEARTBEAT_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
-AGAIN_SECONDS = 2.0
-"""Between two looks at whether the latest event says something else by now."""
+REREAD_SECONDS = 2.0
+"""Interval at which the latest event is read again: its position and time left may change."""
 
 
-def encode(event: JobEvent) -> bytes:
-    """One event on the wire. JSON has no raw line break, so one data line is enough."""
+def encode_event(event: JobEvent) -> bytes:
+    """Encode an event. JSON has no raw line break, so it fits in one `data` line."""
     return f"id: {event.id}\nevent: job\ndata: {event.model_dump_json()}\n\n".encode()
 
 
 def encode_unauthorized(detail: str) -> bytes:
-    """The last event of a stream whose caller is not allowed any more; a client that connects again
-    gets a 401."""
+    """Encode the last event of a stream whose key was revoked; after it, reconnecting gets 401."""
     document = {
         "type": TYPE_BASE + Unauthorized.slug,
         "title": Unauthorized.title,
@@ -44,34 +42,34 @@ def encode_unauthorized(detail: str) -> bytes:
 
 
 def get_poll_interval(streams: int) -> float:
-    """Seconds between two reads of a stream whose caller has `streams` of them."""
+    """Return the poll interval in seconds of a stream whose client has `streams` of them."""
     return max(POLL_SECONDS, streams / READS_PER_SECOND)
 
 
 async def stream(
     read: Callable[[int], Awaitable[Sequence[JobEvent]]], after: int, pause: Callable[[], float] = lambda: POLL_SECONDS
 ) -> AsyncIterator[bytes]:
-    """Events behind id `after` until one is final; `read(after)` gives what is there now, in order,
-    `pause()` when to read again.
+    """Yield the encoded events after id `after` until one is final.
 
-    The latest event is read and sent again when it says something else than before: its job's
-    position changes without an event. A comment goes out when nothing else did for a while: it
-    keeps proxies from closing the connection, and a dead client is noticed.
+    `read(after)` returns the present events in order, `pause()` the seconds until the next read.
+    The latest event is sent again when its content changes: the position of a job changes without
+    a new event. A comment every `HEARTBEAT_SECONDS` keeps proxies from closing the connection and
+    detects a closed one.
     """
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-    sent = looked = time.monotonic()
+    last_sent = last_read = time.monotonic()
     latest: JobEvent | None = None
     while True:
         events = list(await read(after))
-        if not events and after and time.monotonic() - looked >= AGAIN_SECONDS:
+        if not events and after and time.monotonic() - last_read >= REREAD_SECONDS:
             events = [event for event in await read(after - 1) if event != latest]
-            looked = time.monotonic()
+            last_read = time.monotonic()
         for event in events:
-            yield encode(event)
-            after, sent, latest = event.id, time.monotonic(), event
+            yield encode_event(event)
+            after, last_sent, latest = event.id, time.monotonic(), event
             if event.state in FINAL_STATES:
                 return
-        if time.monotonic() - sent >= HEARTBEAT_SECONDS:
+        if time.monotonic() - last_sent >= HEARTBEAT_SECONDS:
             yield b": heartbeat\n\n"
-            sent = time.monotonic()
+            last_sent = time.monotonic()
         await asyncio.sleep(pause())

@@ -1,4 +1,4 @@
-"""In: who asks and for which resource. Out: a place in that resource, or a refusal with the time
-after which to ask again. Every limit on work and connections of one API process: places, queues,
-body deadlines, connections. Must not know: routes, SQL, decoding.
+"""In: a client and a limited resource. Out: a slot of it, or a refusal with `Retry-After`.
+Limits on work, memory, rates, slow bodies and connections of one API process.
+Must not know: routes, SQL, decoding.
 """

@@ -1,4 +1,4 @@
-"""How slowly a request body may come: a longest silence and a least average rate."""
+"""Timeouts of request bodies: a maximum silence and a minimum average data rate."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ if TYPE_CHECKING:
 
 @dataclass
 class BodyProgress:
-    """The waiting for one body. Time that the service spends on what came does not count."""
+    """Bytes received of one body, and the time spent waiting for them, without processing time."""
 
     silence_seconds: float
     bytes_per_second: float
-    received: int = 0
-    waited: float = 0.0
+    num_received: int = 0
+    waited_seconds: float = 0.0
 
     @property
-    def left(self) -> float:
-        """Seconds that the next bytes may take."""
-        return min(self.silence_seconds, self.silence_seconds + self.received / self.bytes_per_second - self.waited)
+    def seconds_left(self) -> float:
+        """Maximum wait for the next bytes."""
+        average = self.silence_seconds + self.num_received / self.bytes_per_second - self.waited_seconds
+        return min(self.silence_seconds, average)
 
-    def error(self, waited: float) -> RequestTimeout:
-        """What is wrong with a body of which nothing came for `waited` seconds."""
-        if waited >= self.silence_seconds:
-            return RequestTimeout(f"No bytes of the body came for {self.silence_seconds:g} s (MM_BODY_SILENCE_SECONDS).")
+    def timeout_error(self, waited_seconds: float) -> RequestTimeout:
+        """Return the error of a body of which nothing arrived for `waited_seconds`."""
+        if waited_seconds >= self.silence_seconds:
+            return RequestTimeout(f"No bytes of the body arrived for {self.silence_seconds:g} s (MM_BODY_SILENCE_SECONDS).")
         return RequestTimeout(
-            f"The body came at less than {self.bytes_per_second:g} bytes a second (MM_BODY_BYTES_PER_SECOND): "
-            f"{self.received:,} bytes in {self.waited:.0f} s."
+            f"The body arrived at less than {self.bytes_per_second:g} bytes per second (MM_BODY_BYTES_PER_SECOND): "
+            f"{self.num_received:,} bytes in {self.waited_seconds:.0f} s."
         )
 
 
 @dataclass
 class BodyTimeouts:
-    """ASGI middleware: whoever reads a body that comes too slowly gets `RequestTimeout`, or a
-    disconnect behind the answer."""
+    """ASGI middleware: reading a slow body raises `RequestTimeout`, or returns a disconnect once
+    the response has started."""
 
     app: ASGIApp
     settings: Settings
@@ -54,30 +55,30 @@ class BodyTimeouts:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        pace = BodyProgress(self.settings.body_silence_seconds, self.settings.body_bytes_per_second)
-        complete = answered = False
+        progress = BodyProgress(self.settings.body_silence_seconds, self.settings.body_bytes_per_second)
+        is_complete = has_responded = False
 
-        async def receive_in_time() -> Message:
-            nonlocal complete
-            if complete:
+        async def receive_with_timeout() -> Message:
+            nonlocal is_complete
+            if is_complete:
                 return await receive()
-            started, left = self.clock(), pace.left
+            started, seconds_left = self.clock(), progress.seconds_left
             try:
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(seconds_left):
                     message = await receive()
             except TimeoutError:
-                pace.waited += self.clock() - started
-                if answered:
+                progress.waited_seconds += self.clock() - started
+                if has_responded:
                     return {"type": "http.disconnect"}
-                raise pace.error(left) from None
-            pace.waited += self.clock() - started
-            pace.received += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
+                raise progress.timeout_error(seconds_left) from None
+            progress.waited_seconds += self.clock() - started
+            progress.num_received += len(message.get("body", b""))
+            is_complete = not message.get("more_body", False)
             return message
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal answered
-            answered = True
+        async def record_and_send(message: Message) -> None:
+            nonlocal has_responded
+            has_responded = True
             await send(message)
 
-        await self.app(scope, receive_in_time, send_and_note)
+        await self.app(scope, receive_with_timeout, record_and_send)

@@ -1,4 +1,4 @@
-"""A number of bytes that requests share, each caller at most a part of it."""
+"""A number of bytes that requests share; each client may use a part of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from api.limits.limiter import CALLER, TOTAL
+from api.limits.limiter import CLIENT, TOTAL
 from mm.errors import TooMany
 
 if TYPE_CHECKING:
@@ -16,32 +16,33 @@ if TYPE_CHECKING:
 
 
 class ByteBudget:
-    """Bytes of memory that bodies of requests may take together. Used on one event loop only."""
+    """Memory for request bodies, in bytes. Used on one event loop only."""
 
     def __init__(self, name: str, quota: Quota) -> None:
         self.name = name
-        self.places = quota
+        self.slots = quota
         self.refused: Counter[str] = Counter()
-        self.waiting = 0  # nobody waits for bytes
-        self._held: Counter[str] = Counter()
+        self.waiting = 0  # there is no queue
+        self._in_use: Counter[str] = Counter()
 
     @property
-    def inside(self) -> int:
-        """Bytes in use."""
-        return self._held.total()
+    def in_use(self) -> int:
+        """Number of bytes in use."""
+        return self._in_use.total()
 
     @contextmanager
-    def hold(self, caller: str, size: int) -> Iterator[None]:
-        """`size` bytes for as long as the block lasts. Raises `TooMany`."""
-        for reason, held, most in ((CALLER, self._held[caller], self.places.share), (TOTAL, self.inside, self.places.total)):
-            if held + size > most:
+    def hold(self, client: str, size: int) -> Iterator[None]:
+        """Reserve `size` bytes for the duration of the block. Raises `TooMany`."""
+        checks = ((CLIENT, self._in_use[client], self.slots.share), (TOTAL, self.in_use, self.slots.total))
+        for reason, in_use, limit in checks:
+            if in_use + size > limit:
                 self.refused[reason] += 1
-                whose = "This key or address sends" if reason == CALLER else "All callers together send"
-                raise TooMany(f"{whose} {held:,} bytes of {self.name} already; at most {most:,} are taken at once.")
-        self._held[caller] += size
+                owner = "this key or address" if reason == CLIENT else "all clients together"
+                raise TooMany(f"The {self.name} of {owner} already use {in_use:,} of {limit:,} bytes; try again in a moment.")
+        self._in_use[client] += size
         try:
             yield
         finally:
-            self._held[caller] -= size
-            if not self._held[caller]:
-                del self._held[caller]
+            self._in_use[client] -= size
+            if not self._in_use[client]:
+                del self._in_use[client]

@@ -1,4 +1,4 @@
-"""One computation at a time whose result all who ask meanwhile share."""
+"""Request coalescing: concurrent requests for the same result share one computation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.1
-"""From the end of one computation to the start of the next."""
+"""Minimum time between the end of a computation and the start of the next."""
 
 
 class CoalescedCall(Generic[T]):
-    """Runs `work` in a thread of its own whenever someone asks; a request that comes while it runs
-    gets the next result.
+    """Runs `work` in a thread, once at a time and with a pause between two runs, however many
+    requests there are.
 
-    However many ask, it runs once at a time and rests between two runs. Used on one event loop
-    only.
+    A request during a run gets the result of the next one. Used on one event loop only.
     """
 
     def __init__(self, work: Callable[[], T], pause_seconds: float = PAUSE_SECONDS) -> None:
@@ -32,7 +31,7 @@ class CoalescedCall(Generic[T]):
         self._next: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
-        """A result that was begun after this call. Raises what `work` raises."""
+        """Return a result whose computation started after this call. Raises what `work` raises."""
         if self._running is None:
             self._running = asyncio.create_task(self._run(None))
             return await asyncio.shield(self._running)
@@ -44,9 +43,9 @@ class CoalescedCall(Generic[T]):
         """End the thread."""
         self._threads.close()
 
-    async def _run(self, before: asyncio.Task[T] | None) -> T:
-        if before is not None:
-            await asyncio.wait({before})
+    async def _run(self, previous: asyncio.Task[T] | None) -> T:
+        if previous is not None:
+            await asyncio.wait({previous})
             await asyncio.sleep(self._pause_seconds)
             self._running, self._next = self._next, None
         try:

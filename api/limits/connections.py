@@ -1,4 +1,4 @@
-"""All connections of one process: how many, of whom, and which of them wait for a request."""
+"""All connections of one process: their number, their networks, and which are idle."""
 
 from __future__ import annotations
 
@@ -14,75 +14,75 @@ if TYPE_CHECKING:
 
 
 class Connection(Protocol):
-    """What is closed when there are too many."""
+    """A connection that can be closed when there are too many."""
 
-    def close_waiting(self) -> None:
-        """Close it; it has sent no complete head of a request that is not answered."""
+    def close_idle(self) -> None:
+        """Close it while it waits for the head of a request."""
         ...
 
 
 class Connections:
-    """Used on one event loop only.
+    """Limits open connections, in total and per network. Used on one event loop only.
 
-    Beyond a limit the connection that has waited longest for a request is closed, not the new one:
-    who opens many and asks nothing displaces its own, and a client that asks at once is served.
+    Above a limit, the connection that has been idle longest is closed, not the new one: a client
+    that opens many without a request displaces its own, and an active client is served.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._part = 1.0 if settings.is_local and not settings.needs_key else settings.caller_share
+        self._share = 1.0 if settings.is_local and not settings.needs_key else settings.caller_share
         self.total = settings.max_connections
         self._proxies = settings.proxy_networks
         self.closed = 0
-        """Connections that were closed, or refused, for want of room."""
+        """Number of connections that were closed or refused over a limit."""
         self._networks: dict[Connection, str] = {}
         self._counts: Counter[str] = Counter()
-        self._waiting: dict[str, dict[Connection, None]] = {}  # by network, longest first
+        self._idle: dict[str, dict[Connection, None]] = {}  # by network, longest first
 
     @property
     def share(self) -> int:
-        """Most of one address."""
-        return max(1, math.floor(self.total * self._part))
+        """Maximum number of connections of one network."""
+        return max(1, math.floor(self.total * self._share))
 
     @property
     def open(self) -> int:
-        """Connections that are open."""
+        """Number of open connections."""
         return len(self._networks)
 
     @property
     def waiting(self) -> int:
-        """Connections that wait for the head of a request."""
-        return sum(map(len, self._waiting.values()))
+        """Number of connections that wait for the head of a request."""
+        return sum(map(len, self._idle.values()))
 
     def add(self, connection: Connection, address: str) -> bool:
-        """Take a new connection, which waits for a request. False when there is no room and no
-        other could be closed."""
+        """Register a new connection as idle. Returns False if it must be refused, because no other
+        can be closed."""
         network = get_network(address)
         if not self._make_room(network):
             self.closed += 1
             return False
         self._networks[connection] = network
         self._counts[network] += 1
-        self.wait(connection)
+        self.mark_idle(connection)
         return True
 
-    def wait(self, connection: Connection) -> None:
-        """The connection waits for a request from now on."""
+    def mark_idle(self, connection: Connection) -> None:
+        """Record that the connection waits for a request."""
         if connection in self._networks:
-            waiting = self._waiting.setdefault(self._networks[connection], {})
-            waiting.pop(connection, None)
-            waiting[connection] = None
+            idle = self._idle.setdefault(self._networks[connection], {})
+            idle.pop(connection, None)
+            idle[connection] = None
 
-    def work(self, connection: Connection) -> None:
-        """A request of the connection is being answered."""
+    def mark_busy(self, connection: Connection) -> None:
+        """Record that a request of the connection is being processed."""
         network = self._networks.get(connection)
-        if network is not None and network in self._waiting:
-            self._waiting[network].pop(connection, None)
-            if not self._waiting[network]:
-                del self._waiting[network]
+        if network is not None and network in self._idle:
+            self._idle[network].pop(connection, None)
+            if not self._idle[network]:
+                del self._idle[network]
 
     def remove(self, connection: Connection) -> None:
-        """The connection is closed."""
-        self.work(connection)
+        """Record that the connection is closed."""
+        self.mark_busy(connection)
         network = self._networks.pop(connection, None)
         if network is not None:
             self._counts[network] -= 1
@@ -90,26 +90,27 @@ class Connections:
                 del self._counts[network]
 
     def _make_room(self, network: str) -> bool:
-        if self._counts[network] >= self._most(network) and not self._close_one(network):
+        if self._counts[network] >= self._get_limit(network) and not self._close_idle(network):
             return False
         if self.open < self.total:
             return True
-        greediest = max(self._waiting, key=lambda one: self._counts[one], default=None)
-        return greediest is not None and self._close_one(greediest)
+        largest = max(self._idle, key=lambda name: self._counts[name], default=None)
+        return largest is not None and self._close_idle(largest)
 
-    def _most(self, network: str) -> int:
-        """A trusted proxy has the connections of all its clients."""
+    def _get_limit(self, network: str) -> int:
+        """Return the limit of a network; a trusted proxy has the connections of all its clients."""
         try:
             address = ipaddress.ip_network(network).network_address
         except ValueError:
             return self.share
         return self.total if any(address in proxies for proxies in self._proxies) else self.share
 
-    def _close_one(self, network: str) -> bool:
-        connection = next(iter(self._waiting.get(network, ())), None)
+    def _close_idle(self, network: str) -> bool:
+        """Close the connection of a network that has been idle longest, if there is one."""
+        connection = next(iter(self._idle.get(network, ())), None)
         if connection is None:
             return False
         self.remove(connection)
         self.closed += 1
-        connection.close_waiting()
+        connection.close_idle()
         return True

@@ -1,4 +1,4 @@
-"""Ends the work on a request whose caller has gone."""
+"""Cancels the work on a request when its client disconnects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def until_disconnect(request: Request, work: Coroutine[object, object, T]) -> T:
-    """What `work` returns. Cancels it, waits for its end and raises `ClientDisconnect` when the
-    caller closes the connection.
+async def cancel_on_disconnect(request: Request, work: Coroutine[object, object, T]) -> T:
+    """Return the result of `work`. If the client disconnects, cancel it, wait for its end and raise
+    `ClientDisconnect`.
 
-    For requests whose body has been read, and for those that have none.
+    The body of the request must be empty or already read.
     """
-    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
+    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(_wait_for_disconnect(request))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -33,6 +33,6 @@ async def until_disconnect(request: Request, work: Coroutine[object, object, T])
         await asyncio.gather(working, watching, return_exceptions=True)
 
 
-async def _disconnected(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

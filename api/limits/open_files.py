@@ -1,20 +1,19 @@
-"""How many files and connections the process may have open."""
+"""Limit of open files of the process (RLIMIT_NOFILE)."""
 
 from __future__ import annotations
 
 import resource
 
-SPARE = 200
-"""Files beside connections: the catalog, the index, what is being read and written, pipes of
+RESERVED = 200
+"""Files other than connections: the catalog, the index, files being read and written, pipes of
 decoding children."""
 
 
 def allow_open_files(connections: int) -> int:
-    """Raise the soft limit of the process (RLIMIT_NOFILE) for so many connections. Returns for how
-    many there is room."""
+    """Raise the soft limit for this number of connections. Returns how many the limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + SPARE
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = connections + RESERVED
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - SPARE))
+    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - RESERVED))

@@ -1,5 +1,4 @@
-"""How often one caller may ask: a token bucket each, filled at a steady rate up to a minute's
-worth."""
+"""Rate limit per client: a token bucket each, filled at a steady rate up to one minute's worth."""
 
 from __future__ import annotations
 
@@ -12,27 +11,30 @@ from mm.errors import TooMany
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_CALLERS = 10_000  # remembered; the one that was silent longest is forgotten first, and its bucket is the fullest
+MAX_CLIENTS = 10_000  # buckets; the least recently used one, which is the fullest, is discarded first
 
 
 class RateLimiter:
-    """Buckets of all callers. Used on the event loop only, so it needs no lock."""
+    """Token buckets of all clients. Used on one event loop only."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = float(per_minute)
         self._per_second = per_minute / 60
         self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and when they were counted
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client -> tokens, time of the count
 
-    def take(self, caller: str) -> None:
-        """One request. Raises `TooMany` with the time after which the next one is taken."""
+    def take(self, client: str) -> None:
+        """Take a token of the client. Raises `TooMany` with the time until the next one."""
         now = self._clock()
-        tokens, since = self._buckets.pop(caller, (self._capacity, now))
+        tokens, since = self._buckets.pop(client, (self._capacity, now))
         tokens = min(self._capacity, tokens + (now - since) * self._per_second)
-        taken = tokens >= 1
-        self._buckets[caller] = (tokens - taken, now)
-        if len(self._buckets) > MAX_CALLERS:
+        is_allowed = tokens >= 1
+        self._buckets[client] = (tokens - is_allowed, now)
+        if len(self._buckets) > MAX_CLIENTS:
             self._buckets.popitem(last=False)
-        if not taken:
-            limit = f"More than {self._capacity:.0f} requests came from here in a minute (MM_RATE_PER_MINUTE); wait a little."
-            raise TooMany(limit, retry_after=(1 - tokens) / self._per_second)
+        if not is_allowed:
+            raise TooMany(
+                f"More than {self._capacity:.0f} requests came from this key or address in a minute (MM_RATE_PER_MINUTE); "
+                "try again later.",
+                retry_after=(1 - tokens) / self._per_second,
+            )

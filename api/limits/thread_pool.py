@@ -1,4 +1,4 @@
-"""ThreadPool for one kind of blocking work, so that no other kind waits for them."""
+"""Thread pools, one per kind of blocking work, so that no kind waits for another."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 
 class ThreadPool:
-    """At most `count` threads, started when they are needed, also after `close`: an application may
-    start again."""
+    """At most `count` threads, started on demand; usable again after `close`, because an
+    application may be started again."""
 
     def __init__(self, name: str, count: int) -> None:
         self._name = name
@@ -31,13 +31,13 @@ class ThreadPool:
         self._executor: ThreadPoolExecutor | None = None
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns. A caller that is cancelled waits until the thread has ended: what it
-        uses is not free before."""
+        """Return the result of `work`. A cancelled caller waits for the end of the thread, which
+        may still use the caller's resources."""
         return await self._run(partial(work, *args, **kwargs), None)
 
     async def run_cancellable(self, cancelled: threading.Event, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same for work that ends soon after `cancelled` is set, as is done when the caller is
-        cancelled."""
+        """Return the result of `work`. When the caller is cancelled, `cancelled` is set, after
+        which `work` must end soon."""
         return await self._run(partial(work, *args, **kwargs), cancelled)
 
     async def _run(self, work: Callable[[], T], cancelled: threading.Event | None) -> T:
@@ -50,57 +50,57 @@ class ThreadPool:
         except asyncio.CancelledError:
             if cancelled is not None:
                 cancelled.set()
-            await _settled(future)
+            await _wait_until_done(future)
             raise
 
     def close(self) -> None:
-        """End the threads when they have done what was begun."""
+        """End the threads when their present work is done."""
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
 
 
 class LimitedThreadPool(Limiter):
-    """A `Limiter` with a thread for each place."""
+    """A `Limiter` with one thread per slot."""
 
     def __init__(
         self,
         name: str,
-        places: Quota,
+        slots: Quota,
         *,
         queue: Quota = NO_QUEUE,
         wait_seconds: float = 0.0,
         setting: str | None = None,
         retry_after: float = 1.0,
     ) -> None:
-        super().__init__(name, places, queue=queue, wait_seconds=wait_seconds, setting=setting, retry_after=retry_after)
-        self._threads = ThreadPool(name.replace(" ", "-"), places.total)
+        super().__init__(name, slots, queue=queue, wait_seconds=wait_seconds, setting=setting, retry_after=retry_after)
+        self._threads = ThreadPool(name.replace(" ", "-"), slots.total)
 
-    async def run(self, caller: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns in a thread of its own. Raises `TooMany` and what `work` raises.
+    async def run(self, client: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the result of `work` in a thread. Raises `TooMany` and what `work` raises.
 
-        A caller that is cancelled keeps its place until the thread has ended.
+        A cancelled caller holds its slot until the thread has ended.
         """
-        async with self.hold(caller):
+        async with self.hold(client):
             return await self._threads.run(work, *args, **kwargs)
 
-    async def run_cancellable(self, caller: str, work: Callable[[threading.Event], T]) -> T:
-        """The same for work that ends soon after the event that it gets is set, as is done when the
-        caller is cancelled."""
-        async with self.hold(caller):
+    async def run_cancellable(self, client: str, work: Callable[[threading.Event], T]) -> T:
+        """Return the result of `work`. Its argument is set when the caller is cancelled, after
+        which it must end soon."""
+        async with self.hold(client):
             cancelled = threading.Event()
             return await self._threads.run_cancellable(cancelled, work, cancelled)
 
     def close(self) -> None:
-        """End the threads when they have done what was begun."""
+        """End the threads when their present work is done."""
         self._threads.close()
 
 
-async def _settled(future: asyncio.Future[T]) -> None:
+async def _wait_until_done(future: asyncio.Future[T]) -> None:
     """Wait until a future is done, however often the caller is cancelled meanwhile."""
     with anyio.CancelScope(shield=True):
         while not future.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({future})
     if not future.cancelled():
-        future.exception()  # was asked for, so that it is not logged as never retrieved
+        future.exception()  # marks it as retrieved, so that asyncio does not log it

@@ -1,5 +1,4 @@
-"""Around every request: an id for the logs and the caller, one log line, the counts and the time
-for `/metrics`."""
+"""Id, log line and metrics of every request."""
 
 from __future__ import annotations
 
@@ -16,14 +15,12 @@ if TYPE_CHECKING:
 
     from api.metrics import Metrics
 
-_ACCEPTED_ID = re.compile(r"[\w.\-]{1,64}", re.ASCII)  # anything else could forge log lines
-
-
+_VALID_ID = re.compile(r"[\w.\-]{1,64}", re.ASCII)  # anything else could forge log lines
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestLog:
-    """ASGI middleware; sets `scope["request_id"]`."""
+    """ASGI middleware; sets `scope["request_id"]` and the header `X-Request-ID`."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -33,13 +30,13 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
+        client_id = Headers(scope=scope).get("x-request-id", "")
+        request_id = client_id if _VALID_ID.fullmatch(client_id) else uuid.uuid4().hex
         scope["request_id"] = request_id
-        # A request that was pipelined behind another inherits what that one bound.
+        # A pipelined request inherits the variables that the previous one bound.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        status = 500  # stays so when an exception passes through
+        status = 500  # unless a response starts
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -55,9 +52,9 @@ class RequestLog:
             self._record(scope, status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route's template, not the path: ids would make one series an item.
+        # Labels must have few values: the route's template, not the path with its ids,
         route = getattr(scope.get("route"), "path", "unmatched")
-        # Callers may make methods up, and each would be a series too.
+        # and known methods only, because clients may send any.
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.latency.labels(method, route).observe(seconds)

@@ -1,7 +1,7 @@
-"""What every answer tells a browser: guess no types, load nothing, frame nothing, send no address
-on, let no other origin read.
+"""Security headers of every response.
 
-No `Authenticator-Control-*` header is ever sent: pages of other origins get nothing.
+They forbid type sniffing, subresources, framing, referrers and cross-origin reads. No
+`Access-Control-*` header is ever sent, so pages of other origins cannot read responses.
 """
 
 from __future__ import annotations
@@ -10,24 +10,17 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
 
+from api.http.headers import SECURITY_HEADERS
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 STATIC = "/static/"
 
 
 class SecurityHeaders:
-    """ASGI middleware; what a route says itself stays. An answer that does not say how long it
-    holds is not kept."""
+    """ASGI middleware; headers that a route sets are kept. Without a `Cache-Control` of the route,
+    a response is not stored in caches."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""In: requests. Out: responses, one small module a resource.
-Routes read, call the parts of `api.service.Service`, and answer.
-Must not know: SQL, decoding, vectors; nothing here outlives a request.
+"""In: parsed requests. Out: responses; one module per resource.
+A route reads its input, calls the components of `api.service.Service`, and responds.
+Must not know: SQL, decoding, vectors. It keeps no state after a request.
 """

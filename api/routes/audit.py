@@ -1,4 +1,4 @@
-"""The audit log: who changed what."""
+"""The audit log."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 
 from api.auth.failure_log import FailureLog
 from api.auth.key_changes import copy_key_changes
-from api.http.openapi import responses
 from api.limits.resources import LimitsDep
+from api.openapi.operations import responses
 from api.request_context import get_client_id
 from api.service import Service, ServiceDep
 from indexes.catalog.audit import AuditFilters, AuditRow
@@ -21,26 +21,26 @@ from mm.schemas import AuditEntry, AuditPage
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 
-@router.get("", summary="Who added, deleted and moved what, and changed keys", responses=responses(Unavailable))
+@router.get("", summary="List the audit log", responses=responses(Unavailable))
 async def list_audit(
     request: Request,
     service: ServiceDep,
     limits: LimitsDep,
     action: Annotated[str | None, Query(max_length=32, description="Only this action, as in `item.delete`.")] = None,
     key: Annotated[
-        str | None, Query(max_length=64, description="Only of this actor: the id of a key, `local`, `worker`.")
+        str | None, Query(max_length=64, description="Only of this actor: the id of a key, `local`, `anonymous` or `worker`.")
     ] = None,
     since: Annotated[datetime | None, Query(description="Only changes made then or later.")] = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> AuditPage:
-    """The last written first. Needs a key with the scope `admin`, where keys are needed."""
+    """Latest first. Requires a key with the scope `admin`, if the service requires keys."""
     failures = request.app.state.failures
     assert isinstance(failures, FailureLog)
     await failures.flush(service.store.catalog)
     filters = AuditFilters(action, key, since)
-    rows, following = await limits.catalog.run(get_client_id(request.scope), _list, service, filters, limit, cursor)
-    return AuditPage(entries=[_entry(row) for row in rows], next=following)
+    rows, next_cursor = await limits.catalog.run(get_client_id(request.scope), _list, service, filters, limit, cursor)
+    return AuditPage(entries=[_entry(row) for row in rows], next=next_cursor)
 
 
 def _list(service: Service, filters: AuditFilters, limit: int, cursor: str | None) -> tuple[list[AuditRow], str | None]:

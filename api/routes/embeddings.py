@@ -1,4 +1,4 @@
-"""Vectors of texts and pictures, in the shape that OpenAI's clients know."""
+"""Embeddings of texts and images, in the format of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request
 
 from api.http.bodies import read_json
-from api.http.openapi import json_body, responses
-from api.limits.disconnects import until_disconnect
+from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep
+from api.openapi.operations import json_body, responses
 from api.request_context import get_client_id
 from api.service import Service, ServiceDep
 from mm.errors import Cancelled, InvalidInput, MediaError, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1/embeddings", tags=["embeddings"])
 
 MAX_INPUTS = 512
-PICTURE_PIXELS = 512  # longest side of what is decoded; the tower reads less
+IMAGE_PIXELS = 512  # longest side of a decoded image; the tower uses less
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.ASCII)
 
 Vectors = npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ Vectors = npt.NDArray[np.float32]
 
 @router.post(
     "",
-    summary="Encode texts or pictures",
+    summary="Encode texts or images",
     responses=responses(NotFound, UnsupportedMedia, MediaError, TooLarge, Unavailable),
     openapi_extra=json_body(
         EmbeddingRequest,
@@ -49,15 +49,14 @@ Vectors = npt.NDArray[np.float32]
     ),
 )
 async def embed(request: Request, service: ServiceDep, limits: LimitsDep) -> EmbeddingResponse:
-    """Unit vectors in the order of the inputs; a text and a picture that mean the same lie close
-    together."""
-    wanted = await read_json(request, EmbeddingRequest, service.settings.query_bytes, "query_bytes")
-    inputs = [wanted.input] if isinstance(wanted.input, str) else wanted.input
-    _check(service, wanted.model, inputs)
-    encoding = _encode_in_turn(service, limits, get_client_id(request.scope), inputs)
-    space, vectors, tokens = await until_disconnect(request, encoding)
+    """Unit vectors in the order of the inputs. Texts and images share one space."""
+    body = await read_json(request, EmbeddingRequest, service.settings.query_bytes, "query_bytes")
+    inputs = [body.input] if isinstance(body.input, str) else body.input
+    _check(service, body.model, inputs)
+    encoding = _encode_inputs(service, limits, get_client_id(request.scope), inputs)
+    space, vectors, tokens = await cancel_on_disconnect(request, encoding)
     data = [
-        Embedding(index=index, embedding=_base64(vector) if wanted.encoding_format == "base64" else vector.tolist())
+        Embedding(index=index, embedding=_encode_base64(vector) if body.encoding_format == "base64" else vector.tolist())
         for index, vector in enumerate(vectors)
     ]
     usage = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
@@ -67,67 +66,67 @@ async def embed(request: Request, service: ServiceDep, limits: LimitsDep) -> Emb
 def _check(service: Service, model: str | None, inputs: list[str]) -> None:
     served = service.space.id
     if model not in {None, served.name, str(served)}:
-        raise NotFound(f"There is no model {model!r} here; this service has {served}.")
+        raise NotFound(f"There is no model {model!r}; this service has {served}.")
     if not 1 <= len(inputs) <= MAX_INPUTS:
-        raise InvalidInput(f"There are {len(inputs)} inputs; one request takes 1 to {MAX_INPUTS}.")
+        raise InvalidInput(f"There are {len(inputs)} inputs; a request has 1 to {MAX_INPUTS}.")
     for index, text in enumerate(inputs):
         if not text.strip():
             raise InvalidInput(f"Input {index} is empty.")
-        if not _is_picture(text) and len(text) > service.settings.query_chars:
+        if not _is_data_url(text) and len(text) > service.settings.query_chars:
             raise TooLarge(
-                f"Input {index} has {len(text):,} characters; at most {service.settings.query_chars:,} are read (MM_QUERY_CHARS)."
+                f"Input {index} has {len(text):,} characters; the maximum is {service.settings.query_chars:,} (MM_QUERY_CHARS)."
             )
 
 
-async def _encode_in_turn(service: Service, limits: Limits, caller: str, inputs: list[str]) -> tuple[str, Vectors, int]:
-    await service.towers.loaded()
-    pictures = {index: url for index, url in enumerate(inputs) if _is_picture(url)}
+async def _encode_inputs(service: Service, limits: Limits, client: str, inputs: list[str]) -> tuple[str, Vectors, int]:
+    await service.towers.wait_async()
+    urls = {index: url for index, url in enumerate(inputs) if _is_data_url(url)}
     decoded: dict[int, RGB] = {}
-    if pictures:
-        decoded = await limits.query_files.run_cancellable(caller, partial(_decode, service, pictures))
-    return await limits.searches.run(caller, _encode, service, inputs, decoded)
+    if urls:
+        decoded = await limits.query_files.run_cancellable(client, partial(_decode, service, urls))
+    return await limits.searches.run(client, _encode, service, inputs, decoded)
 
 
 def _decode(service: Service, urls: dict[int, str], cancelled: threading.Event) -> dict[int, RGB]:
-    """The pictures of data URLs by their index. Raises `Cancelled` between two of them once the
+    """Decode the images of data URLs, by index. Raises `Cancelled` between two of them once the
     event is set."""
     decoded: dict[int, RGB] = {}
     for index, url in urls.items():
         if cancelled.is_set():
-            raise Cancelled(f"Reading input {index} was cancelled.")
-        decoded[index] = _decode_picture(service, url, f"input {index}")
+            raise Cancelled(f"Decoding of input {index} was cancelled.")
+        decoded[index] = _decode_image(service, url, f"input {index}")
     return decoded
 
 
-def _encode(service: Service, inputs: list[str], pictures: dict[int, RGB]) -> tuple[str, Vectors, int]:
-    """The space, vectors, shape (inputs, dim), and the tokens of the texts."""
-    texts = [index for index in range(len(inputs)) if index not in pictures]
-    with service.serving.use() as served:
+def _encode(service: Service, inputs: list[str], images: dict[int, RGB]) -> tuple[str, Vectors, int]:
+    """Return the space, vectors of shape (inputs, dim), and the number of tokens of the texts."""
+    texts = [index for index in range(len(inputs)) if index not in images]
+    with service.spaces.acquire() as served:
         space = served.space
         vectors = np.zeros((len(inputs), space.dim), np.float32)
         if texts:
             vectors[texts] = space.text.embed([inputs[index] for index in texts])
-        for index, picture in pictures.items():
-            (vectors[index],) = space.image.embed([picture])
+        for index, image in images.items():
+            (vectors[index],) = space.image.embed([image])
         tokens = sum(space.text.count_tokens([inputs[index] for index in texts])) if texts else 0
     return str(space.id), vectors, tokens
 
 
-def _decode_picture(service: Service, url: str, name: str) -> RGB:
+def _decode_image(service: Service, url: str, name: str) -> RGB:
     try:
         data = base64.b64decode(url[url.index(",") + 1 :], validate=True)
     except binascii.Error as error:
         raise InvalidInput(f"The data URL of {name} is not base64: {error}.") from error
     with TemporaryDirectory(dir=service.scratch) as scratch:
-        path = Path(scratch) / "picture"
+        path = Path(scratch) / "image"
         path.write_bytes(data)
-        return service.query_reader.image(path, name, longest=PICTURE_PIXELS)
+        return service.query_reader.image(path, name, longest=IMAGE_PIXELS)
 
 
-def _is_picture(text: str) -> bool:
+def _is_data_url(text: str) -> bool:
     return _DATA_URL.match(text) is not None
 
 
-def _base64(vector: Vectors) -> str:
-    """Little-endian float32, as OpenAI's clients ask for."""
+def _encode_base64(vector: Vectors) -> str:
+    """Encode little-endian float32, as in OpenAI's API."""
     return base64.b64encode(vector.astype("<f4").tobytes()).decode()

@@ -1,4 +1,4 @@
-"""Is it alive, does it work, how much does it do."""
+"""Health, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 
 import mm
 from api import metrics
-from api.http.openapi import responses
 from api.limits.resources import hold_while_processing
+from api.openapi.operations import responses
 from api.service import ServiceDep
 from mm.errors import Unavailable
 from mm.schemas import Health, Readiness
@@ -15,19 +15,19 @@ from mm.schemas import Health, Readiness
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Alive")
+@router.get("/healthz", summary="Health")
 async def healthz() -> Health:
-    """Answers at once, whatever else works."""
+    """Responds at once, whatever the state of other components."""
     return Health(version=mm.__version__)
 
 
 @router.get(
     "/readyz",
-    summary="Ready",
-    responses={503: {"model": Readiness, "description": "Something that is needed does not work; the checks say what"}},
+    summary="Readiness",
+    responses={503: {"model": Readiness, "description": "A required check failed; `checks` says which"}},
 )
 async def readyz(response: Response, service: ServiceDep) -> Readiness:
-    """Looks at what works, not at what is alive: catalog, blobs, broker, workers, space, index."""
+    """Checks catalog, blobs, index, sandbox, space, workers and broker with small operations."""
     checks = await service.readiness.get()
     ready = all(check.ok for check in checks if check.required)
     response.status_code = 200 if ready else 503
@@ -42,12 +42,12 @@ async def readyz(response: Response, service: ServiceDep) -> Readiness:
     dependencies=[hold_while_processing("catalog")],
 )
 def get_metrics(service: ServiceDep) -> Response:
-    """Requests, uploads, searches, what waits, what the library holds, and how long all of its
-    workers took."""
+    """Requests, uploads, searches, queues, the state of the library, and the times of workers."""
     catalog = service.store.catalog
-    counts = catalog.counts()
+    counts = catalog.count_rows()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
     jobs = {str(state): count for state, count in counts.jobs.items()}
     return Response(
-        service.metrics.render(library, jobs, catalog.queue_status(), catalog.work_metrics()), media_type=metrics.CONTENT_TYPE
+        service.metrics.render(library, jobs, catalog.read_queue_status(), catalog.read_work_metrics()),
+        media_type=metrics.CONTENT_TYPE,
     )

@@ -1,4 +1,4 @@
-"""Media in, out, listed and deleted."""
+"""Items: upload, import, list, get, retry, delete; their files and thumbnails."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.bodies import read_json
-from api.http.openapi import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
-from api.http.paging import Browse
+from api.http.headers import content_disposition
+from api.http.paging import OffsetPaging
 from api.http.ranges import serve_file
-from api.limits.disconnects import until_disconnect
+from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
+from api.openapi.operations import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
 from api.request_context import current_actor, get_client_id
 from api.serializers import serialize_item
 from api.service import ServiceDep
-from api.uploads.body import log_accepted, receive
+from api.uploads.body import receive_upload
 from api.uploads.folder import import_folder
-from api.uploads.names import content_disposition
+from api.uploads.ingest import log_accepted
 from indexes.catalog.audit import NewAudit
 from indexes.catalog.records import ItemFilters
 from mm.errors import Conflict, Forbidden, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -26,9 +27,9 @@ from mm.schemas import ImportRequest, ImportResponse, Item, ItemPage, ItemStatus
 
 router = APIRouter(prefix="/v1/media", tags=["media"])
 
-IMPORT_BYTES = 64 << 10  # of an import's JSON
-# Stored bytes are somebody else's: opened by themselves they run nothing and load nothing.
-UNTRUSTED = {
+IMPORT_BYTES = 64 << 10  # maximum body of an import
+# Stored files are untrusted: opened in a browser, they must neither run scripts nor load anything.
+UNTRUSTED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -39,11 +40,11 @@ WEBP: JSON = {"content": {"image/webp": {}}}
 
 @router.post(
     "",
-    summary="Upload a picture, a sound or a video",
+    summary="Upload an image, audio or a video",
     status_code=202,
     responses={
-        200: {"model": Upload, "description": "The same bytes are an item already", **UPLOAD_LINKS},
-        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
+        200: {"model": Upload, "description": "The library already has the same bytes", **UPLOAD_LINKS},
+        202: {"headers": {"Location": {"description": "Path of the job", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
         **responses(UnsupportedMedia, MediaError, TooLarge),
     },
     openapi_extra=upload_body(),
@@ -57,120 +58,117 @@ async def upload(
     name: Annotated[str | None, Query(description="File name, for a raw body.")] = None,
     tag: Annotated[list[str], Query(description="Tags, for a raw body.")] = [],  # noqa: B006
 ) -> Upload:
-    """Form data with a field `file`, or the bytes as the body with `?name=`. What the file is, its
-    content decides."""
-    caller = get_client_id(request.scope)
-    await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
-    with service.library.incoming() as incoming:
-        label = await receive(request, limits.disk, incoming, service.settings.upload_bytes)
-        done = await limits.accepted.run(caller, incoming.accept, label.name, label.tags)
-    log_accepted(done)
-    response.headers["Location"] = f"/v1/jobs/{done.job.id}"
-    response.status_code = 202 if done.created else 200
-    return done
+    """Form data with a field `file`, or the bytes as the body with `?name=`. The content of the
+    file determines its type."""
+    client = get_client_id(request.scope)
+    await limits.catalog.run(client, limits.check_job_queue, service.store.catalog)
+    result = await receive_upload(request, service.ingest, limits, client)
+    response.headers["Location"] = f"/v1/jobs/{result.job.id}"
+    response.status_code = 202 if result.created else 200
+    return result
 
 
 @router.post(
     "/import",
-    summary="Import a folder that the server can see",
+    summary="Import a folder of the server",
     responses=responses(Forbidden, NotFound, TooLarge),
     openapi_extra=json_body(ImportRequest, folder={"folder": "2026/holiday", "tags": ["holiday"]}),
 )
 async def import_media(request: Request, service: ServiceDep, limits: LimitsDep) -> ImportResponse:
-    """Every file below the folder; the answer says what became of each. Off unless MM_IMPORT_ROOT
-    is set."""
-    caller = get_client_id(request.scope)
-    wanted = await read_json(request, ImportRequest, IMPORT_BYTES)
-    await limits.catalog.run(caller, limits.refuse_more_jobs, service.store.catalog)
+    """Every file below the folder; the response has the result of each. Disabled unless
+    MM_IMPORT_ROOT is set."""
+    client = get_client_id(request.scope)
+    body = await read_json(request, ImportRequest, IMPORT_BYTES)
+    await limits.catalog.run(client, limits.check_job_queue, service.store.catalog)
     root = service.settings.import_root
-    done = await limits.imports.run(caller, import_folder, service.library, root, wanted.folder, list(wanted.tags))
+    done = await limits.imports.run(client, import_folder, service.ingest, root, body.folder, list(body.tags))
     new = NewAudit(
         action="import",
-        subject=wanted.folder,
+        subject=body.folder,
         detail={"files": len(done.uploads), "refused": len(done.refused)},
     )
-    await limits.catalog.run(caller, service.store.catalog.record_audit, current_actor(), new)
+    await limits.catalog.run(client, service.store.catalog.record_audit, current_actor(), new)
     return done
 
 
 @router.get(
     "",
-    summary="List items, newest first or as `sort` says",
+    summary="List items, newest first or in the order of `sort`",
     responses={200: LIST_LINKS, **responses()},
     dependencies=[hold_while_processing("catalog")],
 )
 def list_media(
     service: ServiceDep,
-    browse: Annotated[Browse, Depends()],
+    paging: Annotated[OffsetPaging, Depends()],
     kind: Annotated[list[Kind], Query(description="Any of these kinds.")] = [],  # noqa: B006
     tag: Annotated[list[str], Query(description="All of these tags.")] = [],  # noqa: B006
     status: Annotated[ItemStatus | None, Query(description="Only items in this state.")] = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ItemPage:
-    """One page. By `cursor`, no item comes twice whatever comes in between; by `offset`, the list
-    begins anywhere."""
-    browse.check(cursor)
+    """One page. With `cursor`, no item is repeated, even if items are added meanwhile; with
+    `offset`, the page starts anywhere."""
+    paging.check(cursor)
     filters = ItemFilters(kinds=kind, tags=tag, status=status)
-    if browse.offset is not None:
-        found, total = service.store.catalog.browse_items(browse.filters(filters), browse.sort, browse.offset, limit)
-        return ItemPage(items=[serialize_item(row) for row in found], total=total)
-    rows, following = service.store.catalog.list_items(filters, limit, cursor)
-    return ItemPage(items=[serialize_item(row) for row in rows], next=following)
+    if paging.offset is not None:
+        rows, total = service.store.catalog.browse_items(paging.filters(filters), paging.sort, paging.offset, limit)
+        return ItemPage(items=[serialize_item(row) for row in rows], total=total)
+    rows, next_cursor = service.store.catalog.list_items(filters, limit, cursor)
+    return ItemPage(items=[serialize_item(row) for row in rows], next=next_cursor)
 
 
-@router.get("/{item_id}", summary="One item", responses=responses(NotFound), dependencies=[hold_while_processing("catalog")])
+@router.get("/{item_id}", summary="Get an item", responses=responses(NotFound), dependencies=[hold_while_processing("catalog")])
 def get_media(item_id: str, service: ServiceDep) -> Item:
-    """What is known of it, and how far the work on it is."""
-    return serialize_item(service.library.item(item_id))
+    """Its metadata and its status."""
+    return serialize_item(service.library.get_item(item_id))
 
 
 @router.post(
     "/{item_id}/retry",
-    summary="Process an item again that failed or was stopped",
+    summary="Process a failed or cancelled item again",
     status_code=202,
     responses={
-        202: {"headers": {"Location": {"description": "The job to follow", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
+        202: {"headers": {"Location": {"description": "Path of the job", "schema": {"type": "string"}}}, **UPLOAD_LINKS},
         **responses(NotFound, Conflict),
     },
     dependencies=[hold_while_processing("catalog")],
 )
 def retry_media(item_id: str, response: Response, service: ServiceDep, limits: LimitsDep) -> Upload:
-    """A new job on the bytes that are stored. An item in process keeps its job; one that is ready
-    is a conflict."""
-    limits.refuse_more_jobs(service.store.catalog)
-    done = service.library.retry(item_id)
-    log_accepted(done)
-    response.headers["Location"] = f"/v1/jobs/{done.job.id}"
-    return done
+    """Starts a new job on the stored file. An item in process keeps its job; a ready item is a
+    conflict."""
+    limits.check_job_queue(service.store.catalog)
+    result = service.library.retry_item(item_id)
+    log_accepted(result)
+    response.headers["Location"] = f"/v1/jobs/{result.job.id}"
+    return result
 
 
 @router.head("/{item_id}/content", include_in_schema=False, dependencies=[hold_while_processing("catalog")])
 @router.get(
     "/{item_id}/content",
-    summary="The bytes as they were uploaded",
+    summary="Get the stored file",
     response_class=Response,
     responses={
         200: BYTES,
-        206: {"description": "The range that was asked for", **BYTES},
-        304: {"description": "The caller has it"},
-        416: {"description": "The range starts behind the end"},
+        206: {"description": "The requested range", **BYTES},
+        304: {"description": "The client has the file"},
+        416: {"description": "The range starts after the end of the file"},
         **responses(NotFound, MissingData, Unavailable),
     },
     dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],
 )
 def get_content(item_id: str, request: Request, service: ServiceDep) -> Response:
-    """Takes one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256."""
-    item = service.library.item(item_id)
-    headers = {"Content-Type": item.content_type, "Content-Disposition": content_disposition(item.name), **UNTRUSTED}
+    """Supports one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256."""
+    item = service.library.get_item(item_id)
+    headers = {"Content-Type": item.content_type, "Content-Disposition": content_disposition(item.name), **UNTRUSTED_HEADERS}
     return serve_file(request, service.store.blobs.path(item.sha256), item.sha256, headers)
 
 
 @router.get(
     "/{item_id}/thumbnail",
-    summary="A small picture of a moment",
+    summary="Get a thumbnail",
     response_class=Response,
-    responses={200: WEBP, 304: {"description": "The caller has it"}, **responses(NotFound, MediaError, MissingData)},
+    responses={200: WEBP, 304: {"description": "The client has the file"}, **responses(NotFound, MediaError, MissingData)},
 )
 async def get_thumbnail(
     item_id: str,
@@ -178,21 +176,20 @@ async def get_thumbnail(
     service: ServiceDep,
     limits: LimitsDep,
     t: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")] = 0.0,
-    size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; the next larger of a few sizes.")] = 320,
+    size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; rounded up to one of a few sizes.")] = 320,
 ) -> Response:
-    """WebP; of a video, the key frame at that moment or before it; of a sound, its loudness drawn
-    from that moment on."""
-    caller = get_client_id(request.scope)
-    item = await limits.catalog.run(caller, service.library.item, item_id)
-    headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED}
+    """WebP: of a video, the key frame at or before `t`; of audio, the waveform from `t` on."""
+    client = get_client_id(request.scope)
+    item = await limits.catalog.run(client, service.library.get_item, item_id)
+    headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED_HEADERS}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    picture = await limits.disk.run(service.thumbnails.find, item, t, size)
-    if picture is None:
+    data = await limits.disk.run(service.thumbnails.read_cached, item, t, size)
+    if data is None:
         blob = service.store.blobs.path(item.sha256)
-        making = limits.thumbnails.run_cancellable(caller, partial(service.thumbnails.make, item, blob, t, size))
-        picture = await until_disconnect(request, making)
-    return Response(picture, media_type="image/webp", headers=headers)
+        rendering = limits.thumbnails.run_cancellable(client, partial(service.thumbnails.render, item, blob, t, size))
+        data = await cancel_on_disconnect(request, rendering)
+    return Response(data, media_type="image/webp", headers=headers)
 
 
 @router.delete(
@@ -203,5 +200,5 @@ async def get_thumbnail(
     dependencies=[hold_while_processing("catalog")],
 )
 def delete_media(item_id: str, service: ServiceDep) -> None:
-    """Its bytes, its moments and its thumbnails; work on it is cancelled."""
-    service.library.remove(item_id)
+    """With its file, segments and thumbnails; its job is cancelled."""
+    service.library.delete_item(item_id)

@@ -1,4 +1,4 @@
-"""The page: one HTML file and its modules, without anything from elsewhere."""
+"""The page: one HTML file and its modules, without external resources."""
 
 from __future__ import annotations
 

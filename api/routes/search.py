@@ -1,4 +1,4 @@
-"""Questions and their answers."""
+"""Search."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 
 from api.http.forms import is_form
-from api.http.openapi import HIT_LINKS, responses, search_body
-from api.limits.disconnects import until_disconnect
+from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep
+from api.openapi.operations import HIT_LINKS, responses, search_body
 from api.request_context import get_client_id
-from api.search.answer import Decoded, answer, check, decode
+from api.search.decode import DecodedFiles, decode_files
+from api.search.execute import run_search, validate
 from api.search.request import read_search_input
 from api.service import Service, ServiceDep
 from mm.errors import Corrupt, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
 
 @router.post(
     "",
-    summary="Ask in words, with a picture, a sound, a clip, a moment of the library, or several at once",
+    summary="Search with a text, an image, audio, a clip, a position in the library, or several of them",
     responses={200: HIT_LINKS, **responses(NotFound, MissingData, UnsupportedMedia, MediaError, TooLarge, Corrupt, Unavailable)},
     openapi_extra=search_body(
         words={"text": "a dog jumps over a fence", "k": 5},
@@ -41,21 +42,21 @@ router = APIRouter(prefix="/v1/search", tags=["search"])
     ),
 )
 async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> SearchResponse:
-    """The moments that answer, best first; no hits means that nothing matches. `notes` says what
-    could not be considered."""
-    async with AsyncExitStack() as places:
+    """Hits, best first; none if nothing matches. `notes` lists what could not be taken into
+    account."""
+    async with AsyncExitStack() as slots:
         if is_form(request):
-            await places.enter_async_context(limits.query_uploads.hold(get_client_id(request.scope)))
-        scratch = places.enter_context(TemporaryDirectory(dir=service.scratch))
+            await slots.enter_async_context(limits.query_uploads.hold(get_client_id(request.scope)))
+        scratch = slots.enter_context(TemporaryDirectory(dir=service.scratch))
         query = await read_search_input(request, limits.disk, Path(scratch), service.settings)
-        check(query, service.settings)
-        return await until_disconnect(request, _answer(request, service, limits, query))
+        validate(query, service.settings)
+        return await cancel_on_disconnect(request, _run(request, service, limits, query))
 
 
-async def _answer(request: Request, service: Service, limits: Limits, query: SearchInput) -> SearchResponse:
-    caller, asked = get_client_id(request.scope), time.perf_counter()
-    await service.towers.loaded()
-    media = Decoded()
+async def _run(request: Request, service: Service, limits: Limits, query: SearchInput) -> SearchResponse:
+    client, arrived = get_client_id(request.scope), time.perf_counter()
+    await service.towers.wait_async()
+    files = DecodedFiles()
     if query.files:
-        media = await limits.query_files.run_cancellable(caller, partial(decode, service, query))
-    return await limits.searches.run(caller, answer, service, query, media, asked)
+        files = await limits.query_files.run_cancellable(client, partial(decode_files, service, query))
+    return await limits.searches.run(client, run_search, service, query, files, arrived)

@@ -1,5 +1,5 @@
-"""Who sends a request, and the browsers that are signed in. Sign-in and sign-out are at `/session`:
-see `api.auth.signin`."""
+"""The identity of the client, and the signed-in browsers. `api.auth.signin` has sign-in and
+sign-out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
-from api.http.openapi import responses
 from api.limits.resources import hold_while_processing
+from api.openapi.operations import responses
 from api.request_context import current_actor, get_client
 from api.service import ServiceDep
 from mm.errors import NotFound, Unavailable
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["session"])
 
 
-@router.get("/v1/session", summary="Who sends this request", responses=responses())
+@router.get("/v1/session", summary="Get the identity of the client", responses=responses())
 async def get_session(request: Request) -> Session:
-    """The API key by its id and name, and when a browser's session ends. `DELETE /session` ends it
-    at once."""
-    caller = get_client(request.scope)
-    if caller.key is None:
+    """Id, name and scope of the API key, and when the session of a browser expires. `DELETE
+    /session` ends it."""
+    client = get_client(request.scope)
+    if client.key is None:
         return Session()
-    expires_at = None if caller.session is None else _time(caller.session.expires_at)
-    return Session(key_id=caller.key.id, name=caller.key.name, scope=caller.key.scope, expires_at=expires_at)
+    expires_at = None if client.session is None else _to_datetime(client.session.expires_at)
+    return Session(key_id=client.key.id, name=client.key.name, scope=client.key.scope, expires_at=expires_at)
 
 
 @router.get(
     "/v1/sessions",
-    summary="The browsers that are signed in",
+    summary="List the signed-in browsers",
     responses=responses(Unavailable),
     dependencies=[hold_while_processing("catalog")],
 )
 def list_sessions(service: ServiceDep) -> SignedInList:
-    """The latest sign-in first, without sessions that expired. Needs a key with the scope `admin`,
-    where keys are needed."""
+    """Latest sign-in first, without expired sessions. Requires a key with the scope `admin`, if the
+    service requires keys."""
     keys = {key.id: key for key in KeyFile(service.settings.root).all()}
     rows = service.store.catalog.list_sessions()
-    return SignedInList(data=[_signed_in(row, keys[row.key_id]) for row in rows if row.key_id in keys])
+    return SignedInList(data=[_serialize(row, keys[row.key_id]) for row in rows if row.key_id in keys])
 
 
 @router.delete(
@@ -56,15 +56,15 @@ def list_sessions(service: ServiceDep) -> SignedInList:
     dependencies=[hold_while_processing("catalog")],
 )
 def end_session(session_id: str, service: ServiceDep) -> None:
-    """What it has running ends within a second. Needs a key with the scope `admin`, where keys are
-    needed."""
+    """Its running requests end within a second. Requires a key with the scope `admin`, if the
+    service requires keys."""
     if not service.store.catalog.end_session(session_id, current_actor()):
         raise NotFound(f"There is no session {session_id!r}.")
 
 
-def _signed_in(row: SessionRow, key: ApiKey) -> SignedIn:
-    return SignedIn(id=row.id, key_id=key.id, name=key.name, created_at=row.created_at, expires_at=_time(row.expires_at))
+def _serialize(row: SessionRow, key: ApiKey) -> SignedIn:
+    return SignedIn(id=row.id, key_id=key.id, name=key.name, created_at=row.created_at, expires_at=_to_datetime(row.expires_at))
 
 
-def _time(seconds: float) -> datetime:
+def _to_datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

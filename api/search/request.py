@@ -1,5 +1,4 @@
-"""A question as it arrives: JSON, or form data whose files are kept in a scratch folder for as long
-as the search lasts."""
+"""A search request: JSON, or form data whose files are stored in a scratch folder."""
 
 from __future__ import annotations
 
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from api.http.bodies import read_json, refuse_longer
-from api.http.forms import is_form, read_form
+from api.http.bodies import read_json
+from api.http.forms import FormLimits, is_form, read_form
 from api.http.problems import describe_validation_errors
 from api.uploads.names import clean_name
 from mm.errors import InvalidInput, TooLarge
@@ -26,95 +25,97 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 FILE_FIELDS = ("picture", "sound", "clip", "file")
-JSON_BYTES = 256 << 10  # filters with thousands of item ids fit
-CHAR_BYTES = 12  # most bytes that JSON needs for one character: a surrogate pair, six each
+JSON_BYTES = 256 << 10  # enough for filters with thousands of item ids
+CHAR_BYTES = 12  # maximum bytes of one character in JSON: a surrogate pair of two escapes, six bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class QueryFile:
-    """A file that a question brings."""
+    """A file of a query."""
 
     path: Path
-    name: str  # as the caller has it, for messages
+    name: str  # file name of the client, for messages
 
 
 @dataclass(frozen=True, slots=True)
 class SearchInput:
-    """A question that has the right shape; whether its values make sense is looked at when it is
-    answered."""
+    """A well-formed request and its files; `api.search.execute.validate` checks its values."""
 
     request: SearchRequest
     files: dict[str, QueryFile] = field(default_factory=dict)  # by form field
 
 
 async def read_search_input(request: Request, threads: ThreadPool, scratch: Path, settings: Settings) -> SearchInput:
-    """Read the body; its files go below `scratch`. Raises `InvalidInput`, `TooLarge`, `TooMany`,
-    `RequestTimeout`."""
+    """Read the body; files are written below `scratch`.
+
+    Raises `InvalidInput`, `TooLarge`, `TooMany`, `RequestTimeout`.
+    """
     text_bytes = JSON_BYTES + CHAR_BYTES * settings.query_chars
     if not is_form(request):
         return SearchInput(await read_json(request, SearchRequest, text_bytes, "query_chars"))
-    refuse_longer(request, settings.query_bytes + text_bytes, "query_bytes")
-    with _Files(scratch, settings.query_bytes) as files:
-        fields = await read_form(request, threads, files.open, text_bytes, "query_chars")
-    return SearchInput(_search_request(fields), files.found)
+    limits = FormLimits(settings.query_bytes + text_bytes, "query_bytes", text_bytes, "query_chars")
+    with _FileSink(scratch, settings.query_bytes) as sink:
+        fields = await read_form(request, threads, sink.open, limits)
+    return SearchInput(_parse_fields(fields), sink.files)
 
 
-class _Files:
-    """Files of the form, each in a file of its own; together they stay within `limit` bytes."""
+class _FileSink:
+    """Writes each file of the form to a file of its own, together at most `limit` bytes."""
 
     def __init__(self, scratch: Path, limit: int) -> None:
-        self.found: dict[str, QueryFile] = {}
+        self.files: dict[str, QueryFile] = {}
         self._scratch = scratch
         self._limit = limit
-        self._left = limit
+        self._bytes_left = limit
         self._file: BinaryIO | None = None
 
-    def __enter__(self) -> _Files:
+    def __enter__(self) -> _FileSink:
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
             self._file.close()
 
-    def open(self, head: FieldHead) -> _Files:
-        if head.field not in FILE_FIELDS:
-            raise InvalidInput(f"A question takes no file {head.field!r}; known are {', '.join(FILE_FIELDS)}.")
-        if head.field in self.found:
-            raise InvalidInput(f"The question has two files {head.field!r}.")
+    def open(self, head: FieldHead) -> _FileSink:
+        if head.name not in FILE_FIELDS:
+            raise InvalidInput(f"A query has no file field {head.name!r}; the file fields are {', '.join(FILE_FIELDS)}.")
+        if head.name in self.files:
+            raise InvalidInput(f"The query has two files in the field {head.name!r}.")
         self.__exit__()
-        path = self._scratch / head.field  # never the caller's name
+        path = self._scratch / head.name  # never the name that the client sends
         self._file = path.open("wb")
-        self.found[head.field] = QueryFile(path, clean_name(head.filename or head.field))
+        self.files[head.name] = QueryFile(path, clean_name(head.filename or head.name))
         return self
 
     def write(self, data: bytes, /) -> None:
         assert self._file is not None
-        self._left -= len(data)
-        if self._left < 0:
-            raise TooLarge(f"The question's files are larger than {self._limit:,} bytes (MM_QUERY_BYTES).")
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            raise TooLarge(f"The files of the query have more than {self._limit:,} bytes, the maximum (MM_QUERY_BYTES).")
         self._file.write(data)
 
 
-def _search_request(fields: Fields) -> SearchRequest:
+def _parse_fields(fields: Fields) -> SearchRequest:
+    """Build the request from the text fields of a form; empty fields count as unset."""
     values: dict[str, object] = {}
-    for name, given in fields.items():
+    for name, texts in fields.items():
         if name in {"also", "without"}:
-            values[name] = [words for words in given if words != ""]
+            values[name] = [text for text in texts if text != ""]
             continue
-        if len(given) > 1:
+        if len(texts) > 1:
             raise InvalidInput(f"The form has the field {name!r} more than once.")
-        if given[0] != "":
-            values[name] = given[0]
+        if texts[0] != "":
+            values[name] = texts[0]
     try:
         for name in {"filters", "like", "weights"} & values.keys():
-            values[name] = _json(name, fields[name][0])
+            values[name] = _parse_json(name, fields[name][0])
         return SearchRequest.model_validate(values)
     except ValidationError as error:
         raise InvalidInput(describe_validation_errors(error.errors())) from error
 
 
-def _json(name: str, text: str) -> object:
-    """Raises `InvalidInput` also for what nests too deeply and for numbers with too many digits."""
+def _parse_json(name: str, text: str) -> object:
+    """Parse JSON. Raises `InvalidInput`, also for excessive nesting or digits."""
     try:
         value: object = from_json(text)
     except ValueError as error:

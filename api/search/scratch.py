@@ -1,5 +1,4 @@
-"""Where the files of questions are while they are answered: a folder for each process that serves,
-which goes with it."""
+"""Scratch folder for the files of queries: one per serving process, deleted when it ends."""
 
 from __future__ import annotations
 
@@ -18,18 +17,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """A folder below `root`, a library's, for as long as the block lasts. What processes that died
-    left behind is removed.
+    """A new folder below `root`, the home of a library, for the duration of the block.
 
-    A lock says who lives: others may serve the same library. Raises `Unavailable` when the disk
-    cannot be written.
+    Folders of processes that died are deleted first; a lock identifies the folders in use, because
+    several processes may serve one library. Raises `Unavailable` if the disk cannot be written.
     """
-    above, locks = root / "cache" / "questions", root / "locks"
-    above.mkdir(parents=True, exist_ok=True)
-    for left in above.iterdir():
-        with suppress(Unavailable), hold_lock(locks / f"questions-{left.name}.lock", 0.0):
-            _remove(left, locks)
-    folder = above / secrets.token_hex(8)
+    parent, locks = root / "cache" / "questions", root / "locks"
+    parent.mkdir(parents=True, exist_ok=True)
+    for orphan in parent.iterdir():
+        with suppress(Unavailable), hold_lock(locks / f"questions-{orphan.name}.lock", 0.0):
+            _remove(orphan, locks)
+    folder = parent / secrets.token_hex(8)
     with hold_lock(locks / f"questions-{folder.name}.lock", 0.0):
         folder.mkdir()
         try:

@@ -1,5 +1,8 @@
-"""The space in which questions are answered. It follows the library: what a move leads to is made
-ready beside it, and taken over between two questions once everything is there."""
+"""The space in which queries are answered.
+
+It follows the space of the library: the target of a reindexing is loaded in the background, and
+replaces the present space between two queries when it is ready.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class ServedSpace:
-    """A space with all that answers in it."""
+    """A loaded space with its searcher."""
 
     name: str
-    """As MM_SPACE has it."""
+    """As in MM_SPACE."""
     space: Space
     searcher: Searcher
     towers: TowerLoader
     _stack: ExitStack
-    users: int = field(default=0)
-    """Questions that are being answered with it."""
+    num_users: int = field(default=0)
+    """Number of queries that are using it."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether a question would be answered at once."""
+        """Whether a query would be answered without waiting."""
         return self.towers.check().ok and self.searcher.follower.is_ready
 
     def close(self) -> None:
@@ -46,22 +49,22 @@ class ServedSpace:
 
 
 class SpaceManager:
-    """Runs inside a `with` block. Safe to use from several threads."""
+    """Loads and switches spaces; a context manager. Safe to use from several threads."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        """Raises what `load_space` raises for the space that the library is in."""
+        """Raises what `load_space` raises for the space of the library."""
         self._store = store
         self._settings = settings
         self._lock = threading.Lock()
-        self._current = self._open(self._name())
-        self._next: ServedSpace | None = None
+        self._current = self._open(self._read_library_space())
+        self._prepared: ServedSpace | None = None
         self._retired: list[ServedSpace] = []
         self.failure: str | None = None
-        """Why the space that the library moves or has moved to cannot be used here."""
+        """Why the target of a reindexing cannot be used in this process."""
         self._stopped = threading.Event()
         self._committed = threading.Event()
         self._stack = ExitStack()
-        self._thread = threading.Thread(target=self._follow, name="serving", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="spaces", daemon=True)
 
     def __enter__(self) -> Self:
         self._committed = self._stack.enter_context(self._store.watch.subscribe())
@@ -73,118 +76,117 @@ class SpaceManager:
         self._committed.set()
         self._thread.join()
         self._stack.close()
-        for served in [self._current, *([self._next] if self._next else []), *self._retired]:
+        for served in [self._current, *([self._prepared] if self._prepared else []), *self._retired]:
             served.close()
 
     @property
     def current(self) -> ServedSpace:
-        """What answers now. For a look; an answer is made inside `use`."""
+        """The present space, for inspection; a query uses `acquire`."""
         return self._current
 
     @contextmanager
-    def use(self) -> Iterator[ServedSpace]:
-        """What answers now, and stays open for as long as the block lasts.
+    def acquire(self) -> Iterator[ServedSpace]:
+        """The present space, which stays open for the duration of the block.
 
-        Who waited for an item and then asks must find it: if the library has moved in the meantime,
-        it is the new space, unless that is not ready here. Raises `Unavailable` when the catalog
-        does not answer.
+        If a reindexing has finished in the meantime, this is the new space, provided that it is
+        ready in this process: an item that a client has waited for must be found. Raises
+        `Unavailable` if the catalog is unavailable.
         """
-        self._take_over()
+        self._switch()
         with self._lock:
             served = self._current
-            served.users += 1
+            served.num_users += 1
         try:
             yield served
         finally:
             with self._lock:
-                served.users -= 1
+                served.num_users -= 1
 
-    def follow(self) -> None:
-        """Make ready what will be wanted, take it over when it is wanted, and close what is not
-        used any more."""
-        wanted = self._wanted()
+    def update(self) -> None:
+        """Load the space that is needed next, switch to it when it is needed, and close spaces that
+        are no longer used."""
+        target = self._get_target()
         with self._lock:
-            if self._next is not None and self._next.name != wanted:
-                self._retired.append(self._next)
-                self._next = None
-        self._complain(None if wanted is None else self._prepare(wanted))
-        self._take_over()
+            if self._prepared is not None and self._prepared.name != target:
+                self._retired.append(self._prepared)
+                self._prepared = None
+        self._set_failure(None if target is None else self._prepare(target))
+        self._switch()
         with self._lock:
-            unused = [served for served in self._retired if not served.users]
-            self._retired = [served for served in self._retired if served.users]
+            unused = [served for served in self._retired if not served.num_users]
+            self._retired = [served for served in self._retired if served.num_users]
         for served in unused:
             served.close()
 
     def _prepare(self, name: str) -> str | None:
-        """Have a space ready beside the one that answers. Returns why it cannot be had."""
+        """Load a space in addition to the present one. Returns why it cannot be loaded."""
         with self._lock:
-            # A request may have taken the space over since `name` was read. While `_next` is None
-            # nothing can be taken over, so the answer holds until `_open` returns.
+            # A request may have switched to the space since `name` was read. While `_prepared` is
+            # None no request can switch, so the result is valid until `_open` returns.
             if self._current.name == name:
                 return None
-            prepared = self._next
+            prepared = self._prepared
         if prepared is None:
             try:
                 prepared = self._open(name)
             except (MMError, OSError) as error:
                 return str(error)
             with self._lock:
-                self._next = prepared
+                self._prepared = prepared
         return prepared.towers.failure
 
-    def _complain(self, reason: str | None) -> None:
-        before = self.failure
+    def _set_failure(self, reason: str | None) -> None:
+        previous = self.failure
         self.failure = None
         if reason is not None:
-            self.failure = f"Questions stay in {self._current.space.id}: {reason}"
-            if self.failure != before:
+            self.failure = f"Searches continue to use {self._current.space.id}: {reason}"
+            if self.failure != previous:
                 structlog.get_logger().warning("space not ready", detail=self.failure)
 
-    def _take_over(self) -> None:
-        if self._name() == self._current.name:
+    def _switch(self) -> None:
+        if self._read_library_space() == self._current.name:
             return
         with self._lock:
-            following = self._next
-            if following is None or not following.is_ready or self._name() != following.name:
+            prepared = self._prepared
+            if prepared is None or not prepared.is_ready or self._read_library_space() != prepared.name:
                 return
             self._retired.append(self._current)
-            self._current, self._next = following, None
-        self._committed.set()  # what is retired is closed soon
-        structlog.get_logger().info("questions are answered in another space", space=str(following.space.id))
+            self._current, self._prepared = prepared, None
+        self._committed.set()  # so that the retired space is closed soon
+        structlog.get_logger().info("search space switched", space=str(prepared.space.id))
 
-    def _name(self) -> str:
-        """The space that the library is in, as the catalog has it."""
-        moved = self._store.catalog.library_space()
-        return self._settings.space if moved is None else moved.name
+    def _read_library_space(self) -> str:
+        """Read the name of the library's space from the catalog."""
+        space = self._store.catalog.get_library_space()
+        return self._settings.space if space is None else space.name
 
-    def _wanted(self) -> str | None:
-        """The space that is to be made ready: where the library is, or where a running move
-        leads."""
-        # The move is read first: one that ends between the two reads has put the library into its
-        # target by the second.
-        move = self._store.catalog.latest_reindex()
-        if (name := self._name()) != self._current.name:
+    def _get_target(self) -> str | None:
+        """Return the space to load: that of the library, or the target of a running reindexing."""
+        # The reindexing is read first: if it ends between the two reads, the library is in its
+        # target by the second read.
+        reindex = self._store.catalog.get_latest_reindex()
+        if (name := self._read_library_space()) != self._current.name:
             return name
-        return move.target.name if move is not None and move.state == "running" else None
+        return reindex.target.name if reindex is not None and reindex.state == "running" else None
 
     def _open(self, name: str) -> ServedSpace:
         with ExitStack() as stack:
-            space = load_space(name, self._settings, keep_speech=False, gpu=False)  # few questions bring a sound
+            space = load_space(name, self._settings, keep_speech=False, gpu=False)  # few queries have audio
             searcher = stack.enter_context(Searcher(self._store, space.id, self._settings))
             towers = stack.enter_context(TowerLoader(space))
             return ServedSpace(name, space, searcher, towers, stack.pop_all())
 
-    def _follow(self) -> None:
+    def _run(self) -> None:
         watch = self._store.watch
-        settled = False
+        is_settled = False
         while True:
-            # What is loaded, in use or failed changes without a commit.
-            watch.wait(self._committed, None if settled else self._settings.refresh_seconds)
+            # Loading, use and failure change without a commit: poll until nothing is pending.
+            watch.wait(self._committed, None if is_settled else self._settings.refresh_seconds)
             if self._stopped.is_set():
                 return
             try:
-                self.follow()
-                settled = self._next is None and not self._retired and self.failure is None
+                self.update()
+                is_settled = self._prepared is None and not self._retired and self.failure is None
             except MMError as error:
-                settled = False
-                structlog.get_logger().warning("the library's space is not followed", detail=str(error))
+                is_settled = False
+                structlog.get_logger().warning("library space not updated", detail=str(error))

@@ -1,8 +1,8 @@
-"""The space's towers, loaded behind the start so that the service answers at once; questions wait
-for them.
+"""Loading of the towers of a space in the background, so that the service responds at once; queries
+wait for them.
 
-Speech is loaded by a question that brings a sound, and for no longer: few do, and it takes a third
-of the memory of the process.
+The speech tower is loaded by a query with audio, for this query only: such queries are rare, and
+the tower takes a third of the memory of the process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TowerLoader:
-    """Loads text and image towers once, in a thread."""
+    """Loads the text and image towers once, in a thread."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -34,24 +34,23 @@ class TowerLoader:
         self._pool.shutdown(cancel_futures=True)
 
     def wait(self) -> None:
-        """Return when the towers are there. Raises `Unavailable` with the reason when one cannot be
-        loaded."""
+        """Wait until the towers are loaded. Raises `Unavailable` if one cannot be loaded."""
         try:
             self._loaded.result()
         except (MMError, OSError) as error:
             raise Unavailable(f"The space {self._space.id} cannot be loaded: {error}") from error
 
-    async def loaded(self) -> None:
-        """The same as `wait` on an event loop, without a thread."""
+    async def wait_async(self) -> None:
+        """`wait` on an event loop, without a thread."""
         loading = asyncio.wrap_future(self._loaded)
         await asyncio.wait({loading})
         if not loading.cancelled():
-            loading.exception()  # `wait` raises it
+            loading.exception()  # retrieved here; `wait` raises it
         self.wait()
 
     @property
     def failure(self) -> str | None:
-        """Why they cannot be loaded; None where they can, or are being loaded."""
+        """Why they cannot be loaded; None if they are loaded or being loaded."""
         if self._loaded.done():
             try:
                 self.wait()
@@ -60,7 +59,7 @@ class TowerLoader:
         return None
 
     def check(self) -> Check:
-        """Loaded, loading, or why not; without waiting."""
+        """Report whether they are loaded, without waiting."""
         name = "space"
         if not self._loaded.done():
             return Check(name=name, ok=False, detail=f"The space {self._space.id} is being loaded; searches wait for it.")
@@ -69,10 +68,10 @@ class TowerLoader:
         return Check(name=name, ok=True, detail=f"The space {self._space.id} is loaded.")
 
     def _load(self) -> None:
-        # Each property loads on first use, and the first time in a library builds its graph in a
-        # process of its own: two at once.
-        with ThreadPoolExecutor(1, thread_name_prefix="image-tower") as beside:
-            image = beside.submit(lambda: self._space.image)
+        # Each property loads its tower on first use; the first time in a library it builds the
+        # graph in a child process. Two are built in parallel.
+        with ThreadPoolExecutor(1, thread_name_prefix="image-tower") as pool:
+            image = pool.submit(lambda: self._space.image)
             _ = (self._space.calibration, self._space.bank, self._space.text, self._space.sentences)
             image.result()
         release_memory()

@@ -1,5 +1,5 @@
-"""One piece of a resumable upload: the right to write it, its bytes to the disk, and at the end the
-file into the library."""
+"""One chunk of a resumable upload: exclusive access to the upload, its bytes to disk, and after the
+last chunk the file into the library."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from api.http.bodies import BLOCK_BYTES, declared_length
+from api.http.bodies import BLOCK_BYTES, get_declared_length
 from api.request_context import get_client
-from api.uploads.body import log_accepted
+from api.uploads.ingest import log_accepted
 from mm.errors import Locked, MMError, NotFound, RequestTimeout, TooLarge, Unauthorized
 
 if TYPE_CHECKING:
@@ -27,66 +27,69 @@ if TYPE_CHECKING:
     from indexes.storage.resumable_open import OpenUpload
 
 LOCK_SECONDS = 5.0
-"""Longest wait for the one who has the upload. It lets go within `POLL_SECONDS`, unless it is
-taking the file in."""
+"""Maximum wait for an upload that another request has open. That request closes it within
+`POLL_SECONDS`, unless it is adding the file to the library."""
 RETRY_SECONDS = 0.05
 POLL_SECONDS = 0.2
-"""How often one who reads looks whether another waits."""
+"""Interval at which a request that receives bytes checks whether another request waits."""
 
 
 class UploadTakenOver(Exception):
-    """Another request wants the upload."""
+    """Another request waits for the upload."""
 
 
 async def require_owner(request: Request, service: Service, threads: ThreadPool, upload_id: str) -> UploadInfo:
-    """The upload. Raises `NotFound` also when it is another key's, and `Gone` when it expired.
+    """Return the upload if the key of the request created it, or is an admin key.
 
-    Where no key is asked for, the id alone decides: a phone that changes its network has another
-    address.
+    Without keys, the id alone grants access: the address of a mobile client may change. Raises
+    `NotFound` also for the upload of another key, and `Gone` for an expired one.
     """
     info = await threads.run(service.store.uploads.get, upload_id)
-    caller = get_client(request.scope)
-    if caller.key is not None and info.owner not in {"", str(caller)} and not caller.key.allows("admin"):
+    client = get_client(request.scope)
+    if client.key is not None and info.owner not in {"", str(client)} and not client.key.allows("admin"):
         raise NotFound(f"There is no upload {upload_id!r}.")
     return info
 
 
 @asynccontextmanager
-async def held(service: Service, threads: ThreadPool, upload_id: str) -> AsyncIterator[OpenUpload]:
-    """The upload, for this request alone: whoever has it is asked to let go, because its caller is
-    most likely gone.
+async def open_upload(service: Service, threads: ThreadPool, upload_id: str) -> AsyncIterator[OpenUpload]:
+    """Exclusive access to an upload for the duration of the block.
 
-    Raises `Locked`, `NotFound`, `Gone`.
+    A request that has it open is interrupted, because its client has probably disconnected. Raises
+    `Locked`, `NotFound`, `Gone`.
     """
-    upload = await _take(service, threads, upload_id)
+    upload = await _acquire(service, threads, upload_id)
     try:
         yield upload
     finally:
         upload.close()
 
 
-async def _take(service: Service, threads: ThreadPool, upload_id: str) -> OpenUpload:
-    end = time.monotonic() + LOCK_SECONDS
+async def _acquire(service: Service, threads: ThreadPool, upload_id: str) -> OpenUpload:
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             return await threads.run(service.store.uploads.open, upload_id)
         except Locked:
-            if time.monotonic() >= end:
+            if time.monotonic() >= deadline:
                 raise
         await threads.run(service.store.uploads.request_release, upload_id)
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def receive(request: Request, service: Service, threads: ThreadPool, upload: OpenUpload, checksum: Checksum | None) -> None:
-    """Append the body. With a checksum all of it counts or nothing, otherwise what arrived, even if
-    the line breaks.
+async def append_body(
+    request: Request, service: Service, threads: ThreadPool, upload: OpenUpload, checksum: Checksum | None
+) -> None:
+    """Append the body to the upload.
 
-    Raises `TooLarge` beyond the upload's length, `ChecksumMismatch`, `Locked` when another request
-    took the upload over, `ClientDisconnect`, `RequestTimeout`, `Unavailable`.
+    With a checksum, either all of it is kept or nothing; otherwise all bytes that arrive, even if
+    the connection breaks. Raises `TooLarge` beyond the length of the upload, `ChecksumMismatch`,
+    `Locked` when another request took the upload over, `ClientDisconnect`, `RequestTimeout`,
+    `Unavailable`.
     """
-    length = declared_length(request)
+    length = get_declared_length(request)
     if length is not None and length > upload.num_bytes_left:
-        raise TooLarge(f"The piece has {length:,} bytes; the upload lacks {upload.num_bytes_left:,}.")
+        raise TooLarge(f"The chunk has {length:,} bytes, but only {upload.num_bytes_left:,} bytes of the upload are missing.")
     try:
         async for block in read_until_takeover(request, upload.has_waiter):
             await threads.run(_write, service, upload, block, checksum)
@@ -103,7 +106,7 @@ async def receive(request: Request, service: Service, threads: ThreadPool, uploa
 
 def _write(service: Service, upload: OpenUpload, block: bytes, checksum: Checksum | None) -> None:
     if len(block) > upload.num_bytes_left:
-        raise TooLarge(f"The upload has {upload.info.length:,} bytes, and more than that came.")
+        raise TooLarge(f"The body exceeds the length of the upload, {upload.info.length:,} bytes.")
     upload.write(block)
     service.metrics.upload_bytes.inc(len(block))
     if checksum is not None:
@@ -112,64 +115,62 @@ def _write(service: Service, upload: OpenUpload, block: bytes, checksum: Checksu
         upload.checkpoint()
 
 
-async def read_until_takeover(request: Request, wanted: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """The body in blocks of about `BLOCK_BYTES`, smaller ones on a slow line: what came is not held
-    back.
+async def read_until_takeover(request: Request, is_wanted: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Yield the body in blocks of about `BLOCK_BYTES`, or less after `POLL_SECONDS`.
 
-    Raises `ClientDisconnect` and `RequestTimeout` after the bytes that came before them,
-    `UploadTakenOver` as soon as `wanted` is true.
+    Raises `UploadTakenOver` as soon as `is_wanted` returns true, `ClientDisconnect` and
+    `RequestTimeout`; the bytes that arrived before are yielded first.
     """
     stream = aiter(request.stream())
     block = bytearray()
-    looked = time.monotonic()
-    coming = asyncio.ensure_future(anext(stream, None))
+    last_check = time.monotonic()
+    receiving = asyncio.ensure_future(anext(stream, None))
     try:
         while True:
-            done, _ = await asyncio.wait({coming}, timeout=POLL_SECONDS)
+            done, _ = await asyncio.wait({receiving}, timeout=POLL_SECONDS)
             now = time.monotonic()
-            if now - looked >= POLL_SECONDS:
-                looked = now
-                if wanted():
+            if now - last_check >= POLL_SECONDS:
+                last_check = now
+                if is_wanted():
                     raise UploadTakenOver
             if not done:
                 if block:
                     yield bytes(block)
                     block.clear()
                 continue
-            piece = coming.result()
-            if piece is None:
+            chunk = receiving.result()
+            if chunk is None:
                 break
-            block += piece
+            block += chunk
             if len(block) >= BLOCK_BYTES:
                 yield bytes(block)
                 block.clear()
-            coming = asyncio.ensure_future(anext(stream, None))
+            receiving = asyncio.ensure_future(anext(stream, None))
     except (ClientDisconnect, RequestTimeout, UploadTakenOver):
         if block:
             yield bytes(block)
         raise
     finally:
-        coming.cancel()
+        receiving.cancel()
     if block:
         yield bytes(block)
 
 
 def finish_upload(service: Service, upload: OpenUpload) -> None:
-    """Make the file an item, as `POST /v1/media` does; it may be asked for again when the service
-    failed in the middle.
+    """Make the complete file an item. May be called again after a failure of the service.
 
-    A refusal of the file ends the upload; a key that was revoked does not, another may go on.
-    Raises what `Library.accept` does.
+    A refused file ends the upload; a revoked key does not, because another key may continue it.
+    Raises what `Ingest.accept` does.
     """
     if upload.info.is_stored:
         return
-    upload.digest()  # a long file takes a while: not under the lock of the library
+    upload.digest()  # may take long for a large file: not under the lock of the library
     info = upload.info
     try:
-        done = service.library.accept(upload, info.name, info.length, info.tags)
+        result = service.ingest.accept(upload, info.name, info.length, info.tags)
     except MMError as error:
         if error.status < 500 and not isinstance(error, Unauthorized):
             upload.remove()
         raise
-    upload.mark_stored(done.item.id, done.job.id, created=done.created)
-    log_accepted(done)
+    upload.mark_stored(result.item.id, result.job.id, created=result.created)
+    log_accepted(result)

@@ -1,5 +1,4 @@
-"""The words of tus 1.0 (https://tus.io/protocols/resumable-upload): its headers, and what each
-request and answer has of them."""
+"""Headers of tus 1.0 (https://tus.io/protocols/resumable-upload): version, checksum, metadata."""
 
 from __future__ import annotations
 
@@ -26,15 +25,15 @@ EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 ALGORITHMS = ("sha256", "sha1", "md5")
 CONTENT_TYPE = "application/offset+octet-stream"
 METADATA_CHARS = 8192
-NAMES = ("filename", "tags")
-"""What is read of the metadata."""
+METADATA_KEYS = ("filename", "tags")
+"""Keys of the metadata that are used."""
 
 
 class TusVersion:
-    """ASGI middleware for the routes of uploads: refuses other versions, names ours, and reads the
-    method that a proxy forbade.
+    """ASGI middleware for the routes of uploads: refuses unsupported versions, sets the version
+    header, and applies `X-HTTP-Method-Override`.
 
-    It stands before the guard, which asks for the scope that the method really meant needs.
+    It runs before authentication, which checks the scope of the overriding method.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -45,7 +44,7 @@ class TusVersion:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        # Only of a POST: the browser's same-origin rules then hold for what it stands for.
+        # Only of a POST, so that the same-origin rules of browsers apply to the overriding method.
         if scope["method"] == "POST" and (method := headers.get("x-http-method-override")) is not None:
             scope["method"] = method.upper()
 
@@ -54,72 +53,74 @@ class TusVersion:
                 MutableHeaders(scope=message)["Tus-Resumable"] = VERSION
             await send(message)
 
-        if scope["method"] != "OPTIONS" and (given := headers.get("tus-resumable")) != VERSION:
-            asked = "names no version" if given is None else f"is of version {given[:20]!r}"
-            error = UnsupportedVersion(f"This speaks tus {VERSION}, and the request {asked}: send `Tus-Resumable: {VERSION}`.")
-            refusal = build_error_response(Request(scope), error)
-            refusal.headers["Tus-Version"] = VERSION
-            await refusal(scope, receive, send_with_version)
+        if scope["method"] != "OPTIONS" and (version := headers.get("tus-resumable")) != VERSION:
+            sent = "has no version" if version is None else f"has the version {version[:20]!r}"
+            error = UnsupportedVersion(
+                f"This service supports tus {VERSION}; the request {sent}. Send `Tus-Resumable: {VERSION}`."
+            )
+            response = build_error_response(Request(scope), error)
+            response.headers["Tus-Version"] = VERSION
+            await response(scope, receive, send_with_version)
             return
         await self._app(scope, receive, send_with_version)
 
 
 class Checksum:
-    """What the caller says that its bytes hash to."""
+    """The checksum of a chunk, as the client declares it."""
 
     def __init__(self, header: str) -> None:
-        """Raises `InvalidInput` for an algorithm that is not spoken here, or no checksum."""
+        """Raises `InvalidInput` for an unsupported algorithm or an invalid checksum."""
         name, _, value = header.partition(" ")
         if name not in ALGORITHMS:
-            raise InvalidInput(f"Upload-Checksum is by {name[:20]!r}; known are {', '.join(ALGORITHMS)}.")
-        # MD5 and SHA-1 find what a line garbled; nothing is trusted because of them.
+            raise InvalidInput(f"Upload-Checksum has the algorithm {name[:20]!r}; supported are {', '.join(ALGORITHMS)}.")
+        # MD5 and SHA-1 detect transmission errors; no trust depends on them.
         self._hash = hashlib.new(name, usedforsecurity=False)
-        self._wanted = _from_base64(value.strip(), "Upload-Checksum")
+        self._expected = _decode_base64(value.strip(), "Upload-Checksum")
 
     def update(self, data: bytes) -> None:
         self._hash.update(data)
 
     def verify(self) -> None:
-        """Raise `ChecksumMismatch` unless the bytes are those that were sent."""
-        if not hmac.compare_digest(self._hash.digest(), self._wanted):
-            raise ChecksumMismatch("The bytes do not match their Upload-Checksum; none of them was kept. Send them again.")
+        """Raise `ChecksumMismatch` unless the bytes match."""
+        if not hmac.compare_digest(self._hash.digest(), self._expected):
+            raise ChecksumMismatch("The bytes do not match Upload-Checksum; none of them was kept. Send them again.")
 
 
 def is_upload_chunk(headers: Headers) -> bool:
-    """Whether the body is a piece of an upload."""
+    """Whether the body is a chunk of an upload."""
     return headers.get("content-type", "").partition(";")[0].strip().lower() == CONTENT_TYPE
 
 
 def require_upload_chunk(headers: Headers) -> None:
-    """Raise `WrongContentType` unless the body is a piece of an upload."""
+    """Raise `WrongContentType` unless the body is a chunk of an upload."""
     if not is_upload_chunk(headers):
-        raise WrongContentType(f"The body of a PATCH is a piece of an upload: send it as `Content-Type: {CONTENT_TYPE}`.")
+        raise WrongContentType(f"The body of a PATCH is a chunk of an upload: send it as `Content-Type: {CONTENT_TYPE}`.")
 
 
 def read_metadata(header: str) -> dict[str, str]:
-    """`NAMES` of them that `Upload-Metadata` has; what else it says is the caller's own. Raises
+    """Return the values of `METADATA_KEYS` in `Upload-Metadata`; other keys are ignored. Raises
     `InvalidInput`."""
     if len(header) > METADATA_CHARS:
-        raise InvalidInput(f"Upload-Metadata has {len(header):,} characters; at most {METADATA_CHARS:,} are read.")
-    found: dict[str, bytes] = {}
+        raise InvalidInput(f"Upload-Metadata has {len(header):,} characters; the maximum is {METADATA_CHARS:,}.")
+    values: dict[str, bytes] = {}
     for pair in header.split(",") if header.strip() else ():
         key, _, value = pair.strip().partition(" ")
-        if not key or not key.isascii() or not key.isprintable() or key in found:
-            raise InvalidInput(f"Upload-Metadata has the key {key[:40]!r}, which is none or comes twice.")
-        found[key] = _from_base64(value.strip(), f"Upload-Metadata {key[:40]}")
+        if not key or not key.isascii() or not key.isprintable() or key in values:
+            raise InvalidInput(f"Upload-Metadata has the key {key[:40]!r}, which is invalid or occurs twice.")
+        values[key] = _decode_base64(value.strip(), f"Upload-Metadata {key[:40]}")
     try:
-        return {key: found[key].decode() for key in NAMES if key in found}
+        return {key: values[key].decode() for key in METADATA_KEYS if key in values}
     except UnicodeDecodeError as error:
         raise InvalidInput("A value of Upload-Metadata is not UTF-8.") from error
 
 
-def http_date(seconds: float) -> str:
-    """A time of `time.time()` as headers have it."""
+def format_http_date(seconds: float) -> str:
+    """Format a time of `time.time()` for a header."""
     return format_datetime(datetime.fromtimestamp(seconds, UTC).replace(microsecond=0), usegmt=True)
 
 
-def _from_base64(text: str, what: str) -> bytes:
+def _decode_base64(text: str, name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidInput(f"{what} is not base64.") from error
+        raise InvalidInput(f"{name} is not base64.") from error

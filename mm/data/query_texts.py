@@ -1,5 +1,4 @@
-"""Texts that a picture can show and texts that none can: what depictability is learnt from, and the
-floor checked with."""
+"""Lists of texts, and synthetic queries: phrasings, excerpts, noun phrases, random strings."""
 
 from __future__ import annotations
 
@@ -11,23 +10,23 @@ from pathlib import Path
 
 from mm.errors import InvalidInput
 
-ASKED_AS = ("{}", "show me {}", "a photo of {}", "find {}", "pictures of {}", "{}?", "where is {}")
-"""Ways to ask for the same thing; how it is asked must say nothing of whether it can be shown."""
+PHRASINGS = ("{}", "show me {}", "a photo of {}", "find {}", "pictures of {}", "{}?", "where is {}")
+"""Phrasings of a query; they must not depend on whether an image can show what is asked for."""
 
 _NOUN_PHRASE = re.compile(r"\b(?:an?|the|two|some|three) (?:[a-z-]+ ){0,2}[a-z]+\b")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SIGNS = "!?.,;:-_#+*/()[]{}%$&=<>@ "
-_LITTLE = """
+_FUNCTION_WORDS_TEXT = """
     a an the of in on at to and or is are was be being with by for from into onto over under up down out off his her its
     their it he she they this that these those as while who which there another other one two three some several near next
     through
 """
-_LITTLE_WORDS = frozenset(_LITTLE.split())
+_FUNCTION_WORDS = frozenset(_FUNCTION_WORDS_TEXT.split())
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines that are not empty. Raises `InvalidInput` when the file cannot be read."""
+    """Read the lines that are not blank. Raises `InvalidInput` when the file cannot be read."""
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except OSError as error:
@@ -35,34 +34,33 @@ def read_lines(path: Path) -> list[str]:
 
 
 def assign_split(text: str) -> str:
-    """The split that a line of a list belongs to, by the text alone: 'dev' or 'test'."""
+    """Assign a line to 'dev' or 'test' by its hash."""
     return "dev" if hashlib.sha256(text.encode()).digest()[0] % 2 == 0 else "test"
 
 
 def read_split_lines(path: Path, split: str) -> list[str]:
-    """The lines of one split."""
+    """Read the lines of one split. Raises `InvalidInput` as `read_lines`."""
     return [line for line in read_lines(path) if assign_split(line) == split]
 
 
 def draw_noun_phrases(captions: Sequence[str], count: int, seed: int) -> list[str]:
-    """Short phrases out of captions, such as 'a brown dog': how people ask, where captions are how
-    they describe."""
-    found = {phrase for caption in captions for phrase in _NOUN_PHRASE.findall(caption.lower())[:1]}
-    return random.Random(seed).sample(sorted(found), min(count, len(found)))
+    """Draw distinct noun phrases of captions, such as 'a brown dog'."""
+    phrases = {phrase for caption in captions for phrase in _NOUN_PHRASE.findall(caption.lower())[:1]}
+    return random.Random(seed).sample(sorted(phrases), min(count, len(phrases)))
 
 
 def phrase_as_queries(texts: Sequence[str], seed: int) -> list[str]:
-    """Each text in one of the ways to ask, the plain one most often."""
+    """Put each text in a random phrasing; most stay as they are."""
     draw = random.Random(seed)
-    return [draw.choice(ASKED_AS).format(text) if draw.random() < 0.4 else text for text in texts]
+    return [draw.choice(PHRASINGS).format(text) if draw.random() < 0.4 else text for text in texts]
 
 
 def draw_keyboard_noise(count: int, seed: int) -> list[str]:
-    """Letters, signs and digits that mean nothing, as cats and tests type them."""
+    """Draw meaningless strings of letters, signs and digits."""
     draw = random.Random(seed)
 
-    def word(alphabet: str, least: int, most: int) -> str:
-        return "".join(draw.choice(alphabet) for _ in range(draw.randint(least, most)))
+    def word(alphabet: str, shortest: int, longest: int) -> str:
+        return "".join(draw.choice(alphabet) for _ in range(draw.randint(shortest, longest)))
 
     kinds = (
         lambda: word(_LETTERS, 4, 16),
@@ -76,18 +74,18 @@ def draw_keyboard_noise(count: int, seed: int) -> list[str]:
 
 
 def is_content_word(word: str) -> bool:
-    """Whether a word in lower case says what is seen, and is no article or preposition."""
-    return len(word) > 2 and word not in _LITTLE_WORDS
+    """Whether a word in lower case is neither short nor a function word."""
+    return len(word) > 2 and word not in _FUNCTION_WORDS
 
 
-def make_file_name(caption: str, most: int = 3) -> str:
-    """What a person might call the file of a captioned picture: its first few telling words."""
+def make_file_name(caption: str, max_words: int = 3) -> str:
+    """Make a plausible name for the file of a captioned image: its first content words."""
     words = re.findall(r"[a-z]{3,}", caption.lower())
-    return " ".join([word for word in words if is_content_word(word)][:most]) or caption
+    return " ".join([word for word in words if is_content_word(word)][:max_words]) or caption
 
 
 def draw_excerpt(sentence: str, seed: int) -> str:
-    """Three to six words in a row out of a sentence: what somebody remembers of what was said."""
+    """Draw three to six consecutive words of a sentence."""
     words = sentence.rstrip(" .").split()
     draw = random.Random(f"{seed} {sentence}")
     length = min(draw.randint(3, 6), len(words))

@@ -1,4 +1,4 @@
-"""Sentences as vectors of the locked text tower, kept on disk between runs."""
+"""Sentence vectors of the locked text tower, cached on disk."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to unit rows (N, D)."""
 
 
-def embed_sentences(sentences: Sequence[str], kept: Path, embed: Embed | None = None) -> npt.NDArray[np.float32]:
-    """Unit rows (N, D), read from the file `kept` (npz) when it holds these very sentences, else
-    computed and written there.
+def embed_sentences(sentences: Sequence[str], cache: Path, embed: Embed | None = None) -> npt.NDArray[np.float32]:
+    """Embed sentences: unit rows (N, D), by the text tower unless `embed` is passed.
 
-    They are those of the locked text tower, unless another way to `embed` is given.
+    They are read from the file `cache` (npz) when it was written for the same sentences.
     """
     digest = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
-    if kept.exists():
-        with np.load(kept) as arrays:
+    if cache.exists():
+        with np.load(cache) as arrays:
             if str(arrays["digest"]) == digest:
                 return np.asarray(arrays["vectors"], np.float32)
-    vectors = (embed or TextTower(kept.parent / "graphs").embed)(sentences).astype(np.float16)
-    with open_atomic(kept) as file:
+    vectors = (embed or TextTower(cache.parent / "graphs").embed)(sentences).astype(np.float16)
+    with open_atomic(cache) as file:
         np.savez(file, digest=np.array(digest), vectors=vectors)
     return vectors.astype(np.float32)
 
 
 def imagenet_class_sentences() -> list[str]:
-    """A sentence for each ImageNet class, in the classifier's order, from the curated names that
-    open_clip carries."""
+    """A sentence for each ImageNet class in the classifier's order, from the names in open_clip."""
     from open_clip import IMAGENET_CLASSNAMES
 
     return [f"a photo of a {name}." for name in IMAGENET_CLASSNAMES]

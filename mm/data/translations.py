@@ -1,5 +1,4 @@
-"""Texts and their English, from Multi30k and Tux Paint, and the words that sentences have in
-common."""
+"""Reads Multi30k, and builds pairs of texts with their English translations for training."""
 
 from __future__ import annotations
 
@@ -15,40 +14,37 @@ from mm.files import read_json_lines
 from mm.models.text.language_router import split_words
 
 TRANSLATED = ("de", "fr", "cs")
-"""Languages that Multi30k translates into."""
-_SEEN, _ALIKE = 5, 0.35  # times a word is seen; Dice coefficient of a word and its translation
+"""The languages of Multi30k besides English."""
+_MIN_COUNT, _MIN_DICE = 5, 0.35  # occurrences of a word; Dice coefficient of a word and its translation
 _FLICKR_ID = re.compile(r"^\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Texts with their English. `english` holds each English text once; `pairs` are (language,
-    text, row of `english`)."""
+    """Distinct English texts, and triples of language, text and row of its English."""
 
     english: list[str]
     pairs: list[tuple[str, str, int]]
 
 
 def read_flickr_ids(lists: Iterable[Path]) -> set[str]:
-    """The numbers that the file names of lists begin with. Raises `InvalidInput` for a list that
-    cannot be read."""
-    found = set()
+    """Read the numbers with which the file names of lists begin. Raises `InvalidInput`."""
+    ids: set[str] = set()
     for path in lists:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise InvalidInput(f"The list {path} cannot be read: {error.strerror}.") from error
-        found |= {number.group() for line in lines if (number := _FLICKR_ID.match(line))}
-    return found
+        ids |= {number.group() for line in lines if (number := _FLICKR_ID.match(line))}
+    return ids
 
 
-def read_multi30k(folder: Path, part: str, left_out: set[str], task: int = 1) -> list[dict[str, Any]]:
-    """Sentences of a part, in English and its translations, but of the pictures `left_out`; of task
-    2, five a language.
+def read_multi30k(folder: Path, split: str, left_out: set[str], task: int = 1) -> list[dict[str, Any]]:
+    """Read a split: English sentences with translations (task 1), or five a language (task 2).
 
-    Raises `InvalidInput`.
+    Images in `left_out` are skipped. Raises `InvalidInput`.
     """
-    rows = read_json_lines(folder / f"task{task}_{part}.jsonl")
+    rows = read_json_lines(folder / f"task{task}_{split}.jsonl")
     return [row for row in rows if row["image"].removesuffix(".jpg") not in left_out]
 
 
@@ -60,15 +56,16 @@ def read_descriptions(folder: Path | None, part: str) -> list[dict[str, str]]:
 
 
 def find_largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:
-    """The languages with most descriptions, English left out; of equally large ones the first by
-    code."""
-    found = Counter(language for row in rows for language in row if not language.startswith("en"))
-    return [language for language, _ in sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:count]]
+    """The languages with the most descriptions, without English; ties in order of their codes."""
+    counts = Counter(language for row in rows for language in row if not language.startswith("en"))
+    return [language for language, _ in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:count]]
 
 
 def build_dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Words with the English word that stands in the same sentences, from sentences (foreign,
-    English): those most alike."""
+    """Find word translations by co-occurrence in sentence pairs (foreign, English).
+
+    Each word gets the English word with the highest Dice coefficient.
+    """
     foreign: Counter[str] = Counter()
     english: Counter[str] = Counter()
     together: Counter[tuple[str, str]] = Counter()
@@ -79,23 +76,22 @@ def build_dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         together.update((a, b) for a in left for b in right)
     best: dict[str, tuple[float, str]] = {}
     for (a, b), count in together.items():
-        alike = 2 * count / (foreign[a] + english[b])
-        if foreign[a] >= _SEEN and alike >= _ALIKE:
-            best[a] = max(best.get(a, (0.0, "")), (alike, b))
+        dice = 2 * count / (foreign[a] + english[b])
+        if foreign[a] >= _MIN_COUNT and dice >= _MIN_DICE:
+            best[a] = max(best.get(a, (0.0, "")), (dice, b))
     return [(a, b) for a, (_, b) in sorted(best.items())]
 
 
-def build_training_pairs(sentences: list[dict[str, str]], described: list[dict[str, str]], languages: Sequence[str]) -> Pairs:
-    """All that is learned from. English stands for itself too, so that what the router takes for
-    foreign is still read."""
-    found: list[tuple[str, str, str]] = []
+def build_training_pairs(sentences: list[dict[str, str]], descriptions: list[dict[str, str]], languages: Sequence[str]) -> Pairs:
+    """Build the pairs. English is paired with itself too, for English that the router misroutes."""
+    triples: list[tuple[str, str, str]] = []
     for row in sentences:
-        found += [(language, row[language], row["en"]) for language in ("en", *TRANSLATED)]
-    for row in described:
-        found += [(language, row[language], row["en"]) for language in ("en", *languages) if row.get(language)]
+        triples += [(language, row[language], row["en"]) for language in ("en", *TRANSLATED)]
+    for row in descriptions:
+        triples += [(language, row[language], row["en"]) for language in ("en", *languages) if row.get(language)]
     for language in TRANSLATED:
         aligned = [(row[language], row["en"]) for row in sentences]
-        aligned += [(row[language], row["en"]) for row in described if row.get(language)]
-        found += [(language, word, translation) for word, translation in build_dictionary(aligned)] * 2
-    rows = {text: row for row, text in enumerate(dict.fromkeys(english for _, _, english in found))}
-    return Pairs(list(rows), [(language, text, rows[english]) for language, text, english in found])
+        aligned += [(row[language], row["en"]) for row in descriptions if row.get(language)]
+        triples += [(language, word, translation) for word, translation in build_dictionary(aligned)] * 2
+    rows = {text: row for row, text in enumerate(dict.fromkeys(english for _, _, english in triples))}
+    return Pairs(list(rows), [(language, text, rows[english]) for language, text, english in triples])

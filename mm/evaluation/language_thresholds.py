@@ -1,5 +1,4 @@
-"""Whether the floor, which was fitted to questions in English, keeps and rejects those in other
-languages alike."""
+"""What the floor, fitted to English queries, keeps and rejects for other languages."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.metrics.rejection import right_and_taken_out
+from mm.metrics.rejection import split_scores
 from mm.numerics import sigmoid
 from mm.spaces.calibration import read_bank, read_calibration
 from mm.spaces.lite_space import BANK, CALIBRATION
@@ -21,42 +20,39 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FloorRow:
-    """One line of the table. Shares are from 0 to 1."""
+    """A row of the table. Shares are from 0 to 1."""
 
     language: str
-    questions: int
+    num_queries: int
     kept: float
-    """Share of the right pictures among the top 5 that are at or above the floor; 0 when there are
-    none."""
+    """Share of the relevant images among the top 5 that reach the floor; 0 without any."""
     rejected: float
-    """Share of questions that have nothing left at or above the floor once their right picture is
-    taken out."""
+    """Share of queries without a hit at the floor once their relevant image is removed."""
 
 
-def floor_rows(space: Path, asked: Mapping[str, tuple[Float, npt.NDArray[np.int64]]], pictures: Float) -> list[FloorRow]:
-    """A line for each language: `asked` has its questions (Q, D) and the rows (Q,) of their right
-    `pictures` (M, D).
+def measure_floor(space: Path, queries: Mapping[str, tuple[Float, npt.NDArray[np.int64]]], images_MD: Float) -> list[FloorRow]:
+    """Measure each language: its query vectors (Q, D), and the rows (Q,) of their images.
 
     `space` is the folder with calibration and bank. Raises `Corrupt`.
     """
     calibration, bank = read_calibration(space / CALIBRATION), read_bank(space / BANK)
-    form = calibration.find_calibrator("text", "picture")
-    assert form is not None
+    calibrator = calibration.find_calibrator("text", "picture")
+    assert calibrator is not None
     rows = []
-    for language, (questions, right) in asked.items():
-        shown = np.array([depictable(question, bank) for question in questions])
-        chances = sigmoid(compute_logits(form, questions, pictures, bank.images, shown))
-        found, others = right_and_taken_out(chances, right)
-        kept = float((found >= calibration.floor).mean()) if len(found) else 0.0
-        rows.append(FloorRow(language, len(right), kept, float((others < calibration.floor).mean())))
+    for language, (vectors_QD, relevant_Q) in queries.items():
+        log_depictable = np.array([depictable(query, bank) for query in vectors_QD])
+        probabilities = sigmoid(compute_logits(calibrator, vectors_QD, images_MD, bank.images, log_depictable))
+        relevant, others = split_scores(probabilities, relevant_Q)
+        kept = float((relevant >= calibration.floor).mean()) if len(relevant) else 0.0
+        rows.append(FloorRow(language, len(relevant_Q), kept, float((others < calibration.floor).mean())))
     return rows
 
 
-def floor_table(rows: Sequence[FloorRow]) -> str:
-    """Markdown."""
+def format_floor_table(rows: Sequence[FloorRow]) -> str:
+    """Markdown table."""
     lines = [
-        "| language | questions | right among the top 5: kept | picture taken out: rejected |",
+        "| language | queries | relevant among the top 5: kept | image removed: rejected |",
         "| --- | ---: | ---: | ---: |",
     ]
-    lines += [f"| {row.language} | {row.questions:,} | {row.kept:.1%} | {row.rejected:.1%} |" for row in rows]
+    lines += [f"| {row.language} | {row.num_queries:,} | {row.kept:.1%} | {row.rejected:.1%} |" for row in rows]
     return "\n".join(lines)

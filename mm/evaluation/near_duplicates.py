@@ -1,7 +1,7 @@
-"""How well near-duplicates are told from pictures that only resemble each other, by the cosine of a
-weights file as it is served.
+"""Detection of near-duplicates by cosine: copies of an image, and other images by mistake.
 
-Needs no torch. Names of arrays end in their axes: N pictures, D dimensions.
+Uses a weights file as it is served; needs no torch. Names of arrays end in their axes: N images, D
+dimensions.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mm.data.captioned_images import read_captioned_images
-from mm.errors import InvalidInput
+from mm.data.captioned_images import read_captioned_images, read_image
 from mm.evaluation.near_duplicate_threshold import nearest_cosines
 from mm.media.types import RGB
 from mm.metrics.bootstrap import bootstrap
@@ -26,59 +25,52 @@ from mm.spaces.types import Vectors
 BATCH = 100
 
 
-def _coded(picture: RGB, kind: str, quality: int) -> RGB:
+def _compress(image: RGB, kind: str, quality: int) -> RGB:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, kind, quality=quality)
+    Image.fromarray(image).save(file, kind, quality=quality)
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def _sized(picture: RGB, share: float) -> RGB:
-    height, width = picture.shape[:2]
-    return np.asarray(Image.fromarray(picture).resize((round(width * share), round(height * share)), Image.Resampling.LANCZOS))
+def _resize(image: RGB, factor: float) -> RGB:
+    height, width = image.shape[:2]
+    return np.asarray(Image.fromarray(image).resize((round(width * factor), round(height * factor)), Image.Resampling.LANCZOS))
 
 
-def _cut(picture: RGB, share: float) -> RGB:
-    rows, columns = (round(side * share) for side in picture.shape[:2])
-    return picture[rows : picture.shape[0] - rows, columns : picture.shape[1] - columns]
+def _crop(image: RGB, share: float) -> RGB:
+    rows, columns = (round(side * share) for side in image.shape[:2])
+    return np.ascontiguousarray(image[rows : image.shape[0] - rows, columns : image.shape[1] - columns])
 
 
 COPIES: dict[str, Callable[[RGB], RGB]] = {
-    "JPEG at quality 50": lambda picture: _coded(picture, "JPEG", 50),
-    "WebP at quality 30": lambda picture: _coded(picture, "WEBP", 30),
-    "half the size": lambda picture: _sized(picture, 0.5),
-    "half the size, then JPEG at quality 50": lambda picture: _coded(_sized(picture, 0.5), "JPEG", 50),
-    "a twentieth cut off each side": lambda picture: np.ascontiguousarray(_cut(picture, 0.05)),
-    "a tenth cut off each side": lambda picture: np.ascontiguousarray(_cut(picture, 0.1)),
+    "JPEG at quality 50": lambda image: _compress(image, "JPEG", 50),
+    "WebP at quality 30": lambda image: _compress(image, "WEBP", 30),
+    "half the size": lambda image: _resize(image, 0.5),
+    "half the size, then JPEG at quality 50": lambda image: _compress(_resize(image, 0.5), "JPEG", 50),
+    "a twentieth cut off each side": lambda image: _crop(image, 0.05),
+    "a tenth cut off each side": lambda image: _crop(image, 0.1),
 }
-"""What becomes of a picture that is sent around."""
+"""Changes that copies of an image commonly have."""
 
 
-def evaluate(weights: Path, data: Path, cache: Path, alike: float, split: str = "dev", runtime: str = "auto") -> Report:
-    """Shares of copies that are folded into their picture, and of pictures that another picture
-    would be folded into.
+def evaluate(weights: Path, data: Path, cache: Path, threshold: float, split: str = "dev", runtime: str = "auto") -> Report:
+    """Measure the share of copies that are merged with their image, and of other images.
 
-    Raises `InvalidInput` for data that cannot be read, and as `ImageTower`.
+    Raises `InvalidInput` for unreadable data, and as `ImageTower`.
     """
     files = [row.path for row in read_captioned_images(data, split)]
     tower = ImageTower(weights, cache, runtime)
-    pictures_ND = embedded(tower, files, lambda picture: picture)
+    images_ND = embed_images(tower, files, lambda image: image)
     measures = [
-        Measure(f"folded: {name}", bootstrap((pictures_ND * embedded(tower, files, change)).sum(1) >= alike))
+        Measure(f"merged: {name}", bootstrap((images_ND * embed_images(tower, files, change)).sum(1) >= threshold))
         for name, change in COPIES.items()
     ]
-    measures.append(Measure("folded: another picture", bootstrap(nearest_cosines(pictures_ND) >= alike)))
-    return Report(f"{len(files):,} pictures of {split} and their copies, alike from cosine {alike:g} on", tuple(measures))
+    measures.append(Measure("merged: another image", bootstrap(nearest_cosines(images_ND) >= threshold)))
+    return Report(
+        f"{len(files):,} images of {split} and their copies, near-duplicates from cosine {threshold:g} on", tuple(measures)
+    )
 
 
-def embedded(tower: ImageEmbedder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
-    """(N, D) vectors of pictures, each changed first."""
+def embed_images(tower: ImageEmbedder, files: list[Path], change: Callable[[RGB], RGB]) -> Vectors:
+    """Embed changed images: unit rows (N, D). Raises `InvalidInput` as `read_image`."""
     batches = (files[first : first + BATCH] for first in range(0, len(files), BATCH))
-    return np.concatenate([tower.embed([change(_read(file)) for file in batch]) for batch in batches])
-
-
-def _read(path: Path) -> RGB:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read as a picture: {error}.") from error
+    return np.concatenate([tower.embed([change(read_image(file)) for file in batch]) for batch in batches])

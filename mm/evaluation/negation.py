@@ -1,6 +1,6 @@
-"""How well a question without something keeps that out of the first answers, told by captions.
+"""Queries without something: how well the unwanted thing is kept out of the first results.
 
-Names of arrays end in their axes: N pictures, D dimensions.
+Relevance is taken from captions. Names of arrays end in their axes: N images, D dimensions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mm.data.captioned_images import read_captioned_images
 from mm.errors import InvalidInput
-from mm.evaluation.near_duplicates import embedded
+from mm.evaluation.near_duplicates import embed_images
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
 from mm.numerics import sigmoid
@@ -22,10 +22,10 @@ from mm.spaces import Space
 from mm.spaces.query import build_query
 from mm.spaces.types import EvidenceQuery, Vectors
 
-FIRST = 10
-"""Answers that are looked at."""
-LEAST = 15
-"""Pictures that a pair needs, with what it is without and without it."""
+NUM_RESULTS = 10
+"""Results that are measured."""
+MIN_IMAGES = 15
+"""Images with the wanted thing that a pair needs, both with the unwanted thing and without it."""
 WANTED = {
     "a dog": "dogs?|puppy|puppies",
     "a child": "child|children|boys?|girls?|kids?|toddlers?",
@@ -43,56 +43,56 @@ UNWANTED = {
     "a car": "cars?|trucks?",
     "a red shirt": "red",
 }
-"""What is asked for, and the words of captions that say it is there. Nobody wrote captions to say
-what is not."""
+"""Query text to the words of captions that name it. Captions do not mention absent things."""
+
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def evaluate(space: Space, data: Path, split: str = "dev") -> Report:
-    """Of the first ten pictures, the share that captions say to have what is wanted and not to have
-    what is unwanted.
+def evaluate(space: Space, data: Path, split: str = "dev", min_images: int = MIN_IMAGES) -> Report:
+    """Measure, for each method, the share of the first results with only the wanted thing.
 
-    Over all pairs of which there are enough pictures; intervals are drawn over pairs. Raises
-    `InvalidInput` for data that cannot be read or has no such pair.
+    All pairs with enough images are measured, and intervals are over pairs. Raises `InvalidInput`
+    for unreadable data, and when no pair has enough images.
     """
     rows = read_captioned_images(data, split)
     captions = [" ".join(row.captions).lower() for row in rows]
-    pictures_ND = embedded(space.image, [row.path for row in rows], lambda picture: picture)
-    ways: dict[str, list[float]] = {}
-    for (wanted, there), (unwanted, there_too) in product(WANTED.items(), UNWANTED.items()):
-        right, wrong = _told(there, captions), _told(there_too, captions)
-        if wanted == unwanted or min((right & wrong).sum(), (right & ~wrong).sum()) < LEAST:
+    images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
+    shares: dict[str, list[float]] = {}
+    for (wanted, wanted_words), (unwanted, unwanted_words) in product(WANTED.items(), UNWANTED.items()):
+        has_wanted, has_unwanted = _find(wanted_words, captions), _find(unwanted_words, captions)
+        relevant = has_wanted & ~has_unwanted
+        if wanted == unwanted or min((has_wanted & has_unwanted).sum(), relevant.sum()) < min_images:
             continue
-        for way, scores in _ways(space, wanted, unwanted, pictures_ND).items():
-            best = np.argsort(-scores, kind="stable")[:FIRST]
-            ways.setdefault(way, []).append(float((right & ~wrong)[best].mean()))
-    if not ways:
-        raise InvalidInput(f"{data}: no two things are told in enough captions of {split}.")
-    pairs = len(next(iter(ways.values())))
-    measures = tuple(Measure(way, bootstrap(np.asarray(shares))) for way, shares in ways.items())
-    return Report(f"{len(rows):,} pictures of {split}, {pairs} pairs, right of the first {FIRST}", measures)
+        for method, scores in _score_methods(space, wanted, unwanted, images_ND).items():
+            best = np.argsort(-scores, kind="stable")[:NUM_RESULTS]
+            shares.setdefault(method, []).append(float(relevant[best].mean()))
+    if not shares:
+        raise InvalidInput(f"{data}: no pair of things is named in enough captions of {split}.")
+    num_pairs = len(next(iter(shares.values())))
+    measures = tuple(Measure(method, bootstrap(np.asarray(values))) for method, values in shares.items())
+    return Report(f"{len(rows):,} images of {split}, {num_pairs} pairs, right of the first {NUM_RESULTS}", measures)
 
 
-def _ways(space: Space, wanted: str, unwanted: str, pictures_ND: Vectors) -> dict[str, Floats]:
-    question = build_query(space, text=wanted, without=[unwanted])
-    plain = _probability(question.evidence_queries, pictures_ND)
-    one, other = space.text.embed([wanted, unwanted])
+def _score_methods(space: Space, wanted: str, unwanted: str, images_ND: Vectors) -> dict[str, Floats]:
+    query = build_query(space, text=wanted, without=[unwanted])
+    plain = _probability(query.evidence_queries, images_ND)
+    in_words = build_query(space, text=f"{wanted} without {unwanted}")
+    wanted_D, unwanted_D = space.text.embed([wanted, unwanted])
     return {
         "what is wanted, and no more": plain,
-        "said in words: 'a dog without grass'": _probability(
-            build_query(space, text=f"{wanted} without {unwanted}").evidence_queries, pictures_ND
-        ),
-        "without": plain * (1 - _probability(question.negations, pictures_ND)),
-        "vectors: wanted - unwanted / 2": (pictures_ND @ (one - other / 2)).astype(np.float64),
+        "said in words: 'a dog without grass'": _probability(in_words.evidence_queries, images_ND),
+        "without": plain * (1 - _probability(query.negations, images_ND)),
+        "vectors: wanted - unwanted / 2": (images_ND @ (wanted_D - unwanted_D / 2)).astype(np.float64),
     }
 
 
-def _probability(probes: tuple[EvidenceQuery, ...], pictures_ND: Vectors) -> Floats:
-    (logits,) = [probe.logits(pictures_ND).astype(np.float64) for probe in probes if probe.kind == "picture"]
+def _probability(evidence_queries: tuple[EvidenceQuery, ...], images_ND: Vectors) -> Floats:
+    (logits,) = [entry.logits(images_ND).astype(np.float64) for entry in evidence_queries if entry.kind == "picture"]
     return sigmoid(logits)
 
 
-def _told(words: str, captions: list[str]) -> Mask:
-    found = re.compile(rf"\b({words})\b")
-    return np.asarray([found.search(caption) is not None for caption in captions])
+def _find(words: str, captions: list[str]) -> Mask:
+    """Which captions have one of the words."""
+    pattern = re.compile(rf"\b({words})\b")
+    return np.asarray([pattern.search(caption) is not None for caption in captions])

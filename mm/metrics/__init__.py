@@ -1,6 +1,6 @@
-"""In: scores or vectors, and what is right. Out: the numbers that reports give.
-
-Must not know how a model works, where data lies, or what a service is.
+"""In: arrays of scores or vectors, and their relevance or ground truth.
+Out: numbers, and reports of numbers with intervals.
+Must not know: models, data sets, files, the service.
 """
 
 from mm.metrics.bootstrap import Interval, bootstrap

@@ -1,5 +1,4 @@
-"""The area under the ROC curve: how often what is right has the higher score (Hanley and McNeil
-1982)."""
+"""The area under the ROC curve (Hanley and McNeil 1982)."""
 
 from __future__ import annotations
 
@@ -9,16 +8,15 @@ import numpy.typing as npt
 from mm.errors import InvalidInput
 
 
-def auc(scores_N: npt.NDArray[np.floating], right_N: npt.NDArray[np.bool_]) -> float:
-    """The share of pairs of a right and a wrong one in which the right one has the higher score;
-    ties count half.
+def auc(scores_N: npt.NDArray[np.floating], is_positive_N: npt.NDArray[np.bool_]) -> float:
+    """Share of pairs in which the positive scores higher than the negative; ties count half.
 
-    Raises `InvalidInput` where there are none of one sort.
+    Raises `InvalidInput` when all are positive or all are negative.
     """
-    right, wrong = scores_N[right_N], scores_N[~right_N]
-    if not len(right) or not len(wrong):
-        raise InvalidInput("Right and wrong ones are needed to tell them apart.")
-    ordered = np.sort(wrong)
-    below = np.searchsorted(ordered, right, side="left")
-    upto = np.searchsorted(ordered, right, side="right")
-    return float((below + upto).mean() / (2 * len(wrong)))
+    positive, negative = scores_N[is_positive_N], scores_N[~is_positive_N]
+    if not len(positive) or not len(negative):
+        raise InvalidInput("The area under the curve needs positive and negative examples.")
+    ordered = np.sort(negative)
+    num_below = np.searchsorted(ordered, positive, side="left")
+    num_up_to = np.searchsorted(ordered, positive, side="right")
+    return float((num_below + num_up_to).mean() / (2 * len(negative)))

@@ -1,5 +1,4 @@
-"""A line chart as SVG text: no plotting library, readable on light and on dark pages, the same
-bytes for the same numbers."""
+"""Draws a line chart as SVG, without a plotting library; equal numbers give equal bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over a common x, on a logarithmic axis, with one x marked."""
+    """Lines over a common logarithmic x axis, with a vertical marker."""
 
     title: str
     x_name: str
@@ -30,8 +29,8 @@ class Chart:
     lines: tuple[Line, ...]
     marked: float
 
-    def svg(self) -> str:
-        """The picture."""
+    def to_svg(self) -> str:
+        """The chart as an SVG document."""
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="13">',
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
@@ -72,7 +71,7 @@ class Chart:
         return [f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>']
 
     def _names(self) -> list[str]:
-        """Names beside the ends of the lines, moved apart where they would cover each other."""
+        """Names beside the ends of the lines, shifted so that they do not overlap."""
         ends = sorted((self._y(line.ys[-1]), index, line.name) for index, line in enumerate(self.lines))
         parts, lowest = [], 0.0
         for y, index, name in ends:

@@ -1,8 +1,8 @@
-"""Measures of rankings on plain arrays: recall at k, mean average precision, median rank.
+"""Measures of rankings: recall at k, average precision at k, rank of the first relevant item.
 
-Each gives one value a question; `mm.metrics.bootstrap` makes a number with an interval of them.
-Names of arrays end in their axes: Q questions, E things that are ranked. A tie counts against us:
-what scores the same as a right answer ranks before it.
+Each returns one value a query, which `mm.metrics.bootstrap` averages. Names of arrays end in their
+axes: Q queries, E ranked items, K places. A tie counts against the relevant item: equal scores
+rank before it.
 """
 
 from __future__ import annotations
@@ -17,57 +17,60 @@ Int = npt.NDArray[np.integer]
 Bool = npt.NDArray[np.bool_]
 
 
-def first_ranks(scores_QE: Float, right_QE: Bool) -> npt.NDArray[np.int64]:
-    """(Q,) rank, from 1, of the best right answer of each question; its mean or median over
-    questions is the set's.
+def first_ranks(scores_QE: Float, relevant_QE: Bool) -> npt.NDArray[np.int64]:
+    """Rank (Q,), from 1, of the best relevant item of each query.
 
-    Raises `InvalidInput` for scores that are not finite, shapes that do not fit, and a question
-    without a right answer.
+    Raises `InvalidInput` for scores that are not finite, shapes that do not match, and a query
+    without a relevant item.
     """
-    _check(scores_QE, right_QE)
-    best_Q = np.where(right_QE, scores_QE, -np.inf).max(1)
-    before_Q: npt.NDArray[np.int64] = ((scores_QE >= best_Q[:, None]) & ~right_QE).sum(1)
-    return 1 + before_Q
+    _check(scores_QE, relevant_QE)
+    best_Q = np.where(relevant_QE, scores_QE, -np.inf).max(1)
+    num_before_Q: npt.NDArray[np.int64] = ((scores_QE >= best_Q[:, None]) & ~relevant_QE).sum(1)
+    return 1 + num_before_Q
 
 
-def recall_at(scores_QE: Float, right_QE: Bool, k: int) -> npt.NDArray[np.float64]:
-    """(Q,) 1 where a right answer is among the k best, else 0: R@k is its mean. Raises
-    `InvalidInput`, for k below 1 too."""
-    _check_k(k)
-    return (first_ranks(scores_QE, right_QE) <= k).astype(np.float64)
+def recall_at(scores_QE: Float, relevant_QE: Bool, k: int) -> npt.NDArray[np.float64]:
+    """1 where a relevant item is among the k best, else 0 (Q,): R@k is the mean.
 
-
-def average_precision_at(scores_QE: Float, right_QE: Bool, k: int) -> npt.NDArray[np.float64]:
-    """(Q,) precision at each right answer among the k best, summed and divided by min(k, right
-    answers): mAP@k is its mean.
-
-    Raises `InvalidInput` as `recall_at`.
+    Raises `InvalidInput` as `first_ranks`, and for k below 1.
     """
     _check_k(k)
-    _check(scores_QE, right_QE)
-    order_QK = np.lexsort((right_QE, -scores_QE.astype(np.float64)))[:, :k]  # of those that tie, wrong answers first
-    right_QK = np.take_along_axis(right_QE, order_QK, axis=1)
-    precision_QK = np.cumsum(right_QK, axis=1) / np.arange(1, right_QK.shape[1] + 1)
-    found: npt.NDArray[np.float64] = (precision_QK * right_QK).sum(1) / np.minimum(k, right_QE.sum(1))
-    return found
+    return (first_ranks(scores_QE, relevant_QE) <= k).astype(np.float64)
 
 
-def one_hot_relevance(right_Q: Int, count: int) -> Bool:
-    """(Q, E) right answers where each question has one: its number among `count`. Raises
-    `InvalidInput` for a number outside."""
-    if len(right_Q) and (right_Q.min() < 0 or right_Q.max() >= count):
-        raise InvalidInput(f"A right answer is none of the {count} that are ranked.")
-    found: Bool = np.arange(count) == right_Q[:, None]
-    return found
+def average_precision_at(scores_QE: Float, relevant_QE: Bool, k: int) -> npt.NDArray[np.float64]:
+    """Average precision of the k best (Q,): mAP@k is the mean.
+
+    The precisions at the relevant items among the k best are summed and divided by the smaller of k
+    and the number of relevant items. Raises `InvalidInput` as `recall_at`.
+    """
+    _check_k(k)
+    _check(scores_QE, relevant_QE)
+    order_QK = np.lexsort((relevant_QE, -scores_QE.astype(np.float64)))[:, :k]  # among ties the irrelevant first
+    relevant_QK = np.take_along_axis(relevant_QE, order_QK, axis=1)
+    precision_QK = np.cumsum(relevant_QK, axis=1) / np.arange(1, relevant_QK.shape[1] + 1)
+    average_Q: npt.NDArray[np.float64] = (precision_QK * relevant_QK).sum(1) / np.minimum(k, relevant_QE.sum(1))
+    return average_Q
 
 
-def _check(scores_QE: Float, right_QE: Bool) -> None:
-    if scores_QE.ndim != 2 or 0 in scores_QE.shape or scores_QE.shape != right_QE.shape:
-        raise InvalidInput(f"Scores {scores_QE.shape} need right answers of the same shape, not {right_QE.shape}.")
+def one_hot_relevance(relevant_Q: Int, count: int) -> Bool:
+    """Relevance (Q, E) of queries with one relevant item, given its index among `count` items.
+
+    Raises `InvalidInput` for an index outside.
+    """
+    if len(relevant_Q) and (relevant_Q.min() < 0 or relevant_Q.max() >= count):
+        raise InvalidInput(f"The index of a relevant item is outside the {count} ranked items.")
+    relevant_QE: Bool = np.arange(count) == relevant_Q[:, None]
+    return relevant_QE
+
+
+def _check(scores_QE: Float, relevant_QE: Bool) -> None:
+    if scores_QE.ndim != 2 or 0 in scores_QE.shape or scores_QE.shape != relevant_QE.shape:
+        raise InvalidInput(f"Scores {scores_QE.shape} need relevance of the same shape, not {relevant_QE.shape}.")
     if not np.isfinite(scores_QE).all():
         raise InvalidInput("Scores must be finite.")
-    if not right_QE.any(1).all():
-        raise InvalidInput("A question has no right answer.")
+    if not relevant_QE.any(1).all():
+        raise InvalidInput("A query has no relevant item.")
 
 
 def _check_k(k: int) -> None:

@@ -1,6 +1,6 @@
-"""What a floor under the score keeps and what it rejects.
+"""What a floor, a score threshold of hits, keeps and rejects.
 
-Names of arrays end in their axes: Q questions, E evidence, F floors.
+Names of arrays end in their axes: Q queries, E evidence, F floors.
 """
 
 from __future__ import annotations
@@ -11,23 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.numerics import log_odds, sigmoid
 
 Float = npt.NDArray[np.floating]
 Int = npt.NDArray[np.integer]
 
-TOP = 5
-"""A right answer counts when it is among this many best."""
+TOP_K = 5
+"""A relevant item counts when it is among the `TOP_K` best."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores that a floor is judged by: of each right answer among the top 5, and the best one of
-    every other question."""
+    """Scores of the relevant items among the top 5, and best scores of queries without one."""
 
-    right: Float
-    unanswerable: Float  # questions that nothing in any library answers
-    taken_out: Float  # questions whose one right answer was taken out of the library
+    relevant: Float
+    unanswerable: Float  # of queries that no library answers
+    removed: Float  # of queries whose one relevant item was removed from the library
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,65 +35,62 @@ class TradeOff:
     floor: float
     kept: float
     rejected: float
-    rejected_taken_out: float
+    rejected_removed: float
 
 
-def right_and_taken_out(scores_QE: Float, right_Q: Int) -> tuple[Float, Float]:
-    """Scores of the right answers that are among the top 5, and the best score of each question
-    without its right answer.
+def split_scores(scores_QE: Float, relevant_Q: Int) -> tuple[Float, Float]:
+    """Scores of the relevant items among the top 5, and the best other score of each query (Q,).
 
-    A tie counts against us: what scores the same ranks before the right answer. Raises
-    `InvalidInput` for shapes that do not fit.
+    A tie counts against the relevant item: equal scores rank before it. Raises `InvalidInput` for
+    shapes that do not match.
     """
-    if scores_QE.ndim != 2 or scores_QE.shape[1] < 2 or right_Q.shape != scores_QE.shape[:1]:
-        raise InvalidInput(f"Scores {scores_QE.shape} do not fit {right_Q.shape} right answers.")
-    rows = np.arange(len(right_Q))
-    own_Q = scores_QE[rows, right_Q]
+    if scores_QE.ndim != 2 or scores_QE.shape[1] < 2 or relevant_Q.shape != scores_QE.shape[:1]:
+        raise InvalidInput(f"Scores {scores_QE.shape} do not match {relevant_Q.shape} relevant items.")
+    rows = np.arange(len(relevant_Q))
+    own_Q = scores_QE[rows, relevant_Q]
     rank_Q = (scores_QE >= own_Q[:, None]).sum(1) - 1
     others_QE = scores_QE.copy()
-    others_QE[rows, right_Q] = -np.inf
-    return own_Q[rank_Q < TOP], others_QE.max(1)
+    others_QE[rows, relevant_Q] = -np.inf
+    return own_Q[rank_Q < TOP_K], others_QE.max(1)
 
 
-def trade_off(scores: Scores, floor: float) -> TradeOff:
-    """A score at the floor is kept."""
+def measure_trade_off(scores: Scores, floor: float) -> TradeOff:
+    """The shares at a floor; a score equal to the floor is kept."""
     return TradeOff(
         floor,
-        float((scores.right >= floor).mean()),
+        float((scores.relevant >= floor).mean()),
         float((scores.unanswerable < floor).mean()),
-        float((scores.taken_out < floor).mean()),
+        float((scores.removed < floor).mean()),
     )
 
 
 def choose_floor(scores: Scores, kept: float, rejected: float) -> float:
-    """A floor that keeps that share of the right answers and rejects that share of the unanswerable
-    questions.
+    """Choose a floor that keeps and rejects at least these shares. Scores are probabilities.
 
-    Of all such floors the one in the middle, by log-odds, so that new questions have room on both
-    sides. Where there is none, the highest floor that keeps the share: losing right answers is
-    worse. Scores are probabilities.
+    Of all such floors it is the middle one in log-odds, for a margin on both sides. Where there is
+    none, it is the highest floor that keeps the share, because losing relevant items is worse.
     """
-    highest = np.sort(scores.right)[int(np.floor((1 - kept) * len(scores.right)))]
+    highest = np.sort(scores.relevant)[int(np.floor((1 - kept) * len(scores.relevant)))]
     lowest = np.sort(scores.unanswerable)[min(int(np.ceil(rejected * len(scores.unanswerable))), len(scores.unanswerable) - 1)]
     if lowest >= highest:
         return float(highest)
-    middle = (log_odds(_bounded(float(highest))) + log_odds(_bounded(float(lowest)))) / 2
-    return float(np.clip(sigmoid(np.array(middle)), lowest, highest))  # rounding may lead out by a hair
+    middle = (_log_odds(float(highest)) + _log_odds(float(lowest))) / 2
+    return float(np.clip(1 / (1 + np.exp(-middle)), lowest, highest))  # rounding can leave the interval
 
 
-def curve(scores: Scores, floors_F: Float) -> list[TradeOff]:
-    """The trade-off at each floor."""
-    return [trade_off(scores, float(floor)) for floor in floors_F]
+def measure_trade_offs(scores: Scores, floors_F: Float) -> list[TradeOff]:
+    """The shares at each floor."""
+    return [measure_trade_off(scores, float(floor)) for floor in floors_F]
 
 
-def trade_off_table(points: list[TradeOff]) -> str:
-    """Markdown."""
-    head = "| floor | right answers kept | unanswerable rejected | picture taken out: rejected |\n| --- | --- | --- | --- |\n"
+def format_trade_offs(points: list[TradeOff]) -> str:
+    """Markdown table."""
+    head = "| floor | relevant items kept | unanswerable rejected | image removed: rejected |\n| --- | --- | --- | --- |\n"
     return head + "\n".join(
-        f"| {point.floor:.2g} | {point.kept:.1%} | {point.rejected:.1%} | {point.rejected_taken_out:.1%} |" for point in points
+        f"| {point.floor:.2g} | {point.kept:.1%} | {point.rejected:.1%} | {point.rejected_removed:.1%} |" for point in points
     )
 
 
-def _bounded(probability: float) -> float:
-    """The probability within the range in which its log-odds are finite."""
-    return min(max(probability, 1e-12), 1 - 1e-12)
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, 1e-12), 1 - 1e-12)
+    return float(np.log(bounded / (1 - bounded)))

@@ -1,4 +1,4 @@
-"""What `mm eval` prints: measures with their intervals, as a table or as JSON."""
+"""Reports of measures with their intervals, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mm.metrics.bootstrap import Interval
 
 
 class MeasureRecord(TypedDict):
-    """A measure in JSON, shares as they are in the table."""
+    """A measure in JSON; shares are from 0 to 1."""
 
     name: str
     value: float
@@ -26,40 +26,44 @@ class ReportRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A named number. A share, from 0 to 1, is shown in percent; what is no share is shown as it
-    is."""
+    """A named number with its interval; a share, from 0 to 1, is printed in percent."""
 
     name: str
-    found: Interval
-    share: bool = True
+    interval: Interval
+    is_share: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`of` says in words what was asked of what, with the counts."""
+    """Measures of one evaluation; `of` describes data and model, with counts."""
 
     of: str
     measures: tuple[Measure, ...]
 
     def table(self) -> str:
-        """Markdown."""
+        """Markdown table."""
         rows = [
-            f"| {measure.name} | {_shown(measure, measure.found.value)} | "
-            f"{_shown(measure, measure.found.low)} to {_shown(measure, measure.found.high)} |"
+            f"| {measure.name} | {_format(measure, measure.interval.value)} | "
+            f"{_format(measure, measure.interval.low)} to {_format(measure, measure.interval.high)} |"
             for measure in self.measures
         ]
-        return "\n".join([f"{self.of}:", "", "| measure | found | 95 % interval |", "| --- | --- | --- |", *rows])
+        return "\n".join([f"{self.of}:", "", "| measure | value | 95 % interval |", "| --- | --- | --- |", *rows])
 
     def record(self) -> ReportRecord:
-        """For JSON."""
+        """The report as JSON."""
         return {
             "of": self.of,
             "measures": [
-                {"name": measure.name, "value": measure.found.value, "low": measure.found.low, "high": measure.found.high}
+                {
+                    "name": measure.name,
+                    "value": measure.interval.value,
+                    "low": measure.interval.low,
+                    "high": measure.interval.high,
+                }
                 for measure in self.measures
             ],
         }
 
 
-def _shown(measure: Measure, value: float) -> str:
-    return f"{100 * value:.1f}" if measure.share else f"{value:.4g}"
+def _format(measure: Measure, value: float) -> str:
+    return f"{100 * value:.1f}" if measure.is_share else f"{value:.4g}"

@@ -1,7 +1,7 @@
-"""Recall at k between pictures and captions, as the Flickr sets are reported.
+"""Recall at k between images and captions, as reported on the Flickr sets.
 
-Protocol: Karpathy & Fei-Fei 2015 (arXiv:1412.2306): every caption ranks all pictures, every picture
-ranks all captions. Names of arrays end in their axes: N pictures, M captions, D dimensions.
+Protocol: Karpathy & Fei-Fei 2015 (arXiv:1412.2306): every caption ranks all images, every image
+ranks all captions. Names of arrays end in their axes: N images, M captions, D dimensions.
 """
 
 from __future__ import annotations
@@ -34,61 +34,58 @@ class Retrieval:
         return "\n".join([head, rule, *body])
 
 
-def recall(scores_NM: Float, picture_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
-    """Recall at each k, both ways, from scores of N pictures against M captions.
+def recall(scores_NM: Float, image_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
+    """Recall at each k in both directions, from scores of N images against M captions.
 
-    `picture_of_M` gives the row of each caption's picture. Text to image: the share of captions
-    whose picture is among the k best. Image to text: the share of pictures with at least one of
-    their captions among the k best; a picture without captions does not count. A tie counts against
-    us: what scores the same as the right answer ranks before it.
+    `image_of_M` is the row of each caption's image. Text to image: the share of captions whose
+    image is among the k best. Image to text: the share of images with one of their captions among
+    the k best; images without captions are left out. Ties count against the relevant item.
 
-    Raises `InvalidInput` for shapes that do not fit, scores that are not finite, and k below 1.
+    Raises `InvalidInput` for shapes that do not match, scores that are not finite, and k below 1.
     """
     if any(k < 1 for k in ks):
         raise InvalidInput("k must be at least 1.")
-    text_to_image, image_to_text = _both_ways(scores_NM, picture_of_M)
-    picture_rank_M, caption_rank_N = first_ranks(*text_to_image), first_ranks(*image_to_text)
+    text_to_image, image_to_text = _both_directions(scores_NM, image_of_M)
+    image_rank_M, caption_rank_N = first_ranks(*text_to_image), first_ranks(*image_to_text)
     return Retrieval(
-        {k: 100.0 * float((picture_rank_M <= k).mean()) for k in ks},
+        {k: 100.0 * float((image_rank_M <= k).mean()) for k in ks},
         {k: 100.0 * float((caption_rank_N <= k).mean()) for k in ks},
     )
 
 
-def recall_of_vectors(pictures_ND: Float, captions_MD: Float, picture_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
+def recall_of_vectors(images_ND: Float, captions_MD: Float, image_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
     """`recall` with the inner product as the score."""
-    return recall(pictures_ND.astype(np.float32) @ captions_MD.astype(np.float32).T, picture_of_M, ks)
+    return recall(images_ND.astype(np.float32) @ captions_MD.astype(np.float32).T, image_of_M, ks)
 
 
-def retrieval_report(of: str, scores_NM: Float, picture_of_M: Int) -> Report:
-    """All that is usually reported, both ways: R@1, R@5, R@10, median rank, mAP@5.
+def retrieval_report(of: str, scores_NM: Float, image_of_M: Int) -> Report:
+    """Report R@1, R@5, R@10, median rank and mAP@5 in both directions.
 
-    Intervals draw pictures, each with all its captions, and leave what is searched as it is. Raises
-    as `recall`.
+    The bootstrap samples images, each with all its captions, as queries. Raises as `recall`.
     """
-    text_to_image, image_to_text = _both_ways(scores_NM, picture_of_M)
-    described_N = np.unique(picture_of_M)
+    text_to_image, image_to_text = _both_directions(scores_NM, image_of_M)
+    described_N = np.unique(image_of_M)
     return Report(
         of,
         (
-            *_measures("text to image", *text_to_image, picture_of_M),
+            *_measures("text to image", *text_to_image, image_of_M),
             *_measures("image to text", *image_to_text, described_N),
         ),
     )
 
 
-def _measures(name: str, scores_QE: Float, right_QE: Bool, picture_Q: Int) -> Iterator[Measure]:
-    rank_Q = first_ranks(scores_QE, right_QE)
+def _measures(name: str, scores_QE: Float, relevant_QE: Bool, image_Q: Int) -> Iterator[Measure]:
+    rank_Q = first_ranks(scores_QE, relevant_QE)
     for k in (1, 5, 10):
-        yield Measure(f"{name}, R@{k}", bootstrap(rank_Q <= k, picture_Q))
-    yield Measure(f"{name}, median rank", bootstrap(rank_Q, picture_Q, np.median), share=False)
-    yield Measure(f"{name}, mAP@5", bootstrap(average_precision_at(scores_QE, right_QE, 5), picture_Q))
+        yield Measure(f"{name}, R@{k}", bootstrap(rank_Q <= k, image_Q))
+    yield Measure(f"{name}, median rank", bootstrap(rank_Q, image_Q, np.median), is_share=False)
+    yield Measure(f"{name}, mAP@5", bootstrap(average_precision_at(scores_QE, relevant_QE, 5), image_Q))
 
 
-def _both_ways(scores_NM: Float, picture_of_M: Int) -> tuple[tuple[Float, Bool], tuple[Float, Bool]]:
-    """Scores and right answers of each caption as a question, and of each picture that has a
-    caption."""
-    if scores_NM.ndim != 2 or 0 in scores_NM.shape or picture_of_M.shape != (scores_NM.shape[1],):
-        raise InvalidInput(f"Scores {scores_NM.shape} need as many picture numbers as columns, not {picture_of_M.shape}.")
-    own_MN = one_hot_relevance(picture_of_M, scores_NM.shape[0])
+def _both_directions(scores_NM: Float, image_of_M: Int) -> tuple[tuple[Float, Bool], tuple[Float, Bool]]:
+    """Scores and relevance of captions as queries, and of images that have captions."""
+    if scores_NM.ndim != 2 or 0 in scores_NM.shape or image_of_M.shape != (scores_NM.shape[1],):
+        raise InvalidInput(f"Scores {scores_NM.shape} need an image index for each column, not {image_of_M.shape}.")
+    own_MN = one_hot_relevance(image_of_M, scores_NM.shape[0])
     described_N = own_MN.any(0)
     return (scores_NM.T, own_MN), (scores_NM[described_N], own_MN.T[described_N])

@@ -1,4 +1,4 @@
-"""The audit log over HTTP, the SDK and the command: every change names its key and its request."""
+"""The audit log over HTTP, the client and the command: each change has its key and request id."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 
 def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
-    """The newest rows, the oldest of them first."""
+    """Return the newest rows, the oldest of them first."""
     _, admin = keyed.key("admin")
-    answer = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["entries"]
+    response = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()["entries"]
     return found[::-1]
 
 
-def test_changes_of_items_name_the_key_and_the_request(keyed: KeyedServer) -> None:
+def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
 
     def ask(method: str, path: str, request_id: str, content: bytes | None = None) -> Any:
         named = {**headers, "X-Request-ID": request_id}
-        answer = keyed.running.client.request(method, path, content=content, headers=named)
-        return answer.json() if answer.content else None
+        response = keyed.running.client.request(method, path, content=content, headers=named)
+        return response.json() if response.content else None
 
     done = ask("POST", "/v1/media?name=a.png&tag=x", "r1", media.image(921))
     ask("POST", "/v1/media?name=a.png&tag=y", "r2", media.image(921))
@@ -58,7 +58,7 @@ def test_changes_of_items_name_the_key_and_the_request(keyed: KeyedServer) -> No
     assert (rows[0]["detail"]["name"], rows[1]["detail"]["tags"]) == ("a.png", ["y"])
 
 
-def test_resumable_upload_names_its_key(keyed: KeyedServer) -> None:
+def test_resumable_upload_is_recorded_with_its_key(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     data = media.image(922)
     begin = {
@@ -71,7 +71,7 @@ def test_resumable_upload_names_its_key(keyed: KeyedServer) -> None:
     assert [row["action"] for row in entries(keyed, key=key_id)] == ["item.add"]
 
 
-def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: KeyedServer, import_root: Path) -> None:
+def test_import_writes_audit_row_per_file_and_one_in_total(keyed: KeyedServer, import_root: Path) -> None:
     (import_root / "audited").mkdir()
     (import_root / "audited" / "a.png").write_bytes(media.image(923))
     (import_root / "audited" / "b.png").write_bytes(b"no picture")
@@ -82,7 +82,7 @@ def test_import_has_a_row_for_each_file_and_one_for_itself(keyed: KeyedServer, i
     assert whole["detail"] == {"files": 1, "refused": 1}
 
 
-def test_sign_in_and_sign_out_name_the_key(keyed: KeyedServer) -> None:
+def test_sign_in_and_sign_out_are_recorded_with_the_key(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, key_id):
         browser.delete("/session")
     rows = entries(keyed, key=key_id)
@@ -90,7 +90,7 @@ def test_sign_in_and_sign_out_name_the_key(keyed: KeyedServer) -> None:
     assert len({row["subject"] for row in rows}) == 1
 
 
-def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_keys_changes_are_recorded_once(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     home = keyed.running.service.settings.root
     monkeypatch.setenv("MM_HOME", str(home))
     assert CliRunner().invoke(main, ["keys", "add", "recorded", "--scope", "read"]).exit_code == 0
@@ -103,7 +103,7 @@ def test_keys_that_the_command_adds_and_revokes_are_recorded_once(keyed: KeyedSe
     assert '"changes"' not in KeyFile(home).path.read_text()
 
 
-def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: KeyedServer) -> None:
+def test_audit_log_is_readable_by_admin_only_and_not_writable(keyed: KeyedServer) -> None:
     client = keyed.running.client
     for scope in ("read", "write"):
         assert_problem(client.get("/v1/audit", headers=keyed.key(scope)[1]), 403, "forbidden")  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def test_only_an_admin_reads_the_log_and_nobody_writes_it(keyed: KeyedServer) ->
         writer.audit()
 
 
-def test_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
+def test_audit_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
     for _ in range(3):
         keyed.key("read")
     _, admin = keyed.key("admin")
@@ -135,7 +135,7 @@ def test_log_is_paged_and_filtered(keyed: KeyedServer) -> None:
         assert_problem(keyed.running.client.get("/v1/audit", params=params, headers=admin), 400, "invalid-input")
 
 
-def test_command_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mm_audit_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id, admin = keyed.key("admin")
     monkeypatch.setenv("MM_API_KEY", admin["Authorization"].removeprefix("Bearer "))
     run = CliRunner().invoke
@@ -143,7 +143,7 @@ def test_command_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: pyt
     assert shown.exit_code == 0
     assert f"\tkey.add\t{key_id}\t" in shown.stdout
     printed = run(main, ["audit", "--url", keyed.url, "--json", "--since", "2020-01-01", "--limit", "3"]).stdout
-    # The service runs in the same process and may log a line in between.
+    # The service runs in the same process and may log in between.
     ids = [json.loads(line)["id"] for line in printed.splitlines() if line.startswith("{")]
     assert (len(ids), ids) == (3, sorted(ids, reverse=True))
     monkeypatch.setenv("MM_API_KEY", keyed.key("read")[1]["Authorization"].removeprefix("Bearer "))
@@ -160,22 +160,20 @@ def actions(store: Store) -> list[tuple[str, dict[str, object]]]:
     return [(row.action, row.detail) for row in reversed(store.catalog.list_audit(AuditFilters(), 500)[0])]
 
 
-def test_key_changes_survive_a_crash_and_a_catalog_that_is_away(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_changes_survive_crash_and_unavailable_catalog(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = KeyFile(tmp_path)
     keys.add("one", "read")
     keys.revoke("one")
 
     def fail(*args: object) -> None:
-        raise Unavailable("The catalog does not answer.")
+        raise Unavailable("The catalog does not response.")
 
     with monkeypatch.context() as patched:
         patched.setattr(type(store.catalog), "record_audit", fail)
         with pytest.raises(Unavailable):
             copy_key_changes(keys, store.catalog)
     with monkeypatch.context() as patched:
-        patched.setattr(keys, "forget_changes", fail)  # killed between the row and the file
+        patched.setattr(keys, "remove_changes", fail)  # killed between the row and the file
         with pytest.raises(Unavailable):
             copy_key_changes(keys, store.catalog)
     assert copy_key_changes(KeyFile(tmp_path), store.catalog) == 2
@@ -192,7 +190,7 @@ def test_revoked_key_loses_its_sessions_in_the_catalog(store: Store, tmp_path: P
     assert [action for action, _ in actions(store)] == ["session.start", "key.add", "key.revoke", "session.end"]
 
 
-def test_flood_of_wrong_keys_writes_few_rows_and_counts_all(store: Store) -> None:
+def test_failure_log_aggregates_flood_of_wrong_keys(store: Store) -> None:
     now = 0.0
     failures = FailureLog(lambda: now)
 
@@ -212,11 +210,11 @@ def test_flood_of_wrong_keys_writes_few_rows_and_counts_all(store: Store) -> Non
     assert all(len(detail["networks"]) <= MAX_NETWORKS for _, detail in rows)  # type: ignore[arg-type]
 
 
-def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_log_keeps_count_while_catalog_is_unavailable(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = FailureLog()
 
     def fail(*args: object) -> None:
-        raise Unavailable("The catalog does not answer.")
+        raise Unavailable("The catalog does not response.")
 
     async def go() -> None:
         with monkeypatch.context() as patched:
@@ -228,9 +226,9 @@ def test_wrong_keys_are_kept_while_the_catalog_is_away(store: Store, monkeypatch
     assert [detail["count"] for _, detail in actions(store)] == [1]
 
 
-def test_wrong_keys_over_http_are_in_the_log(keyed: KeyedServer) -> None:
+def test_wrong_keys_over_http_are_in_audit_log(keyed: KeyedServer) -> None:
     before = sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail"))
     keyed.running.client.post("/session", data={"key": "mm_000000000000_x"})
     keyed.running.client.get("/v1/media", headers={"Authorization": "Bearer x"})
-    keyed.running.client.get("/v1/media")  # brings none
+    keyed.running.client.get("/v1/media")  # without a key
     assert sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail")) == before + 2

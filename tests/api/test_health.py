@@ -1,4 +1,4 @@
-"""Alive, ready, measured: what is looked at, and what is said when it fails."""
+"""Health, readiness and metrics: the checks, and their details when they fail."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
 from tests.workers.process import wait_for
+from workers.messaging.dispatch import Dispatcher
 
 
-def test_alive(api: ApiServer) -> None:
-    answer = api.client.get("/healthz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "alive")
+def test_healthz_responds(api: ApiServer) -> None:
+    response = api.client.get("/healthz")
+    assert (response.status_code, response.json()["status"]) == (200, "alive")
 
 
-def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: ApiServer) -> None:
+def test_readyz_without_broker_and_worker_is_503_with_consequences(api: ApiServer) -> None:
     api.service.towers.wait()
-    answer = api.client.get("/readyz")
-    assert answer.status_code == 503
-    checks = {check["name"]: check for check in answer.json()["checks"]}
+    response = api.client.get("/readyz")
+    assert response.status_code == 503
+    checks = {check["name"]: check for check in response.json()["checks"]}
     failing = {name for name, check in checks.items() if not check["ok"]}
     assert failing == {"broker", "worker"}
     for name in failing:
@@ -41,18 +42,18 @@ def test_not_ready_without_broker_and_worker_and_it_says_what_that_hits(api: Api
     assert {"catalog", "blobs", "space", "index"} <= set(checks)
 
 
-def test_ready_when_everything_works(tmp_path: Path, graphs: Path) -> None:
+def test_readyz_with_all_components_is_ready(tmp_path: Path, graphs: Path) -> None:
     (tmp_path / "broker").mkdir()
     broker = Broker(tmp_path / "broker")
     broker.start()
     try:
         with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
-            wait_for(lambda: api.service.dispatcher.waiting() == 1, "a worker is asked for a sign of work at once")
+            wait_for(lambda: Dispatcher(api.service.settings).waiting() == 1, "the service pings the workers at startup")
             api.service.store.catalog.record_heartbeat("w1", time.time())
-            answer = api.client.get("/readyz")
-            assert (answer.status_code, answer.json()["ready"]) == (200, True), answer.text
-            assert all(check["detail"].endswith(".") for check in answer.json()["checks"])
+            response = api.client.get("/readyz")
+            assert (response.status_code, response.json()["ready"]) == (200, True), response.text
+            assert all(check["detail"].endswith(".") for check in response.json()["checks"])
             broker.stop()
             assert api.client.get("/readyz").status_code == 503
             assert api.upload(media.image(201)).status_code == 202, "an upload waits for the broker to come back"
@@ -60,7 +61,7 @@ def test_ready_when_everything_works(tmp_path: Path, graphs: Path) -> None:
         broker.stop()
 
 
-def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -> None:
+def test_readiness_accepts_worker_with_recent_heartbeat(tmp_path: Path, graphs: Path) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         catalog = api.service.store.catalog
 
@@ -75,7 +76,7 @@ def test_a_worker_counts_for_as_long_as_it_works(tmp_path: Path, graphs: Path) -
         assert worker_ok()
 
 
-def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, graphs: Path) -> None:
+def test_readiness_reports_sandbox_of_each_worker(tmp_path: Path, graphs: Path) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         catalog = api.service.store.catalog
 
@@ -88,7 +89,7 @@ def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, gra
         catalog.record_sandbox_report("host:2:cd", time.time(), weak.to_json())
         catalog.record_sandbox_report("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
         catalog.record_heartbeat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
-        assert check() is None, "nobody works"
+        assert check() is None, "no worker is working"
         catalog.record_heartbeat("host:1:ab", time.time())
         catalog.record_heartbeat("host:2:cd", time.time())
         found = check()
@@ -105,9 +106,9 @@ def test_workers_are_asked_for_their_layers_and_each_is_told(tmp_path: Path, gra
         assert (found["ok"], found["required"]) == (False, True)
 
 
-def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
+def test_readiness_fails_for_full_disk_and_locked_catalog(tmp_path: Path, graphs: Path) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
-        api.uploaded(media.image(202))
+        api.upload_item(media.image(202))
         blobs = tmp_path / "blobs"
         blobs.rename(tmp_path / "away")
         blobs.write_text("not a folder")
@@ -117,7 +118,7 @@ def test_a_full_or_locked_disk_is_noticed(tmp_path: Path, graphs: Path) -> None:
         (tmp_path / "away").rename(blobs)
 
 
-def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_fails_while_index_is_stale(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
 
         def index() -> dict[str, object]:
@@ -129,13 +130,13 @@ def test_readiness_while_the_index_cannot_follow_fails(tmp_path: Path, graphs: P
         with hold_lock(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
             with api.service.store.database.write() as session:
                 next_seq(session)
-            wait_for(lambda: index()["ok"] is False, "nobody can write the index")
-            assert "what is new" in str(index()["detail"])
+            wait_for(lambda: index()["ok"] is False, "the index cannot be written")
+            assert "miss new items" in str(index()["detail"])
         wait_for(lambda: index()["ok"] is True, "it follows again")
 
 
-def test_metrics_count_requests_uploads_and_the_library(api: ApiServer) -> None:
-    api.uploaded(media.image(200))
+def test_metrics_count_requests_uploads_and_items(api: ApiServer) -> None:
+    api.upload_item(media.image(200))
     api.upload(b"not media at all " * 20)
     text = api.client.get("/metrics").text
     assert 'mm_http_requests_total{method="POST",route="/v1/media",status="202"}' in text
@@ -146,7 +147,7 @@ def test_metrics_count_requests_uploads_and_the_library(api: ApiServer) -> None:
     assert "/v1/media/" + "0" * 8 not in text
 
 
-def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: ApiServer) -> None:
+def test_metrics_show_queue_and_work_metrics(api: ApiServer) -> None:
     catalog = api.service.store.catalog
     job_id = api.upload(media.image(203)).json()["job"]["id"]
     before = scraped(api)
@@ -168,13 +169,13 @@ def test_metrics_tell_what_waits_and_what_the_workers_added_up(api: ApiServer) -
 
 
 def scraped(api: ApiServer) -> dict[str | tuple[str, ...], float]:
-    """Samples by name, or by name and the values of their labels."""
+    """Return samples by name, or by name and label values."""
     families = text_string_to_metric_families(api.client.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value for sample in samples}
 
 
-def test_methods_that_callers_make_up_are_one_series(api: ApiServer) -> None:
+def test_unknown_methods_are_one_metric_series(api: ApiServer) -> None:
     for method in ("FROB", "NICATE"):
         api.client.request(method, "/healthz")
     text = api.client.get("/metrics").text
@@ -182,7 +183,7 @@ def test_methods_that_callers_make_up_are_one_series(api: ApiServer) -> None:
     assert "FROB" not in text
 
 
-def test_the_page_on_metrics_names_each_and_no_other(api: ApiServer) -> None:
+def test_metrics_docs_list_exactly_the_exported_metrics(api: ApiServer) -> None:
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     shown = set(re.findall(r"^# TYPE (mm_\w+)", api.client.get("/metrics").text, re.M))
     assert set(re.findall(r"^\| `(mm_\w+)`", page, re.M)) == {name for name in shown if not name.endswith("_created")}

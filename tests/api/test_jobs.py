@@ -1,4 +1,4 @@
-"""Jobs: state, cancel, and the live stream that resumes where it was lost."""
+"""Jobs: state, cancel, and the event stream with resumption."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def new_job(api: ApiServer, seed: int) -> str:
 
 
 def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
-    """(id, event) of a job until its stream ends."""
+    """Yield (id, event) of a job until its stream ends."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
-    with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/event-stream")
+    with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
         fields: dict[str, str] = {}
-        for line in answer.iter_lines():
+        for line in response.iter_lines():
             name, _, value = line.partition(": ")
             if line and name:
                 fields[name] = value
@@ -43,7 +43,7 @@ def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tu
 
 
 def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
-    """What a worker writes to the catalog on the way."""
+    """Write to the catalog what a worker writes while it processes an item."""
     catalog = api.service.store.catalog
     catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
     catalog.update_job(job_id, progress=0.5, stage="encoding")
@@ -51,7 +51,7 @@ def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "quarantined"])
-def test_a_stream_follows_a_job_to_its_end(api: ApiServer, end: JobState) -> None:
+def test_job_events_follow_job_to_final_state(api: ApiServer, end: JobState) -> None:
     job_id = new_job(api, 100 + len(end))
     with ThreadPoolExecutor(1) as pool:
         events = listen(api, job_id)
@@ -67,7 +67,7 @@ def test_a_stream_follows_a_job_to_its_end(api: ApiServer, end: JobState) -> Non
     assert not {event["state"] for _, event in seen[:-1]} & FINAL_STATES
 
 
-def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: ApiServer) -> None:
+def test_job_events_resume_after_last_event_id_and_replay_finished_job(api: ApiServer) -> None:
     job_id = new_job(api, 110)
     work(api, job_id)
     everything = list(listen(api, job_id))
@@ -79,13 +79,13 @@ def test_a_stream_resumes_behind_the_last_event_and_replays_after_the_end(api: A
 
 
 def fresh(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work out each forecast anew, and look at once for what a stream is to say again."""
-    monkeypatch.setattr(forecasts, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(forecasts, "SHARE", 0)
-    monkeypatch.setattr(sse, "AGAIN_SECONDS", 0.0)
+    """Compute each forecast again, and read the latest event at each poll."""
+    monkeypatch.setattr(forecasts, "MIN_VALID_SECONDS", 0.0)
+    monkeypatch.setattr(forecasts, "VALIDITY_FACTOR", 0)
+    monkeypatch.setattr(sse, "REREAD_SECONDS", 0.0)
 
 
-def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queued_job_has_position_and_running_job_time_left(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh(api, monkeypatch)
     catalog = api.service.store.catalog
     for job in catalog.list_jobs(500):
@@ -98,10 +98,10 @@ def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: ApiServer
     assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
     catalog.record_speed("image", 20.0)
     catalog.record_heartbeat("w", time.time())
-    event_id, told = next(events)
-    assert (told["position"], told["seconds_left"]) == (1, 40.0)
+    event_id, expected = next(events)
+    assert (expected["position"], expected["seconds_left"]) == (1, 40.0)
     work(api, first)
-    assert next(events) == (event_id, {**told, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
+    assert next(events) == (event_id, {**expected, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
     catalog.lease_images([second], api.service.space.id, "w", 60.0)
     running = next(events)[1]
     assert (running["state"], running["position"], running["seconds_left"]) == ("running", None, 20.0)
@@ -112,7 +112,7 @@ def test_a_job_that_waits_has_a_position_and_one_that_runs_a_time(api: ApiServer
     assert (over["position"], over["seconds_left"]) == (None, None)
 
 
-def test_a_lost_stream_goes_on_where_it_was(api: ApiServer) -> None:
+def test_job_events_resume_without_loss(api: ApiServer) -> None:
     job_id = new_job(api, 111)
     events = listen(api, job_id)
     last, _ = next(events)
@@ -122,7 +122,7 @@ def test_a_lost_stream_goes_on_where_it_was(api: ApiServer) -> None:
     assert [event["state"] for _, event in rest] == ["running", "running", "done"]
 
 
-def test_a_stream_ends_when_the_item_is_deleted(api: ApiServer) -> None:
+def test_job_events_end_when_item_is_deleted(api: ApiServer) -> None:
     upload = api.upload(media.image(119), "119.png").json()
     events = listen(api, upload["job"]["id"])
     next(events)
@@ -131,10 +131,10 @@ def test_a_stream_ends_when_the_item_is_deleted(api: ApiServer) -> None:
     assert [event["state"] for _, event in events][-1] == "cancelled"
 
 
-def test_cancel_stops_a_job_once(api: ApiServer) -> None:
+def test_cancel_job_succeeds_once(api: ApiServer) -> None:
     job_id = new_job(api, 112)
-    answer = api.client.post(f"/v1/jobs/{job_id}/cancel")
-    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    response = api.client.post(f"/v1/jobs/{job_id}/cancel")
+    assert (response.status_code, response.json()["state"]) == (200, "cancelled")
     assert api.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
     assert list(listen(api, job_id))[-1][1]["state"] == "cancelled"
     done = new_job(api, 113)
@@ -142,7 +142,7 @@ def test_cancel_stops_a_job_once(api: ApiServer) -> None:
     assert_problem(api.client.post(f"/v1/jobs/{done}/cancel"), 409, "conflict")
 
 
-def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: ApiServer) -> None:
+def test_upload_of_cancelled_item_starts_new_job(api: ApiServer) -> None:
     job_id = new_job(api, 114)
     api.client.post(f"/v1/jobs/{job_id}/cancel")
     again = api.upload(media.image(114), "again.png")
@@ -151,37 +151,37 @@ def test_a_cancelled_upload_begins_anew_when_it_is_sent_again(api: ApiServer) ->
 
 
 @pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
-def test_retry_of_a_stopped_item_queues_a_new_job(api: ApiServer, end: JobState) -> None:
+def test_retry_of_cancelled_item_queues_new_job(api: ApiServer, end: JobState) -> None:
     upload = api.upload(media.image(160 + len(end)), f"{end}.png").json()
     item, first = upload["item"]["id"], upload["job"]["id"]
     work(api, first, end)
     assert api.client.get(f"/v1/media/{item}").json()["status"] == end
-    answer = api.client.post(f"/v1/media/{item}/retry")
-    assert answer.status_code == 202
-    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job']['id']}"
-    assert (answer.json()["item"]["status"], answer.json()["item"]["error"]) == ("processing", None)
-    assert (answer.json()["job"]["state"], answer.json()["created"]) == ("queued", False)
-    assert answer.json()["job"]["id"] != first
-    assert answer.json()["job"]["request_id"] == answer.headers["x-request-id"]
+    response = api.client.post(f"/v1/media/{item}/retry")
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/v1/jobs/{response.json()['job']['id']}"
+    assert (response.json()["item"]["status"], response.json()["item"]["error"]) == ("processing", None)
+    assert (response.json()["job"]["state"], response.json()["created"]) == ("queued", False)
+    assert response.json()["job"]["id"] != first
+    assert response.json()["job"]["request_id"] == response.headers["x-request-id"]
     assert api.client.get(f"/v1/jobs/{first}").json()["state"] == end
     repeated = api.client.post(f"/v1/media/{item}/retry").json()
-    assert repeated["job"]["id"] == answer.json()["job"]["id"]
+    assert repeated["job"]["id"] == response.json()["job"]["id"]
 
 
-def test_retry_of_a_ready_or_unknown_item_is_refused(api: ApiServer, library: dict[str, str]) -> None:
+def test_retry_of_ready_or_unknown_item_is_refused(api: ApiServer, library: dict[str, str]) -> None:
     problem = assert_problem(api.client.post(f"/v1/media/{library['talk']}/retry"), 409, "conflict")
     assert "talk.mp4 is ready" in problem["detail"]
     for unknown in ("0" * 32, "nonsense"):
         assert_problem(api.client.post(f"/v1/media/{unknown}/retry"), 404, "not-found")
 
 
-def test_latest_jobs_come_first(api: ApiServer) -> None:
+def test_list_jobs_returns_newest_first(api: ApiServer) -> None:
     ids = [new_job(api, seed) for seed in (115, 116, 117)]
     listed = api.client.get("/v1/jobs", params={"limit": 3}).json()["data"]
     assert [job["id"] for job in listed] == ids[::-1]
 
 
-def test_bad_requests_for_jobs(api: ApiServer) -> None:
+def test_invalid_job_requests_are_refused(api: ApiServer) -> None:
     for path in ("/v1/jobs/job_nosuch", "/v1/jobs/job_nosuch/events"):
         assert_problem(api.client.get(path), 404, "not-found")
     assert_problem(api.client.post("/v1/jobs/job_nosuch/cancel"), 404, "not-found")
@@ -192,7 +192,7 @@ def test_bad_requests_for_jobs(api: ApiServer) -> None:
         assert_problem(api.client.get(f"/v1/jobs/{job_id}/events", headers=headers), 400, "invalid-input")  # type: ignore[arg-type]
 
 
-def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_events_send_heartbeat_comments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.0)
     monkeypatch.setattr(sse, "POLL_SECONDS", 0.0)
 
@@ -208,25 +208,25 @@ def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None
     assert comment.startswith(b":")
 
 
-def test_streams_of_one_caller_read_the_catalog_at_a_bounded_rate() -> None:
+def test_streams_of_one_client_read_catalog_at_bounded_rate() -> None:
     assert sse.get_poll_interval(1) == sse.get_poll_interval(10) == sse.POLL_SECONDS
     for streams in (11, 64, 1000):
         assert streams / sse.get_poll_interval(streams) <= sse.READS_PER_SECOND + 1e-6
 
 
-def test_stream_asks_for_its_pause_before_each_wait() -> None:
-    asked: list[float] = []
+def test_sse_stream_calls_pause_before_each_read() -> None:
+    calls: list[float] = []
 
     def pause() -> float:
-        asked.append(0.0)
+        calls.append(0.0)
         return 0.0
 
     async def reads(behind: int) -> list[JobEvent]:
-        state: JobState = "done" if len(asked) == 3 else "queued"
+        state: JobState = "done" if len(calls) == 3 else "queued"
         return [JobEvent(id=behind + 1, job_id="j", state=state, progress=0.0, stage="")]
 
     async def run() -> int:
         return len([piece async for piece in sse.stream(reads, 0, pause)])
 
     assert asyncio.run(run()) == 5
-    assert len(asked) == 3
+    assert len(calls) == 3

@@ -1,4 +1,4 @@
-"""Who sends a request, as limits, logs and the audit see it."""
+"""The client of a request in limits, logs and the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from api.auth.middleware import AuthenticationMiddleware
-from api.request_context import Client, current_client, get_client_id, get_key_id
+from api.request_context import Client, current_client, get_client, get_client_id
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api.conftest import KeyedServer
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 async def _report(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers who the request is from, as a route, a thread and the log see it."""
+    """Responds with the client of the request in a route, a thread and the log."""
     threaded = await run_in_threadpool(lambda: str(current_client()))
     bound = structlog.contextvars.get_contextvars().get("key")
-    await JSONResponse([get_client_id(scope), get_key_id(scope), threaded, bound])(scope, receive, send)
+    await JSONResponse([get_client_id(scope), get_client(scope).key_id, threaded, bound])(scope, receive, send)
 
 
 def ask(settings: Settings, address: str, key: str = "") -> Any:
-    """The JSON of the answer to one request from `address`."""
+    """Return the JSON response to one request from `address`."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -51,18 +51,18 @@ def ask(settings: Settings, address: str, key: str = "") -> Any:
     return json.loads(b"".join(message.get("body", b"") for message in sent))
 
 
-def test_caller_with_key_is_the_key_id_for_routes_threads_and_log(tmp_path: Path) -> None:
+def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
     key, secret = KeyFile(tmp_path).add("laptop", "read")
     answered = ask(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
     assert answered == [f"key {key.id}", key.id, f"key {key.id}", key.id]
 
 
 @pytest.mark.parametrize(
-    ("address", "caller"),
+    ("address", "client_id"),
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
-def test_caller_without_key_is_the_network(tmp_path: Path, address: str, caller: str) -> None:
-    assert ask(Settings(home=tmp_path), address) == [caller, None, caller, None]
+def test_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
+    assert ask(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
 
 
 @pytest.mark.parametrize(
@@ -80,22 +80,22 @@ def test_actor_without_key_is_local_or_anonymous(address: str, actor: str) -> No
     assert Client(address).actor().name == actor
 
 
-def test_caller_outside_of_the_authentication_is_the_network() -> None:
+def test_get_client_without_authentication_is_the_network() -> None:
     assert get_client_id({"type": "http", "client": ("10.0.0.9", 1)}) == "address 10.0.0.9"
-    assert get_key_id({"type": "http"}) is None
+    assert get_client({"type": "http"}).key_id is None
     assert str(current_client()) == "address "
 
 
 @pytest.fixture
 def lines() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What the service logs, with what is bound to each request."""
+    """Log events of the service, with the variables bound to each request."""
     capture = structlog.testing.LogCapture()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
     yield capture.entries
     structlog.reset_defaults()
 
 
-def test_log_lines_name_the_key_and_never_hold_it(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
+def test_log_lines_have_key_id_and_no_secret(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
     key_id, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
     for request_id, sent in (("logged-1", headers), ("logged-2", {"Authorization": f"Bearer {secret}x"})):
@@ -105,9 +105,7 @@ def test_log_lines_name_the_key_and_never_hold_it(keyed: KeyedServer, lines: lis
     assert secret.rpartition("_")[2] not in str(lines)
 
 
-def test_pipelined_request_does_not_inherit_the_key_of_the_one_before(
-    keyed: KeyedServer, lines: list[MutableMapping[str, Any]]
-) -> None:
+def test_pipelined_request_does_not_inherit_key_of_previous(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
     key_id, headers = keyed.key("read")
     host, port = keyed.url.removeprefix("http://").split(":")
 
@@ -118,7 +116,7 @@ def test_pipelined_request_does_not_inherit_the_key_of_the_one_before(
     second = raw("pipelined-2", "Sec-Fetch-Site: same-origin\r\nConnection: close\r\n")
     with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(first + second)
-        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    assert (answer.count(b"HTTP/1.1 200"), answer.count(b"HTTP/1.1 401")) == (1, 1)
+        response = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert (response.count(b"HTTP/1.1 200"), response.count(b"HTTP/1.1 401")) == (1, 1)
     wait_for(lambda: {"pipelined-1", "pipelined-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
     assert {(line["request_id"], line.get("key")) for line in lines} == {("pipelined-1", key_id), ("pipelined-2", None)}

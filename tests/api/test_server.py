@@ -1,5 +1,4 @@
-"""The server of `python -m api`: what it waits for, and the headers that uvicorn renews from a
-loop."""
+"""The server of `python -m api`: its main loop and its default headers."""
 
 from __future__ import annotations
 
@@ -37,19 +36,19 @@ def test_main_loop_until_a_signal_uses_no_timer(tmp_path: Path, monkeypatch: pyt
     assert waiter.should_exit
 
 
-def test_main_loop_after_an_early_signal_returns_at_once(tmp_path: Path) -> None:
+def test_main_loop_after_early_signal_returns_at_once(tmp_path: Path) -> None:
     early = server(tmp_path)
     early.should_exit = True
     asyncio.run(early.main_loop())
 
 
 async def settled() -> None:
-    """Let everything run that is ready to."""
+    """Run all tasks that are ready."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-def test_date_header_is_that_of_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dated_state_header_has_current_second(monkeypatch: pytest.MonkeyPatch) -> None:
     state = DatedState()
     for now in (1_000_000_000.9, 1_000_000_001.0):
         monkeypatch.setattr(time, "time", lambda now=now: now)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mm.cli.main import main
 from mm.errors import InvalidInput
 from mm.evaluation import near_duplicates
-from mm.evaluation.near_duplicate_threshold import WRONGLY, choose_threshold, nearest_cosines
+from mm.evaluation.near_duplicate_threshold import MAX_FALSE_SHARE, choose_threshold, nearest_cosines
 
 
 def test_the_cosine_is_as_low_as_distinct_pictures_allow() -> None:
@@ -23,7 +23,7 @@ def test_the_cosine_is_as_low_as_distinct_pictures_allow() -> None:
     chosen = choose_threshold(pictures)
     nearest = nearest_cosines(pictures)
     assert nearest == pytest.approx([max(np.delete(pictures, row, 0) @ one) for row, one in enumerate(pictures)], abs=1e-5)
-    assert (nearest >= chosen).mean() <= WRONGLY < (nearest >= chosen - 0.01).mean()
+    assert (nearest >= chosen).mean() <= MAX_FALSE_SHARE < (nearest >= chosen - 0.01).mean()
 
 
 def test_pictures_that_are_all_alike_leave_no_cosine() -> None:
@@ -51,6 +51,6 @@ def test_copies_are_folded_and_others_are_not(captioned_folder: Path, monkeypatc
         assert told.exit_code == 0, told.output
         return {measure["name"]: measure["value"] for measure in json.loads(told.stdout)["measures"]}
 
-    copies = {f"folded: {name}": 1.0 for name in near_duplicates.COPIES}
-    assert found("0.99") == {**copies, "folded: another picture": 0.0}  # a red, a green, a blue and a yellow one
-    assert found("-1") == {**copies, "folded: another picture": 1.0}
+    copies = {f"merged: {name}": 1.0 for name in near_duplicates.COPIES}
+    assert found("0.99") == {**copies, "merged: another image": 0.0}  # a red, a green, a blue and a yellow one
+    assert found("-1") == {**copies, "merged: another image": 1.0}

@@ -1,4 +1,4 @@
-"""One reader for the tests that do not kill it."""
+"""A reader shared by the tests that do not end its children on purpose."""
 
 from __future__ import annotations
 

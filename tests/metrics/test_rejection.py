@@ -12,56 +12,56 @@ from hypothesis import strategies as st
 
 from mm.errors import InvalidInput
 from mm.metrics.chart import Chart, Line
-from mm.metrics.rejection import Scores, choose_floor, curve, right_and_taken_out, trade_off, trade_off_table
+from mm.metrics.rejection import Scores, choose_floor, format_trade_offs, measure_trade_off, measure_trade_offs, split_scores
 
-chances = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=60).map(np.array)
+probabilities = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=60).map(np.array)
 
 
 def test_right_answers_count_when_they_are_among_the_top_five() -> None:
     scores = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]])
-    right, taken_out = right_and_taken_out(scores, np.array([4, 5]))
-    assert right.tolist() == [0.5]
-    assert taken_out.tolist() == [0.9, 0.9]
-    assert right_and_taken_out(scores[:1], np.array([0]))[1].tolist() == [0.8]
+    relevant, removed = split_scores(scores, np.array([4, 5]))
+    assert relevant.tolist() == [0.5]
+    assert removed.tolist() == [0.9, 0.9]
+    assert split_scores(scores[:1], np.array([0]))[1].tolist() == [0.8]
 
 
 def test_a_tie_counts_against_us() -> None:
-    right, _ = right_and_taken_out(np.full((1, 6), 0.5), np.array([0]))
-    assert right.size == 0
+    relevant, _ = split_scores(np.full((1, 6), 0.5), np.array([0]))
+    assert relevant.size == 0
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 1), (4, 6)])
 def test_shapes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInput):
-        right_and_taken_out(np.zeros(shape), np.zeros(3, np.int64))
+        split_scores(np.zeros(shape), np.zeros(3, np.int64))
 
 
-@given(chances, chances, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
+@given(probabilities, probabilities, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
 def test_a_floor_does_both_where_that_is_possible_and_keeps_in_any_case(
-    right: np.ndarray, unanswerable: np.ndarray, kept: float, rejected: float
+    relevant: np.ndarray, unanswerable: np.ndarray, kept: float, rejected: float
 ) -> None:
-    scores = Scores(right, unanswerable, right)
-    found = trade_off(scores, choose_floor(scores, kept, rejected))
+    scores = Scores(relevant, unanswerable, relevant)
+    found = measure_trade_off(scores, choose_floor(scores, kept, rejected))
     assert found.kept >= kept - 1e-9
-    possible = [point for point in curve(scores, np.unique([*right, *unanswerable])) if point.kept >= kept]
+    possible = [point for point in measure_trade_offs(scores, np.unique([*relevant, *unanswerable])) if point.kept >= kept]
     if any(point.rejected > rejected for point in possible):
         assert found.rejected >= rejected - 1e-9
 
 
-@given(chances, chances, chances)
-def test_a_higher_floor_keeps_less_and_rejects_more(right: np.ndarray, unanswerable: np.ndarray, taken_out: np.ndarray) -> None:
-    points = curve(Scores(right, unanswerable, taken_out), np.linspace(0, 1, 20))
+@given(probabilities, probabilities, probabilities)
+def test_a_higher_floor_keeps_less_and_rejects_more(relevant: np.ndarray, unanswerable: np.ndarray, removed: np.ndarray) -> None:
+    points = measure_trade_offs(Scores(relevant, unanswerable, removed), np.linspace(0, 1, 20))
     for lower, higher in itertools.pairwise(points):
         assert higher.kept <= lower.kept
         assert higher.rejected >= lower.rejected
-        assert higher.rejected_taken_out >= lower.rejected_taken_out
-    assert len(trade_off_table(points).splitlines()) == 2 + len(points)
+        assert higher.rejected_removed >= lower.rejected_removed
+    assert len(format_trade_offs(points).splitlines()) == 2 + len(points)
 
 
 def test_a_chart_is_one_picture_with_all_its_lines() -> None:
     chart = Chart("a < b", "x", (0.01, 0.1, 1.0), (Line("one", (0.0, 0.5, 1.0)), Line("two", (1.0, 0.5, 0.99))), 0.1)
-    picture = ElementTree.fromstring(chart.svg())
+    picture = ElementTree.fromstring(chart.to_svg())
     names = [element.text for element in picture.iter() if element.tag.endswith("text")]
     assert {"a < b", "one", "two", "floor 0.1"} <= set(names)
     assert sum(element.tag.endswith("polyline") for element in picture.iter()) == 2
-    assert chart.svg() == chart.svg()
+    assert chart.to_svg() == chart.to_svg()

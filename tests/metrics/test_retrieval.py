@@ -13,35 +13,35 @@ from mm.metrics import Interval, Measure, Report, Retrieval, recall, recall_of_v
 KS = (1, 2, 5, 10)
 
 
-def plain_recall(scores: list[list[int]], picture_of: list[int], k: int) -> tuple[float, float]:
+def plain_recall(scores: list[list[int]], image_of: list[int], k: int) -> tuple[float, float]:
     """Both recalls by sorting, where whatever ties with a right answer is put before it."""
     captions_found = 0
-    for caption, picture in enumerate(picture_of):
+    for caption, picture in enumerate(image_of):
         ranked = sorted(range(len(scores)), key=lambda row: (-scores[row][caption], row == picture))
         captions_found += picture in ranked[:k]
     pictures_found = 0
     for picture, row in enumerate(scores):
-        ranked = sorted(range(len(row)), key=lambda column: (-row[column], picture_of[column] == picture))
-        pictures_found += any(picture_of[column] == picture for column in ranked[:k])
-    return 100 * captions_found / len(picture_of), 100 * pictures_found / len(set(picture_of))
+        ranked = sorted(range(len(row)), key=lambda column: (-row[column], image_of[column] == picture))
+        pictures_found += any(image_of[column] == picture for column in ranked[:k])
+    return 100 * captions_found / len(image_of), 100 * pictures_found / len(set(image_of))
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
     """Scores of few values, so that ties are common, and captions spread over the pictures in any
     way."""
-    pictures, captions = draw(st.integers(1, 6)), draw(st.integers(1, 9))
-    row = st.lists(st.integers(0, 4), min_size=captions, max_size=captions)
-    scores = draw(st.lists(row, min_size=pictures, max_size=pictures))
-    return scores, draw(st.lists(st.integers(0, pictures - 1), min_size=captions, max_size=captions))
+    num_images, num_captions = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    row = st.lists(st.integers(0, 4), min_size=num_captions, max_size=num_captions)
+    scores = draw(st.lists(row, min_size=num_images, max_size=num_images))
+    return scores, draw(st.lists(st.integers(0, num_images - 1), min_size=num_captions, max_size=num_captions))
 
 
 @given(cases())
 def test_recall_is_its_plain_definition(case: tuple[list[list[int]], list[int]]) -> None:
-    scores, picture_of = case
-    found = recall(np.array(scores, np.float32), np.array(picture_of), KS)
+    scores, image_of = case
+    found = recall(np.array(scores, np.float32), np.array(image_of), KS)
     for k in KS:
-        text_to_image, image_to_text = plain_recall(scores, picture_of, k)
+        text_to_image, image_to_text = plain_recall(scores, image_of, k)
         assert found.text_to_image[k] == pytest.approx(text_to_image)
         assert found.image_to_text[k] == pytest.approx(image_to_text)
 
@@ -49,9 +49,9 @@ def test_recall_is_its_plain_definition(case: tuple[list[list[int]], list[int]])
 def test_vectors_score_by_inner_product() -> None:
     random = np.random.default_rng(0)
     pictures, captions = random.normal(size=(7, 4)).astype(np.float16), random.normal(size=(20, 4)).astype(np.float16)
-    picture_of = random.integers(0, 7, 20)
+    image_of = random.integers(0, 7, 20)
     scores = pictures.astype(np.float32) @ captions.astype(np.float32).T
-    assert recall_of_vectors(pictures, captions, picture_of) == recall(scores, picture_of)
+    assert recall_of_vectors(pictures, captions, image_of) == recall(scores, image_of)
 
 
 def test_the_table_has_a_row_each_way() -> None:
@@ -65,10 +65,10 @@ def test_the_table_has_a_row_each_way() -> None:
 
 def test_a_report_has_the_recalls_with_intervals_drawn_over_pictures() -> None:
     random = np.random.default_rng(0)
-    scores, picture_of = random.normal(size=(9, 30)), np.repeat(np.arange(10), 3) % 8  # the last picture has no caption
-    scores[picture_of, np.arange(30)] += 1
-    report, plain = retrieval_report("few of many", scores, picture_of), recall(scores, picture_of)
-    found = {measure.name: measure.found for measure in report.measures}
+    scores, image_of = random.normal(size=(9, 30)), np.repeat(np.arange(10), 3) % 8  # the last picture has no caption
+    scores[image_of, np.arange(30)] += 1
+    report, plain = retrieval_report("few of many", scores, image_of), recall(scores, image_of)
+    found = {measure.name: measure.interval for measure in report.measures}
     for way, recalls in (("text to image", plain.text_to_image), ("image to text", plain.image_to_text)):
         for k in (1, 5, 10):
             assert 100 * found[f"{way}, R@{k}"].value == pytest.approx(recalls[k])
@@ -78,11 +78,13 @@ def test_a_report_has_the_recalls_with_intervals_drawn_over_pictures() -> None:
 
 
 def test_a_report_is_a_table_and_a_record() -> None:
-    report = Report("ten", (Measure("R@1", Interval(0.5, 0.25, 0.75)), Measure("median rank", Interval(3, 2, 4.5), share=False)))
+    report = Report(
+        "ten", (Measure("R@1", Interval(0.5, 0.25, 0.75)), Measure("median rank", Interval(3, 2, 4.5), is_share=False))
+    )
     assert report.table().splitlines() == [
         "ten:",
         "",
-        "| measure | found | 95 % interval |",
+        "| measure | value | 95 % interval |",
         "| --- | --- | --- |",
         "| R@1 | 50.0 | 25.0 to 75.0 |",
         "| median rank | 3 | 2 to 4.5 |",
@@ -97,7 +99,7 @@ def test_scores_that_are_all_alike_find_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "picture_of", "ks"),
+    ("scores", "image_of", "ks"),
     [
         (np.ones((2, 3)), np.array([0, 1]), (1,)),
         (np.ones(3), np.array([0, 0, 0]), (1,)),
@@ -109,6 +111,6 @@ def test_scores_that_are_all_alike_find_nothing() -> None:
     ],
     ids=["too few owners", "no matrix", "empty", "no such picture", "negative picture", "not finite", "k of 0"],
 )
-def test_what_cannot_be_scored_is_refused(scores: np.ndarray, picture_of: np.ndarray, ks: tuple[int, ...]) -> None:
+def test_what_cannot_be_scored_is_refused(scores: np.ndarray, image_of: np.ndarray, ks: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInput):
-        recall(scores, picture_of, ks)
+        recall(scores, image_of, ks)

@@ -37,10 +37,9 @@ def test_absent_things_have_no_content_word_in_a_caption() -> None:
 
 
 def test_bands_evaluate_counts_hits_above_each_bound(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands, "COUNT", 4)
     vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
-    monkeypatch.setattr(bands, "embedded", lambda *_: vectors)
-    found = {measure.name: measure.found.value for measure in evaluate(space, folder, SETS).measures}
+    monkeypatch.setattr(bands, "embed_images", lambda *_: vectors)
+    found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
     ways = ("right pictures that are likely", "a right picture among the first 10, likely")
     for words in ("one word", "two words", "three words"):
         assert all(0 <= found[f"{words}: {way}"] <= found[f"{words}: likely or possible"] <= 1 for way in ways)
@@ -48,8 +47,8 @@ def test_bands_evaluate_counts_hits_above_each_bound(folder: Path, space: Space,
     for name in ("unanswerable", "thing that is not there"):
         assert found[f"{name}: nothing at all"] <= found[f"{name}: nothing likely"]
         assert found[f"{name}: fewer than 10 hits"] == 1
-    monkeypatch.setattr(bands, "embedded", lambda *_: -vectors)
-    found = {measure.name: measure.found.value for measure in evaluate(space, folder, SETS).measures}
+    monkeypatch.setattr(bands, "embed_images", lambda *_: -vectors)
+    found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
     assert found["one word: right pictures that are likely"] == 0
     assert found["unanswerable: hits, likely and possible"] == 0
 

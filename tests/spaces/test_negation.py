@@ -35,8 +35,8 @@ def test_negation_evaluate_ranks_unwanted_images_last(space: Space, captioned: P
         rows = np.stack([dog + snow] * 20 + [dog + 0.5 * neither] * 20 + [neither] * 10)
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
-    monkeypatch.setattr(negation, "embedded", embedded)
-    found = {measure.name: measure.found.value for measure in evaluate(space, captioned).measures}
+    monkeypatch.setattr(negation, "embed_images", embedded)
+    found = {measure.name: measure.interval.value for measure in evaluate(space, captioned).measures}
     assert found["without"] == 1.0
     assert found["said in words: 'a dog without grass'"] == 0.0
 
@@ -44,7 +44,6 @@ def test_negation_evaluate_ranks_unwanted_images_last(space: Space, captioned: P
 def test_negation_evaluate_without_a_pair_of_things_raises_invalid_input(
     space: Space, captioned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(negation, "embedded", lambda *_: np.zeros((50, space.dim), np.float32))
-    monkeypatch.setattr(negation, "LEAST", 21)
-    with pytest.raises(InvalidInput, match="no two things"):
-        evaluate(space, captioned)
+    monkeypatch.setattr(negation, "embed_images", lambda *_: np.zeros((50, space.dim), np.float32))
+    with pytest.raises(InvalidInput, match="no pair of things"):
+        evaluate(space, captioned, min_images=21)

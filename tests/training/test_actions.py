@@ -20,7 +20,7 @@ from mm.metrics.auc import auc
 from mm.models.image.sample_photos import load_sample_photos
 from mm.models.temporal.action_head import ActionHead
 from mm.spaces.encode.actions import ACTIVITYNET, read_action_names
-from mm.training.actions.train import Clip, auc_interval, fit_head, folds, read_clips
+from mm.training.actions.train import Clip, assign_folds, auc_interval, fit_head, read_clips
 from tests.graphs import with_graphs
 
 
@@ -149,7 +149,7 @@ def test_a_head_comes_back_from_its_file_and_no_other_file_is_one(tmp_path: Path
 
 def test_a_group_is_never_divided() -> None:
     groups = [f"g{number % 7}" for number in range(50)]
-    fold = folds(groups)
+    fold = assign_folds(groups)
     assert len(set(fold)) == 5
     assert all(len({fold[n] for n in range(50) if groups[n] == group}) == 1 for group in groups)
 

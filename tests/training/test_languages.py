@@ -24,11 +24,11 @@ from mm.cli.commands.train import command
 from mm.data.translations import build_dictionary, build_training_pairs, read_flickr_ids
 from mm.errors import InvalidInput
 from mm.models.text.multilingual import MultilingualTower, dequantize, read_router
+from mm.training.languages.network import TextEncoder
 from mm.training.languages.prepare import PAIRS, READER, START, VECTORS
 from mm.training.languages.recipe import LanguagesConfig
-from mm.training.languages.run import TextEncoder
 from mm.training.languages.train import CARD, train_languages
-from mm.training.languages.words import word_lists
+from mm.training.languages.words import build_word_lists
 
 pytestmark = pytest.mark.xdist_group("languages")
 ANIMALS = {"dog": ("Hund", "chien", "pes"), "cat": ("Katze", "chat", "kočka"), "bird": ("Vogel", "oiseau", "pták")}
@@ -97,7 +97,7 @@ def test_the_card_says_what_the_file_does_and_the_command_prints_it(finished: La
     assert result.exit_code == 0, result.output
     in_card, pictures = result.output.split("\n\nFlickr8k")
     assert in_card in card
-    for table in pictures.split("The floor over those pictures"):
+    for table in pictures.split("The floor over those images"):
         asked = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("|")]
         assert asked[2:] == [[f"| {name}", "6"] for name in ("en", "de", "fr", "cs")]
     assert "- epochs: 2" in card
@@ -182,7 +182,7 @@ def test_english_stands_for_itself_and_each_english_is_kept_once() -> None:
 
 
 def test_words_are_english_where_english_has_them() -> None:
-    english, other = word_lists(["a dog sprints"] * 9, ["hund auf", "a sprints", "auf"] * 60, ["Žába", "table"])
+    english, other = build_word_lists(["a dog sprints"] * 9, ["hund auf", "a sprints", "auf"] * 60, ["Žába", "table"])
     assert {"dog", "sprints", "table"} <= english  # a word of MiniLM's vocabulary needs much to be another language's
     assert {"hund", "auf", "zaba"} <= other
     assert not {"dog", "sprints", "table", "a"} & other

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +29,12 @@ from mm.spaces.calibration import read_bank, read_sound_calibration
 from mm.spaces.openclip_space import OpenClipSpace
 from mm.spaces.query import build_query
 from mm.spaces.registry import WEIGHTS
-from mm.training.sound import calibrate
-from mm.training.sound.data import load_sounds
+from mm.training.sound.data import load_clips
 from mm.training.sound.recipe import SoundConfig
-from mm.training.sound.run import heard
-from mm.training.sound.teacher import read_teacher, teacher_network
-from mm.training.sound.teacher_scores import hear
-from mm.training.sound.train import folds, train_sound
+from mm.training.sound.run import select_training_clips
+from mm.training.sound.teacher import load_teacher, read_teacher
+from mm.training.sound.teacher_scores import score_clips
+from mm.training.sound.train import split_labels, train_sound
 from tests.openclip_models import write_model
 from tests.training import sound_fixtures
 
@@ -45,14 +44,6 @@ SHIPPED = ("sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.m
 
 class Stopped(Exception):
     """Raised to end a run where a test wants it ended."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _little_noise() -> Iterator[None]:
-    """Of lines of letters and signs few suffice here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibrate, "NOISE", 60)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +73,7 @@ def config_for(sets: Path, out: Path) -> SoundConfig:
         sets / "texts",
         seeds=(0, 7),
         takes=1,
+        noise_texts=60,
         steps=4,
         batch=6,
         save_every=2,
@@ -180,9 +172,9 @@ def test_a_folder_of_another_recipe_is_refused(finished: tuple[SoundConfig, list
 
 def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
     config, _ = finished
-    sounds, weights = load_sounds(config), read_weights(config.out / "sound.safetensors")
-    teacher = teacher_network(config.teacher, len(sound_fixtures.NAMES))
-    ours = hear(config, sounds, teacher, lambda line: None).vectors(weights["vectors"], len(sounds.label))
+    sounds, weights = load_clips(config), read_weights(config.out / "sound.safetensors")
+    teacher = load_teacher(config.teacher, len(sound_fixtures.NAMES))
+    ours = score_clips(config, sounds, teacher, lambda line: None).clip_vectors(weights["vectors"], len(sounds.label))
     tower = SoundTower(config.out / "sound.safetensors", tmp_path, threads=1)
     assert tower.names[-1] == "rain"  # what is in brackets is not said
     for index in (0, 4, 9):
@@ -192,15 +184,15 @@ def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConf
 
 
 def test_what_is_left_out_is_not_heard(finished: tuple[SoundConfig, list[str]]) -> None:
-    sounds = load_sounds(finished[0])
-    for fold in folds(sounds.labels):
-        rows = heard(sounds, fold)
+    sounds = load_clips(finished[0])
+    for fold in split_labels(sounds.labels):
+        rows = select_training_clips(sounds, fold)
         assert not sounds.dev[rows].any()
         assert not {sounds.labels[label] for label in sounds.label[rows]} & set(fold)
-    assert sorted(label for fold in folds(sounds.labels) for label in fold) == sounds.labels
-    assert len(heard(sounds, ())) == 9 + 2  # of Tux Paint, two of train have a sound
+    assert sorted(label for fold in split_labels(sounds.labels) for label in fold) == sounds.labels
+    assert len(select_training_clips(sounds, ())) == 9 + 2  # of Tux Paint, two of train have a sound
     with pytest.raises(InvalidInput, match="no label 'dog'"):
-        heard(sounds, ("dog",))
+        select_training_clips(sounds, ("dog",))
 
 
 def test_a_file_that_is_no_teacher_is_refused(sets: Path, tmp_path: Path) -> None:
@@ -210,7 +202,7 @@ def test_a_file_that_is_no_teacher_is_refused(sets: Path, tmp_path: Path) -> Non
         with pytest.raises(InvalidInput, match=r"other\.tflite"):
             read_teacher(other)
     with pytest.raises(InvalidInput, match="8 classes, the list of names 9"):
-        teacher_network(sets / "yamnet.tflite", 9)
+        load_teacher(sets / "yamnet.tflite", 9)
 
 
 def test_sets_that_cannot_be_read_are_named(sets: Path, tmp_path: Path) -> None:
@@ -236,10 +228,10 @@ def test_the_numbers_of_a_card_are_one_command(shipped: Space, sets: Path) -> No
         shown = tuxpaint.evaluate(shipped, reader, sets / "tuxpaint")
         with pytest.raises(InvalidInput, match="split 'none'"):
             esc10.evaluate(shipped, reader, sets / "esc10", "none")
-    assert told.of.startswith("Accuracy on 6 sounds of dev, 3 labels")
-    assert told.measures[0].found.value >= 5 / 6  # sirens, bells and noise
-    found = {measure.name: measure.found for measure in shown.measures}
-    assert found["sound to picture R@1, by chance"].value == pytest.approx(1 / 3)
+    assert told.of.startswith("Accuracy on 6 clips of dev, 3 labels")
+    assert told.measures[0].interval.value >= 5 / 6  # sirens, bells and noise
+    found = {measure.name: measure.interval for measure in shown.measures}
+    assert found["sound to picture R@1, random order"].value == pytest.approx(1 / 3)
     assert found["name to sound R@1"].value >= 2 / 3
     assert found["effects that are evidence of a sound"].value == 1
 
@@ -273,7 +265,7 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert isinstance(space, OpenClipSpace)
     assert (space.id != plain.id, space.folder) == (True, plain.folder)
     assert (space.can_compare_sound_with_images, plain.can_compare_sound_with_images) == (True, False)
-    waveform = load_sounds(config, plain).waveform(0)
+    waveform = load_clips(config, plain).waveform(0)
     assert space.sound.encode_windows(waveform)[0].vector.shape == (24,)
     assert plain.sound.encode_windows(waveform)[0].vector.shape == (384,)
     picture = np.full((32, 32, 3), 200, np.uint8)
@@ -284,5 +276,5 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert (asked["sound"], asked["picture"], asked["speech"]) == ((24,), (24,), (384,))
     assert {probe.kind: probe.weight.shape for probe in build_query(plain, text="rain").evidence_queries}["sound"] == (384,)
     with MediaReader() as reader:
-        assert esc10.evaluate(space, reader, sets / "esc10").measures[0].found.value > 1 / 3
+        assert esc10.evaluate(space, reader, sets / "esc10").measures[0].interval.value > 1 / 3
         assert tuxpaint.evaluate(space, reader, sets / "tuxpaint").measures

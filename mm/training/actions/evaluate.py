@@ -1,7 +1,6 @@
-"""Fights among clips of surveillance and of streets: how much of it motion alone tells, names,
-pictures, and the head.
+"""Classification of fights in clips: by motion alone, by names, by images, and by the action head.
 
-Everything is fitted on train with the ridge chosen there, and measured on dev.
+Heads are fitted on train with the ridge penalty chosen there, and measured on another split.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from mm.metrics import Measure, Report
 from mm.models.temporal.action_head import compute_features
 from mm.models.temporal.motion import NUM_MOTIONS
 from mm.spaces.encode.actions import embed_action_names, require_temporal_tower
-from mm.training.actions.train import Clip, Float, auc_interval, fit_head, read_clips, watch_clips
+from mm.training.actions.train import Clip, Float, auc_interval, encode_clips, fit_head, read_clips
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -25,48 +24,48 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 FIGHT = "fight"
-ASKED = ("people fighting", "people who stand or walk")
-"""The names by which fights are told without having learnt of any."""
+NAMES = ("people fighting", "people who stand or walk")
+"""The names that classify clips without training."""
 
-Watched = list[tuple[Clip, "FrameSequence"]]
+EncodedClips = list[tuple[Clip, "FrameSequence"]]
 
 
 def evaluate(space: Space, reader: MediaReader, folder: Path, split: str, on_progress: Callable[[str], None]) -> Report:
-    """AUC of fight against no fight. Raises `InvalidInput`, `Unavailable` as `train_actions`."""
-    train, shown = (_watched(space, reader, read_clips(folder, of), on_progress) for of in ("train", split))
-    right = np.array([clip.label == FIGHT for clip, _ in shown])
-    groups = [clip.group for clip, _ in shown]
+    """Measure the AUC of fights. Raises `InvalidInput`, `Unavailable` as `train_actions`."""
+    train, measured = (_encode(space, reader, read_clips(folder, name), on_progress) for name in ("train", split))
+    is_fight = np.array([clip.label == FIGHT for clip, _ in measured])
+    groups = [clip.group for clip, _ in measured]
     motion = slice(space.dim, space.dim + 2 * NUM_MOTIONS)
-    rows, asked = _described(space, train), _described(space, shown)
-    fight, other = embed_action_names(space, ASKED)
-    seen = np.stack([frames.vectors_LD.mean(0) for _, frames in shown])
+    train_rows, rows = _compute_features(space, train), _compute_features(space, measured)
+    fight_D, other_D = embed_action_names(space, NAMES)
+    means_ND = np.stack([frames.vectors_LD.mean(0) for _, frames in measured])
 
-    def fitted(columns: Sequence[int]) -> npt.NDArray[np.floating]:
-        head, _ = fit_head(rows[:, columns], [clip for clip, _ in train], str(space.id))
-        chances = np.stack([head.predict_probabilities(row.astype(np.float32)) for row in asked[:, columns]])
-        return chances[:, head.labels.index(FIGHT)]
+    def fit_and_predict(columns: Sequence[int]) -> npt.NDArray[np.floating]:
+        head, _ = fit_head(train_rows[:, columns], [clip for clip, _ in train], str(space.id))
+        probabilities = np.stack([head.predict_probabilities(row.astype(np.float32)) for row in rows[:, columns]])
+        return probabilities[:, head.labels.index(FIGHT)]
 
-    every = list(range(rows.shape[1]))
-    vectors, moving = every[: space.dim], every[motion]
-    told: dict[str, npt.NDArray[np.floating]] = {
-        "mean difference of frames alone": asked[:, motion.start],
-        "names alone, nothing learnt": seen @ (fight - other),
-        "motion, learnt": fitted(moving),
-        "pictures, learnt": fitted(vectors),
-        "pictures and motion, learnt": fitted([*vectors, *moving]),
-        "the head: those and the temporal network": fitted(every),
+    all_columns = list(range(rows.shape[1]))
+    vector_columns, motion_columns = all_columns[: space.dim], all_columns[motion]
+    scores: dict[str, npt.NDArray[np.floating]] = {
+        "mean difference of frames alone": rows[:, motion.start],
+        "names alone, without training": means_ND @ (fight_D - other_D),
+        "motion, trained": fit_and_predict(motion_columns),
+        "images, trained": fit_and_predict(vector_columns),
+        "images and motion, trained": fit_and_predict([*vector_columns, *motion_columns]),
+        "the head: those and the temporal network": fit_and_predict(all_columns),
     }
     return Report(
-        f"AUC of {right.sum()} fights among {len(right)} clips of {split}, {len(train)} clips of train",
-        tuple(Measure(name, auc_interval(scores, right, groups)) for name, scores in told.items()),
+        f"AUC of {is_fight.sum()} fights among {len(is_fight)} clips of {split}, {len(train)} clips of train",
+        tuple(Measure(name, auc_interval(values, is_fight, groups)) for name, values in scores.items()),
     )
 
 
-def _watched(space: Space, reader: MediaReader, clips: list[Clip], on_progress: Callable[[str], None]) -> Watched:
-    watched = watch_clips(space, reader, clips, on_progress)
-    return [(clip, frames) for clip, frames in zip(clips, watched, strict=True) if frames is not None]
+def _encode(space: Space, reader: MediaReader, clips: list[Clip], on_progress: Callable[[str], None]) -> EncodedClips:
+    sequences = encode_clips(space, reader, clips, on_progress)
+    return [(clip, frames) for clip, frames in zip(clips, sequences, strict=True) if frames is not None]
 
 
-def _described(space: Space, watched: Watched) -> Float:
+def _compute_features(space: Space, clips: EncodedClips) -> Float:
     tower = require_temporal_tower(space)
-    return np.stack([compute_features(tower, frames) for _, frames in watched]).astype(np.float64)
+    return np.stack([compute_features(tower, frames) for _, frames in clips]).astype(np.float64)

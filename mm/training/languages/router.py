@@ -1,5 +1,4 @@
-"""The router, learned by logistic regression from the texts of the recipe, and its bias to
-English."""
+"""Fits the router by logistic regression on hashed features of words, with a bias to English."""
 
 from __future__ import annotations
 
@@ -15,18 +14,18 @@ from torch.nn import functional
 from mm.models.text.language_router import BUCKETS, LanguageRouter, hash_features, hash_words, split_words
 
 _BATCH, _RATE, _DECAY = 512, 0.05, 1e-6
-_HELD_OUT = 10  # one English text of so many sets the bias
-_KEPT_ENGLISH = 0.9999  # share of the texts held out that stay with English
-_PARTS = (1, 1, 2, 3)  # words of the parts of texts that are learned beside the whole
+_HELD_OUT = 10  # one of so many English texts is held out for the bias
+_KEPT_ENGLISH = 0.9999  # share of the held-out texts that are routed to English
+_EXCERPT_LENGTHS = (1, 1, 2, 3)  # words of excerpts that are trained on beside whole texts
 
 
 def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: int = 3) -> tuple[npt.NDArray[np.float32], float]:
-    """Weight and bias of `LanguageRouter`. Both sides count alike.
+    """Fit weight and bias of `LanguageRouter`; both classes have the same total weight.
 
-    The bias is set so that of English texts held out, whole and in parts, nearly all stay with
-    English by their look alone.
+    The bias is set so that nearly all held-out English texts and excerpts are routed to English
+    without the word lists.
     """
-    chance = random.Random(seed)
+    draw = random.Random(seed)
     held_out = [split_words(text) for text in english[::_HELD_OUT]]
     examples = [(words, 0) for index, text in enumerate(english) if index % _HELD_OUT and (words := split_words(text))]
     examples += [(words, 1) for text in other if (words := split_words(text))]
@@ -35,9 +34,9 @@ def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: 
     optimizer = torch.optim.Adagrad([table], lr=_RATE * 10, weight_decay=_DECAY)
     share = sum(label for _, label in examples) / len(examples)
     for _ in range(passes):
-        chance.shuffle(examples)
+        draw.shuffle(examples)
         for start in range(0, len(examples), _BATCH):
-            batch = [(_part(words, chance), label) for words, label in examples[start : start + _BATCH]]
+            batch = [(_draw_excerpt(words, draw), label) for words, label in examples[start : start + _BATCH]]
             scores = _scores(table, [words for words, _ in batch], buckets)
             labels = torch.tensor([float(label) for _, label in batch])
             weights = torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share))
@@ -46,31 +45,33 @@ def fit_router(english: Sequence[str], other: Sequence[str], seed: int, passes: 
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     weight: npt.NDArray[np.float32] = table.detach().numpy().reshape(-1)
-    plain = LanguageRouter(weight, 0.0, hash_words([]), hash_words([]))
-    parts = [" ".join(_part(words, chance)) for words in held_out if words]
-    highest = float(np.quantile([plain.score(text) for text in parts], _KEPT_ENGLISH, method="higher")) if parts else 0.0
+    without_lists = LanguageRouter(weight, 0.0, hash_words([]), hash_words([]))
+    excerpts = [" ".join(_draw_excerpt(words, draw)) for words in held_out if words]
+    highest = (
+        float(np.quantile([without_lists.score(text) for text in excerpts], _KEPT_ENGLISH, method="higher")) if excerpts else 0.0
+    )
     return weight, -max(highest, 1.0)
 
 
-def _part(words: list[str], chance: random.Random) -> list[str]:
-    """The whole text, or half the time a few words of it that stand together."""
-    if chance.random() < 0.5:
+def _draw_excerpt(words: list[str], draw: random.Random) -> list[str]:
+    """Return the whole text or, half the time, a few consecutive words."""
+    if draw.random() < 0.5:
         return words
-    size = chance.choice(_PARTS)
-    start = chance.randrange(max(1, len(words) - size + 1))
+    size = draw.choice(_EXCERPT_LENGTHS)
+    start = draw.randrange(max(1, len(words) - size + 1))
     return words[start : start + size]
 
 
 def _scores(table: Tensor, texts: Sequence[Sequence[str]], buckets: dict[str, list[int]]) -> Tensor:
-    """What `LanguageRouter.score` gives, of a batch."""
+    """Compute `LanguageRouter.score` for a batch."""
     flat: list[int] = []
     offsets: list[int] = []
-    owner: list[int] = []
+    text_of_word: list[int] = []
     for row, words in enumerate(texts):
         for word in words:
             offsets.append(len(flat))
             flat += buckets[word]
-            owner.append(row)
+            text_of_word.append(row)
     means = functional.embedding_bag(torch.tensor(flat), table, torch.tensor(offsets), mode="mean")[:, 0]
-    sums = torch.zeros(len(texts)).index_add(0, torch.tensor(owner), means)
+    sums = torch.zeros(len(texts)).index_add(0, torch.tensor(text_of_word), means)
     return sums / torch.tensor([len(words) for words in texts], dtype=torch.float32).sqrt()

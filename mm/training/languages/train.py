@@ -1,8 +1,8 @@
-"""Texts in many languages to a tower that gives them the vectors of their English.
+"""Distil a text tower that gives texts in many languages the vectors of their English.
 
-Works on a CPU or a GPU; resumes at the epoch that was last saved, with the same result as without
-the stop. A run that begins anew may draw another vocabulary where pairs of tokens are equally
-frequent. Writes `languages.safetensors` and `LANGUAGES.md`, its card, into the output folder.
+Runs on a CPU or a GPU; resumes at the last saved epoch with the same result. A new run can train
+another vocabulary where pairs of tokens are equally frequent. Writes `languages.safetensors` and
+its card, `LANGUAGES.md`, into the output folder.
 """
 
 from __future__ import annotations
@@ -16,53 +16,44 @@ import torch
 from safetensors.numpy import load_file, save
 
 from mm.data.translations import Pairs, read_multi30k
-from mm.errors import InvalidInput
 from mm.evaluation.languages import Sources, evaluate
-from mm.files import open_atomic
+from mm.files import write_atomic
 from mm.models.text.multilingual import TOKENIZER, load_tokenizer, quantize
 from mm.spaces.lite_space import LANGUAGES
-from mm.training.checkpoint import read_state, write_state
-from mm.training.languages.card import languages_card
+from mm.training.languages.card import format_card
 from mm.training.languages.prepare import PAIRS, READER, START, VECTORS, prepare
 from mm.training.languages.recipe import LanguagesConfig, fingerprint
 from mm.training.languages.run import Distillation
+from mm.training.loop import TrainingLoop
 
 CARD = "LANGUAGES.md"
 _STATE = "languages.pt"
 
 OnProgress = Callable[[int, int, str], None]
-"""Told after each epoch: epochs done, epochs in all, a line for a person."""
+"""Called after each epoch with the epochs done, the epochs in all, and a line of text."""
 
 
 def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
-    """Train by the recipe; returns the path of the weights.
+    """Train by the recipe; return the path of the weights.
 
-    Raises `InvalidInput` for data that cannot be read, and when the output folder holds the state
-    of another recipe.
+    Raises `InvalidInput` for unreadable data, and when the output folder has the state of another
+    recipe.
     """
-    read_multi30k(config.data, "val", set())  # a missing part is told before the training, not after it
+    read_multi30k(config.data, "val", set())  # a missing split fails before the training, not after it
     prepare(config)
-    run = _run(config)
-    kept = read_state(config.out / _STATE, run.device)
-    if kept is not None:
-        if kept["recipe"] != fingerprint(config):
-            raise InvalidInput(f"{config.out / _STATE} belongs to another recipe; choose another output folder or remove it.")
-        run.restore(kept)
-    while run.epoch < config.epochs:
-        loss = run.run_epoch()
-        write_state(config.out / _STATE, {**run.state(), "recipe": fingerprint(config)})
-        on_progress(run.epoch, config.epochs, f"loss {loss:.4f}")
+    run = _create_run(config)
+    loop = TrainingLoop(config.out / _STATE, fingerprint(config), config.epochs)
+    for epoch, loss in loop.train(run):
+        on_progress(epoch, config.epochs, f"loss {float(loss):.4f}")
     weights = config.out / LANGUAGES
-    with open_atomic(weights) as file:
-        file.write(save({**quantize(run.encoder.tensors()), **load_file(config.out / READER)}))
-    found = evaluate(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
-    with open_atomic(config.out / CARD) as file:
-        file.write(languages_card(config, found).encode())
+    write_atomic(weights, save({**quantize(run.encoder.tensors()), **load_file(config.out / READER)}))
+    results = evaluate(weights, Sources(config.data, config.tuxpaint), config.out / "graphs")
+    write_atomic(config.out / CARD, format_card(config, results).encode())
     return weights
 
 
-def _run(config: LanguagesConfig) -> Distillation:
-    """The run at its beginning, from what `prepare` left."""
+def _create_run(config: LanguagesConfig) -> Distillation:
+    """Create the run from the files of `prepare`."""
     pairs = Pairs(**json.loads((config.out / PAIRS).read_text(encoding="utf-8")))
     with np.load(config.out / VECTORS) as arrays:
         targets_ND = torch.from_numpy(np.asarray(arrays["vectors"]))

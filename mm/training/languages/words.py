@@ -1,9 +1,7 @@
-"""The words that English has, and those that other languages have: what decides a question of a
-word or two.
+"""Word lists of English and of other languages, by which the router decides queries of a few words.
 
-A word is English's when English texts have it often enough beside the others, or when it is among
-the whole words of MiniLM's vocabulary, which was made from English books and pages and stands in
-the order of frequency.
+A word is English when it is frequent enough in English texts compared to others, or when it is a
+whole word of MiniLM's vocabulary, which is English and ordered by frequency.
 """
 
 from __future__ import annotations
@@ -17,41 +15,43 @@ from tokenizers import Tokenizer
 from mm.models.text.language_router import is_latin, split_words, strip_accents
 from mm.models.text.minilm import find_model_folder
 
-_RATIO = 50  # a word seen so many times more often in other languages than in English is theirs
-_COMMON = 8_000  # places in the vocabulary of words that are English whatever else they are
-_LEAST, _LEAST_LISTED = 2, 100  # times that other languages must have a word; one that is in the vocabulary too
-_DESCRIBED = 10  # a word of a description, which names one thing in a word or two, counts for so many of a sentence
+_RATIO = 50  # occurrences in other languages for each one in English from which a word is not English
+_NUM_COMMON = 8_000  # first words of the vocabulary, which are English in any case
+_MIN_COUNT, _MIN_COUNT_LISTED = 2, 100  # occurrences in other languages of a foreign word; of one in the vocabulary
+_DESCRIPTION_WEIGHT = 10  # of a word in a description, which has one or two words, relative to a word in a sentence
 
 
-def word_lists(english: Sequence[str], sentences: Sequence[str], described: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Unaccented words that English has, and that other languages have; those in both tell nothing.
+def build_word_lists(english: Sequence[str], sentences: Sequence[str], descriptions: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Build the unaccented words of English, and of other languages; a word can be in both.
 
-    `sentences` and `described` are texts in other languages. Words in other scripts are in no list.
+    `sentences` and `descriptions` are in other languages. Words in other scripts are in no list.
     """
-    ours, theirs = _counts(english, 1), _counts(sentences, 1) + _counts(described, _DESCRIBED)
-    places = vocabulary_places(find_model_folder() / "tokenizer.json")
-    has, have = set(), set()
-    for word in filter(is_latin, {*ours, *theirs, *places}):
-        place, often = places.get(word), theirs[word]
-        common = place is not None and place < _COMMON
-        if common or often < _RATIO * ours[word] or (place is not None and often < _LEAST_LISTED):
-            has.add(word)
-        least = _LEAST if place is None else _RATIO if common else _LEAST_LISTED
-        if len(word) > 1 and often >= max(least, _RATIO * ours[word]):
-            have.add(word)
-    return has, have
+    english_counts, foreign_counts = (
+        _count_words(english, 1),
+        _count_words(sentences, 1) + _count_words(descriptions, _DESCRIPTION_WEIGHT),
+    )
+    ranks = read_vocabulary_ranks(find_model_folder() / "tokenizer.json")
+    english_words, foreign_words = set(), set()
+    for word in filter(is_latin, {*english_counts, *foreign_counts, *ranks}):
+        rank, count = ranks.get(word), foreign_counts[word]
+        is_common = rank is not None and rank < _NUM_COMMON
+        if is_common or count < _RATIO * english_counts[word] or (rank is not None and count < _MIN_COUNT_LISTED):
+            english_words.add(word)
+        min_count = _MIN_COUNT if rank is None else _RATIO if is_common else _MIN_COUNT_LISTED
+        if len(word) > 1 and count >= max(min_count, _RATIO * english_counts[word]):
+            foreign_words.add(word)
+    return english_words, foreign_words
 
 
-def vocabulary_places(tokenizer: Path) -> dict[str, int]:
-    """Whole words of a WordPiece vocabulary and their places in it; single letters, numbers and
-    marks left out."""
-    found = Tokenizer.from_file(str(tokenizer)).get_vocab()
-    return {word: place for word, place in found.items() if len(word) > 1 and word.isalpha()}
+def read_vocabulary_ranks(tokenizer: Path) -> dict[str, int]:
+    """Whole words of a WordPiece vocabulary and their ranks, without letters, numbers and marks."""
+    vocabulary = Tokenizer.from_file(str(tokenizer)).get_vocab()
+    return {word: rank for word, rank in vocabulary.items() if len(word) > 1 and word.isalpha()}
 
 
-def _counts(texts: Sequence[str], times: int) -> Counter[str]:
-    found = Counter(word for text in texts for word in split_words(text))
-    folded: Counter[str] = Counter()
-    for word, count in found.items():
-        folded[strip_accents(word)] += times * count
-    return folded
+def _count_words(texts: Sequence[str], weight: int) -> Counter[str]:
+    accented = Counter(word for text in texts for word in split_words(text))
+    counts: Counter[str] = Counter()
+    for word, count in accented.items():
+        counts[strip_accents(word)] += weight * count
+    return counts

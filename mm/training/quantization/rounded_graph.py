@@ -1,5 +1,7 @@
-"""The image tower with weights and activations rounded to 16 bits, sums in float32: a plain twin of
-what a processor with bfloat16 or a GPU computes, for machines that have neither."""
+"""The image tower with weights and activations rounded to 16 bits, and sums in float32.
+
+Reference implementation of a processor with bfloat16, or a GPU, for machines without either.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ _TYPES: dict[Precision, int] = {"bfloat16": TensorProto.BFLOAT16, "float16": Ten
 
 
 def build_rounded_graph(weights: Weights, size: int, precision: Precision) -> bytes:
-    """As `mm.models.image.graph.build_graph`; `precision` is "bfloat16" or "float16"."""
+    """Build the graph as `mm.models.image.graph.build_graph`, in "bfloat16" or "float16"."""
     return assemble_graph(_RoundedBuilder(weights, _TYPES[precision]), size)
 
 

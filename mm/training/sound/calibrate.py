@@ -1,8 +1,8 @@
-"""What the cosines of sounds mean: forms fitted on dev, for words, sounds and pictures that ask.
+"""Fits the calibration of audio on dev: of texts, audio and images as queries, by component.
 
-A label's sounds are scored by a run that never heard the label: what people ask for is seldom one
-of ten classes. Names of arrays end in their axes: Q questions, E evidence, B bank, D dimensions, K
-classes.
+Clips of a label are scored by a run without that label in its training, because most queries name
+other sounds than the ten labels. Names of arrays end in their axes: Q queries, E evidence, B bank,
+D dimensions, N clips, K classes.
 """
 
 from __future__ import annotations
@@ -16,140 +16,132 @@ import numpy.typing as npt
 
 from mm.data.query_texts import draw_keyboard_noise, phrase_as_queries, read_lines
 from mm.data.sentences import embed_sentences
+from mm.files import hash_file
 from mm.spaces.calibration import Calibrator, ComponentCalibrator, SoundCalibration, read_bank
 from mm.spaces.lite_space import BANK
 from mm.spaces.registry import WEIGHTS
-from mm.spaces.scoring import compute_cosines
-from mm.training.calibration.depictability import Group, fit_depictable
-from mm.training.calibration.forms import Bool, LabelledPairs, round_coefficients, shift_prior
-from mm.training.logistic_regression import fit_logistic
-from mm.training.sound.data import TUXPAINT, Float, Sounds
+from mm.training.calibration.calibrators import LabelledPairs, fit_calibrator, round_coefficients, shift_prior
+from mm.training.calibration.depictability import TextGroup, fit_text_classifier
+from mm.training.sound.data import TUXPAINT, AudioClips, Float
 from mm.training.sound.recipe import SoundConfig
-from mm.training.sound.teacher_scores import Patches
+from mm.training.sound.teacher_scores import PatchScores
 from mm.training.sound.texts import read_captions, read_names
 
 if TYPE_CHECKING:
     from mm.spaces import Space
 
 PRIOR = 0.02
-"""As of the other kinds of evidence."""
-NOISE = 300
-"""Lines of letters and signs that mean nothing."""
-RIDGE = 1e-3
+"""The same as of the other kinds of evidence."""
 
-_Rows = npt.NDArray[np.int64]
-Looked = tuple[LabelledPairs, Float]
-"""Questions against evidence, and the bank that their standards are measured by."""
+_Indices = npt.NDArray[np.int64]
+_PairsAndBank = tuple[LabelledPairs, Float]
 
 
-def fit_scores(
+def fit_sound_calibration(
     config: SoundConfig,
-    sounds: Sounds,
-    patches: Patches,
+    clips: AudioClips,
+    patches: PatchScores,
     vectors_KD: Float,
     left_out: Mapping[str, Float],
     space: Space | None = None,
 ) -> tuple[SoundCalibration, dict[str, npt.NDArray[np.generic]]]:
-    """The forms, and the tensors of the bank: the sounds of train, and what can be heard, which a
-    larger space has from `lite`.
+    """Fit the calibrators and the bank: vectors of clips of train, and the audibility of texts.
 
-    `left_out` has for each label the vectors of a run that never heard it.
+    `left_out` has the class vectors of a run without each label. A larger space takes the
+    audibility of texts from `lite`.
     """
-    count = len(sounds.label)
-    heard_ND = patches.vectors(vectors_KD, count)
-    there_N = np.abs(heard_ND).sum(1) > 0
-    dev = np.flatnonzero(sounds.dev & there_N)
-    train = np.flatnonzero(~sounds.dev & there_N)
-    by_label = {label: patches.vectors(vectors, count) for label, vectors in left_out.items()}
-    words = _fitted(_words(sounds, by_label, heard_ND, dev, train), len(dev)).model_copy(update={"depictable": 1.0})
-    pictures = read_bank(WEIGHTS / "lite" / BANK).images if space is None else space.bank.images
-    entries = [
-        ComponentCalibrator(component="text", kind="sound", calibrator=words),
-        ComponentCalibrator(component="sound", kind="sound", calibrator=_fitted(_alike(sounds, by_label, dev, train), len(dev))),
-    ]
-    return (
-        SoundCalibration(
-            sound_weights=hashlib.sha256((config.out / "sound.safetensors").read_bytes()).hexdigest(),
-            prior=PRIOR,
-            calibrators=(*entries, *_pictured(sounds, heard_ND, dev, train, pictures)),
+    num_clips = len(clips.label)
+    audio_ND = patches.clip_vectors(vectors_KD, num_clips)
+    is_audible_N = np.abs(audio_ND).sum(1) > 0
+    dev = np.flatnonzero(clips.dev & is_audible_N)
+    train = np.flatnonzero(~clips.dev & is_audible_N)
+    by_label = {label: patches.clip_vectors(vectors, num_clips) for label, vectors in left_out.items()}
+    by_text = _fit(_pair_texts(clips, by_label, audio_ND, dev, train), len(dev)).model_copy(update={"depictable": 1.0})
+    by_audio = _fit(_pair_audio(clips, by_label, dev, train), len(dev))
+    image_bank = read_bank(WEIGHTS / "lite" / BANK).images if space is None else space.bank.images
+    calibration = SoundCalibration(
+        sound_weights=hash_file(config.out / "sound.safetensors"),
+        prior=PRIOR,
+        calibrators=(
+            ComponentCalibrator(component="text", kind="sound", calibrator=by_text),
+            ComponentCalibrator(component="sound", kind="sound", calibrator=by_audio),
+            *_fit_images(clips, audio_ND, dev, train, image_bank),
         ),
-        {"sounds": heard_ND[train].astype(np.float16), **({"audible": _audible(config)} if space is None else {})},
     )
+    audible = {"audible": _fit_audibility(config)} if space is None else {}
+    return calibration, {"sounds": audio_ND[train].astype(np.float16), **audible}
 
 
-def _words(sounds: Sounds, by_label: Mapping[str, Float], heard_ND: Float, dev: _Rows, train: _Rows) -> list[Looked]:
-    """Labels in all ways to say them, and names of Tux Paint."""
-    found: list[Looked] = []
-    for number, label in enumerate(sounds.labels):
-        own_ND, ways_QD = by_label[label], sounds.label_vectors[number]
-        right = np.tile(sounds.label[dev] == number, (len(ways_QD), 1))
-        found.append((LabelledPairs(ways_QD, own_ND[dev], right), own_ND[train]))
-    named = dev[(sounds.source[dev] == TUXPAINT) & (np.abs(sounds.text[dev]).sum(1) > 0)]
+def _pair_texts(
+    clips: AudioClips, by_label: Mapping[str, Float], audio_ND: Float, dev: _Indices, train: _Indices
+) -> list[_PairsAndBank]:
+    """Labels in all phrasings, and names of Tux Paint, as queries for clips."""
+    sets: list[_PairsAndBank] = []
+    for number, label in enumerate(clips.labels):
+        own_ND, phrasings_QD = by_label[label], clips.label_vectors[number]
+        relevant = np.tile(clips.label[dev] == number, (len(phrasings_QD), 1))
+        sets.append((LabelledPairs(phrasings_QD, own_ND[dev], relevant), own_ND[train]))
+    named = dev[(clips.source[dev] == TUXPAINT) & (np.abs(clips.text[dev]).sum(1) > 0)]
     if len(named):
-        groups = np.array(sounds.group)
-        found.append((LabelledPairs(sounds.text[named], heard_ND[dev], groups[named][:, None] == groups[dev]), heard_ND[train]))
-    return found
+        groups = np.array(clips.group)
+        pairs = LabelledPairs(clips.text[named], audio_ND[dev], groups[named][:, None] == groups[dev])
+        sets.append((pairs, audio_ND[train]))
+    return sets
 
 
-def _alike(sounds: Sounds, by_label: Mapping[str, Float], dev: _Rows, train: _Rows) -> list[Looked]:
-    """A sound asks for the others of its label."""
-    found: list[Looked] = []
-    for number, label in enumerate(sounds.labels):
+def _pair_audio(clips: AudioClips, by_label: Mapping[str, Float], dev: _Indices, train: _Indices) -> list[_PairsAndBank]:
+    """Clips as queries for the other clips of their label."""
+    sets: list[_PairsAndBank] = []
+    for number, label in enumerate(clips.labels):
         own_ND = by_label[label]
-        asking = dev[sounds.label[dev] == number]
-        itself = asking[:, None] == dev
-        right = np.tile(sounds.label[dev] == number, (len(asking), 1)) & ~itself
-        found.append((LabelledPairs(own_ND[asking], own_ND[dev], right, ~itself), own_ND[train]))
-    return found
+        queries = dev[clips.label[dev] == number]
+        is_itself = queries[:, None] == dev
+        relevant = np.tile(clips.label[dev] == number, (len(queries), 1)) & ~is_itself
+        sets.append((LabelledPairs(own_ND[queries], own_ND[dev], relevant, ~is_itself), own_ND[train]))
+    return sets
 
 
-def _pictured(sounds: Sounds, heard_ND: Float, dev: _Rows, train: _Rows, pictures: Float) -> list[ComponentCalibrator]:
-    """Sounds of Tux Paint ask for pictures, and pictures for sounds; none without that set."""
-    own = dev[(sounds.source[dev] == TUXPAINT) & (np.abs(sounds.picture[dev]).sum(1) > 0)]
-    if not len(own):
+def _fit_images(
+    clips: AudioClips, audio_ND: Float, dev: _Indices, train: _Indices, image_bank_BD: Float
+) -> list[ComponentCalibrator]:
+    """Fit audio as a query for images, and images for audio; empty without Tux Paint."""
+    pictured = dev[(clips.source[dev] == TUXPAINT) & (np.abs(clips.image[dev]).sum(1) > 0)]
+    if not len(pictured):
         return []
-    groups = np.array(sounds.group)[own]
-    right: Bool = groups[:, None] == groups
-    shown = _fitted([(LabelledPairs(heard_ND[own], sounds.picture[own], right), pictures)], len(own))
-    heard = _fitted([(LabelledPairs(sounds.picture[own], heard_ND[own], right), heard_ND[train])], len(own))
+    groups = np.array(clips.group)[pictured]
+    relevant = groups[:, None] == groups
+    to_images = _fit([(LabelledPairs(audio_ND[pictured], clips.image[pictured], relevant), image_bank_BD)], len(pictured))
+    to_audio = _fit([(LabelledPairs(clips.image[pictured], audio_ND[pictured], relevant), audio_ND[train])], len(pictured))
     return [
-        ComponentCalibrator(component="sound", kind="picture", calibrator=shown),
-        ComponentCalibrator(component="picture", kind="sound", calibrator=heard),
-        ComponentCalibrator(component="clip", kind="sound", calibrator=heard),
+        ComponentCalibrator(component="sound", kind="picture", calibrator=to_images),
+        ComponentCalibrator(component="picture", kind="sound", calibrator=to_audio),
+        ComponentCalibrator(component="clip", kind="sound", calibrator=to_audio),
     ]
 
 
-def _fitted(looks: list[Looked], evidence: int) -> Calibrator:
-    """As `fit_form`, over several sets of questions, at the prior."""
-    features, rights, weights = [], [], []
-    for asked, bank_BD in looks:
-        cosines_QE, standards_QE = compute_cosines(asked.questions, asked.evidence, bank_BD)
-        weight_QE = np.ones(cosines_QE.shape) if asked.counts is None else asked.counts.astype(np.float64)
-        weights.append((weight_QE / np.where(asked.right, asked.right.sum(1, keepdims=True), 1)).ravel())
-        features.append(np.stack([cosines_QE.ravel(), standards_QE.ravel()], axis=1))
-        rights.append(asked.right.ravel().astype(np.float64))
-    cosine, standard, bias = fit_logistic(np.concatenate(features), np.concatenate(rights), np.concatenate(weights), RIDGE)
-    return round_coefficients(
-        shift_prior(Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(standard)), 1 / evidence, PRIOR)
-    )
+def _fit(sets: list[_PairsAndBank], num_evidence: int) -> Calibrator:
+    return round_coefficients(shift_prior(fit_calibrator(sets), 1 / num_evidence, PRIOR))
 
 
-def _audible(config: SoundConfig) -> npt.NDArray[np.float32]:
-    """Weights (D + 1,): captions and classes of sounds are audible; what no picture shows, and
-    keyboard noise, are not."""
-    kept = config.out / "vectors"
+def _fit_audibility(config: SoundConfig) -> npt.NDArray[np.float32]:
+    """Fit weights (D + 1,) of a classifier of texts that name something audible.
+
+    Positive examples are captions and class names of audio; negative ones are texts that no image
+    shows, and random strings.
+    """
+    cache = config.out / "vectors"
     captions, classes = read_captions(config.captions), read_names(config.names)
-    unheard = read_lines(config.texts / "depictable" / "unshown.txt")
+    inaudible = read_lines(config.texts / "depictable" / "unshown.txt")
     groups = [
-        Group(captions, True, 0.5),
-        Group(phrase_as_queries(classes, 1), True, 0.5),
-        Group(unheard, False, 0.5),
-        Group(phrase_as_queries(unheard, 2), False, 0.25),
-        Group(draw_keyboard_noise(NOISE, 0), False, 0.25),
+        TextGroup(captions, True, 0.5),
+        TextGroup(phrase_as_queries(classes, 1), True, 0.5),
+        TextGroup(inaudible, False, 0.5),
+        TextGroup(phrase_as_queries(inaudible, 2), False, 0.25),
+        TextGroup(draw_keyboard_noise(config.noise_texts, 0), False, 0.25),
     ]
 
     def embed(texts: Sequence[str]) -> Float:
         digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-        return embed_sentences(texts, kept / f"audible-{digest}.npz")
+        return embed_sentences(texts, cache / f"audible-{digest}.npz")
 
-    return fit_depictable(groups, embed)
+    return fit_text_classifier(groups, embed)

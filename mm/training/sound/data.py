@@ -1,7 +1,6 @@
-"""What the sound tower learns from: sounds as samples in memory, and where texts say they belong.
-Kept between runs.
+"""Audio clips as samples in memory, with the vectors of their names, images and classes; cached.
 
-Names of arrays end in their axes: N sounds, C labels, Q ways to say a label, K classes of the
+Names of arrays end in their axes: N clips, C labels, Q phrasings of a label, K classes of the
 teacher, D dimensions.
 """
 
@@ -23,82 +22,82 @@ from mm.media import MediaReader
 from mm.media.types import Limits, Span, Waveform
 from mm.models.speech.vad import detect_activity
 from mm.training.sound.recipe import SoundConfig
-from mm.training.sound.texts import Texts, class_vectors, label_vectors
+from mm.training.sound.texts import CachedTexts, embed_classes, embed_labels
 
 if TYPE_CHECKING:
     from mm.models.types import ImageEmbedder, TextEmbedder
     from mm.spaces import Space
 
-LONGEST = 60.0  # seconds heard of one film
-ESC10, TUXPAINT, FILMS = range(3)
-"""Where a sound is from."""
+MAX_SECONDS = 60.0
+"""Seconds of a file that are read."""
+ESC10, TUXPAINT, BACKGROUND = range(3)
+"""Sources of clips."""
 
 Float = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sounds:
-    """All sounds end to end, and what is known of each."""
+class AudioClips:
+    """The samples of all clips, concatenated, and the metadata of each."""
 
     samples: npt.NDArray[np.int16]
-    bounds: npt.NDArray[np.int64]  # (N, 2), samples
+    bounds: npt.NDArray[np.int64]  # (N, 2), in samples
     label: npt.NDArray[np.int64]  # (N,) of ESC-10; -1 for none
     dev: npt.NDArray[np.bool_]  # (N,)
-    source: npt.NDArray[np.int64]  # (N,) ESC10, TUXPAINT or FILMS
-    group: list[str]  # of Tux Paint: sounds of one group are one thing; empty for others
-    text: Float  # (N, D) what a sound is called; zero where nothing says
-    picture: Float  # (N, D) what shows it; zero where nothing does
+    source: npt.NDArray[np.int64]  # (N,) ESC10, TUXPAINT or BACKGROUND
+    group: list[str]  # the object of a Tux Paint stamp; empty for others
+    text: Float  # (N, D) vector of the clip's name; zero without one
+    image: Float  # (N, D) vector of the clip's image; zero without one
     labels: list[str]
     label_vectors: Float  # (C, Q, D)
     class_vectors: Float  # (K, D)
 
     def waveform(self, index: int) -> Waveform:
-        """One sound, float32 in [-1, 1]."""
+        """The samples of one clip, float32 in [-1, 1]."""
         start, end = self.bounds[index]
         return np.asarray(self.samples[start:end], np.float32) / np.float32(32768)
 
 
-def load_sounds(config: SoundConfig, space: Space | None = None) -> Sounds:
-    """Read, or take up what was read before for the same folders, with vectors of `lite` or of a
-    larger space.
+def load_clips(config: SoundConfig, space: Space | None = None) -> AudioClips:
+    """Read all clips, or the cache of an earlier call for the same folders.
 
-    Raises `InvalidInput` for data that cannot be read.
+    Vectors are those of `lite`, or of a larger `space`. Raises `InvalidInput` for unreadable data.
     """
     path = config.out / "sounds.npz"
-    key = repr(
-        [config.space, *(folder and folder.name for folder in (config.esc10, config.tuxpaint, *config.films, config.names))]
-    )
+    folders = (config.esc10, config.tuxpaint, *config.background_sets, config.names)
+    key = repr([config.space, *(folder and folder.name for folder in folders)])
     if path.exists():
-        with np.load(path) as arrays:
-            if str(arrays["key"]) == key:
-                return _unpacked(dict(arrays))
-    rows = [*_esc10(config.esc10), *_tuxpaint(config.tuxpaint), *(row for films in config.films for row in _films(films))]
+        with np.load(path) as cached:
+            if str(cached["key"]) == key:
+                return _unpack(dict(cached))
+    rows = [*_list_esc10(config.esc10), *_list_tuxpaint(config.tuxpaint)]
+    rows += [row for folder in config.background_sets for row in _list_background(folder)]
     labels = sorted({row.label for row in rows if row.label})
     if len(labels) < 2:
-        raise InvalidInput(f"{config.esc10} holds no sounds with labels.")
+        raise InvalidInput(f"{config.esc10} has fewer than two labels.")
     with MediaReader(Limits(), "auto") as reader:
-        heard = [(row, sound) for row in rows if (sound := _heard(reader, row)) is not None]
-    lengths = np.array([len(sound) for _, sound in heard])
+        clips = [(row, samples) for row in rows if (samples := _read_samples(reader, row)) is not None]
+    lengths = np.array([len(samples) for _, samples in clips])
     ends = np.cumsum(lengths)
-    texts, pictures = _described([row for row, _ in heard], config, space)
-    said = Texts(config.out / "vectors", None if space is None else space.text.embed)
+    text_ND, image_ND = _embed_metadata([row for row, _ in clips], config, space)
+    texts = CachedTexts(config.out / "vectors", None if space is None else space.text.embed)
     arrays = {
         "key": np.array(key),
-        "samples": np.concatenate([sound for _, sound in heard]),
+        "samples": np.concatenate([samples for _, samples in clips]),
         "bounds": np.stack([ends - lengths, ends], axis=1),
-        "label": np.array([labels.index(row.label) if row.label else -1 for row, _ in heard]),
-        "dev": np.array([row.dev for row, _ in heard]),
-        "source": np.array([row.source for row, _ in heard]),
-        "group": np.array([row.group for row, _ in heard]),
-        "text": texts,
-        "picture": pictures,
+        "label": np.array([labels.index(row.label) if row.label else -1 for row, _ in clips]),
+        "dev": np.array([row.dev for row, _ in clips]),
+        "source": np.array([row.source for row, _ in clips]),
+        "group": np.array([row.group for row, _ in clips]),
+        "text": text_ND,
+        "picture": image_ND,
         "labels": np.array(labels),
-        "label_vectors": label_vectors(labels, config.captions, said),
-        "class_vectors": class_vectors(config.names, config.captions, said),
+        "label_vectors": embed_labels(labels, config.captions, texts),
+        "class_vectors": embed_classes(config.names, config.captions, texts),
     }
     with open_atomic(path) as file:
-        np.savez_compressed(file, **arrays)
-    return _unpacked(arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return _unpack(arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,72 +108,70 @@ class _Row:
     label: str = ""
     text: str = ""
     group: str = ""
-    picture: Path | None = None
+    image: Path | None = None
 
 
-def _esc10(folder: Path) -> Iterator[_Row]:
+def _list_esc10(folder: Path) -> Iterator[_Row]:
     for row in read_esc10(folder):
         if row.split in ("train", "dev"):
             yield _Row(row.path, ESC10, row.split == "dev", row.label)
 
 
-def _tuxpaint(folder: Path | None) -> Iterator[_Row]:
+def _list_tuxpaint(folder: Path | None) -> Iterator[_Row]:
     for row in read_stamps(folder) if folder else ():
         if row.split in ("train", "dev") and row.sound_effect is not None:
             yield _Row(row.sound_effect, TUXPAINT, row.split == "dev", "", row.text, row.group, row.image)
 
 
-def _films(folder: Path) -> Iterator[_Row]:
-    """Of a set without splits all are train: it has no labels to be measured by."""
+def _list_background(folder: Path) -> Iterator[_Row]:
+    """A set without splits is all train: without labels it cannot be used for measuring."""
     for row in read_json_lines(folder / "manifest.jsonl"):
         if row["split"] in ("train", "all"):
-            yield _Row(folder / row["file"], FILMS, dev=False)
+            yield _Row(folder / row["file"], BACKGROUND, dev=False)
 
 
-def _heard(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
-    """What sounds in the file, silence before and after left out; None where nothing does, or where
-    it cannot be read."""
+def _read_samples(reader: MediaReader, row: _Row) -> npt.NDArray[np.int16] | None:
+    """A file's audio without silence at its ends; None for a silent or broken file."""
     try:
         info = reader.probe(row.path, row.path.name)
         if not info.has_audio:
             return None
-        waveform = reader.waveform(row.path, row.path.name, Span(0.0, min(info.duration, LONGEST)))
+        waveform = reader.waveform(row.path, row.path.name, Span(0.0, min(info.duration, MAX_SECONDS)))
     except (MediaError, TooLarge):
-        if row.source != ESC10:  # the other sets hold broken files, some on purpose
+        if row.source != ESC10:  # the other sets have broken files, some on purpose
             return None
         raise
-    pieces = detect_activity(waveform)
-    if not pieces:
+    spans = detect_activity(waveform)
+    if not spans:
         return None
-    return np.clip(np.round(waveform[pieces[0].start : pieces[-1].end] * 32768), -32768, 32767).astype(np.int16)
+    return np.clip(np.round(waveform[spans[0].start : spans[-1].end] * 32768), -32768, 32767).astype(np.int16)
 
 
-def _described(rows: list[_Row], config: SoundConfig, space: Space | None) -> tuple[Float, Float]:
-    """Vectors of what sounds are called and of what shows them."""
+def _embed_metadata(rows: list[_Row], config: SoundConfig, space: Space | None) -> tuple[Float, Float]:
+    """Vectors (N, D) of the names and of the images of clips; zero rows where there are none."""
     from mm.models.image.tower import ImageTower
     from mm.models.text.tower import TextTower
 
     graphs = config.out / "vectors" / "graphs"
-    words: TextEmbedder = TextTower(graphs) if space is None else space.text
+    text_tower: TextEmbedder = TextTower(graphs) if space is None else space.text
     named = [index for index, row in enumerate(rows) if row.text]
-    shown = [index for index, row in enumerate(rows) if row.picture]
-    texts, pictures = (np.zeros((len(rows), words.dim), np.float32) for _ in range(2))
+    pictured = [index for index, row in enumerate(rows) if row.image]
+    text_ND, image_ND = (np.zeros((len(rows), text_tower.dim), np.float32) for _ in range(2))
     if named:
-        texts[named] = words.embed([rows[index].text for index in named])
-    if shown:
-        tower: ImageEmbedder | None = space.image if space is not None else None
-        if tower is None and config.image_weights is not None:
-            tower = ImageTower(config.image_weights, graphs)
-        if tower is not None:
+        text_ND[named] = text_tower.embed([rows[index].text for index in named])
+    if pictured:
+        image_tower: ImageEmbedder | None = space.image if space is not None else None
+        if image_tower is None and config.image_weights is not None:
+            image_tower = ImageTower(config.image_weights, graphs)
+        if image_tower is not None:
             with MediaReader(Limits(), "auto") as reader:
-                pictures[shown] = tower.embed(
-                    [reader.image(path, path.name, longest=512) for i in shown if (path := rows[i].picture)]
-                )
-    return texts, pictures
+                images = [reader.image(path, path.name, longest=512) for index in pictured if (path := rows[index].image)]
+                image_ND[pictured] = image_tower.embed(images)
+    return text_ND, image_ND
 
 
-def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> Sounds:
-    return Sounds(
+def _unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> AudioClips:
+    return AudioClips(
         arrays["samples"],
         arrays["bounds"],
         arrays["label"],

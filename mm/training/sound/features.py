@@ -1,4 +1,4 @@
-"""The sound tower's front end by torchaudio: log-mel of many waveforms at once, where they are.
+"""The sound tower's log-mel features by torchaudio, for batches of waveforms on any device.
 
 Names of tensors end in their axes: P patches, T frames, M mel bands.
 """
@@ -13,13 +13,13 @@ from mm.models.sound.yamnet import BANDS, FFT, HIGHEST, HOP, LOWEST, OFFSET, RAT
 
 
 class LogMel(nn.Module):
-    """Twin of `mm.models.sound_net.log_mel`."""
+    """The torch equivalent of `mm.models.sound.yamnet.compute_log_mel`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.mel = MelSpectrogram(RATE, FFT, WINDOW, HOP, LOWEST, HIGHEST, n_mels=BANDS, power=1, center=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """(P, PATCH) to (P, T, M)."""
-        found: Tensor = torch.log(self.mel(waveforms) + OFFSET).transpose(1, 2)
-        return found
+        """Features (P, T, M) of waveforms (P, PATCH)."""
+        features: Tensor = torch.log(self.mel(waveforms) + OFFSET).transpose(1, 2)
+        return features

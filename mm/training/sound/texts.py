@@ -1,7 +1,6 @@
-"""Where in the space a sound belongs, as texts tell it: its label, the teacher's classes, captions
-of sounds.
+"""Target vectors of audio in a space, from texts: labels, the teacher's classes, captions of audio.
 
-Names of arrays end in their axes: C labels, Q ways to say a label, K classes, N captions, D
+Names of arrays end in their axes: C labels, Q phrasings of a label, K classes, N captions, D
 dimensions.
 """
 
@@ -23,85 +22,83 @@ from mm.numerics import normalize
 
 Float = npt.NDArray[np.float32]
 
-SAID = ("{}", "the sound of a {}", "{} can be heard", "a recording of {}")
-"""Ways to say a label. The first is the prompt that sounds are told apart by."""
-LIKE = 12
-"""Captions that are nearest to a text, and close enough to say it in other words."""
-CAPTIONS, SHORT = 6000, 8
-"""Captions that are looked through, and words of the longest."""
-CLOSE = 0.55
-"""Least cosine of such a caption."""
+PHRASINGS = ("{}", "the sound of a {}", "{} can be heard", "a recording of {}")
+"""Phrasings of a label. The first is the prompt that clips are classified by."""
+NUM_PARAPHRASES = 12
+"""Nearest captions that paraphrase a text, at most."""
+MIN_COSINE = 0.55
+"""Cosine of a caption with the text that it paraphrases, at least."""
+MAX_CAPTIONS, MAX_CAPTION_WORDS = 6000, 8
 
 
 def read_captions(folder: Path) -> list[str]:
-    """Short captions of train, each once, the `CAPTIONS` first by their hash: long ones tell of
-    several sounds at once.
+    """Return distinct short captions of train, the first `MAX_CAPTIONS` in order of their hash.
 
-    Raises `InvalidInput` when they cannot be read.
+    Longer captions describe several sounds at once. Raises `InvalidInput` when they cannot be read.
     """
     rows = read_json_lines(folder / "manifest.jsonl")
-    short = {row["caption"] for row in rows if row["split"] == "train" and len(row["caption"].split()) <= SHORT}
-    return sorted(short, key=lambda caption: hashlib.sha256(caption.encode()).digest())[:CAPTIONS]
+    short = {row["caption"] for row in rows if row["split"] == "train" and len(row["caption"].split()) <= MAX_CAPTION_WORDS}
+    return sorted(short, key=lambda caption: hashlib.sha256(caption.encode()).digest())[:MAX_CAPTIONS]
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """Texts as vectors, kept in a folder: what they mean, by the sentence encoder, and where they
-    lie in the space."""
+class CachedTexts:
+    """Embeds texts, with a cache in a folder, by the sentence encoder and in the target space."""
 
-    kept: Path
+    cache: Path
     embed: Embed | None = None
-    """Of the space; None where it shares the sentence encoder, as `lite` does."""
+    """Of the target space; None where it shares the sentence encoder, as `lite` does."""
 
-    def meant(self, texts: Sequence[str], name: str) -> Float:
-        """(N, D), to find what says the same in other words."""
-        return embed_sentences(texts, self.kept / f"{name}.npz")
+    def embed_meaning(self, texts: Sequence[str], name: str) -> Float:
+        """Sentence vectors (N, D), for finding paraphrases."""
+        return embed_sentences(texts, self.cache / f"{name}.npz")
 
-    def placed(self, texts: Sequence[str], name: str) -> Float:
-        """(N, D)"""
+    def embed_target(self, texts: Sequence[str], name: str) -> Float:
+        """Vectors (N, D) of the target space."""
         if self.embed is None:
-            return self.meant(texts, name)
-        return embed_sentences(texts, self.kept / f"{name}-placed.npz", self.embed)
+            return self.embed_meaning(texts, name)
+        return embed_sentences(texts, self.cache / f"{name}-placed.npz", self.embed)
 
 
-def label_vectors(labels: list[str], captions: Path, texts: Texts) -> Float:
-    """(C, Q, D): each label in the ways to say it, and captions that say it in other words; the
-    prompt where these are few."""
-    said, short = [way.format(label) for label in labels for way in SAID], read_captions(captions)
-    meant_CQD = texts.meant(said, "labels").reshape(len(labels), len(SAID), -1)
-    placed_CQD = texts.placed(said, "labels").reshape(len(labels), len(SAID), -1)
-    captions_ND, placed_ND = texts.meant(short, "captions"), texts.placed(short, "captions")
-    found = []
-    for meant_QD, placed_QD in zip(meant_CQD, placed_CQD, strict=True):
-        like = _like(meant_QD[0], captions_ND)
-        filled = np.concatenate([placed_ND[like], np.repeat(placed_QD[:1], LIKE - len(like), axis=0)])
-        found.append(np.concatenate([placed_QD, filled]))
-    return np.stack(found)
+def embed_labels(labels: list[str], captions: Path, texts: CachedTexts) -> Float:
+    """Vectors (C, Q, D) of each label in all phrasings, and of captions that paraphrase it.
+
+    The prompt fills the places of missing paraphrases.
+    """
+    phrased, short = [phrasing.format(label) for label in labels for phrasing in PHRASINGS], read_captions(captions)
+    meaning_CQD = texts.embed_meaning(phrased, "labels").reshape(len(labels), len(PHRASINGS), -1)
+    target_CQD = texts.embed_target(phrased, "labels").reshape(len(labels), len(PHRASINGS), -1)
+    captions_ND, targets_ND = texts.embed_meaning(short, "captions"), texts.embed_target(short, "captions")
+    rows = []
+    for meaning_QD, target_QD in zip(meaning_CQD, target_CQD, strict=True):
+        paraphrases = _find_paraphrases(meaning_QD[0], captions_ND)
+        prompts = np.repeat(target_QD[:1], NUM_PARAPHRASES - len(paraphrases), axis=0)
+        rows.append(np.concatenate([target_QD, targets_ND[paraphrases], prompts]))
+    return np.stack(rows)
 
 
 def read_names(path: Path) -> list[str]:
-    """The names of the teacher's classes as they are said: without what is in brackets, in lower
-    case. Raises `InvalidInput`."""
+    """Read the class names in lower case, without what is in brackets. Raises `InvalidInput`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise InvalidInput(f"The names of the classes cannot be read from {path}: {error}.") from error
+        raise InvalidInput(f"The class names cannot be read from {path}: {error}.") from error
     return [re.sub(r"\s*\([^)]*\)", "", line).lower() for line in lines]
 
 
-def class_vectors(names: Path, captions: Path, texts: Texts) -> Float:
-    """(K, D) unit rows: the mean of a class's name and of the captions that are closest to it,
-    where some are close."""
-    said, short = read_names(names), read_captions(captions)
-    captions_ND, placed_ND = texts.meant(short, "captions"), texts.placed(short, "captions")
-    found = []
-    for meant_D, placed_D in zip(texts.meant(said, "classes"), texts.placed(said, "classes"), strict=True):
-        like = _like(meant_D, captions_ND)
-        found.append(placed_D + normalize(placed_ND[like].mean(0)) if len(like) else placed_D)
-    return np.stack([normalize(row) for row in found])
+def embed_classes(names: Path, captions: Path, texts: CachedTexts) -> Float:
+    """Unit rows (K, D): the mean of a class's name and of its paraphrases."""
+    class_names, short = read_names(names), read_captions(captions)
+    captions_ND, targets_ND = texts.embed_meaning(short, "captions"), texts.embed_target(short, "captions")
+    rows = []
+    meanings, targets = texts.embed_meaning(class_names, "classes"), texts.embed_target(class_names, "classes")
+    for meaning_D, target_D in zip(meanings, targets, strict=True):
+        paraphrases = _find_paraphrases(meaning_D, captions_ND)
+        rows.append(target_D + normalize(targets_ND[paraphrases].mean(0)) if len(paraphrases) else target_D)
+    return np.stack([normalize(row) for row in rows])
 
 
-def _like(text_D: Float, captions_ND: Float) -> npt.NDArray[np.int64]:
+def _find_paraphrases(text_D: Float, captions_ND: Float) -> npt.NDArray[np.int64]:
     cosines = captions_ND @ text_D
-    best = np.argsort(-cosines, kind="stable")[:LIKE]
-    return np.asarray(best[cosines[best] >= CLOSE])
+    nearest = np.argsort(-cosines, kind="stable")[:NUM_PARAPHRASES]
+    return np.asarray(nearest[cosines[nearest] >= MIN_COSINE])

@@ -1,7 +1,7 @@
-"""The weights in a TensorFlow Lite file, without TensorFlow: constants by name, in float32.
+"""Reads the constants of a TensorFlow Lite file in float32, without TensorFlow.
 
-Format: tensorflow/lite/schema/schema.fbs, read by its field numbers. Only what a teacher of 8-bit
-weights needs.
+Format: tensorflow/lite/schema/schema.fbs, read by its field numbers; limited to what the 8-bit
+teacher needs.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ _DTYPES = {0: np.float32, 2: np.int32, 9: np.int8}  # TensorType
 
 
 def read_constants(path: Path) -> list[tuple[str, Float]]:
-    """Names and values of all constants, in the file's order; 8-bit and 32-bit integers times their
-    scale, zero points taken off.
+    """Read names and values of all constants in the file's order, integers dequantized.
 
-    Raises `InvalidInput` for a file that is none of this format.
+    Raises `InvalidInput` for a file of another format.
     """
     try:
         data = path.read_bytes()
         if data[4:8] != b"TFL3":
-            raise ValueError("it does not begin as one")
+            raise ValueError("the identifier TFL3 is missing")
         model = Table(data, struct.unpack_from("<I", data)[0])
         (graph,) = _tables(model, 2)
         buffers = _tables(model, 4)
-        found = [_constant(tensor, buffers) for tensor in _tables(graph, 0)]
+        constants = [_constant(tensor, buffers) for tensor in _tables(graph, 0)]
     except (OSError, ValueError, struct.error, IndexError, TypeError) as error:
-        raise InvalidInput(f"{path} is no TensorFlow Lite file: {error}.") from error
-    return [constant for constant in found if constant is not None]
+        raise InvalidInput(f"{path} is not a TensorFlow Lite file: {error}.") from error
+    return [constant for constant in constants if constant is not None]
 
 
 def _constant(tensor: Table, buffers: list[Table]) -> tuple[str, Float] | None:
@@ -54,8 +53,8 @@ def _constant(tensor: Table, buffers: list[Table]) -> tuple[str, Float] | None:
         zero = _numbers(table, 3, np.dtype(np.int64)).astype(np.float32)
         if scale.size:
             axis = _scalar(table, 6, number_types.Int32Flags) if scale.size > 1 else 0
-            along = [-1 if index == axis and scale.size > 1 else 1 for index in range(values.ndim)]
-            values = (values - zero.reshape(along)) * scale.reshape(along)
+            scale_shape = [-1 if index == axis and scale.size > 1 else 1 for index in range(values.ndim)]
+            values = (values - zero.reshape(scale_shape)) * scale.reshape(scale_shape)
     name = tensor.String(tensor.Pos + tensor.Offset(4 + 2 * 3)).decode()
     return name, values.astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Form data in any pieces: every byte of a file arrives, and a broken form is refused."""
+"""Forms in chunks of any size: every byte of a file arrives, and an invalid form is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 
-from api.http.forms import FieldHead, Fields, read_form
+from api.http.forms import FieldHead, Fields, FormLimits, read_form
 from api.limits.thread_pool import ThreadPool
 from mm.errors import InvalidInput, TooLarge
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from starlette.types import Message
 
 BOUNDARY = "----a1b2"
+LIMITS = FormLimits(body_bytes=1 << 20, body_setting="upload_bytes", field_bytes=1000)
 
 
-def form(*parts: tuple[str, bytes], end: str = f"--{BOUNDARY}--\r\n") -> bytes:
-    """A form of (header, content) parts."""
-    body = b"".join(f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts)
+def form(*fields: tuple[str, bytes], end: str = f"--{BOUNDARY}--\r\n") -> bytes:
+    """A form of (header, content) fields."""
+    body = b"".join(f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in fields)
     return body + end.encode()
 
 
@@ -40,9 +41,9 @@ def text_head(field: str) -> str:
 
 
 def read(
-    pieces: Sequence[bytes], content_type: str = f"multipart/form-data; boundary={BOUNDARY}", *, cut: bool = False
+    chunks: Sequence[bytes], content_type: str = f"multipart/form-data; boundary={BOUNDARY}", *, cut: bool = False
 ) -> tuple[Fields, dict[FieldHead, io.BytesIO]]:
-    messages: list[Message] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     messages.append({"type": "http.disconnect"} if cut else {"type": "http.request", "body": b"", "more_body": False})
 
     async def receive() -> Message:
@@ -55,11 +56,11 @@ def read(
 
     request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", content_type.encode())]}, receive)
     with closing(ThreadPool("forms", 1)) as threads:
-        return asyncio.run(read_form(request, threads, open_file, 1000)), files
+        return asyncio.run(read_form(request, threads, open_file, LIMITS)), files
 
 
 @given(st.binary(max_size=500), st.lists(st.integers(0, 900), max_size=20))
-def test_a_file_arrives_whole_however_it_is_cut(content: bytes, cuts: list[int]) -> None:
+def test_read_form_returns_file_for_any_chunks(content: bytes, cuts: list[int]) -> None:
     body = form(
         (text_head("name"), b"n"), (file_head(), content), (text_head("tags"), "grün".encode()), (text_head("tags"), b"b")
     )
@@ -69,7 +70,7 @@ def test_a_file_arrives_whole_however_it_is_cut(content: bytes, cuts: list[int])
     assert {head: sink.getvalue() for head, sink in files.items()} == {FieldHead("file", "a.bin"): content}
 
 
-def test_content_that_looks_like_a_boundary_is_content() -> None:
+def test_read_form_keeps_content_similar_to_boundary() -> None:
     content = f"\r\n--{BOUNDARY[:-1]}\r\n--".encode() * 50
     _, files = read([form((file_head(), content))])
     assert files[FieldHead("file", "a.bin")].getvalue() == content
@@ -84,25 +85,25 @@ def test_content_that_looks_like_a_boundary_is_content() -> None:
         pytest.param(form((file_head(), b"x"))[:-6], id="cut in the last boundary"),
         pytest.param(form(("X: y", b"x")), id="no name"),
         pytest.param(form((text_head("name"), b"\xff\xfe")), id="no text"),
-        pytest.param(form(*[(text_head("a"), b"")] * 1001), id="too many parts"),
+        pytest.param(form(*[(text_head("a"), b"")] * 1001), id="too many fields"),
     ],
 )
-def test_a_broken_form_is_refused(body: bytes) -> None:
+def test_read_form_of_invalid_form_raises_invalid_input(body: bytes) -> None:
     with pytest.raises(InvalidInput):
         read([body])
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data", f"multipart/form-data; boundary={'x' * 500}"])
-def test_a_form_needs_a_boundary(content_type: str) -> None:
+def test_read_form_without_valid_boundary_raises_invalid_input(content_type: str) -> None:
     with pytest.raises(InvalidInput):
         read([form((file_head(), b"x"))], content_type)
 
 
-def test_text_fields_are_bounded() -> None:
+def test_read_form_with_long_text_fields_raises_too_large() -> None:
     with pytest.raises(TooLarge):
         read([form((text_head("name"), b"x" * 1001))])
 
 
-def test_a_cut_connection_is_not_the_end_of_a_form() -> None:
+def test_read_form_of_cut_connection_raises_disconnect() -> None:
     with pytest.raises(ClientDisconnect):
         read([form((file_head(), b"x"), end="")], cut=True)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong leaves as a problem document; what the OpenAPI document promises is valid."""
+"""Every error is a problem document; the OpenAPI document is valid."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-def test_no_such_route_and_no_such_method(api: ApiServer) -> None:
+def test_unknown_route_and_method_are_problems(api: ApiServer) -> None:
     assert_problem(api.client.get("/v1/nothing"), 404, "not-found")
     assert_problem(api.client.get("/static/../../settings.py"), 404, "not-found")
     assert_problem(api.client.put("/v1/media"), 405, "method-not-allowed")
 
 
-def test_a_request_id_is_kept_when_it_is_sane(api: ApiServer) -> None:
+def test_request_log_keeps_valid_request_id(api: ApiServer) -> None:
     assert api.client.get("/healthz", headers={"x-request-id": "abc-1.2"}).headers["x-request-id"] == "abc-1.2"
     for forged in ("a b", "x" * 65, "a;b"):
         assert re.fullmatch("[0-9a-f]{32}", api.client.get("/healthz", headers={"x-request-id": forged}).headers["x-request-id"])
@@ -63,16 +63,16 @@ def test_every_error_has_its_status_and_slug(error: type[MMError]) -> None:
     assert document["instance"] == "/fails"
 
 
-def test_an_unforeseen_error_says_no_more_than_its_id() -> None:
-    answer = get(app_that_fails(ZeroDivisionError("secret")), "/fails")
-    document = assert_problem(answer, 500, "internal")
+def test_unexpected_error_response_has_only_request_id() -> None:
+    response = get(app_that_fails(ZeroDivisionError("secret")), "/fails")
+    document = assert_problem(response, 500, "internal")
     assert document["request_id"] in document["detail"]
-    assert "secret" not in answer.text
-    assert "Traceback" not in answer.text
+    assert "secret" not in response.text
+    assert "Traceback" not in response.text
 
 
-def test_the_openapi_document_is_whole() -> None:
-    """Every reference leads somewhere; every operation says what it does and how it fails."""
+def test_openapi_document_is_complete() -> None:
+    """Every reference resolves; every operation has a summary and error responses."""
     document = create_app(Settings()).openapi()
     references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
     assert references <= set(document["components"]["schemas"])
@@ -85,7 +85,7 @@ def test_the_openapi_document_is_whole() -> None:
             assert all(content["examples"] for kind, content in body.items() if kind == "application/json"), path
             if path.startswith("/v1/"):
                 assert method == "options" or any(
-                    "application/problem+json" in answer.get("content", {}) for answer in operation["responses"].values()
+                    "application/problem+json" in response.get("content", {}) for response in operation["responses"].values()
                 ), (method, path)
     search = document["paths"]["/v1/search"]["post"]["requestBody"]["content"]
     assert set(search) == {"application/json", "multipart/form-data"}
@@ -100,14 +100,14 @@ def test_slugs_of_all_problems_are_documented() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 405, 413, 416, 418, 451])
-def test_an_error_of_the_framework_has_a_documented_slug(status: int) -> None:
-    answer = get(app_that_fails(HTTPException(status, "Said by the framework.")), "/fails")
-    assert answer.json()["type"].removeprefix("/problems/") in SLUGS
-    assert answer.json()["status"] == answer.status_code
+def test_framework_error_has_documented_slug(status: int) -> None:
+    response = get(app_that_fails(HTTPException(status, "Said by the framework.")), "/fails")
+    assert response.json()["type"].removeprefix("/problems/") in SLUGS
+    assert response.json()["status"] == response.status_code
 
 
 @pytest.mark.parametrize("path", ["/v1/space/move", "/v1/space/move/resume", "/v1/media/import"])
-def test_a_long_body_where_a_short_one_is_taken_is_refused_unread(api: ApiServer, path: str) -> None:
+def test_read_json_refuses_long_body_before_reading(api: ApiServer, path: str) -> None:
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 30000000\r\n\r\n".encode())
@@ -117,11 +117,11 @@ def test_a_long_body_where_a_short_one_is_taken_is_refused_unread(api: ApiServer
         assert_problem(api.client.post(path, content=body), 400, "invalid-input")
 
 
-def test_a_space_with_too_many_digits_is_refused(api: ApiServer) -> None:
+def test_space_version_with_too_many_digits_is_refused(api: ApiServer) -> None:
     assert_problem(api.client.delete(f"/v1/space/lite@{'9' * 5000}"), 400, "invalid-input")
 
 
-def test_the_contract_has_its_routes() -> None:
+def test_openapi_document_has_all_routes() -> None:
     paths = set(create_app(Settings()).openapi()["paths"])
     assert paths == {
         "/v1/media",

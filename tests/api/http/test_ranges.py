@@ -1,4 +1,4 @@
-"""Byte ranges: what the header may say, and what part of the file it means."""
+"""Parsing of the `Range` header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIZES = st.integers(0, 10_000)
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(0, 400), st.integers(0, 400))
-def test_a_closed_range_is_a_slice(data: bytes, first: int, last: int) -> None:
+def test_parse_range_with_both_ends_returns_slice(data: bytes, first: int, last: int) -> None:
     header = f"bytes={first}-{last}"
     if last < first:
         assert parse_range(header, len(data)) is None  # malformed, hence ignored
@@ -27,20 +27,20 @@ def test_a_closed_range_is_a_slice(data: bytes, first: int, last: int) -> None:
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(0, 299))
-def test_an_open_range_goes_to_the_end(data: bytes, first: int) -> None:
+def test_parse_range_without_end_goes_to_end_of_file(data: bytes, first: int) -> None:
     first %= len(data)
     assert parse_range(f"bytes={first}-", len(data)) == ByteRange(first, len(data) - 1)
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(1, 400))
-def test_a_suffix_is_the_end_of_the_file(data: bytes, count: int) -> None:
+def test_parse_range_of_suffix_is_end_of_file(data: bytes, count: int) -> None:
     part = parse_range(f"bytes=-{count}", len(data))
     assert part is not None
     assert data[part.first : part.last + 1] == data[-count:]
 
 
 @given(SIZES)
-def test_no_bytes_from_the_end_cannot_be_had(size: int) -> None:
+def test_parse_range_of_empty_suffix_is_not_satisfiable(size: int) -> None:
     with pytest.raises(RangeNotSatisfiable) as caught:
         parse_range("bytes=-0", size)
     assert caught.value.headers == {"Content-Range": f"bytes */{size}"}
@@ -49,12 +49,12 @@ def test_no_bytes_from_the_end_cannot_be_had(size: int) -> None:
 @pytest.mark.parametrize(
     "header", [None, "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=0-1,4-5", "items=0-1", "bytes=1-0", "bytes=٣-٤"]
 )
-def test_what_is_not_understood_is_ignored(header: str | None) -> None:
+def test_parse_range_of_invalid_header_is_ignored(header: str | None) -> None:
     assert parse_range(header, 100) is None
 
 
 @given(st.text(), SIZES)
-def test_any_text_gives_all_a_part_or_a_refusal(text: str, size: int) -> None:
+def test_parse_range_of_any_text_is_valid(text: str, size: int) -> None:
     try:
         part = parse_range(f"bytes={text}", size)
     except RangeNotSatisfiable:

@@ -1,4 +1,4 @@
-"""Bodies that stop or drip, and those that come at a fair rate."""
+"""Timeouts of bodies that stall or are slow, and bodies that arrive in time."""
 
 from __future__ import annotations
 
@@ -18,25 +18,23 @@ if TYPE_CHECKING:
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, 10**6)), max_size=50), st.floats(0.1, 100), st.floats(1, 10**5))
-def test_pace_allows_what_comes_at_the_rate_and_bounds_the_whole_wait(
-    pieces: list[tuple[float, int]], silence: float, rate: float
-) -> None:
-    pace = BodyProgress(silence, rate)
-    for wait, size in pieces:
-        assert pace.left <= silence
-        if wait > pace.left:  # BodyTimeouts ends the body here
-            assert wait > silence or pace.waited + wait > silence + pace.received / rate
+def test_body_progress_allows_minimum_rate_and_bounds_wait(chunks: list[tuple[float, int]], silence: float, rate: float) -> None:
+    progress = BodyProgress(silence, rate)
+    for wait, size in chunks:
+        assert progress.seconds_left <= silence
+        if wait > progress.seconds_left:  # BodyTimeouts raises here
+            assert wait > silence or progress.waited_seconds + wait > silence + progress.num_received / rate
             return
-        pace.waited += wait
-        pace.received += size
-    assert pace.waited <= silence + pace.received / rate
+        progress.waited_seconds += wait
+        progress.num_received += size
+    assert progress.waited_seconds <= silence + progress.num_received / rate
 
 
-def paced(pieces: list[tuple[float, bytes]], *, answer_first: bool = False) -> list[Message]:
-    """What an application receives of a body whose pieces come after so many seconds; an answer may
-    be begun before."""
+def receive_body(chunks: list[tuple[float, bytes]], *, respond_first: bool = False) -> list[Message]:
+    """Return what an application receives of a body, given as (delay in seconds, bytes) chunks; the
+    response may start before."""
     received: list[Message] = []
-    left = list(pieces)
+    left = list(chunks)
 
     async def receive() -> Message:
         wait, body = left.pop(0)
@@ -44,7 +42,7 @@ def paced(pieces: list[tuple[float, bytes]], *, answer_first: bool = False) -> l
         return {"type": "http.request", "body": body, "more_body": bool(left)}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if answer_first:
+        if respond_first:
             await send({"type": "http.response.start", "status": 200, "headers": []})
         while True:
             received.append(await receive())
@@ -59,43 +57,43 @@ def paced(pieces: list[tuple[float, bytes]], *, answer_first: bool = False) -> l
     return received
 
 
-def test_body_that_stops_is_a_request_timeout() -> None:
+def test_body_timeouts_of_stalled_body_raise_request_timeout() -> None:
     with pytest.raises(RequestTimeout, match="MM_BODY_SILENCE_SECONDS"):
-        paced([(0, b"x"), (3600, b"y")])
+        receive_body([(0, b"x"), (3600, b"y")])
 
 
-def test_body_that_drips_is_a_request_timeout() -> None:
+def test_body_timeouts_of_slow_body_raise_request_timeout() -> None:
     with pytest.raises(RequestTimeout, match="MM_BODY_"):
-        paced([(0.01, b"x")] * 10_000)
+        receive_body([(0.01, b"x")] * 10_000)
 
 
-def test_body_that_comes_at_once_is_whole() -> None:
-    received = paced([(0, b"x" * 10)] * 1000)
+def test_body_timeouts_pass_fast_body() -> None:
+    received = receive_body([(0, b"x" * 10)] * 1000)
     assert b"".join(message["body"] for message in received) == b"x" * 10_000
 
 
-def test_body_that_stops_behind_the_answer_is_a_disconnect() -> None:
-    assert paced([(0, b"x"), (3600, b"y")], answer_first=True)[-1] == {"type": "http.disconnect"}
+def test_body_timeouts_after_response_start_return_disconnect() -> None:
+    assert receive_body([(0, b"x"), (3600, b"y")], respond_first=True)[-1] == {"type": "http.disconnect"}
 
 
-def test_waiting_for_a_disconnect_behind_the_body_has_no_limit() -> None:
+def test_body_timeouts_do_not_limit_wait_for_disconnect() -> None:
     async def run() -> Message:
         messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
 
         async def receive() -> Message:
             if len(messages) == 1:
-                await asyncio.sleep(0.2)  # many times the longest silence of a body
+                await asyncio.sleep(0.2)  # many times the maximum silence of a body
             return messages.pop(0)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
-            found.append(await receive())
+            received.append(await receive())
 
         async def send(message: Message) -> None:
             pass
 
-        found: list[Message] = []
+        received: list[Message] = []
         await BodyTimeouts(app, Settings(body_silence_seconds=0.02))({"type": "http"}, receive, send)
-        return found[0]
+        return received[0]
 
     assert asyncio.run(run()) == {"type": "http.disconnect"}

@@ -1,4 +1,4 @@
-"""Places, shares and queues under random arrivals, departures and cancellations."""
+"""Slots, shares and queues under random arrivals, departures and cancellations."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from api.limits.byte_budget import ByteBudget
 from api.limits.coalesced_call import CoalescedCall
-from api.limits.limiter import CALLER, TIMEOUT, TOTAL, Limiter, Quota
+from api.limits.limiter import CLIENT, TIMEOUT, TOTAL, Limiter, Quota
 from api.limits.thread_pool import LimitedThreadPool
 from mm.errors import TooMany
 
-CALLERS = ("a", "b", "c")
+CLIENTS = ("a", "b", "c")
 
 
 class LimiterMachine(RuleBasedStateMachine):
-    """Requests of three callers that arrive, leave and are cancelled in any order, against a count
-    kept beside."""
+    """Requests of three clients that arrive, end and are cancelled in any order, compared with a
+    separate count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,27 +41,27 @@ class LimiterMachine(RuleBasedStateMachine):
             wait_seconds=3600.0,
         )
 
-    async def _request(self, caller: str, leave: asyncio.Event) -> None:
+    async def _request(self, client: str, leave: asyncio.Event) -> None:
         try:
-            async with self.limiter.hold(caller):
-                self.inside[caller] += 1
+            async with self.limiter.hold(client):
+                self.inside[client] += 1
                 try:
                     await leave.wait()
                 finally:
-                    self.inside[caller] -= 1
+                    self.inside[client] -= 1
         except TooMany:
             self.refused += 1
 
     def _settle(self) -> None:
-        for _ in range(4):  # a granted place is used two turns of the loop later
+        for _ in range(4):  # a granted slot is used two iterations of the loop later
             self.loop.run_until_complete(asyncio.sleep(0))
         self.requests = [request for request in self.requests if not request[1].done()]
 
-    @rule(caller=st.sampled_from(CALLERS))
-    def arrive(self, caller: str) -> None:
+    @rule(client=st.sampled_from(CLIENTS))
+    def arrive(self, client: str) -> None:
         leave = asyncio.Event()
-        task = self.loop.create_task(self._request(caller, leave))
-        self.requests.append((caller, task, leave))
+        task = self.loop.create_task(self._request(client, leave))
+        self.requests.append((client, task, leave))
         self._settle()
 
     @rule(which=st.integers(0, 100))
@@ -72,8 +72,7 @@ class LimiterMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 100), also=st.integers(0, 100), turns=st.integers(0, 3))
     def leave_and_cancel(self, which: int, also: int, turns: int) -> None:
-        """One leaves and another is cancelled soon after: a place may just have been granted to
-        it."""
+        """One request ends; another, which may just have got the slot, is cancelled."""
         if self.requests:
             self.requests[which % len(self.requests)][2].set()
             for _ in range(turns):
@@ -85,16 +84,16 @@ class LimiterMachine(RuleBasedStateMachine):
     def holds(self) -> None:
         if not hasattr(self, "limiter"):
             return
-        limiter, waiting = self.limiter, Counter(caller for caller, _, _ in self.requests)
+        limiter, waiting = self.limiter, Counter(client for client, _, _ in self.requests)
         waiting.subtract(self.inside)
         assert min(self.inside.values(), default=0) >= 0
-        assert limiter.inside == self.inside.total() <= limiter.places.total
+        assert limiter.in_use == self.inside.total() <= limiter.slots.total
         assert limiter.waiting == waiting.total() <= limiter.queue.total
-        for caller in CALLERS:
-            assert limiter.inside_of(caller) == self.inside[caller] <= limiter.places.share
-            assert waiting[caller] <= limiter.queue.share
-            # No lost wake-up: whoever waits could not be inside.
-            assert not waiting[caller] or limiter.inside == limiter.places.total or self.inside[caller] == limiter.places.share
+        for client in CLIENTS:
+            assert limiter.count_in_use(client) == self.inside[client] <= limiter.slots.share
+            assert waiting[client] <= limiter.queue.share
+            # No lost wake-up: a waiting request could not have a slot.
+            assert not waiting[client] or limiter.in_use == limiter.slots.total or self.inside[client] == limiter.slots.share
         assert self.refused == limiter.refused.total()
 
     def teardown(self) -> None:
@@ -103,7 +102,7 @@ class LimiterMachine(RuleBasedStateMachine):
             task.cancel()
         self._settle()
         if hasattr(self, "limiter"):
-            assert self.limiter.inside == self.limiter.waiting == 0
+            assert self.limiter.in_use == self.limiter.waiting == 0
         self.loop.close()
 
 
@@ -111,25 +110,25 @@ TestLimiter = LimiterMachine.TestCase
 TestLimiter.settings = settings(max_examples=60, stateful_step_count=40)
 
 
-def test_limiter_with_a_free_place_gives_it_to_the_caller_with_the_fewest() -> None:
+def test_limiter_grants_free_slot_to_client_with_fewest() -> None:
     async def run() -> list[str]:
         limiter = Limiter("things", Quota(2, 2), queue=Quota(10, 8), wait_seconds=3600.0)
         order: list[str] = []
 
-        async def request(caller: str) -> None:
-            async with limiter.hold(caller):
-                order.append(caller)
+        async def request(client: str) -> None:
+            async with limiter.hold(client):
+                order.append(client)
                 await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as group:
-            for caller in ("many",) * 6 + ("few",):
-                group.create_task(request(caller))
+            for client in ("many",) * 6 + ("few",):
+                group.create_task(request(client))
         return order
 
     assert asyncio.run(run())[2] == "few"
 
 
-def test_limiter_refuses_with_the_reason_the_setting_and_the_time() -> None:
+def test_limiter_refusal_has_reason_setting_and_retry_after() -> None:
     async def run() -> None:
         limiter = Limiter("things", Quota(2, 1), setting="max_things", retry_after=7.0)
         async with limiter.hold("a"):
@@ -143,28 +142,28 @@ def test_limiter_refuses_with_the_reason_the_setting_and_the_time() -> None:
                         pass
         waits = Limiter("things", Quota(1, 1), queue=Quota(1, 1), wait_seconds=0.01)
         async with waits.hold("a"):
-            with pytest.raises(TooMany, match="No place"):
+            with pytest.raises(TooMany, match="No slot"):
                 async with waits.hold("b"):
                     pass
-        assert (limiter.refused, waits.refused) == (Counter({CALLER: 1, TOTAL: 1}), Counter({TIMEOUT: 1}))
-        assert waits.waiting == waits.inside == 0
+        assert (limiter.refused, waits.refused) == (Counter({CLIENT: 1, TOTAL: 1}), Counter({TIMEOUT: 1}))
+        assert waits.waiting == waits.in_use == 0
 
     asyncio.run(run())
 
 
-def test_limiter_after_an_error_inside_has_the_place_again() -> None:
+def test_limiter_releases_slot_after_error() -> None:
     async def run() -> None:
         limiter = Limiter("things", Quota(1, 1))
         with pytest.raises(ZeroDivisionError):
             async with limiter.hold("a"):
                 _ = 1 / 0
         async with limiter.hold("b"):
-            assert limiter.inside == 1
+            assert limiter.in_use == 1
 
     asyncio.run(run())
 
 
-def test_pool_whose_caller_is_cancelled_keeps_the_place_until_the_thread_ends() -> None:
+def test_thread_pool_holds_slot_of_cancelled_caller_until_thread_ends() -> None:
     started, may_end = threading.Event(), threading.Event()
 
     def work(cancelled: threading.Event) -> None:
@@ -176,53 +175,53 @@ def test_pool_whose_caller_is_cancelled_keeps_the_place_until_the_thread_ends() 
         task = asyncio.create_task(pool.run_cancellable("a", work))
         while not started.is_set():
             await asyncio.sleep(0.01)
-        for _ in range(3):  # however often
+        for _ in range(3):  # repeatedly
             task.cancel()
             await asyncio.sleep(0.01)
             assert not task.done()
-            assert pool.inside == 1
+            assert pool.in_use == 1
         may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert pool.inside == 0
+        assert pool.in_use == 0
 
     with closing(LimitedThreadPool("things", Quota(1, 1))) as pool:
         asyncio.run(run(pool))
 
 
-def test_pool_that_was_closed_works_again() -> None:
+def test_thread_pool_works_after_close() -> None:
     pool = LimitedThreadPool("things", Quota(1, 1))
     for number in range(3):
         assert asyncio.run(pool.run("a", lambda value: value + 1, number)) == number + 1
         pool.close()
 
 
-@given(st.lists(st.tuples(st.sampled_from(CALLERS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
-def test_budget_never_holds_more_than_its_total_or_a_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
+@given(st.lists(st.tuples(st.sampled_from(CLIENTS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
+def test_byte_budget_never_exceeds_total_or_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
     budget = ByteBudget("bytes", Quota(total, min(share, total)))
-    held: Counter[str] = Counter()
-    open_holds = []
-    for caller, size in steps:
-        hold = budget.hold(caller, size)
+    in_use: Counter[str] = Counter()
+    holds = []
+    for client, size in steps:
+        hold = budget.hold(client, size)
         try:
             hold.__enter__()
         except TooMany:
-            assert held[caller] + size > budget.places.share or held.total() + size > total
-            if open_holds:
-                other, other_size, earlier = open_holds.pop()
+            assert in_use[client] + size > budget.slots.share or in_use.total() + size > total
+            if holds:
+                other, other_size, earlier = holds.pop()
                 earlier.__exit__(None, None, None)
-                held[other] -= other_size
+                in_use[other] -= other_size
         else:
-            held[caller] += size
-            open_holds.append((caller, size, hold))
-        assert budget.inside == held.total() <= total
-        assert max(held.values(), default=0) <= budget.places.share
-    for _, _, hold in open_holds:
+            in_use[client] += size
+            holds.append((client, size, hold))
+        assert budget.in_use == in_use.total() <= total
+        assert max(in_use.values(), default=0) <= budget.slots.share
+    for _, _, hold in holds:
         hold.__exit__(None, None, None)
-    assert budget.inside == 0
+    assert budget.in_use == 0
 
 
-def test_shared_result_is_computed_once_for_all_who_ask_meanwhile_and_anew_for_the_next() -> None:
+def test_coalesced_call_runs_once_for_concurrent_requests() -> None:
     begun, may_end = threading.Semaphore(0), threading.Semaphore(0)
     runs = 0
 

@@ -1,4 +1,4 @@
-"""Room for connections within the limits of the process, tried in a process of its own."""
+"""The limit of open files, tested in a child process."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ print(allow_open_files(connections), *resource.getrlimit(resource.RLIMIT_NOFILE)
         pytest.param(128, 128, 1000, "1 128 128", id="hardly any"),
     ],
 )
-def test_open_files_are_raised_for_the_connections(soft: int, hard: int, connections: int, expected: str) -> None:
+def test_allow_open_files_raises_soft_limit(soft: int, hard: int, connections: int, expected: str) -> None:
     command = [sys.executable, "-c", CODE, str(soft), str(hard), str(connections)]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == expected

@@ -1,5 +1,4 @@
-"""Connections that send half a head, nothing, or read nothing, against a server of one small
-application."""
+"""Connections with incomplete heads, stalled bodies or unread responses."""
 
 from __future__ import annotations
 
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 SECONDS = 60.0
-"""Longest wait for what must happen."""
+"""Time limit of conditions and requests."""
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class App:
-    """Answers `/` at once, `/held` when it is let go, `/endless` without end; reads no body."""
+    """Responds to `/` at once, `/held` when released, `/endless` without end; reads no body."""
 
     def __init__(self) -> None:
-        self.held = threading.Event()
+        self.is_held = threading.Event()
         self.may_end = threading.Event()
         self.ended = threading.Event()
 
@@ -39,7 +38,7 @@ class App:
         if scope["type"] != "http":
             return
         if scope["path"] == "/held":
-            self.held.set()
+            self.is_held.set()
             await asyncio.to_thread(self.may_end.wait, SECONDS)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]} | _headers(scope))
         if scope["path"] == "/endless":
@@ -92,18 +91,18 @@ def line(address: tuple[str, int], sent: bytes = b"") -> Iterator[socket.socket]
 
 
 def answered(connection: socket.socket) -> bytes:
-    """The head and the body of one answer; empty when the connection was closed."""
+    """Read head and body of one response; empty if the connection was closed."""
     data = b""
     while not data.endswith(b"ok"):
-        piece = connection.recv(1000)
-        if not piece:
+        chunk = connection.recv(1000)
+        if not chunk:
             break
-        data += piece
+        data += chunk
     return data
 
 
 def closed(connection: socket.socket) -> bool:
-    """Waits for the end of the connection."""
+    """Wait for the end of the connection."""
     try:
         while connection.recv(1 << 16):
             pass
@@ -113,13 +112,13 @@ def closed(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", ASK[:-2]])
-def test_connection_without_a_whole_head_is_closed(sent: bytes) -> None:
+def test_connection_with_incomplete_head_is_closed(sent: bytes) -> None:
     with served(head_seconds=0.2) as (_, address, connections), line(address, sent) as connection:
         assert closed(connection)
         assert connections.open == 0
 
 
-def test_connection_whose_head_drips_is_closed_all_the_same() -> None:
+def test_connection_with_slow_head_is_closed() -> None:
     with served(head_seconds=0.3) as (_, address, _), line(address) as connection:
         connection.settimeout(0.02)
         for _ in range(100_000):
@@ -134,14 +133,14 @@ def test_connection_whose_head_drips_is_closed_all_the_same() -> None:
         pytest.fail("it was never closed")
 
 
-def test_connection_that_stops_in_its_second_head_is_closed() -> None:
+def test_connection_stalled_in_second_head_is_closed() -> None:
     with served(head_seconds=0.2) as (_, address, _), line(address, ASK) as connection:
         assert answered(connection).startswith(b"HTTP/1.1 200")
         connection.sendall(ASK[:5])
         assert closed(connection)
 
 
-def test_connection_whose_body_nobody_reads_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_with_unread_body_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.limits.protocol, "UNREAD_SECONDS", 0.2)
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx"
     with served() as (_, address, connections), line(address, post) as connection:
@@ -150,7 +149,7 @@ def test_connection_whose_body_nobody_reads_is_closed(monkeypatch: pytest.Monkey
         assert connections.open == 0
 
 
-def test_connection_that_sends_the_rest_of_a_body_is_used_again() -> None:
+def test_connection_is_reused_after_rest_of_body() -> None:
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"
     with served() as (_, address, _), line(address, post) as connection:
         assert answered(connection).startswith(b"HTTP/1.1 200")
@@ -159,7 +158,7 @@ def test_connection_that_sends_the_rest_of_a_body_is_used_again() -> None:
         assert answered(connection).startswith(b"HTTP/1.1 200")
 
 
-def test_connection_that_stops_behind_the_rest_of_a_body_is_closed() -> None:
+def test_connection_stalled_after_body_is_closed() -> None:
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"
     with served(head_seconds=0.2) as (_, address, _), line(address, post) as connection:
         assert answered(connection).startswith(b"HTTP/1.1 200")
@@ -167,14 +166,14 @@ def test_connection_that_stops_behind_the_rest_of_a_body_is_closed() -> None:
         assert closed(connection)
 
 
-def test_caller_that_reads_nothing_of_an_answer_is_disconnected() -> None:
+def test_client_that_does_not_read_is_disconnected() -> None:
     endless = b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n"
     with served(answer_silence_seconds=0.2) as (app, address, connections), line(address, endless):
         assert app.ended.wait(SECONDS)
         assert connections.open == 0
 
 
-def test_connections_beyond_the_limit_displace_those_that_wait_and_a_new_one_is_answered() -> None:
+def test_connection_over_limit_closes_idle_one_and_is_served() -> None:
     with served(max_connections=40, caller_share=0.1) as (_, address, connections):
         idle = [socket.create_connection(address, timeout=SECONDS) for _ in range(12)]
         try:
@@ -187,10 +186,10 @@ def test_connections_beyond_the_limit_displace_those_that_wait_and_a_new_one_is_
                 connection.close()
 
 
-def test_connections_that_are_all_being_answered_are_not_displaced() -> None:
-    held = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
-    with served(max_connections=2, caller_share=0.5) as (app, address, _), line(address, held) as working:
-        assert app.held.wait(SECONDS)
+def test_busy_connections_are_not_closed() -> None:
+    held_request = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
+    with served(max_connections=2, caller_share=0.5) as (app, address, _), line(address, held_request) as working:
+        assert app.is_held.wait(SECONDS)
         with line(address) as refused:
             assert answered(refused).startswith(b"HTTP/1.1 503")
         app.may_end.set()

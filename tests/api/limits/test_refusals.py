@@ -1,17 +1,17 @@
-"""Refusals that come often are delayed, each caller's for itself; other answers are not."""
+"""Repeated refusals are delayed, separately for each client; other responses are not."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from api.limits.refusals import FREE_PER_MINUTE, LEAST_SECONDS, MOST_SECONDS, DelayedRefusals
+from api.limits.refusals import IMMEDIATE_PER_MINUTE, MAX_SECONDS, MIN_SECONDS, DelayedRefusals
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 
-def test_refusals_beyond_the_free_ones_are_delayed_and_other_answers_are_not() -> None:
+def test_delayed_refusals_delay_repeated_429_only() -> None:
     delays: list[float] = []
     sent: list[int] = []
 
@@ -36,12 +36,12 @@ def test_refusals_beyond_the_free_ones_are_delayed_and_other_answers_are_not() -
     async def run() -> None:
         refusals = DelayedRefusals(app, sleep)
         assert await ask(refusals, "10.0.0.1", 200, 1000) == 0
-        assert await ask(refusals, "10.0.0.1", 429, FREE_PER_MINUTE) == 0
-        assert await ask(refusals, "10.0.0.1", 429, 100) >= 90  # a few become free meanwhile
+        assert await ask(refusals, "10.0.0.1", 429, IMMEDIATE_PER_MINUTE) == 0
+        assert await ask(refusals, "10.0.0.1", 429, 100) >= 90  # a few tokens are added meanwhile
         assert await ask(refusals, "10.0.0.2", 429, 5) == 0
         assert await ask(refusals, "10.0.0.1", 404, 100) == 0
 
     asyncio.run(run())
-    assert len(sent) == 1000 + FREE_PER_MINUTE + 100 + 5 + 100
-    assert all(LEAST_SECONDS <= delay <= MOST_SECONDS for delay in delays)
-    assert len(set(delays)) > len(delays) // 2, "they do not come together"
+    assert len(sent) == 1000 + IMMEDIATE_PER_MINUTE + 100 + 5 + 100
+    assert all(MIN_SECONDS <= delay <= MAX_SECONDS for delay in delays)
+    assert len(set(delays)) > len(delays) // 2, "delays are random"

@@ -1,5 +1,4 @@
-"""Address and scheme from a proxy's headers, which anyone may send and only named proxies are
-believed."""
+"""Client address and scheme from forwarding headers, which are used only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
 PUBLIC = st.ip_addresses(v=4).filter(lambda address: address not in ip_network("10.0.0.0/8"))
 
 
-def seen(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
-    """Address and scheme of a request from `peer`, as the application sees them."""
-    found: list[tuple[str, str]] = []
+def forward(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
+    """Return address and scheme of a request from `peer`, as the application receives them."""
+    result: list[tuple[str, str]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        found.append((scope["client"][0], scope["scheme"]))
+        result.append((scope["client"][0], scope["scheme"]))
 
     async def nothing(*args: Message) -> Message:
         raise AssertionError
@@ -44,7 +43,7 @@ def seen(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
     scope: Scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": raw}
     middleware = TrustedProxies(app, Settings(trusted_proxies=trusted).proxy_networks)
     anyio.run(middleware, scope, nothing, nothing)
-    return found[0]
+    return result[0]
 
 
 def forwarded(value: str) -> tuple[str, str]:
@@ -52,8 +51,8 @@ def forwarded(value: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.1"])
-def test_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
-    assert seen("", peer, forwarded("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
+def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
+    assert forward("", peer, forwarded("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
 
 
 @pytest.mark.parametrize(
@@ -61,10 +60,10 @@ def test_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
     [
         ("127.0.0.1", "127.0.0.1", ["1.2.3.4"], "1.2.3.4"),
         ("127.0.0.1", "127.0.0.2", ["1.2.3.4"], "127.0.0.2"),
-        ("127.0.0.1", "127.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the left one is the client's own word
+        ("127.0.0.1", "127.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the left one is unverified input of the client
         ("127.0.0.1, 10.0.0.0/8", "127.0.0.1", ["6.6.6.6, 1.2.3.4, 10.1.1.1"], "1.2.3.4"),
         ("127.0.0.1,10.0.0.0/8", "10.9.9.9", ["10.1.1.1, 10.2.2.2"], "10.1.1.1"),
-        ("127.0.0.1", "127.0.0.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),  # a header each
+        ("127.0.0.1", "127.0.0.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),  # two headers
         ("127.0.0.1", "127.0.0.1", ["1.2.3.4:5678"], "1.2.3.4"),
         ("::1", "::1", ["[2001:db8::7]:443"], "2001:db8::7"),
         ("2001:db8::/32", "2001:db8::1", ["2001:db9::7"], "2001:db9::7"),
@@ -74,8 +73,8 @@ def test_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
         ("127.0.0.1", "127.0.0.1", [], "127.0.0.1"),
     ],
 )
-def test_address_is_the_right_most_that_no_trusted_proxy_has(trusted: str, peer: str, values: list[str], address: str) -> None:
-    assert seen(trusted, peer, *map(forwarded, values))[0] == address
+def test_trusted_proxies_take_rightmost_untrusted_address(trusted: str, peer: str, values: list[str], address: str) -> None:
+    assert forward(trusted, peer, *map(forwarded, values))[0] == address
 
 
 @pytest.mark.parametrize(
@@ -89,22 +88,22 @@ def test_address_is_the_right_most_that_no_trusted_proxy_has(trusted: str, peer:
         ([], "http"),
     ],
 )
-def test_scheme_is_that_of_the_nearest_proxy(values: list[str], scheme: str) -> None:
-    assert seen("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
+def test_trusted_proxies_take_scheme_of_nearest_proxy(values: list[str], scheme: str) -> None:
+    assert forward("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
 
 
 @given(st.lists(st.one_of(st.text("0123456789.:[]a, ", max_size=20), PUBLIC.map(str)), max_size=6), PUBLIC)
-def test_what_a_client_sends_never_changes_the_address_that_the_proxy_adds(sent: list[str], client: object) -> None:
-    assert seen("10.0.0.0/8", "10.0.0.1", forwarded(", ".join([*sent, str(client)])))[0] == str(client)
+def test_forwarded_entries_of_client_do_not_change_its_address(sent: list[str], client: object) -> None:
+    assert forward("10.0.0.0/8", "10.0.0.1", forwarded(", ".join([*sent, str(client)])))[0] == str(client)
 
 
 @given(st.text())
-def test_parse_address_gives_an_address_or_none(text: str) -> None:
-    assert (found := parse_address(text)) is None or ip_address(str(found)) == found
+def test_parse_address_returns_address_or_none(text: str) -> None:
+    assert (result := parse_address(text)) is None or ip_address(str(result)) == result
 
 
 @pytest.mark.parametrize("value", ["localhost", "10.0.0.1/8", "1.2.3", "10.0.0.0/8, proxy"])
-def test_bad_trusted_proxies_stop_the_start(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_trusted_proxies_setting_raises(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_TRUSTED_PROXIES", value)
     with pytest.raises(InvalidInput, match="MM_TRUSTED_PROXIES"):
         load_settings()
@@ -112,12 +111,12 @@ def test_bad_trusted_proxies_stop_the_start(value: str, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def _no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, no wrong key is forgiven meanwhile."""
+    """Stop the clock, so that no token is added while the test runs."""
     monkeypatch.setattr("api.auth.middleware.WrongKeyLimiter", partial(WrongKeyLimiter, clock=lambda: 0.0))
 
 
 @pytest.mark.usefixtures("_no_refill")
-def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path, graphs: Path) -> None:
+def test_forwarded_header_does_not_reset_wrong_key_limit(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
     with run_server(Settings(home=home, keys="on", wrong_keys_per_minute=3)) as service:
@@ -126,13 +125,13 @@ def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path
             headers = {"X-Forwarded-For": f"1.2.3.{number}", "Authorization": "Bearer mm_000000000000_x"}
             statuses.append(service.client.get("/v1/media", headers=headers).status_code)
         assert statuses == [401] * 3 + [429] * 9
-        for answer in (
+        for response in (
             service.client.get("/v1/media", headers={"Authorization": "Bearer x"}),
             service.client.get("/v1/media", headers={"Cookie": "mm_session=x"}),
             service.client.post("/session", data={"key": "x"}),
             httpx2.post(f"{service.url}/session", data={"key": "mm_000000000000_x"}),
         ):
-            assert (answer.status_code, int(answer.headers["retry-after"]) >= 1) == (429, True)
+            assert (response.status_code, int(response.headers["retry-after"]) >= 1) == (429, True)
         assert service.client.get("/v1/media", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
         assert service.client.post("/session", data={"key": secret}).status_code == 303
         metrics = service.client.get("/metrics", headers={"Authorization": f"Bearer {secret}"}).text
@@ -140,7 +139,7 @@ def test_forwarded_address_does_not_reset_the_limit_of_wrong_keys(tmp_path: Path
 
 
 @pytest.mark.usefixtures("_no_refill")
-def test_limit_of_wrong_keys_counts_each_address_behind_a_trusted_proxy(tmp_path: Path, graphs: Path) -> None:
+def test_wrong_key_limit_counts_addresses_behind_trusted_proxy(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     KeyFile(home).add("one", "read")
     with run_server(Settings(home=home, keys="on", wrong_keys_per_minute=2, trusted_proxies="127.0.0.1")) as service:
@@ -152,5 +151,5 @@ def test_limit_of_wrong_keys_counts_each_address_behind_a_trusted_proxy(tmp_path
         assert [status("1.2.3.4") for _ in range(3)] == [401, 401, 429]
         assert status("1.2.3.5") == 401
         assert status("6.6.6.6, 1.2.3.4") == 429
-        many = [status(f"1.2.4.{number}") for number in range(50)]  # each for the first time, beyond the total of 40
+        many = [status(f"1.2.4.{number}") for number in range(50)]  # one per address, over the total of 40
         assert many == [401] * 37 + [429] * 13

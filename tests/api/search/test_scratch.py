@@ -1,5 +1,4 @@
-"""Files of questions: each process that serves has its own, and leaves none behind, however it
-ends."""
+"""Scratch folders: one per serving process, deleted at its end or by the next process."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from api.search.scratch import scratch_folder
 ROOT = Path(__file__).parents[3]
 
 
-def test_a_folder_goes_with_its_process_and_leaves_others_alone(tmp_path: Path) -> None:
+def test_scratch_folder_is_deleted_at_end_and_others_are_kept(tmp_path: Path) -> None:
     with scratch_folder(tmp_path) as first:
         (first / "picture").write_bytes(b"of a question")
         with scratch_folder(tmp_path) as second:
@@ -23,7 +22,7 @@ def test_a_folder_goes_with_its_process_and_leaves_others_alone(tmp_path: Path) 
     assert list((tmp_path / "cache" / "questions").iterdir()) == list((tmp_path / "locks").iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_scratch_folder_deletes_folder_of_killed_process(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from api.search.scratch import scratch_folder\n"
         "with scratch_folder(Path(sys.argv[1])) as folder:\n"

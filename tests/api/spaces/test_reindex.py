@@ -1,5 +1,5 @@
-"""A library moves to another space while the API answers: from the old one until all is there, then
-from the new one."""
+"""Reindexing while the API serves searches: from the source until all items are encoded, then from
+the target."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def api(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
 
 
 def still(space: Space, words: str) -> list[EncodedSegment]:
-    """One moment that shows what the words say."""
+    """One segment with the vector of a text."""
     return [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.text.embed([words])[0])])]
 
 
 def do(api: ApiServer, space: Space, job: JobRow) -> None:
-    """What workers do with a job of a move."""
+    """Process a job of the reindexing as a worker does."""
     store = api.service.store
     (chunk,) = store.catalog.plan_job(job.id, space.id, [Span(0.0, 0.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
@@ -56,13 +56,13 @@ def do(api: ApiServer, space: Space, job: JobRow) -> None:
 
 
 def ask(api: ApiServer) -> dict[str, Any]:
-    answer: dict[str, Any] = api.client.post("/v1/search", json={"text": "a dog", "floor": 0}).raise_for_status().json()
-    return answer
+    response: dict[str, Any] = api.client.post("/v1/search", json={"text": "a dog", "floor": 0}).raise_for_status().json()
+    return response
 
 
-def told(api: ApiServer) -> dict[str, Any]:
-    answer: dict[str, Any] = api.client.get("/v1/space").raise_for_status().json()
-    return answer
+def read_space(api: ApiServer) -> dict[str, Any]:
+    response: dict[str, Any] = api.client.get("/v1/space").raise_for_status().json()
+    return response
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -72,19 +72,19 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_there(api: ApiServer, model: str) -> None:
+def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, model: str) -> None:
     service, here = api.service, api.service.space
     items = {add_searchable(api, media.image(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
-    assert told(api) == {
+    assert read_space(api) == {
         "id": "lite@1", "name": "lite", "spaces": [{"id": "lite@1", "items": 3, "role": "served"}], "move": None, "notes": [],
     }  # fmt: skip
     stop = threading.Event()
-    seen: list[tuple[str, int]] = []
+    results: list[tuple[str, int]] = []
 
     def keep_asking() -> None:
         while not stop.is_set():
-            answer = ask(api)
-            seen.append((answer["space"], len(answer["hits"])))
+            response = ask(api)
+            results.append((response["space"], len(response["hits"])))
 
     asking = threading.Thread(target=keep_asking)
     asking.start()
@@ -93,21 +93,23 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
         assert begun.status_code == 202, begun.text
         assert (begun.json()["state"], begun.json()["items"], begun.json()["moved"]) == ("running", 3, 0)
         there = load_space(model, service.settings)
-        wait_until(lambda: len(told(api)["spaces"]) == 2, "the space that is being filled is shown")
+        wait_until(lambda: len(read_space(api)["spaces"]) == 2, "the space that is being filled is shown")
         for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
             do(api, there, job)
-        wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "made ready beside the old one")
+        wait_until(
+            lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "made ready beside the old one"
+        )
         assert service.store.catalog.finish_reindex()
         assert ask(api)["space"] == str(there.id), "the next question"
     finally:
         stop.set()
         asking.join()
-    assert {hits for _, hits in seen} == {3}
-    assert [space for space, _ in seen] == sorted((space for space, _ in seen), key=lambda space: space != "lite@1")
-    space = told(api)
+    assert {hits for _, hits in results} == {3}
+    assert [space for space, _ in results] == sorted((space for space, _ in results), key=lambda space: space != "lite@1")
+    space = read_space(api)
     assert (space["id"], space["name"], space["move"]["state"]) == (str(there.id), model, "done")
-    assert {(held["id"], held["role"], held["items"]) for held in space["spaces"]} == {
+    assert {(data["id"], data["role"], data["items"]) for data in space["spaces"]} == {
         ("lite@1", "kept", 3),
         (str(there.id), "served", 3),
     }
@@ -119,36 +121,36 @@ def test_questions_are_answered_throughout_and_from_the_new_space_once_all_is_th
 
     back = api.client.post("/v1/space/move/undo").json()
     assert (back["source"], back["target"], back["moved"]) == (model, "lite", 3)
-    wait_until(lambda: service.serving._next is not None and service.serving._next.is_ready, "the way back")
+    wait_until(lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "the way back")
     assert service.store.catalog.finish_reindex()
     assert ask(api)["space"] == "lite@1"
     assert_problem(api.client.delete("/v1/space/lite@1"), 409, "conflict")
     assert api.client.delete(f"/v1/space/{there.id}").status_code == 204
     assert_problem(api.client.delete(f"/v1/space/{there.id}"), 404, "not-found")
     assert_problem(api.client.delete("/v1/space/nonsense"), 400, "invalid-input")
-    assert [held["id"] for held in told(api)["spaces"]] == ["lite@1"]
+    assert [data["id"] for data in read_space(api)["spaces"]] == ["lite@1"]
 
 
 @pytest.fixture
 def prepared(api: ApiServer, model: str) -> ApiServer:
-    """A move to `model` that is complete but for its end, its target ready to answer. Only the test
-    calls `follow`."""
-    serving = api.service.serving
+    """A reindexing into `model` with all items encoded, not finished, its target loaded. Only
+    the test calls `update`."""
+    spaces = api.service.spaces
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
-    serving._stopped.set()
-    serving._thread.join()
+    spaces._stopped.set()
+    spaces._thread.join()
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     (job,) = api.service.store.catalog.create_reindex_jobs(10)
     do(api, load_space(model, api.service.settings), job)
-    serving.follow()
-    wait_until(lambda: serving._next is not None and serving._next.is_ready, "the target is prepared")
+    spaces.update()
+    wait_until(lambda: spaces._prepared is not None and spaces._prepared.is_ready, "the target is prepared")
     return api
 
 
-def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The move ends between the two reads of the catalog that decide which space is wanted."""
-    catalog, serving = prepared.service.store.catalog, prepared.service.serving
-    library_space, latest_reindex = catalog.library_space, catalog.latest_reindex
+def test_space_manager_update_keeps_space_when_reindex_ends(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reindexing ends between the two reads of the catalog that determine the target."""
+    catalog, spaces = prepared.service.store.catalog, prepared.service.spaces
+    library_space, latest_reindex = catalog.get_library_space, catalog.get_latest_reindex
     ends = iter([catalog.finish_reindex])
 
     def read_name() -> Any:
@@ -165,31 +167,29 @@ def test_follow_while_a_move_ends_keeps_the_prepared_space(prepared: ApiServer, 
             for end in ends:
                 end()
 
-    monkeypatch.setattr(catalog, "library_space", read_name)
-    monkeypatch.setattr(catalog, "latest_reindex", read_move)
-    serving.follow()
+    monkeypatch.setattr(catalog, "get_library_space", read_name)
+    monkeypatch.setattr(catalog, "get_latest_reindex", read_move)
+    spaces.update()
     assert ask(prepared)["space"] != "lite@1"
 
 
-def test_follow_while_a_request_takes_over_the_space_does_not_open_it_twice(
-    prepared: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request comes between the decision which space is wanted and its preparation."""
-    catalog, serving = prepared.service.store.catalog, prepared.service.serving
+def test_space_manager_update_during_switch_opens_space_once(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request arrives between the choice of the target and its preparation."""
+    catalog, spaces = prepared.service.store.catalog, prepared.service.spaces
     assert catalog.finish_reindex()
-    wanted = serving._wanted
+    get_target = spaces._get_target
 
-    def wanted_before_a_request() -> str | None:
-        name = wanted()
+    def get_target_before_request() -> str | None:
+        name = get_target()
         assert ask(prepared)["space"] != "lite@1"
         return name
 
-    monkeypatch.setattr(serving, "_wanted", wanted_before_a_request)
-    serving.follow()
-    assert serving._next is None
+    monkeypatch.setattr(spaces, "_get_target", get_target_before_request)
+    spaces.update()
+    assert spaces._prepared is None
 
 
-def test_a_move_is_stopped_resumed_and_undone(api: ApiServer, model: str) -> None:
+def test_reindex_can_be_stopped_resumed_and_undone(api: ApiServer, model: str) -> None:
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     for what in ("stop", "resume", "undo"):
         assert_problem(api.client.post(f"/v1/space/move/{what}"), 409, "conflict")
@@ -205,7 +205,7 @@ def test_a_move_is_stopped_resumed_and_undone(api: ApiServer, model: str) -> Non
     assert ask(api)["space"] == "lite@1"
 
 
-def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Path, graphs: Path, model: str) -> None:
+def test_service_started_after_reindex_uses_target_space(tmp_path: Path, graphs: Path, model: str) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
     with run_server(settings) as api:
         add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
@@ -219,28 +219,28 @@ def test_a_service_that_starts_after_a_move_is_where_the_library_is(tmp_path: Pa
         assert len(ask(api)["hits"]) == 1
 
 
-def test_a_space_that_cannot_be_loaded_here_keeps_questions_where_they_are_and_is_told(api: ApiServer, model: str) -> None:
+def test_unloadable_target_space_keeps_current_and_is_reported(api: ApiServer, model: str) -> None:
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    wait_until(lambda: api.service.serving._next is not None, "it is opened")
+    wait_until(lambda: api.service.spaces._prepared is not None, "it is opened")
     api.client.post("/v1/space/move/stop").raise_for_status()
-    wait_until(lambda: api.service.serving._next is None, "it is closed while the move rests")
+    wait_until(lambda: api.service.spaces._prepared is None, "it is closed while the move rests")
     weights_of(Path(model.removeprefix("openclip:local-dir:"))).unlink()
     api.client.post("/v1/space/move/resume").raise_for_status()
-    wait_until(lambda: bool(told(api)["notes"]), "the reason")
-    (note,) = told(api)["notes"]
-    assert note.startswith("Questions stay in lite@1: ")
+    wait_until(lambda: bool(read_space(api)["notes"]), "the reason")
+    (note,) = read_space(api)["notes"]
+    assert note.startswith("Searches continue to use lite@1: ")
     (check,) = [check for check in api.client.get("/readyz").json()["checks"] if check["name"] == "move"]
     assert (check["ok"], check["required"], check["detail"]) == (False, False, note)
     assert ask(api)["space"] == "lite@1"
     api.client.post("/v1/space/move/undo").raise_for_status()
-    wait_until(lambda: not told(api)["notes"], "over")
+    wait_until(lambda: not read_space(api)["notes"], "over")
 
 
-def test_weights_that_cannot_be_read_are_told_and_never_asked(api: ApiServer, model: str) -> None:
+def test_unreadable_weights_are_reported_without_retry(api: ApiServer, model: str) -> None:
     weights = weights_of(Path(model.removeprefix("openclip:local-dir:")))
     weights.write_bytes(b"nothing but noise")
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    wait_until(lambda: bool(told(api)["notes"]), "the reason")
+    wait_until(lambda: bool(read_space(api)["notes"]), "the reason")
     assert ask(api)["space"] == "lite@1"

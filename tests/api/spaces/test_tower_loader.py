@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_tower_that_cannot_be_loaded_is_named(tmp_path: Path, graphs: Path) -> None:
+def test_tower_loader_reports_tower_that_cannot_be_loaded(tmp_path: Path, graphs: Path) -> None:
     shutil.copytree(WEIGHTS, tmp_path / "weights")
     (tmp_path / "weights" / "lite" / "image.safetensors").write_bytes(b"no weights")
     with TowerLoader(load_space("lite", Settings(home=with_graphs(tmp_path, graphs)), tmp_path / "weights")) as towers:
@@ -31,7 +31,7 @@ def test_a_tower_that_cannot_be_loaded_is_named(tmp_path: Path, graphs: Path) ->
         assert check.detail.endswith("Searches fail.")
 
 
-def test_loaded_towers_are_ready(tmp_path: Path, graphs: Path) -> None:
+def test_tower_loader_reports_loaded_towers(tmp_path: Path, graphs: Path) -> None:
     with TowerLoader(load_space("lite", Settings(home=with_graphs(tmp_path, graphs)))) as towers:
         towers.wait()
         assert towers.check().ok

@@ -1,4 +1,4 @@
-"""Names and tags from outside."""
+"""Validation of names and tags."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.uploads.names import MAX_NAME, MAX_TAGS, clean_name, clean_tags, content_disposition
+from api.http.headers import content_disposition
+from api.uploads.names import MAX_NAME, MAX_TAGS, clean_name, clean_tags
 from mm.errors import InvalidInput
 
 
 @given(st.text())
-def test_a_clean_name_is_one_printable_path_part(name: str) -> None:
+def test_clean_name_is_one_printable_path_component(name: str) -> None:
     clean = clean_name(name)
     assert 1 <= len(clean) <= MAX_NAME
     assert not set(clean) & set("/\\\0\r\n")
@@ -22,7 +23,7 @@ def test_a_clean_name_is_one_printable_path_part(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_name", "kept"),
+    ("name", "expected"),
     [
         ("holiday.jpg", "holiday.jpg"),
         ("../../etc/passwd", "passwd"),
@@ -32,12 +33,12 @@ def test_a_clean_name_is_one_printable_path_part(name: str) -> None:
         ("..", "untitled"),
     ],
 )
-def test_names(given_name: str, kept: str) -> None:
-    assert clean_name(given_name) == kept
+def test_clean_name_of_examples(name: str, expected: str) -> None:
+    assert clean_name(name) == expected
 
 
 @given(st.text(min_size=1).map(clean_name))
-def test_a_disposition_is_one_ascii_header_that_gives_the_name_back(name: str) -> None:
+def test_content_disposition_is_ascii_and_decodes_to_the_name(name: str) -> None:
     header = content_disposition(name)
     assert header.isascii()
     assert header.isprintable()
@@ -46,11 +47,11 @@ def test_a_disposition_is_one_ascii_header_that_gives_the_name_back(name: str) -
     assert message.get_filename() == name
 
 
-def test_tags_are_parted_stripped_and_distinct() -> None:
+def test_clean_tags_splits_strips_and_deduplicates() -> None:
     assert clean_tags(["a, b", "b", " ", "c"]) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("tags", [["x" * 65], ["a\nb"], [str(i) for i in range(MAX_TAGS + 1)]])
-def test_bad_tags_are_refused(tags: list[str]) -> None:
+def test_clean_tags_of_invalid_tags_raises(tags: list[str]) -> None:
     with pytest.raises(InvalidInput):
         clean_tags(tags)

@@ -1,7 +1,6 @@
-"""A decoding child whose decoder was taken over: the name of the file that it is to probe says what
-it tries.
+"""A decoding child with a compromised decoder: the name of the probed file selects its attempt.
 
-Tests start it in the place of `mm.media.children.fork_server`; nothing else knows it.
+Tests start it instead of `mm.media.children.fork_server`.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ def connect() -> None:
     socket.socket(socket.AF_INET, socket.SOCK_STREAM).connect(("127.0.0.1", 1))
 
 
-def send_a_file() -> None:
+def send_file() -> None:
     with socket.socket(fileno=os.dup(ALREADY_OPEN)) as back:
         socket.send_fds(back, [b"F"], [ALREADY_OPEN])
 
 
-def run_a_program() -> None:
+def run_program() -> None:
     subprocess.run(["/bin/true"], check=False)
 
 
@@ -48,8 +47,8 @@ def replace_itself() -> None:
     os.execv(sys.executable, [sys.executable, "-c", "pass"])
 
 
-def start_a_thread() -> None:
-    """What decoders do all the time."""
+def start_thread() -> None:
+    """Start and join a thread, which decoders may do."""
     thread = threading.Thread(target=lambda: None)
     thread.start()
     thread.join()
@@ -66,15 +65,15 @@ def make_memory_executable() -> None:
 
 
 def allocate_without_end() -> None:
-    held = []
+    blocks = []
     while True:
-        held.append(bytearray(64 << 20))
+        blocks.append(bytearray(64 << 20))
 
 
 def open_without_end() -> None:
-    held = []
+    sockets = []
     while True:
-        held.append(socket.socketpair())
+        sockets.append(socket.socketpair())
 
 
 def run_without_end() -> None:
@@ -82,45 +81,45 @@ def run_without_end() -> None:
         pass
 
 
-def answer_without_end() -> None:
+def send_oversized_response() -> None:
     wire.send(sys.stdout.buffer, {"what": "info"}, bytes(1 << 20))
 
 
-def talk_without_end() -> None:
+def send_heartbeats_without_end() -> None:
     while True:
         wire.send(sys.stdout.buffer, {"what": "alive"})
 
 
 KEPT: list[bytes] = []
-"""What this process has been given so far, and a number of its own, drawn at the first request:
-process ids come again."""
+"""Contents of the files that this process has received so far."""
 NUMBER: list[str] = []
+"""A random number of this process, drawn at the first request: process ids are reused."""
 
 
 def keep(opened: OpenedFile) -> Never:
-    """Give away what was kept of files before, and keep this one too."""
+    """Disclose the contents of earlier files, and keep those of this one."""
     KEPT.append(opened.file.read())
     raise UnsupportedMedia(f"Kept: {KEPT}")
 
 
 def say_who(opened: OpenedFile) -> Never:
-    """A number that no other process has."""
+    """Disclose a number that no other process has."""
     NUMBER.append(os.urandom(16).hex())
     raise UnsupportedMedia(f"Number: {NUMBER[0]}")
 
 
 def list_handles(opened: OpenedFile) -> Never:
-    """Handles that are open, without the file that was given."""
-    found = []
+    """Disclose the open descriptors, without that of the file."""
+    handles = []
     for handle in range(64):
         with suppress(OSError):
             os.fstat(handle)
-            found.append(handle)
-    raise UnsupportedMedia(f"Handles: {sorted(set(found) - {opened.file.fileno()})}")
+            handles.append(handle)
+    raise UnsupportedMedia(f"Handles: {sorted(set(handles) - {opened.file.fileno()})}")
 
 
-REQUESTS = {"keep": keep, "who": say_who, "handles": list_handles}
-TRIES: dict[str, Callable[[], object]] = {
+DISCLOSURES = {"keep": keep, "who": say_who, "handles": list_handles}
+ATTEMPTS: dict[str, Callable[[], object]] = {
     "read": lambda: OUTSIDE.read_bytes(),
     "read-by-handle": lambda: os.open("/proc/self/fd/0", os.O_RDONLY),
     "list": lambda: os.scandir("/"),
@@ -128,29 +127,29 @@ TRIES: dict[str, Callable[[], object]] = {
     "unlink": lambda: OUTSIDE.with_name("nothing").unlink(),
     "rename": lambda: OUTSIDE.with_name("nothing").rename(OUTSIDE.with_name("other")),
     "socket": connect,
-    "send-a-file": send_a_file,
+    "send-a-file": send_file,
     "fork": os.fork,
-    "program": run_a_program,
+    "program": run_program,
     "exec": replace_itself,
     "ptrace": trace_the_parent,
     "kill": lambda: os.kill(os.getppid(), 0),
     "executable": make_memory_executable,
-    "thread": start_a_thread,
+    "thread": start_thread,
     "memory": allocate_without_end,
     "open": open_without_end,
     "processor": run_without_end,
-    "output": answer_without_end,
-    "talk": talk_without_end,
+    "output": send_oversized_response,
+    "talk": send_heartbeats_without_end,
 }
 
 
-def taken_over(opened: OpenedFile) -> Never:
-    if opened.name in REQUESTS:
-        REQUESTS[opened.name](opened)
-    TRIES[opened.name]()
+def probe_compromised(opened: OpenedFile) -> Never:
+    if opened.name in DISCLOSURES:
+        DISCLOSURES[opened.name](opened)
+    ATTEMPTS[opened.name]()
     raise UnsupportedMedia("It went through.")
 
 
 if __name__ == "__main__":
-    opened_file.OpenedFile.probe = taken_over  # type: ignore[method-assign, assignment]
+    opened_file.OpenedFile.probe = probe_compromised  # type: ignore[method-assign, assignment]
     fork_server.main()

@@ -1,5 +1,4 @@
-"""The memory of all children together is never exceeded, whoever asks in whatever order, and each
-who waits gets it."""
+"""Reservations of memory: the total is never exceeded, and each waiting reservation succeeds."""
 
 from __future__ import annotations
 
@@ -26,26 +25,26 @@ LONG = 600.0
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=24))
 def test_reservations_of_many_threads_stay_within_the_total(sizes: list[int]) -> None:
     budget, lock = MemoryBudget(100), threading.Lock()
-    in_use, most = 0, 0
+    in_use, peak = 0, 0
 
     def use(size: int) -> None:
-        nonlocal in_use, most
+        nonlocal in_use, peak
         budget.reserve(size, LONG, "file", NO_DEADLINE)
         with lock:
             in_use += size
-            most = max(most, in_use)
+            peak = max(peak, in_use)
         with lock:
             in_use -= size
         budget.release(size)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(use, sizes))
-    assert most <= 100
+    assert peak <= 100
     assert budget.free == 100
     assert not budget.has_waiters
 
 
-def test_large_reservation_is_not_passed_by_small_ones_that_come_later() -> None:
+def test_small_reservation_does_not_overtake_an_earlier_large_one() -> None:
     budget, order = MemoryBudget(100), []
     budget.reserve(60, LONG, "first", NO_DEADLINE)
 
@@ -58,7 +57,7 @@ def test_large_reservation_is_not_passed_by_small_ones_that_come_later() -> None
         wait_until(lambda: budget.has_waiters)
         small = pool.submit(take, 10)
         wait_until(lambda: len(budget._waiting) == 2)
-        assert not small.done(), "there are 40 bytes, but the large one was first"
+        assert not small.done(), "40 bytes are free, but the large reservation was first"
         budget.release(60)
         large.result(LONG)
         budget.release(100)
@@ -66,7 +65,7 @@ def test_large_reservation_is_not_passed_by_small_ones_that_come_later() -> None
     assert order == [100, 10]
 
 
-def test_reservation_that_waits_too_long_names_the_setting_and_leaves_the_line() -> None:
+def test_reservation_timeout_names_the_setting_and_leaves_the_queue() -> None:
     budget = MemoryBudget(100)
     budget.reserve(100, LONG, "first", NO_DEADLINE)
     with pytest.raises(Unavailable, match=r"100 bytes \(MM_SANDBOX_TOTAL_MEMORY\)"):
@@ -82,7 +81,7 @@ def test_reservation_that_waits_too_long_names_the_setting_and_leaves_the_line()
     budget.reserve(100, LONG, "file", NO_DEADLINE)
 
 
-def test_reservation_has_idle_holders_give_way_one_by_one() -> None:
+def test_reservation_reclaims_idle_memory_until_it_fits() -> None:
     budget, idle = MemoryBudget(100), [30, 30, 30]
     for size in idle:
         budget.reserve(size, LONG, "idle", NO_DEADLINE)
@@ -100,7 +99,7 @@ def test_reservation_has_idle_holders_give_way_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "files", "found"),
+    ("own", "files", "limit"),
     [
         ("0::/a/b", {"memory.max": "max", "a/memory.max": "5000", "a/b/memory.max": "7000"}, 5000),
         ("0::/", {"memory.max": "6000"}, 6000),
@@ -111,12 +110,12 @@ def test_reservation_has_idle_holders_give_way_one_by_one() -> None:
         ("", {}, None),
     ],
 )
-def test_available_memory_is_that_of_the_smallest_group(
-    tmp_path: Path, own: str, files: dict[str, str], found: int | None
+def test_available_memory_is_the_limit_of_the_smallest_control_group(
+    tmp_path: Path, own: str, files: dict[str, str], limit: int | None
 ) -> None:
     (tmp_path / "own").write_text(own + "\n" if own else "")
     for name, text in files.items():
         (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "cgroup" / name).write_text(text + "\n")
     whole = available_memory(tmp_path / "none", tmp_path / "none")
-    assert available_memory(tmp_path / "cgroup", tmp_path / "own") == (found or whole)
+    assert available_memory(tmp_path / "cgroup", tmp_path / "own") == (limit or whole)

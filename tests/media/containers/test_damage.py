@@ -1,4 +1,4 @@
-"""What is no media, or is no longer whole, gives one named error and leaves the reader usable."""
+"""Files of other types and damaged files: one named error each, and the reader stays usable."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 X264 = {"preset": "veryfast", "g": "12"}
-FILM = Track(steady(25, 50), options=X264)
+VIDEO = Track(steady(25, 50), options=X264)
 SOUND = Clicks([0.5, 1.5], 2.0)
-NO_MEDIA = {
+OTHER_TYPES = {
     "playlist": b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n",
     "concat": b"ffconcat version 1.0\nfile /etc/passwd\n",
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
@@ -55,39 +55,39 @@ def reason(raised: pytest.ExceptionInfo[MediaError]) -> str:
     return raised.value.reason
 
 
-@pytest.mark.parametrize("what", NO_MEDIA)
-def test_bytes_of_no_accepted_type(reader: MediaReader, tmp_path: Path, what: str) -> None:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(NO_MEDIA[what])
-    with pytest.raises(UnsupportedMedia, match=r"film\.mp4: this is .*, not an image, video or audio file"):
-        reader.probe(path, "film.mp4")
+@pytest.mark.parametrize("kind", OTHER_TYPES)
+def test_probe_of_an_unaccepted_type_raises_unsupported(reader: MediaReader, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(OTHER_TYPES[kind])
+    with pytest.raises(UnsupportedMedia, match=r"video\.mp4: this is .*, not an image, video or audio file"):
+        reader.probe(path, "video.mp4")
 
 
-def test_archives_are_not_looked_into(reader: MediaReader, tmp_path: Path) -> None:
-    write(tmp_path / "film.mp4", FILM)
-    with zipfile.ZipFile(tmp_path / "film.zip", "w") as archive:
-        archive.write(tmp_path / "film.mp4", "film.mp4")
+def test_probe_of_an_archive_with_a_video_raises_unsupported(reader: MediaReader, tmp_path: Path) -> None:
+    write(tmp_path / "video.mp4", VIDEO)
+    with zipfile.ZipFile(tmp_path / "video.zip", "w") as archive:
+        archive.write(tmp_path / "video.mp4", "video.mp4")
     with pytest.raises(UnsupportedMedia, match="a ZIP archive"):
-        reader.probe(tmp_path / "film.zip", "film.mp4")
+        reader.probe(tmp_path / "video.zip", "video.mp4")
 
 
-def test_an_empty_file(reader: MediaReader, tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+def test_probe_of_an_empty_file_raises_empty(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
     path.touch()
     with pytest.raises(MediaError) as raised:
-        reader.probe(path, "film.mp4")
+        reader.probe(path, "video.mp4")
     assert reason(raised) == "empty"
 
 
-def test_the_name_says_nothing(reader: MediaReader, tmp_path: Path) -> None:
+def test_probe_detects_the_type_by_content_not_by_name(reader: MediaReader, tmp_path: Path) -> None:
     for name, container, kind in (("a.jpg", "matroska", "video"), ("a.mp3", "mp4", "video"), ("a.txt", "wav", "audio")):
-        sound = Clicks([0.5], 1.0, "pcm_s16le" if container == "wav" else "aac")
-        path = write(tmp_path / name, FILM if kind == "video" else None, sound, container=container)
+        audio = Clicks([0.5], 1.0, "pcm_s16le" if container == "wav" else "aac")
+        path = write(tmp_path / name, VIDEO if kind == "video" else None, audio, container=container)
         info = reader.probe(path, name)
         assert (info.kind, info.container) == (kind, container)
 
 
-def test_no_such_file_and_no_file(reader: MediaReader, tmp_path: Path) -> None:
+def test_probe_of_a_missing_file_or_a_folder_raises(reader: MediaReader, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"gone\.mp4"):
         reader.probe(tmp_path / "gone.mp4", "gone.mp4")
     with pytest.raises(InvalidInput, match="folder"):
@@ -96,83 +96,85 @@ def test_no_such_file_and_no_file(reader: MediaReader, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("container", ["mp4", "mov", "matroska", "webm", "avi", "wav"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_a_truncated_file_is_named_so_where_the_container_tells(
+def test_probe_of_a_truncated_container_raises_truncated(
     reader: MediaReader, tmp_path: Path, container: str, share: float
 ) -> None:
     if container == "wav":
-        path = write(tmp_path / "film", None, Clicks([0.5], 2.0, "pcm_s16le"), container=container)
+        path = write(tmp_path / "video", None, Clicks([0.5], 2.0, "pcm_s16le"), container=container)
     elif container == "webm":
         track = Track(steady(25, 50), "libvpx", {"deadline": "realtime", "cpu-used": "8"})
-        path = write(tmp_path / "film", track, container=container)
+        path = write(tmp_path / "video", track, container=container)
     else:
-        path = write(tmp_path / "film", FILM, container=container)
+        path = write(tmp_path / "video", VIDEO, container=container)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(MediaError) as raised:
-        reader.probe(path, "film")
+        reader.probe(path, "video")
     assert reason(raised) == "truncated"
 
 
-def test_a_truncated_film_whose_index_comes_first(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM, movflags="faststart")
+def test_probe_of_a_truncated_faststart_mp4_raises_truncated(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO, movflags="faststart")
     data = path.read_bytes()
     path.write_bytes(data[:-1000])
     with pytest.raises(MediaError) as raised:
-        reader.probe(path, "film.mp4")
+        reader.probe(path, "video.mp4")
     assert reason(raised) == "truncated"
 
 
 @pytest.mark.parametrize(("container", "codec"), [("flac", "flac"), ("mp3", "libmp3lame")])
-def test_a_truncated_sound_that_tells_its_length(reader: MediaReader, tmp_path: Path, container: str, codec: str) -> None:
-    path = write(tmp_path / "sound", None, Clicks(np.arange(0.5, 8, 0.01).tolist(), 8.0, codec), container=container)
+def test_probe_of_truncated_audio_with_a_sample_count_raises_truncated(
+    reader: MediaReader, tmp_path: Path, container: str, codec: str
+) -> None:
+    path = write(tmp_path / "audio", None, Clicks(np.arange(0.5, 8, 0.01).tolist(), 8.0, codec), container=container)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(MediaError) as raised:
-        reader.probe(path, "sound")
+        reader.probe(path, "audio")
     assert reason(raised) == "truncated"
 
 
 @pytest.mark.parametrize("container", ["adts", "ogg", "mpegts"])
-def test_a_stream_that_ends_early_is_what_there_is_of_it(reader: MediaReader, tmp_path: Path, container: str) -> None:
-    sound = Clicks([0.5, 1.5], 8.0, "libopus" if container == "ogg" else "aac")
-    path = write(tmp_path / "sound", None, sound, container=container)
+def test_truncated_stream_without_a_length_is_read_as_far_as_it_goes(reader: MediaReader, tmp_path: Path, container: str) -> None:
+    audio = Clicks([0.5, 1.5], 8.0, "libopus" if container == "ogg" else "aac")
+    path = write(tmp_path / "audio", None, audio, container=container)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    assert reader.probe(path, "sound").duration < 7.9
-    assert reader.waveform(path, "sound", Span(0, 2)).shape == (32_000,)
+    assert reader.probe(path, "audio").duration < 7.9
+    assert reader.waveform(path, "audio", Span(0, 2)).shape == (32_000,)
 
 
-def test_a_film_without_a_decodable_frame(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM, movflags="faststart")
+def test_probe_of_a_video_without_a_decodable_frame_raises_unreadable(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO, movflags="faststart")
     data = path.read_bytes()
     start = data.index(b"mdat") + 4
     path.write_bytes(data[:start] + bytes(len(data) - start))
     with pytest.raises(MediaError) as raised:
-        reader.probe(path, "film.mp4")
+        reader.probe(path, "video.mp4")
     assert reason(raised) == "unreadable"
 
 
-def test_a_container_without_streams(reader: MediaReader, tmp_path: Path) -> None:
+def test_probe_of_a_container_without_streams_raises(reader: MediaReader, tmp_path: Path) -> None:
     path = tmp_path / "nothing.mp4"
     header = struct.pack(">I4sIIIIIIHH", 108, b"mvhd", 0, 0, 0, 1000, 0, 0x10000, 0x100, 0) + bytes(8)
     matrix = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30) + bytes(24) + struct.pack(">I", 2)
-    film = header + matrix
+    video = header + matrix
     path.write_bytes(
-        struct.pack(">I4s4sI4s", 20, b"ftyp", b"isom", 0, b"isom") + struct.pack(">I4s", 8 + len(film), b"moov") + film
+        struct.pack(">I4s4sI4s", 20, b"ftyp", b"isom", 0, b"isom") + struct.pack(">I4s", 8 + len(video), b"moov") + video
     )
     with pytest.raises(MediaError) as raised:
         reader.probe(path, "nothing.mp4")
     assert reason(raised) in {"no-streams", "unreadable"}
 
 
-def test_damage_in_the_middle_costs_frames_and_not_the_film(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.ts", FILM, container="mpegts")
+def test_frames_of_a_video_damaged_in_the_middle_continue_to_its_end(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.ts", VIDEO, container="mpegts")
     data = bytearray(path.read_bytes())
     middle = len(data) // 2 // 188 * 188
     for packet in range(middle, middle + 10 * 188, 188):
         data[packet + 4 : packet + 188] = random.Random(packet).randbytes(184)
     path.write_bytes(data)
-    numbers = [number_of(frame.image) for frame in reader.frames(path, "film.ts", Span(0, 10), 1000.0)]
+    numbers = [number_of(frame.image) for frame in reader.frames(path, "video.ts", Span(0, 10), 1000.0)]
     assert numbers[0] == 0
     assert numbers[-1] == 49
 
@@ -180,13 +182,13 @@ def test_damage_in_the_middle_costs_frames_and_not_the_film(reader: MediaReader,
 @pytest.mark.parametrize(
     ("codec", "pix_fmt"), [("magicyuv", "yuv420p"), ("ffv1", "yuv420p"), ("huffyuv", "rgb24"), ("png", "rgb24")]
 )
-def test_codecs_that_are_not_accepted_are_never_opened(reader: MediaReader, tmp_path: Path, codec: str, pix_fmt: str) -> None:
-    path = write(tmp_path / "film.avi", Track(steady(25, 3), codec, pix_fmt=pix_fmt))
-    with pytest.raises(UnsupportedMedia, match=rf"film\.avi: its video uses the codec {codec}, which is not accepted"):
-        reader.probe(path, "film.avi")
+def test_probe_of_an_unaccepted_codec_raises_unsupported(reader: MediaReader, tmp_path: Path, codec: str, pix_fmt: str) -> None:
+    path = write(tmp_path / "video.avi", Track(steady(25, 3), codec, pix_fmt=pix_fmt))
+    with pytest.raises(UnsupportedMedia, match=rf"video\.avi: its video uses the codec {codec}, which is not accepted"):
+        reader.probe(path, "video.avi")
 
 
-def test_cover_art_is_no_video(reader: MediaReader, tmp_path: Path) -> None:
+def test_probe_of_an_mp3_with_cover_art_is_audio(reader: MediaReader, tmp_path: Path) -> None:
     plain = write(tmp_path / "plain.mp3", None, Clicks([0.5], 1.0, "libmp3lame")).read_bytes()
     Image.fromarray(scene(1)).save(tmp_path / "cover.jpg", "JPEG")
     cover = b"\0image/jpeg\0\x03\0" + (tmp_path / "cover.jpg").read_bytes()
@@ -200,29 +202,29 @@ def test_cover_art_is_no_video(reader: MediaReader, tmp_path: Path) -> None:
     assert info.duration == pytest.approx(1.0, abs=0.1)
 
 
-def test_longer_than_allowed(tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM, SOUND)
-    with MediaReader(Limits(duration=1.5)) as strict, pytest.raises(TooLarge, match=r"film\.mp4.*MM_MEDIA_SECONDS"):
-        strict.probe(path, "film.mp4")
+def test_probe_over_the_duration_limit_raises_too_large(tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO, SOUND)
+    with MediaReader(Limits(duration=1.5)) as strict, pytest.raises(TooLarge, match=r"video\.mp4.*MM_MEDIA_SECONDS"):
+        strict.probe(path, "video.mp4")
 
 
-def test_larger_than_allowed(tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM)
-    with MediaReader(Limits(pixels=10_000)) as strict, pytest.raises(TooLarge, match=r"film\.mp4.*MM_MEDIA_PIXELS"):
-        strict.probe(path, "film.mp4")
+def test_probe_over_the_pixel_limit_raises_too_large(tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO)
+    with MediaReader(Limits(pixels=10_000)) as strict, pytest.raises(TooLarge, match=r"video\.mp4.*MM_MEDIA_PIXELS"):
+        strict.probe(path, "video.mp4")
 
 
-def test_more_output_than_allowed(tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM)
+def test_frames_over_the_output_limit_raise_too_large(tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO)
     with MediaReader(Limits(output_bytes=100_000)) as strict:
-        with pytest.raises(TooLarge, match=r"film\.mp4"):
-            list(strict.frames(path, "film.mp4", Span(0, 2), 1000.0))
-        assert strict.probe(path, "film.mp4").kind == "video"
+        with pytest.raises(TooLarge, match=r"video\.mp4"):
+            list(strict.frames(path, "video.mp4", Span(0, 2), 1000.0))
+        assert strict.probe(path, "video.mp4").kind == "video"
 
 
-def test_arguments_that_make_no_sense(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM, SOUND)
-    for ask in (
+def test_reader_with_invalid_arguments_raises_invalid_input(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO, SOUND)
+    for call in (
         lambda: reader.frames(path, "f", Span(1, 0), 2.0),
         lambda: reader.frames(path, "f", Span(-1, 0), 2.0),
         lambda: reader.frames(path, "f", Span(0, float("inf")), 2.0),
@@ -234,25 +236,25 @@ def test_arguments_that_make_no_sense(reader: MediaReader, tmp_path: Path) -> No
         lambda: reader.waveform(path, "f", Span(0, 1), rate=1),
     ):
         with pytest.raises(InvalidInput):
-            ask()
+            call()
 
 
 @pytest.fixture(scope="module")
 def specimens(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     folder = tmp_path_factory.mktemp("specimens")
     short, click = Track(steady(25, 8), options=X264), Clicks([0.1], 0.4)
-    found = [write(folder / container, short, click, container=container) for container in ("mp4", "matroska", "mpegts", "avi")]
+    paths = [write(folder / container, short, click, container=container) for container in ("mp4", "matroska", "mpegts", "avi")]
     for container, codec in (("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus"), ("adts", "aac")):
-        found.append(write(folder / container, None, Clicks([0.1], 0.4, codec), container=container))
+        paths.append(write(folder / container, None, Clicks([0.1], 0.4, codec), container=container))
     for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF"):
         Image.fromarray(numbered(5)).save(folder / kind, kind)
-        found.append(folder / kind)
-    return [path.read_bytes() for path in found]
+        paths.append(folder / kind)
+    return [path.read_bytes() for path in paths]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_damaged_bytes_are_read_or_refused_by_name(
+def test_randomly_damaged_files_are_read_or_refused_by_a_named_error(
     reader: MediaReader, specimens: list[bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     content = bytearray(data.draw(st.sampled_from(specimens)))
@@ -275,9 +277,9 @@ def test_damaged_bytes_are_read_or_refused_by_name(
     assert "damaged" in message
 
 
-def test_libav_stays_silent(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", FILM)
+def test_probe_of_a_damaged_file_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", VIDEO)
     path.write_bytes(path.read_bytes()[:3000])
     with MediaReader() as own, pytest.raises(MMError):
-        own.probe(path, "film.mp4")
+        own.probe(path, "video.mp4")
     assert capfd.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""What a file takes is known from its header, and no more than that is ever given out."""
+"""Memory of decoding children: estimated from the header, limited by a shared budget."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def grey_16(path: Path) -> None:
     Image.fromarray(np.zeros((SIDE, SIDE), np.uint16)).save(path, compress_level=1)
 
 
-def turned_tiff(path: Path) -> None:
+def rotated_tiff(path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (SIDE, SIDE)).save(path, exif=exif, compression="tiff_lzw")
@@ -40,16 +40,14 @@ def turned_tiff(path: Path) -> None:
 
 LARGE = {
     "grey-16.png": grey_16,
-    "turned.tiff": turned_tiff,
+    "rotated.tiff": rotated_tiff,
     "progressive.jpg": lambda path: Image.new("RGB", (SIDE, SIDE)).save(path, progressive=True),
     "see-through.png": lambda path: Image.new("RGBA", (SIDE, SIDE), (9, 9, 9, 9)).save(path, compress_level=1),
 }
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_large_picture_is_read_in_the_memory_that_its_header_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_large_image_decodes_within_its_estimated_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     LARGE[name](tmp_path / name)
     monkeypatch.setattr("mm.media.children.requests.is_out_of_memory", lambda error: False)
     with MediaReader() as reader:
@@ -57,101 +55,101 @@ def test_large_picture_is_read_in_the_memory_that_its_header_names(
         assert reader.image(tmp_path / name, name).shape == (SIDE, SIDE, 3)
 
 
-def test_film_of_4k_is_read_in_the_memory_that_its_header_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_4k_video_decodes_within_its_estimated_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = Track(steady(25, 30), options={"preset": "ultrafast", "bf": "3", "refs": "4"}, width=3840, height=2160)
-    film = write(tmp_path / "film.mp4", track)
+    video = write(tmp_path / "video.mp4", track)
     monkeypatch.setattr("mm.media.children.requests.is_out_of_memory", lambda error: False)
     before = {child.pid for child in children()}
     with MediaReader() as reader:
-        assert len(list(reader.frames(film, film.name, Span(0.0, 1.2), 1000.0))) == 30
+        assert len(list(reader.frames(video, video.name, Span(0.0, 1.2), 1000.0))) == 30
         (child,) = (child for child in children() if child.pid not in before)
         large = child.rlimit(psutil.RLIMIT_AS)[0]
         (tmp_path / "small.png").write_bytes(b"")
         Image.fromarray(scene(1)).save(tmp_path / "small.png")
         reader.probe(tmp_path / "small.png", "small.png")
         (other,) = (other for other in children() if other.pid not in before | {child.pid})
-        assert large - other.rlimit(psutil.RLIMIT_AS)[0] > 100 * MIB, "each has what its own file takes"
+        assert large - other.rlimit(psutil.RLIMIT_AS)[0] > 100 * MIB, "each child has the memory of its own file"
 
 
-def test_file_that_takes_more_than_its_header_names_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_that_exceeds_its_estimate_is_repeated_in_a_larger_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "picture.png")
     monkeypatch.setattr("mm.media.children.requests.INITIAL_BYTES", 8 * MIB)
     with MediaReader() as reader:
         assert reader.probe(tmp_path / "picture.png", "picture.png").width == SIDE
 
 
-def test_film_that_takes_more_in_the_middle_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_that_exceed_the_estimate_continue_without_repetition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = Track(steady(25, 30), options={"preset": "ultrafast", "bf": "3", "refs": "4"}, width=1920, height=1080)
-    film = write(tmp_path / "film.mp4", track)
+    video = write(tmp_path / "video.mp4", track)
     monkeypatch.setattr("mm.media.children.requests.INITIAL_BYTES", 150 * MIB)
     limits = Limits()
     with MediaReader(limits) as reader:
-        reader.probe(film, film.name)
+        reader.probe(video, video.name)
     with MediaReader(limits) as reader:
-        seen = [(frame.time, number_of(frame.image)) for frame in reader.frames(film, film.name, Span(0.0, 1.2), 1000.0)]
-    assert seen == [(pytest.approx(number / 25), number) for number in range(30)]
+        frames = [(frame.time, number_of(frame.image)) for frame in reader.frames(video, video.name, Span(0.0, 1.2), 1000.0)]
+    assert frames == [(pytest.approx(number / 25), number) for number in range(30)]
 
 
-def test_picture_is_refused_by_arithmetic_before_its_bytes_are_decoded(tmp_path: Path) -> None:
+def test_image_over_the_memory_limit_is_refused_by_its_header(tmp_path: Path) -> None:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     head = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0)
     (tmp_path / "head.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
-    said = r"head\.png: its images take 400,000,000 bytes.*MM_SANDBOX_MEMORY"
-    with MediaReader(Limits(memory_bytes=200 * MIB)) as reader, pytest.raises(TooLarge, match=said):
+    message = r"head\.png: its images take 400,000,000 bytes.*MM_SANDBOX_MEMORY"
+    with MediaReader(Limits(memory_bytes=200 * MIB)) as reader, pytest.raises(TooLarge, match=message):
         reader.probe(tmp_path / "head.png", "head.png")
     with MediaReader(budget=MemoryBudget(INITIAL_BYTES)) as reader, pytest.raises(TooLarge, match="MM_SANDBOX_TOTAL_MEMORY"):
         reader.probe(tmp_path / "head.png", "head.png")
 
 
-def test_gif_of_many_frames_is_refused_before_they_are_decoded(tmp_path: Path) -> None:
-    film = write(tmp_path / "film.gif", Track(steady(10, 20), codec="gif", pix_fmt="rgb8"))
+def test_gif_over_the_limit_of_total_pixels_is_refused(tmp_path: Path) -> None:
+    video = write(tmp_path / "video.gif", Track(steady(10, 20), codec="gif", pix_fmt="rgb8"))
     pixels = 20 * 160 * 96
     with MediaReader(Limits(gif_pixels=pixels)) as reader:
-        assert reader.probe(film, film.name).kind == "video"
-    with MediaReader(Limits(gif_pixels=pixels - 1)) as reader, pytest.raises(TooLarge, match=r"film\.gif.*MM_MEDIA_GIF_PIXELS"):
-        reader.probe(film, film.name)
+        assert reader.probe(video, video.name).kind == "video"
+    with MediaReader(Limits(gif_pixels=pixels - 1)) as reader, pytest.raises(TooLarge, match=r"video\.gif.*MM_MEDIA_GIF_PIXELS"):
+        reader.probe(video, video.name)
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    return write(tmp_path / "film.mp4", Track(steady(25, 200), options={"preset": "ultrafast"}, width=320, height=192))
+def video(tmp_path: Path) -> Path:
+    return write(tmp_path / "video.mp4", Track(steady(25, 200), options={"preset": "ultrafast"}, width=320, height=192))
 
 
-def test_children_of_all_readers_share_one_total(film: Path) -> None:
+def test_readers_with_a_shared_budget_stay_within_its_total(video: Path) -> None:
     budget = MemoryBudget(2 * INITIAL_BYTES)
     limits = Limits(silent_seconds=0.5)
-    with MediaReader(limits, budget=budget) as one, MediaReader(limits, budget=budget) as other, ExitStack() as stack:
-        for reader in (one, other):
-            next(stack.enter_context(closing(reader.frames(film, film.name, Span(0.0, 8.0), 1000.0))))  # type: ignore[type-var]
+    with MediaReader(limits, budget=budget) as first, MediaReader(limits, budget=budget) as second, ExitStack() as stack:
+        for reader in (first, second):
+            next(stack.enter_context(closing(reader.frames(video, video.name, Span(0.0, 8.0), 1000.0))))  # type: ignore[type-var]
         assert budget.free == 0
         with pytest.raises(Unavailable, match="MM_SANDBOX_TOTAL_MEMORY"):
-            one.probe(film, film.name)
+            first.probe(video, video.name)
         stack.close()
-        assert one.probe(film, film.name).kind == "video"
+        assert first.probe(video, video.name).kind == "video"
     assert budget.free == budget.total
 
 
-def test_idle_child_gives_way_to_the_file_of_another_reader(tmp_path: Path, film: Path) -> None:
+def test_idle_child_is_ended_for_a_request_of_another_reader(tmp_path: Path, video: Path) -> None:
     Image.fromarray(scene(1)).save(tmp_path / "picture.png")
     budget = MemoryBudget(INITIAL_BYTES)
-    with MediaReader(budget=budget) as one, MediaReader(budget=budget) as other:
-        assert one.probe(film, film.name).kind == "video"
-        assert budget.free == 0, "its child waits"
-        assert other.probe(tmp_path / "picture.png", "picture.png").kind == "image"
-        assert one.probe(film, film.name).kind == "video"
+    with MediaReader(budget=budget) as first, MediaReader(budget=budget) as second:
+        assert first.probe(video, video.name).kind == "video"
+        assert budget.free == 0, "its child is idle"
+        assert second.probe(tmp_path / "picture.png", "picture.png").kind == "image"
+        assert first.probe(video, video.name).kind == "video"
     assert budget.free == budget.total
 
 
-def test_small_files_of_large_pictures_are_measured() -> None:
-    taken = {one.name: one for one in measure_peak_memory(Limits(gif_pixels=3_000_000), side=1000, many_bytes=20_000)}
-    assert {name for name, one in taken.items() if one.result == "read"} == {
+def test_measure_peak_memory_of_small_files_with_large_images_reports_each() -> None:
+    results = {result.name: result for result in measure_peak_memory(Limits(gif_pixels=3_000_000), side=1000, many_bytes=20_000)}
+    assert {name for name, result in results.items() if result.result == "read"} == {
         "flat.png",
         "flat-16-bit.png",
         "flat.tiff",
         "one-frame.gif",
         "two-frames.gif",
     }
-    assert all("MM_MEDIA_GIF_PIXELS" in taken[name].result for name in ("many-frames.gif", "tiny-frames.gif"))
-    assert any(one.peak > 0 for one in taken.values())
+    assert all("MM_MEDIA_GIF_PIXELS" in results[name].result for name in ("many-frames.gif", "tiny-frames.gif"))
+    assert any(result.peak > 0 for result in results.values())

@@ -1,4 +1,4 @@
-"""Clicks are heard when they were made, whatever the codec delays and wherever the span starts."""
+"""Waveforms: clicks are at their times for every codec delay and every span."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FILES = [  # container, codec, rate
     ("avi", "libmp3lame", 44_100),
     ("avi", "ac3", 48_000),
 ]
-WITHOUT_PRIMING = [  # containers that do not tell how much the encoder put in front: that is heard, as a late start
+WITHOUT_PRIMING = [  # containers that do not store the encoder delay, which is audible as a late start
     ("adts", "aac", 48_000),
     ("mpegts", "aac", 44_100),
     ("mpegts", "ac3", 48_000),
@@ -58,31 +58,31 @@ WITHOUT_PRIMING = [  # containers that do not tell how much the encoder put in f
 
 
 @pytest.fixture(scope="module", params=[*FILES, *WITHOUT_PRIMING], ids=lambda file: " ".join(map(str, file)))
-def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def audio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     container, codec, rate = request.param
     clicks = Clicks(AT, SECONDS, codec, rate, "stereo", options={"strict": "experimental"})
-    return write(tmp_path_factory.mktemp("sound") / "sound", None, clicks, container=container), container
+    return write(tmp_path_factory.mktemp("audio") / "audio", None, clicks, container=container), container
 
 
-def late(container: str) -> float:
+def encoder_delay(container: str) -> float:
     return 0.026 if container in {container for container, _, _ in WITHOUT_PRIMING} else 0.0
 
 
-def test_clicks_are_on_time(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, container = sound
-    heard = click_times(reader.waveform(path, "sound", Span(0.0, SECONDS)), SPEECH_RATE)
-    assert len(heard) == len(AT)
-    shift = heard[0] - AT[0]
-    assert -0.0002 <= shift <= late(container) + 0.0002
-    assert heard == pytest.approx([time + shift for time in AT], abs=0.0002)
+def test_waveform_has_clicks_at_their_times(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, container = audio
+    samples = click_times(reader.waveform(path, "audio", Span(0.0, SECONDS)), SPEECH_RATE)
+    assert len(samples) == len(AT)
+    shift = samples[0] - AT[0]
+    assert -0.0002 <= shift <= encoder_delay(container) + 0.0002
+    assert samples == pytest.approx([time + shift for time in AT], abs=0.0002)
 
 
-def test_spans_that_tile_give_the_samples_of_the_whole(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, container = sound
-    whole = reader.waveform(path, "sound", Span(0.0, SECONDS))
+def test_waveform_of_tiled_spans_equals_the_whole(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, container = audio
+    whole = reader.waveform(path, "audio", Span(0.0, SECONDS))
     edges = [0.0, 0.7003, 1.1, 2.345, 4.0001, SECONDS]
-    parts = [reader.waveform(path, "sound", Span(start, end)) for start, end in pairwise(edges)]
-    tiled = np.concatenate(parts)
+    blocks = [reader.waveform(path, "audio", Span(start, end)) for start, end in pairwise(edges)]
+    tiled = np.concatenate(blocks)
     assert tiled.shape == whole.shape
     if container in {"matroska", "webm"}:  # whose clock has ticks of a millisecond
         assert click_times(tiled, SPEECH_RATE) == pytest.approx(click_times(whole, SPEECH_RATE), abs=MILLISECOND)
@@ -90,9 +90,9 @@ def test_spans_that_tile_give_the_samples_of_the_whole(reader: MediaReader, soun
         assert np.abs(tiled - whole).max() < 1e-3
 
 
-def test_what_a_probe_says(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, _ = sound
-    info = reader.probe(path, "sound")
+def test_probe_of_audio_describes_it(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, _ = audio
+    info = reader.probe(path, "audio")
     assert (info.kind, info.width, info.height, info.fps, info.video_codec) == ("audio", 0, 0, 0.0, "")
     assert info.has_audio
     assert not info.has_video
@@ -100,43 +100,43 @@ def test_what_a_probe_says(reader: MediaReader, sound: tuple[Path, str]) -> None
     assert info.duration == pytest.approx(SECONDS, abs=0.06)
 
 
-def test_beyond_the_end_there_is_silence(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, _ = sound
-    heard = reader.waveform(path, "sound", Span(SECONDS - 0.1, SECONDS + 2.0))
-    assert heard.shape == (round(2.1 * SPEECH_RATE),)
-    assert not heard[-SPEECH_RATE:].any()
+def test_waveform_beyond_the_end_is_silence(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, _ = audio
+    samples = reader.waveform(path, "audio", Span(SECONDS - 0.1, SECONDS + 2.0))
+    assert samples.shape == (round(2.1 * SPEECH_RATE),)
+    assert not samples[-SPEECH_RATE:].any()
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
-def test_rates(reader: MediaReader, tmp_path: Path, rate: int) -> None:
-    path = write(tmp_path / "sound.wav", None, Clicks(AT, SECONDS, "pcm_s16le"))
-    heard = reader.waveform(path, "sound", Span(0.0, SECONDS), rate=rate)
-    assert heard.shape == (round(SECONDS * rate),)
-    assert heard.dtype == np.float32
-    assert click_times(heard, rate) == pytest.approx(AT, abs=0.0003)
+def test_waveform_at_each_rate_has_clicks_at_their_times(reader: MediaReader, tmp_path: Path, rate: int) -> None:
+    path = write(tmp_path / "audio.wav", None, Clicks(AT, SECONDS, "pcm_s16le"))
+    samples = reader.waveform(path, "audio", Span(0.0, SECONDS), rate=rate)
+    assert samples.shape == (round(SECONDS * rate),)
+    assert samples.dtype == np.float32
+    assert click_times(samples, rate) == pytest.approx(AT, abs=0.0003)
 
 
-def test_the_samples_themselves(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "sound.wav", None, Clicks([0.1], 0.5, "pcm_f32le", SPEECH_RATE))
+def test_waveform_at_the_native_rate_is_exact(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "audio.wav", None, Clicks([0.1], 0.5, "pcm_f32le", SPEECH_RATE))
     with av.open(str(path)) as container:
-        wanted = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
-    assert np.array_equal(reader.waveform(path, "sound", Span(0.0, 0.5)), wanted)
+        expected = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert np.array_equal(reader.waveform(path, "audio", Span(0.0, 0.5)), expected)
 
 
-def test_channels_are_mixed(reader: MediaReader, tmp_path: Path) -> None:
-    path = tmp_path / "sound.wav"
+def test_waveform_of_stereo_is_the_mean_of_its_channels(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "audio.wav"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("pcm_f32le", rate=SPEECH_RATE, layout="stereo")
         samples = np.zeros((1, 2 * SPEECH_RATE), np.float32)
-        samples[0, ::2] = 0.5  # only the left one sounds
+        samples[0, ::2] = 0.5  # only the left channel has a signal
         frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="stereo")
         frame.sample_rate = SPEECH_RATE
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-    assert reader.waveform(path, "sound", Span(0.2, 0.8)) == pytest.approx(0.25, abs=1e-3)
+    assert reader.waveform(path, "audio", Span(0.2, 0.8)) == pytest.approx(0.25, abs=1e-3)
 
 
-def test_a_gap_is_silence_and_what_follows_stays_on_time(reader: MediaReader, tmp_path: Path) -> None:
+def test_waveform_with_a_gap_has_silence_and_keeps_times(reader: MediaReader, tmp_path: Path) -> None:
     path = tmp_path / "gap.mkv"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("pcm_s16le", rate=SPEECH_RATE, layout="mono")
@@ -146,16 +146,16 @@ def test_a_gap_is_silence_and_what_follows_stays_on_time(reader: MediaReader, tm
             frame.sample_rate = SPEECH_RATE
             frame.pts = round(start * SPEECH_RATE)
             output.mux(stream.encode(frame))
-    heard = reader.waveform(path, "gap.mkv", Span(0.0, 4.0))
-    assert heard[:SPEECH_RATE].min() > 0.2
-    assert not heard[SPEECH_RATE + 20 : 3 * SPEECH_RATE - 20].any()
-    assert heard[3 * SPEECH_RATE + 20 :].min() > 0.2
+    samples = reader.waveform(path, "gap.mkv", Span(0.0, 4.0))
+    assert samples[:SPEECH_RATE].min() > 0.2
+    assert not samples[SPEECH_RATE + 20 : 3 * SPEECH_RATE - 20].any()
+    assert samples[3 * SPEECH_RATE + 20 :].min() > 0.2
     assert reader.waveform(path, "gap.mkv", Span(2.5, 3.5))[: SPEECH_RATE // 2 - 20].max() == 0
 
 
-def test_an_ogg_whose_last_page_ends_before_it_begins(reader: MediaReader, tmp_path: Path) -> None:
+def test_probe_of_an_ogg_with_a_negative_last_packet_has_the_right_duration(reader: MediaReader, tmp_path: Path) -> None:
     clicks = Clicks(AT, SECONDS, "vorbis", 44_100, "stereo", options={"strict": "experimental"})
-    path = write(tmp_path / "sound", None, clicks, container="ogg")
+    path = write(tmp_path / "audio", None, clicks, container="ogg")
     data = bytearray(path.read_bytes())
     page = memoryview(data)[data.rindex(b"OggS") :]
     before = memoryview(data)[data.rindex(b"OggS", 0, len(data) - len(page)) :]
@@ -163,7 +163,7 @@ def test_an_ogg_whose_last_page_ends_before_it_begins(reader: MediaReader, tmp_p
     page[CHECKSUM] = bytes(4)
     page[CHECKSUM] = ogg_checksum(page).to_bytes(4, "little")
     path.write_bytes(data)
-    assert reader.probe(path, "sound").duration == pytest.approx(SECONDS, abs=0.06)
+    assert reader.probe(path, "audio").duration == pytest.approx(SECONDS, abs=0.06)
 
 
 def ogg_checksum(page: memoryview) -> int:
@@ -176,10 +176,10 @@ def ogg_checksum(page: memoryview) -> int:
     return value
 
 
-def test_a_film_without_sound_has_no_waveform(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", Track(steady(25, 10)))
-    with pytest.raises(MediaError, match=r"film\.mp4: it has no audio") as raised:
-        reader.waveform(path, "film.mp4", Span(0, 1))
+def test_waveform_of_a_video_without_audio_raises_no_streams(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", Track(steady(25, 10)))
+    with pytest.raises(MediaError, match=r"video\.mp4: it has no audio") as raised:
+        reader.waveform(path, "video.mp4", Span(0, 1))
     assert raised.value.reason == "no-streams"
 
 
@@ -192,10 +192,10 @@ def noise(tmp_path_factory: pytest.TempPathFactory, reader: MediaReader) -> tupl
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(start=st.floats(0, 3), length=st.floats(0, 3))
-def test_any_span_is_a_part_of_the_whole(
+def test_waveform_of_any_span_is_a_slice_of_the_whole(
     reader: MediaReader, noise: tuple[Path, np.ndarray], start: float, length: float
 ) -> None:
     path, whole = noise
     end = min(start + length, 3.0)
-    heard = reader.waveform(path, "noise", Span(start, end))
-    assert np.abs(heard - whole[round(start * SPEECH_RATE) : round(end * SPEECH_RATE)]).max(initial=0.0) < 1e-4
+    samples = reader.waveform(path, "noise", Span(start, end))
+    assert np.abs(samples - whole[round(start * SPEECH_RATE) : round(end * SPEECH_RATE)]).max(initial=0.0) < 1e-4

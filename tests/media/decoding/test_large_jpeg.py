@@ -1,4 +1,4 @@
-"""A large JPEG is decoded small, and shows what it would show decoded whole and scaled down."""
+"""Large JPEGs: decoded at a reduced scale, compared with a full decode that is scaled down."""
 
 from __future__ import annotations
 
@@ -33,24 +33,26 @@ def photo(request: pytest.FixtureRequest) -> bytes:
     return out.getvalue()
 
 
-def whole(photo: bytes, size: tuple[int, int]) -> np.ndarray:
-    """The plain way."""
+def decode_in_full(photo: bytes, size: tuple[int, int]) -> np.ndarray:
+    """Reference: a full decode, then scaled."""
     return np.asarray(Image.open(io.BytesIO(photo)).convert("RGB").resize(size, Image.Resampling.LANCZOS), dtype=int)
 
 
 @pytest.mark.parametrize("longest", [100, 326, 347, 649, 1300])
-def test_it_shows_what_a_whole_decode_shows(reader: MediaReader, tmp_path: Path, photo: bytes, longest: int) -> None:
+def test_reduced_decode_matches_a_full_decode_scaled_down(
+    reader: MediaReader, tmp_path: Path, photo: bytes, longest: int
+) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photo)
     shown = reader.image(path, "photo.jpg", longest=longest).astype(int)
     assert max(shown.shape) == longest
     assert abs(shown.shape[0] - longest * HEIGHT / WIDTH) <= 0.5
-    apart = np.abs(shown - whole(photo, shown.shape[1::-1]))
-    assert apart.mean() < 1.5
-    assert np.quantile(apart, 0.99) < 25  # at hard edges, where the one filter is a little sharper
+    difference = np.abs(shown - decode_in_full(photo, shown.shape[1::-1]))
+    assert difference.mean() < 1.5
+    assert np.quantile(difference, 0.99) < 25  # at hard edges, where the filter of the reference is a little sharper
 
 
-def test_without_a_size_it_is_decoded_whole(reader: MediaReader, tmp_path: Path, photo: bytes) -> None:
+def test_image_without_a_size_is_decoded_in_full(reader: MediaReader, tmp_path: Path, photo: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photo)
     assert (reader.probe(path, "photo.jpg").width, reader.probe(path, "photo.jpg").height) == (WIDTH, HEIGHT)
@@ -58,7 +60,9 @@ def test_without_a_size_it_is_decoded_whole(reader: MediaReader, tmp_path: Path,
 
 
 @pytest.mark.parametrize("longest", [100, 325, 347, 500, None])
-def test_what_was_looked_at_before_gives_the_same(reader: MediaReader, tmp_path: Path, photo: bytes, longest: int | None) -> None:
+def test_image_after_a_probe_equals_a_fresh_decode(
+    reader: MediaReader, tmp_path: Path, photo: bytes, longest: int | None
+) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photo)
     reader.probe(path, "photo.jpg")
@@ -68,7 +72,9 @@ def test_what_was_looked_at_before_gives_the_same(reader: MediaReader, tmp_path:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_a_large_photo_that_ends_early_is_named_so(reader: MediaReader, tmp_path: Path, photo: bytes, share: float) -> None:
+def test_probe_of_a_truncated_large_jpeg_raises_truncated(
+    reader: MediaReader, tmp_path: Path, photo: bytes, share: float
+) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photo[: int(len(photo) * share)])
     with pytest.raises(MediaError) as raised:
@@ -76,9 +82,9 @@ def test_a_large_photo_that_ends_early_is_named_so(reader: MediaReader, tmp_path
     assert raised.value.reason == "truncated"
 
 
-def test_what_is_kept_of_it_is_small(photo: bytes) -> None:
-    still = StillImage(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30)
-    still.load()
-    assert still.is_reduced
-    assert still.is_decoded_for(347)
-    assert not still.is_decoded_for(None)
+def test_load_decodes_a_large_jpeg_at_a_reduced_scale(photo: bytes) -> None:
+    image = StillImage(io.BytesIO(photo), "photo.jpg", JPEG, 1 << 30)
+    image.load()
+    assert image.is_reduced
+    assert image.is_decoded_for(347)
+    assert not image.is_decoded_for(None)

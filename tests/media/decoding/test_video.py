@@ -1,5 +1,4 @@
-"""The frame asked for is the frame that comes, at its time, whatever the container and the codec do
-with time."""
+"""Video frames: the requested frame is returned, at its time, in every container and codec."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ import pytest
 
 from mm.errors import MediaError
 from mm.media.types import Span
-from tests.media_files import Clicks, Track, click_times, edit, number_of, numbered, scene, steady, turn_by, write
+from tests.media_files import Clicks, Track, click_times, number_of, numbered, scene, set_edit_list, set_rotation, steady, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from mm.media import MediaReader
 
-ALL = 1000.0  # frames a second: every one
+ALL = 1000.0  # frames per second: every frame
 END = 100.0
 RATE = steady(25, 50)
 VARIABLE = [Fraction(int(time), 40) for time in np.cumsum(np.random.default_rng(0).integers(1, 8, 40))]
@@ -34,11 +33,11 @@ HEVC = {"preset": "ultrafast", "x265-params": "keyint=12:bframes=3:log-level=non
 VPX = {"g": "12", "deadline": "realtime", "cpu-used": "8"}
 AV1 = {"g": "12", "preset": "8", "svtav1-params": "scd=0"}
 
-FILMS = {
+VIDEOS = {
     **{
-        f"{what} in {container}": (Track(times, options=options), container)
+        f"{variant} in {container}": (Track(times, options=options), container)
         for container in ("mp4", "mov", "matroska", "mpegts", "avi")
-        for what, times, options in (
+        for variant, times, options in (
             ("constant rate", RATE, PLAIN),
             ("reordered frames", RATE, REORDERED),
             ("open groups", RATE, OPEN_GOP),
@@ -61,16 +60,16 @@ FILMS = {
 }
 
 
-@pytest.fixture(scope="module", params=FILMS.values(), ids=FILMS.keys())
-def film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
+@pytest.fixture(scope="module", params=VIDEOS.values(), ids=VIDEOS.keys())
+def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
     """A file, and the time of each of its numbered frames."""
     track, container = request.param
-    path = write(tmp_path_factory.mktemp("film") / "film", track, container=container)
+    path = write(tmp_path_factory.mktemp("video") / "video", track, container=container)
     return path, [float(time - track.times[0]) for time in track.times]
 
 
-def seen(reader: MediaReader, path: Path, *spans: Span, fps: float = ALL) -> list[tuple[float, int]]:
-    """Times and numbers of frames; one that is given again because it stands long counts once."""
+def read_frames(reader: MediaReader, path: Path, *spans: Span, fps: float = ALL) -> list[tuple[float, int]]:
+    """Times and numbers of frames; a frame that is sampled again counts once."""
     frames = [(frame.time, number_of(frame.image)) for span in spans for frame in reader.frames(path, path.name, span, fps)]
     return frames[:1] + [after for before, after in pairwise(frames) if after[1] != before[1]]
 
@@ -87,14 +86,16 @@ def seen(reader: MediaReader, path: Path, *spans: Span, fps: float = ALL) -> lis
     ],
     ids=str,
 )
-def test_ways_to_write_a_container(reader: MediaReader, tmp_path: Path, container: str, options: dict[str, str]) -> None:
-    path = write(tmp_path / "film", Track(RATE, options=REORDERED), Clicks([0.5, 1.5], 2.0), container=container, **options)
-    lead = reader.keyframes(path, "film")[0]  # without an edit list, sound starts in front of the first picture
+def test_frames_of_each_container_variant_are_complete_and_on_time(
+    reader: MediaReader, tmp_path: Path, container: str, options: dict[str, str]
+) -> None:
+    path = write(tmp_path / "video", Track(RATE, options=REORDERED), Clicks([0.5, 1.5], 2.0), container=container, **options)
+    lead = reader.keyframes(path, "video")[0]  # without an edit list, audio starts before the first frame
     assert 0 <= lead < 0.13
     times = [float(time) + lead for time in RATE]
-    assert_times(seen(reader, path, Span(0.0, END)), times)
-    assert_times(seen(reader, path, *spans(0.0, 0.5, 0.96 + lead, END)), times)
-    assert reader.probe(path, "film").duration == pytest.approx(2.0 + lead, abs=0.05)
+    assert_times(read_frames(reader, path, Span(0.0, END)), times)
+    assert_times(read_frames(reader, path, *spans(0.0, 0.5, 0.96 + lead, END)), times)
+    assert reader.probe(path, "video").duration == pytest.approx(2.0 + lead, abs=0.05)
 
 
 def spans(*edges: float) -> list[Span]:
@@ -107,35 +108,35 @@ def assert_times(frames: Sequence[tuple[float, int]], times: Sequence[float], nu
     assert [time for time, _ in frames] == pytest.approx(list(times), abs=0.0011)  # Matroska counts milliseconds
 
 
-def test_all_frames_come_once_and_on_time(reader: MediaReader, film: tuple[Path, list[float]]) -> None:
-    path, times = film
-    assert_times(seen(reader, path, Span(0.0, END)), times)
+def test_frames_of_each_format_are_complete_and_on_time(reader: MediaReader, video: tuple[Path, list[float]]) -> None:
+    path, times = video
+    assert_times(read_frames(reader, path, Span(0.0, END)), times)
 
 
-def test_spans_that_tile_give_the_frames_of_the_whole(reader: MediaReader, film: tuple[Path, list[float]]) -> None:
-    path, times = film
-    keyframes = [time for time in reader.keyframes(path, "film") if 0.3 < time < times[-1]]
+def test_frames_of_tiled_spans_equal_the_whole(reader: MediaReader, video: tuple[Path, list[float]]) -> None:
+    path, times = video
+    keyframes = [time for time in reader.keyframes(path, "video") if 0.3 < time < times[-1]]
     cut = sorted({*keyframes[:2], 0.333, times[20], times[30] + 0.001})
-    assert_times(seen(reader, path, *spans(0.0, *cut, END)), times)
+    assert_times(read_frames(reader, path, *spans(0.0, *cut, END)), times)
 
 
-def test_the_frame_shown_at_a_time(reader: MediaReader, film: tuple[Path, list[float]]) -> None:
-    path, times = film
+def test_frame_at_returns_the_frame_shown_at_that_time(reader: MediaReader, video: tuple[Path, list[float]]) -> None:
+    path, times = video
     for number in (0, 1, 7, 12, 25, len(times) - 1):
         until = times[number + 1] if number + 1 < len(times) else times[number] + 5
         for time in (times[number] + 0.002, (times[number] + until) / 2):
-            assert number_of(reader.frame_at(path, "film", time)) == number
+            assert number_of(reader.frame_at(path, "video", time)) == number
 
 
-def test_times_before_the_first_and_after_the_last_are_clamped(reader: MediaReader, film: tuple[Path, list[float]]) -> None:
-    path, times = film
-    assert number_of(reader.frame_at(path, "film", -1.0)) == 0
-    assert number_of(reader.frame_at(path, "film", 1e6)) == len(times) - 1
+def test_frame_at_outside_the_video_returns_the_first_or_last_frame(reader: MediaReader, video: tuple[Path, list[float]]) -> None:
+    path, times = video
+    assert number_of(reader.frame_at(path, "video", -1.0)) == 0
+    assert number_of(reader.frame_at(path, "video", 1e6)) == len(times) - 1
 
 
-def test_what_a_probe_says(reader: MediaReader, film: tuple[Path, list[float]]) -> None:
-    path, times = film
-    info = reader.probe(path, "film")
+def test_probe_of_a_video_describes_it(reader: MediaReader, video: tuple[Path, list[float]]) -> None:
+    path, times = video
+    info = reader.probe(path, "video")
     assert (info.kind, info.width, info.height, info.rotation) == ("video", 160, 96, 0)
     assert info.has_video
     assert not info.has_audio
@@ -143,92 +144,94 @@ def test_what_a_probe_says(reader: MediaReader, film: tuple[Path, list[float]]) 
     assert 5 < info.fps < 60
 
 
-def test_keyframes_are_where_decoding_can_start(reader: MediaReader, film: tuple[Path, list[float]]) -> None:
-    path, times = film
-    keyframes = reader.keyframes(path, "film")
+def test_keyframes_are_ascending_frame_times_from_0(reader: MediaReader, video: tuple[Path, list[float]]) -> None:
+    path, times = video
+    keyframes = reader.keyframes(path, "video")
     assert keyframes == sorted(keyframes)
     assert keyframes[0] == pytest.approx(0.0, abs=0.001)
     assert all(any(abs(key - time) < 0.0011 for time in times) for key in keyframes)
 
 
 @pytest.mark.parametrize("lead", [0.0, 1.0, 60.5, 100.0])
-def test_a_transport_stream_whose_clock_wraps(reader: MediaReader, tmp_path: Path, lead: float) -> None:
+def test_frames_of_a_transport_stream_with_a_wrapping_clock_are_on_time(reader: MediaReader, tmp_path: Path, lead: float) -> None:
     start = 2**33 / 90_000 - lead
     path = write(tmp_path / "wrap.ts", Track(steady(25, 50, start), options=REORDERED), container="mpegts")
-    assert_times(seen(reader, path, *spans(0.0, 0.96, 1.5, END)), [float(time) for time in RATE])
+    assert_times(read_frames(reader, path, *spans(0.0, 0.96, 1.5, END)), [float(time) for time in RATE])
 
 
 @pytest.mark.parametrize("skipped", [188 * 20, 188 * 20 + 77], ids=["at a packet", "within a packet"])
-def test_a_transport_stream_that_starts_in_the_middle(reader: MediaReader, tmp_path: Path, skipped: int) -> None:
-    path = write(tmp_path / "film.ts", Track(RATE, options=REORDERED), container="mpegts")
+def test_frames_of_a_transport_stream_cut_at_its_start_begin_at_a_key_frame(
+    reader: MediaReader, tmp_path: Path, skipped: int
+) -> None:
+    path = write(tmp_path / "video.ts", Track(RATE, options=REORDERED), container="mpegts")
     path.write_bytes(path.read_bytes()[skipped:])
-    frames = seen(reader, path, Span(0.0, END))
+    frames = read_frames(reader, path, Span(0.0, END))
     assert_times(frames, [float(time) for time in RATE[: len(RATE) - 12]], range(12, len(RATE)))
 
 
-def test_an_edit_list_shows_what_it_names(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", Track(RATE, options=REORDERED))
-    edit(path, Fraction(17, 25), Fraction(1))
-    assert_times(seen(reader, path, Span(0.0, END)), [float(time) for time in RATE[:25]], range(17, 42))
-    assert_times(seen(reader, path, *spans(0.0, 0.28, 0.5, END)), [float(time) for time in RATE[:25]], range(17, 42))
-    assert number_of(reader.frame_at(path, "film", 0.5)) == 29
-    assert reader.probe(path, "film").duration == pytest.approx(1.0, abs=0.01)
+def test_frames_of_a_video_with_an_edit_list_are_those_it_names(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", Track(RATE, options=REORDERED))
+    set_edit_list(path, Fraction(17, 25), Fraction(1))
+    assert_times(read_frames(reader, path, Span(0.0, END)), [float(time) for time in RATE[:25]], range(17, 42))
+    assert_times(read_frames(reader, path, *spans(0.0, 0.28, 0.5, END)), [float(time) for time in RATE[:25]], range(17, 42))
+    assert number_of(reader.frame_at(path, "video", 0.5)) == 29
+    assert reader.probe(path, "video").duration == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotation_is_applied(reader: MediaReader, tmp_path: Path, degrees: int) -> None:
+def test_frames_of_a_rotated_video_are_upright(reader: MediaReader, tmp_path: Path, degrees: int) -> None:
     upright = [numbered(number, 96, 160) if degrees != 180 else numbered(number) for number in range(25)]
     stored = [np.rot90(picture, degrees // 90) for picture in upright]
     height, width = stored[0].shape[:2]
     track = Track(RATE[:25], options=REORDERED, pictures=stored, width=width, height=height)
-    path = write(tmp_path / "film.mp4", track)
-    turn_by(path, degrees)
-    info = reader.probe(path, "film")
+    path = write(tmp_path / "video.mp4", track)
+    set_rotation(path, degrees)
+    info = reader.probe(path, "video")
     assert (info.height, info.width) == upright[0].shape[:2]
     assert info.rotation == degrees
-    assert_times(seen(reader, path, Span(0.0, END)), [float(time) for time in RATE[:25]])
-    assert reader.image(path, "film").shape == upright[0].shape
+    assert_times(read_frames(reader, path, Span(0.0, END)), [float(time) for time in RATE[:25]])
+    assert reader.image(path, "video").shape == upright[0].shape
 
 
-def test_pixels_that_are_not_square_are_shown_as_meant(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", Track(RATE[:25], options={**PLAIN, "x264-params": "sar=2/1"}))
-    info = reader.probe(path, "film")
+def test_frame_with_non_square_pixels_is_stretched(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "video.mp4", Track(RATE[:25], options={**PLAIN, "x264-params": "sar=2/1"}))
+    info = reader.probe(path, "video")
     assert (info.width, info.height) == (320, 96)
-    picture = reader.frame_at(path, "film", 0.2)
+    picture = reader.frame_at(path, "video", 0.2)
     assert picture.shape == (96, 320, 3)
     assert number_of(picture) == 5
 
 
 @pytest.mark.parametrize("longest", [1, 40, 80, 160, 500])
-def test_pictures_are_scaled_down_and_never_up(reader: MediaReader, tmp_path: Path, longest: int) -> None:
-    path = write(tmp_path / "film.mp4", Track(RATE[:25], options=PLAIN))
-    height, width = reader.frame_at(path, "film", 0.2, longest=longest).shape[:2]
+def test_frame_with_longest_is_scaled_down_and_never_up(reader: MediaReader, tmp_path: Path, longest: int) -> None:
+    path = write(tmp_path / "video.mp4", Track(RATE[:25], options=PLAIN))
+    height, width = reader.frame_at(path, "video", 0.2, longest=longest).shape[:2]
     assert max(height, width) == min(longest, 160)
     assert width / height == pytest.approx(160 / 96, rel=0.05) or longest == 1
 
 
-def test_colours_come_through(reader: MediaReader, tmp_path: Path) -> None:
+def test_image_of_a_video_keeps_its_colours(reader: MediaReader, tmp_path: Path) -> None:
     picture = scene(3)
-    path = write(tmp_path / "film.mp4", Track(RATE[:5], options={**PLAIN, "crf": "5"}, pictures=[picture] * 5))
-    apart = np.abs(reader.image(path, "film").astype(int) - picture)
-    assert np.median(apart) < 6
+    path = write(tmp_path / "video.mp4", Track(RATE[:5], options={**PLAIN, "crf": "5"}, pictures=[picture] * 5))
+    difference = np.abs(reader.image(path, "video").astype(int) - picture)
+    assert np.median(difference) < 6
 
 
-def test_sound_and_picture_share_a_clock(reader: MediaReader, tmp_path: Path) -> None:
+def test_audio_and_video_share_a_clock_when_video_starts_first(reader: MediaReader, tmp_path: Path) -> None:
     for container in ("mp4", "matroska", "mpegts"):
         track = Track(steady(25, 100, 1.0), options=REORDERED)
         path = write(tmp_path / container, track, Clicks([3.0, 4.0], 3.0, start=2.0), container=container)
-        info = reader.probe(path, "film")
+        info = reader.probe(path, "video")
         assert info.audio_codec == "aac"
-        whole = reader.waveform(path, "film", Span(0.0, 4.0))
-        first, second = click_times(whole, 16_000)  # the film starts at its first picture, 1 s on the container's clock
+        whole = reader.waveform(path, "video", Span(0.0, 4.0))
+        first, second = click_times(whole, 16_000)  # 0 is the first frame, at 1 s of the container's clock
         assert first == pytest.approx(2.0, abs=0.002)
         assert second == pytest.approx(3.0, abs=0.002)
-        assert number_of(reader.frame_at(path, "film", 2.001)) == 50
-        assert not whole[: int(0.9 * 16_000)].any()  # nothing is heard before the sound starts
+        assert number_of(reader.frame_at(path, "video", 2.001)) == 50
+        assert not whole[: int(0.9 * 16_000)].any()  # silence before the audio starts
 
 
-def test_a_film_that_starts_with_sound(reader: MediaReader, tmp_path: Path) -> None:
+def test_audio_and_video_share_a_clock_when_audio_starts_first(reader: MediaReader, tmp_path: Path) -> None:
     for container in ("mp4", "matroska", "mpegts"):
         path = write(
             tmp_path / container,
@@ -236,21 +239,21 @@ def test_a_film_that_starts_with_sound(reader: MediaReader, tmp_path: Path) -> N
             Clicks([1.5, 4.0], 5.0, start=1.0, codec="ac3"),
             container=container,
         )
-        shift = click_times(reader.waveform(path, "film", Span(0.0, 4.0)), 16_000)[1] - 3.0
+        shift = click_times(reader.waveform(path, "video", Span(0.0, 4.0)), 16_000)[1] - 3.0
         assert abs(shift) < 0.03
-        first = next(iter(seen(reader, path, Span(1.5, END))))
+        first = next(iter(read_frames(reader, path, Span(1.5, END))))
         assert first[1] == 0
         assert first[0] == pytest.approx(2.0 + shift, abs=0.003)
 
 
-def test_a_sound_has_no_frames(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "sound.wav", None, Clicks([0.5], 1.0, "pcm_s16le"))
-    for ask in (
-        lambda: list(reader.frames(path, "sound.wav", Span(0, 1), 2.0)),
-        lambda: reader.image(path, "sound.wav"),
-        lambda: reader.frame_at(path, "sound.wav", 0.0),
-        lambda: reader.keyframes(path, "sound.wav"),
+def test_frames_of_audio_raise_no_streams(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "audio.wav", None, Clicks([0.5], 1.0, "pcm_s16le"))
+    for call in (
+        lambda: list(reader.frames(path, "audio.wav", Span(0, 1), 2.0)),
+        lambda: reader.image(path, "audio.wav"),
+        lambda: reader.frame_at(path, "audio.wav", 0.0),
+        lambda: reader.keyframes(path, "audio.wav"),
     ):
-        with pytest.raises(MediaError, match=r"sound\.wav") as raised:
-            ask()
+        with pytest.raises(MediaError, match=r"audio\.wav") as raised:
+            call()
         assert raised.value.reason == "no-streams"

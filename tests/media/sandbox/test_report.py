@@ -1,4 +1,4 @@
-"""What workers report of their sandbox, and the sentences made of it."""
+"""Reports of sandbox layers, and their description in sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mm.media.sandbox.report import LayerReport, describe_reports
 BASE = ("limits", "no new privileges", "no capabilities")
 
 
-def test_report_of_a_reader_says_what_its_children_say() -> None:
+def test_report_from_reader_holds_the_layers_of_its_children() -> None:
     with MediaReader(sandbox=Sandbox("limits", layers=BASE)) as reader:
         report = LayerReport.from_reader(reader)
     assert report.layers == BASE
@@ -23,7 +23,7 @@ def test_report_of_a_reader_says_what_its_children_say() -> None:
     assert LayerReport.from_json(report.to_json()) == report
 
 
-def test_report_of_a_reader_without_the_minimum_says_why() -> None:
+def test_report_from_reader_below_the_minimum_holds_the_reason() -> None:
     with MediaReader(sandbox=Sandbox("both", layers=BASE)) as reader:
         report = LayerReport.from_reader(reader)
     assert not report.layers
@@ -33,7 +33,7 @@ def test_report_of_a_reader_without_the_minimum_says_why() -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "{}", '{"layers": 1, "missing": {}, "error": ""}', '{"layers": [], "missing": 3}']
 )
-def test_report_that_cannot_be_read_is_an_error(text: str) -> None:
+def test_report_from_invalid_json_has_an_error(text: str) -> None:
     assert LayerReport.from_json(text).error == "its report cannot be read"
 
 
@@ -42,12 +42,12 @@ def test_report_that_cannot_be_read_is_an_error(text: str) -> None:
         st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-def test_any_json_is_read_or_refused(value: object) -> None:
+def test_report_from_any_json_never_raises(value: object) -> None:
     report = LayerReport.from_json(json.dumps(value))
     assert report.error or set(report.missing) | set(report.layers) or report == LayerReport()
 
 
-def test_workers_that_differ_are_described_by_the_weakest_and_each() -> None:
+def test_describe_reports_lists_common_layers_and_each_difference() -> None:
     full = LayerReport(LAYERS)
     weak = LayerReport(tuple(layer for layer in LAYERS if layer != "no network"), {"no network": "Operation not permitted"})
     broken = LayerReport(error="The decoding child does not start")

@@ -15,8 +15,8 @@ from PIL import Image
 from mm.errors import InvalidInput
 from mm.spaces.calibration import read_bank, read_calibration
 from mm.spaces.registry import WEIGHTS
-from mm.training.calibration.data import sha256_of
 from mm.training.calibration.fit import fit_calibration
+from mm.training.calibration.library import hash_weights
 from mm.training.calibration.recipe import CalibrationConfig
 
 SETS = Path(__file__).parents[3] / "datasets"
@@ -43,7 +43,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrationConfig:
     said = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
     (spoken / "manifest.jsonl").write_text(json.dumps({"audio": "audio/a.wav", "spoken_text": said, "split": "dev"}))
     weights = WEIGHTS / "lite" / "image.safetensors"
-    return CalibrationConfig(data, spoken, folder / "out", weights, SETS, bank_pictures=12, bank_sentences=40, caption_sample=20)
+    return CalibrationConfig(data, spoken, folder / "out", weights, SETS, bank_images=12, bank_sentences=40, caption_sample=20)
 
 
 def pattern(colour: tuple[int, int, int], shape: str) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: Cal
     told: list[str] = []
     path = fit_calibration(config, told.append)
     found, bank = read_calibration(path), read_bank(config.out / "bank.safetensors")
-    assert found.image_weights == sha256_of(config.weights)
+    assert found.image_weights == hash_weights(config.weights)
     assert found.prior == config.prior
     assert 0 < found.floor < 1
     assert found.possible == min(config.prior, found.floor)

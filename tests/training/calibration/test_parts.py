@@ -26,8 +26,8 @@ from mm.errors import InvalidInput
 from mm.numerics import normalize, sigmoid
 from mm.spaces.calibration import Calibrator
 from mm.spaces.scoring import compute_logits, linearize
-from mm.training.calibration.depictability import Group, fit_depictable
-from mm.training.calibration.forms import LabelledPairs, fit_form, fit_mixing, shift_prior
+from mm.training.calibration.calibrators import LabelledPairs, fit_calibrator, fit_mixing_factor, shift_prior
+from mm.training.calibration.depictability import TextGroup, fit_text_classifier
 from mm.training.logistic_regression import fit_logistic, log_loss
 
 SETS = Path(__file__).parents[3] / "datasets"
@@ -47,8 +47,8 @@ def test_logistic_regression_ends_at_the_minimum(seed: int, ridge: float) -> Non
     features, weight = random.normal(size=(50, 3)) * 5, random.random(50)
     right = (random.random(50) < 0.3).astype(float)
     found = fit_logistic(features, right, weight, ridge)
-    chance = sigmoid(features @ found[:-1] + found[-1])
-    np.testing.assert_allclose(features.T @ (weight * (chance - right)) + ridge * found[:-1], 0, atol=1e-2)
+    probability = sigmoid(features @ found[:-1] + found[-1])
+    np.testing.assert_allclose(features.T @ (weight * (probability - right)) + ridge * found[:-1], 0, atol=1e-2)
 
 
 def test_data_that_can_be_parted_or_is_all_one_does_not_break_it() -> None:
@@ -94,12 +94,12 @@ def test_short_questions_know_which_pictures_answer() -> None:
         ["a brown horse", "a horse"],
     ]
     found = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 1, 20, 0)}
-    assert found["dog"].right.tolist() == [True, True, False]
-    assert found["dog"].known.tolist() == [True, True, True]
-    assert found["brown"].right.tolist() == [True, False, False]
-    assert found["brown"].known.tolist() == [True, True, False]
+    assert found["dog"].relevant.tolist() == [True, True, False]
+    assert found["dog"].is_known.tolist() == [True, True, True]
+    assert found["brown"].relevant.tolist() == [True, False, False]
+    assert found["brown"].is_known.tolist() == [True, True, False]
     pairs = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 2, 20, 0)}
-    assert pairs["brown dog"].right.tolist() == [True, False, False]
+    assert pairs["brown dog"].relevant.tolist() == [True, False, False]
     assert draw_short_queries(captions, 9, 5, 0) == []
 
 
@@ -110,8 +110,8 @@ def directions(count: int, seed: int) -> np.ndarray:
 def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -> None:
     evidence, bank = directions(80, 0), directions(60, 1)
     questions = np.stack([normalize(row) for row in evidence + 0.1 * directions(80, 2)])
-    form = fit_form(LabelledPairs(questions, evidence, np.eye(80, dtype=np.bool_)), bank)
-    found = sigmoid(compute_logits(form, questions, evidence, bank))
+    calibrator = fit_calibrator([(LabelledPairs(questions, evidence, np.eye(80, dtype=np.bool_)), bank)])
+    found = sigmoid(compute_logits(calibrator, questions, evidence, bank))
     assert found.diagonal().mean() > 0.9
     assert found[~np.eye(80, dtype=np.bool_)].mean() < 0.01
 
@@ -123,17 +123,17 @@ def test_right_answers_share_the_weight_of_one() -> None:
     evidence, bank = directions(400, 3), directions(60, 4)
     questions = directions(200, 5)
     right = random.random((200, 400)) < 0.1
-    form = fit_form(LabelledPairs(questions, evidence, right), bank)
-    assert sigmoid(compute_logits(form, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
+    calibrator = fit_calibrator([(LabelledPairs(questions, evidence, right), bank)])
+    assert sigmoid(compute_logits(calibrator, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
 
 
 def test_the_fit_and_the_service_read_a_form_alike() -> None:
-    form = Calibrator(bias=-3.0, cosine=4.0, z_score=1.5, depictable=1.0)
+    calibrator = Calibrator(bias=-3.0, cosine=4.0, z_score=1.5, depictable=1.0)
     questions, evidence, bank = directions(5, 6), directions(9, 7), directions(50, 8)
     shown = np.linspace(-3, 0, 5)
-    together = compute_logits(form, questions, evidence, bank, shown)
+    together = compute_logits(calibrator, questions, evidence, bank, shown)
     for row, question, one in zip(together, questions, shown.tolist(), strict=True):
-        served = linearize(form, question, bank, one)
+        served = linearize(calibrator, question, bank, one)
         np.testing.assert_allclose(row, evidence @ served.weight + served.bias, rtol=1e-4, atol=1e-4)
 
 
@@ -142,7 +142,7 @@ def test_the_same_evidence_twice_counts_half() -> None:
     prior = 0.01
     truth = np.log(prior / (1 - prior)) + random.normal(0, 2, (200, 200))
     right = random.random((200, 200)) < sigmoid(truth)
-    assert fit_mixing([truth, truth], right, prior) == pytest.approx(0.5, abs=0.06)
+    assert fit_mixing_factor([truth, truth], right, prior) == pytest.approx(0.5, abs=0.06)
 
 
 def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
@@ -156,8 +156,8 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
             rows.append(normalize(noise.astype(np.float32)))
         return np.stack(rows)
 
-    groups = [Group([f"shown {n}" for n in range(300)], True, 1.0), Group([f"other {n}" for n in range(100)], False, 1.0)]
-    weights = fit_depictable(groups, embed)
+    groups = [TextGroup([f"shown {n}" for n in range(300)], True, 1.0), TextGroup([f"other {n}" for n in range(100)], False, 1.0)]
+    weights = fit_text_classifier(groups, embed)
     fresh = embed([f"shown new {n}" for n in range(100)] + [f"other new {n}" for n in range(100)])
     found = fresh @ weights[:-1] + weights[-1]
     assert (found[:100] > 0).mean() > 0.9
@@ -165,8 +165,8 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
 
 
 def test_another_prior_multiplies_the_odds_by_the_ratio_of_the_priors_odds() -> None:
-    form = Calibrator(bias=-2.0, cosine=3.0, z_score=1.0, depictable=0.0)
-    moved = shift_prior(form, 0.001, 0.02)
-    assert np.exp(moved.bias - form.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
-    assert moved.model_copy(update={"bias": form.bias}) == form
-    assert shift_prior(moved, 0.02, 0.001).bias == pytest.approx(form.bias)
+    calibrator = Calibrator(bias=-2.0, cosine=3.0, z_score=1.0, depictable=0.0)
+    moved = shift_prior(calibrator, 0.001, 0.02)
+    assert np.exp(moved.bias - calibrator.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
+    assert moved.model_copy(update={"bias": calibrator.bias}) == calibrator
+    assert shift_prior(moved, 0.02, 0.001).bias == pytest.approx(calibrator.bias)

@@ -1,0 +1,125 @@
+"""Runs a search: validate, encode the query, search the index, join the hits with their items."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from api.search.like import find_like_segment
+from api.serializers import serialize_hit
+from mm.errors import InvalidInput, TooLarge
+from mm.runtimes.memory import release_memory
+from mm.schemas import Hit, SearchResponse
+from mm.spaces.query import build_query
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.search.decode import DecodedFiles
+    from api.search.request import SearchInput
+    from api.service import Service
+    from api.spaces.manager import ServedSpace
+    from indexes.search.hits import SearchHit
+    from mm.settings import Settings
+    from mm.spaces.types import Query
+
+UNREAD = (
+    "Text has not been recognized yet in {:,} of the images and is not searchable; "
+    "this happens when no job is waiting (MM_READ_TEXT)."
+)
+
+
+def validate(query: SearchInput, settings: Settings) -> None:
+    """Raise `InvalidInput` or `TooLarge` for values that are never valid."""
+    request = query.request
+    if not 1 <= request.k <= settings.max_hits:
+        raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
+    texts = [request.text or "", *request.also]
+    length = sum(map(len, [*texts, *request.without]))
+    if length > settings.query_chars:
+        raise TooLarge(f"The query has {length:,} characters; the maximum is {settings.query_chars:,} (MM_QUERY_CHARS).")
+    if not any(text.strip() for text in texts) and not query.files and request.like is None:
+        addition = " in addition to `without`" if request.without else ""
+        raise InvalidInput(f"The query is empty: it needs a text, an image, audio, a clip or `like`{addition}.")
+
+
+def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrived: float) -> SearchResponse:
+    """Run a search whose files are decoded, and which arrived at `arrived` of the performance
+    counter. Blocks while towers run.
+
+    Raises `InvalidInput`, `NotFound`, `Unavailable`.
+    """
+    started = time.perf_counter()
+    service.metrics.query_seconds.labels("wait").observe(started - arrived - files.seconds)
+    with service.spaces.acquire() as served:
+        return _run(service, served, query, files, started)
+
+
+def _run(service: Service, served: ServedSpace, search: SearchInput, files: DecodedFiles, started: float) -> SearchResponse:
+    stage, request = service.metrics.query_seconds.labels, search.request
+    like = None if request.like is None else find_like_segment(service, served.space, request.like)
+    text = (request.text or "").strip() or None
+    with stage("encode").time():
+        query = build_query(
+            served.space,
+            text=text,
+            picture=files.picture,
+            clip=files.clip,
+            sound=files.sound,
+            like=None if like is None else like.vectors,
+            also=request.also,
+            without=request.without,
+            weights=request.weights,
+        )
+    if files.sound is not None:
+        release_memory()
+    floor, likely = get_thresholds(query, request.floor)
+    with stage("search").time():
+        # One more hit than requested, because the best hit for a segment is the segment itself.
+        k = request.k if like is None else request.k + 1
+        hits = served.searcher.search(query, k, request.filters, floor, likely=likely, merge_near_duplicates=request.fold)
+        if like is not None:
+            hits = [rest for hit in hits if (rest := like.remove_from(hit)) is not None][: request.k]
+    results = _serialize_hits(service, hits, query.floor)
+    seconds = files.seconds + time.perf_counter() - started
+    kind = "+".join(sorted(search.files)) or ("text" if text else "like")
+    service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()
+    service.metrics.search_seconds.observe(seconds)
+    return SearchResponse(
+        hits=results,
+        space=str(served.space.id),
+        floor=floor,
+        likely_floor=query.floor,
+        heard=query.transcript,
+        notes=[*query.notes, *_note_unread_text(service, served, query)],
+        seconds=seconds,
+    )
+
+
+def _note_unread_text(service: Service, served: ServedSpace, query: Query) -> list[str]:
+    """Return a note if the query searches text in images and some images have not been processed.
+
+    Empty if text recognition is disabled.
+    """
+    if service.settings.read_text == "off" or all(part.kind != "written" for part in query.evidence_queries):
+        return []
+    num_unread = service.store.catalog.count_unread_images(served.space.id)
+    return [UNREAD.format(num_unread)] if num_unread else []
+
+
+def get_thresholds(query: Query, floor: float | None) -> tuple[float, float]:
+    """Return the score threshold of a hit, and the score from which a hit is extended only over
+    segments that also reach it.
+
+    A `floor` of the request replaces both.
+    """
+    if floor is not None:
+        return floor, 1.0
+    return min(query.floor, query.floor if query.possible is None else query.possible), query.floor
+
+
+def _serialize_hits(service: Service, hits: Sequence[SearchHit], likely: float) -> list[Hit]:
+    """Join hits with their items; an item that was deleted since the search is left out."""
+    ids = {match.item_id for hit in hits for match in (hit, *hit.near_duplicates)}
+    items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
+    return [result for hit in hits if (result := serialize_hit(hit, items, likely)) is not None]
