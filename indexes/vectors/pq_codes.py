@@ -1,12 +1,12 @@
 """4-bit product quantization of the vectors of one part, with an estimate of the error.
 
 Codes take a twentieth of the memory of the vectors. FAISS `IndexPQFastScan` scans them in registers
-(Jégou, Douze, Schmid 2011; André, Kermarrec, Le Scouarnec 2015). It is trained on the part itself, so nothing is shared and no code goes stale.
-Vectors are rotated to their principal axes, which are allocated so that the subquantizers have
-equal products of variances; the axes with the least variance are not coded (after Ge, He, Ke, Sun
-2013). Quantization shrinks inner products. The variance of the vectors and of the residuals along
-each axis gives the factor for each query, which makes the estimates unbiased, and the standard
-deviation of their error.
+(Jégou, Douze, Schmid 2011; André, Kermarrec, Le Scouarnec 2015). It is trained on the part itself,
+so nothing is shared and no code goes stale. Vectors are rotated to their principal axes, which are
+allocated so that the subquantizers have equal products of variances; the axes with the least
+variance are not coded (after Ge, He, Ke, Sun 2013). Quantization shrinks inner products. The
+variance of the vectors and of the residuals along each axis gives the factor for each query, which
+makes the estimates unbiased, and the standard deviation of their error.
 """
 
 from __future__ import annotations
