@@ -1,5 +1,4 @@
-"""All settings: one class, read from `MM_*` in the environment. `docs/settings.md` is generated
-from it."""
+"""All settings, read from `MM_*` environment variables. `docs/settings.md` is generated."""
 
 from __future__ import annotations
 
@@ -15,147 +14,164 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
-    """What can be set, with the default that suits a laptop. A bad value stops the start with one
-    sentence."""
+    """The settings, with defaults for a laptop. An invalid value is an error at the start."""
 
     model_config = SettingsConfigDict(env_prefix="MM_", frozen=True, extra="ignore")
 
-    home: Path = Field(Path("~/.mm"), description="Folder that holds all local state: blobs, catalog, shards, index.")
-    host: str = Field("127.0.0.1", description="Address the API listens on.")
-    port: int = Field(8321, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    home: Path = Field(Path("~/.mm"), description="Folder of all local state: blobs, catalog, shards, index.")
+    host: str = Field("127.0.0.1", description="Address on which the API listens.")
+    port: int = Field(8321, ge=0, le=65535, description="Port on which the API listens; 0 takes a free port.")
     keys: Literal["auto", "on", "off"] = Field(
-        "auto", description="Whether requests need an API key; `auto` asks for one unless only this machine can reach the API."
+        "auto", description="Whether requests need an API key; `auto` requires one unless the API listens on loopback only."
     )
     allowed_hosts: str = Field(
-        "", description="Names, with commas, under which an API without keys may be asked; addresses and `localhost` always may."
+        "",
+        description="Comma-separated host names that an API without keys accepts in requests, besides addresses and `localhost`.",
     )
     trusted_proxies: str = Field(
         "",
-        description="Addresses and networks (CIDR), with commas, of reverse proxies whose `X-Forwarded-For` and "
-        "`X-Forwarded-Proto` are believed; empty believes none.",
+        description="Comma-separated addresses and networks (CIDR) of reverse proxies whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are trusted; empty trusts none.",
     )
-    session_hours: float = Field(24.0, gt=0, le=24 * 366, description="Hours after which a browser has to sign in again.")
+    session_hours: float = Field(24.0, gt=0, le=24 * 366, description="Lifetime of a browser session, in hours.")
     wrong_keys_per_minute: int = Field(
-        30, gt=0, description="Wrong keys a minute of one address before they are answered by 429; 20 times as many in total."
+        30,
+        gt=0,
+        description="Wrong keys per minute from one address, and 20 times as many in total, above which the API responds 429.",
     )
     rate_per_minute: int | None = Field(
         None,
         ge=0,
-        description="Requests a minute of one key or address; 0 is no limit, unset is 1200 where others reach the API.",
+        description="Requests per minute of one key or address; 0 is no limit, unset is 1200 unless the API is on loopback only.",
     )
-    database_url: str = Field("", description="SQLAlchemy URL of the catalog; empty means SQLite in the home folder.")
+    database_url: str = Field("", description="SQLAlchemy URL of the catalog; empty uses SQLite in the home folder.")
     broker_url: str = Field("", description="`redis://` URL of Valkey or Redis; empty starts an embedded Valkey.")
 
-    space: str = Field("lite", description="Space that encodes media and questions: `lite` or `openclip:MODEL/PRETRAINED`.")
+    space: str = Field("lite", description="Space that encodes media and queries: `lite` or `openclip:MODEL/PRETRAINED`.")
     download_models: bool = Field(
-        False, description="Whether weights that a larger space names may be taken from the network; else only from this disk."
+        False, description="Whether the weights of a larger space may be downloaded; otherwise they must be on this disk."
     )
     runtime: Literal["auto", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16", "openvino-int8", "cuda"] = Field(
         "auto",
-        description="What the image tower runs in; `auto` is what was measured to be the fastest on this machine, before that "
-        "`onnxruntime-int8` where the processor has dot products of 8-bit integers, else `onnxruntime`.",
+        description="Runtime of the image tower; `auto` is the one that was measured as fastest on this machine, before that "
+        "`onnxruntime-int8` on processors with 8-bit dot products, else `onnxruntime`.",
     )
-    threads: int = Field(0, ge=0, description="Threads a tower may use; 0 means all cores.")
+    threads: int = Field(0, ge=0, description="Threads per tower; 0 uses all cores.")
     processes: int = Field(
         0,
         ge=0,
         le=64,
-        description="Chunks that a worker decodes and encodes at once; 0 means one, on a GPU half the number of cores, up to 4.",
+        description="Chunks that a worker processes concurrently; 0 is 1 on a CPU, on a GPU half the number of cores, up to 4.",
     )
     decoder: Literal["auto", "pyav", "decord"] = Field(
         "auto",
-        description="Video decoder; `auto` is PyAV without the pictures that sampling can spare, `pyav` decodes them all, "
-        "`decord` reads only films that it is proven exact on.",
+        description="Video decoder; `auto` is PyAV without the frames that sampling does not need, `pyav` decodes every frame, "
+        "`decord` reads only videos of formats for which it is exact.",
     )
 
     upload_bytes: int = Field(8 << 30, gt=0, description="Largest upload, in bytes.")
-    query_bytes: int = Field(64 << 20, gt=0, description="Largest picture, sound or clip in a question, in bytes.")
-    query_chars: int = Field(2000, gt=0, description="Longest question in words, in characters.")
-    query_seconds: float = Field(60.0, gt=0, description="Longest sound or clip in a question, in seconds.")
-    max_hits: int = Field(1000, gt=0, description="Largest number of hits one search may ask for.")
-    media_pixels: int = Field(120_000_000, gt=0, description="Largest picture or frame, in pixels.")
-    media_gif_pixels: int = Field(2_000_000_000, gt=0, description="Most pixels that all frames of a GIF have together.")
-    media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or sound, in seconds.")
-    import_root: Path | None = Field(None, description="Folder below which the server may import files; unset forbids it.")
+    query_bytes: int = Field(64 << 20, gt=0, description="Largest image, audio or clip file of a query, in bytes.")
+    query_chars: int = Field(2000, gt=0, description="Longest text of a query, in characters.")
+    query_seconds: float = Field(60.0, gt=0, description="Longest audio or clip of a query, in seconds.")
+    max_hits: int = Field(1000, gt=0, description="Largest number of hits of one search.")
+    media_pixels: int = Field(120_000_000, gt=0, description="Largest image or video frame, in pixels.")
+    media_gif_pixels: int = Field(2_000_000_000, gt=0, description="Largest sum of the pixels of all frames of a GIF.")
+    media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or audio file, in seconds.")
+    import_root: Path | None = Field(None, description="Folder from which the server may import files; unset disables imports.")
 
-    max_waiting_jobs: int = Field(10_000, gt=0, description="Jobs that wait or run before uploads are refused for a while.")
+    max_waiting_jobs: int = Field(10_000, gt=0, description="Unfinished jobs at which new uploads are refused.")
     caller_share: float = Field(
         0.25,
         gt=0,
         le=1,
-        description="Largest part of each limit on requests that one key, or one address without a key, may take.",
+        description="Largest share of each concurrency limit for one key, or one address without a key.",
     )
-    max_connections: int = Field(1000, gt=0, description="Connections at once; beyond, those that wait for a request are closed.")
+    max_connections: int = Field(
+        1000, gt=0, description="Concurrent connections; above this number, connections that wait for a request are closed."
+    )
     head_seconds: float = Field(
-        10.0, gt=0, description="Longest time from the start of a connection to the end of a request's head."
+        10.0, gt=0, description="Longest time from the start of a connection to the end of the request headers, in seconds."
     )
-    body_silence_seconds: float = Field(30.0, gt=0, description="Longest time in which no byte of a request's body comes.")
+    body_silence_seconds: float = Field(30.0, gt=0, description="Longest pause between two bytes of a request body, in seconds.")
     body_bytes_per_second: float = Field(
-        1024.0, gt=0, description="Least average rate of a request's body, after the first `MM_BODY_SILENCE_SECONDS`."
+        1024.0,
+        gt=0,
+        description="Lowest average rate of a request body after the first `MM_BODY_SILENCE_SECONDS`, in bytes per second.",
     )
     answer_silence_seconds: float = Field(
-        120.0, gt=0, description="Longest time in which a caller reads nothing of an answer that is being sent."
+        120.0, gt=0, description="Longest time in which a client reads no byte of a response that is being sent, in seconds."
     )
-    max_searches: int = Field(64, gt=0, description="Questions that wait at once; also questions whose files come in at once.")
-    max_uploads: int = Field(64, gt=0, description="Uploads that come in at once.")
-    max_thumbnails: int = Field(2, gt=0, description="Thumbnails that are decoded at once.")
+    max_searches: int = Field(64, gt=0, description="Concurrent searches; also concurrent uploads of query files.")
+    max_uploads: int = Field(64, gt=0, description="Concurrent uploads.")
+    max_thumbnails: int = Field(2, gt=0, description="Thumbnails that are decoded concurrently.")
     thumbnail_seconds: float = Field(
-        20.0, gt=0, description="Longest time that a thumbnail waits for its turn, and that it takes."
+        20.0,
+        gt=0,
+        description="Longest time that a thumbnail request waits, and longest time that its decoding takes, in seconds.",
     )
-    max_event_streams: int = Field(256, gt=0, description="Event streams of jobs that are open at once.")
-    max_downloads: int = Field(256, gt=0, description="Stored files that are being sent at once.")
-    max_partial_uploads: int = Field(256, gt=0, description="Resumable uploads that may be unfinished at once.")
-    max_partial_uploads_per_key: int = Field(64, gt=0, description="Of these, those of one key, or of one address without a key.")
+    max_event_streams: int = Field(256, gt=0, description="Concurrent event streams of jobs.")
+    max_downloads: int = Field(256, gt=0, description="Concurrent downloads of stored files.")
+    max_partial_uploads: int = Field(256, gt=0, description="Unfinished resumable uploads in total.")
+    max_partial_uploads_per_key: int = Field(
+        64, gt=0, description="Unfinished resumable uploads of one key, or of one address without a key."
+    )
     upload_empty_seconds: float = Field(
-        600.0, gt=0, description="Time after which a resumable upload is removed of which no byte has come."
+        600.0, gt=0, description="Age at which a resumable upload without any byte is removed, in seconds."
     )
     upload_seconds: float = Field(
-        24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed."
+        24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed, in seconds."
     )
 
-    sandbox_memory: int = Field(2 << 30, gt=0, description="Most memory of one decoding child beyond its own code, in bytes.")
+    sandbox_memory: int = Field(2 << 30, gt=0, description="Memory limit of one decoding child beyond its own code, in bytes.")
     sandbox_total_memory: int | None = Field(
         None,
         ge=256 << 20,
-        description="Memory of all decoding children of one process together, in bytes. "
-        "By default half of what the machine or the container has.",
+        description="Memory limit of all decoding children of one process, in bytes; "
+        "default is half of the memory of the machine or container.",
     )
-    sandbox_seconds: float = Field(120.0, gt=0, description="Longest time one decoding request may stay silent, in seconds.")
-    sandbox_request_seconds: float = Field(3600.0, gt=0, description="Longest time that one decoding request is waited for.")
+    sandbox_seconds: float = Field(
+        120.0, gt=0, description="Longest time without a message from a decoding child during a request, in seconds."
+    )
+    sandbox_request_seconds: float = Field(3600.0, gt=0, description="Longest time of one decoding request, in seconds.")
     sandbox_requests: int = Field(
         200,
         gt=0,
-        description="Requests that a decoding child answers, and children that a fork server forks, before it is replaced.",
+        description="Requests after which a decoding child is replaced, and forks after which a fork server is replaced.",
     )
     sandbox_minimum: Literal["limits", "one", "both"] = Field(
-        "one", description="What nothing is decoded without: the limits alone, also `one` of seccomp and Landlock, or `both`."
+        "one",
+        description="Sandbox layers that decoding requires: `limits` alone, or also `one` or `both` of seccomp and Landlock.",
     )
     sandbox_allow_known_holes: bool = Field(
-        False, description="Decode although something is published against the FFmpeg that is installed."
+        False, description="Whether to decode although the installed FFmpeg has known vulnerabilities."
     )
 
-    chunk_seconds: float = Field(120.0, gt=0, le=600, description="Longest chunk of a video or sound that one task encodes.")
-    segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the moment that search returns.")
+    chunk_seconds: float = Field(
+        120.0, gt=0, le=600, description="Longest chunk of video or audio that one task encodes, in seconds."
+    )
+    segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the unit of search results, in seconds.")
     read_text: Literal["auto", "always", "off"] = Field(
         "auto",
-        description="When text in pictures is read: `auto` reads for up to a tenth of the time of encoding and reads the rest "
-        "when no job waits, `always` reads all of it while encoding, `off` reads none.",
+        description="When text in images is recognized: `auto` uses up to a tenth of the encoding time and recognizes the rest "
+        "when no job waits, `always` recognizes all of it during encoding, `off` none.",
     )
-    sample_fps: float = Field(2.0, gt=0, description="Most frames a second that are encoded.")
-    lease_seconds: float = Field(60.0, gt=0, description="Time after which a silent worker loses its chunk.")
+    sample_fps: float = Field(2.0, gt=0, description="Largest number of frames per second that are encoded.")
+    lease_seconds: float = Field(
+        60.0, gt=0, description="Time without a heartbeat after which a worker loses the lease of its chunk, in seconds."
+    )
     stall_seconds: float = Field(
-        900.0, gt=0, description="Time without progress after which a worker that encodes ends itself, to be started again."
+        900.0, gt=0, description="Time without progress after which an encoding worker exits, to be restarted, in seconds."
     )
-    max_attempts: int = Field(3, gt=0, description="Attempts at one chunk before its item is quarantined.")
+    max_attempts: int = Field(3, gt=0, description="Attempts to encode a chunk after which its item is quarantined.")
     sweep_seconds: float = Field(
         5.0,
         gt=0,
-        description="How often lost work is looked for and dispatched again; without any work four times as long, at most 20 s.",
+        description="Interval of dispatching lost work again, in seconds; without work four times as long, at most 20 s.",
     )
     leftover_seconds: float = Field(
-        24 * 3600.0, gt=0, description="Age at which a file that nothing refers to, left by a crash, is moved to the trash."
+        24 * 3600.0, gt=0, description="Age at which garbage collection moves an orphaned file to the trash, in seconds."
     )
-    trash_days: float = Field(30.0, ge=0, description="Days that a file which garbage collection moved to the trash is kept.")
+    trash_days: float = Field(30.0, ge=0, description="Days for which garbage collection keeps a file in the trash.")
     sweep_share: float = Field(
         0.05,
         ge=0,
@@ -164,14 +180,14 @@ class Settings(BaseSettings):
         "`mm doctor --collect`; 10 files are always allowed.",
     )
     search: Literal["auto", "exact", "approximate"] = Field(
-        "auto", description="How the index is searched; `auto` is exact until that takes long, `approximate` may miss a hit."
+        "auto", description="Search method; `auto` is exact up to a library size, `approximate` can miss hits."
     )
     refresh_seconds: float = Field(
         1.0,
         gt=0,
-        description="How often the API looks whether an SQLite catalog has changed; PostgreSQL announces its changes.",
+        description="Interval in which the API polls an SQLite catalog for changes, in seconds; PostgreSQL notifies it.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe message that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest severity that is logged.")
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -185,12 +201,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def root(self) -> Path:
-        """`home`, absolute, with `~` resolved."""
+        """`home` as an absolute path, with `~` resolved."""
         return self.home.expanduser().resolve()
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach the API."""
+        """Whether the API listens on loopback only."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -208,14 +224,14 @@ class Settings(BaseSettings):
 
     @property
     def catalog_url(self) -> str:
-        """SQLAlchemy URL of the catalog."""
+        """SQLAlchemy URL of the catalog, default included."""
         return self.database_url or f"sqlite:///{self.root / 'catalog.db'}"
 
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment.
 
-    Raises `InvalidInput` with one sentence for every bad value.
+    Raises `InvalidInput` with one sentence for every invalid value.
     """
     from pydantic import ValidationError
 

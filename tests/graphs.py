@@ -1,4 +1,4 @@
-"""Exported graphs of towers, built once a run instead of once a library."""
+"""ONNX graphs that the libraries of a test run share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def with_graphs(home: Path, graphs: Path) -> Path:
-    """Let the library in `home` find and keep its graphs in `graphs`. Returns `home`."""
+    """Link the graph cache of the library in `home` to the folder `graphs`. Returns `home`."""
     cache = home / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "graphs").symlink_to(graphs)

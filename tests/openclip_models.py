@@ -1,5 +1,4 @@
-"""Small open_clip models with random weights, written as open_clip saves a model:
-`open_clip_config.json` beside safetensors."""
+"""Small open_clip models with random weights, in folders as open_clip saves them."""
 
 from __future__ import annotations
 
@@ -63,7 +62,7 @@ def write_model(folder: Path, name: str, seed: int = 0) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
-        for parameter in model.parameters():  # some begin as zeros, behind which a wrong input could hide
+        for parameter in model.parameters():  # zeros could hide a wrong input
             if parameter.ndim:
                 parameter.data.add_(torch.randn_like(parameter) * 0.02)
     save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, weights_of(folder))

@@ -1,4 +1,4 @@
-"""A real service in a process of its own, and commands that work on its folder."""
+"""A real service in its own process, and commands that use its home folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_SECONDS = 300
 
 @dataclass(frozen=True)
 class RunningService:
-    """`mm serve`, ready."""
+    """A ready `mm serve` process."""
 
     process: subprocess.Popen[str]
     url: str
@@ -39,7 +39,7 @@ def environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def run_service(home: Path) -> Iterator[RunningService]:
-    """The service for as long as the block lasts, if the block does not end it."""
+    """Run the service for as long as the block lasts, unless the block stops it."""
     command = mm_command("serve", "--port", "0", "--json")
     with (home.parent / "serve.log").open("w") as log:
         process = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=log, text=True)
@@ -47,8 +47,8 @@ def run_service(home: Path) -> Iterator[RunningService]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, (home.parent / "serve.log").read_text()
-        told = json.loads(line)
-        yield RunningService(process, told["url"], home, told["pids"])
+        address = json.loads(line)
+        yield RunningService(process, address["url"], home, address["pids"])
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -58,7 +58,7 @@ def run_service(home: Path) -> Iterator[RunningService]:
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs commands on the folder of a service that runs."""
+    """Runs commands on the home folder of a running service."""
 
     home: Path
 

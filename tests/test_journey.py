@@ -1,4 +1,4 @@
-"""The whole way, through real processes: upload, wait, ask, look, delete."""
+"""The whole service with real processes: upload, wait, search, read, delete."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def client(tmp_path: Path, graphs: Path) -> Iterator[Client]:
 
 
 def upload(client: Client, data: bytes, name: str) -> tuple[str, list[dict[str, object]]]:
-    """Upload and follow the work to its end: the item's id, and all events."""
+    """Upload and wait for the end of the job. Returns the item id and all events."""
     answer = client.post("/v1/media", params={"name": name}, content=data)
     assert answer.status_code == 202, answer.text
     with client.stream("GET", f"{answer.headers['location']}/events") as stream:
@@ -50,19 +50,19 @@ def upload(client: Client, data: bytes, name: str) -> tuple[str, list[dict[str, 
     return item_id, events
 
 
-def ask(client: Client, **files: bytes) -> list[dict[str, object]]:
-    """Hits of a question with files."""
+def search(client: Client, **files: bytes) -> list[dict[str, object]]:
+    """Hits of a search with files."""
     answer = client.post("/v1/search", files={field: (field, data) for field, data in files.items()})
     assert answer.status_code == 200, answer.text
     hits: list[dict[str, object]] = answer.json()["hits"]
     return hits
 
 
-def items(hits: list[dict[str, object]]) -> list[str]:
+def item_ids(hits: list[dict[str, object]]) -> list[str]:
     return [str(hit["item"]["id"]) for hit in hits]  # type: ignore[index]
 
 
-def test_media_goes_in_and_the_right_moments_come_out(client: Client) -> None:
+def test_uploaded_media_is_found_by_each_kind_of_query_until_deleted(client: Client) -> None:
     files = {
         "picture": (media.image(7, (320, 240)), "IMG_0001.png"),
         "sound": (SPEECH.read_bytes(), "REC_0002.wav"),
@@ -74,13 +74,13 @@ def test_media_goes_in_and_the_right_moments_come_out(client: Client) -> None:
         assert [event["state"] for event in events][-1] == "done", events
         assert events[-1]["progress"] == 1.0
 
-    assert items(ask(client, picture=files["picture"][0]))[0] == ids["picture"]
-    assert items(ask(client, clip=film(12.0, scene_seconds=4.0)))[0] == ids["film"]
-    spoken = ask(client, sound=SPEECH.read_bytes())
-    assert items(spoken)[0] == ids["sound"]
+    assert item_ids(search(client, picture=files["picture"][0]))[0] == ids["picture"]
+    assert item_ids(search(client, clip=film(12.0, scene_seconds=4.0)))[0] == ids["film"]
+    spoken = search(client, sound=SPEECH.read_bytes())
+    assert item_ids(spoken)[0] == ids["sound"]
 
     named = client.post("/v1/search", json={"text": "autumn market"}).json()["hits"]
-    assert items(named)[0] == ids["film"]
+    assert item_ids(named)[0] == ids["film"]
     assert "name" in {piece["kind"] for piece in named[0]["evidence"]}
     thumbnail = client.get(named[0]["thumbnail"])
     assert max(Image.open(io.BytesIO(thumbnail.content)).size) <= 320
@@ -96,5 +96,5 @@ def test_media_goes_in_and_the_right_moments_come_out(client: Client) -> None:
 
 
 def wait_for_no_hits(client: Client, picture: bytes) -> bool:
-    """The index drops what was deleted within moments."""
-    return any(not ask(client, picture=picture) for _ in range(200))
+    """Whether a search finds nothing after a short time."""
+    return any(not search(client, picture=picture) for _ in range(200))

@@ -1,4 +1,4 @@
-"""Keys as they are made, found and revoked; what is on disk opens nothing."""
+"""Adding, finding and revoking keys; the stored file contains no key."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_concurrent_key_additions_are_all_kept(tmp_path: Path) -> None:
 def test_scope_allows_lower_scopes(tmp_path: Path) -> None:
     for place, scope in enumerate(SCOPES):
         key, _ = KeyFile(tmp_path).add(scope, scope)
-        assert [key.allows(wanted) for wanted in SCOPES] == [index <= place for index in range(3)]
+        assert [key.allows(scope) for scope in SCOPES] == [index <= place for index in range(3)]
 
 
 def test_key_file_with_invalid_name_or_content_raises(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files of a library are accessible only by the user of the service."""
+"""Permissions of a library: only the user of the service can read it."""
 
 from __future__ import annotations
 

@@ -14,11 +14,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mm.files import write_atomic
-from mm.runtimes.cpu_features import read_cpu_flags, read_cpuinfo
+from mm.runtimes.cpu_features import CPUINFO, read_cpu_flags, read_cpuinfo
 from mm.runtimes.registry import RUNTIMES, count_usable_cores, list_runtimes
 from mm.runtimes.tune import Trial
-
-CPUINFO = Path("/proc/cpuinfo")
 
 
 class Choice(BaseModel):
@@ -31,17 +29,17 @@ class Choice(BaseModel):
     trials: list[Trial]
 
 
-def machine_key(weights: Iterable[Path], threads: int) -> dict[str, str]:
+def machine_key(weights: Iterable[Path], threads: int, cpuinfo: Path = CPUINFO) -> dict[str, str]:
     """What decides which runtime is fastest: processor, cores, threads, libraries, weights."""
     digest = hashlib.sha256()
     for path in weights:
         digest.update(path.read_bytes() if path.exists() else b"-")
     libraries = sorted({runtime.library for runtime in RUNTIMES})
     return {
-        "processor": _processor(),
+        "processor": _describe_processor(cpuinfo),
         "cores": str(count_usable_cores()),
         "threads": str(threads),
-        "libraries": ", ".join(f"{name} {_version(name)}" for name in libraries),
+        "libraries": ", ".join(f"{name} {_get_version(name)}" for name in libraries),
         "weights": digest.hexdigest()[:16],
     }
 
@@ -66,16 +64,16 @@ def write_choice(path: Path, choice: Choice) -> None:
     write_atomic(path, choice.model_dump_json(indent=2).encode())
 
 
-def _processor() -> str:
+def _describe_processor(cpuinfo: Path) -> str:
     """Model of the processor and a hash of its features; a virtual machine may hide either."""
-    fields = read_cpuinfo(CPUINFO)
+    fields = read_cpuinfo(cpuinfo)
     if not fields:
         return f"{platform.machine()} {platform.processor()}".strip()
-    flags = hashlib.sha256(" ".join(sorted(read_cpu_flags(CPUINFO))).encode()).hexdigest()[:8]
+    flags = hashlib.sha256(" ".join(sorted(read_cpu_flags(cpuinfo))).encode()).hexdigest()[:8]
     return f"{fields.get('model name', platform.machine())} {flags}"
 
 
-def _version(package: str) -> str:
+def _get_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:

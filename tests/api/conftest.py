@@ -1,5 +1,4 @@
-"""A real service: the app under a real uvicorn on a free port, with a real store, sandbox and
-space; only the broker is away."""
+"""A real service: the application in uvicorn, with store, sandbox and space, but no broker."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ QUERY_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ApiServer:
-    """A service that answers."""
+    """A running API server."""
 
     url: str
     service: Service
@@ -53,21 +52,21 @@ class ApiServer:
     def upload(self, data: bytes, name: str = "a.png", *tags: str) -> httpx2.Response:
         return self.client.post("/v1/media", params={"name": name, "tag": list(tags)}, content=data)
 
-    def uploaded(self, data: bytes, name: str = "a.png", *tags: str) -> dict[str, str]:
-        """The item of a successful upload."""
-        answer = self.upload(data, name, *tags)
-        assert answer.status_code in {200, 202}, answer.text
-        item: dict[str, str] = answer.json()["item"]
+    def upload_item(self, data: bytes, name: str = "a.png", *tags: str) -> dict[str, str]:
+        """Upload a file, and return its item."""
+        response = self.upload(data, name, *tags)
+        assert response.status_code in {200, 202}, response.text
+        item: dict[str, str] = response.json()["item"]
         return item
 
     def blobs(self) -> set[Path]:
-        """Every file below the blob folder, half-written ones too."""
+        """Return every file below the blob folder, incomplete ones included."""
         return {path for path in (self.service.settings.root / "blobs").rglob("*") if path.is_file()}
 
 
 @contextmanager
 def run_server(settings: Settings) -> Iterator[ApiServer]:
-    """Serve for as long as the block lasts."""
+    """Run a server for the duration of the block."""
     app = create_app(settings)
     http = limited_protocol(app.state.connections, settings)
     server = uvicorn.Server(
@@ -98,23 +97,23 @@ def run_server(settings: Settings) -> Iterator[ApiServer]:
 
 
 def documented(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:
-    """A check that every answer that any test gets is in the OpenAPI document."""
+    """Return a hook that checks every response of all tests against the OpenAPI document."""
     routes = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations for path, operations in document["paths"].items()}
 
-    def check(answer: httpx2.Response) -> None:
-        method = answer.request.method.lower().replace("head", "get")
-        path = answer.request.url.path
-        # A fixed path such as /v1/media/import goes before one with a parameter.
+    def check(response: httpx2.Response) -> None:
+        method = response.request.method.lower().replace("head", "get")
+        path = response.request.url.path
+        # A fixed path such as /v1/media/import takes precedence over one with a parameter.
         known = sorted((route for route in routes if route.fullmatch(path)), key=lambda route: "[^/]+" in route.pattern)
         operation = routes[known[0]].get(method) if known else None
-        assert operation is None or str(answer.status_code) in operation["responses"], (method, path, answer.status_code)
+        assert operation is None or str(response.status_code) in operation["responses"], (method, path, response.status_code)
 
     return check
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _quiet() -> None:
-    """Requests are logged behind the answer, when the test that captures output may be over."""
+    """Disable logs: requests are logged after the response, when the test may have ended."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
@@ -137,7 +136,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: Pat
 
 @dataclass(frozen=True)
 class KeyedServer:
-    """A service that wants keys."""
+    """A server that requires keys."""
 
     running: ApiServer
     keys: KeyFile
@@ -147,13 +146,13 @@ class KeyedServer:
         return self.running.url
 
     def key(self, scope: Scope) -> tuple[str, dict[str, str]]:
-        """The id of a new key, and the header that it is sent in."""
+        """Create a key. Returns its id and the header with the key."""
         key, secret = self.keys.add(secrets.token_hex(4), scope)
         return key.id, {"Authorization": f"Bearer {secret}"}
 
     @contextmanager
     def browser(self, scope: Scope) -> Iterator[tuple[httpx2.Client, str]]:
-        """A client that signed in with a new key, and the key's id."""
+        """A client that signed in with a new key, and the id of the key."""
         key, secret = self.keys.add(secrets.token_hex(4), scope)
         with httpx2.Client(base_url=self.url, timeout=300) as browser:
             assert browser.post("/session", data={"key": secret}).status_code == 303
@@ -170,30 +169,29 @@ def keyed(tmp_path_factory: pytest.TempPathFactory, import_root: Path, graphs: P
         yield KeyedServer(service, keys)
 
 
-def assert_problem(answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
-    """The answer is a problem document of that kind; gives the document."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = answer.json()
+def assert_problem(response: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
+    """Assert that a response is a problem of that slug. Returns the document."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
     assert document["type"] == f"/problems/{slug}"
     assert document["title"]
     assert document["status"] == status
-    assert document["request_id"] == answer.headers["x-request-id"]
+    assert document["request_id"] == response.headers["x-request-id"]
     assert len(document["detail"]) > 10
     return document
 
 
 @pytest.fixture(scope="session")
 def library(api: ApiServer) -> dict[str, str]:
-    """Item ids of a talk with two moments, in the second of which a recipe is given, and of a
-    picture."""
+    """Item ids of a talk with two segments, the second about a recipe, and of an image."""
     space = api.service.space
-    said = "here is my recipe for apple cake"
+    speech = "here is my recipe for apple cake"
     (frame,) = space.image.embed([np.full((96, 128, 3), 120, np.uint8)])
     picture = np.asarray(Image.open(io.BytesIO(media.image(51))).convert("RGB"))
     talk = [
         EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, frame)]),
-        EncodedSegment(1.0, 2.0, 1, [EncodedEvidence("speech", 1.2, 1.9, said, space.text.embed([said])[0])]),
+        EncodedSegment(1.0, 2.0, 1, [EncodedEvidence("speech", 1.2, 1.9, speech, space.text.embed([speech])[0])]),
     ]
     still = [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.image.embed([picture])[0])])]
     return {
@@ -203,7 +201,7 @@ def library(api: ApiServer) -> dict[str, str]:
 
 
 def add_searchable(api: ApiServer, data: bytes, name: str, tag: str, segments: list[EncodedSegment]) -> str:
-    """Upload, do a worker's writes, and wait until the index serves them."""
+    """Upload a file, write its segments as a worker does, and update the index."""
     store, space = api.service.store, api.service.space
     upload = api.upload(data, name, tag).json()
     job_id: str = upload["job"]["id"]

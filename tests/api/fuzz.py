@@ -1,5 +1,4 @@
-"""What stands in for the slow parts of a service that is fuzzed: words without a tower, and work
-that is done at once."""
+"""Replacements for the slow components of a fuzzed service: a text tower and a worker."""
 
 from __future__ import annotations
 
@@ -25,13 +24,12 @@ SAME = np.full(DIM, DIM**-0.5, np.float32)
 
 
 def any_words(tower: object, texts: Sequence[str]) -> Vectors:
-    """Instead of the text tower: all words mean the same."""
+    """Replaces the text tower: all texts have the same vector."""
     return np.tile(SAME, (len(texts), 1))
 
 
 class WorkingDispatcher:
-    """Answers each dispatcher itself, as a worker would, so that jobs end. Any item can be found
-    by any words."""
+    """Replaces dispatcher and worker: a dispatch completes a job. Any text finds any item."""
 
     def __init__(self, settings: Settings) -> None:
         self._store = open_store(settings)
@@ -53,7 +51,7 @@ class WorkingDispatcher:
             catalog.commit_item(job_id, read_segments(self._store.shards, SPACE, [shard_id]))
 
     def ping(self, expires: float) -> None:
-        """There is no worker to answer it."""
+        """Does nothing: there is no worker."""
 
     def waiting(self) -> int:
         return 0

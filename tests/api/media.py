@@ -1,4 +1,4 @@
-"""Small media files, generated; none is stored."""
+"""Small generated media files."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def wav_header(num_bytes: int) -> bytes:
 
 
 def long_audio(num_bytes: int, block: int = 1 << 20) -> Iterator[bytes]:
-    """A WAV file of silence in blocks, never in memory as a whole."""
+    """Yield a WAV file of silence in blocks."""
     yield wav_header(num_bytes)
     for start in range(0, num_bytes, block):
         yield bytes(min(block, num_bytes - start))
 
 
 def video(seconds: float = 2.0, fps: int = 10, seed: int = 0) -> bytes:
-    """A block that moves over a plain ground, as H.264 in MP4."""
+    """A block that moves over a plain background, as H.264 in MP4."""
     colours = np.random.default_rng(seed).integers(0, 255, (2, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:

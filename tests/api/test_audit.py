@@ -1,4 +1,4 @@
-"""The audit log over HTTP, the SDK and the command: every change names its key and its request."""
+"""The audit log over HTTP, the client and the command: each change has its key and request id."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
-    """The newest rows, the oldest of them first."""
+    """Return the newest rows, the oldest of them first."""
     _, admin = keyed.key("admin")
-    answer = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["entries"]
+    response = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()["entries"]
     return found[::-1]
 
 
@@ -42,8 +42,8 @@ def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> N
 
     def ask(method: str, path: str, request_id: str, content: bytes | None = None) -> Any:
         named = {**headers, "X-Request-ID": request_id}
-        answer = keyed.running.client.request(method, path, content=content, headers=named)
-        return answer.json() if answer.content else None
+        response = keyed.running.client.request(method, path, content=content, headers=named)
+        return response.json() if response.content else None
 
     done = ask("POST", "/v1/media?name=a.png&tag=x", "r1", media.image(921))
     ask("POST", "/v1/media?name=a.png&tag=y", "r2", media.image(921))
@@ -143,7 +143,7 @@ def test_mm_audit_prints_rows_and_json_lines(keyed: KeyedServer, monkeypatch: py
     assert shown.exit_code == 0
     assert f"\tkey.add\t{key_id}\t" in shown.stdout
     printed = run(main, ["audit", "--url", keyed.url, "--json", "--since", "2020-01-01", "--limit", "3"]).stdout
-    # The service runs in the same process and may log a line in between.
+    # The service runs in the same process and may log in between.
     ids = [json.loads(line)["id"] for line in printed.splitlines() if line.startswith("{")]
     assert (len(ids), ids) == (3, sorted(ids, reverse=True))
     monkeypatch.setenv("MM_API_KEY", keyed.key("read")[1]["Authorization"].removeprefix("Bearer "))
@@ -166,7 +166,7 @@ def test_key_changes_survive_crash_and_unavailable_catalog(store: Store, tmp_pat
     keys.revoke("one")
 
     def fail(*args: object) -> None:
-        raise Unavailable("The catalog does not answer.")
+        raise Unavailable("The catalog does not response.")
 
     with monkeypatch.context() as patched:
         patched.setattr(type(store.catalog), "record_audit", fail)
@@ -214,7 +214,7 @@ def test_failure_log_keeps_count_while_catalog_is_unavailable(store: Store, monk
     failures = FailureLog()
 
     def fail(*args: object) -> None:
-        raise Unavailable("The catalog does not answer.")
+        raise Unavailable("The catalog does not response.")
 
     async def go() -> None:
         with monkeypatch.context() as patched:
@@ -230,5 +230,5 @@ def test_wrong_keys_over_http_are_in_audit_log(keyed: KeyedServer) -> None:
     before = sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail"))
     keyed.running.client.post("/session", data={"key": "mm_000000000000_x"})
     keyed.running.client.get("/v1/media", headers={"Authorization": "Bearer x"})
-    keyed.running.client.get("/v1/media")  # brings none
+    keyed.running.client.get("/v1/media")  # without a key
     assert sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail")) == before + 2

@@ -1,4 +1,4 @@
-"""A forecast holds for a second, and longer where it takes long."""
+"""Validity of forecasts: a second, or more if the computation is slow."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ of ours, or undocumented.
 
 Each operation alone, with good and bad values; then chains of operations along the document's
 links, so that requests meet what earlier ones made or deleted. Statuses, media types, headers and
-bodies of all answers are held against the document.
+bodies of all responses are held against the document.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
 from tests.api.fuzz import WorkingDispatcher, any_words
-from tests.api.uploads.tus import PIECE
+from tests.api.uploads.tus import CHUNK_TYPE
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ pytestmark = [pytest.mark.xdist_group("fuzz")]
 
 REQUESTS = 4000
 ALONE = 60
-"""Requests of each operation alone, where there are so many different ones."""
+"""Requests of each operation alone, if it has as many different ones."""
 CHAINS, STEPS = 10, 12
-"""Chains by one seed, and requests of one."""
+"""Chains per seed, and requests per chain."""
 FILES = [media.image(seed, (24, 16)) for seed in range(900, 906)] + [media.audio(0.05)]
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -65,21 +65,20 @@ QUIET = settings(
 )
 
 files = st.sampled_from(FILES) | st.binary(max_size=200)
-for kind in ("application/octet-stream", PIECE):
+for kind in ("application/octet-stream", CHUNK_TYPE):
     schemathesis.openapi.media_type(kind, files)
 schemathesis.openapi.format("binary", files)
 
 
 @pytest.fixture(scope="module")
 def seen() -> Counter[int]:
-    """Answers by status, over all tests of this file."""
+    """Responses by status, over all tests of this file."""
     return Counter()
 
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[Any]:
-    """The document of a service, asked in this process, that has a few items, and whose jobs
-    end."""
+    """The document of a service in this process that has a few items, and whose jobs end."""
     home = with_graphs(tmp_path_factory.mktemp("fuzz"), graphs)
     (home / "import").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -92,7 +91,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
 
 @pytest.fixture(autouse=True)
 def _no_logs(_default_logs: None) -> None:
-    """Thousands of lines that nobody reads take longer than the requests."""
+    """Disable logs: thousands of lines take longer than the requests."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
@@ -120,19 +119,19 @@ def test_fuzzed_operations_match_the_openapi_document(schema: Any, seen: Counter
 
 
 def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: Counter[int]) -> None:
-    """Behind the others of this file, so many that all of them together are `REQUESTS`."""
+    """Runs after the other tests of this file, up to `REQUESTS` requests in total."""
     followed: Counter[str] = Counter()
     failures: list[BaseException] = []
 
     class Chain(schema.as_state_machine()):  # type: ignore[misc]
         def before_call(self, case: Any) -> None:
-            """Resumable uploads whose lengths and places fit now and then; alone, they had every
-            other."""
+            """Make lengths and offsets of resumable uploads match sometimes; generated alone, they
+            hardly ever do."""
             if not case.operation.path.startswith("/v1/uploads"):
                 return
             case.headers["Tus-Resumable"] = "1.0.0"
             if isinstance(case.body, bytes):
-                case.headers["Upload-Length"] = str(len(case.body) + len(case.body) % 2)  # a byte is still to come, or none
+                case.headers["Upload-Length"] = str(len(case.body) + len(case.body) % 2)  # one byte is missing, or none
                 case.headers["Upload-Offset"] = "0"
 
         def validate_response(self, response: Any, case: Any, **kwargs: Any) -> None:
@@ -147,9 +146,8 @@ def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: C
     ids = {"/v1/media/{item_id}", "/v1/jobs/{job_id}", "/v1/uploads/{upload_id}"}
     wanted = {*ids, "/v1/uploads", "/v1/search"}
     for number in count():
-        # What earlier chains left decides what later ones can do, which Hypothesis takes for a
-        # strategy that changes its mind: it then ends the run, and the next one begins with another
-        # seed.
+        # The state that earlier chains leave affects later ones. Hypothesis treats it as a flaky
+        # strategy: it then ends the run, and the next run starts with another seed.
         with suppress(FlakyStrategyDefinition):
             run_state_machine_as_test(
                 seed(number)(Chain), settings=settings(QUIET, derandomize=False, max_examples=CHAINS, stateful_step_count=STEPS)

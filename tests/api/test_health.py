@@ -1,4 +1,4 @@
-"""Alive, ready, measured: what is looked at, and what is said when it fails."""
+"""Health, readiness and metrics: the checks, and their details when they fail."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from workers.messaging.dispatch import Dispatcher
 
 
 def test_healthz_responds(api: ApiServer) -> None:
-    answer = api.client.get("/healthz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "alive")
+    response = api.client.get("/healthz")
+    assert (response.status_code, response.json()["status"]) == (200, "alive")
 
 
 def test_readyz_without_broker_and_worker_is_503_with_consequences(api: ApiServer) -> None:
     api.service.towers.wait()
-    answer = api.client.get("/readyz")
-    assert answer.status_code == 503
-    checks = {check["name"]: check for check in answer.json()["checks"]}
+    response = api.client.get("/readyz")
+    assert response.status_code == 503
+    checks = {check["name"]: check for check in response.json()["checks"]}
     failing = {name for name, check in checks.items() if not check["ok"]}
     assert failing == {"broker", "worker"}
     for name in failing:
@@ -51,9 +51,9 @@ def test_readyz_with_all_components_is_ready(tmp_path: Path, graphs: Path) -> No
             api.service.towers.wait()
             wait_for(lambda: Dispatcher(api.service.settings).waiting() == 1, "the service pings the workers at startup")
             api.service.store.catalog.record_heartbeat("w1", time.time())
-            answer = api.client.get("/readyz")
-            assert (answer.status_code, answer.json()["ready"]) == (200, True), answer.text
-            assert all(check["detail"].endswith(".") for check in answer.json()["checks"])
+            response = api.client.get("/readyz")
+            assert (response.status_code, response.json()["ready"]) == (200, True), response.text
+            assert all(check["detail"].endswith(".") for check in response.json()["checks"])
             broker.stop()
             assert api.client.get("/readyz").status_code == 503
             assert api.upload(media.image(201)).status_code == 202, "an upload waits for the broker to come back"
@@ -89,7 +89,7 @@ def test_readiness_reports_sandbox_of_each_worker(tmp_path: Path, graphs: Path) 
         catalog.record_sandbox_report("host:2:cd", time.time(), weak.to_json())
         catalog.record_sandbox_report("dead:3:ef", time.time(), LayerReport(error="it is gone").to_json())
         catalog.record_heartbeat("dead:3:ef", time.time() - 2 * WORK_SECONDS)
-        assert check() is None, "nobody works"
+        assert check() is None, "no worker is working"
         catalog.record_heartbeat("host:1:ab", time.time())
         catalog.record_heartbeat("host:2:cd", time.time())
         found = check()
@@ -108,7 +108,7 @@ def test_readiness_reports_sandbox_of_each_worker(tmp_path: Path, graphs: Path) 
 
 def test_readiness_fails_for_full_disk_and_locked_catalog(tmp_path: Path, graphs: Path) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
-        api.uploaded(media.image(202))
+        api.upload_item(media.image(202))
         blobs = tmp_path / "blobs"
         blobs.rename(tmp_path / "away")
         blobs.write_text("not a folder")
@@ -130,13 +130,13 @@ def test_readiness_fails_while_index_is_stale(tmp_path: Path, graphs: Path, monk
         with hold_lock(tmp_path / "locks" / f"index-{api.service.space.id}.lock", 1.0):
             with api.service.store.database.write() as session:
                 next_seq(session)
-            wait_for(lambda: index()["ok"] is False, "nobody can write the index")
+            wait_for(lambda: index()["ok"] is False, "the index cannot be written")
             assert "miss new items" in str(index()["detail"])
         wait_for(lambda: index()["ok"] is True, "it follows again")
 
 
 def test_metrics_count_requests_uploads_and_items(api: ApiServer) -> None:
-    api.uploaded(media.image(200))
+    api.upload_item(media.image(200))
     api.upload(b"not media at all " * 20)
     text = api.client.get("/metrics").text
     assert 'mm_http_requests_total{method="POST",route="/v1/media",status="202"}' in text
@@ -169,7 +169,7 @@ def test_metrics_show_queue_and_work_metrics(api: ApiServer) -> None:
 
 
 def scraped(api: ApiServer) -> dict[str | tuple[str, ...], float]:
-    """Samples by name, or by name and the values of their labels."""
+    """Return samples by name, or by name and label values."""
     families = text_string_to_metric_families(api.client.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value for sample in samples}

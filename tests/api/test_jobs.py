@@ -1,4 +1,4 @@
-"""Jobs: state, cancel, and the live stream that resumes where it was lost."""
+"""Jobs: state, cancel, and the event stream with resumption."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def new_job(api: ApiServer, seed: int) -> str:
 
 
 def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
-    """(id, event) of a job until its stream ends."""
+    """Yield (id, event) of a job until its stream ends."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
-    with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/event-stream")
+    with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
         fields: dict[str, str] = {}
-        for line in answer.iter_lines():
+        for line in response.iter_lines():
             name, _, value = line.partition(": ")
             if line and name:
                 fields[name] = value
@@ -43,7 +43,7 @@ def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tu
 
 
 def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
-    """What a worker writes to the catalog on the way."""
+    """Write to the catalog what a worker writes while it processes an item."""
     catalog = api.service.store.catalog
     catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
     catalog.update_job(job_id, progress=0.5, stage="encoding")
@@ -79,7 +79,7 @@ def test_job_events_resume_after_last_event_id_and_replay_finished_job(api: ApiS
 
 
 def fresh(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work out each forecast anew, and look at once for what a stream is to say again."""
+    """Compute each forecast again, and read the latest event at each poll."""
     monkeypatch.setattr(forecasts, "MIN_VALID_SECONDS", 0.0)
     monkeypatch.setattr(forecasts, "VALIDITY_FACTOR", 0)
     monkeypatch.setattr(sse, "REREAD_SECONDS", 0.0)
@@ -98,10 +98,10 @@ def test_queued_job_has_position_and_running_job_time_left(api: ApiServer, monke
     assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
     catalog.record_speed("image", 20.0)
     catalog.record_heartbeat("w", time.time())
-    event_id, told = next(events)
-    assert (told["position"], told["seconds_left"]) == (1, 40.0)
+    event_id, expected = next(events)
+    assert (expected["position"], expected["seconds_left"]) == (1, 40.0)
     work(api, first)
-    assert next(events) == (event_id, {**told, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
+    assert next(events) == (event_id, {**expected, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
     catalog.lease_images([second], api.service.space.id, "w", 60.0)
     running = next(events)[1]
     assert (running["state"], running["position"], running["seconds_left"]) == ("running", None, 20.0)
@@ -133,8 +133,8 @@ def test_job_events_end_when_item_is_deleted(api: ApiServer) -> None:
 
 def test_cancel_job_succeeds_once(api: ApiServer) -> None:
     job_id = new_job(api, 112)
-    answer = api.client.post(f"/v1/jobs/{job_id}/cancel")
-    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    response = api.client.post(f"/v1/jobs/{job_id}/cancel")
+    assert (response.status_code, response.json()["state"]) == (200, "cancelled")
     assert api.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
     assert list(listen(api, job_id))[-1][1]["state"] == "cancelled"
     done = new_job(api, 113)
@@ -156,16 +156,16 @@ def test_retry_of_cancelled_item_queues_new_job(api: ApiServer, end: JobState) -
     item, first = upload["item"]["id"], upload["job"]["id"]
     work(api, first, end)
     assert api.client.get(f"/v1/media/{item}").json()["status"] == end
-    answer = api.client.post(f"/v1/media/{item}/retry")
-    assert answer.status_code == 202
-    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job']['id']}"
-    assert (answer.json()["item"]["status"], answer.json()["item"]["error"]) == ("processing", None)
-    assert (answer.json()["job"]["state"], answer.json()["created"]) == ("queued", False)
-    assert answer.json()["job"]["id"] != first
-    assert answer.json()["job"]["request_id"] == answer.headers["x-request-id"]
+    response = api.client.post(f"/v1/media/{item}/retry")
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/v1/jobs/{response.json()['job']['id']}"
+    assert (response.json()["item"]["status"], response.json()["item"]["error"]) == ("processing", None)
+    assert (response.json()["job"]["state"], response.json()["created"]) == ("queued", False)
+    assert response.json()["job"]["id"] != first
+    assert response.json()["job"]["request_id"] == response.headers["x-request-id"]
     assert api.client.get(f"/v1/jobs/{first}").json()["state"] == end
     repeated = api.client.post(f"/v1/media/{item}/retry").json()
-    assert repeated["job"]["id"] == answer.json()["job"]["id"]
+    assert repeated["job"]["id"] == response.json()["job"]["id"]
 
 
 def test_retry_of_ready_or_unknown_item_is_refused(api: ApiServer, library: dict[str, str]) -> None:
@@ -215,18 +215,18 @@ def test_streams_of_one_client_read_catalog_at_bounded_rate() -> None:
 
 
 def test_sse_stream_calls_pause_before_each_read() -> None:
-    asked: list[float] = []
+    calls: list[float] = []
 
     def pause() -> float:
-        asked.append(0.0)
+        calls.append(0.0)
         return 0.0
 
     async def reads(behind: int) -> list[JobEvent]:
-        state: JobState = "done" if len(asked) == 3 else "queued"
+        state: JobState = "done" if len(calls) == 3 else "queued"
         return [JobEvent(id=behind + 1, job_id="j", state=state, progress=0.0, stage="")]
 
     async def run() -> int:
         return len([piece async for piece in sse.stream(reads, 0, pause)])
 
     assert asyncio.run(run()) == 5
-    assert len(asked) == 3
+    assert len(calls) == 3

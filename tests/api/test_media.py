@@ -1,4 +1,4 @@
-"""Media in and out: every way in, every refusal, ranges, thumbnails, delete."""
+"""Upload, import, refusals, ranges, thumbnails, delete."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 def test_raw_upload_creates_item_and_job(api: ApiServer) -> None:
     data = media.image(1)
-    answer = api.upload(data, "Größe.png", "holiday", "lab")
-    assert answer.status_code == 202, answer.text
-    upload = answer.json()
+    response = api.upload(data, "Größe.png", "holiday", "lab")
+    assert response.status_code == 202, response.text
+    upload = response.json()
     assert upload["created"]
     item = upload["item"]
     assert item["id"] == hashlib.sha256(data).hexdigest()[:32]
     assert (item["name"], item["kind"], item["size"], item["width"], item["height"]) == ("Größe.png", "image", len(data), 96, 64)
     assert item["tags"] == ["holiday", "lab"]
-    assert answer.headers["location"] == f"/v1/jobs/{upload['job']['id']}"
-    assert api.client.get(answer.headers["location"]).json()["item_id"] == item["id"]
+    assert response.headers["location"] == f"/v1/jobs/{upload['job']['id']}"
+    assert api.client.get(response.headers["location"]).json()["item_id"] == item["id"]
     assert api.client.get(f"/v1/media/{item['id']}").json() == item
 
 
@@ -39,9 +39,9 @@ def test_raw_upload_creates_item_and_job(api: ApiServer) -> None:
     ("data", "kind"), [(media.image(2, kind="JPEG"), "image"), (media.audio(0.5), "audio"), (media.video(1.0), "video")]
 )
 def test_form_upload_uses_name_field_and_content_type_of_bytes(api: ApiServer, data: bytes, kind: str) -> None:
-    answer = api.client.post("/v1/media", files={"file": ("wrong.txt", data, "text/plain")}, data={"tags": ["a,b", "c"]})
-    assert answer.status_code == 202, answer.text
-    item = answer.json()["item"]
+    response = api.client.post("/v1/media", files={"file": ("wrong.txt", data, "text/plain")}, data={"tags": ["a,b", "c"]})
+    assert response.status_code == 202, response.text
+    item = response.json()["item"]
     assert (item["name"], item["kind"], item["tags"]) == ("wrong.txt", kind, ["a", "b", "c"])
 
 
@@ -69,18 +69,18 @@ def test_concurrent_uploads_of_same_bytes_create_one_item(api: ApiServer) -> Non
     data = media.image(8)
     before = api.blobs()
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda index: api.upload(data, f"{index}.png", f"tag{index}"), range(6)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [202]
-    assert len({answer.json()["item"]["id"] for answer in answers}) == 1
-    assert len({answer.json()["job"]["id"] for answer in answers}) == 1
-    item = api.client.get(f"/v1/media/{answers[0].json()['item']['id']}").json()
+        responses = list(pool.map(lambda index: api.upload(data, f"{index}.png", f"tag{index}"), range(6)))
+    assert sorted(response.status_code for response in responses) == [200] * 5 + [202]
+    assert len({response.json()["item"]["id"] for response in responses}) == 1
+    assert len({response.json()["job"]["id"] for response in responses}) == 1
+    item = api.client.get(f"/v1/media/{responses[0].json()['item']['id']}").json()
     assert item["tags"] == [f"tag{index}" for index in range(6)]
     assert len([path for path in api.blobs() - before if not path.suffix]) == 1
 
 
 def test_concurrent_delete_and_upload_leave_consistent_item(api: ApiServer) -> None:
     data = media.image(9)
-    item_id = api.uploaded(data)["id"]
+    item_id = api.upload_item(data)["id"]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(10):
             work = [
@@ -163,8 +163,8 @@ def test_unsafe_request_of_another_origin_is_refused(api: ApiServer) -> None:
 
 
 def test_list_media_filters_and_pages(api: ApiServer) -> None:
-    pictures = [api.uploaded(media.image(seed), f"{seed}.png", "listed")["id"] for seed in range(20, 25)]
-    sound = api.uploaded(media.audio(0.3, 300), "s.wav", "listed", "loud")["id"]
+    pictures = [api.upload_item(media.image(seed), f"{seed}.png", "listed")["id"] for seed in range(20, 25)]
+    sound = api.upload_item(media.audio(0.3, 300), "s.wav", "listed", "loud")["id"]
 
     def listed(**query: str | list[str]) -> list[str]:
         return [item["id"] for item in api.client.get("/v1/media", params=query).json()["items"]]
@@ -174,15 +174,15 @@ def test_list_media_filters_and_pages(api: ApiServer) -> None:
     assert listed(tag=["listed", "loud"]) == [sound]
     assert listed(tag="listed", status="processing") == [sound, *reversed(pictures)]
     assert listed(tag="listed", status="ready") == []
-    seen: list[str] = []
+    listed: list[str] = []
     cursor: str | None = None
     while True:
         query: dict[str, str | int] = {"tag": "listed", "limit": 2, **({"cursor": cursor} if cursor else {})}
         page = api.client.get("/v1/media", params=query).json()
-        seen += [item["id"] for item in page["items"]]
+        listed += [item["id"] for item in page["items"]]
         if (cursor := page["next"]) is None:
             break
-    assert seen == [sound, *reversed(pictures)]
+    assert listed == [sound, *reversed(pictures)]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "kind=hologram", "status=lost", "cursor=%00nonsense"])
@@ -198,7 +198,7 @@ def test_routes_of_unknown_item_are_not_found(api: ApiServer, path: str, item_id
 
 def test_content_supports_ranges_and_has_safe_headers(api: ApiServer) -> None:
     data = media.audio(1.0, 500)
-    item = api.uploaded(data, 'odd "name"\n; é.wav')
+    item = api.upload_item(data, 'odd "name"\n; é.wav')
     url = f"/v1/media/{item['id']}/content"
     whole = api.client.get(url)
     assert whole.content == data
@@ -230,35 +230,36 @@ def test_content_supports_ranges_and_has_safe_headers(api: ApiServer) -> None:
     ("data", "name"), [(media.image(30), "p.png"), (media.video(2.0, seed=3), "v.mp4"), (media.audio(2.0, 200), "s.wav")]
 )
 def test_thumbnail_is_rendered_once_as_webp(api: ApiServer, data: bytes, name: str) -> None:
-    item = api.uploaded(data, name)
+    item = api.upload_item(data, name)
     url = f"/v1/media/{item['id']}/thumbnail"
-    answer = api.client.get(url, params={"t": 1.0, "size": 100})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "image/webp"
-    image = Image.open(io.BytesIO(answer.content))
+    response = api.client.get(url, params={"t": 1.0, "size": 100})
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "image/webp"
+    image = Image.open(io.BytesIO(response.content))
     assert image.format == "WEBP"
     assert max(image.size) <= 160
     cached = list((api.service.settings.root / "cache" / "thumbnails").rglob(f"{item['id']}/*.webp"))
-    assert [path.read_bytes() for path in cached] == [answer.content]
-    assert api.client.get(url, params={"t": 1.0, "size": 100}).content == answer.content
+    assert [path.read_bytes() for path in cached] == [response.content]
+    assert api.client.get(url, params={"t": 1.0, "size": 100}).content == response.content
     assert (
-        api.client.get(url, params={"t": 1.0, "size": 100}, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+        api.client.get(url, params={"t": 1.0, "size": 100}, headers={"if-none-match": response.headers["etag"]}).status_code
+        == 304
     )
     assert api.client.get(url, params={"t": 1e9}).status_code == 200  # the end
 
 
 @pytest.mark.parametrize("query", ["t=-1", "t=nan", "t=x", "size=0", "size=99999"])
 def test_thumbnail_with_invalid_parameters_is_refused(api: ApiServer, query: str) -> None:
-    item = api.uploaded(media.image(31))
+    item = api.upload_item(media.image(31))
     assert_problem(api.client.get(f"/v1/media/{item['id']}/thumbnail?{query}"), 400, "invalid-input")
 
 
 def test_delete_media_deletes_blob_and_thumbnails(api: ApiServer) -> None:
     before = api.blobs()
-    item = api.uploaded(media.image(32))
+    item = api.upload_item(media.image(32))
     api.client.get(f"/v1/media/{item['id']}/thumbnail")
-    answer = api.client.delete(f"/v1/media/{item['id']}")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = api.client.delete(f"/v1/media/{item['id']}")
+    assert (response.status_code, response.content) == (204, b"")
     assert api.blobs() == before
     assert not list((api.service.settings.root / "cache" / "thumbnails").rglob(item["id"]))
     assert_problem(api.client.get(f"/v1/media/{item['id']}"), 404, "not-found")
@@ -277,9 +278,9 @@ def test_import_adds_files_and_refuses_links(api: ApiServer, import_root: Path) 
     outside.write_bytes(media.image(41))
     (folder / "link.png").symlink_to(outside)
     (folder / "elsewhere").symlink_to(import_root.parent)
-    answer = api.client.post("/v1/media/import", json={"folder": "trip", "tags": ["trip"]})
-    assert answer.status_code == 200, answer.text
-    result = answer.json()
+    response = api.client.post("/v1/media/import", json={"folder": "trip", "tags": ["trip"]})
+    assert response.status_code == 200, response.text
+    result = response.json()
     assert [(upload["item"]["name"], upload["item"]["tags"]) for upload in result["uploads"]] == [
         ("a.png", ["trip"]),
         ("b.wav", ["trip"]),

@@ -1,5 +1,5 @@
-"""Files of the library are gone while the service runs: every answer says so, none is a defect,
-none names a path."""
+"""Files of the library that disappear while the service runs: every response is a specific error
+without a path."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ SAID = "here is my recipe for apple cake"
 
 @pytest.fixture
 def served(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # drawing stacks takes seconds
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+    )  # formatting of stacks takes seconds
     with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), import_root=tmp_path)) as api:
         yield api
 
 
 @pytest.fixture
 def talk(served: ApiServer) -> str:
-    """A film in which something is said, with a thumbnail."""
+    """A video with speech and a thumbnail."""
     (vector,) = served.service.space.text.embed([SAID])
     segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("speech", 0.2, 0.9, SAID, vector)])
     item = add_searchable(served, media.video(1.0, seed=50), "talk.mp4", "kitchen", [segment])
@@ -44,7 +46,7 @@ def talk(served: ApiServer) -> str:
 
 
 def lose(*folders: str) -> Callable[[ApiServer], None]:
-    """Remove every file below some folders, but for the markers."""
+    """Delete every file below some folders, except the identity files."""
 
     def harm(served: ApiServer) -> None:
         for folder in folders:
@@ -62,7 +64,7 @@ def unmount(served: ApiServer) -> None:
 
 
 def truncate(served: ApiServer) -> None:
-    """Take the log into the file first: what is in the log is not lost."""
+    """Checkpoint the write-ahead log first: its content would survive."""
     catalog = served.service.settings.root / "catalog.db"
     with closing(sqlite3.connect(catalog)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -70,8 +72,7 @@ def truncate(served: ApiServer) -> None:
 
 
 def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
-    """One request at least for each route of the document, with something that exists where it
-    names something."""
+    """Yield at least one request for each route of the document, with ids that exist."""
     client = served.client
     job = client.get("/v1/jobs").json()["data"][0]["id"]
     tus = {"Tus-Resumable": "1.0.0"}
@@ -93,13 +94,13 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
         for method in operations:
             address = path.format_map(names)
             if method == "delete" and "/media/" in path:
-                continue  # last, by itself
+                continue  # last, separately
             headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-            given: list[dict[str, object]] = bodies.get(path, [{}]) if method == "post" else [{}]
+            variants: list[dict[str, object]] = bodies.get(path, [{}]) if method == "post" else [{}]
             if path.startswith("/v1/uploads/"):
-                given = [{"headers": headers, **({"content": b"x"} if method == "patch" else {})}]
-            for one in given:
-                yield client.build_request(method.upper(), address, **one)  # type: ignore[arg-type]
+                variants = [{"headers": headers, **({"content": b"x"} if method == "patch" else {})}]
+            for variant in variants:
+                yield client.build_request(method.upper(), address, **variant)  # type: ignore[arg-type]
     yield client.build_request("HEAD", f"/v1/media/{item}/content")
     yield client.build_request("GET", f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"})
     yield client.build_request("DELETE", f"/v1/media/{item}")
@@ -116,21 +117,21 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
     ],
 )
 def test_no_route_fails_unexpectedly_or_reveals_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
-    asked = list(requests(served, talk))
-    assert len({request.url.path for request in asked}) >= 20
+    sent = list(requests(served, talk))
+    assert len({request.url.path for request in sent}) >= 20
     harm(served)
     home = str(served.service.settings.root)
-    seen: dict[str, int] = {}
-    for request in asked:
-        answer = served.client.send(request)
-        where = f"{request.method} {request.url.path}"
-        seen[where] = answer.status_code
-        assert answer.status_code != 500, (where, answer.text)
-        assert home not in answer.text, where
-        assert str(served.service.settings.root.parent) not in answer.text, where
-        if answer.status_code >= 500 and request.url.path != "/readyz" and request.method != "HEAD":
-            assert answer.json()["type"] in {"/problems/unavailable", "/problems/wrong-library"}, (where, answer.text)
-    assert seen["GET /healthz"] == 200
+    statuses: dict[str, int] = {}
+    for request in sent:
+        response = served.client.send(request)
+        label = f"{request.method} {request.url.path}"
+        statuses[label] = response.status_code
+        assert response.status_code != 500, (label, response.text)
+        assert home not in response.text, label
+        assert str(served.service.settings.root.parent) not in response.text, label
+        if response.status_code >= 500 and request.url.path != "/readyz" and request.method != "HEAD":
+            assert response.json()["type"] in {"/problems/unavailable", "/problems/wrong-library"}, (label, response.text)
+    assert statuses["GET /healthz"] == 200
 
 
 def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -> None:
@@ -145,14 +146,14 @@ def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -
 
 def test_search_like_with_missing_shard_is_missing_data(served: ApiServer, talk: str) -> None:
     lose("shards")(served)
-    answer = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
-    assert "backup" in assert_problem(answer, 410, "missing-data")["detail"]
-    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index answers without them"
+    response = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
+    assert "backup" in assert_problem(response, 410, "missing-data")["detail"]
+    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index responses without them"
 
 
 def checks(served: ApiServer) -> dict[str, dict[str, object]]:
-    answer = served.client.get("/readyz")
-    return {check["name"]: check for check in answer.json()["checks"]}
+    response = served.client.get("/readyz")
+    return {check["name"]: check for check in response.json()["checks"]}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Embeddings and models: the shape that OpenAI's clients know."""
+"""Embeddings and models, in the format of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def data_url(picture: bytes) -> str:
 
 def test_embeddings_of_texts_and_images_are_unit_vectors_in_order(api: ApiServer) -> None:
     inputs = ["a dog in the snow", data_url(media.image(1)), "a dog in snow"]
-    answer = api.client.post("/v1/embeddings", json={"input": inputs, "model": "lite"}).json()
-    assert answer["object"] == "list"
-    assert answer["model"] == str(api.service.space.id)
-    assert [row["index"] for row in answer["data"]] == [0, 1, 2]
-    vectors = np.array([row["embedding"] for row in answer["data"]])
+    response = api.client.post("/v1/embeddings", json={"input": inputs, "model": "lite"}).json()
+    assert response["object"] == "list"
+    assert response["model"] == str(api.service.space.id)
+    assert [row["index"] for row in response["data"]] == [0, 1, 2]
+    vectors = np.array([row["embedding"] for row in response["data"]])
     assert vectors.shape == (3, api.service.space.dim)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
     assert vectors[0] @ vectors[2] > 0.9
-    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 5
+    assert response["usage"]["prompt_tokens"] == response["usage"]["total_tokens"] > 5
 
 
 def test_embeddings_in_base64_equal_floats(api: ApiServer) -> None:
     def embedding(**form: str) -> list[float] | str:
-        answer = api.client.post("/v1/embeddings", json={"input": "a dog", **form}).json()
-        vector: list[float] | str = answer["data"][0]["embedding"]
+        response = api.client.post("/v1/embeddings", json={"input": "a dog", **form}).json()
+        vector: list[float] | str = response["data"][0]["embedding"]
         return vector
 
     packed, floats = embedding(encoding_format="base64"), embedding()

@@ -1,4 +1,4 @@
-"""`python -m api` as a process: where it listens, how it stops, how large it grows."""
+"""`python -m api` as a process: address, stop, memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UPLOAD_BYTES = 300 << 20
-GROWTH_BYTES = 100 << 20  # far below the file, above what a running service may need anyway
+GROWTH_BYTES = 100 << 20  # far below the size of the file, above the growth of an idle service
 
 
 @contextmanager
@@ -37,9 +37,9 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
         while not note.exists():
             assert child.poll() is None, (home / "log").read_text()
             time.sleep(0.05)
-        where = json.loads(note.read_text())
-        assert where["pid"] == child.pid
-        yield child, f"http://{where['host']}:{where['port']}"
+        address = json.loads(note.read_text())
+        assert address["pid"] == child.pid
+        yield child, f"http://{address['host']}:{address['port']}"
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(300)
@@ -49,20 +49,20 @@ def process(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[byte
 def test_large_upload_does_not_increase_memory(tmp_path: Path, graphs: Path) -> None:
     with process(with_graphs(tmp_path, graphs)) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
         memory = psutil.Process(child.pid)
-        assert client.get("/v1/models").status_code == 200  # what is loaded once is loaded
+        assert client.get("/v1/models").status_code == 200  # loads the towers
         assert client.post("/v1/media", content=media.audio(0.5)).status_code == 202
-        before, most = memory.memory_info().rss, 0
+        before, peak = memory.memory_info().rss, 0
 
         def watched() -> Iterator[bytes]:
-            nonlocal most
+            nonlocal peak
             for block in media.long_audio(UPLOAD_BYTES):
-                most = max(most, memory.memory_info().rss)
+                peak = max(peak, memory.memory_info().rss)
                 yield block
 
-        answer = client.post("/v1/media", params={"name": "long.wav"}, content=watched())
-        assert answer.status_code == 202, answer.text
-        assert answer.json()["item"]["size"] == UPLOAD_BYTES + 44
-        assert most - before < GROWTH_BYTES
+        response = client.post("/v1/media", params={"name": "long.wav"}, content=watched())
+        assert response.status_code == 202, response.text
+        assert response.json()["item"]["size"] == UPLOAD_BYTES + 44
+        assert peak - before < GROWTH_BYTES
 
 
 def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who sends a request, as limits, logs and the audit see it."""
+"""The client of a request in limits, logs and the audit log."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 async def _report(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers who the request is from, as a route, a thread and the log see it."""
+    """Responds with the client of the request in a route, a thread and the log."""
     threaded = await run_in_threadpool(lambda: str(current_client()))
     bound = structlog.contextvars.get_contextvars().get("key")
     await JSONResponse([get_client_id(scope), get_client(scope).key_id, threaded, bound])(scope, receive, send)
 
 
 def ask(settings: Settings, address: str, key: str = "") -> Any:
-    """The JSON of the answer to one request from `address`."""
+    """Return the JSON response to one request from `address`."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -58,11 +58,11 @@ def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("address", "caller"),
+    ("address", "client_id"),
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
-def test_client_without_key_is_the_network(tmp_path: Path, address: str, caller: str) -> None:
-    assert ask(Settings(home=tmp_path), address) == [caller, None, caller, None]
+def test_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
+    assert ask(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_get_client_without_authentication_is_the_network() -> None:
 
 @pytest.fixture
 def lines() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What the service logs, with what is bound to each request."""
+    """Log events of the service, with the variables bound to each request."""
     capture = structlog.testing.LogCapture()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
     yield capture.entries
@@ -116,7 +116,7 @@ def test_pipelined_request_does_not_inherit_key_of_previous(keyed: KeyedServer, 
     second = raw("pipelined-2", "Sec-Fetch-Site: same-origin\r\nConnection: close\r\n")
     with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(first + second)
-        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    assert (answer.count(b"HTTP/1.1 200"), answer.count(b"HTTP/1.1 401")) == (1, 1)
+        response = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert (response.count(b"HTTP/1.1 200"), response.count(b"HTTP/1.1 401")) == (1, 1)
     wait_for(lambda: {"pipelined-1", "pipelined-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
     assert {(line["request_id"], line.get("key")) for line in lines} == {("pipelined-1", key_id), ("pipelined-2", None)}

@@ -1,5 +1,4 @@
-"""The server of `python -m api`: what it waits for, and the headers that uvicorn renews from a
-loop."""
+"""The server of `python -m api`: its main loop and its default headers."""
 
 from __future__ import annotations
 
@@ -44,7 +43,7 @@ def test_main_loop_after_early_signal_returns_at_once(tmp_path: Path) -> None:
 
 
 async def settled() -> None:
-    """Let everything run that is ready to."""
+    """Run all tasks that are ready."""
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -55,7 +55,7 @@ def test_batch_run_with_a_failed_job_raises_conflict(
             run(client, Batch([("photos", path)]))
 
 
-def test_bench_photos_with_film_and_without_service_is_refused(shell: Shell) -> None:
+def test_bench_photos_with_a_video_and_without_service_is_refused(shell: Shell) -> None:
     done = shell("bench", "photos", "--film", "2")
     assert done.exit_code == 2
     assert "--service" in done.stderr

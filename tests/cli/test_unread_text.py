@@ -9,7 +9,7 @@ import pytest
 from indexes import open_store
 from mm.cli.diagnosis.unread_text import check_unread_text
 from mm.settings import Settings
-from tests.indexes.catalog.queue.test_unread_text import put
+from tests.indexes.catalog.queue.test_unread_text import add_unread_item
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def settings(tmp_path: Path) -> Settings:
 def test_check_unread_text_counts_images_and_names_the_next_step(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_unread_text(settings).detail == "There is no library yet."
     with open_store(settings) as store:
-        put(store, 1, [False])
+        add_unread_item(store, 1, [False])
         assert check_unread_text(settings).ok
-        put(store, 2, [True, True, False])
+        add_unread_item(store, 2, [True, True, False])
     check = check_unread_text(settings)
     assert not check.ok
     assert not check.required

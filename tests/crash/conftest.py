@@ -1,4 +1,4 @@
-"""Fixtures that the tests of the index and of the workers have, here too."""
+"""Fixtures shared with the tests of the index."""
 
 from tests.indexes.conftest import clock, database_url, postgres, settings, store
 

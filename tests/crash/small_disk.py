@@ -1,4 +1,4 @@
-"""A real disk of a few megabytes, where the kernel lets us mount one."""
+"""A tmpfs of a few megabytes, where the kernel permits a mount."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def _run(*command: str) -> str:
-    """What a command complains of, empty if nothing."""
+    """Error output of a command, empty on success."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -22,23 +22,23 @@ def _run(*command: str) -> str:
 
 @functools.cache
 def refusal() -> str:
-    """Why no disk can be mounted here, empty if one can."""
+    """Why no file system can be mounted here, empty if one can."""
     with tempfile.TemporaryDirectory() as folder:
-        complaint = _run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder)
-        if not complaint:
+        error_output = _run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder)
+        if not error_output:
             _run("umount", "-l", folder)
-    return complaint
+    return error_output
 
 
 class SmallDisk:
-    """A folder on it, and room that can be taken away."""
+    """A folder on the file system, and a file that fills it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._filler = path / "filler"
 
     def fill(self, left: int = 0) -> None:
-        """Leave `left` bytes, in whole pages."""
+        """Fill it up to `left` free bytes, in whole pages."""
         self.free()
         stat = os.statvfs(self.path)
         pages = max(stat.f_bavail - -(-left // stat.f_frsize), 0)
@@ -51,7 +51,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
-    """Mounted at `path` for as long as the block lasts."""
+    """Mount it at `path` for as long as the block lasts."""
     path.mkdir()
     assert not _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path))
     try:

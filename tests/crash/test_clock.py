@@ -1,5 +1,4 @@
-"""The clock is set back by an hour: no lease is stolen from a worker that lives, none is held for a
-dead one, no work is late."""
+"""Leases and due work after the system clock was set back by an hour."""
 
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ HOUR = 3600.0
 
 
 def set_back(store: Store, clock: Clock) -> None:
-    """What a sweeper sees to at its next round."""
+    """Set the clock back, and correct the catalog as the sweeper does."""
     clock.now -= HOUR
     store.catalog.clamp_future_times(clock.now, LEASE)
 
 
-def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None:
+def test_clock_set_back_keeps_the_lease_of_a_live_worker(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
     set_back(store, clock)
@@ -26,11 +25,11 @@ def test_a_worker_that_lives_keeps_its_lease(store: Store, clock: Clock) -> None
         assert store.catalog.count_due_work(LEASE) == 0
         assert store.catalog.extend_lease(chunk.pk, "alive", LEASE)
         clock.now += LEASE / 2
-    (held,) = store.catalog.chunks(job.id)
-    assert (held.owner, held.attempts) == ("alive", 1)
+    (leased,) = store.catalog.chunks(job.id)
+    assert (leased.owner, leased.attempts) == ("alive", 1)
 
 
-def test_a_worker_that_is_dead_loses_it_after_one_lease(store: Store, clock: Clock) -> None:
+def test_clock_set_back_ends_the_lease_of_a_dead_worker_after_one_lease(store: Store, clock: Clock) -> None:
     _job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "dead", LEASE)
     set_back(store, clock)
@@ -42,7 +41,7 @@ def test_a_worker_that_is_dead_loses_it_after_one_lease(store: Store, clock: Clo
     assert taken.attempts == 2
 
 
-def test_what_was_put_off_before_is_due_after_one_lease_at_the_latest(store: Store, clock: Clock) -> None:
+def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store, clock: Clock) -> None:
     _, unplanned = add(store, 1)
     _, (chunk,) = planned(store, 2)
     _job, (done,) = planned(store, 3)
@@ -59,7 +58,7 @@ def test_what_was_put_off_before_is_due_after_one_lease_at_the_latest(store: Sto
     assert sorted(turn.kind for turn in turns if turn is not None) == ["encode", "finish", "plan"]
 
 
-def test_a_clock_that_is_right_changes_nothing(store: Store, clock: Clock) -> None:
+def test_clock_that_is_correct_changes_no_lease(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
     before = store.catalog.chunks(job.id)

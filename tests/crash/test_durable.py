@@ -1,5 +1,4 @@
-"""What is acknowledged is on the disk: bytes are flushed, then named, then the name is flushed;
-only then the catalog knows."""
+"""Order of durable steps: flush the bytes, rename, flush the folder, then write the catalog."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from tests.graphs import with_graphs
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
-    """What was done for durability, in order: `flush` and `name`, each with the path."""
+    """The durable steps in order: `flush` and `name`, each with the path."""
     done: list[tuple[str, Path]] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -39,14 +38,14 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
 
 
 def assert_durable(steps: list[tuple[str, Path]], path: Path) -> None:
-    """The bytes before the name, the name before the end, and folders that are new on the way."""
+    """Check the order: flush of bytes and new folders, rename, flush of the folder."""
     named = steps.index(("name", path))
     assert any(step == "flush" and flushed.suffix == ".part" for step, flushed in steps[:named])
     assert ("flush", path.parent) in steps[named:]
     assert ("flush", path.parent.parent) in steps[:named]
 
 
-def test_an_upload_is_on_the_disk_before_the_catalog_knows_it(
+def test_upload_is_durable_before_its_catalog_row(
     tmp_path: Path, graphs: Path, steps: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before: list[list[tuple[str, Path]]] = []
@@ -65,7 +64,7 @@ def test_an_upload_is_on_the_disk_before_the_catalog_knows_it(
         assert_durable(before[0], api.service.store.blobs.path(item.sha256))
 
 
-def test_vectors_are_on_the_disk_before_their_chunk_is_done(tmp_path: Path, steps: list[tuple[str, Path]]) -> None:
+def test_shard_is_durable_when_its_write_returns(tmp_path: Path, steps: list[tuple[str, Path]]) -> None:
     with open_store(Settings(home=tmp_path)) as store:
         steps.clear()
         shard_id = store.shards.write(SpaceId("lite", 1), {"picture": np.ones((1, 8), np.float16)}, [])

@@ -1,5 +1,4 @@
-"""A real disk is full at each write in turn: it is refused by name, nothing is half-written, and
-all works when there is room."""
+"""Each kind of write on a full disk: the error names it, nothing is partial, and it works again."""
 
 from __future__ import annotations
 
@@ -26,9 +25,9 @@ from tests.indexes.library import SPACE, add, publish, random_query
 
 DISK_BYTES = 6 << 20
 STEPS = [0, 4096, 16384]
-"""Bytes that are left: the write fails at once, or in the middle."""
+"""Free bytes: the write fails at its start or in the middle."""
 
-pytestmark = pytest.mark.skipif(bool(refusal()), reason=f"no disk can be mounted: {refusal()}")
+pytestmark = pytest.mark.skipif(bool(refusal()), reason=f"no file system can be mounted: {refusal()}")
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def store(disk: SmallDisk) -> Iterator[Store]:
 @pytest.fixture
 def api(disk: SmallDisk, graphs: Path) -> Iterator[ApiServer]:
     with run_server(Settings(home=with_graphs(disk.path / "home", graphs))) as api:
-        api.service.towers.wait()  # the first one of all builds their graphs, and nothing else gets a turn
+        api.service.towers.wait()  # the first start builds their graphs
         yield api
 
 
@@ -54,16 +53,16 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> None:
-    """The write says that the disk is full."""
+def assert_refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> None:
+    """Fill the disk and check that the write reports it."""
     disk.fill(left)
     with pytest.raises(Unavailable, match=r"No space left|full"):
         write()
 
 
 @pytest.mark.parametrize("left", STEPS[::2])
-def test_an_upload(api: ApiServer, disk: SmallDisk, left: int) -> None:
-    kept = api.uploaded(media.image(1))
+def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(api: ApiServer, disk: SmallDisk, left: int) -> None:
+    kept = api.upload_item(media.image(1))
     before = api.blobs()
     disk.fill(left)
     answer = api.upload(media.audio(5.0), "a.wav")
@@ -78,11 +77,11 @@ def test_an_upload(api: ApiServer, disk: SmallDisk, left: int) -> None:
     assert len(api.client.get("/v1/media").json()["items"]) == 2
 
 
-def test_a_thumbnail(api: ApiServer, disk: SmallDisk) -> None:
-    item = api.uploaded(media.image(1))
+def test_thumbnail_on_a_full_disk_is_served_and_not_cached(api: ApiServer, disk: SmallDisk) -> None:
+    item = api.upload_item(media.image(1))
     disk.fill()
     answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
-    assert answer.status_code == 200, "what cannot be kept is shown all the same"
+    assert answer.status_code == 200, "a thumbnail that cannot be cached is served"
     assert not files(api.service.settings.root / "cache" / "thumbnails")
     disk.free()
     assert api.client.get(f"/v1/media/{item['id']}/thumbnail").content == answer.content
@@ -90,9 +89,9 @@ def test_a_thumbnail(api: ApiServer, disk: SmallDisk) -> None:
 
 
 @pytest.mark.parametrize("left", STEPS)
-def test_a_shard(store: Store, disk: SmallDisk, left: int) -> None:
+def test_shard_write_on_a_full_disk_raises_and_leaves_nothing(store: Store, disk: SmallDisk, left: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(500, 128)).astype(np.float16)
-    refused(disk, left, lambda: store.shards.write(SpaceId("lite", 1), {"picture": vectors}, []))
+    assert_refused(disk, left, lambda: store.shards.write(SpaceId("lite", 1), {"picture": vectors}, []))
     assert not [path for path in files(disk.path / "home" / "shards") if path.name != MARKER]
     disk.free()
     shard_id = store.shards.write(SpaceId("lite", 1), {"picture": vectors}, [])
@@ -100,7 +99,7 @@ def test_a_shard(store: Store, disk: SmallDisk, left: int) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 8192, 16384])
-def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
+def test_index_write_on_a_full_disk_raises_and_searches_continue(store: Store, disk: SmallDisk, left: int) -> None:
     rng = np.random.default_rng(1)
     publish(store, 1, rng)
     searcher = Searcher(store, SPACE, store.settings)
@@ -108,14 +107,14 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
     for seed in range(2, 8):
         publish(store, seed, rng, segments=60)
     before = files(disk.path / "home" / "index")
-    refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
-    asked = random_query(rng)
+    assert_refused(disk, left, lambda: SpaceIndex(store, SPACE).apply_changes(1.0))
+    query = random_query(rng)
     searcher.follower._ready.set()
-    assert all(hit.score >= 0 for hit in searcher.search(asked, 100, Filters(), 0.0)), "searches go on"
+    assert all(hit.score >= 0 for hit in searcher.search(query, 100, Filters(), 0.0)), "searches continue"
     assert before <= files(disk.path / "home" / "index")
     disk.free()
     searcher.follower.refresh()
-    fast, slow = searcher.search(asked, 100, Filters(), 0.0), search_brute_force(store, asked, 100, Filters(), 0.0)
+    fast, slow = searcher.search(query, 100, Filters(), 0.0), search_brute_force(store, query, 100, Filters(), 0.0)
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)
     named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}
@@ -124,20 +123,20 @@ def test_the_index(store: Store, disk: SmallDisk, left: int) -> None:
     assert named == {entry.name for entry in manifest.parts}
 
 
-def test_the_catalog(store: Store, disk: SmallDisk) -> None:
+def test_catalog_write_on_a_full_disk_raises_and_reads_continue(store: Store, disk: SmallDisk) -> None:
     _, job = add(store, "kept")
     disk.fill()
 
     def write() -> None:
-        for seed in range(1000):  # what its files have room for already goes in
+        for seed in range(1000):  # the catalog files have some free pages
             add(store, seed)
             written.append(seed)
 
     written: list[int] = []
     with pytest.raises(Unavailable, match=r"full|disk I/O"):
         write()
-    assert store.catalog.get_job(job.id) == job, "readers go on"
-    assert store.catalog.counts().items == 1 + len(written), "all of an item or nothing"
+    assert store.catalog.get_job(job.id) == job, "reads continue"
+    assert store.catalog.counts().items == 1 + len(written), "an item is added completely or not at all"
     disk.free()
     add(store, "after")
     assert store.catalog.counts().items == 2 + len(written)

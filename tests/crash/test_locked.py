@@ -1,5 +1,4 @@
-"""Another process holds the catalog for longer than anybody waits: who asks is told so, and nothing
-is lost."""
+"""Another process locks the catalog beyond every timeout: requests are refused, nothing is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ LEASE_SECONDS = 1.0
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", BUSY_SECONDS)
 
 
@@ -50,7 +49,7 @@ def space(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Space:
 
 @pytest.fixture
 def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
-    """Of a working process without a broker."""
+    """Context of a worker process without a broker."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         reader = stack.enter_context(MediaReader.from_settings(settings))
@@ -65,9 +64,9 @@ def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
         )
 
 
-def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> None:
+def test_upload_to_a_locked_catalog_is_refused_with_retry_after_and_accepted_later(settings: Settings) -> None:
     with run_server(settings) as api:
-        first = api.uploaded(media.image(1))
+        first = api.upload_item(media.image(1))
         with lock_catalog(settings.catalog_url):
             answer = api.upload(media.image(2))
             assert answer.status_code == 503
@@ -79,7 +78,7 @@ def test_an_upload_is_told_to_come_back_and_then_taken(settings: Settings) -> No
         assert len(api.client.get("/v1/jobs").json()["data"]) == 2
 
 
-def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
+def test_chunk_that_cannot_be_marked_as_done_is_encoded_once_more(
     settings: Settings, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with run_server(settings) as api:
@@ -88,16 +87,16 @@ def test_a_chunk_that_cannot_be_marked_is_encoded_again_and_no_more(
     (chunk,) = tools.store.catalog.chunks(job_id)
     with lock_catalog(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
         encode(tools, chunk.pk)
-    assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "who does not get the lease has not tried"
+    assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "an attempt without a lease does not count"
 
     real = ChunkEncoder.encode
     with ExitStack() as lock:
 
-        def held_in_the_middle(*args: object) -> object:
+        def encode_with_locked_catalog(*args: object) -> object:
             lock.enter_context(lock_catalog(settings.catalog_url))
             return real(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(ChunkEncoder, "encode", held_in_the_middle)
+        monkeypatch.setattr(ChunkEncoder, "encode", encode_with_locked_catalog)
         with pytest.raises(Unavailable, match="catalog"):
             encode(tools, chunk.pk)
     monkeypatch.setattr(ChunkEncoder, "encode", real)

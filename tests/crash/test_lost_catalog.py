@@ -1,5 +1,4 @@
-"""The catalog is lost, or another one, and a real worker starts with default settings: it refuses,
-and no file goes."""
+"""Start and garbage collection with a lost or foreign catalog: refused, and every file is kept."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ TWO_DAYS = 2 * 24 * 3600.0
 
 @pytest.fixture
 def library(settings: Settings) -> Settings:
-    """A library whose files are all two days old."""
+    """A library with files of two days ago."""
     rng = np.random.default_rng(0)
     with open_store(settings) as store:
         for number in range(ITEMS):
@@ -38,8 +37,8 @@ def library(settings: Settings) -> Settings:
     return settings
 
 
-def lose(settings: Settings, request: pytest.FixtureRequest) -> Settings:
-    """The settings with a catalog that is empty."""
+def remove_catalog(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Settings with an empty catalog."""
     if not settings.database_url:
         (settings.root / "catalog.db").unlink()
         return settings
@@ -47,11 +46,11 @@ def lose(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.mark.parametrize("module", ["workers", "api"])
-def test_a_process_that_starts_without_the_catalog_refuses_and_keeps_every_file(
+def test_process_start_without_the_catalog_is_refused_and_keeps_every_file(
     library: Settings, module: str, request: pytest.FixtureRequest
 ) -> None:
     before = files(library)
-    lost = lose(library, request)
+    lost = remove_catalog(library, request)
     given = {f"MM_{name.upper()}": str(value) for name, value in lost.model_dump(exclude_unset=True).items()}
     environment = {**os.environ, **given, "MM_BROKER_URL": "redis://127.0.0.1:1/0", "MM_PORT": "0"}
     done = subprocess.run(
@@ -62,8 +61,8 @@ def test_a_process_that_starts_without_the_catalog_refuses_and_keeps_every_file(
     assert files(lost) == before
 
 
-def test_a_sweeper_whose_catalog_is_emptied_while_it_runs_keeps_every_file(library: Settings) -> None:
-    """As when the rows are lost, and the identity is not."""
+def test_garbage_collection_with_emptied_tables_keeps_every_file(library: Settings) -> None:
+    """The rows are deleted, and the identity is not."""
     before = files(library)
     with open_store(library) as store:
         with store.database.begin_write() as connection:

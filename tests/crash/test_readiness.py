@@ -1,5 +1,4 @@
-"""Readiness believes in a worker for what it did since the service started, not for a row that a
-dead one left."""
+"""Readiness counts only heartbeats since the start of the service."""
 
 from __future__ import annotations
 
@@ -14,12 +13,12 @@ from tests.graphs import with_graphs
 
 
 def worker(api: ApiServer) -> str:
-    """What is said of the worker, empty if it works."""
+    """Detail of the failing worker check, empty if it passes."""
     checks = {check["name"]: check for check in api.client.get("/readyz").json()["checks"]}
     return "" if checks["worker"]["ok"] else str(checks["worker"]["detail"])
 
 
-def test_the_last_sign_of_a_worker_that_died_before_is_no_sign(tmp_path: Path, graphs: Path) -> None:
+def test_readiness_ignores_the_heartbeat_of_a_worker_before_the_start(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path, graphs))
     with open_store(settings) as store:
         store.catalog.record_heartbeat("dead", time.time())
@@ -29,7 +28,7 @@ def test_the_last_sign_of_a_worker_that_died_before_is_no_sign(tmp_path: Path, g
         assert not worker(api)
 
 
-def test_a_worker_that_outlived_the_service_counts_when_it_works_again(tmp_path: Path, graphs: Path) -> None:
+def test_readiness_counts_an_older_worker_from_its_next_heartbeat(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path, graphs))
     with open_store(settings) as store:
         store.catalog.record_heartbeat("alive", time.time())
@@ -39,14 +38,14 @@ def test_a_worker_that_outlived_the_service_counts_when_it_works_again(tmp_path:
         assert not worker(api)
 
 
-def test_a_worker_that_lives_and_is_silent_is_none(tmp_path: Path, graphs: Path) -> None:
+def test_readiness_ignores_a_worker_without_recent_heartbeats(tmp_path: Path, graphs: Path) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         api.service.store.catalog.record_heartbeat("silent", time.time() - 1.1 * WORK_SECONDS)
         assert "No worker for" in worker(api)
 
 
-def test_a_sign_from_the_future_is_no_newer_than_one_from_the_past(tmp_path: Path, graphs: Path) -> None:
-    """As the last sign before the clock was set back by an hour."""
+def test_readiness_ignores_a_heartbeat_in_the_future(tmp_path: Path, graphs: Path) -> None:
+    """A heartbeat from before the clock was set back by an hour."""
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         api.service.store.catalog.record_heartbeat("dead", time.time() + 3600.0)
         assert "No worker for" in worker(api)

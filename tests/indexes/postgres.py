@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from a wheel, reached by a socket in its folder."""
+"""A PostgreSQL server for tests, from a wheel, on a socket in its folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 
 class Postgres:
-    """Runs inside a `with` block."""
+    """A server that runs inside a `with` block."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -24,7 +24,7 @@ class Postgres:
             patch.setenv("XDG_RUNTIME_DIR", str(runtime))
             import pgserver
         self._server = pgserver.get_server(self._folder / "data", cleanup_mode="delete")
-        self._run("ALTER SYSTEM SET fsync = off")  # the data need not survive, and the end comes sooner
+        self._run("ALTER SYSTEM SET fsync = off")  # the data is discarded, and the server stops faster
         self._run("SELECT pg_reload_conf()")
         return self
 
@@ -38,15 +38,14 @@ class Postgres:
         return str(make_url(self._server.get_uri()).set(database=name).render_as_string(hide_password=False))
 
     def new_schema(self) -> str:
-        """URL of a new and empty schema, which is made sooner than a database and does for one test
-        just as well."""
+        """URL of a new and empty schema, which is created faster than a database."""
         name = f"t{secrets.token_hex(6)}"
         self._run(f"CREATE SCHEMA {name}")
         url = make_url(self._server.get_uri()).update_query_dict({"options": f"-csearch_path={name}"})
         return str(url.render_as_string(hide_password=False))
 
     def cut_off(self, url: str) -> None:
-        """End all connections to a database and refuse new ones, as a stopped server does."""
+        """Close all connections to a database and refuse new ones, as a stopped server does."""
         name = make_url(url).database
         self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")

@@ -1,5 +1,7 @@
-"""Kernels for the tests: on the GPU where there is one, else through Triton's interpreter, which
-`tests/conftest.py` turns on."""
+"""Kernels for the tests, on a GPU or in the interpreter of Triton.
+
+`tests/conftest.py` enables the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ _patch = interpreter._patch_lang_tensor
 
 
 def _patch_with_item(tensor: Any, scope: Any) -> None:
-    """Its scalars are arrays of one element, which NumPy from 2.4 on does not take for a bound of
-    `range`."""
+    """Make scalars of the interpreter valid bounds of `range`.
+
+    They are arrays of one element, which NumPy 2.4 no longer converts to an index.
+    """
     _patch(tensor, scope)
     scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
 

@@ -1,5 +1,7 @@
-"""The kernel against its plain twin, forward and backward. On a machine without a GPU, Triton's
-interpreter runs it."""
+"""The attention kernel compared with the reference implementation, forward and backward.
+
+On a machine without a GPU the interpreter of Triton runs it.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,7 @@ from tests.kernels.interpreted import DENSE, DEVICE, LOCAL, WIDE, Tiles, windowe
 
 
 def make(seed: int, lengths: list[int], seconds: float, num_global: int, width: int = 16) -> tuple[list[torch.Tensor], Windows]:
-    """Random queries, keys, values and an output gradient; times with gaps, as of a film sampled by
-    content."""
+    """Random queries, keys, values and output gradient, and windows with gaps between times."""
     draw = torch.Generator().manual_seed(seed)
     longest = max(lengths)
     steps = torch.rand((len(lengths), longest), generator=draw) ** 3 * 2
@@ -25,8 +26,8 @@ def make(seed: int, lengths: list[int], seconds: float, num_global: int, width: 
     return tensors, make_windows(times.to(DEVICE), seconds, num_global=num_global, lengths_B=torch.tensor(lengths).to(DEVICE))
 
 
-def both_ways(tensors: list[torch.Tensor], windows: Windows, tiles: Tiles = WIDE) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Output and the three gradients by the twin in float64, and by the kernel."""
+def run_both(tensors: list[torch.Tensor], windows: Windows, tiles: Tiles = WIDE) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Output and gradients of the reference implementation in float64, and of the kernel."""
     results = []
     tiled = partial(windowed_attention, tiles=tiles)
     for attention, dtype in ((windowed_attention_torch, torch.float64), (tiled, torch.float32)):
@@ -36,9 +37,9 @@ def both_ways(tensors: list[torch.Tensor], windows: Windows, tiles: Tiles = WIDE
     return list(zip(*results, strict=True))
 
 
-def error(truth: torch.Tensor, found: torch.Tensor) -> float:
-    assert bool(torch.isfinite(found).all())
-    return float((truth - found).norm() / truth.norm().clamp(min=1.0))
+def error(expected: torch.Tensor, computed: torch.Tensor) -> float:
+    assert bool(torch.isfinite(computed).all())
+    return float((expected - computed).norm() / expected.norm().clamp(min=1.0))
 
 
 @settings(max_examples=5)
@@ -49,19 +50,21 @@ def error(truth: torch.Tensor, found: torch.Tensor) -> float:
     num_global=st.integers(0, 3),
     tiles=st.sampled_from([DENSE, LOCAL, WIDE]),
 )
-def test_kernel_and_twin_agree(seed: int, lengths: list[int], seconds: float, num_global: int, tiles: Tiles) -> None:
-    for truth, found in both_ways(*make(seed, lengths, seconds, num_global), tiles):
-        assert error(truth, found) < 1e-5
+def test_windowed_attention_equals_the_reference(
+    seed: int, lengths: list[int], seconds: float, num_global: int, tiles: Tiles
+) -> None:
+    for expected, computed in run_both(*make(seed, lengths, seconds, num_global), tiles):
+        assert error(expected, computed) < 1e-5
 
 
-def test_a_far_window_skips_what_lies_between_it_and_the_global_tokens() -> None:
+def test_windowed_attention_skips_keys_between_global_tokens_and_window() -> None:
     tensors, windows = make(1, [4 * BLOCK], 1.0, 1)
     assert int(windows.first_BN[0, -1]) >= 2 * BLOCK
-    for truth, found in both_ways(tensors, windows):
-        assert error(truth, found) < 1e-5
+    for expected, computed in run_both(tensors, windows):
+        assert error(expected, computed) < 1e-5
 
 
-def test_padding_is_zero_and_changes_nothing() -> None:
+def test_windowed_attention_padding_is_zero_and_has_no_effect() -> None:
     tensors, windows = make(2, [70, 20], 3.0, 1)
     out = windowed_attention(*tensors[:3], windows)
     assert not out[1, :, 20:].any()
@@ -70,7 +73,7 @@ def test_padding_is_zero_and_changes_nothing() -> None:
     assert torch.equal(windowed_attention(*tensors[:3], windows)[1, :, :20], out[1, :, :20])
 
 
-def test_a_window_over_everything_is_dense_attention() -> None:
+def test_windowed_attention_with_a_full_window_is_dense_attention() -> None:
     tensors, windows = make(3, [100], 1e6, 0)
     dense = torch.nn.functional.scaled_dot_product_attention(*tensors[:3])
     assert windows.density == 1.0
@@ -79,19 +82,19 @@ def test_a_window_over_everything_is_dense_attention() -> None:
 
 @settings(max_examples=50)
 @given(seed=st.integers(0, 2**31), length=st.integers(1, 200), seconds=st.floats(0, 30), num_global=st.integers(0, 1))
-def test_every_pair_is_inside_the_blocks_that_are_looked_at(seed: int, length: int, seconds: float, num_global: int) -> None:
+def test_make_windows_ranges_contain_all_attending_pairs(seed: int, length: int, seconds: float, num_global: int) -> None:
     times = (torch.rand((1, length), generator=torch.Generator().manual_seed(seed)) * 3).cumsum(dim=1)
     windows = make_windows(times, seconds, num_global=num_global)
     index = torch.arange(length)
     first, last = windows.first_BN[0][index // BLOCK], windows.last_BN[0][index // BLOCK]
-    looked_at = (index >= first[:, None]) & (index < last[:, None]) | (index < num_global)
-    assert not bool((windows.attention_mask()[0] & ~looked_at).any())
+    in_range = (index >= first[:, None]) & (index < last[:, None]) | (index < num_global)
+    assert not bool((windows.attention_mask()[0] & ~in_range).any())
     first, last = windows.full_first_BN[0][index // BLOCK], windows.full_last_BN[0][index // BLOCK]
     unmasked = (index >= first[:, None]) & (index < last[:, None])
     assert bool(windows.attention_mask()[0][unmasked].all())
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_windowed_attention_invalid_arguments_are_refused() -> None:
     tensors, windows = make(4, [10], 1.0, 0)
     with pytest.raises(ValueError, match="do not ascend"):
         make_windows(torch.tensor([[0.0, 2.0, 1.0]]), 1.0)

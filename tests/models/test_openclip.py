@@ -1,4 +1,4 @@
-"""open_clip models as towers: bit for bit what open_clip gives, and nothing else gets in."""
+"""The towers of open_clip models: equal to open_clip, and what is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def copy(folders: dict[str, Path], tmp_path: Path) -> Path:
-    """A folder of the plain model that a test may break."""
+    """A copy of the folder of the plain model, which a test may change."""
     return shutil.copytree(folders["plain"], tmp_path / "copy")
 
 
@@ -42,35 +42,35 @@ def load(folder: Path) -> OpenClipModel:
 
 
 def pictures(count: int = 3) -> list[np.ndarray]:
-    """Wide, tall and small ones."""
+    """Wide, tall and small images."""
     draw = np.random.default_rng(5)
     sizes = [(40, 90), (120, 33), (8, 8)]
     return [draw.integers(0, 256, (*sizes[index % 3], 3), dtype=np.uint8) for index in range(count)]
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_vectors_are_those_of_open_clip(folders: dict[str, Path], name: str) -> None:
+def test_openclip_towers_equal_open_clip(folders: dict[str, Path], name: str) -> None:
     source = f"local-dir:{folders[name]}"
     model, _, prepare = open_clip.create_model_and_transforms(source)
     model.eval()
     ours = load(folders[name])
     with torch.inference_mode():
         images = torch.stack([prepare(Image.fromarray(picture)) for picture in pictures()])
-        seen = model.encode_image(images, normalize=True).numpy()
+        image_vectors = model.encode_image(images, normalize=True).numpy()
         tokens = open_clip.get_tokenizer(source)([text.encode("utf-8", "replace").decode() for text in TEXTS])
-        said = model.encode_text(tokens, normalize=True).numpy()
+        text_vectors = model.encode_text(tokens, normalize=True).numpy()
     towers = OpenClipImageTower(ours), OpenClipTextTower(ours)
-    assert np.array_equal(towers[0].embed(pictures()), seen)
-    assert np.array_equal(towers[1].embed(TEXTS), said)
-    assert np.abs(seen[0] - seen[1]).max() > 1e-3
-    assert np.abs(said[0] - said[1]).max() > 1e-4
+    assert np.array_equal(towers[0].embed(pictures()), image_vectors)
+    assert np.array_equal(towers[1].embed(TEXTS), text_vectors)
+    assert np.abs(image_vectors[0] - image_vectors[1]).max() > 1e-3
+    assert np.abs(text_vectors[0] - text_vectors[1]).max() > 1e-4
     config = CONFIGS[name]["model_cfg"]
     assert towers[0].size == config["vision_cfg"]["image_size"]
-    assert towers[0].dim == towers[1].dim == ours.dim == config["embed_dim"] == seen.shape[1]
+    assert towers[0].dim == towers[1].dim == ours.dim == config["embed_dim"] == image_vectors.shape[1]
     assert ("QuickGELU" in ours.describe()) == (name == "quick")
 
 
-def test_batches_change_nothing(folders: dict[str, Path]) -> None:
+def test_openclip_vectors_do_not_depend_on_the_batch(folders: dict[str, Path]) -> None:
     tower = OpenClipImageTower(load(folders["plain"]))
     many = pictures(2 * BATCH + 3)
     one_by_one = np.concatenate([tower.embed([picture]) for picture in many])
@@ -79,7 +79,7 @@ def test_batches_change_nothing(folders: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_half_precision_gives_nearly_the_same(folders: dict[str, Path], name: str) -> None:
+def test_openclip_half_precision_is_close_to_float32(folders: dict[str, Path], name: str) -> None:
     files = find_model(f"local-dir:{folders[name]}")
     half, full = (OpenClipModel(files, device="cpu", half=some) for some in (True, False))
     assert {parameter.dtype for parameter in half.module.parameters()} == {torch.float16}
@@ -92,12 +92,12 @@ def test_half_precision_gives_nearly_the_same(folders: dict[str, Path], name: st
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
-def test_what_is_no_picture_is_refused(folders: dict[str, Path], bad: np.ndarray) -> None:
+def test_openclip_image_tower_invalid_array_is_refused(folders: dict[str, Path], bad: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="uint8"):
         OpenClipImageTower(load(folders["plain"])).embed([bad])
 
 
-def test_scale_and_bias_are_those_that_the_model_learnt(folders: dict[str, Path]) -> None:
+def test_openclip_scale_and_bias_are_those_of_the_checkpoint(folders: dict[str, Path]) -> None:
     stored = load_file(weights_of(folders["siglip"]))
     model = load(folders["siglip"])
     assert model.bias == pytest.approx(float(stored["logit_bias"]))
@@ -105,7 +105,7 @@ def test_scale_and_bias_are_those_that_the_model_learnt(folders: dict[str, Path]
     assert load(folders["plain"]).bias is None
 
 
-def test_a_text_that_is_cut_is_told(folders: dict[str, Path]) -> None:
+def test_openclip_truncation_limit_of_a_long_text_is_the_context_length(folders: dict[str, Path]) -> None:
     for name in CONFIGS:
         tower = OpenClipTextTower(load(folders[name]))
         assert tower.max_tokens == 12
@@ -115,7 +115,7 @@ def test_a_text_that_is_cut_is_told(folders: dict[str, Path]) -> None:
         assert tower.count_tokens(["a dog"])[0] < 6
 
 
-def test_tokenizers_are_safe_in_threads(folders: dict[str, Path]) -> None:
+def test_openclip_text_tower_is_thread_safe(folders: dict[str, Path]) -> None:
     tower = OpenClipTextTower(load(folders["siglip"]))
     texts = [["a dog " * (1 + number % 9), "cat"] for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -125,7 +125,7 @@ def test_tokenizers_are_safe_in_threads(folders: dict[str, Path]) -> None:
         assert counts == tower.count_tokens(some)
 
 
-def test_a_file_of_ones_own_is_fed_as_its_architecture_wants_it(tmp_path: Path) -> None:
+def test_find_model_of_a_file_uses_the_preprocessing_of_its_architecture(tmp_path: Path) -> None:
     file = tmp_path / "mine.safetensors"
     file.touch()
     squeezed = find_model(f"ViT-B-16-SigLIP/{file}").preprocess
@@ -135,7 +135,7 @@ def test_a_file_of_ones_own_is_fed_as_its_architecture_wants_it(tmp_path: Path) 
 
 
 class Bomb:
-    """Makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -145,7 +145,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool) -> None:
+def test_read_tensors_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool) -> None:
     trap, file = tmp_path / "was-run", tmp_path / "weights.pt"
     if legacy:
         file.write_bytes(pickle.dumps({"a": Bomb(trap)}, protocol=2))
@@ -156,7 +156,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool)
     assert not trap.exists()
 
 
-def test_a_scripted_module_is_refused(tmp_path: Path) -> None:
+def test_read_tensors_torchscript_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "scripted.pt"
     with pytest.warns(DeprecationWarning, match="torch.jit"):
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(file))
@@ -164,7 +164,7 @@ def test_a_scripted_module_is_refused(tmp_path: Path) -> None:
         read_tensors(file)
 
 
-def test_a_checkpoint_of_training_is_read(folders: dict[str, Path], copy: Path) -> None:
+def test_openclip_training_checkpoint_is_read(folders: dict[str, Path], copy: Path) -> None:
     tensors = load_file(weights_of(copy))
     weights_of(copy).unlink()
     torch.save(
@@ -175,12 +175,15 @@ def test_a_checkpoint_of_training_is_read(folders: dict[str, Path], copy: Path) 
     assert np.array_equal(found, OpenClipImageTower(load(folders["plain"])).embed(pictures()))
 
 
-def test_what_does_not_fit_is_named(copy: Path) -> None:
+def test_openclip_checkpoint_that_does_not_fit_is_described(copy: Path) -> None:
     whole = load_file(weights_of(copy))
     positions = whole["visual.positional_embedding"]
     broken = {
         r"lacks ln_final\.weight": {key: value for key, value in whole.items() if key != "ln_final.weight"},
-        "has in addition logit_bias": {**whole, "logit_bias": torch.zeros(())},  # learnt by sigmoids, named as if by a softmax
+        "has in addition logit_bias": {
+            **whole,
+            "logit_bias": torch.zeros(()),
+        },  # a sigmoid loss where the configuration has a softmax
         r"visual\.positional_embedding as \(26, 32\).*\(17, 32\)": {
             **whole,
             "visual.positional_embedding": torch.cat([positions, positions[:9]]),
@@ -193,7 +196,7 @@ def test_what_does_not_fit_is_named(copy: Path) -> None:
             load(copy)
 
 
-def test_a_sigmoid_model_without_its_bias_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_openclip_siglip_checkpoint_without_bias_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(folders["siglip"], tmp_path / "siglip")
     save_file({key: value for key, value in load_file(weights_of(folder)).items() if key != "logit_bias"}, weights_of(folder))
     with pytest.raises(Corrupt, match="lacks logit_bias"):
@@ -204,13 +207,13 @@ DAMAGED = [("a.safetensors", b"x"), ("a.pt", b""), ("a.bin", b"PK\x03\x04 no"), 
 
 
 @pytest.mark.parametrize(("name", "content"), DAMAGED)
-def test_a_damaged_checkpoint_has_a_name(tmp_path: Path, name: str, content: bytes) -> None:
+def test_read_tensors_damaged_checkpoint_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(MMError, match=name.replace(".", r"\.")):
         read_tensors(tmp_path / name)
 
 
-def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
+def test_read_tensors_unsupported_suffix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"")
     with pytest.raises(InvalidInput, match="unsupported suffix"):
         read_tensors(tmp_path / "a.npz")
@@ -219,7 +222,7 @@ def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_: object) -> None:
-        raise AssertionError("something asked the network")
+        raise AssertionError("a network connection was attempted")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
@@ -227,7 +230,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(
-    ("wanted", "error", "message"),
+    ("name", "error", "message"),
     [
         ("ViT-B-32/laion2b_s34b_b79k", Unavailable, "downloads are disabled.*MM_DOWNLOAD_MODELS"),
         ("hf-hub:nobody/nothing", Unavailable, "downloads are disabled.*MM_DOWNLOAD_MODELS"),
@@ -241,13 +244,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("local-dir:/nowhere", InvalidInput, r"/nowhere/open_clip_config\.json"),
     ],
 )
-def test_what_names_no_model_on_this_disk(wanted: str, error: type[MMError], message: str) -> None:
+def test_find_model_invalid_or_missing_model_is_refused(name: str, error: type[MMError], message: str) -> None:
     with pytest.raises(error, match=message) as found:
-        find_model(wanted)
+        find_model(name)
     assert "\n" not in str(found.value)
 
 
-def test_every_name_that_is_refused_for_its_activation_has_the_one_that_is_advised() -> None:
+def test_find_model_suggested_quickgelu_model_exists() -> None:
     for model, tag in open_clip.list_pretrained():
         trained, has = (
             bool(cfg.get("quick_gelu")) for cfg in (open_clip.get_pretrained_cfg(model, tag), open_clip.get_model_config(model))
@@ -257,7 +260,7 @@ def test_every_name_that_is_refused_for_its_activation_has_the_one_that_is_advis
             assert open_clip.get_model_config(f"{model}-quickgelu")["quick_gelu"]
 
 
-def test_a_name_with_a_path_is_the_named_architecture(
+def test_find_model_with_a_path_builds_the_named_architecture(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registered = {"tiny": CONFIGS["plain"]["model_cfg"], "tiny-quickgelu": CONFIGS["quick"]["model_cfg"]}
@@ -269,13 +272,13 @@ def test_a_name_with_a_path_is_the_named_architecture(
     assert np.abs(OpenClipImageTower(quick).embed(pictures()) - expected).max() > 1e-4
 
 
-def test_without_the_extra_the_lock_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_model_without_open_clip_names_the_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Unavailable, match=r"torch and open_clip.*requirements-train\.lock"):
         find_model("ViT-B-32/openai")
 
 
-def test_a_tokenizer_with_code_of_its_own_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_openclip_tokenizer_with_remote_code_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(folders["siglip"], tmp_path / "siglip")
     config = json.loads((folder / "open_clip_config.json").read_text())
     config["model_cfg"]["text_cfg"]["tokenizer_kwargs"]["trust_remote_code"] = True
@@ -285,13 +288,13 @@ def test_a_tokenizer_with_code_of_its_own_is_refused(folders: dict[str, Path], t
 
 
 @pytest.mark.usefixtures("no_network")
-def test_a_tokenizer_that_is_not_here_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_openclip_missing_tokenizer_is_unavailable(folders: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(folders["siglip"], tmp_path / "siglip", ignore=shutil.ignore_patterns("tokenizer*"))
     with pytest.raises(Unavailable, match=r"tokenizer .* cannot be loaded"):
         load(folder)
 
 
-def test_a_configuration_that_makes_no_model_is_told(copy: Path) -> None:
+def test_openclip_invalid_configuration_is_refused(copy: Path) -> None:
     config = json.loads((copy / "open_clip_config.json").read_text())
     config["model_cfg"]["vision_cfg"]["no_such_field"] = 1
     (copy / "open_clip_config.json").write_text(json.dumps(config))

@@ -1,5 +1,4 @@
-"""The sound tower: its front end and its graph against their torch twins, its weights, and what it
-hears."""
+"""The sound tower: front end and graph compared with torch, weights, and windows."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def random_encoder(seed: int, dimensions: int = 12) -> SoundEncoder:
-    """Every weight random, of a size that keeps the signal alive on its way through 27 layers."""
+    """An encoder with random weights, scaled so that the signal does not vanish in 27 layers."""
     torch.manual_seed(seed)
     encoder = SoundEncoder(len(CLASSES), dimensions)
     with torch.no_grad():
@@ -54,7 +53,7 @@ def arrays(encoder: SoundEncoder) -> dict[str, np.ndarray]:
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-4, 0.5))
-def test_log_mel_is_that_of_torchaudio(seed: int, loudness: float) -> None:
+def test_compute_log_mel_equals_torchaudio(seed: int, loudness: float) -> None:
     random = np.random.default_rng(seed)
     waveforms = (loudness * random.standard_normal((2, PATCH))).astype(np.float32)
     ours, theirs = compute_log_mel(waveforms), LogMel()(torch.from_numpy(waveforms)).numpy()
@@ -63,7 +62,7 @@ def test_log_mel_is_that_of_torchaudio(seed: int, loudness: float) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
-def test_graph_equals_torch(tmp_path: Path, runtime: str) -> None:
+def test_sound_graph_equals_torch(tmp_path: Path, runtime: str) -> None:
     encoder = random_encoder(3)
     path = tmp_path / "sound.onnx"
     path.write_bytes(build_graph(arrays(encoder)))
@@ -71,14 +70,14 @@ def test_graph_equals_torch(tmp_path: Path, runtime: str) -> None:
     with torch.inference_mode():
         directions, logits = encoder(torch.from_numpy(logmel))
     found = load_graph(path, runtime, threads=1).run({INPUT: logmel})
-    assert float(logits.std()) > 0.1  # the signal is alive
+    assert float(logits.std()) > 0.1  # the signal has not vanished
     np.testing.assert_allclose(found[SCORES], logits.sigmoid().numpy(), atol=1e-4)
     np.testing.assert_allclose(found[OUTPUT], directions.numpy(), atol=1e-3)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-6, 1e3))
-def test_rounded_weights_are_within_half_a_step(seed: int, size: float) -> None:
+def test_sound_quantize_error_is_at_most_half_a_step(seed: int, size: float) -> None:
     random = np.random.default_rng(seed)
     weights = {
         "kernel": (size * random.standard_normal((4, 3, 2))).astype(np.float32),
@@ -91,7 +90,7 @@ def test_rounded_weights_are_within_half_a_step(seed: int, size: float) -> None:
     np.testing.assert_array_equal(back["bias"], weights["bias"])
 
 
-def test_a_file_that_is_no_sound_tower_is_named(tmp_path: Path) -> None:
+def test_sound_tower_invalid_file_is_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "sound.safetensors"
     for content in (b"none", save({"vectors": np.zeros((7, 12), np.float32)})):
         path.write_bytes(content)
@@ -106,10 +105,10 @@ def test_a_file_that_is_no_sound_tower_is_named(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 20 * WINDOW), st.integers(0, 20 * WINDOW))
-def test_windows_tile_what_is_heard(start: int, length: int) -> None:
+def test_split_windows_and_patches_cover_the_range(start: int, length: int) -> None:
     windows = split_windows(start, start + length)
     assert sum(end - begin for begin, end in windows) == length
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(windows))
+    assert all(first[1] == second[0] for first, second in itertools.pairwise(windows))
     for begin, end in windows:
         assert 0 < end - begin <= WINDOW
         starts = compute_patch_starts(end - begin)
@@ -118,16 +117,16 @@ def test_windows_tile_what_is_heard(start: int, length: int) -> None:
         assert starts[-1] == max(end - begin - PATCH, 0)
 
 
-def test_a_sound_has_its_vector_and_silence_has_none(tmp_path: Path) -> None:
+def test_encode_windows_gives_vectors_for_sound_and_none_for_silence(tmp_path: Path) -> None:
     encoder = random_encoder(5)
     path = tmp_path / "sound.safetensors"
     path.write_bytes(serialize_weights(arrays(encoder), CLASSES))
     tower = SoundTower(path, tmp_path / "graphs", threads=1)
-    heard = tower.encode_windows(np.concatenate([siren(3), silence(10), noise(3)]))
-    assert [(window.start < 3 * 16000, window.end > 13 * 16000) for window in heard] == [(True, False), (False, True)]
+    windows = tower.encode_windows(np.concatenate([siren(3), silence(10), noise(3)]))
+    assert [(window.start < 3 * 16000, window.end > 13 * 16000) for window in windows] == [(True, False), (False, True)]
     with torch.inference_mode():
         first = cut_patches(siren(3), np.array([0]))
-        directions, _ = torch_twin(path)(LogMel()(torch.from_numpy(first)))
+        directions, _ = load_torch_encoder(path)(LogMel()(torch.from_numpy(first)))
     expected = directions[0].numpy() / np.linalg.norm(directions[0].numpy())
     (window,) = tower.encode_windows(siren(3)[:PATCH])
     np.testing.assert_allclose(window.vector, expected, atol=2e-3)
@@ -139,8 +138,8 @@ def test_a_sound_has_its_vector_and_silence_has_none(tmp_path: Path) -> None:
             tower.encode_windows(wrong)
 
 
-def torch_twin(path: Path) -> SoundEncoder:
-    """The torch twin of a weights file."""
+def load_torch_encoder(path: Path) -> SoundEncoder:
+    """The weights of a file in torch."""
     weights = {name: torch.from_numpy(value) for name, value in read_weights(path).items()}
     encoder = SoundEncoder(*weights["vectors"].shape)
     encoder.load_state_dict(weights)

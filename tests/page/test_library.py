@@ -117,7 +117,7 @@ def test_moving_over_a_video_shows_other_moments_of_it(opened: Open) -> None:
 
 
 def test_a_deleted_item_can_be_taken_back_and_goes_in_the_end(opened: Open, library: ApiServer) -> None:
-    item = library.uploaded(media.image(320), "gone.png")
+    item = library.upload_item(media.image(320), "gone.png")
     opened.page.reload()
     card = opened.page.locator("#items .card", has_text="gone.png")
     card.hover()
@@ -137,6 +137,6 @@ def test_a_deleted_item_can_be_taken_back_and_goes_in_the_end(opened: Open, libr
 
 def test_a_name_is_only_ever_text(opened: Open, library: ApiServer) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
-    library.uploaded(media.image(301), name)
+    library.upload_item(media.image(301), name)
     opened.page.reload()
     expect(opened.page.locator("#items h3", has_text=name)).to_be_visible()

@@ -1,4 +1,4 @@
-"""The folder of built graphs: whole files or none."""
+"""The cache of graphs: complete files or none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from mm.runtimes import ensure_graph
 
 
-def test_a_graph_is_built_once(tmp_path: Path) -> None:
+def test_ensure_graph_builds_once(tmp_path: Path) -> None:
     built = []
 
     def build() -> bytes:
@@ -23,12 +23,12 @@ def test_a_graph_is_built_once(tmp_path: Path) -> None:
     assert len(built) == 1
 
 
-def test_another_key_is_another_graph(tmp_path: Path) -> None:
+def test_ensure_graph_another_key_builds_another_graph(tmp_path: Path) -> None:
     assert ensure_graph(tmp_path, "a", lambda: b"1").read_bytes() == b"1"
     assert ensure_graph(tmp_path, "b", lambda: b"2").read_bytes() == b"2"
 
 
-def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_ensure_graph_failed_build_leaves_no_file(tmp_path: Path) -> None:
     def build() -> bytes:
         raise RuntimeError("no memory")
 
@@ -38,7 +38,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
-def test_a_write_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_ensure_graph_interrupted_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -50,12 +50,12 @@ def test_a_write_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     assert ensure_graph(tmp_path, "tower", lambda: b"graph").read_bytes() == b"graph"
 
 
-def test_what_a_killed_process_left_is_not_taken_for_a_graph(tmp_path: Path) -> None:
+def test_ensure_graph_ignores_temporary_files(tmp_path: Path) -> None:
     (tmp_path / ".tower.onnx.abc").write_bytes(b"gra")
     assert ensure_graph(tmp_path, "tower", lambda: b"graph").read_bytes() == b"graph"
 
 
-def test_many_builders_at_once_end_with_one_whole_graph(tmp_path: Path) -> None:
+def test_ensure_graph_concurrent_builds_end_with_one_complete_graph(tmp_path: Path) -> None:
     data = bytes(range(256)) * 4096
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda _: ensure_graph(tmp_path, "tower", lambda: data), range(8)))

@@ -22,7 +22,7 @@ ARM = "processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd asimddp\n"
         ("", set(), None),
     ],
 )
-def test_the_flags_of_the_first_processor_suggest_a_runtime(
+def test_suggest_runtime_uses_the_flags_of_the_first_processor(
     tmp_path: Path, text: str, flags: set[str], suggested: str | None
 ) -> None:
     path = tmp_path / "cpuinfo"
@@ -31,10 +31,10 @@ def test_the_flags_of_the_first_processor_suggest_a_runtime(
     assert suggest_runtime(read_cpu_flags(path)) == suggested
 
 
-def test_a_machine_without_cpuinfo_suggests_nothing(tmp_path: Path) -> None:
+def test_suggest_runtime_without_cpuinfo_is_none(tmp_path: Path) -> None:
     assert read_cpuinfo(tmp_path / "none") == {}
     assert suggest_runtime(read_cpu_flags(tmp_path / "none")) is None
 
 
-def test_what_is_suggested_is_a_runtime() -> None:
+def test_suggested_runtime_exists() -> None:
     assert DOT_PRODUCT_RUNTIME in list_runtimes()

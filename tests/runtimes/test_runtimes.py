@@ -1,4 +1,4 @@
-"""Every runtime maps the same arrays to the same arrays, and refuses the same mistakes."""
+"""All runtimes compute the same and refuse the same inputs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def graph_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("runtime", ["auto", *GRAPH_RUNTIMES])
-def test_a_graph_gives_all_its_outputs_by_name(graph_path: Path, runtime: str) -> None:
+def test_graph_run_returns_all_outputs_by_name(graph_path: Path, runtime: str) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     for count in (1, 5, 2):
         x = np.random.default_rng(count).normal(size=(count, 4)).astype(np.float32)
@@ -56,16 +56,16 @@ def test_a_graph_gives_all_its_outputs_by_name(graph_path: Path, runtime: str) -
 
 
 @pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
-def test_an_answer_is_not_overwritten_by_the_next(graph_path: Path, runtime: str) -> None:
+def test_graph_run_does_not_overwrite_earlier_outputs(graph_path: Path, runtime: str) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     first = graph.run({"x": np.ones((2, 4), np.float32)})["product"]
-    kept = first.copy()
+    before = first.copy()
     graph.run({"x": np.zeros((2, 4), np.float32)})
-    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(first, before)
 
 
 @pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
-def test_threads_may_share_a_graph(graph_path: Path, runtime: str) -> None:
+def test_graph_run_is_thread_safe(graph_path: Path, runtime: str) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     inputs = [np.full((1 + index % 3, 4), index, np.float32) for index in range(40)]
     with ThreadPoolExecutor(4) as pool:
@@ -85,16 +85,16 @@ def test_threads_may_share_a_graph(graph_path: Path, runtime: str) -> None:
     ],
     ids=["missing", "unknown", "one too many", "shape", "type"],
 )
-def test_inputs_that_the_graph_does_not_take_are_refused(graph_path: Path, runtime: str, inputs: dict[str, np.ndarray]) -> None:
+def test_graph_run_invalid_inputs_are_refused(graph_path: Path, runtime: str, inputs: dict[str, np.ndarray]) -> None:
     graph = load_graph(graph_path, runtime, threads=1)
     with pytest.raises(InvalidInput):
         graph.run(inputs)
-    assert graph.run({"x": np.ones((1, 4), np.float32)})["product"].shape == (1, 3)  # and it still works
+    assert graph.run({"x": np.ones((1, 4), np.float32)})["product"].shape == (1, 3)  # the graph can still be used
 
 
 @pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 @pytest.mark.parametrize("damage", ["absent", "empty", "noise", "cut"])
-def test_a_file_that_is_no_graph_is_corrupt(graph_path: Path, tmp_path: Path, runtime: str, damage: str) -> None:
+def test_load_graph_invalid_file_is_corrupt(graph_path: Path, tmp_path: Path, runtime: str, damage: str) -> None:
     path = tmp_path / "bad.onnx"
     if damage != "absent":
         whole = graph_path.read_bytes()
@@ -103,32 +103,32 @@ def test_a_file_that_is_no_graph_is_corrupt(graph_path: Path, tmp_path: Path, ru
         load_graph(path, runtime, threads=1)
 
 
-def test_an_unknown_runtime_is_named(graph_path: Path) -> None:
+def test_load_graph_unknown_runtime_is_named(graph_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no runtime 'tensorflow'"):
         load_graph(graph_path, "tensorflow")
 
 
-def test_a_runtime_is_described_with_its_version() -> None:
+def test_runtime_describe_has_the_library_version() -> None:
     assert find_runtime("auto") is DEFAULT_RUNTIME
     assert find_runtime("openvino-int8").describe().startswith("openvino-int8 20")
     assert Runtime("x", "no-such-library", "int8").describe() == "x, whose library no-such-library is not installed"
 
 
-def test_each_runtime_has_a_float32_one_for_graphs_without_its_precision() -> None:
+def test_find_float32_runtime_keeps_the_library_if_possible() -> None:
     nearest = {name: find_float32_runtime(name).name for name in list_runtimes()}
     assert nearest["openvino-bf16"] == nearest["openvino-int8"] == "openvino"
     assert nearest["onnxruntime-int8"] == nearest["cuda"] == "onnxruntime"
     assert all(find_runtime(name).precision == "float32" for name in nearest.values())
 
 
-def test_every_runtime_can_be_set_and_nothing_else() -> None:
+def test_settings_accept_exactly_the_known_runtimes() -> None:
     for name in ("auto", *list_runtimes()):
         assert Settings(runtime=name).runtime == name
     with pytest.raises(ValueError, match="runtime"):
         Settings(runtime="openvino-int4")
 
 
-def test_what_needs_a_gpu_says_so(graph_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_require_runtime_cuda_without_gpu_is_unavailable(graph_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidInput, match="cuda"):
         load_graph(graph_path, "cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
@@ -139,7 +139,7 @@ def test_what_needs_a_gpu_says_so(graph_path: Path, monkeypatch: pytest.MonkeyPa
         require_runtime("cuda")
 
 
-def test_bfloat16_runs_or_says_that_the_processor_lacks_it(graph_path: Path) -> None:
+def test_openvino_bf16_runs_or_is_unavailable(graph_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     try:
         require_runtime("openvino-bf16")
@@ -151,11 +151,11 @@ def test_bfloat16_runs_or_says_that_the_processor_lacks_it(graph_path: Path) -> 
         np.testing.assert_allclose(graph.run({"x": x})["product"], x @ MATRIX, rtol=0.02, atol=0.05)
 
 
-def test_names_tell_library_and_precision_apart() -> None:
+def test_runtimes_have_unique_library_and_precision() -> None:
     assert len({(runtime.library, runtime.precision) for runtime in RUNTIMES}) == len(RUNTIMES) == len(set(list_runtimes()))
 
 
-def test_no_runtime_is_imported_before_it_is_used() -> None:
+def test_importing_the_image_tower_imports_no_runtime_library() -> None:
     program = (
         "import sys, mm.runtimes, mm.models.image.tower; print({'onnxruntime', 'openvino', 'onnx', 'torch'} & sys.modules.keys())"
     )

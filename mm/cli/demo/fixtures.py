@@ -1,4 +1,4 @@
-"""The files that the demo takes in and asks with, made in a folder of its own."""
+"""The files that the demo ingests and searches with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from mm.cli.demo import video
 from mm.cli.demo.dataset import AUDIO, CLIPS, PHOTOS, QUERIES, RECORDINGS, SCENES, VIDEO
 from mm.cli.demo.ground_truth import DemoQuery
-from mm.cli.demo.sources import locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class MediaInput:
 
 @dataclass(frozen=True, slots=True)
 class QueryFiles:
-    """The files of a query."""
+    """The files of a query, by form field."""
 
     picture: Path | None = None
     sound: Path | None = None
@@ -30,17 +29,16 @@ class QueryFiles:
 
 @dataclass(frozen=True, slots=True)
 class Fixtures:
-    """Media by the names of the library; files of the questions, in their order."""
+    """Files to ingest by their name in the data set, and the files of each query."""
 
     media: dict[str, MediaInput]
     query_files: list[QueryFiles]
 
 
-def prepare(folder: Path) -> Fixtures:
-    """Find what the packages carry, and make the rest. Raises `Unavailable` when something is not
-    there."""
+def make_fixtures(folder: Path) -> Fixtures:
+    """Locate the files of packages and generate the others. Raises `Unavailable`."""
     folder.mkdir(parents=True)
-    files = {name: locate(source) for name, source in {**PHOTOS, **CLIPS, **RECORDINGS}.items()}
+    files = {name: source.locate() for name, source in {**PHOTOS, **CLIPS, **RECORDINGS}.items()}
     files[VIDEO] = folder / "video.mp4"
     video.splice(SCENES, AUDIO, files, files[VIDEO])
     media: dict[str, MediaInput] = {}
@@ -53,10 +51,10 @@ def prepare(folder: Path) -> Fixtures:
 def _make_query_files(query: DemoQuery, files: dict[str, Path], stem: Path) -> QueryFiles:
     picture, sound, clip = stem.with_suffix(".jpg"), stem.with_suffix(".wav"), stem.with_suffix(".mp4")
     if query.picture is not None:
-        video.render(files[query.picture.of], query.picture, picture)
+        video.write_variant(files[query.picture.of], query.picture, picture)
     if query.sound is not None:
         name, start, end = query.sound
-        video.cut_sound(files[name], start, end, sound)
+        video.cut_audio(files[name], start, end, sound)
     if query.clip is not None:
         name, start, end = query.clip
         video.cut_clip(files[name], start, end, clip)

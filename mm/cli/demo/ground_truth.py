@@ -1,4 +1,4 @@
-"""What is known about the demo's media, and whether a hit matches with it. Times are seconds."""
+"""Ground truth of the demo, and whether a hit matches it. Times are seconds."""
 
 from __future__ import annotations
 
@@ -14,16 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file that an installed package carries."""
-
-    package: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class Scene:
-    """A stretch of the video: a photo or a clip of the library."""
+    """A time range of the generated video that shows a photo or a clip of the data set."""
 
     shows: str
     seconds: float
@@ -31,29 +23,28 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording of the library, heard in the video from `at` on."""
+    """A recording of the data set in the audio of the generated video, from the time `at`."""
 
     plays: str
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class MediaSpan:
-    """Where the truth is: a whole medium, or a part of it."""
+class Target:
+    """A correct result: a whole media file or a time range of it."""
 
     medium: str
     start: float = 0.0
     end: float = float("inf")
 
-    def when(self) -> str:
-        """The stretch; nothing for a whole medium."""
+    def format_time(self) -> str:
+        """The time range; empty for a whole file."""
         return format_span(self.start, self.end) if isfinite(self.end) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageVariant:
-    """Another rendering of a photo: a crop (left, top, right, bottom; parts of its sides), maybe
-    mirrored."""
+    """A crop of a photo (left, top, right, bottom; fractions of its sides), mirrored if set."""
 
     of: str
     crop: tuple[float, float, float, float]
@@ -62,76 +53,74 @@ class ImageVariant:
 
 @dataclass(frozen=True, slots=True)
 class VideoGroundTruth:
-    """When each scene of the video is, and when each recording begins."""
+    """Time ranges of the scenes and start times of the recordings in the generated video."""
 
     name: str
-    scenes: dict[str, MediaSpan]
-    sounds: dict[str, float]
+    scenes: dict[str, Target]
+    recordings: dict[str, float]
 
 
-Truth = Callable[[VideoGroundTruth], tuple[MediaSpan, ...]]
-"""The moments that answer, given the video."""
+FindTargets = Callable[[VideoGroundTruth], tuple[Target, ...]]
+"""Returns the correct results, given the generated video."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoQuery:
-    """What is query_files, and what is true. `sound` and `clip` are cuts: of what, from when, until
-    when."""
+    """A query and its correct results. `sound` and `clip` are cuts: (name, start, end)."""
 
     text: str | None
-    truth: Truth | tuple[()]
+    find_targets: FindTargets | tuple[()]
     picture: ImageVariant | None = None
     sound: tuple[str, float, float] | None = None
     clip: tuple[str, float, float] | None = None
     kinds: tuple[Kind, ...] = ()
 
     def label(self) -> str:
-        """The query in words, its files too."""
-        files = {"picture of": self.picture and self.picture.of, "sound of": _name(self.sound), "clip of": _name(self.clip)}
-        parts = [f'"{self.text}"'] if self.text else []
-        parts += [f"a {kind} {name}" for kind, name in files.items() if name]
-        return " + ".join(parts) + (f" (in {', '.join(self.kinds)})" if self.kinds else "")
+        """The text and the files of the query."""
+        files = {"image of": self.picture and self.picture.of, "audio of": _name(self.sound), "clip of": _name(self.clip)}
+        components = [f'"{self.text}"'] if self.text else []
+        components += [f"{kind} {name}" for kind, name in files.items() if name]
+        return " + ".join(components) + (f" (in {', '.join(self.kinds)})" if self.kinds else "")
 
-    def moments(self, video: VideoGroundTruth) -> tuple[MediaSpan, ...]:
-        """The moments that answer; none means that nothing may match."""
-        return self.truth(video) if callable(self.truth) else ()
-
-
-def image_truth(medium: str) -> Truth:
-    """The medium itself, and its scene in the video."""
-    return lambda video: (MediaSpan(medium), *([video.scenes[medium]] if medium in video.scenes else []))
+    def targets(self, video: VideoGroundTruth) -> tuple[Target, ...]:
+        """The correct results; empty if nothing may match."""
+        return self.find_targets(video) if callable(self.find_targets) else ()
 
 
-def speech_truth(medium: str, start: float, end: float) -> Truth:
-    """Those seconds of a recording, and where they are heard in the video."""
-
-    def moments(video: VideoGroundTruth) -> tuple[MediaSpan, ...]:
-        at = video.sounds[medium]
-        return MediaSpan(medium, start, end), MediaSpan(video.name, at + start, at + end)
-
-    return moments
+def shown_in(medium: str) -> FindTargets:
+    """Targets of a query for an image: the file, and its scene in the generated video."""
+    return lambda video: (Target(medium), *([video.scenes[medium]] if medium in video.scenes else []))
 
 
-def build_ground_truth(name: str, scenes: Sequence[Scene], sounds: Sequence[Recording]) -> VideoGroundTruth:
-    """When what is image_truth and heard in a video that is spliced like this."""
-    found: dict[str, MediaSpan] = {}
+def spoken_in(medium: str, start: float, end: float) -> FindTargets:
+    """Targets of a query for speech: a range of a recording, in its file and in the video."""
+
+    def find_targets(video: VideoGroundTruth) -> tuple[Target, ...]:
+        at = video.recordings[medium]
+        return Target(medium, start, end), Target(video.name, at + start, at + end)
+
+    return find_targets
+
+
+def build_ground_truth(name: str, scenes: Sequence[Scene], recordings: Sequence[Recording]) -> VideoGroundTruth:
+    """Ground truth of a video that is generated from these scenes and recordings."""
+    targets: dict[str, Target] = {}
     start = 0.0
     for scene in scenes:
-        found[scene.shows] = MediaSpan(name, start, start + scene.seconds)
+        targets[scene.shows] = Target(name, start, start + scene.seconds)
         start += scene.seconds
-    return VideoGroundTruth(name, found, {sound.plays: sound.at for sound in sounds})
+    return VideoGroundTruth(name, targets, {recording.plays: recording.at for recording in recordings})
 
 
-def matches(hit: Hit, medium: str, moments: Sequence[MediaSpan]) -> bool:
-    """Whether the best part of the hit, on that medium, lies by more than half in one of the
-    moments, or the moment in it."""
-    return any(_lies_in(hit.best_start, hit.best_end, moment) for moment in moments if moment.medium == medium)
+def is_match(hit: Hit, medium: str, targets: Sequence[Target]) -> bool:
+    """Whether the best range of a hit overlaps a target by more than half of the shorter range."""
+    return any(_overlaps(hit.best_start, hit.best_end, target) for target in targets if target.medium == medium)
 
 
-def _lies_in(start: float, end: float, moment: MediaSpan) -> bool:
-    if end <= start:  # a picture has no time
-        return moment.start <= start <= moment.end
-    return min(end, moment.end) - max(start, moment.start) > 0.5 * min(end - start, moment.end - moment.start)
+def _overlaps(start: float, end: float, target: Target) -> bool:
+    if end <= start:  # an image has no time
+        return target.start <= start <= target.end
+    return min(end, target.end) - max(start, target.start) > 0.5 * min(end - start, target.end - target.start)
 
 
 def _name(cut: tuple[str, float, float] | None) -> str | None:

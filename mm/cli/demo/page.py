@@ -1,5 +1,4 @@
-"""The demo's results as one page that needs nothing beside itself: pictures are in it, and nothing
-is loaded."""
+"""Write the results of the demo as one HTML file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -45,27 +44,27 @@ img {
   border-radius: 8px; background: var(--line);
 }
 figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
-.query_files { width: 10rem; aspect-ratio: auto; margin-bottom: 1rem }
+.query-file { width: 10rem; aspect-ratio: auto; margin-bottom: 1rem }
 .true img { outline: 3px solid var(--good); outline-offset: 2px }
 """
 
 
 def write_page(path: Path, results: list[Result], client: Client) -> None:
-    """Write the page; the service gives the pictures of the moments."""
-    right = sum(result.right for result in results)
+    """Write the page, with thumbnails from the service."""
+    num_correct = sum(result.is_correct for result in results)
     sections = "\n".join(_section(result, client) for result in results)
     document = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>mm: questions and moments</title>
+<title>mm: queries and moments</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <header>
-<h1>Questions and moments</h1>
-<p>{right} of {len(results)} answers are as the truth has it. A green frame is the truth.</p>
+<h1>Queries and moments</h1>
+<p>{num_correct} of {len(results)} results are correct. A green frame marks a correct hit.</p>
 </header>
 {sections}
 </body>
@@ -76,25 +75,23 @@ def write_page(path: Path, results: list[Result], client: Client) -> None:
 
 
 def _section(result: Result, client: Client) -> str:
-    mark = '<span class="good">✓</span>' if result.right else '<span class="bad">✗</span>'
-    heard = f'<p class="soft">heard: “{escape(result.answer.heard)}”</p>' if result.answer.heard else ""
+    mark = '<span class="good">✓</span>' if result.is_correct else '<span class="bad">✗</span>'
+    speech = f'<p class="soft">recognized speech: “{escape(result.response.heard)}”</p>' if result.response.heard else ""
     hits = (
-        f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>"
-        if result.hits
-        else '<p class="soft">Nothing is likely.</p>'
+        f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>" if result.hits else '<p class="soft">No likely hit.</p>'
     )
-    return f"<section><h2>{mark} {escape(result.query.label())}</h2>{heard}{hits}</section>"
+    return f"<section><h2>{mark} {escape(result.query.label())}</h2>{speech}{hits}</section>"
 
 
 def _hit(judged: JudgedHit, client: Client) -> str:
     hit = judged.hit
-    picture = client.thumbnail(hit.item.id, time=hit.best_start, size=THUMBNAIL_PIXELS)
-    source = _data_url("image/webp", picture)
-    when = f" {format_span(hit.start, hit.end)}"
-    why = format_evidence(hit.evidence)
-    caption = f"<b>{escape(judged.medium)}</b>{when} · {format_score(hit.score)}<br>{escape(why)}"
-    frame = "true" if judged.true else ""
-    name = escape(f"{judged.medium}{when}", quote=True)
+    thumbnail = client.thumbnail(hit.item.id, time=hit.best_start, size=THUMBNAIL_PIXELS)
+    source = _data_url("image/webp", thumbnail)
+    time_range = f" {format_span(hit.start, hit.end)}"
+    evidence = format_evidence(hit.evidence)
+    caption = f"<b>{escape(judged.medium)}</b>{time_range} · {format_score(hit.score)}<br>{escape(evidence)}"
+    frame = "true" if judged.is_correct else ""
+    name = escape(f"{judged.medium}{time_range}", quote=True)
     return f'<li class="{frame}"><figure><img alt="{name}" src="{source}"><figcaption>{caption}</figcaption></figure></li>'
 
 

@@ -1,4 +1,4 @@
-"""The questions, query_files, and the answers held against the truth."""
+"""Run the queries, and compare their results with the ground truth."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mm.cli.demo.fixtures import Fixtures, QueryFiles
-from mm.cli.demo.ground_truth import DemoQuery, MediaSpan, VideoGroundTruth, matches
+from mm.cli.demo.ground_truth import DemoQuery, Target, VideoGroundTruth, is_match
 from mm.client import Client
 from mm.schemas import Filters, Hit, SearchResponse
 
 TOP = 3
-"""A truth among so many first hits is found."""
+"""Number of hits among which a correct one must be."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedHit:
-    """A hit, the medium it is on, and whether it is true."""
+    """A hit, the media file that it is in, and whether it is correct."""
 
     hit: Hit
     medium: str
-    true: bool
+    is_correct: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +29,31 @@ class Result:
 
     query: DemoQuery
     files: QueryFiles
-    moments: tuple[MediaSpan, ...]  # that are true
+    targets: tuple[Target, ...]
     hits: list[JudgedHit]
-    answer: SearchResponse
+    response: SearchResponse
 
     @property
-    def right(self) -> bool:
-        """The truth is among the hits; or nothing matched, where nothing should."""
-        return any(hit.true for hit in self.hits) if self.moments else not self.hits
+    def is_correct(self) -> bool:
+        """Whether a hit matches a target; without targets, whether there is no hit."""
+        return any(hit.is_correct for hit in self.hits) if self.targets else not self.hits
 
-    def truth(self) -> str:
-        """Where the truth is, in words."""
-        return ", ".join(f"{moment.medium} {moment.when()}".strip() for moment in self.moments)
+    def describe_targets(self) -> str:
+        return ", ".join(f"{target.medium} {target.format_time()}".strip() for target in self.targets)
 
 
 def run_queries(
-    client: Client, questions: Sequence[DemoQuery], library: Mapping[str, str], fixtures: Fixtures, video: VideoGroundTruth
+    client: Client, queries: Sequence[DemoQuery], item_names: Mapping[str, str], fixtures: Fixtures, video: VideoGroundTruth
 ) -> list[Result]:
-    """Ask one after the other. `library` has the medium of each item id."""
-    pairs = zip(questions, fixtures.query_files, strict=True)
-    return [_run_query(client, query, files, library, query.moments(video)) for query, files in pairs]
+    """Run all queries. `item_names` has the data set name of each item id."""
+    pairs = zip(queries, fixtures.query_files, strict=True)
+    return [_run_query(client, query, files, item_names, query.targets(video)) for query, files in pairs]
 
 
 def _run_query(
-    client: Client, query: DemoQuery, files: QueryFiles, library: Mapping[str, str], moments: tuple[MediaSpan, ...]
+    client: Client, query: DemoQuery, files: QueryFiles, item_names: Mapping[str, str], targets: tuple[Target, ...]
 ) -> Result:
-    answer = client.search(
+    response = client.search(
         query.text,
         picture=files.picture,
         sound=files.sound,
@@ -62,5 +61,6 @@ def _run_query(
         k=TOP,
         filters=Filters(kinds=list(query.kinds)),
     )
-    media = [(hit, library[hit.item.id]) for hit in answer.hits if hit.band == "likely"]
-    return Result(query, files, moments, [JudgedHit(hit, medium, matches(hit, medium, moments)) for hit, medium in media], answer)
+    likely = [(hit, item_names[hit.item.id]) for hit in response.hits if hit.band == "likely"]
+    judged = [JudgedHit(hit, medium, is_match(hit, medium, targets)) for hit, medium in likely]
+    return Result(query, files, targets, judged, response)

@@ -1,4 +1,4 @@
-"""The demo's results on the terminal."""
+"""Print the results of the demo."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.text import Text
 from mm.cli.demo.queries import JudgedHit, Result
 from mm.cli.format import format_evidence, format_score, format_span
 
-PLAIN_WIDTH = 150  # columns where there is no terminal
+PLAIN_WIDTH = 150  # columns without a terminal
 
 
-def show_results(results: list[Result]) -> None:
-    """One row a hit: query, medium, time, score, evidence, truth."""
-    table = Table("query", "answer", "when", "score", "evidence", "truth", box=box.SIMPLE_HEAD)
+def print_results(results: list[Result]) -> None:
+    """Print one row per hit."""
+    table = Table("query", "result", "time", "score", "evidence", "correct", box=box.SIMPLE_HEAD)
     for result in results:
         for number, row in enumerate(_rows(result)):
             table.add_row(Text(result.query.label() if number == 0 else ""), *map(Text, row[:-1]), _mark(row[-1]))
@@ -26,14 +26,14 @@ def show_results(results: list[Result]) -> None:
 
 def _rows(result: Result) -> list[tuple[str, ...]]:
     rows = [_row(hit, result) for hit in result.hits]
-    if not result.right and result.moments:
-        rows.append((f"missed: {result.truth()}", "", "", "", "✗"))
-    return rows or [("nothing is likely", "", "", "", "✓")]
+    if not result.is_correct and result.targets:
+        rows.append((f"missed: {result.describe_targets()}", "", "", "", "✗"))
+    return rows or [("no likely hit", "", "", "", "✓")]
 
 
 def _row(judged: JudgedHit, result: Result) -> tuple[str, ...]:
     hit = judged.hit
-    mark = "✓" if judged.true else "" if result.moments else "✗"
+    mark = "✓" if judged.is_correct else "" if result.targets else "✗"
     return judged.medium, format_span(hit.start, hit.end), format_score(hit.score), format_evidence(hit.evidence), mark
 
 

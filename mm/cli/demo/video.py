@@ -1,5 +1,4 @@
-"""Splicing: photos and clips after one another, with recordings as the sound, and cuts of both to
-ask with."""
+"""Generate the video of the demo, and the image, audio and clip of its queries."""
 
 from __future__ import annotations
 
@@ -18,48 +17,47 @@ if TYPE_CHECKING:
 
 FPS = Fraction(10)
 WIDTH, HEIGHT = 640, 360
-RATE = 48_000  # samples a second
-BLOCK = 1024  # samples of an AAC frame
+RATE = 48_000  # samples per second
+BLOCK = 1024  # samples per AAC frame
 
 Samples = npt.NDArray[np.int16]
 
 
 def splice(scenes: Sequence[Scene], sounds: Sequence[Recording], files: Mapping[str, Path], target: Path) -> None:
-    """Write the video, H.264 and AAC in MP4. `files` has a path for each name of a scene or a
-    recording."""
+    """Write an MP4 (H.264, AAC) of the scenes and sounds. `files` has the path of each name."""
     frames = (frame for scene in scenes for frame in _scene(files[scene.shows], scene.seconds))
-    sound = np.zeros(round(sum(scene.seconds for scene in scenes) * RATE), np.int16)
+    audio = np.zeros(round(sum(scene.seconds for scene in scenes) * RATE), np.int16)
     for recording in sounds:
-        heard = _samples(files[recording.plays])
+        samples = _read_samples(files[recording.plays])
         start = round(recording.at * RATE)
-        sound[start : start + len(heard)] = heard[: len(sound) - start]
-    _write(target, frames, sound)
+        audio[start : start + len(samples)] = samples[: len(audio) - start]
+    _write(target, frames, audio)
 
 
 def cut_clip(source: Path, start: float, end: float, target: Path) -> None:
-    """Write a part of a clip, encoded anew, without sound."""
-    shown = list(_shown(source, (start + number / FPS for number in range(round((end - start) * FPS)))))
-    _write(target, (_fill(image) for image in shown), np.zeros(0, np.int16))
+    """Write a time range of a clip, re-encoded, without audio."""
+    images = list(_images_at(source, (start + number / FPS for number in range(round((end - start) * FPS)))))
+    _write(target, (_fill(image) for image in images), np.zeros(0, np.int16))
 
 
-def cut_sound(source: Path, start: float, end: float, target: Path) -> None:
-    """Write a part of a recording as 16-bit WAV."""
+def cut_audio(source: Path, start: float, end: float, target: Path) -> None:
+    """Write a time range of a recording as 16-bit WAV."""
     import wave
 
     with wave.open(str(target), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes(_samples(source)[round(start * RATE) : round(end * RATE)].tobytes())
+        file.writeframes(_read_samples(source)[round(start * RATE) : round(end * RATE)].tobytes())
 
 
-def render(source: Path, picture: ImageVariant, target: Path) -> None:
-    """Write another rendering of a photo, as JPEG."""
+def write_variant(source: Path, picture: ImageVariant, target: Path) -> None:
+    """Write a variant of a photo as JPEG."""
     from PIL import Image, ImageOps
 
     with Image.open(source) as photo:
         sides = (photo.width, photo.height) * 2
-        left, top, right, bottom = (round(part * side) for part, side in zip(picture.crop, sides, strict=True))
+        left, top, right, bottom = (round(fraction * side) for fraction, side in zip(picture.crop, sides, strict=True))
         view = photo.convert("RGB").crop((left, top, right, bottom))
     (ImageOps.mirror(view) if picture.mirrored else view).save(target, "JPEG", quality=85)
 
@@ -67,7 +65,7 @@ def render(source: Path, picture: ImageVariant, target: Path) -> None:
 def _scene(path: Path, seconds: float) -> Iterator[Image]:
     count = round(seconds * FPS)
     if path.suffix == ".mp4":
-        yield from map(_fill, _shown(path, (number / FPS for number in range(count))))
+        yield from map(_fill, _images_at(path, (number / FPS for number in range(count))))
         return
     from PIL import Image
 
@@ -75,8 +73,8 @@ def _scene(path: Path, seconds: float) -> Iterator[Image]:
         yield from [_fill(photo.convert("RGB"))] * count
 
 
-def _shown(path: Path, times: Iterable[Fraction | float]) -> Iterator[Image]:
-    """The picture that a clip shows at each time, in order; the last one stays."""
+def _images_at(path: Path, times: Iterable[Fraction | float]) -> Iterator[Image]:
+    """The image of a clip at each time, in ascending order; the last image is repeated."""
     import av
 
     with av.open(str(path)) as container:
@@ -91,13 +89,13 @@ def _shown(path: Path, times: Iterable[Fraction | float]) -> Iterator[Image]:
 
 
 def _fill(image: Image) -> Image:
-    """The middle of a picture, as large as fits the video's shape."""
+    """Resize an image to the size of the video, with a centered crop."""
     from PIL import ImageOps
 
     return ImageOps.fit(image, (WIDTH, HEIGHT))
 
 
-def _samples(path: Path) -> Samples:
+def _read_samples(path: Path) -> Samples:
     import av
 
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -107,18 +105,20 @@ def _samples(path: Path) -> Samples:
     return np.concatenate(blocks)
 
 
-def _write(target: Path, frames: Iterable[Image], sound: Samples) -> None:
+def _write(target: Path, frames: Iterable[Image], samples: Samples) -> None:
     import av
 
     with av.open(str(target), "w") as container:
         video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "24"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        audio = container.add_stream("aac", rate=RATE, layout="mono") if len(sound) else None
+        audio = container.add_stream("aac", rate=RATE, layout="mono") if len(samples) else None
         written = 0
         for number, image in enumerate(frames, start=1):
             container.mux(video.encode(av.VideoFrame.from_image(image)))
-            while audio is not None and written < len(sound) and written * FPS < number * RATE:  # as players want it
-                block = av.AudioFrame.from_ndarray(sound[None, written : written + BLOCK], format="s16", layout="mono")
+            while (
+                audio is not None and written < len(samples) and written * FPS < number * RATE
+            ):  # interleaved, as players need it
+                block = av.AudioFrame.from_ndarray(samples[None, written : written + BLOCK], format="s16", layout="mono")
                 block.sample_rate, block.pts = RATE, written
                 container.mux(audio.encode(block))
                 written += BLOCK

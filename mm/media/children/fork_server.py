@@ -1,14 +1,14 @@
 """Fork server: imports all that decoding needs and forks one decoding child per request.
 
-python -m mm.media.children.fork_server JSON
+    python -m mm.media.children.fork_server JSON
 
 The argument is {"parent", "cpu_seconds", "decoder", "sandbox"}. Standard input is a UNIX socket of
 lines of JSON. The first line that the server sends is {"ready": true}, or {"error"} before it
 exits. Then it answers requests in order:
 
-{"do": "fork", "memory_bytes"}    {"pid"} or {"error"}
-{"do": "kill", "pid"}             {}
-{"do": "status", "pid"}           {"status": exit status, -signal or null}
+    {"do": "fork", "memory_bytes"}    {"pid"} or {"error"}
+    {"do": "kill", "pid"}             {}
+    {"do": "status", "pid"}           {"status": exit status, -signal or null}
 
 "fork" carries two descriptors: the request socket and the response pipe of the child.
 

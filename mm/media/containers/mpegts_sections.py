@@ -154,7 +154,7 @@ class _SectionMapBuilder:
     def _add_seek_point(self, packet: AvPacket, section: int, position: int) -> None:
         assert packet.pts is not None
         points = self._seek_points.setdefault(packet.stream.index, [])
-        is_audio = packet.stream.type == "audio"  # in which every packet is a key frame
+        is_audio = packet.stream.type == "audio"
         if is_audio and points and points[-1][0] == section and nearest_difference(packet.pts - points[-1][1]) < AUDIO_INTERVAL:
             return
         if packet.is_keyframe:

@@ -1,5 +1,4 @@
-"""The key frame at or before a time, decoded alone: the cost does not depend on the length of the
-group of pictures."""
+"""The key frame at or before a time, decoded alone: it costs one frame in any group of pictures."""
 
 from __future__ import annotations
 

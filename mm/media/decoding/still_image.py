@@ -46,18 +46,17 @@ class StillImage:
     """
 
     def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, reserve: Reserve = no_reserve) -> None:
-        """`reserve` is called before anything of the image's size is allocated: see
-        mm/media/containers/memory_estimate.py."""
+        """Open an image; `reserve` is called before anything of the image's size is allocated."""
         self._file, self._name, self._kind, self._reserve = file, name, kind, reserve
         if missing := describe_missing_data(file, kind):
             raise MediaError(name, "truncated", missing)
         file.seek(0)
-        with self._converted_errors():
+        with self._convert_errors():
             self._image = Image.open(file, formats=[kind.format])
         self._original = width, height = self._image.size
         if width * height > max_pixels:
             raise TooLarge(f"{name}: {width} x {height} pixels exceed the limit of {max_pixels} pixels (MM_MEDIA_PIXELS).")
-        with self._converted_errors():
+        with self._convert_errors():
             self.is_animated = kind.container == "gif" and bool(getattr(self._image, "is_animated", False))
             orientation = 1 if kind.container in EXIF_AFTER_PIXELS else self._image.getexif().get(EXIF_ORIENTATION, 1)
         self._size = ImageSize(
@@ -74,7 +73,7 @@ class StillImage:
 
     def load(self) -> None:
         """Decode the whole image: only a full decode shows that it is complete."""
-        scale = self._scale(PROBE_SIDE)
+        scale = self._choose_scale(PROBE_SIDE)
         self._reserve(*self._size.decoding_bytes(scale))
         self._load(scale)
 
@@ -85,16 +84,16 @@ class StillImage:
 
     def is_decoded_for(self, longest: int | None) -> bool:
         """Whether it was decoded at the scale that a request for this side needs."""
-        return self._decoded_scale == self._scale(longest)
+        return self._decoded_scale == self._choose_scale(longest)
 
     def rgb(self, longest: int | None) -> RGB:
         """Return the image upright, scaled down until no side is over `longest`."""
-        scale = self._scale(longest)
+        scale = self._choose_scale(longest)
         decoding, min_decoding = self._size.decoding_bytes(scale)
         self._reserve(decoding + self._size.conversion_bytes(scale, longest), min_decoding)
         self._load(scale)
-        with self._converted_errors():
-            image = _eight_bits(ImageOps.exif_transpose(self._image) if not self._upright else self._image)
+        with self._convert_errors():
+            image = _eight_bits(ImageOps.exif_transpose(self._image) if not self._is_upright else self._image)
             if longest is not None and max(image.size) > longest:
                 ratio = longest / max(self.width, self.height)
                 size = max(round(self.width * ratio), 1), max(round(self.height * ratio), 1)
@@ -104,7 +103,7 @@ class StillImage:
     def _load(self, scale: int) -> None:
         if self._decoded_scale == scale:
             return
-        with self._converted_errors():
+        with self._convert_errors():
             if scale > 1:
                 self._image.draft(None, (max(self._image.width // scale, 1), max(self._image.height // scale, 1)))
             self._image.load()
@@ -114,16 +113,16 @@ class StillImage:
 
     def _set_orientation(self, orientation: int) -> None:
         width, height = self._original
-        self._upright = orientation == 1
+        self._is_upright = orientation == 1
         self.width, self.height = (height, width) if orientation >= 5 else (width, height)
 
-    def _scale(self, longest: int | None) -> int:
-        """The strongest reduction at which its longest side is still `longest` pixels."""
+    def _choose_scale(self, longest: int | None) -> int:
+        """The strongest reduction at which the longest side is still `longest` pixels."""
         if longest is None or not self._has_scales:
             return 1
         return next((scale for scale in SCALES if max(self.width, self.height) >= scale * longest), 1)
 
-    def _converted_errors(self) -> _ErrorConverter:
+    def _convert_errors(self) -> _ErrorConverter:
         return _ErrorConverter(self._file, self._name, self._kind)
 
 

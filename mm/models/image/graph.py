@@ -57,7 +57,7 @@ class GraphBuilder(OnnxBuilder):
         return self.add("Transpose", [x_NHWC], perm=[0, 3, 1, 2])
 
     def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, relu6: bool = True) -> str:
-        """Convolution with its batch norm fused into it, then ReLU6 if asked for."""
+        """Convolution with its batch norm fused into it, then ReLU6 with `relu6`."""
         kernel, bias_C = self.fuse_batch_norm(name)
         output = f"{name}.linear" if relu6 else name
         x = self.convolution([x, self.constant(kernel), self.constant(bias_C)], kernel.shape[-1], stride, groups, output)

@@ -1,5 +1,4 @@
-"""DNS rebinding: a page whose name resolves to this machine must not reach a service that needs no
-key."""
+"""Host header check against DNS rebinding, in a service without keys."""
 
 from __future__ import annotations
 
@@ -21,8 +20,8 @@ def test_foreign_host_is_refused_by_reachable_service_without_keys(tmp_path: Pat
     settings = Settings(home=with_graphs(tmp_path, graphs), host="0.0.0.0", keys="off", allowed_hosts="nas.example, other")
     with run_server(settings) as service:
         for path in ("/", "/v1/media", "/healthz", "/static/app.js"):
-            answer = service.client.get(path, headers={"Host": "evil.example:8321"})
-            assert "MM_ALLOWED_HOSTS" in assert_problem(answer, 403, "forbidden")["detail"]
+            response = service.client.get(path, headers={"Host": "evil.example:8321"})
+            assert "MM_ALLOWED_HOSTS" in assert_problem(response, 403, "forbidden")["detail"]
         rebound = {"Host": "evil.example", "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}
         assert service.client.delete("/v1/media/x", headers=rebound).status_code == 403
         for host in ("nas.example", "NAS.example:8321", "other", "192.168.1.7:8321", "[::1]", "localhost"):

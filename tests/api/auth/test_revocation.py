@@ -1,4 +1,4 @@
-"""A request that runs while its key is revoked, or its session ends, goes no further."""
+"""Requests that are running when their key is revoked or their session ends."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ BLOCK = bytes(1 << 20)
 
 
 def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
-    """A body whose key is revoked behind its first block, once the service works on the request."""
+    """A body whose key is revoked after its first block, while the request is processed."""
 
     def stored() -> dict[Path, int]:
         sizes = {}
         for path in keyed.running.blobs():
-            with suppress(FileNotFoundError):  # a temporary file that has become another meanwhile
+            with suppress(FileNotFoundError):  # a temporary file that has been renamed meanwhile
                 sizes[path] = path.stat().st_size
         return sizes
 
@@ -45,12 +45,12 @@ def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[b
 
 def begin(keyed: KeyedServer, headers: dict[str, str], length: int) -> str:
     """The path of a new resumable upload."""
-    answer = keyed.running.client.post("/v1/uploads", headers={**TUS, **headers, "Upload-Length": str(length)})
-    assert answer.status_code == 201
-    return answer.headers["location"]
+    response = keyed.running.client.post("/v1/uploads", headers={**TUS, **headers, "Upload-Length": str(length)})
+    assert response.status_code == 201
+    return response.headers["location"]
 
 
-def piece(headers: dict[str, str], offset: int) -> dict[str, str]:
+def chunk_headers(headers: dict[str, str], offset: int) -> dict[str, str]:
     return {**TUS, **headers, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
 
 
@@ -58,8 +58,8 @@ def test_upload_of_revoked_key_is_refused_and_leaves_no_file(keyed: KeyedServer)
     key_id, headers = keyed.key("write")
     before, items = keyed.running.blobs(), keyed.running.service.store.catalog.counts().items
     body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
-    answer = keyed.running.client.post("/v1/media?name=a.png", content=body, headers=headers)
-    assert_problem(answer, 401, "unauthorized")
+    response = keyed.running.client.post("/v1/media?name=a.png", content=body, headers=headers)
+    assert_problem(response, 401, "unauthorized")
     assert keyed.running.blobs() == before
     assert keyed.running.service.store.catalog.counts().items == items
 
@@ -75,8 +75,8 @@ def test_upload_is_refused_when_key_is_revoked_after_last_byte(keyed: KeyedServe
         return probe(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reader, "probe", probe_and_revoke)
-    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.image(901), headers=headers)
-    assert_problem(answer, 401, "unauthorized")
+    response = keyed.running.client.post("/v1/media?name=a.png", content=media.image(901), headers=headers)
+    assert_problem(response, 401, "unauthorized")
     assert keyed.running.blobs() == before
 
 
@@ -86,14 +86,14 @@ def test_chunk_of_revoked_key_is_refused_and_admin_key_continues(keyed: KeyedSer
     data = media.video(1.0, seed=902)
     path = begin(keyed, headers, len(data))
     half = len(data) // 2
-    kept = keyed.running.client.patch(path, content=data[:half], headers=piece(headers, 0))
-    assert kept.headers["upload-offset"] == str(half)
+    first = keyed.running.client.patch(path, content=data[:half], headers=chunk_headers(headers, 0))
+    assert first.headers["upload-offset"] == str(half)
     rest = [data[half : half + 10], data[half + 10 :]]
-    answer = keyed.running.client.patch(path, content=revoking(keyed, key_id, rest), headers=piece(headers, half))
-    assert_problem(answer, 401, "unauthorized")
+    response = keyed.running.client.patch(path, content=revoking(keyed, key_id, rest), headers=chunk_headers(headers, half))
+    assert_problem(response, 401, "unauthorized")
     offset = int(keyed.running.client.head(path, headers={**TUS, **others}).headers["upload-offset"])
     assert half <= offset <= half + 10
-    done = keyed.running.client.patch(path, content=data[offset:], headers=piece(others, offset))
+    done = keyed.running.client.patch(path, content=data[offset:], headers=chunk_headers(others, offset))
     assert (done.status_code, done.headers["mm-created"]) == (204, "true")
 
 
@@ -101,7 +101,7 @@ def test_create_upload_with_bytes_of_revoked_key_is_deleted(keyed: KeyedServer) 
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
     body = revoking(keyed, key_id, [BLOCK, BLOCK])
-    whole = {**piece(headers, 0), "Upload-Length": str(2 << 20)}
+    whole = {**chunk_headers(headers, 0), "Upload-Length": str(2 << 20)}
     assert_problem(keyed.running.client.post("/v1/uploads", content=body, headers=whole), 401, "unauthorized")
     assert keyed.running.blobs() == before
 
@@ -109,31 +109,33 @@ def test_create_upload_with_bytes_of_revoked_key_is_deleted(keyed: KeyedServer) 
 def followed(keyed: KeyedServer, number: int) -> str:
     """The job of a new item."""
     _, headers = keyed.key("write")
-    answer = keyed.running.client.post("/v1/media?name=a.png", content=media.image(number), headers=headers)
-    job_id: str = answer.json()["job"]["id"]
+    response = keyed.running.client.post("/v1/media?name=a.png", content=media.image(number), headers=headers)
+    job_id: str = response.json()["job"]["id"]
     return job_id
 
 
 def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tuple[str, object]]:
-    """Names and data of the events; `act` is called behind the first one."""
-    found: list[tuple[str, object]] = []
+    """Return names and data of the events; `act` is called after the first one."""
+    events: list[tuple[str, object]] = []
     name = ""
     for line in lines:
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
-            found.append((name, json.loads(line.removeprefix("data: "))))
-            if len(found) == 1:
+            events.append((name, json.loads(line.removeprefix("data: "))))
+            if len(events) == 1:
                 act()
-    return found
+    return events
 
 
 def test_event_stream_of_revoked_key_ends_with_unauthorized_event(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # nothing happens to the job: the look comes with the heartbeat
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # the job has no events: the heartbeat triggers the check
     key_id, headers = keyed.key("read")
     path = f"/v1/jobs/{followed(keyed, 903)}/events"
-    with keyed.running.client.stream("GET", path, headers=headers) as answer:
-        events = events_until_end(answer.iter_lines(), lambda: keyed.keys.revoke(key_id))  # ends cleanly, or this raises
+    with keyed.running.client.stream("GET", path, headers=headers) as response:
+        events = events_until_end(
+            response.iter_lines(), lambda: keyed.keys.revoke(key_id)
+        )  # raises unless the stream ends cleanly
     assert [name for name, _ in events] == ["job", "unauthorized"]
     assert events[-1][1]["type"] == "/problems/unauthorized"  # type: ignore[index]
     assert keyed.running.client.get(path, headers=headers).status_code == 401
@@ -142,9 +144,9 @@ def test_event_stream_of_revoked_key_ends_with_unauthorized_event(keyed: KeyedSe
 def test_event_stream_of_ended_session_ends(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     path = f"/v1/jobs/{followed(keyed, 904)}/events"
-    with keyed.browser("read") as (browser, _), browser.stream("GET", path) as answer:
+    with keyed.browser("read") as (browser, _), browser.stream("GET", path) as response:
         cookie = {"Cookie": f"mm_session={browser.cookies['mm_session']}"}
-        events = events_until_end(answer.iter_lines(), lambda: keyed.running.client.delete("/session", headers=cookie))
+        events = events_until_end(response.iter_lines(), lambda: keyed.running.client.delete("/session", headers=cookie))
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
@@ -156,8 +158,8 @@ def test_event_stream_of_expired_session_ends(keyed: KeyedServer, monkeypatch: p
         with keyed.running.service.store.database.write() as session:
             session.execute(text("UPDATE sessions SET expires_at = 1 WHERE key_id = :key"), {"key": key_id})
 
-    with keyed.browser("read") as (browser, key_id), browser.stream("GET", path) as answer:
-        events = events_until_end(answer.iter_lines(), expire)
+    with keyed.browser("read") as (browser, key_id), browser.stream("GET", path) as response:
+        events = events_until_end(response.iter_lines(), expire)
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
@@ -180,7 +182,7 @@ def test_download_of_revoked_key_is_aborted(keyed: KeyedServer) -> None:
     row = keyed.running.service.store.catalog.get_item(item["id"])
     assert row is not None
     with keyed.running.service.store.blobs.path(row.sha256).open("r+b") as file:
-        file.truncate(256 << 20)  # more than sockets hold
+        file.truncate(256 << 20)  # more than socket buffers hold
     path = f"/v1/media/{item['id']}/content"
     received = 0
 
@@ -189,9 +191,9 @@ def test_download_of_revoked_key_is_aborted(keyed: KeyedServer) -> None:
         for block in blocks:
             received += len(block)
 
-    with keyed.running.client.stream("GET", path, headers={**headers, "Range": "bytes=0-"}) as answer:
-        assert answer.status_code == 206
-        blocks = answer.iter_bytes()
+    with keyed.running.client.stream("GET", path, headers={**headers, "Range": "bytes=0-"}) as response:
+        assert response.status_code == 206
+        blocks = response.iter_bytes()
         received += len(next(blocks))
         keyed.keys.revoke(key_id)
         with pytest.raises(httpx2.RemoteProtocolError):
@@ -209,9 +211,9 @@ def test_search_of_revoked_key_is_refused_before_response(keyed: KeyedServer, mo
         wait()
 
     monkeypatch.setattr(towers, "wait", revoke_and_wait)
-    answer = keyed.running.client.post("/v1/search", json={"text": "a dog"}, headers=headers)
-    assert_problem(answer, 401, "unauthorized")
-    assert "hits" not in answer.text
+    response = keyed.running.client.post("/v1/search", json={"text": "a dog"}, headers=headers)
+    assert_problem(response, 401, "unauthorized")
+    assert "hits" not in response.text
 
 
 def test_import_of_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,8 +234,8 @@ def test_import_of_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.Mon
         return added
 
     monkeypatch.setattr(type(catalog), "add_item", lambda self, *args: add_and_revoke(*args))
-    answer = keyed.running.client.post("/v1/media/import", json={"folder": "revoked"}, headers=headers)
-    assert_problem(answer, 401, "unauthorized")
+    response = keyed.running.client.post("/v1/media/import", json={"folder": "revoked"}, headers=headers)
+    assert_problem(response, 401, "unauthorized")
     assert catalog.counts().items == before + 1
 
 
@@ -267,6 +269,6 @@ def test_request_fails_closed_when_session_cannot_be_checked(
         monkeypatch.setattr(KeyFile, "get", away)
         assert_problem(keyed.running.client.get(path, headers=headers), 503, "unavailable")
         return
-    with keyed.running.client.stream("GET", path, headers=headers) as answer:
-        events = events_until_end(answer.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
-    assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may connect again
+    with keyed.running.client.stream("GET", path, headers=headers) as response:
+        events = events_until_end(response.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
+    assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may reconnect

@@ -26,9 +26,9 @@ COOKIE = "mm_session"
 OVER_TLS = "__Host-mm_session"
 
 
-def cookie_of(answer: httpx2.Response, name: str) -> tuple[str, set[str]]:
-    """Value and attributes of a cookie that an answer sets; empty for one that it does not set."""
-    for header in answer.headers.get_list("set-cookie"):
+def cookie_of(response: httpx2.Response, name: str) -> tuple[str, set[str]]:
+    """Return value and attributes of a cookie that a response sets; empty if it does not set it."""
+    for header in response.headers.get_list("set-cookie"):
         pair, *attributes = header.split("; ")
         if pair.startswith(f"{name}="):
             return pair.partition("=")[2], set(attributes)
@@ -42,10 +42,10 @@ def bring(token: str, name: str = COOKIE) -> dict[str, str]:
 def test_session_cookie_is_not_the_key(keyed: KeyedServer) -> None:
     _, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
-    answer = httpx2.post(f"{keyed.url}/session", data={"key": secret})
-    token, attributes = cookie_of(answer, COOKIE)
+    response = httpx2.post(f"{keyed.url}/session", data={"key": secret})
+    token, attributes = cookie_of(response, COOKIE)
     assert attributes == {"HttpOnly", "SameSite=strict", "Path=/"}
-    assert secret not in str(answer.headers)
+    assert secret not in str(response.headers)
     client = keyed.running.client
     assert client.get("/v1/media", headers=bring(token)).status_code == 200
     assert client.get("/v1/media", headers={"Authorization": f"Bearer {token}"}).status_code == 401
@@ -55,9 +55,9 @@ def test_session_cookie_is_not_the_key(keyed: KeyedServer) -> None:
 def test_old_key_cookie_is_refused_and_deleted(keyed: KeyedServer) -> None:
     _, headers = keyed.key("admin")
     old = bring(headers["Authorization"].removeprefix("Bearer "), "mm_key")
-    for answer in (keyed.running.client.get(path, headers=old) for path in ("/", "/session", "/v1/media")):
-        assert answer.status_code == 401
-        value, attributes = cookie_of(answer, "mm_key")
+    for response in (keyed.running.client.get(path, headers=old) for path in ("/", "/session", "/v1/media")):
+        assert response.status_code == 401
+        value, attributes = cookie_of(response, "mm_key")
         assert (value, "Max-Age=0" in attributes) == ('""', True)
 
 
@@ -113,7 +113,7 @@ def test_session_that_another_process_ended_is_refused(keyed: KeyedServer) -> No
         assert session is not None
         assert browser.get("/v1/media").status_code == 200
         assert other.catalog.end_session(session.id, LOCAL)
-        # within `REMEMBER_SECONDS`
+        # within `CACHE_SECONDS`
         wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused")
 
 
@@ -134,17 +134,17 @@ def test_session_cookie_over_tls_has_host_prefix_and_secure(tmp_path: Path, grap
     _, secret = KeyFile(home).add("one", "read")
     https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "Host": "media.example"}
     with run_server(Settings(home=home, keys="on", trusted_proxies="127.0.0.1")) as service:
-        answer = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
-        token, attributes = cookie_of(answer, OVER_TLS)
+        response = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
+        token, attributes = cookie_of(response, OVER_TLS)
         assert attributes == {"HttpOnly", "SameSite=strict", "Path=/", "Secure"}
         assert service.client.get("/v1/media", headers=https | bring(token, OVER_TLS)).status_code == 200
-        # A cookie without the prefix may come from a page of another host of the domain.
+        # A cookie without the prefix may be set by a page of another host of the domain.
         assert service.client.get("/v1/media", headers=https | bring(token)).status_code == 401
         gone = service.client.delete("/session", headers=https | bring(token, OVER_TLS))
         assert {"Max-Age=0", "Secure", "Path=/"} <= cookie_of(gone, OVER_TLS)[1]
     with run_server(Settings(home=home, keys="on")) as service:  # the same header from a proxy that is not trusted
-        answer = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
-        assert (cookie_of(answer, OVER_TLS)[0], "Secure" in cookie_of(answer, COOKIE)[1]) == ("", False)
+        response = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
+        assert (cookie_of(response, OVER_TLS)[0], "Secure" in cookie_of(response, COOKIE)[1]) == ("", False)
 
 
 def test_service_without_keys_has_no_sessions(api: ApiServer) -> None:
@@ -161,7 +161,7 @@ def test_admin_key_lists_and_ends_sessions(keyed: KeyedServer, monkeypatch: pyte
         for client in (browser, other):
             assert client.get("/v1/sessions").status_code == 403
         with mm.Client(keyed.url) as client:
-            (mine,) = [one for one in client.sessions() if one.key_id == key_id]
+            (mine,) = [session for session in client.sessions() if session.key_id == key_id]
             assert mine.expires_at > mine.created_at
             assert browser.cookies[COOKIE] not in str(client.sessions())
         listed = CliRunner().invoke(main, ["keys", "sessions", "--url", keyed.url])

@@ -1,5 +1,4 @@
-"""The library as a page looks through it: from any place on, in any order; tags; segments; a moment
-as a question."""
+"""Listing with offset and sort, tags, segments, and search with `like`."""
 
 from __future__ import annotations
 
@@ -25,18 +24,18 @@ ORDERS: dict[str, Callable[[dict[str, object]], object]] = {
 
 @pytest.fixture(scope="module")
 def several(api: ApiServer, library: dict[str, str]) -> list[str]:
-    """Names of items with one tag, oldest first."""
+    """Return the names of items with one tag, oldest first."""
     names = ["b 50%.png", "A_1.png", "c.png", "a.wav"]
     data = [media.image(900), media.image(901), media.image(902), media.audio(1.0)]
-    for name, one in zip(names, data, strict=True):
-        api.uploaded(one, name, "several")
+    for name, content in zip(names, data, strict=True):
+        api.upload_item(content, name, "several")
     return names
 
 
 def listed(api: ApiServer, **params: object) -> list[str]:
-    answer = api.client.get("/v1/media", params={"tag": "several", "offset": 0, **params})
-    assert answer.status_code == 200, answer.text
-    return [item["name"] for item in answer.json()["items"]]
+    response = api.client.get("/v1/media", params={"tag": "several", "offset": 0, **params})
+    assert response.status_code == 200, response.text
+    return [item["name"] for item in response.json()["items"]]
 
 
 def test_list_media_with_offset_starts_anywhere_and_has_total(api: ApiServer, several: list[str]) -> None:
@@ -44,9 +43,9 @@ def test_list_media_with_offset_starts_anywhere_and_has_total(api: ApiServer, se
     assert listed(api) == newest
     assert listed(api, sort="oldest") == several
     for offset in range(len(several) + 1):
-        answer = api.client.get("/v1/media", params={"tag": "several", "offset": offset, "limit": 2}).json()
-        assert [item["name"] for item in answer["items"]] == newest[offset : offset + 2]
-        assert (answer["total"], answer["next"]) == (len(several), None)
+        response = api.client.get("/v1/media", params={"tag": "several", "offset": offset, "limit": 2}).json()
+        assert [item["name"] for item in response["items"]] == newest[offset : offset + 2]
+        assert (response["total"], response["next"]) == (len(several), None)
     assert api.client.get("/v1/media").json()["total"] is None
 
 
@@ -55,7 +54,7 @@ def test_list_media_with_sort_is_sorted(api: ApiServer, several: list[str], orde
     items = api.client.get("/v1/media", params={"offset": 0, "limit": 500, "sort": order}).json()["items"]
     keys = [ORDERS[order](item) for item in items]
     assert keys == sorted(keys)  # type: ignore[type-var]
-    # The same, page by page: no item comes twice and none is left out.
+    # The same, page by page: no item is repeated and none is missing.
     pages = [
         api.client.get("/v1/media", params={"offset": at, "limit": 3, "sort": order}).json() for at in range(0, len(items), 3)
     ]
@@ -84,7 +83,7 @@ def test_list_media_with_conflicting_parameters_is_refused(api: ApiServer, param
 
 
 def test_list_tags_counts_items(api: ApiServer, several: list[str]) -> None:
-    counts = {one["tag"]: one["items"] for one in api.client.get("/v1/tags").json()["data"]}
+    counts = {count["tag"]: count["items"] for count in api.client.get("/v1/tags").json()["data"]}
     assert counts["several"] == len(several)
     assert counts["kitchen"] == 1
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
@@ -102,43 +101,43 @@ def test_list_segments_returns_speech(api: ApiServer, library: dict[str, str]) -
 
 def test_list_segments_of_unknown_or_unprocessed_item(api: ApiServer, several: list[str]) -> None:
     assert_problem(api.client.get("/v1/media/nothing/segments"), 404, "not-found")
-    waiting = api.uploaded(media.image(910), "waiting.png")
+    waiting = api.upload_item(media.image(910), "waiting.png")
     assert api.client.get(f"/v1/media/{waiting['id']}/segments").json() == {"segments": [], "next": None}
 
 
 def ask(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[dict[str, object]]:
-    answer = api.client.post("/v1/search", json={"like": {"item": item, "time": time}, "floor": 0, "k": 100, **more})
-    assert answer.status_code == 200, answer.text
-    hits: list[dict[str, object]] = answer.json()["hits"]
+    response = api.client.post("/v1/search", json={"like": {"item": item, "time": time}, "floor": 0, "k": 100, **more})
+    assert response.status_code == 200, response.text
+    hits: list[dict[str, object]] = response.json()["hits"]
     return hits
 
 
 def test_search_like_uses_stored_vectors(api: ApiServer, library: dict[str, str]) -> None:
-    """Its stored vector finds the same as the picture that it was made of, but for itself."""
+    """The stored vector finds the same items as its image, except itself."""
     hits = ask(api, library["picture"])
     assert library["picture"] not in {hit["item"]["id"] for hit in hits}  # type: ignore[index]
     by_clip = {(hit["item"]["id"], hit["start"]): hit["score"] for hit in hits}  # type: ignore[index]
     space = api.service.space
     stored = api.service.store.catalog.segment_at(library["picture"], space.id, 0.0)
     assert stored is not None
-    (piece,) = stored.evidence
-    vector = api.service.store.shards.read(piece.shard_id, space.id).vectors["picture"][piece.row].astype(np.float32)
+    (entry,) = stored.evidence
+    vector = api.service.store.shards.read(entry.shard_id, space.id).vectors["picture"][entry.row].astype(np.float32)
     talk = api.service.store.catalog.segment_at(library["talk"], space.id, 0.5)
     assert talk is not None
     other = api.service.store.shards.read(talk.evidence[0].shard_id, space.id).vectors["picture"][0].astype(np.float32)
-    (seen,) = [
-        piece
+    (evidence,) = [
+        entry
         for hit in hits
         if (hit["item"]["id"], hit["start"]) == (library["talk"], 0.0)  # type: ignore[index]
-        for piece in hit["evidence"]  # type: ignore[attr-defined]
+        for entry in hit["evidence"]  # type: ignore[attr-defined]
     ]
-    assert seen["cosine"] == pytest.approx(float(vector @ other), abs=1e-3)
-    assert by_clip[library["talk"], 0.0] == pytest.approx(seen["score"])
+    assert evidence["cosine"] == pytest.approx(float(vector @ other), abs=1e-3)
+    assert by_clip[library["talk"], 0.0] == pytest.approx(evidence["score"])
 
 
 def test_search_like_without_image_uses_speech(api: ApiServer, library: dict[str, str]) -> None:
     hits = ask(api, library["talk"], 1.5)
-    assert {piece["kind"] for hit in hits for piece in hit["evidence"]} <= {"speech"}  # type: ignore[attr-defined]
+    assert {entry["kind"] for hit in hits for entry in hit["evidence"]} <= {"speech"}  # type: ignore[attr-defined]
     with_itself_left_out = [(hit["item"]["id"], hit["start"]) for hit in hits]  # type: ignore[index]
     assert (library["talk"], 1.0) not in with_itself_left_out
 
@@ -147,9 +146,9 @@ def test_search_like_combines_with_text_and_file(api: ApiServer, library: dict[s
     like = {"item": library["picture"], "time": 0}
     assert ask(api, library["picture"], text="apple cake")[0]["item"]["id"] == library["talk"]  # type: ignore[index]
     file = {"picture": ("q.png", media.image(51))}
-    answer = api.client.post("/v1/search", data={"like": json.dumps(like), "floor": "0"}, files=file)
-    assert answer.status_code == 200, answer.text
-    assert library["picture"] not in {hit["item"]["id"] for hit in answer.json()["hits"]}
+    response = api.client.post("/v1/search", data={"like": json.dumps(like), "floor": "0"}, files=file)
+    assert response.status_code == 200, response.text
+    assert library["picture"] not in {hit["item"]["id"] for hit in response.json()["hits"]}
     broken = api.client.post("/v1/search", data={"like": "{"}, files=file)
     assert "like" in assert_problem(broken, 400, "invalid-input")["detail"]
 
@@ -157,7 +156,7 @@ def test_search_like_combines_with_text_and_file(api: ApiServer, library: dict[s
 def test_search_like_of_unknown_item_is_not_found(api: ApiServer, several: list[str]) -> None:
     ask_nothing = {"like": {"item": "0" * 32, "time": 0}}
     assert_problem(api.client.post("/v1/search", json=ask_nothing), 404, "not-found")
-    waiting = api.uploaded(media.image(911), "waiting too.png")
+    waiting = api.upload_item(media.image(911), "waiting too.png")
     problem = assert_problem(api.client.post("/v1/search", json={"like": {"item": waiting["id"]}}), 404, "not-found")
     assert "processing" in problem["detail"]
     assert_problem(api.client.post("/v1/search", json={"like": {"item": waiting["id"], "time": -1}}), 400, "invalid-input")

@@ -1,4 +1,4 @@
-"""Whatever goes wrong leaves as a problem document; what the OpenAPI document promises is valid."""
+"""Every error is a problem document; the OpenAPI document is valid."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def test_every_error_has_its_status_and_slug(error: type[MMError]) -> None:
 
 
 def test_unexpected_error_response_has_only_request_id() -> None:
-    answer = get(app_that_fails(ZeroDivisionError("secret")), "/fails")
-    document = assert_problem(answer, 500, "internal")
+    response = get(app_that_fails(ZeroDivisionError("secret")), "/fails")
+    document = assert_problem(response, 500, "internal")
     assert document["request_id"] in document["detail"]
-    assert "secret" not in answer.text
-    assert "Traceback" not in answer.text
+    assert "secret" not in response.text
+    assert "Traceback" not in response.text
 
 
 def test_openapi_document_is_complete() -> None:
-    """Every reference leads somewhere; every operation says what it does and how it fails."""
+    """Every reference resolves; every operation has a summary and error responses."""
     document = create_app(Settings()).openapi()
     references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
     assert references <= set(document["components"]["schemas"])
@@ -85,7 +85,7 @@ def test_openapi_document_is_complete() -> None:
             assert all(content["examples"] for kind, content in body.items() if kind == "application/json"), path
             if path.startswith("/v1/"):
                 assert method == "options" or any(
-                    "application/problem+json" in answer.get("content", {}) for answer in operation["responses"].values()
+                    "application/problem+json" in response.get("content", {}) for response in operation["responses"].values()
                 ), (method, path)
     search = document["paths"]["/v1/search"]["post"]["requestBody"]["content"]
     assert set(search) == {"application/json", "multipart/form-data"}
@@ -101,9 +101,9 @@ def test_slugs_of_all_problems_are_documented() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 405, 413, 416, 418, 451])
 def test_framework_error_has_documented_slug(status: int) -> None:
-    answer = get(app_that_fails(HTTPException(status, "Said by the framework.")), "/fails")
-    assert answer.json()["type"].removeprefix("/problems/") in SLUGS
-    assert answer.json()["status"] == answer.status_code
+    response = get(app_that_fails(HTTPException(status, "Said by the framework.")), "/fails")
+    assert response.json()["type"].removeprefix("/problems/") in SLUGS
+    assert response.json()["status"] == response.status_code
 
 
 @pytest.mark.parametrize("path", ["/v1/space/move", "/v1/space/move/resume", "/v1/media/import"])

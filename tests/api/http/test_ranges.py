@@ -1,4 +1,4 @@
-"""Byte ranges: what the header may say, and what part of the file it means."""
+"""Parsing of the `Range` header."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A service that wants keys, with a key of an honest client, one of an attacker, and limits that a
-test can fill."""
+"""A service that requires keys, with an honest client, an attacker, and low limits."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 60.0
-"""Longest wait for what must happen."""
+"""Time limit of conditions and requests."""
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -35,7 +34,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @dataclass(frozen=True)
 class Flooded:
-    """A service and clients that bring a key each."""
+    """A service, and clients with a key each."""
 
     running: ApiServer
     honest: httpx2.Client
@@ -43,8 +42,7 @@ class Flooded:
     admin: httpx2.Client
 
     def raw(self, request: str, sent: bytes = b"") -> socket.socket:
-        """A connection that has sent the head of a request of the attacker, and some bytes of its
-        body."""
+        """Open a connection that sends a request head of the attacker and the start of the body."""
         host, port = self.running.url.removeprefix("http://").split(":")
         connection = socket.create_connection((host, int(port)), timeout=SECONDS)
         key = self.hostile.headers["authorization"]
@@ -52,8 +50,8 @@ class Flooded:
         return connection
 
     @contextmanager
-    def held(self, request: str, sent: bytes = b"", count: int = 1) -> Iterator[list[socket.socket]]:
-        """Many of them, closed at the end."""
+    def connections(self, request: str, sent: bytes = b"", count: int = 1) -> Iterator[list[socket.socket]]:
+        """Open several such connections, closed at the end of the block."""
         with ExitStack() as stack:
             yield [stack.enter_context(self.raw(request, sent)) for _ in range(count)]
 

@@ -87,13 +87,13 @@ def test_body_timeouts_do_not_limit_wait_for_disconnect() -> None:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
-            found.append(await receive())
+            received.append(await receive())
 
         async def send(message: Message) -> None:
             pass
 
-        found: list[Message] = []
+        received: list[Message] = []
         await BodyTimeouts(app, Settings(body_silence_seconds=0.02))({"type": "http"}, receive, send)
-        return found[0]
+        return received[0]
 
     assert asyncio.run(run()) == {"type": "http.disconnect"}

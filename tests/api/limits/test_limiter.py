@@ -1,4 +1,4 @@
-"""Places, shares and queues under random arrivals, departures and cancellations."""
+"""Slots, shares and queues under random arrivals, departures and cancellations."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CLIENTS = ("a", "b", "c")
 
 
 class LimiterMachine(RuleBasedStateMachine):
-    """Requests of three clients that arrive, leave and are cancelled in any order, against a count
-    kept beside."""
+    """Requests of three clients that arrive, end and are cancelled in any order, compared with a
+    separate count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class LimiterMachine(RuleBasedStateMachine):
             self.refused += 1
 
     def _settle(self) -> None:
-        for _ in range(4):  # a granted place is used two turns of the loop later
+        for _ in range(4):  # a granted slot is used two iterations of the loop later
             self.loop.run_until_complete(asyncio.sleep(0))
         self.requests = [request for request in self.requests if not request[1].done()]
 
@@ -72,8 +72,7 @@ class LimiterMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 100), also=st.integers(0, 100), turns=st.integers(0, 3))
     def leave_and_cancel(self, which: int, also: int, turns: int) -> None:
-        """One leaves and another is cancelled soon after: a place may just have been granted to
-        it."""
+        """One request ends; another, which may just have got the slot, is cancelled."""
         if self.requests:
             self.requests[which % len(self.requests)][2].set()
             for _ in range(turns):
@@ -93,7 +92,7 @@ class LimiterMachine(RuleBasedStateMachine):
         for client in CLIENTS:
             assert limiter.count_in_use(client) == self.inside[client] <= limiter.slots.share
             assert waiting[client] <= limiter.queue.share
-            # No lost wake-up: whoever waits could not be inside.
+            # No lost wake-up: a waiting request could not have a slot.
             assert not waiting[client] or limiter.in_use == limiter.slots.total or self.inside[client] == limiter.slots.share
         assert self.refused == limiter.refused.total()
 
@@ -176,7 +175,7 @@ def test_thread_pool_holds_slot_of_cancelled_caller_until_thread_ends() -> None:
         task = asyncio.create_task(pool.run_cancellable("a", work))
         while not started.is_set():
             await asyncio.sleep(0.01)
-        for _ in range(3):  # however often
+        for _ in range(3):  # repeatedly
             task.cancel()
             await asyncio.sleep(0.01)
             assert not task.done()
@@ -200,24 +199,24 @@ def test_thread_pool_works_after_close() -> None:
 @given(st.lists(st.tuples(st.sampled_from(CLIENTS), st.integers(0, 50)), max_size=30), st.integers(1, 100), st.integers(1, 100))
 def test_byte_budget_never_exceeds_total_or_share(steps: list[tuple[str, int]], total: int, share: int) -> None:
     budget = ByteBudget("bytes", Quota(total, min(share, total)))
-    held: Counter[str] = Counter()
-    open_holds = []
+    in_use: Counter[str] = Counter()
+    holds = []
     for client, size in steps:
         hold = budget.hold(client, size)
         try:
             hold.__enter__()
         except TooMany:
-            assert held[client] + size > budget.slots.share or held.total() + size > total
-            if open_holds:
-                other, other_size, earlier = open_holds.pop()
+            assert in_use[client] + size > budget.slots.share or in_use.total() + size > total
+            if holds:
+                other, other_size, earlier = holds.pop()
                 earlier.__exit__(None, None, None)
-                held[other] -= other_size
+                in_use[other] -= other_size
         else:
-            held[client] += size
-            open_holds.append((client, size, hold))
-        assert budget.in_use == held.total() <= total
-        assert max(held.values(), default=0) <= budget.slots.share
-    for _, _, hold in open_holds:
+            in_use[client] += size
+            holds.append((client, size, hold))
+        assert budget.in_use == in_use.total() <= total
+        assert max(in_use.values(), default=0) <= budget.slots.share
+    for _, _, hold in holds:
         hold.__exit__(None, None, None)
     assert budget.in_use == 0
 

@@ -1,4 +1,4 @@
-"""Room for connections within the limits of the process, tried in a process of its own."""
+"""The limit of open files, tested in a child process."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Connections that send half a head, nothing, or read nothing, against a server of one small
-application."""
+"""Connections with incomplete heads, stalled bodies or unread responses."""
 
 from __future__ import annotations
 
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 SECONDS = 60.0
-"""Longest wait for what must happen."""
+"""Time limit of conditions and requests."""
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class App:
-    """Answers `/` at once, `/held` when it is let go, `/endless` without end; reads no body."""
+    """Responds to `/` at once, `/held` when released, `/endless` without end; reads no body."""
 
     def __init__(self) -> None:
-        self.held = threading.Event()
+        self.is_held = threading.Event()
         self.may_end = threading.Event()
         self.ended = threading.Event()
 
@@ -39,7 +38,7 @@ class App:
         if scope["type"] != "http":
             return
         if scope["path"] == "/held":
-            self.held.set()
+            self.is_held.set()
             await asyncio.to_thread(self.may_end.wait, SECONDS)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]} | _headers(scope))
         if scope["path"] == "/endless":
@@ -92,18 +91,18 @@ def line(address: tuple[str, int], sent: bytes = b"") -> Iterator[socket.socket]
 
 
 def answered(connection: socket.socket) -> bytes:
-    """The head and the body of one answer; empty when the connection was closed."""
+    """Read head and body of one response; empty if the connection was closed."""
     data = b""
     while not data.endswith(b"ok"):
-        piece = connection.recv(1000)
-        if not piece:
+        chunk = connection.recv(1000)
+        if not chunk:
             break
-        data += piece
+        data += chunk
     return data
 
 
 def closed(connection: socket.socket) -> bool:
-    """Waits for the end of the connection."""
+    """Wait for the end of the connection."""
     try:
         while connection.recv(1 << 16):
             pass
@@ -188,9 +187,9 @@ def test_connection_over_limit_closes_idle_one_and_is_served() -> None:
 
 
 def test_busy_connections_are_not_closed() -> None:
-    held = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
-    with served(max_connections=2, caller_share=0.5) as (app, address, _), line(address, held) as working:
-        assert app.held.wait(SECONDS)
+    held_request = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
+    with served(max_connections=2, caller_share=0.5) as (app, address, _), line(address, held_request) as working:
+        assert app.is_held.wait(SECONDS)
         with line(address) as refused:
             assert answered(refused).startswith(b"HTTP/1.1 503")
         app.may_end.set()

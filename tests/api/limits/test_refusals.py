@@ -1,4 +1,4 @@
-"""Refusals that come often are delayed, each client's for itself; other answers are not."""
+"""Repeated refusals are delayed, separately for each client; other responses are not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_delayed_refusals_delay_repeated_429_only() -> None:
         refusals = DelayedRefusals(app, sleep)
         assert await ask(refusals, "10.0.0.1", 200, 1000) == 0
         assert await ask(refusals, "10.0.0.1", 429, IMMEDIATE_PER_MINUTE) == 0
-        assert await ask(refusals, "10.0.0.1", 429, 100) >= 90  # a few become free meanwhile
+        assert await ask(refusals, "10.0.0.1", 429, 100) >= 90  # a few tokens are added meanwhile
         assert await ask(refusals, "10.0.0.2", 429, 5) == 0
         assert await ask(refusals, "10.0.0.1", 404, 100) == 0
 

@@ -1,5 +1,4 @@
-"""One key that takes all it can get, while another asks, browses and uploads as if it were
-alone."""
+"""One key reaches all its limits, while another searches, browses and uploads undisturbed."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from mm.errors import Cancelled
 from tests.api import media
 from tests.api.conftest import assert_problem
 from tests.api.limits.conftest import SECONDS, Flooded, until
-from tests.api.uploads.tus import PIECE, Tus
+from tests.api.uploads.tus import CHUNK_TYPE, Tus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,26 +31,27 @@ SEARCH = "POST /v1/search HTTP/1.1\r\nContent-Type: application/json\r\nContent-
 FORM = "POST /v1/search HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000"
 EMBED = "POST /v1/embeddings HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000"
 CREATE = (
-    f"POST /v1/uploads HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Length: 1000\r\nContent-Type: {PIECE}\r\nContent-Length: 900"
+    "POST /v1/uploads HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Length: 1000\r\n"
+    f"Content-Type: {CHUNK_TYPE}\r\nContent-Length: 900"
 )
 
 
 def uploaded(client: httpx2.Client, data: bytes, name: str) -> str:
-    answer = client.post("/v1/media", params={"name": name}, content=data)
-    assert answer.status_code in {200, 202}, answer.text
-    item_id: str = answer.json()["item"]["id"]
+    response = client.post("/v1/media", params={"name": name}, content=data)
+    assert response.status_code in {200, 202}, response.text
+    item_id: str = response.json()["item"]["id"]
     return item_id
 
 
 def works_for(client: httpx2.Client, seed: int) -> None:
-    """Asks, browses, uploads and looks at a picture, all of which must succeed."""
+    """Search, list, upload and get a thumbnail; all must succeed."""
     assert client.post("/v1/search", json={"text": "a dog"}).status_code == 200
     assert client.get("/v1/media").status_code == 200
     item = uploaded(client, media.image(seed), "honest.png")
     assert client.get(f"/v1/media/{item}/thumbnail").status_code == 200
     assert client.get(f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"}).status_code == 206
     assert client.get("/healthz").status_code == 200
-    assert client.get("/readyz").status_code == 503  # answered: there is no worker
+    assert client.get("/readyz").status_code == 503  # a response: there is no worker
 
 
 def test_every_blocking_route_holds_a_slot() -> None:
@@ -66,40 +66,41 @@ def test_every_blocking_route_holds_a_slot() -> None:
 @pytest.mark.parametrize("request_head", [UPLOAD, SEARCH, FORM, EMBED, CREATE], ids=["upload", "search", "form", "embed", "tus"])
 def test_stalled_bodies_of_one_key_do_not_block_another(flooded: Flooded, request_head: str) -> None:
     limits = flooded.running.limits
-    with flooded.held(request_head, b"x", 80) as held:
+    with flooded.connections(request_head, b"x", 80) as connections:
         works_for(flooded.honest, 3000 + len(request_head))
         for limiter in (limits.uploads, limits.query_uploads):
             assert limiter.count_in_use(f"key {_key_id(flooded)}") <= limiter.slots.share
-        answers = [connection.recv(4096) for connection in held]
-    statuses = {answer.split(b" ")[1] for answer in answers if answer}
+        responses = [connection.recv(4096) for connection in connections]
+    statuses = {response.split(b" ")[1] for response in responses if response}
     assert statuses <= {b"408", b"429"}, "each is refused, or ended by the limit on silence"
     assert b"408" in statuses
     until(lambda: limits.uploads.in_use == limits.query_uploads.in_use == limits.bodies.in_use == 0)
 
 
 def test_stalled_body_error_names_the_setting(flooded: Flooded) -> None:
-    with flooded.held(SEARCH, b"{") as (connection,):
-        answer = b"".join(iter(lambda: connection.recv(4096), b""))
-    assert b"HTTP/1.1 408" in answer
-    assert b"/problems/request-timeout" in answer
-    assert b"MM_BODY_SILENCE_SECONDS" in answer
+    with flooded.connections(SEARCH, b"{") as (connection,):
+        response = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert b"HTTP/1.1 408" in response
+    assert b"/problems/request-timeout" in response
+    assert b"MM_BODY_SILENCE_SECONDS" in response
 
 
 def test_interrupted_chunk_keeps_received_bytes(flooded: Flooded) -> None:
     tus = Tus(flooded.hostile)
-    where = tus.created(1000)
-    head = f"PATCH {where} HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nContent-Length: 1000"
-    with flooded.held(head, b"x" * 100) as (connection,):
+    path = tus.created(1000)
+    head = (
+        f"PATCH {path} HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: {CHUNK_TYPE}\r\nContent-Length: 1000"
+    )
+    with flooded.connections(head, b"x" * 100) as (connection,):
         assert b"HTTP/1.1 408" in connection.recv(4096)
-    assert tus.offset(where) == 100
-    assert tus.delete(where).status_code == 204
+    assert tus.offset(path) == 100
+    assert tus.delete(path).status_code == 204
 
 
 @pytest.fixture
-def slow_film(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
-    """A film whose thumbnails take until they are cancelled, and the events of those that are being
-    made."""
-    film = uploaded(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
+def slow_video(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
+    """A video whose thumbnails block until they are cancelled, and their cancel events."""
+    video_id = uploaded(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
     reader = flooded.running.service.thumbnails._reader
     decode, running = type(reader).thumbnail, list[threading.Event]()
 
@@ -111,19 +112,19 @@ def slow_film(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, l
         raise Cancelled("slow.mp4: reading it was cancelled.")
 
     monkeypatch.setattr(reader, "thumbnail", thumbnail)
-    return film, running
+    return video_id, running
 
 
-def test_thumbnails_of_one_key_do_not_block_another(flooded: Flooded, slow_film: tuple[str, list[threading.Event]]) -> None:
-    film, running = slow_film
+def test_thumbnails_of_one_key_do_not_block_another(flooded: Flooded, slow_video: tuple[str, list[threading.Event]]) -> None:
+    video_id, running = slow_video
     limiter = flooded.running.limits.thumbnails
     mine = f"key {_key_id(flooded)}"
-    with flooded.held(f"GET /v1/media/{film}/thumbnail?t=0.5 HTTP/1.1", count=60) as held:
+    with flooded.connections(f"GET /v1/media/{video_id}/thumbnail?t=0.5 HTTP/1.1", count=60) as connections:
         until(lambda: limiter.count_in_use(mine) == 1 and limiter.waiting == limiter.queue.share and limiter.refused.total() >= 1)
         works_for(flooded.honest, 4000)
         assert limiter.count_in_use(mine) == len(running) == 1
         assert limiter.waiting == limiter.queue.share
-        refused = held[-1].recv(4096)
+        refused = connections[-1].recv(4096)
     assert b"HTTP/1.1 429" in refused
     assert b"etry-after" in refused.lower()
     until(lambda: limiter.in_use == limiter.waiting == 0)
@@ -140,9 +141,9 @@ def test_requests_waiting_for_catalog_leave_when_disconnected(flooded: Flooded, 
     with monkeypatch.context() as patch:
         patch.setattr(type(flooded.running.service.store.catalog), "tags", lambda catalog, limit: tags(limit))
         try:
-            with flooded.held("GET /v1/tags HTTP/1.1", count=limiter.slots.share) as working:
+            with flooded.connections("GET /v1/tags HTTP/1.1", count=limiter.slots.share) as working:
                 until(lambda: limiter.in_use == limiter.slots.share)
-                with flooded.held("GET /v1/tags HTTP/1.1", count=20):
+                with flooded.connections("GET /v1/tags HTTP/1.1", count=20):
                     until(lambda: limiter.waiting == 20)
                     works_for(flooded.honest, 4700)
                 until(lambda: limiter.waiting == 0)
@@ -155,12 +156,12 @@ def test_requests_waiting_for_catalog_leave_when_disconnected(flooded: Flooded, 
 
 
 def test_event_streams_are_limited_and_end_with_connection(flooded: Flooded) -> None:
-    answer = flooded.honest.post("/v1/media", params={"name": "followed.png"}, content=media.image(4500))
-    events = f"/v1/jobs/{answer.json()['job']['id']}/events"
+    response = flooded.honest.post("/v1/media", params={"name": "followed.png"}, content=media.image(4500))
+    events = f"/v1/jobs/{response.json()['job']['id']}/events"
     limiter = flooded.running.limits.event_streams
-    with flooded.held(f"GET {events} HTTP/1.1", count=limiter.slots.share) as held:
+    with flooded.connections(f"GET {events} HTTP/1.1", count=limiter.slots.share) as connections:
         until(lambda: limiter.in_use == limiter.slots.share)
-        assert all(b"200 OK" in connection.recv(4096) for connection in held)
+        assert all(b"200 OK" in connection.recv(4096) for connection in connections)
         assert_problem(flooded.hostile.get(events), 429, "too-many")
         with flooded.honest.stream("GET", events) as stream:
             assert stream.status_code == 200
@@ -171,7 +172,7 @@ def test_event_streams_are_limited_and_end_with_connection(flooded: Flooded) -> 
 def test_unread_downloads_are_limited_and_end_with_connection(flooded: Flooded) -> None:
     item = uploaded(flooded.honest, media.audio(100.0), "long.wav")
     limiter = flooded.running.limits.downloads
-    with flooded.held(f"GET /v1/media/{item}/content HTTP/1.1", count=limiter.slots.share + 6):
+    with flooded.connections(f"GET /v1/media/{item}/content HTTP/1.1", count=limiter.slots.share + 6):
         until(lambda: limiter.in_use == limiter.slots.share and limiter.refused.total() >= 6)
         works_for(flooded.honest, 4600)
     until(lambda: limiter.in_use == 0)
@@ -179,29 +180,29 @@ def test_unread_downloads_are_limited_and_end_with_connection(flooded: Flooded) 
 
 def test_empty_uploads_of_one_key_do_not_block_another(flooded: Flooded) -> None:
     hostile, honest = Tus(flooded.hostile), Tus(flooded.honest)
-    begun = [hostile.created(10) for _ in range(4)]
+    created = [hostile.created(10) for _ in range(4)]
     refused = hostile.create(10)
     assert "MM_MAX_PARTIAL_UPLOADS_PER_KEY" in assert_problem(refused, 429, "too-many")["detail"]
-    where = honest.created(3)
-    assert honest.patch(where, 0, b"ab").status_code == 204
-    for path in begun:
-        assert hostile.delete(path).status_code == 204
-    assert honest.delete(where).status_code == 204
+    path = honest.created(3)
+    assert honest.patch(path, 0, b"ab").status_code == 204
+    for upload in created:
+        assert hostile.delete(upload).status_code == 204
+    assert honest.delete(path).status_code == 204
 
 
 def test_upload_is_accessible_to_its_key_and_admin_keys(flooded: Flooded) -> None:
     mine, other, admin = Tus(flooded.honest), Tus(flooded.hostile), Tus(flooded.admin)
-    where = mine.created(10)
-    assert other.head(where).status_code == 404
-    assert_problem(other.patch(where, 0, b"ab"), 404, "not-found")
-    assert_problem(other.delete(where), 404, "not-found")
-    assert mine.patch(where, 0, b"ab").status_code == 204
-    assert admin.offset(where) == 2
-    assert admin.delete(where).status_code == 204
+    path = mine.created(10)
+    assert other.head(path).status_code == 404
+    assert_problem(other.patch(path, 0, b"ab"), 404, "not-found")
+    assert_problem(other.delete(path), 404, "not-found")
+    assert mine.patch(path, 0, b"ab").status_code == 204
+    assert admin.offset(path) == 2
+    assert admin.delete(path).status_code == 204
 
 
 def test_metrics_show_limits_in_use_and_refused(flooded: Flooded) -> None:
-    with flooded.held(UPLOAD, b"x", 1):
+    with flooded.connections(UPLOAD, b"x", 1):
         until(lambda: flooded.running.limits.uploads.in_use == 1)
         text = flooded.admin.get("/metrics").text
     assert 'mm_limit_used{resource="uploads"} 1.0' in text

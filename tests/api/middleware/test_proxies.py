@@ -1,5 +1,4 @@
-"""Address and scheme from a proxy's headers, which anyone may send and only named proxies are
-believed."""
+"""Client address and scheme from forwarding headers, which are used only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
 PUBLIC = st.ip_addresses(v=4).filter(lambda address: address not in ip_network("10.0.0.0/8"))
 
 
-def seen(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
-    """Address and scheme of a request from `peer`, as the application sees them."""
-    found: list[tuple[str, str]] = []
+def forward(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
+    """Return address and scheme of a request from `peer`, as the application receives them."""
+    result: list[tuple[str, str]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        found.append((scope["client"][0], scope["scheme"]))
+        result.append((scope["client"][0], scope["scheme"]))
 
     async def nothing(*args: Message) -> Message:
         raise AssertionError
@@ -44,7 +43,7 @@ def seen(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
     scope: Scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": raw}
     middleware = TrustedProxies(app, Settings(trusted_proxies=trusted).proxy_networks)
     anyio.run(middleware, scope, nothing, nothing)
-    return found[0]
+    return result[0]
 
 
 def forwarded(value: str) -> tuple[str, str]:
@@ -53,7 +52,7 @@ def forwarded(value: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.1"])
 def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
-    assert seen("", peer, forwarded("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
+    assert forward("", peer, forwarded("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
 
 
 @pytest.mark.parametrize(
@@ -61,10 +60,10 @@ def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> No
     [
         ("127.0.0.1", "127.0.0.1", ["1.2.3.4"], "1.2.3.4"),
         ("127.0.0.1", "127.0.0.2", ["1.2.3.4"], "127.0.0.2"),
-        ("127.0.0.1", "127.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the left one is the client's own word
+        ("127.0.0.1", "127.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the left one is unverified input of the client
         ("127.0.0.1, 10.0.0.0/8", "127.0.0.1", ["6.6.6.6, 1.2.3.4, 10.1.1.1"], "1.2.3.4"),
         ("127.0.0.1,10.0.0.0/8", "10.9.9.9", ["10.1.1.1, 10.2.2.2"], "10.1.1.1"),
-        ("127.0.0.1", "127.0.0.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),  # a header each
+        ("127.0.0.1", "127.0.0.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),  # two headers
         ("127.0.0.1", "127.0.0.1", ["1.2.3.4:5678"], "1.2.3.4"),
         ("::1", "::1", ["[2001:db8::7]:443"], "2001:db8::7"),
         ("2001:db8::/32", "2001:db8::1", ["2001:db9::7"], "2001:db9::7"),
@@ -75,7 +74,7 @@ def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> No
     ],
 )
 def test_trusted_proxies_take_rightmost_untrusted_address(trusted: str, peer: str, values: list[str], address: str) -> None:
-    assert seen(trusted, peer, *map(forwarded, values))[0] == address
+    assert forward(trusted, peer, *map(forwarded, values))[0] == address
 
 
 @pytest.mark.parametrize(
@@ -90,17 +89,17 @@ def test_trusted_proxies_take_rightmost_untrusted_address(trusted: str, peer: st
     ],
 )
 def test_trusted_proxies_take_scheme_of_nearest_proxy(values: list[str], scheme: str) -> None:
-    assert seen("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
+    assert forward("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
 
 
 @given(st.lists(st.one_of(st.text("0123456789.:[]a, ", max_size=20), PUBLIC.map(str)), max_size=6), PUBLIC)
 def test_forwarded_entries_of_client_do_not_change_its_address(sent: list[str], client: object) -> None:
-    assert seen("10.0.0.0/8", "10.0.0.1", forwarded(", ".join([*sent, str(client)])))[0] == str(client)
+    assert forward("10.0.0.0/8", "10.0.0.1", forwarded(", ".join([*sent, str(client)])))[0] == str(client)
 
 
 @given(st.text())
 def test_parse_address_returns_address_or_none(text: str) -> None:
-    assert (found := parse_address(text)) is None or ip_address(str(found)) == found
+    assert (result := parse_address(text)) is None or ip_address(str(result)) == result
 
 
 @pytest.mark.parametrize("value", ["localhost", "10.0.0.1/8", "1.2.3", "10.0.0.0/8, proxy"])
@@ -112,7 +111,7 @@ def test_invalid_trusted_proxies_setting_raises(value: str, monkeypatch: pytest.
 
 @pytest.fixture
 def _no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, no wrong key is forgiven meanwhile."""
+    """Stop the clock, so that no token is added while the test runs."""
     monkeypatch.setattr("api.auth.middleware.WrongKeyLimiter", partial(WrongKeyLimiter, clock=lambda: 0.0))
 
 
@@ -126,13 +125,13 @@ def test_forwarded_header_does_not_reset_wrong_key_limit(tmp_path: Path, graphs:
             headers = {"X-Forwarded-For": f"1.2.3.{number}", "Authorization": "Bearer mm_000000000000_x"}
             statuses.append(service.client.get("/v1/media", headers=headers).status_code)
         assert statuses == [401] * 3 + [429] * 9
-        for answer in (
+        for response in (
             service.client.get("/v1/media", headers={"Authorization": "Bearer x"}),
             service.client.get("/v1/media", headers={"Cookie": "mm_session=x"}),
             service.client.post("/session", data={"key": "x"}),
             httpx2.post(f"{service.url}/session", data={"key": "mm_000000000000_x"}),
         ):
-            assert (answer.status_code, int(answer.headers["retry-after"]) >= 1) == (429, True)
+            assert (response.status_code, int(response.headers["retry-after"]) >= 1) == (429, True)
         assert service.client.get("/v1/media", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
         assert service.client.post("/session", data={"key": secret}).status_code == 303
         metrics = service.client.get("/metrics", headers={"Authorization": f"Bearer {secret}"}).text
@@ -152,5 +151,5 @@ def test_wrong_key_limit_counts_addresses_behind_trusted_proxy(tmp_path: Path, g
         assert [status("1.2.3.4") for _ in range(3)] == [401, 401, 429]
         assert status("1.2.3.5") == 401
         assert status("6.6.6.6, 1.2.3.4") == 429
-        many = [status(f"1.2.4.{number}") for number in range(50)]  # each for the first time, beyond the total of 40
+        many = [status(f"1.2.4.{number}") for number in range(50)]  # one per address, over the total of 40
         assert many == [401] * 37 + [429] * 13

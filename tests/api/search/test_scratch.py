@@ -1,5 +1,4 @@
-"""Files of questions: each process that serves has its own, and leaves none behind, however it
-ends."""
+"""Scratch folders: one per serving process, deleted at its end or by the next process."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Questions: every way to ask, the shape of an answer, and every refusal. Real towers, real
-index."""
+"""Search: each query component, the response, and each refusal, with real towers and index."""
 
 from __future__ import annotations
 
@@ -18,23 +17,23 @@ if TYPE_CHECKING:
 
 
 def ask(api: ApiServer, **question: object) -> dict[str, object]:
-    answer = api.client.post("/v1/search", json=question)
-    assert answer.status_code == 200, answer.text
-    document: dict[str, object] = answer.json()
+    response = api.client.post("/v1/search", json=question)
+    assert response.status_code == 200, response.text
+    document: dict[str, object] = response.json()
     return document
 
 
 def test_search_with_text_finds_segment_of_speech(api: ApiServer, library: dict[str, str]) -> None:
-    answer = ask(api, text="a recipe for apple cake", k=3)
-    assert answer["space"] == str(api.service.space.id)
-    hits = answer["hits"]
+    response = ask(api, text="a recipe for apple cake", k=3)
+    assert response["space"] == str(api.service.space.id)
+    hits = response["hits"]
     assert isinstance(hits, list)
     best = hits[0]
     assert best["item"]["id"] == library["talk"]
     assert (best["start"], best["end"]) == (1.0, 2.0)
-    said = next(piece for piece in best["evidence"] if piece["kind"] == "speech")
-    assert said["text"] == "here is my recipe for apple cake"
-    scores = [piece["score"] for piece in best["evidence"]]
+    speech = next(entry for entry in best["evidence"] if entry["kind"] == "speech")
+    assert speech["text"] == "here is my recipe for apple cake"
+    scores = [entry["score"] for entry in best["evidence"]]
     assert scores == sorted(scores, reverse=True)
     assert best["thumbnail"].endswith("?t=1.900"), "late in the best part, where the key frame before it is its own"
     assert api.client.get(best["thumbnail"]).headers["content-type"] == "image/webp"
@@ -44,17 +43,17 @@ def test_search_with_text_finds_segment_of_speech(api: ApiServer, library: dict[
 def test_search_with_image_finds_it_in_both_fields(api: ApiServer, library: dict[str, str]) -> None:
     picture = media.image(51)
     for field in ("picture", "file"):
-        answer = api.client.post("/v1/search", files={field: ("q.png", picture)}, data={"k": "1"})
-        assert answer.status_code == 200, answer.text
-        assert [hit["item"]["id"] for hit in answer.json()["hits"]] == [library["picture"]]
+        response = api.client.post("/v1/search", files={field: ("q.png", picture)}, data={"k": "1"})
+        assert response.status_code == 200, response.text
+        assert [hit["item"]["id"] for hit in response.json()["hits"]] == [library["picture"]]
 
 
 def test_search_combines_image_and_text(api: ApiServer, library: dict[str, str]) -> None:
-    answer = api.client.post(
+    response = api.client.post(
         "/v1/search", files={"picture": ("q.png", media.image(51))}, data={"text": "coloured blocks", "floor": "0"}
     )
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["hits"]
+    assert response.status_code == 200, response.text
+    assert response.json()["hits"]
 
 
 def test_search_without_lowers_score_of_matching_segment(api: ApiServer, library: dict[str, str]) -> None:
@@ -62,9 +61,9 @@ def test_search_without_lowers_score_of_matching_segment(api: ApiServer, library
     for body in ({"without": ["my recipe for apple cake"]}, {"without": ["snow", "my recipe for apple cake"]}):
         left = ask(api, text="a recipe for apple cake", k=1, floor=0, **body)["hits"][0]  # type: ignore[index]
         assert left["score"] < plain["score"] / 2
-    kept = ask(api, text="a recipe for apple cake", k=1, floor=0, without=["a submarine"])["hits"][0]  # type: ignore[index]
-    assert kept["score"] == pytest.approx(plain["score"], rel=0.05)
-    assert kept["item"]["id"] == plain["item"]["id"]
+    unchanged = ask(api, text="a recipe for apple cake", k=1, floor=0, without=["a submarine"])["hits"][0]  # type: ignore[index]
+    assert unchanged["score"] == pytest.approx(plain["score"], rel=0.05)
+    assert unchanged["item"]["id"] == plain["item"]["id"]
 
 
 def test_search_form_accepts_also_without_and_weights(api: ApiServer, library: dict[str, str]) -> None:
@@ -75,9 +74,9 @@ def test_search_form_accepts_also_without_and_weights(api: ApiServer, library: d
         "weights": json.dumps({"picture": 2, "text": 0.5}),
         "floor": "0",
     }
-    answer = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data=composed)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["hits"][0]["item"]["id"] == library["picture"]
+    response = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data=composed)
+    assert response.status_code == 200, response.text
+    assert response.json()["hits"][0]["item"]["id"] == library["picture"]
     refused = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data={"weights": "{"})
     assert refused.status_code == 400
     assert "weights" in refused.json()["detail"]
@@ -93,9 +92,9 @@ def test_search_with_clip_and_audio_decodes_them(api: ApiServer, library: dict[s
 
 
 def test_search_without_match_returns_no_hits(api: ApiServer, library: dict[str, str]) -> None:
-    answer = ask(api, text="integral of x squared", floor=1.0)
-    assert answer["hits"] == []
-    assert answer["floor"] == 1.0
+    response = ask(api, text="integral of x squared", floor=1.0)
+    assert response["hits"] == []
+    assert response["floor"] == 1.0
 
 
 def test_possible_hits_follow_likely_hits(api: ApiServer, library: dict[str, str]) -> None:
@@ -103,19 +102,19 @@ def test_possible_hits_follow_likely_hits(api: ApiServer, library: dict[str, str
     assert calibration.possible is not None
     for text in ("apple", "a recipe for apple cake", "coloured blocks", "integral of x squared"):
         everything: Any = ask(api, text=text, floor=0, k=100)
-        answer: Any = ask(api, text=text, k=100)
-        assert (answer["floor"], answer["likely_floor"]) == (calibration.possible, calibration.floor)
+        response: Any = ask(api, text=text, k=100)
+        assert (response["floor"], response["likely_floor"]) == (calibration.possible, calibration.floor)
         assert (everything["floor"], everything["likely_floor"]) == (0, calibration.floor)
-        for hit in (*everything["hits"], *answer["hits"]):
+        for hit in (*everything["hits"], *response["hits"]):
             assert hit["band"] == ("likely" if hit["score"] >= calibration.floor else "possible")
         expected = [hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible]
-        assert [hit["score"] for hit in answer["hits"]] == expected
+        assert [hit["score"] for hit in response["hits"]] == expected
 
 
 def test_search_with_one_word_finds_possible_hit(api: ApiServer, library: dict[str, str]) -> None:
-    answer: Any = ask(api, text="cooking")
-    assert {(hit["item"]["id"], hit["band"]) for hit in answer["hits"]} == {(library["talk"], "possible")}
-    assert ask(api, text="cooking", floor=answer["likely_floor"])["hits"] == []
+    response: Any = ask(api, text="cooking")
+    assert {(hit["item"]["id"], hit["band"]) for hit in response["hits"]} == {(library["talk"], "possible")}
+    assert ask(api, text="cooking", floor=response["likely_floor"])["hits"] == []
 
 
 def test_search_filters_restrict_hits(api: ApiServer, library: dict[str, str]) -> None:
@@ -163,11 +162,11 @@ def test_search_with_invalid_values_is_refused(api: ApiServer, question: object)
 
 @pytest.mark.parametrize("chars", [2001, 1 << 20])
 def test_search_with_long_text_is_refused(api: ApiServer, chars: int) -> None:
-    for answer in (
+    for response in (
         api.client.post("/v1/search", json={"text": "x" * chars}),
         api.client.post("/v1/search", files={"text": (None, "x" * chars)}),
     ):
-        assert "MM_QUERY_CHARS" in assert_problem(answer, 413, "too-large")["detail"]
+        assert "MM_QUERY_CHARS" in assert_problem(response, 413, "too-large")["detail"]
 
 
 @pytest.mark.parametrize(
@@ -176,8 +175,8 @@ def test_search_with_long_text_is_refused(api: ApiServer, chars: int) -> None:
 )
 def test_search_file_in_wrong_field_error_names_the_field(api: ApiServer, field: str, data: str, right: str) -> None:
     files = {"video": media.video(1.0), "sound": media.audio(0.5), "picture": media.image(1)}
-    answer = api.client.post("/v1/search", files={field: ("q.bin", files[data])})
-    assert f"`{right}`" in assert_problem(answer, 400, "invalid-input")["detail"]
+    response = api.client.post("/v1/search", files={field: ("q.bin", files[data])})
+    assert f"`{right}`" in assert_problem(response, 400, "invalid-input")["detail"]
 
 
 def test_search_with_invalid_files_is_refused(api: ApiServer) -> None:
@@ -200,21 +199,21 @@ def test_search_with_invalid_files_is_refused(api: ApiServer) -> None:
 @pytest.mark.parametrize("field", ["filters", "like", "weights"])
 @pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 10_000, "9" * 5000, "-" + "9" * 400, "1e999", "NaN", "{", "\x00"])
 def test_search_form_with_excessive_json_is_refused(api: ApiServer, field: str, value: str) -> None:
-    answer = api.client.post("/v1/search", files={field: (None, value), "text": (None, "x")})
-    assert field in assert_problem(answer, 400, "invalid-input")["detail"]
+    response = api.client.post("/v1/search", files={field: (None, value), "text": (None, "x")})
+    assert field in assert_problem(response, 400, "invalid-input")["detail"]
 
 
 def test_search_with_excessive_json_is_refused(api: ApiServer) -> None:
     for body in ("[" * 100_000, '{"k": ' + "9" * 5000 + "}", '{"like": {"item": "a", "time": ' + "9" * 5000 + "}}"):
-        answer = api.client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
-        assert_problem(answer, 400, "invalid-input")
+        response = api.client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+        assert_problem(response, 400, "invalid-input")
     form = {"k": (None, "9" * 5000), "text": (None, "x")}
     assert_problem(api.client.post("/v1/search", files=form), 400, "invalid-input")
 
 
 def test_search_with_long_clip_is_refused(api: ApiServer) -> None:
-    answer = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(70.0, fps=2))})
-    assert "MM_QUERY_SECONDS" in assert_problem(answer, 413, "too-large")["detail"]
+    response = api.client.post("/v1/search", files={"clip": ("q.mp4", media.video(70.0, fps=2))})
+    assert "MM_QUERY_SECONDS" in assert_problem(response, 413, "too-large")["detail"]
 
 
 def test_search_deletes_its_files(api: ApiServer, library: dict[str, str]) -> None:
@@ -224,12 +223,12 @@ def test_search_deletes_its_files(api: ApiServer, library: dict[str, str]) -> No
 
 @pytest.fixture
 def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
-    """The id of an item that shows almost what the picture of the library does."""
+    """Return the id of an item that is almost identical to the image of the library."""
     store, space = api.service.store, api.service.space
     segment = store.catalog.segment_at(library["picture"], space.id, 0.0)
     assert segment is not None
-    (piece,) = segment.evidence
-    vector = store.shards.read(piece.shard_id, space.id).vectors["picture"][piece.row].astype(np.float32)
+    (entry,) = segment.evidence
+    vector = store.shards.read(entry.shard_id, space.id).vectors["picture"][entry.row].astype(np.float32)
     near = vector + 0.02 * np.eye(len(vector), dtype=np.float32)[0]
     still = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, near / np.linalg.norm(near))])
     item = add_searchable(api, media.image(52), "copy.png", "abstract", [still])
@@ -238,26 +237,26 @@ def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
 
 
 def test_search_merges_near_duplicates_unless_fold_is_false(api: ApiServer, library: dict[str, str], copy: str) -> None:
-    def asked(**fields: str) -> list[dict[str, Any]]:
-        answer = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data=fields)
-        assert answer.status_code == 200, answer.text
-        hits: list[dict[str, Any]] = answer.json()["hits"]
+    def search(**fields: str) -> list[dict[str, Any]]:
+        response = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data=fields)
+        assert response.status_code == 200, response.text
+        hits: list[dict[str, Any]] = response.json()["hits"]
         return hits
 
-    first = asked()[0]
-    (alike,) = first["alike"]
+    first = search()[0]
+    (duplicate,) = first["alike"]
     assert first["duplicates"] == 1
-    assert {first["item"]["id"], alike["item"]["id"]} == {library["picture"], copy}
-    assert 0 < alike["score"] <= first["score"]
-    assert api.client.get(alike["thumbnail"]).headers["content-type"] == "image/webp"
-    unfolded = asked(fold="false")
-    assert [hit["item"]["id"] for hit in unfolded[:2]] == [first["item"]["id"], alike["item"]["id"]]
-    assert all(hit["duplicates"] == 0 and hit["alike"] == [] for hit in unfolded)
+    assert {first["item"]["id"], duplicate["item"]["id"]} == {library["picture"], copy}
+    assert 0 < duplicate["score"] <= first["score"]
+    assert api.client.get(duplicate["thumbnail"]).headers["content-type"] == "image/webp"
+    separate = search(fold="false")
+    assert [hit["item"]["id"] for hit in separate[:2]] == [first["item"]["id"], duplicate["item"]["id"]]
+    assert all(hit["duplicates"] == 0 and hit["alike"] == [] for hit in separate)
 
 
 def test_search_like_image_finds_near_duplicate(api: ApiServer, library: dict[str, str], copy: str) -> None:
-    answer = ask(api, like={"item": library["picture"], "time": 0}, k=1)
-    (hit,) = answer["hits"]  # type: ignore[misc]
+    response = ask(api, like={"item": library["picture"], "time": 0}, k=1)
+    (hit,) = response["hits"]  # type: ignore[misc]
     assert (hit["item"]["id"], hit["alike"]) == (copy, [])
 
 

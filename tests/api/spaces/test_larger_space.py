@@ -1,4 +1,4 @@
-"""The API in a larger space: the space is named, its vectors are given, questions are answered."""
+"""The API with a larger space: model, embeddings and search."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def test_service_serves_a_larger_space(tmp_path: Path, graphs: Path) -> None:
 
         picture = media.image(7)
         url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-        answer = api.client.post("/v1/embeddings", json={"input": ["a dog", url]}).raise_for_status().json()
-        vectors = np.array([row["embedding"] for row in answer["data"]], np.float32)
+        response = api.client.post("/v1/embeddings", json={"input": ["a dog", url]}).raise_for_status().json()
+        vectors = np.array([row["embedding"] for row in response["data"]], np.float32)
         assert vectors.shape == (2, 24)
         np.testing.assert_allclose(vectors[0], space.text.embed(["a dog"])[0], atol=1e-6)
 
-        said = "here is my recipe for apple cake"
+        speech = "here is my recipe for apple cake"
         evidence = [
             EncodedEvidence("picture", 0.0, 0.0, None, vectors[1]),
-            EncodedEvidence("speech", 0.0, 0.0, said, space.sentences.embed([said])[0]),
+            EncodedEvidence("speech", 0.0, 0.0, speech, space.sentences.embed([speech])[0]),
         ]
         item = add_searchable(api, picture, "a.png", "x", [EncodedSegment(0.0, 0.0, 0, evidence)])
-        found = api.client.post("/v1/search", json={"text": "a recipe for cake"}).raise_for_status().json()
-        assert found["space"] == str(space.id)
-        assert [hit["item"]["id"] for hit in found["hits"]] == [item]
-        assert {piece["kind"] for piece in found["hits"][0]["evidence"]} == {"picture", "speech"}
-        assert any("not calibrated" in note for note in found["notes"])
-        asked = api.client.post("/v1/search", files={"picture": ("b.png", picture)}).raise_for_status().json()
-        assert [hit["item"]["id"] for hit in asked["hits"]] == [item]
+        by_text = api.client.post("/v1/search", json={"text": "a recipe for cake"}).raise_for_status().json()
+        assert by_text["space"] == str(space.id)
+        assert [hit["item"]["id"] for hit in by_text["hits"]] == [item]
+        assert {entry["kind"] for entry in by_text["hits"][0]["evidence"]} == {"picture", "speech"}
+        assert any("not calibrated" in note for note in by_text["notes"])
+        by_image = api.client.post("/v1/search", files={"picture": ("b.png", picture)}).raise_for_status().json()
+        assert [hit["item"]["id"] for hit in by_image["hits"]] == [item]

@@ -1,5 +1,5 @@
-"""A library moves to another space while the API answers: from the old one until all is there, then
-from the new one."""
+"""Reindexing while the API serves searches: from the source until all items are encoded, then from
+the target."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def api(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
 
 
 def still(space: Space, words: str) -> list[EncodedSegment]:
-    """One moment that shows what the words say."""
+    """One segment with the vector of a text."""
     return [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.text.embed([words])[0])])]
 
 
 def do(api: ApiServer, space: Space, job: JobRow) -> None:
-    """What workers do with a job of a move."""
+    """Process a job of the reindexing as a worker does."""
     store = api.service.store
     (chunk,) = store.catalog.plan_job(job.id, space.id, [Span(0.0, 0.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
@@ -56,13 +56,13 @@ def do(api: ApiServer, space: Space, job: JobRow) -> None:
 
 
 def ask(api: ApiServer) -> dict[str, Any]:
-    answer: dict[str, Any] = api.client.post("/v1/search", json={"text": "a dog", "floor": 0}).raise_for_status().json()
-    return answer
+    response: dict[str, Any] = api.client.post("/v1/search", json={"text": "a dog", "floor": 0}).raise_for_status().json()
+    return response
 
 
-def told(api: ApiServer) -> dict[str, Any]:
-    answer: dict[str, Any] = api.client.get("/v1/space").raise_for_status().json()
-    return answer
+def read_space(api: ApiServer) -> dict[str, Any]:
+    response: dict[str, Any] = api.client.get("/v1/space").raise_for_status().json()
+    return response
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -75,16 +75,16 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, model: str) -> None:
     service, here = api.service, api.service.space
     items = {add_searchable(api, media.image(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
-    assert told(api) == {
+    assert read_space(api) == {
         "id": "lite@1", "name": "lite", "spaces": [{"id": "lite@1", "items": 3, "role": "served"}], "move": None, "notes": [],
     }  # fmt: skip
     stop = threading.Event()
-    seen: list[tuple[str, int]] = []
+    results: list[tuple[str, int]] = []
 
     def keep_asking() -> None:
         while not stop.is_set():
-            answer = ask(api)
-            seen.append((answer["space"], len(answer["hits"])))
+            response = ask(api)
+            results.append((response["space"], len(response["hits"])))
 
     asking = threading.Thread(target=keep_asking)
     asking.start()
@@ -93,7 +93,7 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
         assert begun.status_code == 202, begun.text
         assert (begun.json()["state"], begun.json()["items"], begun.json()["moved"]) == ("running", 3, 0)
         there = load_space(model, service.settings)
-        wait_until(lambda: len(told(api)["spaces"]) == 2, "the space that is being filled is shown")
+        wait_until(lambda: len(read_space(api)["spaces"]) == 2, "the space that is being filled is shown")
         for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
             do(api, there, job)
@@ -105,11 +105,11 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
     finally:
         stop.set()
         asking.join()
-    assert {hits for _, hits in seen} == {3}
-    assert [space for space, _ in seen] == sorted((space for space, _ in seen), key=lambda space: space != "lite@1")
-    space = told(api)
+    assert {hits for _, hits in results} == {3}
+    assert [space for space, _ in results] == sorted((space for space, _ in results), key=lambda space: space != "lite@1")
+    space = read_space(api)
     assert (space["id"], space["name"], space["move"]["state"]) == (str(there.id), model, "done")
-    assert {(held["id"], held["role"], held["items"]) for held in space["spaces"]} == {
+    assert {(data["id"], data["role"], data["items"]) for data in space["spaces"]} == {
         ("lite@1", "kept", 3),
         (str(there.id), "served", 3),
     }
@@ -128,13 +128,13 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
     assert api.client.delete(f"/v1/space/{there.id}").status_code == 204
     assert_problem(api.client.delete(f"/v1/space/{there.id}"), 404, "not-found")
     assert_problem(api.client.delete("/v1/space/nonsense"), 400, "invalid-input")
-    assert [held["id"] for held in told(api)["spaces"]] == ["lite@1"]
+    assert [data["id"] for data in read_space(api)["spaces"]] == ["lite@1"]
 
 
 @pytest.fixture
 def prepared(api: ApiServer, model: str) -> ApiServer:
-    """A move to `model` that is complete but for its end, its target ready to answer. Only the test
-    calls `update`."""
+    """A reindexing into `model` with all items encoded, not finished, its target loaded. Only
+    the test calls `update`."""
     spaces = api.service.spaces
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     spaces._stopped.set()
@@ -227,14 +227,14 @@ def test_unloadable_target_space_keeps_current_and_is_reported(api: ApiServer, m
     wait_until(lambda: api.service.spaces._prepared is None, "it is closed while the move rests")
     weights_of(Path(model.removeprefix("openclip:local-dir:"))).unlink()
     api.client.post("/v1/space/move/resume").raise_for_status()
-    wait_until(lambda: bool(told(api)["notes"]), "the reason")
-    (note,) = told(api)["notes"]
+    wait_until(lambda: bool(read_space(api)["notes"]), "the reason")
+    (note,) = read_space(api)["notes"]
     assert note.startswith("Searches continue to use lite@1: ")
     (check,) = [check for check in api.client.get("/readyz").json()["checks"] if check["name"] == "move"]
     assert (check["ok"], check["required"], check["detail"]) == (False, False, note)
     assert ask(api)["space"] == "lite@1"
     api.client.post("/v1/space/move/undo").raise_for_status()
-    wait_until(lambda: not told(api)["notes"], "over")
+    wait_until(lambda: not read_space(api)["notes"], "over")
 
 
 def test_unreadable_weights_are_reported_without_retry(api: ApiServer, model: str) -> None:
@@ -242,5 +242,5 @@ def test_unreadable_weights_are_reported_without_retry(api: ApiServer, model: st
     weights.write_bytes(b"nothing but noise")
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    wait_until(lambda: bool(told(api)["notes"]), "the reason")
+    wait_until(lambda: bool(read_space(api)["notes"]), "the reason")
     assert ask(api)["space"] == "lite@1"

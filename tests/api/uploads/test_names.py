@@ -1,4 +1,4 @@
-"""Names and tags from outside."""
+"""Validation of names and tags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_clean_name_is_one_printable_path_component(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_name", "kept"),
+    ("name", "expected"),
     [
         ("holiday.jpg", "holiday.jpg"),
         ("../../etc/passwd", "passwd"),
@@ -33,8 +33,8 @@ def test_clean_name_is_one_printable_path_component(name: str) -> None:
         ("..", "untitled"),
     ],
 )
-def test_clean_name_of_examples(given_name: str, kept: str) -> None:
-    assert clean_name(given_name) == kept
+def test_clean_name_of_examples(name: str, expected: str) -> None:
+    assert clean_name(name) == expected
 
 
 @given(st.text(min_size=1).map(clean_name))

@@ -1,4 +1,4 @@
-"""A tus client of few words."""
+"""A minimal tus client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import httpx2
 
 VERSION = {"Tus-Resumable": "1.0.0"}
-PIECE = "application/offset+octet-stream"
+CHUNK_TYPE = "application/offset+octet-stream"
 
 
 def encoded(text: str | bytes) -> str:
@@ -24,11 +24,11 @@ def checksum(data: bytes, algorithm: str = "sha1") -> dict[str, str]:
 
 @dataclass
 class Tus:
-    """Sends one request each; `headers` replace its own, and an empty value takes one away."""
+    """Each method sends a request; `headers` replace the defaults, an empty value removes one."""
 
     client: httpx2.Client
 
-    def ask(self, method: str, path: str, own: dict[str, str], headers: dict[str, str], body: bytes = b"") -> httpx2.Response:
+    def send(self, method: str, path: str, own: dict[str, str], headers: dict[str, str], body: bytes = b"") -> httpx2.Response:
         sent = {name: value for name, value in {**VERSION, **own, **headers}.items() if value != ""}
         return self.client.request(method, path, headers=sent, content=body)
 
@@ -38,29 +38,29 @@ class Tus:
         metadata = f"filename {encoded(name)}" + (f",tags {encoded(tags)}" if tags else "")
         own = {"Upload-Length": str(length), "Upload-Metadata": metadata}
         if body is not None:
-            own["Content-Type"] = PIECE
-        return self.ask("POST", "/v1/uploads", own, _named(headers), body or b"")
+            own["Content-Type"] = CHUNK_TYPE
+        return self.send("POST", "/v1/uploads", own, _named(headers), body or b"")
 
     def created(self, length: int, name: str = "a.png", tags: str = "") -> str:
-        answer = self.create(length, name, tags)
-        assert answer.status_code == 201, answer.text
-        return str(answer.headers["location"])
+        response = self.create(length, name, tags)
+        assert response.status_code == 201, response.text
+        return str(response.headers["location"])
 
-    def patch(self, where: str, offset: int, data: bytes, **headers: str) -> httpx2.Response:
-        return self.ask("PATCH", where, {"Content-Type": PIECE, "Upload-Offset": str(offset)}, _named(headers), data)
+    def patch(self, path: str, offset: int, data: bytes, **headers: str) -> httpx2.Response:
+        return self.send("PATCH", path, {"Content-Type": CHUNK_TYPE, "Upload-Offset": str(offset)}, _named(headers), data)
 
-    def head(self, where: str) -> httpx2.Response:
-        return self.ask("HEAD", where, {}, {})
+    def head(self, path: str) -> httpx2.Response:
+        return self.send("HEAD", path, {}, {})
 
-    def offset(self, where: str) -> int:
-        answer = self.head(where)
-        assert answer.status_code == 200, answer.headers
-        return int(answer.headers["upload-offset"])
+    def offset(self, path: str) -> int:
+        response = self.head(path)
+        assert response.status_code == 200, response.headers
+        return int(response.headers["upload-offset"])
 
-    def delete(self, where: str) -> httpx2.Response:
-        return self.ask("DELETE", where, {}, {})
+    def delete(self, path: str) -> httpx2.Response:
+        return self.send("DELETE", path, {}, {})
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
-    """Header names from Python ones."""
+    """Convert Python names to header names."""
     return {name.replace("_", "-"): value for name, value in headers.items()}

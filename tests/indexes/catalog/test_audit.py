@@ -1,5 +1,4 @@
-"""The audit log: one row a change in the change's own transaction, never altered afterwards; and
-sessions."""
+"""The audit log: one immutable row per change, in the same transaction. Also sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from indexes.recover.__main__ import adopt, empty, rebuild
 from mm.errors import InvalidInput
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
-from tests.indexes.integrity.test_garbage import age, leftover
+from tests.indexes.integrity.test_garbage import add_orphaned_blob, age
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +44,12 @@ def new_item(number: int, *tags: str) -> NewItem:
 
 
 def actions(store: Store) -> list[tuple[str, str, str]]:
-    """Actor, action and subject of every row, the oldest first."""
+    """Return actor, action and subject of each row, oldest first."""
     rows, _ = store.catalog.list_audit(ALL, 500)
     return [(row.actor, row.action, row.subject) for row in reversed(rows)]
 
 
-def test_each_change_of_an_item_has_one_row(store: Store) -> None:
+def test_audit_change_of_item_adds_one_row(store: Store) -> None:
     item, job, _ = store.catalog.add_item(new_item(1, "a"), BY)
     store.catalog.add_item(new_item(1, "a"), BY)  # nothing changes
     store.catalog.add_item(new_item(1, "b"), BY)
@@ -71,7 +70,7 @@ def test_each_change_of_an_item_has_one_row(store: Store) -> None:
     assert (newest.address, newest.request_id, newest.detail["name"]) == (BY.address, BY.request_id, "1.png")
 
 
-def test_retry_of_a_stopped_item_has_one_row(store: Store) -> None:
+def test_audit_retry_of_failed_item_adds_one_row(store: Store) -> None:
     item, job, _ = store.catalog.add_item(new_item(1, "a"), BY)
     store.catalog.retry_item(item.id, None, by=BY)  # it is in process
     store.catalog.update_job(job.id, state="failed", error="broken")
@@ -80,7 +79,7 @@ def test_retry_of_a_stopped_item_has_one_row(store: Store) -> None:
     assert actions(store) == [(BY.name, "item.add", item.id), (BY.name, "item.retry", item.id)]
 
 
-def test_each_change_of_the_space_has_one_row(store: Store) -> None:
+def test_audit_change_of_space_adds_one_row(store: Store) -> None:
     here, there = NamedSpace("lite", SpaceId("lite", 1)), NamedSpace("other", SpaceId("other", 1))
     store.catalog.start_reindex(here, there, BY)
     store.catalog.stop_reindex(BY)
@@ -94,9 +93,7 @@ def test_each_change_of_the_space_has_one_row(store: Store) -> None:
 
 
 @pytest.mark.parametrize("method", ["add", "delete"])
-def test_change_and_row_are_both_undone_when_the_transaction_fails(
-    store: Store, method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_audit_failed_transaction_rolls_back_change_and_row(store: Store, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     item, _, _ = store.catalog.add_item(new_item(1))
     before = actions(store)
 
@@ -124,7 +121,7 @@ def test_change_and_row_are_both_undone_when_the_transaction_fails(
         "DELETE FROM audit WHERE id = (SELECT min(id) FROM audit)",
     ],
 )
-def test_database_refuses_to_change_or_delete_rows(store: Store, statement: str) -> None:
+def test_audit_table_refuses_update_and_delete(store: Store, statement: str) -> None:
     store.catalog.add_item(new_item(1))
     before = actions(store)
     with pytest.raises(DBAPIError, match="append-only"), store.database.write() as session:
@@ -132,7 +129,7 @@ def test_database_refuses_to_change_or_delete_rows(store: Store, statement: str)
     assert actions(store) == before
 
 
-def test_database_refuses_to_replace_or_truncate(store: Store) -> None:
+def test_audit_table_refuses_replace_and_truncate(store: Store) -> None:
     assert store.catalog.record_audit(LOCAL, NewAudit(action="key.add", detail={}, source="s" * 32))
     columns = "id, at, actor, address, action, subject, detail, source"
     values = "'2026-01-01', 'x', '', 'x', '', '{}'"
@@ -146,7 +143,7 @@ def test_database_refuses_to_replace_or_truncate(store: Store) -> None:
     assert actions(store) == [("local", "key.add", "")]
 
 
-def test_record_with_a_known_source_is_written_once(store: Store) -> None:
+def test_record_audit_with_same_source_writes_once(store: Store) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     new = NewAudit(action="key.add", subject="k", detail={"name": "laptop"}, at=at, source="a" * 32)
     assert [store.catalog.record_audit(LOCAL, new) for _ in range(3)] == [True, False, False]
@@ -154,7 +151,7 @@ def test_record_with_a_known_source_is_written_once(store: Store) -> None:
     assert ([row.at for row in rows], following) == ([at], None)
 
 
-def test_record_with_one_source_is_written_once_by_whoever_is_first(store: Store) -> None:
+def test_record_audit_with_same_source_concurrently_writes_once(store: Store) -> None:
     meet = Barrier(8)
 
     def copy(number: int) -> int:
@@ -168,9 +165,9 @@ def test_record_with_one_source_is_written_once_by_whoever_is_first(store: Store
     assert len(actions(store)) == 5
 
 
-def test_garbage_collection_has_rows_for_files_that_no_command_deleted(store: Store) -> None:
-    left = leftover(store, b"left")
-    age(left)
+def test_audit_garbage_collection_records_files_without_command(store: Store) -> None:
+    orphaned = add_orphaned_blob(store, b"left")
+    age(orphaned)
     assert store.sweep(3600.0) == 1
     store.sweep(3600.0)
     today = next((store.settings.root / "blobs" / "trash").iterdir())
@@ -178,11 +175,11 @@ def test_garbage_collection_has_rows_for_files_that_no_command_deleted(store: St
     store.sweep(3600.0)
     assert actions(store) == [("worker", "garbage.trash", "blobs"), ("worker", "garbage.delete", "trash")]
     (_, trashed), _ = store.catalog.list_audit(ALL, 2)
-    assert trashed.detail == {"files": 1, "names": [left.name]}
+    assert trashed.detail == {"files": 1, "names": [orphaned.name]}
 
 
 @pytest.mark.parametrize("command", [adopt, rebuild, empty])
-def test_command_about_the_library_has_a_row(
+def test_audit_recovery_action_adds_one_row(
     sqlite_store: Store, command: Callable[[Settings, Callable[[str], None]], object]
 ) -> None:
     command(sqlite_store.settings, print)
@@ -190,7 +187,7 @@ def test_command_about_the_library_has_a_row(
         assert actions(store) == [("local", f"library.{command.__name__}", "")]
 
 
-def test_list_audit_pages_and_filters(store: Store, clock: Clock) -> None:
+def test_list_audit_returns_pages_and_applies_filters(store: Store, clock: Clock) -> None:
     start = datetime.fromtimestamp(clock.now, UTC)
     for number in range(7):
         clock.now += 60
@@ -200,12 +197,12 @@ def test_list_audit_pages_and_filters(store: Store, clock: Clock) -> None:
         )
 
     def subjects(**filters: object) -> str:
-        found, cursor = "", None
+        subjects, cursor = "", None
         while True:
             rows, cursor = store.catalog.list_audit(AuditFilters(**filters), 2, cursor)  # type: ignore[arg-type]
-            found += "".join(row.subject for row in rows)
+            subjects += "".join(row.subject for row in rows)
             if cursor is None:
-                return found
+                return subjects
 
     assert subjects() == "6543210"
     assert subjects(action="item.add") == "210"
@@ -216,7 +213,7 @@ def test_list_audit_pages_and_filters(store: Store, clock: Clock) -> None:
         store.catalog.list_audit(ALL, 2, "before-x")
 
 
-def test_any_text_is_stored_and_bounded(sqlite_store: Store) -> None:
+def test_record_audit_any_text_is_stored_truncated(sqlite_store: Store) -> None:
     @given(st.text(), st.text(), st.lists(st.text(), max_size=30))
     @settings_of_hypothesis(max_examples=25)
     def check(subject: str, value: str, values: list[str]) -> None:
@@ -229,16 +226,16 @@ def test_any_text_is_stored_and_bounded(sqlite_store: Store) -> None:
     check()
 
 
-def test_session_is_found_by_its_token_until_it_ends(store: Store, settings: Settings) -> None:
-    made, token = store.catalog.start_session("k" * 12, 3600, BY)
-    assert store.catalog.find_session(token) == made
+def test_find_session_by_token_until_it_ends(store: Store, settings: Settings) -> None:
+    session, token = store.catalog.start_session("k" * 12, 3600, BY)
+    assert store.catalog.find_session(token) == session
     assert store.catalog.find_session(token + "x") is None
-    with open_store(settings, clock=lambda: made.created_at.timestamp()) as other:  # another process
-        assert other.catalog.find_session(token) == made
-        assert other.catalog.end_session(made.id, BY)
+    with open_store(settings, clock=lambda: session.created_at.timestamp()) as other:  # another process
+        assert other.catalog.find_session(token) == session
+        assert other.catalog.end_session(session.id, BY)
     assert store.catalog.find_session(token) is None
-    assert not store.catalog.end_session(made.id, BY)
-    assert actions(store) == [(BY.name, "session.start", made.id), (BY.name, "session.end", made.id)]
+    assert not store.catalog.end_session(session.id, BY)
+    assert actions(store) == [(BY.name, "session.start", session.id), (BY.name, "session.end", session.id)]
 
 
 def test_session_token_is_not_stored(tmp_path: Path) -> None:
@@ -247,7 +244,7 @@ def test_session_token_is_not_stored(tmp_path: Path) -> None:
     assert token.encode() not in b"".join(path.read_bytes() for path in tmp_path.rglob("catalog.db*"))
 
 
-def test_session_expires(store: Store, clock: Clock) -> None:
+def test_find_session_after_expiry_returns_none(store: Store, clock: Clock) -> None:
     _, token = store.catalog.start_session("k" * 12, 10, BY)
     clock.now += 9.9
     assert store.catalog.find_session(token) is not None
@@ -255,7 +252,7 @@ def test_session_expires(store: Store, clock: Clock) -> None:
     assert store.catalog.find_session(token) is None
 
 
-def test_sessions_of_a_key_are_bounded_and_end_together(store: Store, clock: Clock) -> None:
+def test_start_session_beyond_limit_ends_oldest(store: Store, clock: Clock) -> None:
     tokens = []
     for _ in range(MAX_SESSIONS + 2):
         clock.now += 1

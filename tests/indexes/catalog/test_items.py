@@ -1,5 +1,4 @@
-"""Items: the same bytes are one item, lists are stable, a delete leaves nothing but the job's
-end."""
+"""Items: added, retried, listed and deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from tests.indexes.library import SPACE, add, new_item, planned, publish
 ALL = ItemFilters()
 
 
-def test_an_item_comes_back_as_it_went_in(store: Store, clock: Clock) -> None:
+def test_add_item_stores_all_values(store: Store, clock: Clock) -> None:
     new = new_item("größe", tags=["b", "a", "b"], name="Größe \U0001f600.mp4", size=8 << 30)
     item, job, created = store.catalog.add_item(new)
     assert created
@@ -33,7 +32,7 @@ def test_an_item_comes_back_as_it_went_in(store: Store, clock: Clock) -> None:
     assert (job.item_id, job.state, job.progress, job.is_final) == (item.id, "queued", 0.0, False)
 
 
-def test_the_same_bytes_are_one_item_with_the_tags_of_both(store: Store) -> None:
+def test_add_item_same_bytes_adds_tags_to_existing_item(store: Store) -> None:
     first, job, _ = store.catalog.add_item(new_item(1, tags=["x"]))
     again, same, created = store.catalog.add_item(new_item(1, tags=["y", "x"], name="other.mp4"))
     assert not created
@@ -43,7 +42,7 @@ def test_the_same_bytes_are_one_item_with_the_tags_of_both(store: Store) -> None
 
 
 @pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
-def test_bytes_that_came_to_a_bad_end_get_a_new_job(store: Store, end: JobState) -> None:
+def test_add_item_of_ended_item_creates_new_job(store: Store, end: JobState) -> None:
     item, job = add(store, 1)
     store.catalog.update_job(job.id, state=end, error="broken")
     ended = store.catalog.get_item(item.id)
@@ -56,7 +55,7 @@ def test_bytes_that_came_to_a_bad_end_get_a_new_job(store: Store, end: JobState)
 
 
 @pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
-def test_retry_of_a_stopped_item_makes_a_new_job(store: Store, end: JobState) -> None:
+def test_retry_item_of_ended_item_creates_new_job(store: Store, end: JobState) -> None:
     item, job = add(store, 1)
     store.catalog.update_job(job.id, state=end, error="broken")
     found = store.catalog.retry_item(item.id, "request-7")
@@ -68,7 +67,7 @@ def test_retry_of_a_stopped_item_makes_a_new_job(store: Store, end: JobState) ->
     assert store.catalog.retry_item(item.id, None) == (again, other)
 
 
-def test_retry_of_a_ready_item_changes_nothing(store: Store) -> None:
+def test_retry_item_of_ready_item_changes_nothing(store: Store) -> None:
     item = publish(store, 1, np.random.default_rng(0))
     found = store.catalog.retry_item(item.id, None)
     assert found is not None
@@ -76,18 +75,18 @@ def test_retry_of_a_ready_item_changes_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize("item_id", ["", "x", "0" * 32])
-def test_retry_of_an_unknown_item_gives_none(store: Store, item_id: str) -> None:
+def test_retry_item_of_unknown_item_returns_none(store: Store, item_id: str) -> None:
     assert store.catalog.retry_item(item_id, None) is None
 
 
-def test_a_ready_item_keeps_its_job(store: Store) -> None:
+def test_add_item_of_ready_item_keeps_job(store: Store) -> None:
     item = publish(store, 1, np.random.default_rng(0))
     again, job, created = store.catalog.add_item(new_item(1))
     assert (created, again.status, job.state) == (False, "ready", "done")
     assert again.id == item.id
 
 
-def test_two_uploads_of_the_same_bytes_at_once_are_one_item(store: Store) -> None:
+def test_add_item_same_bytes_concurrently_creates_one_item(store: Store) -> None:
     def send(number: int) -> tuple[str, str, bool]:
         item, job, created = store.catalog.add_item(new_item(1, tags=[f"t{number}"]))
         return item.id, job.id, created
@@ -102,23 +101,23 @@ def test_two_uploads_of_the_same_bytes_at_once_are_one_item(store: Store) -> Non
 
 
 @pytest.mark.parametrize("item_id", ["", "0" * 32, "no-such", "\0", "A" * 32, "' OR 1=1", "\ud800"])
-def test_no_such_item(store: Store, item_id: str) -> None:
+def test_get_item_of_unknown_id_returns_none(store: Store, item_id: str) -> None:
     assert store.catalog.get_item(item_id) is None
 
 
-def test_a_list_goes_on_where_it_was_whatever_comes_in_between(store: Store) -> None:
+def test_list_items_continues_after_concurrent_changes(store: Store) -> None:
     ids = [add(store, seed)[0].id for seed in range(5)]
     page, cursor = store.catalog.list_items(ALL, 2, None)
-    seen = [item.id for item in page]
+    listed = [item.id for item in page]
     add(store, "new")
     store.catalog.delete_item(ids[0])
     while cursor is not None:
         page, cursor = store.catalog.list_items(ALL, 2, cursor)
-        seen += [item.id for item in page]
-    assert seen == [ids[4], ids[3], ids[2], ids[1]]
+        listed += [item.id for item in page]
+    assert listed == [ids[4], ids[3], ids[2], ids[1]]
 
 
-def test_a_full_last_page_has_no_next(store: Store) -> None:
+def test_list_items_full_last_page_has_no_cursor(store: Store) -> None:
     add(store, 1)
     add(store, 2)
     page, cursor = store.catalog.list_items(ALL, 2)
@@ -126,7 +125,7 @@ def test_a_full_last_page_has_no_next(store: Store) -> None:
     assert store.catalog.list_items(ItemFilters(tags=["none"]), 2) == ([], None)
 
 
-def test_a_list_is_filtered(store: Store) -> None:
+def test_list_items_applies_filters(store: Store) -> None:
     video, _ = add(store, 1, tags=["a", "b"])
     image, job = add(store, 2, kind="image", tags=["a"])
     store.catalog.update_job(job.id, state="failed", error="no")
@@ -144,12 +143,12 @@ def test_a_list_is_filtered(store: Store) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "before-", "before-0", "before-1x", "before-" + "9" * 30, "\0", "before--1"])
-def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
+def test_list_items_malformed_cursor_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidInput, match="cursor"):
         store.catalog.list_items(ALL, 10, cursor)
 
 
-def test_a_delete_ends_the_job_and_removes_all_rows(store: Store) -> None:
+def test_delete_item_cancels_job_and_removes_rows(store: Store) -> None:
     publish(store, 1, np.random.default_rng(1))
     job, chunks = planned(store, 2, 2)
     assert store.catalog.lease_chunk(chunks[0].pk, "w", 60)
@@ -159,7 +158,7 @@ def test_a_delete_ends_the_job_and_removes_all_rows(store: Store) -> None:
     ended = store.catalog.get_job(job.id)
     assert ended is not None
     assert (ended.state, ended.item_id) == ("cancelled", item.id)
-    assert store.catalog.events_after(job.id, 0, 10)[-1].state == "cancelled", "who follows the job sees its end"
+    assert store.catalog.events_after(job.id, 0, 10)[-1].state == "cancelled", "a client that follows the job receives its end"
     assert store.catalog.get_item_of_job(job.id) is None
     assert store.catalog.chunks(job.id) == []
     assert not store.catalog.extend_lease(chunks[0].pk, "w", 60)
@@ -168,7 +167,7 @@ def test_a_delete_ends_the_job_and_removes_all_rows(store: Store) -> None:
     assert store.catalog.counts().items == 1
 
 
-def test_deleted_bytes_come_back_as_a_new_item(store: Store) -> None:
+def test_add_item_after_delete_creates_new_item(store: Store) -> None:
     rng = np.random.default_rng(1)
     item = publish(store, 1, rng)
     store.catalog.delete_item(item.id)
@@ -178,7 +177,7 @@ def test_deleted_bytes_come_back_as_a_new_item(store: Store) -> None:
     assert (created, again.id, job.state) == (True, item.id, "queued")
 
 
-def test_counts(store: Store) -> None:
+def test_counts_returns_number_of_rows(store: Store) -> None:
     publish(store, 1, np.random.default_rng(3), segments=5)
     add(store, 2)
     counts = store.catalog.counts()
@@ -188,13 +187,13 @@ def test_counts(store: Store) -> None:
 
 
 @pytest.mark.parametrize("bad", [new_item(1, name="\ud800"), new_item(1, width=1 << 70)])
-def test_what_a_database_cannot_hold_is_refused_and_leaves_nothing(store: Store, bad: NewItem) -> None:
+def test_add_item_with_unstorable_value_is_refused(store: Store, bad: NewItem) -> None:
     with pytest.raises(InvalidInput):
         store.catalog.add_item(bad)
     assert store.catalog.counts().items == 0
 
 
-def test_a_zero_character_is_kept_or_refused(store: Store) -> None:
+def test_add_item_with_nul_in_name_is_stored_or_refused(store: Store) -> None:
     try:
         item, _, _ = store.catalog.add_item(new_item(1, name="a\0b"))
     except InvalidInput:

@@ -1,5 +1,4 @@
-"""Moments: an item becomes searchable in one commit, and readers learn what is new and what is gone
-in the order of commits."""
+"""Segments: committed in one transaction, and published to searchers in the order of commits."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ SEGMENTS = [
 ]
 
 
-def test_a_commit_makes_the_item_ready_and_ends_the_job_at_once(store: Store) -> None:
+def test_commit_item_publishes_item_and_ends_job(store: Store) -> None:
     job, _ = planned(store, 1)
     assert store.catalog.commit_item(job.id, SEGMENTS)
     item, ended = store.catalog.get_item_of_job(job.id), store.catalog.get_job(job.id)
@@ -43,13 +42,13 @@ def test_a_commit_makes_the_item_ready_and_ends_the_job_at_once(store: Store) ->
         (0, 0.0, 1.0, 0, "picture", SHARD, 0),
         (0, 0.0, 1.0, 0, "speech", SHARD, 0),
     ]
-    found = store.catalog.get_evidence([rows[1].pk, 10**9])
-    assert list(found) == [rows[1].pk]
-    piece = found[rows[1].pk]
+    evidence = store.catalog.get_evidence([rows[1].pk, 10**9])
+    assert list(evidence) == [rows[1].pk]
+    piece = evidence[rows[1].pk]
     assert (piece.item_id, piece.kind, piece.start, piece.end, piece.text) == (item.id, "speech", 0.2, 0.9, "hé\U0001f600")
 
 
-def test_a_second_commit_changes_nothing(store: Store) -> None:
+def test_commit_item_twice_changes_nothing(store: Store) -> None:
     job, _ = planned(store, 1)
     assert store.catalog.commit_item(job.id, SEGMENTS)
     before = store.catalog.changes_after(0, SPACE, 10)
@@ -58,7 +57,7 @@ def test_a_second_commit_changes_nothing(store: Store) -> None:
     assert store.catalog.counts().segments == 2
 
 
-def test_a_commit_that_fails_leaves_nothing(store: Store) -> None:
+def test_commit_item_that_fails_leaves_no_rows(store: Store) -> None:
     job, _ = planned(store, 1)
     broken = replace(SEGMENTS[0], evidence=[replace(SEGMENTS[0].evidence[0], text="\ud800")])
     with pytest.raises(InvalidInput):
@@ -69,24 +68,26 @@ def test_a_commit_that_fails_leaves_nothing(store: Store) -> None:
     assert store.catalog.commit_item(job.id, SEGMENTS)
 
 
-def test_no_commit_without_a_plan(store: Store) -> None:
+def test_commit_item_without_plan_returns_false(store: Store) -> None:
     _, job = add(store, 1)
     assert not store.catalog.commit_item(job.id, SEGMENTS)
     assert not store.catalog.commit_item("job_nosuch", SEGMENTS)
 
 
-def test_spaces_are_kept_apart(store: Store) -> None:
+def test_changes_after_returns_only_the_space(store: Store) -> None:
     other = SpaceId("lite", 2)
     publish(store, 1, np.random.default_rng(0))
     publish(store, 2, np.random.default_rng(0), space=other)
-    (one,) = store.catalog.changes_after(0, SPACE, 10).publications
-    (two,) = store.catalog.changes_after(0, other, 10).publications
-    assert one.item_pk != two.item_pk
-    assert store.catalog.list_evidence([one.item_pk, two.item_pk], SPACE) == store.catalog.list_evidence([one.item_pk], SPACE)
-    assert store.catalog.published_items([one.item_pk, two.item_pk], other) == {two.item_pk}
+    (first,) = store.catalog.changes_after(0, SPACE, 10).publications
+    (second,) = store.catalog.changes_after(0, other, 10).publications
+    assert first.item_pk != second.item_pk
+    assert store.catalog.list_evidence([first.item_pk, second.item_pk], SPACE) == store.catalog.list_evidence(
+        [first.item_pk], SPACE
+    )
+    assert store.catalog.published_items([first.item_pk, second.item_pk], other) == {second.item_pk}
 
 
-def test_readers_learn_what_is_new_and_gone(store: Store) -> None:
+def test_changes_after_returns_publications_and_tombstones(store: Store) -> None:
     rng = np.random.default_rng(0)
     first, second = publish(store, 1, rng), publish(store, 2, rng)
     changes = store.catalog.changes_after(0, SPACE, 1)
@@ -105,10 +106,10 @@ def test_readers_learn_what_is_new_and_gone(store: Store) -> None:
     assert set(everything.tombstones) == set(seqs)
 
 
-def test_sequence_numbers_come_in_the_order_of_commits(store: Store) -> None:
-    """A reader that goes from head to head, while many write, misses nothing."""
+def test_sequence_numbers_follow_order_of_commits(store: Store) -> None:
+    """Reading the changes after each head, during concurrent writes, misses no publication."""
     jobs = [planned(store, seed)[0] for seed in range(24)]
-    seen: list[int] = []
+    item_pks: list[int] = []
     writing = threading.Event()
 
     def read() -> None:
@@ -116,7 +117,7 @@ def test_sequence_numbers_come_in_the_order_of_commits(store: Store) -> None:
         while True:
             last = writing.is_set()
             changes = store.catalog.changes_after(known, SPACE, 1000)
-            seen.extend(p.item_pk for p in changes.publications)
+            item_pks.extend(p.item_pk for p in changes.publications)
             assert all(p.seq <= changes.head for p in changes.publications)
             known = changes.head
             if last:
@@ -128,10 +129,10 @@ def test_sequence_numbers_come_in_the_order_of_commits(store: Store) -> None:
             assert done.result()
         writing.set()
         reader.result()
-    assert len(seen) == len(set(seen)) == len(jobs)
+    assert len(item_pks) == len(set(item_pks)) == len(jobs)
 
 
-def test_filters_select_exactly(store: Store, clock: Clock) -> None:
+def test_select_items_applies_filters(store: Store, clock: Clock) -> None:
     start = datetime.fromtimestamp(clock.now, UTC)
     a, _ = add(store, "a", kind="image", tags=["x", "y"])
     clock.now += 60
@@ -161,7 +162,7 @@ def test_filters_select_exactly(store: Store, clock: Clock) -> None:
         selected(tags=[str(n) for n in range(2000)])
 
 
-def test_who_refers_to_what(store: Store) -> None:
+def test_find_unreferenced_returns_files_without_row(store: Store) -> None:
     job, (chunk,) = planned(store, 1)
     store.catalog.lease_chunk(chunk.pk, "w", 60)
     store.catalog.finish_chunk(chunk.pk, "w", "cd" * 32)
@@ -174,7 +175,7 @@ def test_who_refers_to_what(store: Store) -> None:
     assert store.catalog.find_unreferenced_shards([SHARD, "cd" * 32]) == {SHARD, "cd" * 32}
 
 
-def test_a_plan_keeps_the_space_of_the_commit(store: Store) -> None:
+def test_commit_item_uses_space_of_plan(store: Store) -> None:
     _, job = add(store, 1)
     other = SpaceId("large", 3)
     store.catalog.plan_job(job.id, other, [Span(0.0, 0.0)])

@@ -1,4 +1,4 @@
-"""The file of a catalog is watched from outside."""
+"""`CatalogFileGuard`: growth is accepted; truncation, removal and replacement are detected."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def watched(tmp_path: Path) -> tuple[Path, CatalogFileGuard]:
     return path, watch
 
 
-def test_a_file_that_grows_is_well(watched: tuple[Path, CatalogFileGuard]) -> None:
+def test_check_accepts_file_that_grows(watched: tuple[Path, CatalogFileGuard]) -> None:
     path, watch = watched
     path.write_bytes(b"x" * 12288)
     watch.check()
 
 
-def test_a_file_that_shrinks_below_its_largest_size_is_noticed(watched: tuple[Path, CatalogFileGuard]) -> None:
+def test_check_detects_truncated_file(watched: tuple[Path, CatalogFileGuard]) -> None:
     path, watch = watched
     path.write_bytes(b"x" * 12288)
     watch.check()
@@ -37,7 +37,7 @@ def test_a_file_that_shrinks_below_its_largest_size_is_noticed(watched: tuple[Pa
             watch.check()
 
 
-def test_a_file_that_is_removed_or_replaced_is_noticed(watched: tuple[Path, CatalogFileGuard]) -> None:
+def test_check_detects_removed_or_replaced_file(watched: tuple[Path, CatalogFileGuard]) -> None:
     path, watch = watched
     path.with_name("new").write_bytes(path.read_bytes())
     path.with_name("new").replace(path)
@@ -48,7 +48,7 @@ def test_a_file_that_is_removed_or_replaced_is_noticed(watched: tuple[Path, Cata
         watch.check()
 
 
-def test_a_catalog_in_no_file_is_not_watched() -> None:
+def test_check_without_file_accepts() -> None:
     watch = CatalogFileGuard(None)
     watch.start()
     watch.check()

@@ -1,5 +1,4 @@
-"""Garbage collection: what it deletes, what it moves to the trash, and what it leaves to a
-person."""
+"""Garbage collection: what it deletes, moves to the trash, and keeps and reports."""
 
 from __future__ import annotations
 
@@ -19,8 +18,8 @@ from tests.indexes.library import SPACE, publish
 Log = list[MutableMapping[str, object]]
 
 
-def leftover(store: Store, data: bytes) -> Path:
-    """A blob of an upload that ended before its row was written."""
+def add_orphaned_blob(store: Store, data: bytes) -> Path:
+    """Add a blob without a row, as an upload that was interrupted leaves it."""
     with store.blobs.open_writer() as writer:
         writer.write(data)
         sha256, _ = writer.commit()
@@ -46,33 +45,33 @@ def shards(store: Store) -> set[Path]:
     return set((store.settings.root / "shards").glob("??/*"))
 
 
-def test_a_leftover_goes_to_the_trash_when_it_is_old(store: Store) -> None:
-    kept, left = store.blobs.path(put(store, b"kept")), leftover(store, b"left")
+def test_sweep_moves_old_orphaned_file_to_trash(store: Store) -> None:
+    kept, orphaned = store.blobs.path(put(store, b"kept")), add_orphaned_blob(store, b"orphaned")
     age(kept)
     assert store.sweep(3600.0) == 0
-    age(left)
+    age(orphaned)
     assert store.sweep(3600.0) == 1
-    assert trash(store) == {left.name}
+    assert trash(store) == {orphaned.name}
     assert kept.exists()
     assert report(store) == []
 
 
-def test_a_share_of_leftovers_over_the_limit_is_left_and_reported_until_a_command(store: Store, log: Log) -> None:
-    left = [leftover(store, bytes([number])) for number in range(ALWAYS_ALLOWED + 1)]
-    age(*left)
+def test_sweep_above_share_limit_refuses_until_forced(store: Store, log: Log) -> None:
+    orphaned = [add_orphaned_blob(store, bytes([number])) for number in range(ALWAYS_ALLOWED + 1)]
+    age(*orphaned)
     assert store.sweep(3600.0) == 0
-    (sentence,) = report(store)
-    assert "11 of 11 blobs" in sentence
-    assert "MM_SWEEP_SHARE" in sentence
-    assert "mm doctor --collect" in sentence
-    assert [line["detail"] for line in log if line["log_level"] == "error"] == [sentence]
-    assert all(path.exists() for path in left)
-    assert store.collect_garbage(3600.0, force=True) == len(left)
-    assert trash(store) == {path.name for path in left}
+    (reason,) = report(store)
+    assert "11 of 11 blobs" in reason
+    assert "MM_SWEEP_SHARE" in reason
+    assert "mm doctor --collect" in reason
+    assert [line["detail"] for line in log if line["log_level"] == "error"] == [reason]
+    assert all(path.exists() for path in orphaned)
+    assert store.collect_garbage(3600.0, force=True) == len(orphaned)
+    assert trash(store) == {path.name for path in orphaned}
     assert report(store) == []
 
 
-def test_a_share_of_shards_over_the_limit_is_left(store: Store) -> None:
+def test_sweep_above_share_limit_keeps_shards(store: Store) -> None:
     for number in range(ALWAYS_ALLOWED + 1):
         store.shards.write(SPACE, {"picture": np.full((1, 8), number, np.float16)}, [])
     age(*shards(store))
@@ -81,22 +80,22 @@ def test_a_share_of_shards_over_the_limit_is_left(store: Store) -> None:
     assert len(shards(store)) == ALWAYS_ALLOWED + 1
 
 
-def test_an_item_that_the_catalog_lost_is_kept_and_reported(store: Store) -> None:
+def test_sweep_keeps_and_reports_files_of_lost_items(store: Store) -> None:
     lost = store.blobs.path(put(store, b"lost"))
     with store.database.begin_write() as connection:  # as in an older copy of the catalog
         connection.execute(text("DELETE FROM items"))
     age(lost)
     assert store.sweep(3600.0) == 0
     assert lost.exists()
-    (sentence,) = report(store)
-    assert "1 blobs belong to items that the catalog does not contain" in sentence
-    assert "mm doctor --rebuild" in sentence
+    (reason,) = report(store)
+    assert "1 blobs belong to items that the catalog does not contain" in reason
+    assert "mm doctor --rebuild" in reason
     assert store.collect_garbage(3600.0, force=True) == 1
     assert trash(store) == {lost.name, f"{lost.name}.json"}
 
 
-def test_what_a_person_deleted_leaves_no_file_and_nothing_in_the_trash(store: Store) -> None:
-    """Whatever its share, and when the process died between the rows and the bytes."""
+def test_sweep_deletes_files_of_deleted_items(store: Store) -> None:
+    """Also above the share limit, and where the process ended before it deleted the blobs."""
     rng = np.random.default_rng(0)
     for seed in range(2 * ALWAYS_ALLOWED):
         sha256 = put(store, bytes([seed]))
@@ -111,7 +110,7 @@ def test_what_a_person_deleted_leaves_no_file_and_nothing_in_the_trash(store: St
     assert report(store) == []
 
 
-def test_a_file_that_came_again_after_its_delete_is_kept(store: Store) -> None:
+def test_sweep_keeps_file_added_again_after_delete(store: Store) -> None:
     path = store.blobs.path(put(store, b"again"))
     store.catalog.delete_item(path.name[:32])
     put(store, b"again")
@@ -120,23 +119,23 @@ def test_a_file_that_came_again_after_its_delete_is_kept(store: Store) -> None:
     assert path.exists()
 
 
-def test_an_item_that_becomes_known_in_the_meantime_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = leftover(store, b"late")
-    age(left)
+def test_sweep_keeps_file_added_during_collection(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    orphaned = add_orphaned_blob(store, b"late")
+    age(orphaned)
     released = store.catalog.find_released
 
-    def known_in_between(digests: object) -> set[str]:
+    def add_item_before(digests: object) -> set[str]:
         put(store, b"late")
-        age(left)
+        age(orphaned)
         return released(digests)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(store.catalog), "find_released", lambda self, digests: known_in_between(digests))
+    monkeypatch.setattr(type(store.catalog), "find_released", lambda self, digests: add_item_before(digests))
     store.sweep(3600.0)
-    assert left.exists()
+    assert orphaned.exists()
 
 
-def test_nothing_is_collected_while_the_catalog_is_another_one(store: Store, log: Log) -> None:
-    lost = [store.blobs.path(put(store, b"one")), leftover(store, b"two")]
+def test_sweep_with_catalog_of_other_library_collects_nothing(store: Store, log: Log) -> None:
+    lost = [store.blobs.path(put(store, b"one")), add_orphaned_blob(store, b"two")]
     age(*lost)
     with store.database.begin_write() as connection:
         connection.execute(text("UPDATE library SET identity = 'another'"))

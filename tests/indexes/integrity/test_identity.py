@@ -1,5 +1,4 @@
-"""A catalog and a folder that do not belong together are refused, and nothing in either is
-touched."""
+"""A catalog and a folder that do not belong together are refused, and neither is changed."""
 
 from __future__ import annotations
 
@@ -25,12 +24,12 @@ from mm.settings import Settings
 from tests.indexes.library import new_item, publish
 from tests.indexes.postgres import Postgres
 
-WAYS = r"--adopt.*--rebuild.*--empty"
+OPTIONS = r"--adopt.*--rebuild.*--empty"
 
 
 @pytest.fixture
 def other_url(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> str:
-    """URL of an empty database beside that of `settings`, of the same kind."""
+    """URL of another empty database of the same kind."""
     if not settings.database_url:
         return f"sqlite:///{tmp_path / 'other.db'}"
     server: Postgres = request.getfixturevalue("postgres")
@@ -38,7 +37,7 @@ def other_url(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
 
 
 def put(store: Store, data: bytes) -> str:
-    """An item with its bytes, as an upload leaves it. Returns its SHA-256."""
+    """Add an item with its bytes, as an upload does. Returns its SHA-256."""
     with store.blobs.open_writer() as writer:
         writer.write(data)
         sha256, size = writer.commit()
@@ -48,7 +47,7 @@ def put(store: Store, data: bytes) -> str:
 
 
 def fill(settings: Settings) -> None:
-    """A library of three items, one of them searchable."""
+    """Create a library of three items, one of them searchable."""
     with open_store(settings) as store:
         for data in (b"one", b"two", b"three"):
             put(store, data)
@@ -57,7 +56,7 @@ def fill(settings: Settings) -> None:
 
 
 def files(settings: Settings) -> dict[str, bytes]:
-    """Every blob, shard, description and marker."""
+    """Read all blobs, shards, descriptions and markers, by path."""
     root = settings.root
     return {
         str(path.relative_to(root)): path.read_bytes()
@@ -67,94 +66,94 @@ def files(settings: Settings) -> dict[str, bytes]:
     }
 
 
-def refused(settings: Settings, match: str) -> None:
-    """Opening is refused, and neither files nor a catalog come or go."""
+def check_open_is_refused(settings: Settings, match: str) -> None:
+    """Check that opening is refused and changes no file."""
     before = files(settings)
     catalog = settings.root / "catalog.db"
-    there = catalog.exists()
+    existed = catalog.exists()
     with pytest.raises(WrongLibrary, match=match):
         open_store(settings)
     assert files(settings) == before
-    assert catalog.exists() == there
+    assert catalog.exists() == existed
 
 
-def test_opening_a_new_library_marks_each_folder_with_the_identity_of_the_catalog(store: Store) -> None:
+def test_open_new_library_writes_markers_with_catalog_identity(store: Store) -> None:
     root = store.settings.root
     markers = [json.loads((folder / MARKER).read_bytes()) for folder in (root, *(root / name for name in FOLDERS))]
     assert {marker["identity"] for marker in markers} == {store.catalog.identity()}
 
 
-def test_opening_without_the_catalog_is_refused_and_makes_none(settings: Settings, other_url: str) -> None:
+def test_open_without_catalog_is_refused(settings: Settings, other_url: str) -> None:
     fill(settings)
-    refused(settings.model_copy(update={"database_url": other_url}), f"missing or empty.*{WAYS}")
+    check_open_is_refused(settings.model_copy(update={"database_url": other_url}), f"missing or empty.*{OPTIONS}")
     if not settings.database_url:
         (settings.root / "catalog.db").unlink()
-        refused(settings, f"missing or empty.*{WAYS}")
+        check_open_is_refused(settings, f"missing or empty.*{OPTIONS}")
     assert not Path(other_url.removeprefix("sqlite:///")).exists()
 
 
-def test_opening_with_the_catalog_of_another_library_is_refused(settings: Settings, other_url: str, tmp_path: Path) -> None:
+def test_open_with_catalog_of_other_library_is_refused(settings: Settings, other_url: str, tmp_path: Path) -> None:
     fill(settings)
     other = Settings(home=tmp_path / "other", database_url=other_url)
     fill(other)
-    refused(settings.model_copy(update={"database_url": other_url}), f"different libraries.*{WAYS}")
+    check_open_is_refused(settings.model_copy(update={"database_url": other_url}), f"different libraries.*{OPTIONS}")
     with open_store(settings) as store:
         assert store.catalog.counts().items == 3
 
 
-def test_opening_with_an_older_catalog_is_refused(settings: Settings) -> None:
+def test_open_with_older_catalog_is_refused(settings: Settings) -> None:
     fill(settings)
     with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("UPDATE library SET revision = revision - 1"))
-    refused(settings, f"older.*{WAYS}")
+    check_open_is_refused(settings, f"older.*{OPTIONS}")
 
 
-def test_an_older_copy_of_a_catalog_has_a_lower_revision_after_an_upload_and_after_a_delete(settings: Settings) -> None:
+def test_revision_increases_with_upload_and_delete(settings: Settings) -> None:
     with open_store(settings) as store:
         revisions = [store.identity.check()]
         item = publish(store, 1, np.random.default_rng(0))
         revisions.append(store.identity.check())
         store.catalog.delete_item(item.id)
         revisions.append(store.identity.check())
-    seen = [state.revision for state in revisions if state is not None]
-    assert len(seen) == 3
-    assert seen == sorted(set(seen))
+    numbers = [state.revision for state in revisions if state is not None]
+    assert len(numbers) == 3
+    assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("name", FOLDERS)
 @pytest.mark.parametrize(
     "harm", [shutil.rmtree, lambda path: (shutil.rmtree(path), path.mkdir())], ids=["missing", "not mounted"]
 )
-def test_opening_without_a_folder_of_files_is_refused(settings: Settings, name: str, harm: Callable[[Path], object]) -> None:
+def test_open_without_folder_of_files_is_refused(settings: Settings, name: str, harm: Callable[[Path], object]) -> None:
     fill(settings)
     harm(settings.root / name)
-    refused(settings, f"{name}.*not mounted.*{WAYS}")
+    check_open_is_refused(settings, f"{name}.*not mounted.*{OPTIONS}")
     assert not (settings.root / name / MARKER).exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00", b"[" * 5000])
-def test_a_marker_that_cannot_be_read_is_refused(settings: Settings, content: bytes) -> None:
+def test_open_with_damaged_marker_is_refused(settings: Settings, content: bytes) -> None:
     fill(settings)
     (settings.root / MARKER).write_bytes(content)
-    refused(settings, f"damaged.*{WAYS}")
+    check_open_is_refused(settings, f"damaged.*{OPTIONS}")
 
 
-def test_a_marker_of_a_newer_version_is_refused(settings: Settings) -> None:
+def test_open_with_marker_of_newer_version_is_refused(settings: Settings) -> None:
     fill(settings)
     marker = json.loads((settings.root / MARKER).read_bytes())
     (settings.root / MARKER).write_text(json.dumps({**marker, "format": 2}))
-    refused(settings, "newer version")
+    check_open_is_refused(settings, "newer version")
 
 
 def unmark(settings: Settings) -> None:
-    """Make a library one of an earlier version."""
+    """Remove the markers and descriptions, which earlier versions did not write."""
     for path in settings.root.rglob(MARKER):
         path.unlink()
     for path in settings.root.glob("blobs/??/*.json"):
         path.unlink()
 
 
-def test_a_library_of_an_earlier_version_is_marked_when_all_its_files_are_there(settings: Settings) -> None:
+def test_open_unmarked_library_with_all_files_writes_markers(settings: Settings) -> None:
     fill(settings)
     unmark(settings)
     with open_store(settings) as store:
@@ -165,25 +164,23 @@ def test_a_library_of_an_earlier_version_is_marked_when_all_its_files_are_there(
     assert len(list(settings.root.rglob(MARKER))) == 3
 
 
-def test_a_library_of_an_earlier_version_is_refused_when_a_file_is_missing(settings: Settings) -> None:
+def test_open_unmarked_library_with_missing_file_is_refused(settings: Settings) -> None:
     fill(settings)
     unmark(settings)
     next(settings.root.glob("blobs/??/*")).unlink()
-    refused(settings, f"1 items of the catalog are not.*{WAYS}")
+    check_open_is_refused(settings, f"1 items of the catalog are not.*{OPTIONS}")
 
 
-def test_files_of_an_earlier_version_with_an_empty_catalog_are_refused(
-    settings: Settings, other_url: str, tmp_path: Path
-) -> None:
+def test_open_unmarked_files_with_empty_catalog_is_refused(settings: Settings, other_url: str, tmp_path: Path) -> None:
     fill(settings)
     unmark(settings)
     with open_store(Settings(home=tmp_path / "empty", database_url=other_url)):
         pass
-    refused(settings.model_copy(update={"database_url": other_url}), f"no items.*{WAYS}")
+    check_open_is_refused(settings.model_copy(update={"database_url": other_url}), f"no items.*{OPTIONS}")
 
 
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.99])
-def test_a_truncated_catalog_is_refused(tmp_path: Path, part: float) -> None:
+def test_open_with_truncated_catalog_is_refused(tmp_path: Path, part: float) -> None:
     settings = Settings(home=tmp_path / "home")
     fill(settings)
     catalog = settings.root / "catalog.db"
@@ -196,7 +193,7 @@ def test_a_truncated_catalog_is_refused(tmp_path: Path, part: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_garbled_catalog_is_refused(tmp_path: Path, seed: int) -> None:
+def test_open_with_overwritten_catalog_is_refused(tmp_path: Path, seed: int) -> None:
     settings = Settings(home=tmp_path / "home")
     fill(settings)
     catalog = settings.root / "catalog.db"
@@ -216,31 +213,37 @@ MARKERS = st.none() | st.builds(Marker, identity=IDENTITIES, revision=st.integer
 CATALOGS = st.none() | st.builds(CatalogState, identity=IDENTITIES, revision=st.integers(0, 2), has_items=st.booleans())
 
 
-@given(catalog=CATALOGS, home=MARKERS, blobs=MARKERS, shards=MARKERS, holds=st.booleans(), lost=st.integers(0, 1))
-def test_what_is_accepted_belongs_together(
-    catalog: CatalogState | None, home: Marker | None, blobs: Marker | None, shards: Marker | None, holds: bool, lost: int
+@given(catalog=CATALOGS, home=MARKERS, blobs=MARKERS, shards=MARKERS, has_files=st.booleans(), num_missing=st.integers(0, 1))
+def test_check_belongs_together_accepts_only_consistent_states(
+    catalog: CatalogState | None,
+    home: Marker | None,
+    blobs: Marker | None,
+    shards: Marker | None,
+    has_files: bool,
+    num_missing: int,
 ) -> None:
-    """Nothing is accepted in which a marker contradicts the catalog, or in which files meet a
-    catalog that cannot know them."""
+    """No marker of an accepted library contradicts the catalog, and its files have rows."""
     marked = [marker for marker in (home, blobs, shards) if marker is not None]
     try:
-        check_belongs_together(catalog, FolderState(home, {"blobs": blobs, "shards": shards}), lambda: holds, lambda: lost)
+        check_belongs_together(
+            catalog, FolderState(home, {"blobs": blobs, "shards": shards}), lambda: has_files, lambda: num_missing
+        )
     except WrongLibrary:
         return
     if catalog is None:
         assert not marked
-        assert not holds
+        assert not has_files
         return
     assert {marker.identity for marker in marked} <= {catalog.identity}
     if home is not None:
         assert home.revision <= catalog.revision
         assert None not in (blobs, shards)
     if not marked:
-        assert not (holds and not catalog.has_items)
-        assert not (lost and catalog.has_items)
+        assert not (has_files and not catalog.has_items)
+        assert not (num_missing and catalog.has_items)
 
 
-def test_a_database_that_can_only_be_read_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_with_read_only_database_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(settings)
     before = files(settings)
     if settings.database_url:

@@ -1,4 +1,4 @@
-"""What a crash leaves beside bytes and vectors goes when it is old, and what is in use stays."""
+"""Stale files: old temporary files and unused cache entries are removed, used ones stay."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def write(path: Path) -> Path:
         f"cache/thumbnails/ab/{'ab' * 16}/a.part",
     ],
 )  # fmt: skip
-def test_half_written_files_go_when_they_are_old(sqlite_store: Store, name: str) -> None:
+def test_sweep_removes_old_temporary_files(sqlite_store: Store, name: str) -> None:
     path = write(sqlite_store.settings.root / name)
     age(write(path.with_name("whole")))
     sqlite_store.sweep(OLD)
@@ -50,7 +50,7 @@ def test_half_written_files_go_when_they_are_old(sqlite_store: Store, name: str)
     assert path.with_name("whole").exists()
 
 
-def test_pictures_go_with_their_item(sqlite_store: Store) -> None:
+def test_sweep_removes_thumbnails_of_deleted_items(sqlite_store: Store) -> None:
     item = publish(sqlite_store, 1, np.random.default_rng(0))
     folder = sqlite_store.settings.root / "cache" / "thumbnails"
     kept = write(folder / item.id[:2] / item.id / "0-160.webp").parent
@@ -63,7 +63,7 @@ def test_pictures_go_with_their_item(sqlite_store: Store) -> None:
     assert not gone.exists()
 
 
-def test_parts_that_no_manifest_names_go_unless_somebody_writes(sqlite_store: Store) -> None:
+def test_sweep_removes_unlisted_index_parts_unless_locked(sqlite_store: Store) -> None:
     publish(sqlite_store, 1, np.random.default_rng(0))
     Searcher(sqlite_store, SPACE, sqlite_store.settings).follower.refresh()
     folder = sqlite_store.settings.root / "index" / str(SPACE)
@@ -81,7 +81,7 @@ def test_parts_that_no_manifest_names_go_unless_somebody_writes(sqlite_store: St
     assert [entry.name for entry in manifest.parts] == [named.name]
 
 
-def test_graphs_that_nobody_asked_for_go_and_those_in_use_stay(sqlite_store: Store) -> None:
+def test_sweep_removes_unused_graphs(sqlite_store: Store) -> None:
     folder = sqlite_store.settings.root / "cache" / "graphs"
     unused, used = age(write(folder / "text-old.onnx")), age(write(folder / "text-new.onnx"))
     assert remove_unused_graphs(sqlite_store.settings.root, 3 * OLD) == 0

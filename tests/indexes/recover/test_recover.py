@@ -1,4 +1,4 @@
-"""The ways on from a catalog and a folder that do not match: adopt, rebuild, empty, collect."""
+"""Recovery actions: check, adopt, rebuild, empty, collect."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ UPLOADED = datetime(2026, 5, 17, 9, 30, 1, 234567, UTC)
 
 
 def quiet(line: str) -> None:
-    """Progress that nobody reads."""
+    """Discard progress."""
 
 
 def fill(settings: Settings) -> None:
-    """A library of two pictures and a sound, as uploads leave it."""
+    """Create a library of two images and an audio file, as uploads do."""
     with open_store(settings) as store:
         for name, data in DATA.items():
             with store.blobs.open_writer() as writer:
@@ -64,7 +64,7 @@ def lose_catalog(settings: Settings, other_url: str) -> Settings:
     return settings
 
 
-def test_rebuild_without_a_catalog_gives_every_item_its_name_tags_time_and_a_job(settings: Settings, other_url: str) -> None:
+def test_rebuild_without_catalog_restores_items_and_creates_jobs(settings: Settings, other_url: str) -> None:
     fill(settings)
     before = files(settings)
     lost = lose_catalog(settings, other_url)
@@ -78,7 +78,7 @@ def test_rebuild_without_a_catalog_gives_every_item_its_name_tags_time_and_a_job
         assert store.catalog.counts().jobs["queued"] == 3
         assert {row.kind for row in store.catalog.find_items_by_blob(list(EXPECTED))} == {"image", "audio"}
     assert {name for name in files(settings) if name not in before} == set()
-    assert rebuild(lost, quiet).items == 0, "again, it has nothing to add"
+    assert rebuild(lost, quiet).items == 0, "a second run adds nothing"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_rebuild_without_a_catalog_gives_every_item_its_name_tags_time_and_a_job
         pytest.param(lambda path: path.write_bytes(b""), id="empty"),
     ],
 )
-def test_rebuild_of_a_damaged_catalog_renames_it_and_makes_a_new_one(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+def test_rebuild_of_damaged_catalog_renames_it_and_creates_new_one(tmp_path: Path, harm: Callable[[Path], object]) -> None:
     settings = Settings(home=tmp_path / "home")
     fill(settings)
     catalog = settings.root / "catalog.db"
@@ -102,7 +102,7 @@ def test_rebuild_of_a_damaged_catalog_renames_it_and_makes_a_new_one(tmp_path: P
     assert items(settings) == EXPECTED
 
 
-def test_rebuild_with_an_older_catalog_adds_what_it_lacks(settings: Settings) -> None:
+def test_rebuild_with_older_catalog_adds_missing_items(settings: Settings) -> None:
     fill(settings)
     with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
@@ -113,9 +113,7 @@ def test_rebuild_with_an_older_catalog_adds_what_it_lacks(settings: Settings) ->
     assert items(settings) == EXPECTED
 
 
-def test_rebuild_beside_the_catalog_of_another_library_leaves_that_alone(
-    settings: Settings, other_url: str, tmp_path: Path
-) -> None:
+def test_rebuild_with_catalog_of_other_library_keeps_that_catalog(settings: Settings, other_url: str, tmp_path: Path) -> None:
     fill(settings)
     other = Settings(home=tmp_path / "other", database_url=other_url)
     fill(other)
@@ -130,7 +128,7 @@ def test_rebuild_beside_the_catalog_of_another_library_leaves_that_alone(
     assert items(other) == EXPECTED
 
 
-def test_rebuild_of_a_library_of_an_earlier_version_names_items_by_their_hash(settings: Settings, other_url: str) -> None:
+def test_rebuild_of_undescribed_files_names_items_by_hash(settings: Settings, other_url: str) -> None:
     fill(settings)
     unmark(settings)
     lost = lose_catalog(settings, other_url)
@@ -141,9 +139,7 @@ def test_rebuild_of_a_library_of_an_earlier_version_names_items_by_their_hash(se
     assert {Path(name).suffix for name in names.values()} == {".png", ".wav"}
 
 
-def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was_an_item(
-    settings: Settings, other_url: str
-) -> None:
+def test_rebuild_reports_damaged_files_and_skips_undescribed_ones(settings: Settings, other_url: str) -> None:
     fill(settings)
     with open_store(settings) as store, store.blobs.open_writer() as writer:
         writer.write(media.image(3))
@@ -158,7 +154,7 @@ def test_rebuild_keeps_and_reports_what_is_damaged_and_leaves_out_what_never_was
     assert path.exists()
 
 
-def test_adopt_declares_an_older_catalog_right_and_keeps_what_it_does_not_know(settings: Settings) -> None:
+def test_adopt_of_older_catalog_keeps_unreferenced_files(settings: Settings) -> None:
     fill(settings)
     with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
@@ -171,7 +167,7 @@ def test_adopt_declares_an_older_catalog_right_and_keeps_what_it_does_not_know(s
     assert len(items(settings)) == 2
 
 
-def test_adopt_says_how_many_items_have_no_file(settings: Settings) -> None:
+def test_adopt_returns_number_of_missing_files(settings: Settings) -> None:
     fill(settings)
     shutil.rmtree(settings.root / "blobs")
     result = adopt(settings, quiet)
@@ -181,7 +177,7 @@ def test_adopt_says_how_many_items_have_no_file(settings: Settings) -> None:
         pass
 
 
-def test_adopt_without_a_catalog_is_refused(tmp_path: Path) -> None:
+def test_adopt_without_catalog_is_refused(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     fill(settings)
     (settings.root / "catalog.db").unlink()
@@ -190,7 +186,7 @@ def test_adopt_without_a_catalog_is_refused(tmp_path: Path) -> None:
     assert not (settings.root / "catalog.db").exists()
 
 
-def test_empty_moves_shards_too(settings: Settings) -> None:
+def test_empty_moves_shards_to_trash(settings: Settings) -> None:
     with open_store(settings) as store:
         publish(store, 1, np.random.default_rng(0))
         store.catalog.delete_item(store.catalog.list_items(ItemFilters(), 1)[0][0].id)
@@ -199,7 +195,7 @@ def test_empty_moves_shards_too(settings: Settings) -> None:
     assert [path.name for path in (settings.root / "shards" / "trash").rglob("*") if path.is_file()] == [shard.name]
 
 
-def test_empty_moves_every_file_to_the_trash_and_begins_anew(settings: Settings, other_url: str) -> None:
+def test_empty_moves_all_files_to_trash_and_creates_empty_library(settings: Settings, other_url: str) -> None:
     fill(settings)
     kept = {Path(name).name for name in files(settings) if not name.endswith("library.json")}
     lost = lose_catalog(settings, other_url)
@@ -211,7 +207,7 @@ def test_empty_moves_every_file_to_the_trash_and_begins_anew(settings: Settings,
     assert trashed == kept
 
 
-def test_empty_with_a_database_that_has_items_moves_nothing(settings: Settings) -> None:
+def test_empty_with_postgresql_that_has_items_is_refused(settings: Settings) -> None:
     fill(settings)
     before = files(settings)
     if settings.database_url:
@@ -224,7 +220,7 @@ def test_empty_with_a_database_that_has_items_moves_nothing(settings: Settings) 
         assert Path(str(result.aside)).exists()
 
 
-def test_collect_moves_what_the_catalog_lost_to_the_trash(settings: Settings) -> None:
+def test_collect_moves_files_of_lost_items_to_trash(settings: Settings) -> None:
     fill(settings)
     with open_store(settings) as store, store.database.begin_write() as connection:
         connection.execute(text("DELETE FROM items WHERE name = 'walk.png'"))
@@ -237,7 +233,7 @@ def test_collect_moves_what_the_catalog_lost_to_the_trash(settings: Settings) ->
     assert trashed == {sha256, f"{sha256}.json"}
 
 
-def test_check_says_what_opening_would_and_makes_nothing(settings: Settings, other_url: str) -> None:
+def test_check_reports_mismatch_and_creates_nothing(settings: Settings, other_url: str) -> None:
     assert check(settings, quiet).ok
     assert not settings.root.exists()
     fill(settings)
@@ -250,7 +246,7 @@ def test_check_says_what_opening_would_and_makes_nothing(settings: Settings, oth
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
-def test_an_action_on_a_server_that_is_not_there_is_an_error_and_moves_nothing(tmp_path: Path, action: str) -> None:
+def test_action_with_unreachable_server_raises_and_moves_nothing(tmp_path: Path, action: str) -> None:
     fill(Settings(home=tmp_path / "home"))
     settings = Settings(home=tmp_path / "home", database_url=f"postgresql://nobody@/none?host={tmp_path}")
     before = files(settings)

@@ -130,8 +130,7 @@ def plain_png(deep: npt.NDArray[np.uint16]) -> bytes:
 
 
 def plain_tiff(deep: npt.NDArray[np.uint16], mark: bytes, order: str) -> bytes:
-    """A TIFF of one strip of 16-bit channels, (height, width, channels), in a given byte order
-    (TIFF 6.0, section 2)."""
+    """A TIFF of one strip of 16-bit channels, (height, width, channels) (TIFF 6.0, section 2)."""
     height, width, channels = deep.shape
     strip = deep.astype(f"{order}u2").tobytes()
     bits = struct.pack(f"{order}3H2x", 16, 16, 16)

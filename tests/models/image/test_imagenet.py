@@ -1,4 +1,4 @@
-"""The backbone's ImageNet weights are the ones they claim to be."""
+"""The ImageNet weights of the backbone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mm.models.image.preprocess import resize_image
 from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.checkpoint import load_encoder, write_encoder
 
-PHOTOGRAPHS = {"chelsea.png": "cat", "coffee.png": "espresso", "rocket.jpg": "missile"}
+PHOTOS = {"chelsea.png": "cat", "coffee.png": "espresso", "rocket.jpg": "missile"}
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +32,15 @@ def pixels(name: str) -> torch.Tensor:
         return torch.from_numpy(np.array(resize_image(np.asarray(image.convert("RGB")), 260))).permute(2, 0, 1)[None].float()
 
 
-def test_every_tensor_of_the_wheel_has_its_place() -> None:
+def test_load_imagenet_weights_has_all_backbone_tensors() -> None:
     backbone, weight_KC, bias_K = load_imagenet_weights()
     ours = {name for name in ImageEncoder().state_dict() if name.startswith(("stem.", "blocks.", "top."))}
     assert backbone.keys() == ours
     assert (weight_KC.shape, bias_K.shape) == ((1000, 1280), (1000,))
 
 
-@pytest.mark.parametrize(("name", "word"), PHOTOGRAPHS.items())
-def test_photographs_are_classified(encoder: ImageEncoder, name: str, word: str) -> None:
+@pytest.mark.parametrize(("name", "word"), PHOTOS.items())
+def test_imagenet_encoder_classifies_photos(encoder: ImageEncoder, name: str, word: str) -> None:
     sentences = imagenet_class_sentences()
     with torch.inference_mode():
         logits_K = encoder.project(encoder.features(pixels(name)))[1][0]
@@ -48,13 +48,13 @@ def test_photographs_are_classified(encoder: ImageEncoder, name: str, word: str)
     assert any(word in sentence for sentence in best), best
 
 
-def test_class_sentences_name_each_class_once() -> None:
+def test_imagenet_class_sentences_has_one_sentence_a_class() -> None:
     sentences = imagenet_class_sentences()
     assert len(sentences) == 1000
     assert sentences[0] == "a photo of a tench."
 
 
-def test_half_precision_keeps_the_vectors(encoder: ImageEncoder, tmp_path: Path) -> None:
+def test_checkpoint_in_half_precision_keeps_vectors(encoder: ImageEncoder, tmp_path: Path) -> None:
     path = tmp_path / "image.safetensors"
     write_encoder(path, encoder.state_dict(), 260)
     picture = pixels("chelsea.png")

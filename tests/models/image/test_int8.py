@@ -1,5 +1,4 @@
-"""The 8-bit graph and the module for a GPU against the float32 graph, on fresh random weights and
-pictures."""
+"""The 8-bit graph and the torch graph compared with the float32 graph, on random weights."""
 
 from __future__ import annotations
 
@@ -51,31 +50,31 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
-def test_eight_bits_point_where_float32_does(weights: Path, graphs: Path, runtime: str) -> None:
+def test_int8_tower_vectors_are_close_to_float32(weights: Path, graphs: Path, runtime: str) -> None:
     pictures = list(patches(24, SIZE, 2))
     plain = ImageTower(weights, graphs, threads=1).embed(pictures)
     rows = ImageTower(weights, graphs, runtime, threads=1).embed(pictures)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     others = cosines(plain, np.roll(plain, 1, 0))
-    assert (1 - cosines(plain, rows)).mean() < 0.25 * (1 - others).mean(), "nearer than another picture is"
-    assert np.abs(rows - plain).max() > 1e-5, "and really in other arithmetic"
+    assert (1 - cosines(plain, rows)).mean() < 0.25 * (1 - others).mean(), "closer than another image"
+    assert np.abs(rows - plain).max() > 1e-5, "computed in other arithmetic"
 
 
-def test_both_libraries_compute_the_same_integers(weights: Path, graphs: Path) -> None:
+def test_int8_tower_runtimes_agree(weights: Path, graphs: Path) -> None:
     pictures = list(patches(4, SIZE, 3))
     one, two = (ImageTower(weights, graphs, f"{name}-int8", threads=1).embed(pictures) for name in ("onnxruntime", "openvino"))
     assert cosines(one, two).min() > 0.99
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
-def test_the_shipped_tower_keeps_its_vectors_in_eight_bits(tmp_path: Path, runtime: str) -> None:
+def test_shipped_int8_tower_vectors_are_close_to_float32(tmp_path: Path, runtime: str) -> None:
     pictures = list(load_sample_batch(320)[:8])
     plain = ImageTower(SHIPPED, tmp_path, threads=1).embed(pictures)
     assert cosines(plain, ImageTower(SHIPPED, tmp_path, runtime, threads=1).embed(pictures)).mean() > 0.99
 
 
-def test_correction_moves_channels_back_to_their_means(weights: Path) -> None:
-    tensors, pictures = load_file(weights), patches(4, SIZE, 1)  # those that it was made from
+def test_quantization_corrections_restore_channel_means(weights: Path) -> None:
+    tensors, pictures = load_file(weights), patches(4, SIZE, 1)  # the images of the calibration
     corrected = Quantization.read(weights.with_name(RANGES_FILE))
     raw = Quantization(corrected.ranges, {}, "")
 
@@ -87,9 +86,8 @@ def test_correction_moves_channels_back_to_their_means(weights: Path) -> None:
     assert error(corrected) < error(raw) / 5
 
 
-def test_a_channel_that_is_all_bias_keeps_it() -> None:
-    """Its kernel is next to nothing: a scale made for the kernel alone would leave no room for the
-    bias in 32 bits."""
+def test_build_quantized_graph_keeps_the_bias_of_a_channel_with_tiny_weights() -> None:
+    """With a scale for the tiny kernel alone the bias would not fit into 32 bits."""
     import onnx
     from onnx import numpy_helper
 
@@ -100,8 +98,8 @@ def test_a_channel_that_is_all_bias_keeps_it() -> None:
         encoder.stem.norm.running_mean[0] = 0.0
     tensors = {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
     ranges = find_ranges(build_graph(tensors, SIZE), patches(4, SIZE, 1))
-    found = Quantization(ranges, {"stem": np.full(32, 0.25, np.float32)}, "")
-    model = onnx.load_from_string(build_quantized_graph(tensors, SIZE, found))
+    quantization = Quantization(ranges, {"stem": np.full(32, 0.25, np.float32)}, "")
+    model = onnx.load_from_string(build_quantized_graph(tensors, SIZE, quantization))
     constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
     makers = {node.output[0]: node for node in model.graph.node}
     conv = next(node for node in model.graph.node if node.output[0] == "stem.linear")
@@ -110,18 +108,18 @@ def test_a_channel_that_is_all_bias_keeps_it() -> None:
     assert constants[bias[0]][0] * constants[bias[1]][0] == pytest.approx(3.25, abs=1e-3)
 
 
-def test_ranges_are_read_as_they_were_written(weights: Path, tmp_path: Path) -> None:
-    found = Quantization.read(weights.with_name(RANGES_FILE))
-    assert found.weights == hash_file(weights, digits=16)
-    (tmp_path / "again").write_bytes(found.to_bytes())
+def test_quantization_read_is_the_inverse_of_to_bytes(weights: Path, tmp_path: Path) -> None:
+    stored = Quantization.read(weights.with_name(RANGES_FILE))
+    assert stored.weights == hash_file(weights, digits=16)
+    (tmp_path / "again").write_bytes(stored.to_bytes())
     again = Quantization.read(tmp_path / "again")
-    assert again.ranges == found.ranges
-    assert all((again.corrections[name] == bias_C).all() for name, bias_C in found.corrections.items())
-    assert len(found.corrections) == 64
+    assert again.ranges == stored.ranges
+    assert all((again.corrections[name] == bias_C).all() for name, bias_C in stored.corrections.items())
+    assert len(stored.corrections) == 64
 
 
 @pytest.mark.parametrize("damage", ["absent", "noise", "cut", "other weights", "lacking"])
-def test_eight_bits_without_good_ranges_are_refused(weights: Path, tmp_path: Path, damage: str) -> None:
+def test_int8_tower_invalid_ranges_file_is_refused(weights: Path, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "image.safetensors"
     path.write_bytes(weights.read_bytes())
     whole = Quantization.read(weights.with_name(RANGES_FILE))
@@ -139,8 +137,8 @@ def test_eight_bits_without_good_ranges_are_refused(weights: Path, tmp_path: Pat
     assert ImageTower(path, tmp_path / "graphs", threads=1).embed(list(patches(1, SIZE, 0))).shape == (1, 384)
 
 
-@pytest.mark.parametrize(("precision", "least"), [("bfloat16", 0.99), ("float16", 0.9999)])
-def test_sixteen_bits_point_where_float32_does(weights: Path, tmp_path: Path, precision: str, least: float) -> None:
+@pytest.mark.parametrize(("precision", "min_cosine"), [("bfloat16", 0.99), ("float16", 0.9999)])
+def test_rounded_graph_vectors_are_close_to_float32(weights: Path, tmp_path: Path, precision: str, min_cosine: float) -> None:
     pixels = patches(4, SIZE, 9)
     rows = []
     for name, graph in (
@@ -149,17 +147,17 @@ def test_sixteen_bits_point_where_float32_does(weights: Path, tmp_path: Path, pr
     ):
         (tmp_path / f"{name}.onnx").write_bytes(graph)
         rows.append(load_graph(tmp_path / f"{name}.onnx", threads=1).run({INPUT: pixels})[OUTPUT])
-    assert least < cosines(*rows).mean() < 1
+    assert min_cosine < cosines(*rows).mean() < 1
     assert (rows[0] != rows[1]).any()
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [(torch.float32, 2e-4), (torch.float16, 2e-2)])
 @pytest.mark.parametrize("size", [64, 75])
-def test_the_module_for_a_gpu_equals_the_graph(tmp_path: Path, precision: torch.dtype, tolerance: float, size: int) -> None:
-    """On torch's CPU device: the code is the same."""
+def test_torch_image_graph_equals_onnx_graph(tmp_path: Path, precision: torch.dtype, tolerance: float, size: int) -> None:
+    """On the CPU device of torch, which runs the same code."""
     encoder = random_encoder(8)
     with torch.no_grad():
-        encoder.classes.weight.div_(30)  # as trained: else rounding tips the softmax from one class to another
+        encoder.classes.weight.div_(30)  # as in training; otherwise rounding changes the most probable class
     (tmp_path / "image.onnx").write_bytes(build_graph({n: t.numpy() for n, t in encoder.state_dict().items()}, size))
     pixels = patches(3, size, np.random.default_rng().integers(1 << 30))
     graph = load_graph(tmp_path / "image.onnx", threads=1).run({INPUT: pixels})[OUTPUT]
@@ -168,7 +166,7 @@ def test_the_module_for_a_gpu_equals_the_graph(tmp_path: Path, precision: torch.
     np.testing.assert_allclose(rows, graph, atol=tolerance)
 
 
-def test_the_module_refuses_what_the_graph_refuses(weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_torch_image_graph_invalid_input_is_refused(weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     module = TorchImageGraph(load_encoder(weights), torch.device("cpu"), torch.float32)
     for inputs in (
         {},
@@ -183,7 +181,7 @@ def test_the_module_refuses_what_the_graph_refuses(weights: Path, monkeypatch: p
         ImageTower(weights, tmp_path, "cuda")
 
 
-def test_losses_hold_for_their_weights_alone(tmp_path: Path) -> None:
+def test_read_precisions_of_other_weights_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "image.safetensors"
     lost = {"runtime": "onnxruntime-int8", "cosine": 0.99, "worst": 0.9, "text_to_image": 0.1}
     found = Precisions(
@@ -202,7 +200,7 @@ def test_losses_hold_for_their_weights_alone(tmp_path: Path) -> None:
         read_precisions(path, "a")
 
 
-def test_what_ships_belongs_to_the_shipped_weights() -> None:
+def test_shipped_ranges_and_precisions_match_the_shipped_weights() -> None:
     digest = hash_file(SHIPPED, digits=16)
     assert Quantization.read(SHIPPED.with_name(RANGES_FILE)).weights == digest
     recorded = read_precisions(SHIPPED, digest)

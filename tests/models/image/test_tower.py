@@ -1,5 +1,4 @@
-"""The image tower at its door: pictures of all shapes, files that are no tower, and what it
-keeps."""
+"""The image tower: images of any kind in, unit vectors out, and invalid files."""
 
 from __future__ import annotations
 
@@ -43,20 +42,20 @@ def pictures(*shapes: tuple[int, int]) -> list[np.ndarray]:
     return [random.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
 
 
-def test_pictures_of_any_size_become_unit_rows(tower: ImageTower) -> None:
+def test_image_tower_any_image_size_gives_unit_rows(tower: ImageTower) -> None:
     images = pictures((1, 1), (3, 700), (500, 2), (64, 64), *[(40 + n, 90 - n) for n in range(BATCH)])
     rows = tower.embed(images)
     assert rows.shape == (len(images), tower.dim)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(rows[1:2], tower.embed(images[1:2]), atol=1e-5)  # whatever else is in the batch
+    np.testing.assert_allclose(rows[1:2], tower.embed(images[1:2]), atol=1e-5)  # independent of the batch
 
 
-def test_no_picture_is_no_row(tower: ImageTower) -> None:
+def test_image_tower_no_images_give_no_rows(tower: ImageTower) -> None:
     assert tower.embed([]).shape == (0, tower.dim)
 
 
-def test_threads_may_share_a_tower(tower: ImageTower) -> None:
+def test_image_tower_is_thread_safe(tower: ImageTower) -> None:
     images = pictures(*[(30, 20 + n) for n in range(12)])
     expected = tower.embed(images)
     with ThreadPoolExecutor(4) as pool:
@@ -64,7 +63,7 @@ def test_threads_may_share_a_tower(tower: ImageTower) -> None:
     np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
-def test_runtimes_agree(weights: Path, graphs: Path, tower: ImageTower) -> None:
+def test_image_tower_runtimes_give_equal_vectors(weights: Path, graphs: Path, tower: ImageTower) -> None:
     images = pictures((90, 60), (64, 64))
     for runtime in ("onnxruntime", "openvino"):
         other = ImageTower(weights, graphs, runtime, threads=1)
@@ -83,12 +82,12 @@ def test_runtimes_agree(weights: Path, graphs: Path, tower: ImageTower) -> None:
     ],
     ids=["grey", "alpha", "float", "empty", "batch"],
 )
-def test_an_array_that_is_no_picture_is_refused(tower: ImageTower, image: np.ndarray) -> None:
+def test_image_tower_invalid_array_is_refused(tower: ImageTower, image: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="image"):
         tower.embed([*pictures((8, 8)), image])
 
 
-def test_the_graph_is_kept_and_found_again(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_tower_reuses_the_cached_graph(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ImageTower(weights, tmp_path, threads=1)
     kept = list(tmp_path.iterdir())
     assert len(kept) == 1
@@ -98,7 +97,7 @@ def test_the_graph_is_kept_and_found_again(weights: Path, tmp_path: Path, monkey
     np.testing.assert_array_equal(first.embed(images), second.embed(images))
 
 
-def test_other_weights_are_another_graph(weights: Path, tmp_path: Path) -> None:
+def test_image_tower_other_weights_build_another_graph(weights: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     tensors = load_file(weights)
     tensors["head.bias"] = tensors["head.bias"] + 1
@@ -108,7 +107,7 @@ def test_other_weights_are_another_graph(weights: Path, tmp_path: Path) -> None:
     assert np.abs(one - two).max() > 1e-3
 
 
-def test_files_that_are_no_tower_are_corrupt(weights: Path, tmp_path: Path) -> None:
+def test_image_tower_invalid_checkpoint_is_corrupt(weights: Path, tmp_path: Path) -> None:
     whole, tensors = weights.read_bytes(), load_file(weights)
     absent, cut, noise, unsized, wordy, lacking, misshapen, unfitting = (tmp_path / f"{n}.safetensors" for n in range(8))
     cut.write_bytes(whole[: len(whole) // 2])
@@ -121,11 +120,11 @@ def test_files_that_are_no_tower_are_corrupt(weights: Path, tmp_path: Path) -> N
     for path in (absent, cut, noise, unsized, wordy, lacking, misshapen, unfitting):
         with pytest.raises(Corrupt, match=path.name):
             ImageTower(path, tmp_path / "graphs", threads=1)
-    assert not list(tmp_path.glob("graphs/*"))  # and nothing half-built is kept
+    assert not list(tmp_path.glob("graphs/*"))  # no partial graph remains
 
 
-def test_a_picture_is_squeezed_whole(tower: ImageTower) -> None:
-    """Nothing is cut off: what stands at the edges of a wide picture stays at the edges."""
+def test_resize_image_does_not_crop_wide_images(tower: ImageTower) -> None:
+    """The edges of a wide image remain at the edges."""
     wide = np.zeros((40, 400, 3), np.uint8)
     wide[:, :40], wide[:, -40:] = (255, 0, 0), (0, 0, 255)
     small = resize_image(wide, SIZE)
@@ -135,7 +134,7 @@ def test_a_picture_is_squeezed_whole(tower: ImageTower) -> None:
     assert small[32, 32].max() < 10
 
 
-def test_a_picture_of_the_right_size_is_left_alone() -> None:
+def test_resize_image_of_the_target_size_is_unchanged() -> None:
     image = pictures((SIZE, SIZE))[0]
     np.testing.assert_array_equal(resize_image(image, SIZE), image)
     assert resize_batch([image, image], SIZE).shape == (2, SIZE, SIZE, 3)

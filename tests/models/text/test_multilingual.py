@@ -1,4 +1,4 @@
-"""Routing by language, and weights in 8 bits."""
+"""Language routing, and weights in 8 bits."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mm.models.text.language_router import BUCKETS, LanguageRouter, hash_feature
 from mm.models.text.multilingual import RoutedTextTower, dequantize, quantize
 
 
-class Told:
-    """A tower that remembers what it was asked."""
+class RecordingTower:
+    """A text tower that records its texts."""
 
     dim = 2
 
     def __init__(self, value: float) -> None:
         self.value = value
-        self.asked: list[str] = []
+        self.texts: list[str] = []
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        self.asked += texts
+        self.texts += texts
         return np.full((len(texts), 2), self.value, np.float32)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -32,37 +32,37 @@ class Told:
         return int(self.value)
 
     def describe(self) -> str:
-        return "told"
+        return "recording"
 
 
-def knows(*words: str, english: Sequence[str] = ("a", "dog", "the")) -> LanguageRouter:
-    """A router to which these words are foreign and look it."""
+def make_router(*words: str, english: Sequence[str] = ("a", "dog", "the")) -> LanguageRouter:
+    """A router that has these words in its list of other languages, and high weights for them."""
     weight = np.zeros(BUCKETS, np.float32)
     for word in words:
         weight[hash_features(word)] = 4
     return LanguageRouter(weight, -3.5, hash_words(english), hash_words(map(strip_accents, words)))
 
 
-def test_each_text_goes_to_the_tower_of_its_language_and_comes_back_in_its_place() -> None:
-    english, other = Told(1), Told(2)
-    routed = RoutedTextTower(english, lambda: other, knows("hund"))
+def test_routed_text_tower_encodes_each_text_by_its_language_in_input_order() -> None:
+    english, other = RecordingTower(1), RecordingTower(2)
+    routed = RoutedTextTower(english, lambda: other, make_router("hund"))
     assert routed.embed(["a dog", "Hund", "cats"])[:, 0].tolist() == [1, 2, 1]
-    assert (english.asked, other.asked) == (["a dog", "cats"], ["Hund"])
+    assert (english.texts, other.texts) == (["a dog", "cats"], ["Hund"])
     assert routed.count_tokens(["Hund", "cats!"]) == [4, 5]
     assert (routed.truncation_limit("a dog"), routed.truncation_limit("Hund")) == (1, 2)
 
 
-def test_english_alone_loads_no_other_tower() -> None:
-    def never() -> Told:
-        raise AssertionError("the tower of other languages was asked for")
+def test_routed_text_tower_with_english_texts_does_not_load_the_other_tower() -> None:
+    def fail() -> RecordingTower:
+        raise AssertionError("the other tower was loaded")
 
-    routed = RoutedTextTower(Told(1), never, knows("hund"))
+    routed = RoutedTextTower(RecordingTower(1), fail, make_router("hund"))
     assert routed.embed(["a dog"]).shape == (1, 2)
     assert routed.truncation_limit("a dog") == 1
 
 
 @pytest.mark.parametrize("text", ["", "  ", "1234 !?", "\ud800", "dx/dt = -kx"])
-def test_a_text_without_words_is_english(text: str) -> None:
+def test_language_router_text_without_words_is_english(text: str) -> None:
     assert not LanguageRouter(np.ones(BUCKETS, np.float32), 1.0, hash_words([]), hash_words([])).is_non_english(text)
 
 
@@ -70,24 +70,24 @@ def test_a_text_without_words_is_english(text: str) -> None:
     ("text", "foreign"),
     [
         ("Žába", True),
-        ("zaba", True),  # people leave accents out
-        ("a zaba", False),  # as many words of English
+        ("zaba", True),  # without accents
+        ("a zaba", False),  # as many English words
         ("zaba hund a", True),
-        ("spreadsheet", False),  # what nobody knows is English
-        ("hat", False),  # a word of both says nothing
+        ("spreadsheet", False),  # unknown words are English
+        ("hat", False),  # a word in both lists is ignored
         ("hat hund", True),
         ("собака", True),
         ("犬", True),
         ("the Ω of a dog", False),
     ],
 )
-def test_words_of_other_languages_are_weighed_against_english_ones(text: str, foreign: bool) -> None:
-    router = knows("hund", "žába", "hat", english=("a", "dog", "hat", "the"))
+def test_language_router_compares_counts_of_listed_words(text: str, foreign: bool) -> None:
+    router = make_router("hund", "žába", "hat", english=("a", "dog", "hat", "the"))
     plain = LanguageRouter(np.zeros(BUCKETS, np.float32), -1.0, router.english, router.other)
     assert plain.is_non_english(text) is foreign
 
 
-def test_a_text_of_words_in_no_list_is_decided_by_its_look() -> None:
+def test_language_router_unlisted_words_are_decided_by_n_grams() -> None:
     weight = np.zeros(BUCKETS, np.float32)
     weight[hash_features("hunde")] = 9
     router = LanguageRouter(weight, -1.0, hash_words(["a", "dog", "the"]), hash_words([]))
@@ -95,10 +95,10 @@ def test_a_text_of_words_in_no_list_is_decided_by_its_look() -> None:
     assert not router.is_non_english("a Hunde")
 
 
-def test_eight_bits_are_off_by_half_a_step_at_most() -> None:
+def test_multilingual_quantize_error_is_at_most_half_a_step() -> None:
     matrix = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    kept = quantize({"a.weight": matrix, "a.bias": matrix[0]})
-    back = dequantize(kept)
-    assert kept["a.weight"].dtype == np.int8
+    stored = quantize({"a.weight": matrix, "a.bias": matrix[0]})
+    back = dequantize(stored)
+    assert stored["a.weight"].dtype == np.int8
     assert (np.abs(back["a.weight"] - matrix) <= np.abs(matrix).max(1, keepdims=True) / 254 * 1.0001).all()
     np.testing.assert_array_equal(back["a.bias"], matrix[0])

@@ -1,4 +1,4 @@
-"""The text tower against transformers, and what goes in and out of it."""
+"""The text tower compared with transformers, its batches and tokens."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def tower(tmp_path_factory: pytest.TempPathFactory) -> TextTower:
     return TextTower(tmp_path_factory.mktemp("graphs"), threads=1)
 
 
-def theirs(texts: list[str]) -> np.ndarray:
-    """The sentence vectors as the model's own configuration defines them, one text at a time,
-    without padding."""
+def embed_with_transformers(texts: list[str]) -> np.ndarray:
+    """The sentence vectors by transformers, one text at a time, without padding."""
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(find_model_folder())
@@ -39,16 +38,16 @@ def theirs(texts: list[str]) -> np.ndarray:
     return torch.nn.functional.normalize(torch.stack(rows), dim=1).numpy()
 
 
-def test_graph_from_the_wheel_is_well_formed(tmp_path: Path) -> None:
+def test_ensure_text_graph_passes_the_onnx_checker(tmp_path: Path) -> None:
     onnx.checker.check_model(onnx.load(ensure_text_graph(tmp_path)))
 
 
-def test_tower_equals_transformers(tower: TextTower) -> None:
-    np.testing.assert_allclose(tower.embed(TEXTS), theirs(TEXTS), atol=1e-4)
+def test_text_tower_equals_transformers(tower: TextTower) -> None:
+    np.testing.assert_allclose(tower.embed(TEXTS), embed_with_transformers(TEXTS), atol=1e-4)
 
 
 @pytest.mark.parametrize("runtime", sorted({find_float32_runtime(name).name for name in list_runtimes()}))
-def test_graph_of_random_weights_equals_transformers(tmp_path: Path, runtime: str) -> None:
+def test_text_graph_of_random_weights_equals_transformers(tmp_path: Path, runtime: str) -> None:
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(3)
@@ -70,13 +69,13 @@ def test_graph_of_random_weights_equals_transformers(tmp_path: Path, runtime: st
     with torch.inference_mode():
         states = network(tokens, mask).last_hidden_state
     expected = torch.nn.functional.normalize((states * mask[..., None]).sum(1), dim=1).numpy()
-    found = load_graph(path, runtime, threads=1).run({TOKENS: tokens.numpy(), MASK: mask.numpy()})[OUTPUT]
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    computed = load_graph(path, runtime, threads=1).run({TOKENS: tokens.numpy(), MASK: mask.numpy()})[OUTPUT]
+    np.testing.assert_allclose(computed, expected, atol=1e-4)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.text(st.characters(codec=None), max_size=80), max_size=5))
-def test_any_text_gives_a_unit_row_that_its_neighbours_do_not_change(tower: TextTower, texts: list[str]) -> None:
+def test_text_tower_unit_rows_do_not_depend_on_the_batch(tower: TextTower, texts: list[str]) -> None:
     rows = tower.embed(texts)
     assert rows.shape == (len(texts), tower.dim)
     assert rows.dtype == np.float32
@@ -85,11 +84,11 @@ def test_any_text_gives_a_unit_row_that_its_neighbours_do_not_change(tower: Text
         np.testing.assert_allclose(row, tower.embed([text])[0], atol=1e-5)
 
 
-def test_order_and_batches_do_not_matter(tower: TextTower) -> None:
+def test_text_tower_vectors_do_not_depend_on_order(tower: TextTower) -> None:
     texts = [f"{'very ' * (index % 9)}big number {index}" for index in range(70)]
     np.testing.assert_allclose(tower.embed(texts)[::-1], tower.embed(texts[::-1]), atol=1e-5)
 
 
-def test_tokens_are_counted_as_they_are_read(tower: TextTower) -> None:
+def test_count_tokens_counts_after_truncation(tower: TextTower) -> None:
     assert tower.count_tokens(["", "dog", "word " * 400]) == [2, 3, MAX_TOKENS]
     assert "MiniLM" in tower.describe()

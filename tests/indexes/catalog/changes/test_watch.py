@@ -1,5 +1,4 @@
-"""The watch of the catalog: whatever a poll would see is announced, also by other connections, also
-after faults."""
+"""`CatalogWatch`: an event for each change that polling would detect, also after failures."""
 
 from __future__ import annotations
 
@@ -38,32 +37,31 @@ State = tuple[int, NamedSpace | None, ReindexRow | None]
 
 
 @pytest.fixture(autouse=True)
-def no_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is seen here is announced, and not found by the look that subscribers take now and
-    then."""
+def no_periodic_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disable the periodic read of subscribers, so that only notifications set events."""
     monkeypatch.setattr(watch, "MAX_WAIT_SECONDS", NEVER)
 
 
 @pytest.fixture
 def watched(store: Store) -> CatalogWatch:
-    """PostgreSQL announces; SQLite must be polled."""
+    """A watch that relies on notifications with PostgreSQL, and polls SQLite."""
     return CatalogWatch(store.database, POLL_SECONDS if store.database.dialect == "sqlite" else NEVER)
 
 
-def polled(store: Store) -> State:
-    """What subscribers look at: the plain twin of the watch asks for it again and again."""
+def read_state(store: Store) -> State:
+    """Read what subscribers read; polling it is the reference implementation of the watch."""
     return store.catalog.head(), store.catalog.library_space(), store.catalog.latest_reindex()
 
 
-def opened(event: threading.Event) -> threading.Event:
-    """The event after the announcement that each subscriber gets at first."""
+def skip_first_event(event: threading.Event) -> threading.Event:
+    """Wait for the event that each subscriber receives first, and clear it."""
     assert event.wait(WAIT_SECONDS)
     event.clear()
     return event
 
 
 def act(store: Store, action: str, number: int) -> None:
-    move = store.catalog.latest_reindex()
+    reindex = store.catalog.latest_reindex()
     match action:
         case "publish":
             job, _ = planned(store, f"{number}")
@@ -73,13 +71,13 @@ def act(store: Store, action: str, number: int) -> None:
             jobs = store.catalog.list_jobs(1)
             if jobs and store.catalog.get_item(jobs[0].item_id):
                 store.catalog.delete_item(jobs[0].item_id)
-        case "move" if move is None or move.state not in ("running", "stopped"):
+        case "move" if reindex is None or reindex.state not in ("running", "stopped"):
             store.catalog.start_reindex(HERE, THERE)
-        case "stop" if move is not None and move.state == "running":
+        case "stop" if reindex is not None and reindex.state == "running":
             store.catalog.stop_reindex()
-        case "resume" if move is not None and move.state == "stopped":
+        case "resume" if reindex is not None and reindex.state == "stopped":
             store.catalog.resume_reindex(leave_out=True)
-        case "undo" if move is not None and move.state in ("running", "stopped"):
+        case "undo" if reindex is not None and reindex.state in ("running", "stopped"):
             store.catalog.undo_reindex()
         case "end":
             store.catalog.finish_reindex()
@@ -89,65 +87,63 @@ def act(store: Store, action: str, number: int) -> None:
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 )
 @given(actions=st.lists(st.sampled_from(["publish", "delete", "move", "stop", "resume", "undo", "end"]), max_size=6))
-def test_watch_announces_whatever_a_poll_would_see(store: Store, watched: CatalogWatch, actions: list[str]) -> None:
+def test_watch_sets_event_for_every_change(store: Store, watched: CatalogWatch, actions: list[str]) -> None:
     with watched.subscribe() as event, open_store(store.settings) as other:
-        opened(event)
+        skip_first_event(event)
         for number, action in enumerate(actions):
-            before = polled(store)
+            before = read_state(store)
             event.clear()
             act(other, action, number)
-            if polled(store) != before:
+            if read_state(store) != before:
                 assert event.wait(WAIT_SECONDS), action
 
 
-def test_watch_tells_every_subscriber_and_starts_again_after_the_last(store: Store, watched: CatalogWatch) -> None:
-    before = set(threading.enumerate())  # other services of this process have theirs
+def test_watch_notifies_all_subscribers_and_restarts(store: Store, watched: CatalogWatch) -> None:
+    before = set(threading.enumerate())  # other services of this process have watch threads too
     for round_ in range(2):
         with watched.subscribe() as first, watched.subscribe() as second:
-            opened(first), second.clear()
+            skip_first_event(first), second.clear()
             act(store, "publish", round_)
             assert first.wait(WAIT_SECONDS)
             assert second.wait(WAIT_SECONDS)
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "catalog-watch"]
 
 
-def test_watch_without_a_commit_announces_nothing(store: Store, watched: CatalogWatch) -> None:
+def test_watch_without_commit_sets_no_event(store: Store, watched: CatalogWatch) -> None:
     with watched.subscribe() as event:
-        opened(event)
-        polled(store)
+        skip_first_event(event)
+        read_state(store)
         time.sleep(10 * POLL_SECONDS)
         assert not event.is_set()
 
 
-def test_watch_of_a_file_that_was_replaced_follows_the_new_one(sqlite_store: Store) -> None:
+def test_watch_of_replaced_file_watches_new_file(sqlite_store: Store) -> None:
     watched = CatalogWatch(sqlite_store.database, POLL_SECONDS)
     path = sqlite_store.settings.root / "catalog.db"
     with watched.subscribe() as event:
-        opened(event)
+        skip_first_event(event)
         shutil.copy(path, path.with_suffix(".copy"))
         path.with_suffix(".copy").replace(path)
-        opened(event)
-        opened(event)  # the announcement of the failure, and that of the file that is open now
+        skip_first_event(event)
+        skip_first_event(event)  # one event for the failure, and one for the file that is open now
         with open_store(sqlite_store.settings) as new:
             act(new, "publish", 1)
         assert event.wait(WAIT_SECONDS)
 
 
-def test_watch_of_a_file_that_is_gone_polls_and_makes_no_new_one(
-    sqlite_store: Store, log: list[MutableMapping[str, object]]
-) -> None:
+def test_watch_of_removed_file_polls_and_creates_none(sqlite_store: Store, log: list[MutableMapping[str, object]]) -> None:
     watched = CatalogWatch(sqlite_store.database, POLL_SECONDS)
     path = sqlite_store.settings.root / "catalog.db"
     with watched.subscribe() as event:
-        opened(event)
+        skip_first_event(event)
         path.unlink()
         for _ in range(3):
-            opened(event)
+            skip_first_event(event)
         assert not path.exists()
     assert len(log) == 1
 
 
-def test_watch_goes_on_polling_after_a_fault_of_its_own(
+def test_watch_after_internal_error_polls(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, log: list[MutableMapping[str, object]]
 ) -> None:
     def fault(*arguments: object) -> None:
@@ -156,34 +152,36 @@ def test_watch_goes_on_polling_after_a_fault_of_its_own(
     monkeypatch.setattr(watch, "open_changes", fault)
     with CatalogWatch(sqlite_store.database, POLL_SECONDS).subscribe() as event:
         for _ in range(3):
-            opened(event)
+            skip_first_event(event)
     assert [line["event"] for line in log] == ["catalog watch failed, polling the catalog"]
 
 
 @pytest.mark.xdist_group("postgresql")
-def test_watch_of_a_server_that_was_away_announces_again(
+def test_watch_after_server_outage_sets_events_again(
     postgres: Postgres, tmp_path: Path, log: list[MutableMapping[str, object]]
 ) -> None:
     url = postgres.new_database()
     settings = Settings(home=tmp_path / "home", database_url=url, refresh_seconds=POLL_SECONDS)
     with open_store(settings) as store, store.watch.subscribe() as event:
-        opened(event)
+        skip_first_event(event)
         for round_ in range(2):
             postgres.cut_off(url)
             for _ in range(3):
-                opened(event)  # subscribers look for themselves meanwhile
+                skip_first_event(event)  # polling sets events meanwhile
             postgres.let_in(url)
             end = time.monotonic() + WAIT_SECONDS
             while event.wait(10 * POLL_SECONDS):
                 event.clear()
-                assert time.monotonic() < end, "it polls although the server is back"
+                assert time.monotonic() < end, "polling goes on although the server is back"
             act(store, "publish", round_)
-            opened(event)
-    assert [line["event"] for line in log] == ["catalog notifications unavailable, polling the catalog"] * 2, "once for each time"
+            skip_first_event(event)
+    assert [line["event"] for line in log] == ["catalog notifications unavailable, polling the catalog"] * 2, (
+        "one line per outage"
+    )
 
 
 @pytest.mark.xdist_group("postgresql")
-def test_watch_where_notifications_do_not_arrive_polls_and_says_so(
+def test_watch_without_notifications_polls_and_logs(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: list[MutableMapping[str, object]]
 ) -> None:
     import psycopg
@@ -193,11 +191,11 @@ def test_watch_where_notifications_do_not_arrive_polls_and_says_so(
     settings = Settings(home=tmp_path / "home", database_url=postgres.new_schema(), refresh_seconds=POLL_SECONDS)
     with open_store(settings) as store, store.watch.subscribe() as event:
         for _ in range(3):
-            opened(event)
+            skip_first_event(event)
     assert [line["event"] for line in log] == ["database delivers no notifications, polling the catalog"]
 
 
-def test_a_file_number_beyond_those_of_select_is_waited_for() -> None:
+def test_readable_accepts_descriptor_above_1023() -> None:
     readable, writable = os.pipe()
     high = 2000
     os.dup2(readable, high)

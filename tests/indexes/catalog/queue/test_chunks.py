@@ -1,5 +1,4 @@
-"""Leases: one works on a chunk at a time, whoever falls silent loses it, and attempts are
-counted."""
+"""Leases on chunks: one owner at a time, expiry without a heartbeat, and counted attempts."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ def the_chunk(store: Store, job_id: str) -> ChunkRow:
     return chunk
 
 
-def test_a_plan_is_written_once(store: Store) -> None:
+def test_plan_job_twice_keeps_first_plan(store: Store) -> None:
     _, job = add(store, 1)
     spans = [Span(0.0, 1.5), Span(1.5, 2.0)]
     chunks = store.catalog.plan_job(job.id, SPACE, spans)
@@ -34,14 +33,14 @@ def test_a_plan_is_written_once(store: Store) -> None:
     assert store.catalog.plan_job(job.id, SPACE, spans) == []
 
 
-def test_two_plans_at_once_are_one(store: Store) -> None:
+def test_plan_job_concurrently_keeps_one_plan(store: Store) -> None:
     _, job = add(store, 1)
     with ThreadPoolExecutor(4) as pool:
         plans = list(pool.map(lambda n: store.catalog.plan_job(job.id, SPACE, [Span(0.0, 1.0)] * n), range(1, 5)))
     assert all(plan == plans[0] for plan in plans)
 
 
-def test_a_lease_is_held_by_heartbeats_and_lost_by_silence(store: Store, clock: Clock) -> None:
+def test_extend_lease_keeps_lease_until_it_expires(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     leased = store.catalog.lease_chunk(chunk.pk, "a", 10.0)
     assert leased is not None
@@ -67,7 +66,7 @@ def test_a_lease_is_held_by_heartbeats_and_lost_by_silence(store: Store, clock: 
     assert not store.catalog.extend_lease(chunk.pk, "b", 10.0)
 
 
-def test_silence_that_nobody_used_is_forgiven(store: Store, clock: Clock) -> None:
+def test_extend_lease_after_expiry_succeeds_without_other_owner(store: Store, clock: Clock) -> None:
     _, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "a", 10.0)
     clock.now += 60
@@ -75,7 +74,7 @@ def test_silence_that_nobody_used_is_forgiven(store: Store, clock: Clock) -> Non
     assert store.catalog.lease_chunk(chunk.pk, "b", 10.0) is None
 
 
-def test_an_attempt_given_back_without_fault_does_not_count(store: Store) -> None:
+def test_release_chunk_without_error_does_not_count_attempt(store: Store) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "a", 60.0)
     store.catalog.release_chunk(chunk.pk, "a", None)
@@ -88,7 +87,7 @@ def test_an_attempt_given_back_without_fault_does_not_count(store: Store) -> Non
     assert the_chunk(store, job.id) == released
 
 
-def test_a_cancelled_job_takes_its_leases_along(store: Store) -> None:
+def test_cancel_job_ends_leases_of_chunks(store: Store) -> None:
     job, (chunk, other) = planned(store, 1, 2)
     assert store.catalog.lease_chunk(chunk.pk, "a", 60.0)
     store.catalog.cancel_job(job.id)
@@ -97,7 +96,7 @@ def test_a_cancelled_job_takes_its_leases_along(store: Store) -> None:
     assert store.catalog.lease_chunk(other.pk, "a", 60.0) is None
 
 
-def test_no_such_chunk(store: Store) -> None:
+def test_lease_of_unknown_chunk_returns_none(store: Store) -> None:
     assert store.catalog.lease_chunk(10**9, "a", 1.0) is None
     assert not store.catalog.extend_lease(10**9, "a", 1.0)
     assert not store.catalog.finish_chunk(10**9, "a", "0" * 64)
@@ -105,7 +104,7 @@ def test_no_such_chunk(store: Store) -> None:
     assert store.catalog.chunks("job_nosuch") == []
 
 
-def test_of_many_who_want_a_chunk_one_gets_it(store: Store) -> None:
+def test_lease_chunk_concurrently_succeeds_once(store: Store) -> None:
     job, chunks = planned(store, 1, 4)
     with ThreadPoolExecutor(8) as pool:
         for chunk in chunks:
@@ -114,7 +113,7 @@ def test_of_many_who_want_a_chunk_one_gets_it(store: Store) -> None:
     assert [chunk.attempts for chunk in store.catalog.chunks(job.id)] == [1] * 4
 
 
-def test_beats(store: Store) -> None:
+def test_record_heartbeat_stores_latest_time(store: Store) -> None:
     assert store.catalog.last_heartbeat() is None
     store.catalog.record_heartbeat("a", 100.0)
     store.catalog.record_heartbeat("b", 90.0)
@@ -128,7 +127,7 @@ def test_beats(store: Store) -> None:
 
 
 class Leases(RuleBasedStateMachine):
-    """Any order of calls by three workers, against a model that remembers who may work."""
+    """Any order of calls by three workers, compared with a model of the lease."""
 
     store: Store
     clock: Clock
@@ -188,7 +187,7 @@ class Leases(RuleBasedStateMachine):
             assert (row.attempts, row.owner, row.done) == (self.attempts, self.owner, self.done)
 
 
-def test_leases_in_any_order(store: Store, clock: Clock) -> None:
+def test_leases_in_any_order_match_model(store: Store, clock: Clock) -> None:
     machine = type("Machine", (Leases,), {"store": store, "clock": clock})
     machine.TestCase.settings = hypothesis_settings(max_examples=20, stateful_step_count=15, deadline=None)
     machine.TestCase("runTest").debug()

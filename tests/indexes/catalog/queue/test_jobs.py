@@ -1,4 +1,4 @@
-"""Jobs: every change is an event, an end is an end, in order."""
+"""Jobs: each change is an event, events are in order, and a final state does not change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mm.schemas import FINAL_STATES, JobState
 from tests.indexes.library import add, planned
 
 
-def test_every_change_is_an_event_with_a_growing_id(store: Store) -> None:
+def test_update_job_adds_event_with_increasing_id(store: Store) -> None:
     _, job = add(store, 1)
     _, other = add(store, 2)
     store.catalog.update_job(job.id, state="running", stage="cutting")
@@ -37,7 +37,7 @@ def test_every_change_is_an_event_with_a_growing_id(store: Store) -> None:
 
 
 @pytest.mark.parametrize("end", sorted(FINAL_STATES))
-def test_an_end_is_an_end(store: Store, end: JobState) -> None:
+def test_update_job_after_end_changes_nothing(store: Store, end: JobState) -> None:
     _, job = add(store, 1)
     store.catalog.update_job(job.id, state=end, error=None if end == "done" else "why")
     events = store.catalog.events_after(job.id, 0, 10)
@@ -52,7 +52,7 @@ def test_an_end_is_an_end(store: Store, end: JobState) -> None:
     assert (ended.state, ended.is_final, ended.progress) == (end, True, 1.0 if end == "done" else 0.0)
 
 
-def test_a_job_that_is_gone_is_left_alone(store: Store) -> None:
+def test_update_of_unknown_job_changes_nothing(store: Store) -> None:
     store.catalog.update_job("job_nosuch", state="running")
     store.catalog.cancel_job("job_nosuch")
     store.catalog.quarantine("job_nosuch", "x")
@@ -63,21 +63,21 @@ def test_a_job_that_is_gone_is_left_alone(store: Store) -> None:
 
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports=st.lists(st.floats(0, 1), max_size=6), seed=st.integers(0, 1 << 60))
-def test_progress_only_grows(sqlite_store: Store, reports: list[float], seed: int) -> None:
+def test_update_job_progress_never_decreases(sqlite_store: Store, reports: list[float], seed: int) -> None:
     _, job = add(sqlite_store, f"{seed} {reports}")
     for progress in reports:
         sqlite_store.catalog.update_job(job.id, progress=progress)
-    seen = [event.progress for event in sqlite_store.catalog.events_after(job.id, 0, 100)]
-    assert seen == sorted(seen)
-    assert seen[-1] == max([0.0, *reports])
+    progress_values = [event.progress for event in sqlite_store.catalog.events_after(job.id, 0, 100)]
+    assert progress_values == sorted(progress_values)
+    assert progress_values[-1] == max([0.0, *reports])
 
 
-def test_latest_jobs_come_first(store: Store) -> None:
+def test_list_jobs_returns_latest_first(store: Store) -> None:
     ids = [add(store, seed)[1].id for seed in range(4)]
     assert [job.id for job in store.catalog.list_jobs(3)] == ids[:0:-1]
 
 
-def test_updates_of_one_job_from_all_sides_are_ordered_events(store: Store) -> None:
+def test_update_job_concurrently_adds_ordered_events(store: Store) -> None:
     _, job = add(store, 1)
     with ThreadPoolExecutor(6) as pool:
         for done in [pool.submit(store.catalog.update_job, job.id, progress=i / 30) for i in range(30)]:
@@ -87,7 +87,7 @@ def test_updates_of_one_job_from_all_sides_are_ordered_events(store: Store) -> N
     assert [event.progress for event in events] == sorted(event.progress for event in events)
 
 
-def test_a_delete_amid_updates_blocks_nothing(store: Store) -> None:
+def test_delete_item_during_updates_does_not_deadlock(store: Store) -> None:
     jobs = [add(store, seed) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
         work = [pool.submit(store.catalog.update_job, job.id, state="failed", error="x") for _, job in jobs]

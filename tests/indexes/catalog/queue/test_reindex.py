@@ -1,5 +1,4 @@
-"""A library moves from one space to another: nothing is lost or done twice, and questions are
-answered from one of the two."""
+"""Reindexing: every item stays searchable, and no item is encoded twice."""
 
 from __future__ import annotations
 
@@ -30,21 +29,21 @@ def start(store: Store) -> ReindexRow:
     return store.catalog.start_reindex(HERE, THERE)
 
 
-def moments(store: Store, space: SpaceId) -> list[NewSegment]:
+def new_segments(store: Store, space: SpaceId) -> list[NewSegment]:
     shard_id = store.shards.write(space, {"picture": np.ones((1, 8), np.float16)}, [secrets.token_hex(4)])
     return [NewSegment(0.0, 1.0, 0, [NewEvidence("picture", 0.0, 1.0, None, shard_id, 0)])]
 
 
-def do(store: Store, job: JobRow, space: SpaceId = THERE.id) -> bool:
-    """What workers do with a job."""
+def encode(store: Store, job: JobRow, space: SpaceId = THERE.id) -> bool:
+    """Plan, encode and commit a job, as a worker does."""
     (chunk,) = store.catalog.plan_job(job.id, space, [Span(0.0, 1.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
-    segments = moments(store, space)
+    segments = new_segments(store, space)
     assert store.catalog.finish_chunk(chunk.pk, "test", segments[0].evidence[0].shard_id)
     return store.catalog.commit_item(job.id, segments)
 
 
-def library(store: Store, count: int) -> list[ItemRow]:
+def add_library(store: Store, count: int) -> list[ItemRow]:
     rng = np.random.default_rng(0)
     return [publish(store, seed, rng, segments=2) for seed in range(count)]
 
@@ -54,19 +53,19 @@ def searchable(store: Store, space: SpaceId) -> int:
 
 
 def state(store: Store) -> tuple[str, str | None]:
-    move = store.catalog.latest_reindex()
-    assert move is not None
-    return move.state, move.error
+    reindex = store.catalog.latest_reindex()
+    assert reindex is not None
+    return reindex.state, reindex.error
 
 
 def counts(store: Store) -> tuple[int, int, int]:
-    move = store.catalog.latest_reindex()
-    assert move is not None
-    told = store.catalog.count_reindexed(move)
-    return told.items, told.reindexed, told.failed
+    reindex = store.catalog.latest_reindex()
+    assert reindex is not None
+    progress = store.catalog.count_reindexed(reindex)
+    return progress.items, progress.reindexed, progress.failed
 
 
-def test_a_library_that_never_moved_says_nothing_of_its_space(store: Store) -> None:
+def test_reindex_actions_without_reindex_are_refused(store: Store) -> None:
     assert store.catalog.library_space() is None
     assert store.catalog.latest_reindex() is None
     assert store.catalog.create_reindex_jobs(WINDOW) == []
@@ -76,19 +75,19 @@ def test_a_library_that_never_moved_says_nothing_of_its_space(store: Store) -> N
             change()
 
 
-def test_items_are_given_out_a_few_at_a_time_and_the_last_one_moves_the_library(store: Store) -> None:
-    library(store, 5)
+def test_reindex_creates_jobs_in_batches_and_changes_space_at_end(store: Store) -> None:
+    add_library(store, 5)
     add(store, "being encoded")
     start(store)
-    seen: set[str] = set()
+    item_ids: set[str] = set()
     while jobs := store.catalog.create_reindex_jobs(WINDOW):
         assert len(jobs) <= WINDOW
-        assert store.catalog.create_reindex_jobs(WINDOW) == [], "no more than that at once"
+        assert store.catalog.create_reindex_jobs(WINDOW) == [], "the limit of open jobs is reached"
         assert not store.catalog.finish_reindex()
         assert store.catalog.library_space() is None
-        seen |= {job.item_id for job in jobs}
-        assert all(do(store, job) for job in jobs)
-    assert len(seen) == 5
+        item_ids |= {job.item_id for job in jobs}
+        assert all(encode(store, job) for job in jobs)
+    assert len(item_ids) == 5
     assert counts(store) == (5, 5, 0)
     assert store.catalog.finish_reindex()
     assert store.catalog.library_space() == THERE
@@ -97,8 +96,8 @@ def test_items_are_given_out_a_few_at_a_time_and_the_last_one_moves_the_library(
     assert not store.catalog.finish_reindex()
 
 
-def test_jobs_of_a_move_are_not_those_of_uploads(store: Store) -> None:
-    (item,) = library(store, 1)
+def test_reindex_jobs_are_not_listed_or_counted_as_uploads(store: Store) -> None:
+    (item,) = add_library(store, 1)
     upload = store.catalog.list_jobs(10)
     start(store)
     (job,) = store.catalog.create_reindex_jobs(WINDOW)
@@ -122,32 +121,32 @@ def add_again(store: Store, item: ItemRow) -> tuple[ItemRow, JobRow, bool]:
     return store.catalog.add_item(new_item(0, sha256=item.sha256))
 
 
-def test_work_of_a_move_waits_for_the_work_on_uploads(store: Store) -> None:
-    library(store, 1)
+def test_reindex_jobs_are_served_after_uploads(store: Store) -> None:
+    add_library(store, 1)
     start(store)
     (job,) = store.catalog.create_reindex_jobs(WINDOW)
     store.catalog.plan_job(job.id, THERE.id, [Span(0.0, 1.0)])
     uploads = [add(store, f"upload {number}")[1].id for number in range(3)]
-    turns = [store.catalog.claim_work("w", 60.0, 120.0) for _ in range(5)]
-    assert [turn and list(turn.job_ids) for turn in turns] == [*([upload] for upload in uploads), [job.id], None]
+    units = [store.catalog.claim_work("w", 60.0, 120.0) for _ in range(5)]
+    assert [unit and list(unit.job_ids) for unit in units] == [*([upload] for upload in uploads), [job.id], None]
 
 
-def test_a_move_rests_and_goes_on_where_it_was(store: Store, clock: Clock) -> None:
-    library(store, 5)
+def test_stop_reindex_ends_leases_and_resume_continues(store: Store, clock: Clock) -> None:
+    add_library(store, 5)
     start(store)
     first, second, third = store.catalog.create_reindex_jobs(WINDOW)
-    assert do(store, first)
-    done, begun = store.catalog.plan_job(second.id, THERE.id, [Span(0.0, 1.0), Span(1.0, 2.0)])
-    for chunk in (done, begun):
+    assert encode(store, first)
+    done, leased = store.catalog.plan_job(second.id, THERE.id, [Span(0.0, 1.0), Span(1.0, 2.0)])
+    for chunk in (done, leased):
         assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
-    segments = moments(store, THERE.id)
+    segments = new_segments(store, THERE.id)
     shard_id = segments[0].evidence[0].shard_id
     store.catalog.stop_reindex()
     assert store.catalog.create_reindex_jobs(WINDOW) == []
-    assert not store.catalog.extend_lease(begun.pk, "test", 60.0), "who works on it has to stop"
-    store.catalog.release_chunk(begun.pk, "test", None)
-    assert store.catalog.finish_chunk(done.pk, "test", shard_id), "what is done in this moment is not lost"
-    assert store.catalog.lease_chunk(begun.pk, "test", 60.0) is None
+    assert not store.catalog.extend_lease(leased.pk, "test", 60.0), "its worker has to stop"
+    store.catalog.release_chunk(leased.pk, "test", None)
+    assert store.catalog.finish_chunk(done.pk, "test", shard_id), "a chunk that was completed meanwhile is not lost"
+    assert store.catalog.lease_chunk(leased.pk, "test", 60.0) is None
     clock.now += 1000
     assert store.catalog.count_due_work(60.0) == 0
     assert not store.catalog.finish_reindex()
@@ -157,22 +156,22 @@ def test_a_move_rests_and_goes_on_where_it_was(store: Store, clock: Clock) -> No
         start(store)
     store.catalog.resume_reindex(leave_out=False)
     assert store.catalog.count_due_work(60.0) == 2
-    assert store.catalog.lease_chunk(begun.pk, "test", 60.0)
-    assert store.catalog.finish_chunk(begun.pk, "test", shard_id)
+    assert store.catalog.lease_chunk(leased.pk, "test", 60.0)
+    assert store.catalog.finish_chunk(leased.pk, "test", shard_id)
     assert store.catalog.commit_item(second.id, segments)
-    assert do(store, third)
+    assert encode(store, third)
     jobs = store.catalog.create_reindex_jobs(WINDOW)
     assert len(jobs) == 2
-    assert all(do(store, job) for job in jobs)
+    assert all(encode(store, job) for job in jobs)
     assert store.catalog.finish_reindex()
     assert searchable(store, THERE.id) == 5
 
 
-def test_an_undone_move_leaves_the_library_where_it_was_and_is_quicker_the_next_time(store: Store) -> None:
-    library(store, 4)
+def test_undo_reindex_keeps_space_and_encoded_items(store: Store) -> None:
+    add_library(store, 4)
     start(store)
     first, second, third = store.catalog.create_reindex_jobs(WINDOW)
-    assert do(store, first)
+    assert encode(store, first)
     store.catalog.undo_reindex()
     assert not store.catalog.plan_job(second.id, THERE.id, [Span(0.0, 1.0)])
     assert store.catalog.get_job(third.id) is None
@@ -186,74 +185,73 @@ def test_an_undone_move_leaves_the_library_where_it_was_and_is_quicker_the_next_
 
 
 def filters() -> ItemFilters:
-
     return ItemFilters()
 
 
-def test_what_was_added_since_is_all_that_the_way_back_encodes(store: Store) -> None:
-    library(store, 3)
+def test_reindex_back_encodes_only_new_items(store: Store) -> None:
+    add_library(store, 3)
     start(store)
-    assert all(do(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
+    assert all(encode(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
     assert store.catalog.finish_reindex()
     _, upload = add(store, "new")
-    assert do(store, upload, THERE.id)
+    assert encode(store, upload, THERE.id)
     store.catalog.start_reindex(THERE, HERE)
     (job,) = store.catalog.create_reindex_jobs(LARGE)
     assert job.item_id == upload.item_id
-    assert do(store, job, HERE.id)
+    assert encode(store, job, HERE.id)
     assert store.catalog.finish_reindex()
     assert store.catalog.library_space() == HERE
 
 
-def test_uploads_and_deletes_during_a_move(store: Store) -> None:
-    items = library(store, 3)
+def test_reindex_handles_uploads_and_deletes(store: Store) -> None:
+    items = add_library(store, 3)
     start(store)
     jobs = {job.item_id: job for job in store.catalog.create_reindex_jobs(LARGE)}
     store.catalog.delete_item(items[0].id)
     deleted = store.catalog.get_job(jobs.pop(items[0].id).id)
     assert deleted is not None
     assert deleted.state == "cancelled"
-    assert all(do(store, job) for job in jobs.values())
+    assert all(encode(store, job) for job in jobs.values())
     publish(store, "new", np.random.default_rng(1))
     store.catalog.delete_item(items[1].id)
-    assert not store.catalog.finish_reindex(), "the new one is not there yet"
+    assert not store.catalog.finish_reindex(), "the new item is not in the target yet"
     (job,) = store.catalog.create_reindex_jobs(LARGE)
-    assert do(store, job)
-    assert store.catalog.finish_reindex(), "what was deleted holds nothing up"
+    assert encode(store, job)
+    assert store.catalog.finish_reindex(), "a deleted item does not delay the end"
     assert searchable(store, THERE.id) == 2
 
 
-def test_an_upload_that_is_being_encoded_for_the_old_space_is_begun_anew(store: Store) -> None:
-    library(store, 1)
+def test_commit_item_for_previous_space_raises_and_is_replanned(store: Store) -> None:
+    add_library(store, 1)
     _, upload = add(store, "slow")
     (chunk,) = store.catalog.plan_job(upload.id, SPACE, [Span(0.0, 1.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
     start(store)
-    assert all(do(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
+    assert all(encode(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
     assert store.catalog.finish_reindex()
-    segments = moments(store, SPACE)
+    segments = new_segments(store, SPACE)
     assert store.catalog.finish_chunk(chunk.pk, "test", segments[0].evidence[0].shard_id)
     with pytest.raises(SpaceMismatch, match=str(THERE.id)):
         store.catalog.commit_item(upload.id, segments)
     assert searchable(store, SPACE) == 1
     store.catalog.replan_job(upload.id)
     assert store.catalog.chunks(upload.id) == []
-    assert do(store, upload, THERE.id)
+    assert encode(store, upload, THERE.id)
     assert searchable(store, THERE.id) == 2
 
 
-def test_items_that_cannot_be_encoded_stop_the_move_until_they_can_or_are_left_out(store: Store) -> None:
-    library(store, 3)
+def test_reindex_with_failed_items_stops_until_retried_or_left_out(store: Store) -> None:
+    add_library(store, 3)
     start(store)
     bad, *good = store.catalog.create_reindex_jobs(LARGE)
     store.catalog.quarantine(bad.id, "it cannot be read")
-    assert all(do(store, job) for job in good)
+    assert all(encode(store, job) for job in good)
     assert store.catalog.finish_reindex()
-    told, why = state(store)
-    assert told == "stopped"
-    assert why is not None
-    assert why.startswith("1 items")
-    assert "it cannot be read" in why
+    current, reason = state(store)
+    assert current == "stopped"
+    assert reason is not None
+    assert reason.startswith("1 items")
+    assert "it cannot be read" in reason
     assert counts(store) == (3, 2, 1)
     assert store.catalog.library_space() is None
     store.catalog.resume_reindex(leave_out=False)
@@ -268,13 +266,13 @@ def test_items_that_cannot_be_encoded_stop_the_move_until_they_can_or_are_left_o
     assert store.catalog.library_space() == THERE
 
 
-def test_a_space_that_is_not_used_is_dropped_with_all_that_points_to_its_shards(store: Store) -> None:
-    library(store, 3)
+def test_drop_space_of_unused_space_releases_its_shards(store: Store) -> None:
+    add_library(store, 3)
     before = shards(store)
     start(store)
     with pytest.raises(Conflict, match="is being reindexed"):
         store.catalog.drop_space(SPACE, LARGE)
-    assert all(do(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
+    assert all(encode(store, job) for job in store.catalog.create_reindex_jobs(LARGE))
     assert store.catalog.finish_reindex()
     with pytest.raises(Conflict, match="cannot be dropped"):
         store.catalog.drop_space(THERE.id, LARGE)
@@ -291,17 +289,17 @@ def shards(store: Store) -> set[str]:
     return {path.stem for path in (store.settings.root / "shards").rglob("*.safetensors")}
 
 
-def test_a_move_to_where_the_library_is_leads_nowhere(store: Store) -> None:
+def test_start_reindex_to_same_space_is_refused(store: Store) -> None:
     with pytest.raises(Conflict, match="already"):
         store.catalog.start_reindex(HERE, HERE)
 
 
-def test_workers_that_ask_at_once_get_each_item_once(store: Store) -> None:
-    library(store, 12)
+def test_create_reindex_jobs_concurrently_creates_one_per_item(store: Store) -> None:
+    add_library(store, 12)
     start(store)
     with ThreadPoolExecutor(4) as pool:
-        given_out = [job.item_id for jobs in pool.map(lambda _: store.catalog.create_reindex_jobs(8), range(4)) for job in jobs]
-    assert len(given_out) == len(set(given_out)) == 8
+        item_ids = [job.item_id for jobs in pool.map(lambda _: store.catalog.create_reindex_jobs(8), range(4)) for job in jobs]
+    assert len(item_ids) == len(set(item_ids)) == 8
 
 
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -310,13 +308,12 @@ def test_workers_that_ask_at_once_get_each_item_once(store: Store) -> None:
         st.sampled_from(["add", "delete", "start", "stop", "resume", "undo", "feed", "do", "fail", "end"]), max_size=30
     )
 )
-def test_every_item_can_be_searched_where_the_library_is(sqlite_store: Store, steps: list[str]) -> None:
-    """Whatever happens in whatever order, but for items that fail to be encoded, which hold the
-    move up."""
+def test_reindex_any_order_of_actions_keeps_all_items_searchable(sqlite_store: Store, steps: list[str]) -> None:
+    """Failed items stop the reindex, and all items stay searchable in the space of the library."""
     catalog, rng = sqlite_store.catalog, np.random.default_rng(len(steps))
     waiting: list[JobRow] = []
     for step in steps:
-        now, move = catalog.library_space() or HERE, catalog.latest_reindex()
+        now, reindex = catalog.library_space() or HERE, catalog.latest_reindex()
         try:
             match step:
                 case "add":
@@ -333,10 +330,10 @@ def test_every_item_can_be_searched_where_the_library_is(sqlite_store: Store, st
                     catalog.undo_reindex()
                 case "feed":
                     waiting += catalog.create_reindex_jobs(WINDOW)
-                case "do" if waiting and move:
+                case "do" if waiting and reindex:
                     job = waiting.pop()
-                    if catalog.plan_job(job.id, move.target.id, [Span(0.0, 1.0)]):
-                        do(sqlite_store, job, move.target.id)
+                    if catalog.plan_job(job.id, reindex.target.id, [Span(0.0, 1.0)]):
+                        encode(sqlite_store, job, reindex.target.id)
                 case "fail" if waiting:
                     catalog.update_job(waiting.pop().id, state="failed", error="why")
                 case "end":

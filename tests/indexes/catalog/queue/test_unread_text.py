@@ -1,5 +1,4 @@
-"""Pictures whose text is still to be read: noted with the item, leased, added to later, gone with
-it."""
+"""Deferred text recognition: recorded with the item, leased, added later, deleted with it."""
 
 from __future__ import annotations
 
@@ -26,8 +25,8 @@ ATTEMPTS = 2
 AXIS = np.eye(DIM, dtype=np.float32)
 
 
-def put(store: Store, seed: int, unread: list[bool], space: SpaceId = SPACE) -> str:
-    """A searchable item with a segment for each; returns its id."""
+def add_unread_item(store: Store, seed: int, unread: list[bool], space: SpaceId = SPACE) -> str:
+    """Add a searchable item with one segment per value. Returns its id."""
     item, job = add(store, seed)
     store.catalog.plan_job(job.id, space, [Span(0.0, float(len(unread)))])
     shard = store.shards.write(space, {"picture": np.tile(AXIS[0], (len(unread), 1)).astype(np.float16)}, [seed])
@@ -38,48 +37,51 @@ def put(store: Store, seed: int, unread: list[bool], space: SpaceId = SPACE) -> 
     return item.id
 
 
-def written(store: Store, index: int, words: str) -> NewEvidence:
+def new_text(store: Store, index: int, words: str) -> NewEvidence:
     shard = store.shards.write(SPACE, {"written": AXIS[1:2].astype(np.float16)}, [words])
     return NewEvidence("written", index, index + 1, words, shard, 0)
 
 
-def found(store: Store) -> list[tuple[float, str | None]]:
-    """Where text is found, with the words."""
+def search_text(store: Store) -> list[tuple[float, str | None]]:
+    """Search for text. Returns the start and the text of each hit."""
     searcher = Searcher(store, SPACE, store.settings)
     searcher.follower.refresh()
-    asked = Query((EvidenceQuery("written", 8 * AXIS[1], -4.0, AXIS[1]),), SPACE, 0.5)
-    return [(hit.best_start, hit.evidence[0].text) for hit in searcher.search(asked, 10, Filters(), 0.5)]
+    query = Query((EvidenceQuery("written", 8 * AXIS[1], -4.0, AXIS[1]),), SPACE, 0.5)
+    return [(hit.best_start, hit.evidence[0].text) for hit in searcher.search(query, 10, Filters(), 0.5)]
 
 
-def test_text_that_is_read_later_is_found_and_counted_down(store: Store) -> None:
-    item = put(store, 1, [True, False, True])
-    put(store, 2, [False])
+def test_add_text_makes_text_searchable_and_reduces_count(store: Store) -> None:
+    item = add_unread_item(store, 1, [True, False, True])
+    add_unread_item(store, 2, [False])
     shown = store.catalog.get_item(item)
     assert shown is not None
     assert shown.num_unread_images == store.catalog.count_unread_images(SPACE) == 2
     assert store.catalog.has_due_text(SPACE, ATTEMPTS)
     unread = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert unread is not None
-    assert (unread.item_id, [(one.index, one.start, one.end) for one in unread.segments]) == (item, [(0, 0, 1), (2, 2, 3)])
-    assert not store.catalog.has_due_text(SPACE, ATTEMPTS), "one reads at a time"
+    assert (unread.item_id, [(segment.index, segment.start, segment.end) for segment in unread.segments]) == (
+        item,
+        [(0, 0, 1), (2, 2, 3)],
+    )
+    assert not store.catalog.has_due_text(SPACE, ATTEMPTS), "one lease at a time"
     assert store.catalog.lease_text(SPACE, "other", 60, ATTEMPTS) is None
     head = store.catalog.head()
     assert store.catalog.add_text(unread, "me", {0: []})
-    assert store.catalog.head() == head, "nothing new is to be loaded"
+    assert store.catalog.head() == head, "there is no new publication"
     assert store.catalog.count_unread_images(SPACE) == 1
     again = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert again is not None
-    assert found(store) == []
-    assert store.catalog.add_text(again, "me", {2: [written(store, 2, "Zanzibar")]})
-    assert found(store) == [(2.0, "Zanzibar")]
+    assert search_text(store) == []
+    assert store.catalog.add_text(again, "me", {2: [new_text(store, 2, "Zanzibar")]})
+    assert search_text(store) == [(2.0, "Zanzibar")]
     assert store.catalog.count_unread_images(SPACE) == 0
     assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
     changes = store.catalog.changes_after(0, SPACE, 100)
-    assert sorted(row.num_evidence for row in changes.publications) == [1, 4], "one publication an item"
+    assert sorted(row.num_evidence for row in changes.publications) == [1, 4], "one publication per item"
 
 
-def test_a_lease_that_ran_out_is_given_to_another_and_the_first_adds_nothing(store: Store, clock: Clock) -> None:
-    put(store, 1, [True])
+def test_add_text_after_lost_lease_changes_nothing(store: Store, clock: Clock) -> None:
+    add_unread_item(store, 1, [True])
     first = store.catalog.lease_text(SPACE, "first", 60, ATTEMPTS)
     assert first is not None
     assert store.catalog.extend_text_lease(first, "first", 60)
@@ -88,23 +90,23 @@ def test_a_lease_that_ran_out_is_given_to_another_and_the_first_adds_nothing(sto
     second = store.catalog.lease_text(SPACE, "second", 60, ATTEMPTS)
     assert second is not None
     assert not store.catalog.extend_text_lease(first, "first", 60)
-    assert not store.catalog.add_text(first, "first", {0: [written(store, 0, "lost")]})
-    assert store.catalog.add_text(second, "second", {0: [written(store, 0, "kept")]})
-    assert found(store) == [(0.0, "kept")]
+    assert not store.catalog.add_text(first, "first", {0: [new_text(store, 0, "lost")]})
+    assert store.catalog.add_text(second, "second", {0: [new_text(store, 0, "kept")]})
+    assert search_text(store) == [(0.0, "kept")]
 
 
-def test_an_item_whose_reading_ends_with_its_process_is_left_alone_after_some_attempts(store: Store, clock: Clock) -> None:
-    put(store, 1, [True])
+def test_lease_text_stops_after_max_attempts(store: Store, clock: Clock) -> None:
+    add_unread_item(store, 1, [True])
     for _ in range(ATTEMPTS):
         assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
         clock.now += 61
     assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS) is None
     assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
-    assert store.catalog.count_unread_images(SPACE) == 1, "what was given up is still said to be unread"
+    assert store.catalog.count_unread_images(SPACE) == 1, "an image that is not retried still counts as unread"
 
 
-def test_an_attempt_that_fails_counts_and_one_that_is_interrupted_does_not(store: Store) -> None:
-    put(store, 1, [True])
+def test_add_text_counts_failed_attempts_only(store: Store) -> None:
+    add_unread_item(store, 1, [True])
     for _ in range(ATTEMPTS + 1):
         interrupted = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
         assert interrupted is not None
@@ -116,8 +118,8 @@ def test_an_attempt_that_fails_counts_and_one_that_is_interrupted_does_not(store
     assert store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS) is None
 
 
-def test_reading_waits_for_jobs(store: Store) -> None:
-    put(store, 1, [True])
+def test_has_due_text_is_false_while_jobs_are_runnable(store: Store) -> None:
+    add_unread_item(store, 1, [True])
     assert not store.catalog.has_runnable_jobs()
     _, job = add(store, 2)
     assert store.catalog.has_runnable_jobs()
@@ -126,14 +128,14 @@ def test_reading_waits_for_jobs(store: Store) -> None:
     assert store.catalog.has_due_text(SPACE, ATTEMPTS)
 
 
-def test_what_is_left_to_read_goes_with_its_item_and_with_its_space(store: Store) -> None:
+def test_unread_text_is_deleted_with_item_and_space(store: Store) -> None:
     other = SpaceId("lite", 2)
-    gone = put(store, 1, [True])
-    put(store, 2, [True], other)
+    gone = add_unread_item(store, 1, [True])
+    add_unread_item(store, 2, [True], other)
     unread = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert unread is not None
     store.catalog.delete_item(gone)
-    assert not store.catalog.add_text(unread, "me", {0: [written(store, 0, "gone")]})
+    assert not store.catalog.add_text(unread, "me", {0: [new_text(store, 0, "gone")]})
     assert store.catalog.count_unread_images(SPACE) == 0
     assert store.catalog.count_unread_images(other) == 1
     assert store.catalog.drop_space(other, 10) == 1
@@ -152,7 +154,7 @@ ROWS = (
 )
 
 
-def test_a_library_of_before_has_the_shots_to_read_in_which_no_text_was_found(settings: Settings) -> None:
+def test_migration_0008_records_shots_without_text_as_unread(settings: Settings) -> None:
     database = Database(settings.catalog_url)
     settings.root.mkdir(parents=True, exist_ok=True)
     script = ScriptDirectory(str(migrate.FOLDER))
@@ -173,4 +175,4 @@ def test_a_library_of_before_has_the_shots_to_read_in_which_no_text_was_found(se
     unread = catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     database.close()
     assert unread is not None
-    assert [one.index for one in unread.segments] == [0, 2]
+    assert [segment.index for segment in unread.segments] == [0, 2]

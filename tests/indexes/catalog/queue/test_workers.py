@@ -1,5 +1,4 @@
-"""Reports of workers on their sandbox: the newest of each, for as long as the worker may come
-back."""
+"""Sandbox reports: the latest of each worker, deleted with expired workers."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from indexes import Store
 
 
-def test_newest_report_of_each_worker_counts(store: Store) -> None:
+def test_list_sandbox_reports_returns_latest_of_each_worker(store: Store) -> None:
     assert store.catalog.list_sandbox_reports() == {}
     store.catalog.record_sandbox_report("a", 100.0, "1")
     store.catalog.record_sandbox_report("b", 101.0, "2")
@@ -19,7 +18,7 @@ def test_newest_report_of_each_worker_counts(store: Store) -> None:
     assert store.catalog.list_sandbox_reports() == {"a": "3", "b": "2"}
 
 
-def test_old_report_goes_with_its_worker_and_stays_while_that_lives(store: Store) -> None:
+def test_record_sandbox_report_deletes_reports_of_expired_workers(store: Store) -> None:
     store.catalog.record_sandbox_report("gone", 100.0, "1")
     store.catalog.record_sandbox_report("alive", 100.0, "2")
     late = 100.0 + EXPIRED_SECONDS + 1

@@ -1,4 +1,4 @@
-"""Who comes in, how often, how many at once, and what every answer says to a browser."""
+"""Access with and without keys, rate limits, and security headers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[tuple[ApiServer, dict[str, str]]]:
-    """A service that wants keys, and a key of each scope."""
+    """A service that requires keys, and a key of each scope."""
     home = with_graphs(tmp_path_factory.mktemp("locked"), graphs)
     keys = {scope: KeyFile(home).add(scope, scope)[1] for scope in ("read", "write", "admin")}
     with run_server(Settings(home=home, keys="on", import_root=home, max_waiting_jobs=2)) as service:
@@ -44,28 +44,28 @@ def bearer(key: str) -> dict[str, str]:
 
 def test_every_response_has_security_headers(api: ApiServer) -> None:
     paths = ["/", "/static/app.js", "/v1/media", "/v1/nothing", "/metrics", "/openapi.json", "/healthz"]
-    for answer in [*map(api.client.get, paths), api.client.put("/v1/media"), api.client.post("/v1/search", json={})]:
-        assert set(map(str.lower, SECURITY_HEADERS)) <= set(answer.headers), answer.request.url
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "cache-control" in answer.headers
+    for response in [*map(api.client.get, paths), api.client.put("/v1/media"), api.client.post("/v1/search", json={})]:
+        assert set(map(str.lower, SECURITY_HEADERS)) <= set(response.headers), response.request.url
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "cache-control" in response.headers
     assert api.client.get("/v1/media").headers["cache-control"] == "no-store"
     assert "script-src 'self'" in api.client.get("/").headers["content-security-policy"]
 
 
 def test_responses_have_no_cors_headers(api: ApiServer) -> None:
     foreign = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
-    for answer in (
+    for response in (
         api.client.get("/v1/media", headers=foreign),
         api.client.options("/v1/search", headers=foreign),
         api.client.post("/v1/search", json={"text": "a"}, headers=foreign),
     ):
-        assert not [name for name in answer.headers if name.startswith("access-control-")]
-    assert answer.status_code == 403
+        assert not [name for name in response.headers if name.startswith("access-control-")]
+    assert response.status_code == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "", "127.0.0.1.evil.example", "[::1", "a b"])
 def test_foreign_host_header_is_refused(api: ApiServer, host: str) -> None:
-    assert api.client.get("/v1/media", headers={"Host": host}).status_code in {400, 403}  # 400 is the server's own
+    assert api.client.get("/v1/media", headers={"Host": host}).status_code in {400, 403}  # 400 is from uvicorn
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8321", "192.168.1.7"])
@@ -79,9 +79,9 @@ def test_request_without_valid_key_reaches_public_paths_only(locked: tuple[ApiSe
         assert service.client.get(path).status_code in {200, 503}, path
     for headers in ({}, bearer("mm_000000000000_x"), {"Authorization": "Basic x"}, {"Cookie": "mm_key=x"}, bearer("é")):
         raw = {name.encode(): value.encode() for name, value in headers.items()}
-        answer = service.client.get("/v1/media", headers=raw)
-        assert "mm keys add" in assert_problem(answer, 401, "unauthorized")["detail"]
-        assert answer.headers["www-authenticate"] == "Bearer"
+        response = service.client.get("/v1/media", headers=raw)
+        assert "mm keys add" in assert_problem(response, 401, "unauthorized")["detail"]
+        assert response.headers["www-authenticate"] == "Bearer"
     for method, path in (("GET", "/metrics"), ("POST", "/v1/search"), ("DELETE", "/v1/media/x"), ("GET", "/v1/nothing")):
         assert service.client.request(method, path).status_code == 401
 
@@ -90,9 +90,9 @@ def test_scopes_allow_their_routes_only(locked: tuple[ApiServer, dict[str, str]]
     service, keys = locked
 
     def allowed(scope: str, method: str, path: str, **body: object) -> bool:
-        answer = service.client.request(method, path, headers=bearer(keys[scope]), json=body)
-        assert answer.status_code != 401
-        return answer.status_code != 403
+        response = service.client.request(method, path, headers=bearer(keys[scope]), json=body)
+        assert response.status_code != 401
+        return response.status_code != 403
 
     asks = [("GET", "/v1/media"), ("POST", "/v1/search"), ("GET", "/metrics")]
     changes = [("DELETE", "/v1/media/0"), ("POST", "/v1/jobs/0/cancel"), ("POST", "/v1/media")]
@@ -165,10 +165,10 @@ def test_require_keys_when_reachable_from_other_machines(tmp_path: Path) -> None
 
 def test_upload_is_refused_while_job_queue_is_full(locked: tuple[ApiServer, dict[str, str]]) -> None:
     service, keys = locked
-    answers = [service.client.post("/v1/media", content=media.image(n), headers=bearer(keys["write"])) for n in range(3)]
-    assert [answer.status_code for answer in answers] == [202, 202, 429]
-    assert "MM_MAX_WAITING_JOBS" in assert_problem(answers[2], 429, "too-many")["detail"]
-    assert int(answers[2].headers["retry-after"]) >= 1
+    responses = [service.client.post("/v1/media", content=media.image(n), headers=bearer(keys["write"])) for n in range(3)]
+    assert [response.status_code for response in responses] == [202, 202, 429]
+    assert "MM_MAX_WAITING_JOBS" in assert_problem(responses[2], 429, "too-many")["detail"]
+    assert int(responses[2].headers["retry-after"]) >= 1
     assert service.client.get("/v1/media").status_code == 401
     metrics = service.client.get("/metrics", headers=bearer(keys["read"])).text
     assert 'mm_refusals_total{reason="too-many"} 1.0' in metrics
@@ -177,10 +177,10 @@ def test_upload_is_refused_while_job_queue_is_full(locked: tuple[ApiServer, dict
 
 def test_too_many_response_has_retry_after(tmp_path: Path, graphs: Path) -> None:
     with run_server(Settings(home=with_graphs(tmp_path, graphs), rate_per_minute=3)) as service:
-        answers = [service.client.get("/v1/jobs") for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert_problem(answers[3], 429, "too-many")
-        assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+        responses = [service.client.get("/v1/jobs") for _ in range(4)]
+        assert [response.status_code for response in responses] == [200, 200, 200, 429]
+        assert_problem(responses[3], 429, "too-many")
+        assert 1 <= int(responses[3].headers["retry-after"]) <= 20
         assert service.client.get("/healthz").status_code == 200
         opened = list(itertools.takewhile(lambda _: service.client.get("/openapi.json").status_code == 200, range(1000)))
         assert 15 <= len(opened) < 1000, "five times as many of what is open to anyone"
