@@ -100,7 +100,7 @@ def test_actions_command_classifies_scenes_by_names(
     result = CliRunner().invoke(main, ["actions", str(clips / "1.mp4")], catch_exceptions=False)
     assert result.output.count("%") == 3
     for arguments, wrong in (
-        (["--names", str(names), "--head", str(names)], "or --head"),
+        (["--names", str(names), "--head", str(names)], "--names and --head cannot be combined"),
         (["--head", str(names)], "action head"),
     ):
         result = CliRunner().invoke(main, ["actions", str(clips / "1.mp4"), *arguments])
@@ -108,7 +108,7 @@ def test_actions_command_classifies_scenes_by_names(
         assert wrong in result.output
 
 
-def test_read_names_of_activitynet_gives_two_hundred() -> None:
+def test_read_action_names_of_activitynet_gives_two_hundred() -> None:
     names = read_action_names(ACTIVITYNET)
     assert len(names) == 200
     assert names["Archery"] == "archery"

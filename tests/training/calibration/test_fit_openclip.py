@@ -65,7 +65,7 @@ def test_train_calibrate_of_a_larger_space_writes_its_calibration(
     ("more", "message"),
     [
         (["--space", "lite"], "openclip:MODEL/PRETRAINED"),
-        (["--space", "openclip:a/b", "--weights", __file__], "neither --spoken nor --weights"),
+        (["--space", "openclip:a/b", "--weights", __file__], "cannot be combined with --spoken or --weights"),
         ([], "needs --spoken and --out"),
     ],
 )
