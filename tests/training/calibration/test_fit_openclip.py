@@ -65,7 +65,7 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
     ("more", "message"),
     [
         (["--space", "lite"], "openclip:MODEL/PRETRAINED"),
-        (["--space", "openclip:a/b", "--weights", __file__], "neither --spoken nor --weights"),
+        (["--space", "openclip:a/b", "--weights", __file__], "cannot be combined with --spoken or --weights"),
         ([], "needs --spoken and --out"),
     ],
 )
