@@ -62,7 +62,7 @@ def score_all_moments(store: Store, query: Query, filters: Filters, floor: float
     """All moments that reach the floor, best first, near-duplicates included."""
     catalog, space = store.catalog, query.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
-    published = catalog.changes_after(0, space, 1 << 62).publications
+    published = catalog.get_changes_after(0, space, 1 << 62).publications
     rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
@@ -88,7 +88,7 @@ def _content_reader(store: Store, query: Query) -> Callable[[SearchHit], Content
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
 
     def read_content(hit: SearchHit) -> Content:
-        segment = catalog.segment_at(hit.item_id, space, hit.best_start)
+        segment = catalog.get_segment_at(hit.item_id, space, hit.best_start)
         assert segment is not None
         units: dict[EvidenceKind, npt.NDArray[np.float64]] = {}
         compared: set[EvidenceKind] = {"picture", hit.evidence[0].kind}

@@ -25,7 +25,7 @@ def test_clock_set_back_keeps_the_lease_of_a_live_worker(store: Store, clock: Cl
         assert store.catalog.count_due_work(LEASE) == 0
         assert store.catalog.extend_lease(chunk.pk, "alive", LEASE)
         clock.now += LEASE / 2
-    (leased,) = store.catalog.chunks(job.id)
+    (leased,) = store.catalog.list_chunks(job.id)
     assert (leased.owner, leased.attempts) == ("alive", 1)
 
 
@@ -61,6 +61,6 @@ def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store,
 def test_clock_that_is_correct_changes_no_lease(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
-    before = store.catalog.chunks(job.id)
+    before = store.catalog.list_chunks(job.id)
     store.catalog.clamp_future_times(clock.now, LEASE)
-    assert store.catalog.chunks(job.id) == before
+    assert store.catalog.list_chunks(job.id) == before

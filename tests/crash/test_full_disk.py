@@ -118,7 +118,7 @@ def test_index_write_on_a_full_disk_raises_and_searches_continue(store: Store, d
     assert [hit.score for hit in fast] == pytest.approx([hit.score for hit in slow])
     store.sweep(0.0)
     named = {path.parent.name for path in files(disk.path / "home" / "index") if path.parent.name.startswith("part-")}
-    manifest = SpaceIndex(store, SPACE).load_manifest(store.catalog.head())
+    manifest = SpaceIndex(store, SPACE).load_manifest(store.catalog.get_head())
     assert manifest is not None
     assert named == {entry.name for entry in manifest.parts}
 
@@ -136,7 +136,7 @@ def test_catalog_write_on_a_full_disk_raises_and_reads_continue(store: Store, di
     with pytest.raises(Unavailable, match=r"full|disk I/O"):
         write()
     assert store.catalog.get_job(job.id) == job, "reads continue"
-    assert store.catalog.counts().items == 1 + len(written), "an item is added completely or not at all"
+    assert store.catalog.count_rows().items == 1 + len(written), "an item is added completely or not at all"
     disk.free()
     add(store, "after")
-    assert store.catalog.counts().items == 2 + len(written)
+    assert store.catalog.count_rows().items == 2 + len(written)
