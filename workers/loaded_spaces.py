@@ -34,7 +34,7 @@ class Spaces:
 
     def current(self) -> Space:
         """That of the library. Raises what `load_space` raises, and `Unavailable`."""
-        moved = self._catalog.library_space()
+        moved = self._catalog.get_library_space()
         return self._load(self._settings.space if moved is None else moved.name)
 
     def wanted(self, reindex_pk: int | None) -> SpaceId:
@@ -42,7 +42,7 @@ class Spaces:
         `SpaceMismatch` for an old move."""
         if reindex_pk is None:
             return self.current().id
-        move = self._catalog.latest_reindex()
+        move = self._catalog.get_latest_reindex()
         if move is None or move.pk != reindex_pk:
             raise SpaceMismatch("The move that the job belongs to is over.")
         return move.target.id
@@ -53,7 +53,7 @@ class Spaces:
         Raises as `current`, `LibraryReindexed` for a space that the library has left,
         `SpaceMismatch` for one it never was in.
         """
-        moved, move = self._catalog.library_space(), self._catalog.latest_reindex()
+        moved, move = self._catalog.get_library_space(), self._catalog.get_latest_reindex()
         own = self._settings.space if moved is None else moved.name
         moving = (
             {}
@@ -87,7 +87,7 @@ class Spaces:
 def of_library(settings: Settings, catalog: Catalog) -> Settings:
     """The settings with the space that the library was moved to, where it was; what MM_SPACE says
     holds for all others."""
-    moved = catalog.library_space()
+    moved = catalog.get_library_space()
     if moved is None or moved.name == settings.space:
         return settings
     structlog.get_logger().info("the library was moved", space=moved.name, instead_of=settings.space)
@@ -96,5 +96,5 @@ def of_library(settings: Settings, catalog: Catalog) -> Settings:
 
 def moves_to_larger(catalog: Catalog) -> bool:
     """Whether a move that is not over needs a space that is larger than `lite`."""
-    move = catalog.latest_reindex()
+    move = catalog.get_latest_reindex()
     return move is not None and move.state in UNFINISHED_STATES and {move.source.name, move.target.name} != {"lite"}

@@ -22,13 +22,13 @@ def carry_on(store: Store, dispatcher: Dispatcher) -> int:
     """Give out items, if a move runs. Returns how many. Raises `Unavailable` when the catalog does
     not answer."""
     catalog = store.catalog
-    move = catalog.latest_reindex()
+    move = catalog.get_latest_reindex()
     if move is None or move.state != "running":
         return 0
     jobs = catalog.create_reindex_jobs(WINDOW)
     with tolerate_broker_failure():
         dispatcher.dispatch(len(jobs))
     if not jobs and catalog.finish_reindex():
-        ended = catalog.latest_reindex()
+        ended = catalog.get_latest_reindex()
         structlog.get_logger().info("the move ended", space=str(move.target.id), state=ended.state if ended else "gone")
     return len(jobs)

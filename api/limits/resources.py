@@ -128,7 +128,7 @@ class Limits:
 
     def check_job_queue(self, catalog: Catalog) -> None:
         """Raise `TooMany` if the job queue is full."""
-        if (waiting := catalog.waiting_jobs()) >= self._max_waiting_jobs:
+        if (waiting := catalog.count_waiting_jobs()) >= self._max_waiting_jobs:
             raise TooMany(
                 f"{waiting:,} jobs are queued or running, the maximum (MM_MAX_WAITING_JOBS); try again later.", QUEUE_SECONDS
             )

@@ -44,9 +44,10 @@ async def readyz(response: Response, service: ServiceDep) -> Readiness:
 def get_metrics(service: ServiceDep) -> Response:
     """Requests, uploads, searches, queues, the state of the library, and the times of workers."""
     catalog = service.store.catalog
-    counts = catalog.counts()
+    counts = catalog.count_rows()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
     jobs = {str(state): count for state, count in counts.jobs.items()}
     return Response(
-        service.metrics.render(library, jobs, catalog.queue_status(), catalog.work_metrics()), media_type=metrics.CONTENT_TYPE
+        service.metrics.render(library, jobs, catalog.read_queue_status(), catalog.read_work_metrics()),
+        media_type=metrics.CONTENT_TYPE,
     )

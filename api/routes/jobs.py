@@ -82,7 +82,7 @@ async def job_events(
     after = int(last_event_id or 0)
 
     def read(after_id: int) -> list[JobEvent]:
-        rows = service.store.catalog.events_after(job_id, after_id, EVENTS_PER_READ)
+        rows = service.store.catalog.list_events_after(job_id, after_id, EVENTS_PER_READ)
         return [
             *map(serialize_event, rows[:-1]),
             *(serialize_event(row, _forecast(service, job_id, row.state)) for row in rows[-1:]),

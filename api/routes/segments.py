@@ -34,7 +34,7 @@ def list_segments(
     end of a segment is in one segment only."""
     item = service.library.get_item(item_id)
     with service.spaces.acquire() as served:
-        rows = service.store.catalog.item_segments(item.id, served.space.id, after, limit + 1)
+        rows = service.store.catalog.list_segments(item.id, served.space.id, after, limit + 1)
     next_start = rows[limit - 1].end if len(rows) > limit else None
     return SegmentPage(segments=[_segment(row) for row in rows[:limit]], next=next_start)
 

@@ -43,7 +43,7 @@ class LikeSegment:
 def find_like_segment(service: Service, space: Space, like: Like) -> LikeSegment:
     """Find the segment. Raises `NotFound` if none has vectors, `MissingData`, `Corrupt`."""
     item = service.library.get_item(like.item)
-    segment = service.store.catalog.segment_at(item.id, space.id, like.time)
+    segment = service.store.catalog.get_segment_at(item.id, space.id, like.time)
     if segment is None:
         raise NotFound(f"{item.name} has no segments to search with yet; its status is {item.status}.")
     images, lines, sounds = (_read_vectors(service.store.shards, space, segment, k) for k in ("picture", "speech", "sound"))

@@ -157,14 +157,14 @@ class SpaceManager:
 
     def _read_library_space(self) -> str:
         """Read the name of the library's space from the catalog."""
-        space = self._store.catalog.library_space()
+        space = self._store.catalog.get_library_space()
         return self._settings.space if space is None else space.name
 
     def _get_target(self) -> str | None:
         """Return the space to load: that of the library, or the target of a running reindexing."""
         # The reindexing is read first: if it ends between the two reads, the library is in its
         # target by the second read.
-        reindex = self._store.catalog.latest_reindex()
+        reindex = self._store.catalog.get_latest_reindex()
         if (name := self._read_library_space()) != self._current.name:
             return name
         return reindex.target.name if reindex is not None and reindex.state == "running" else None

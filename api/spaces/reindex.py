@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def describe(service: Service) -> LibrarySpace:
     """Describe the space of the library, its data in all spaces, and the latest reindexing."""
     catalog = service.store.catalog
-    current, move = _get_current(service), catalog.latest_reindex()
+    current, move = _get_current(service), catalog.get_latest_reindex()
     encoding = move.target.id if move is not None and move.state in UNFINISHED_STATES else None
     num_items = {current.id: 0, **({} if encoding is None else {encoding: 0}), **catalog.count_items_by_space()}
 
@@ -65,7 +65,7 @@ def undo(service: Service) -> Move:
     """End an unfinished reindexing, or reindex from its target back to its source, where only the
     items added since have to be encoded. Raises `Conflict`."""
     catalog = service.store.catalog
-    move = catalog.latest_reindex()
+    move = catalog.get_latest_reindex()
     if move is None or move.state != "done":
         return _serialize(service, catalog.undo_reindex(current_actor()))
     if not catalog.count_items_by_space().get(move.source.id):
@@ -88,7 +88,7 @@ def drop(service: Service, space: str) -> None:
 
 
 def _get_current(service: Service) -> NamedSpace:
-    space = service.store.catalog.library_space()
+    space = service.store.catalog.get_library_space()
     if space is not None:
         return space
     served = service.spaces.current

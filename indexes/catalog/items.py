@@ -139,7 +139,7 @@ class ItemRows(CatalogMixin):
             mark_released(session, [item.sha256, *shards])
             return True
 
-    def counts(self) -> Counts:
+    def count_rows(self) -> Counts:
         """Count the rows of the library."""
         with self._database.read() as session:
             items, segments, evidence = (

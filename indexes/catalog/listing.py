@@ -38,13 +38,13 @@ class ListingRows(CatalogMixin):
             items = session.scalars(query.order_by(*ORDERS[sort]).offset(offset).limit(limit)).all()
             return item_rows(session, items), total
 
-    def tags(self, limit: int) -> list[tuple[str, int]]:
+    def list_tags(self, limit: int) -> list[tuple[str, int]]:
         """Return the most frequent tags with their number of items."""
         query = select(Tag.tag, func.count()).group_by(Tag.tag).order_by(func.count().desc(), Tag.tag).limit(limit)
         with self._database.read() as session:
             return list(session.execute(query).tuples())
 
-    def item_segments(self, item_id: str, space: SpaceId, after: float, limit: int) -> list[NewSegment]:
+    def list_segments(self, item_id: str, space: SpaceId, after: float, limit: int) -> list[NewSegment]:
         """Return up to `limit` segments of an item that end after `after` seconds, in order."""
         query = (
             select(Segment)
@@ -53,7 +53,7 @@ class ListingRows(CatalogMixin):
         )
         return self._read_segments(query.order_by(Segment.index).limit(limit))
 
-    def segment_at(self, item_id: str, space: SpaceId, time: float) -> NewSegment | None:
+    def get_segment_at(self, item_id: str, space: SpaceId, time: float) -> NewSegment | None:
         """Return the last segment that starts at or before `time`, else the first, else None."""
         of_item = select(Segment).join(Item, Item.pk == Segment.item_pk).where(Item.id == item_id, Segment.space == str(space))
         segments = self._read_segments(of_item.where(Segment.start <= time).order_by(Segment.index.desc()).limit(1))

@@ -71,17 +71,17 @@ class SegmentRows(CatalogMixin):
             mark_released(session, shards)
             return True
 
-    def identity(self) -> str:
+    def get_identity(self) -> str:
         """Return the random identity of this catalog."""
         with self._database.read() as session:
             return session.execute(select(Library.identity)).scalar_one()
 
-    def head(self) -> int:
+    def get_head(self) -> int:
         """Return the latest sequence number. It increases with publications and deletions."""
         with self._database.read() as session:
             return session.execute(select(Library.head)).scalar_one()
 
-    def changes_after(self, seq: int, space: SpaceId, limit: int) -> CatalogChanges:
+    def get_changes_after(self, seq: int, space: SpaceId, limit: int) -> CatalogChanges:
         """Return the first `limit` publications of a space after `seq`, and all its tombstones."""
         publications = (
             select(Publication.seq, Publication.item_pk, Publication.num_evidence)
@@ -97,7 +97,7 @@ class SegmentRows(CatalogMixin):
                 tombstones=session.scalars(withdrawn.order_by(Tombstone.seq)).all(),
             )
 
-    def published_items(self, item_pks: Sequence[int], space: SpaceId) -> set[int]:
+    def filter_published_items(self, item_pks: Sequence[int], space: SpaceId) -> set[int]:
         """Return the items that are searchable in a space."""
         query = select(Publication.item_pk).where(Publication.space == str(space))
         with self._database.read() as session:

@@ -15,7 +15,7 @@ from mm.spaces.types import SpaceId
 
 
 class SpaceRows(CatalogMixin):
-    def library_space(self) -> NamedSpace | None:
+    def get_library_space(self) -> NamedSpace | None:
         """Return the space that the library was reindexed to, None if it never was."""
         with self._database.read() as session:
             name, space = session.execute(select(Library.space_name, Library.space)).one()

@@ -1,5 +1,7 @@
-"""Brute-force search: the reference implementation of `indexes.search.searcher`, which scores every
-segment in plain Python and uses no index."""
+"""Brute-force search: the reference implementation of `indexes.search.searcher`.
+
+It scores every segment in plain Python and uses no index.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,7 @@ def score_all_moments(store: Store, query: Query, filters: Filters, floor: float
     """All moments that reach the floor, best first, near-duplicates included."""
     catalog, space = store.catalog, query.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
-    published = catalog.changes_after(0, space, 1 << 62).publications
+    published = catalog.get_changes_after(0, space, 1 << 62).publications
     rows = catalog.list_evidence([row.item_pk for row in published], space)
     hits: list[SearchHit] = []
     for _, of_item in groupby(rows, lambda row: row.item_pk):
@@ -82,13 +84,16 @@ def score_all_moments(store: Store, query: Query, filters: Filters, floor: float
 
 
 def _content_reader(store: Store, query: Query) -> Callable[[SearchHit], Content]:
-    """A function that reads what is compared of the best segment of a hit: `picture` and the kind
-    that matched, except `name`; with the vectors of all kinds of the query."""
+    """A function that reads what near-duplicate grouping compares of the best segment of a hit.
+
+    Compared are `picture` and the kind that matched, except `name`. Vectors are of all kinds of the
+    query.
+    """
     catalog, space = store.catalog, query.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
 
     def read_content(hit: SearchHit) -> Content:
-        segment = catalog.segment_at(hit.item_id, space, hit.best_start)
+        segment = catalog.get_segment_at(hit.item_id, space, hit.best_start)
         assert segment is not None
         units: dict[EvidenceKind, npt.NDArray[np.float64]] = {}
         compared: set[EvidenceKind] = {"picture", hit.evidence[0].kind}

@@ -1,5 +1,4 @@
-"""The index follower: background threads that keep a snapshot of an index up to date with the
-catalog and merge its parts."""
+"""Background threads that keep a snapshot of an index up to date and merge its parts."""
 
 from __future__ import annotations
 
@@ -92,7 +91,7 @@ class IndexFollower:
 
         Raises `Unavailable` when the catalog does not answer.
         """
-        if self._stale_since is None and self.snapshot.upto < self._catalog.head():
+        if self._stale_since is None and self.snapshot.upto < self._catalog.get_head():
             self._stale_since = time.monotonic()
         stale_since = self._stale_since
         return 0.0 if stale_since is None else time.monotonic() - stale_since
@@ -120,7 +119,7 @@ class IndexFollower:
 
         What fails is left to the background thread, which logs it.
         """
-        if self.snapshot.upto < self._catalog.head():
+        if self.snapshot.upto < self._catalog.get_head():
             with suppress(Unavailable, Corrupt):
                 self.refresh(BACKGROUND_LOCK_SECONDS)
 
@@ -138,7 +137,7 @@ class IndexFollower:
 
     def _apply_changes(self, seconds: float) -> None:
         """Bring the snapshot up to date. Raises `Corrupt`, `Unavailable`."""
-        head = self._catalog.head()
+        head = self._catalog.get_head()
         manifest = self._index.load_manifest(head)
         if manifest is None or manifest.upto < head:
             try:
@@ -151,7 +150,7 @@ class IndexFollower:
 
     def _load_snapshot(self) -> None:
         """Replace the snapshot if the manifest on disk has changed."""
-        manifest = self._index.load_manifest(self._catalog.head())
+        manifest = self._index.load_manifest(self._catalog.get_head())
         if manifest is not None and manifest != self._manifest:
             parts = self._index.open(manifest)
             self._manifest = manifest

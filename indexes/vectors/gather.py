@@ -38,7 +38,7 @@ def gather_part(catalog: Catalog, shards: ShardStore, space: SpaceId, published:
         try:
             items[item_pk] = _with_vectors(shards, space, list(evidence))
         except (Corrupt, SpaceMismatch) as error:
-            if catalog.published_items([item_pk], space):  # not deleted since
+            if catalog.filter_published_items([item_pk], space):  # not deleted since
                 structlog.get_logger().error("item cannot be searched", item=item_pk, detail=str(error))
     return _arrays(items, seq_of) if items else None
 

@@ -55,7 +55,7 @@ class SpaceIndex:
         self.folder = store.settings.root / "index" / str(space)
         self._lock = store.settings.root / "locks" / f"index-{space}.lock"
         self._merge_lock = store.settings.root / "locks" / f"merge-{space}.lock"
-        self._catalog_id = store.catalog.identity()
+        self._catalog_id = store.catalog.get_identity()
         self._opened: dict[str, Part] = {}
 
     def load_manifest(self, head: int) -> Manifest | None:
@@ -88,12 +88,12 @@ class SpaceIndex:
         full, or when the catalog does not answer.
         """
         with self._writing(seconds):
-            head = self._store.catalog.head()
+            head = self._store.catalog.get_head()
             manifest = self.load_manifest(head)
             if manifest is not None and manifest.upto == head:
                 return False
             manifest = manifest or Manifest(space=str(self._space), catalog=self._catalog_id, upto=0)
-            changes = self._store.catalog.changes_after(manifest.upto, self._space, PAGE)
+            changes = self._store.catalog.get_changes_after(manifest.upto, self._space, PAGE)
             batch = _batch(changes.publications)
             is_last = len(batch) == len(changes.publications) < PAGE
             upto = changes.head if is_last else batch[-1].seq
@@ -105,7 +105,7 @@ class SpaceIndex:
     def repair(self, seconds: float) -> None:
         """Rebuild damaged parts. Raises `Unavailable` as `apply_changes` does."""
         with self._writing(seconds):
-            manifest = self.load_manifest(self._store.catalog.head())
+            manifest = self.load_manifest(self._store.catalog.get_head())
             if manifest is None:
                 return
             healthy: list[PartEntry] = []
@@ -134,7 +134,7 @@ class SpaceIndex:
         with hold_lock(self._merge_lock, seconds), translate_disk_errors(self.folder):
             for path in self.folder.glob(f"{MERGING}*"):  # of a merge that crashed; the lock excludes a running one
                 shutil.rmtree(path, ignore_errors=True)
-            manifest = self.load_manifest(self._store.catalog.head())
+            manifest = self.load_manifest(self._store.catalog.get_head())
             if manifest is None:
                 return False
             parts = {part.name: part for part in self.open(manifest)}
@@ -157,7 +157,7 @@ class SpaceIndex:
 
     def _replace(self, due: Sequence[PartEntry], merged: PartEntry | None) -> None:
         """Replace parts by the merged one, unless one of them is no longer in the manifest."""
-        manifest = self.load_manifest(self._store.catalog.head())
+        manifest = self.load_manifest(self._store.catalog.get_head())
         if manifest is None or any(entry not in manifest.parts for entry in due):
             return
         entries = [entry for entry in manifest.parts if entry not in due]
@@ -188,8 +188,7 @@ class SpaceIndex:
         return PartEntry(name=name, evidence=written.num_evidence, files=written.files)
 
     def _publish(self, manifest: Manifest) -> None:
-        """Replace the manifest, and remove all other parts; parts that a process has mapped stay
-        readable."""
+        """Replace the manifest and remove other parts; mapped ones stay readable."""
         write_manifest(self.folder, manifest)
         names = {entry.name for entry in manifest.parts}
         for path in self.folder.glob(f"{PART}*"):
@@ -202,7 +201,7 @@ class SpaceIndex:
         """All publications up to a sequence number."""
         rows: list[PublicationRow] = []
         while True:
-            page = self._store.catalog.changes_after(rows[-1].seq if rows else 0, self._space, PAGE).publications
+            page = self._store.catalog.get_changes_after(rows[-1].seq if rows else 0, self._space, PAGE).publications
             rows += page
             if len(page) < PAGE:
                 return [row for row in rows if row.seq <= upto]
@@ -219,8 +218,10 @@ def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
 
 
 def _select_merge(parts: Sequence[PartEntry]) -> list[PartEntry]:
-    """Parts of one size class to merge: all small ones, or `FANOUT` of another class, up to a full
-    part; empty if none are due."""
+    """Parts of one size class to merge; empty if none are due.
+
+    All small parts, or `FANOUT` of another class, up to the size of a full part.
+    """
     small = [entry for entry in parts if entry.evidence < SMALL_EVIDENCE]
     if len(small) >= FANOUT:
         return small

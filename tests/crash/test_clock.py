@@ -25,7 +25,7 @@ def test_clock_set_back_keeps_the_lease_of_a_live_worker(store: Store, clock: Cl
         assert store.catalog.count_due_work(LEASE) == 0
         assert store.catalog.extend_lease(chunk.pk, "alive", LEASE)
         clock.now += LEASE / 2
-    (leased,) = store.catalog.chunks(job.id)
+    (leased,) = store.catalog.list_chunks(job.id)
     assert (leased.owner, leased.attempts) == ("alive", 1)
 
 
@@ -36,9 +36,9 @@ def test_clock_set_back_ends_the_lease_of_a_dead_worker_after_one_lease(store: S
     assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
     clock.now += LEASE
     assert store.catalog.count_due_work(LEASE) == 1
-    taken = store.catalog.lease_chunk(chunk.pk, "other", LEASE)
-    assert taken is not None
-    assert taken.attempts == 2
+    leased = store.catalog.lease_chunk(chunk.pk, "other", LEASE)
+    assert leased is not None
+    assert leased.attempts == 2
 
 
 def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store, clock: Clock) -> None:
@@ -54,13 +54,13 @@ def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store,
     assert store.catalog.count_due_work(LEASE) == 0
     clock.now += LEASE
     assert store.catalog.count_due_work(LEASE) == 3
-    turns = [store.catalog.claim_work("w", LEASE, 120.0) for _ in range(4)]
-    assert sorted(turn.kind for turn in turns if turn is not None) == ["encode", "finish", "plan"]
+    units = [store.catalog.claim_work("w", LEASE, 120.0) for _ in range(4)]
+    assert sorted(unit.kind for unit in units if unit is not None) == ["encode", "finish", "plan"]
 
 
 def test_clock_that_is_correct_changes_no_lease(store: Store, clock: Clock) -> None:
     job, (chunk,) = planned(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
-    before = store.catalog.chunks(job.id)
+    before = store.catalog.list_chunks(job.id)
     store.catalog.clamp_future_times(clock.now, LEASE)
-    assert store.catalog.chunks(job.id) == before
+    assert store.catalog.list_chunks(job.id) == before

@@ -68,10 +68,10 @@ def test_upload_to_a_locked_catalog_is_refused_with_retry_after_and_accepted_lat
     with run_server(settings) as api:
         first = api.upload_item(media.image(1))
         with lock_catalog(settings.catalog_url):
-            answer = api.upload(media.image(2))
-            assert answer.status_code == 503
-            assert answer.headers["Retry-After"] == "1"
-            assert "catalog" in answer.json()["detail"]
+            response = api.upload(media.image(2))
+            assert response.status_code == 503
+            assert response.headers["Retry-After"] == "1"
+            assert "catalog" in response.json()["detail"]
             assert api.client.get("/healthz").status_code == 200
         assert api.upload(media.image(2)).status_code == 202
         assert api.client.get(f"/v1/media/{first['id']}").status_code == 200
@@ -84,10 +84,10 @@ def test_chunk_that_cannot_be_marked_as_done_is_encoded_once_more(
     with run_server(settings) as api:
         job_id = api.upload(film(6.0), "a.mp4").json()["job"]["id"]
     plan(tools, job_id)
-    (chunk,) = tools.store.catalog.chunks(job_id)
+    (chunk,) = tools.store.catalog.list_chunks(job_id)
     with lock_catalog(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
         encode(tools, chunk.pk)
-    assert tools.store.catalog.chunks(job_id)[0].attempts == 0, "an attempt without a lease does not count"
+    assert tools.store.catalog.list_chunks(job_id)[0].attempts == 0, "an attempt without a lease does not count"
 
     real = ChunkEncoder.encode
     with ExitStack() as lock:
@@ -102,13 +102,13 @@ def test_chunk_that_cannot_be_marked_as_done_is_encoded_once_more(
     monkeypatch.setattr(ChunkEncoder, "encode", real)
     encode(tools, chunk.pk)
     finish(tools, job_id)
-    (done,) = tools.store.catalog.chunks(job_id)
+    (done,) = tools.store.catalog.list_chunks(job_id)
     job = tools.store.catalog.get_job(job_id)
     assert job is not None
     assert (job.state, done.done, done.attempts) == ("done", True, 2)
-    assert tools.store.catalog.counts().segments == len({row.segment_index for row in evidence(tools)})
+    assert tools.store.catalog.count_rows().segments == len({row.segment_index for row in evidence(tools)})
 
 
 def evidence(tools: WorkerContext) -> list:  # type: ignore[type-arg]
-    published = tools.store.catalog.changes_after(0, tools.spaces.current().id, 10).publications
+    published = tools.store.catalog.get_changes_after(0, tools.spaces.current().id, 10).publications
     return tools.store.catalog.list_evidence([row.item_pk for row in published], tools.spaces.current().id)

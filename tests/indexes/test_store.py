@@ -30,18 +30,18 @@ def test_migrations_create_tables_of_code(store: Store) -> None:
 
 def test_open_store_again_returns_same_library(settings: Settings) -> None:
     with open_store(settings) as store:
-        identity = store.catalog.identity()
+        identity = store.catalog.get_identity()
         item = publish(store, 1, np.random.default_rng(0))
     with open_store(settings) as store:
         assert store.catalog.get_item(item.id) == item
-        assert store.catalog.identity() == identity
+        assert store.catalog.get_identity() == identity
 
 
 def test_open_store_concurrently_creates_one_library(settings: Settings) -> None:
     code = """if True:
         from indexes import open_store
         from mm.settings import load_settings
-        print(open_store(load_settings()).catalog.identity())
+        print(open_store(load_settings()).catalog.get_identity())
     """
     environment = {**os.environ, "MM_HOME": str(settings.home), "MM_DATABASE_URL": settings.database_url}
     processes = [
@@ -124,7 +124,7 @@ def test_sweep_removes_unreferenced_blobs_and_shards(sqlite_store: Store) -> Non
     assert not store.blobs.path(orphan).exists()
     assert store.shards.path(shared).exists()
     assert len([path for path in shards if path.exists()]) == 2
-    (publication,) = store.catalog.changes_after(0, SPACE, 10).publications
+    (publication,) = store.catalog.get_changes_after(0, SPACE, 10).publications
     for row in store.catalog.list_evidence([publication.item_pk], SPACE):
         assert store.shards.path(row.shard_id).exists()
     assert store.catalog.get_item(kept.id) == kept

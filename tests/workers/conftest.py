@@ -62,12 +62,12 @@ class Home:
 
     def chunk(self, job_id: str) -> ChunkRow:
         """The only chunk of a job."""
-        (chunk,) = self.store.catalog.chunks(job_id)
+        (chunk,) = self.store.catalog.list_chunks(job_id)
         return chunk
 
     def segments(self, job_id: str) -> list[tuple[float, float]]:
         """Start and end of the segments in the shards of a job."""
-        chunks = self.store.catalog.chunks(job_id)
+        chunks = self.store.catalog.list_chunks(job_id)
         return [(segment["start"], segment["end"]) for chunk in chunks for segment in stored(self.store.shards, chunk)]
 
     def encoding(self, job_id: str) -> bool:
@@ -143,7 +143,7 @@ def tools(home: Home, space: Space) -> Iterator[WorkerContext]:
 def work(tools: WorkerContext, job_id: str) -> None:
     """All steps of a job, one after the other."""
     plan(tools, job_id)
-    for chunk in tools.store.catalog.chunks(job_id):
+    for chunk in tools.store.catalog.list_chunks(job_id):
         encode(tools, chunk.pk)
     finish(tools, job_id)
 

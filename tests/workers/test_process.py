@@ -31,7 +31,7 @@ def working(home: Home, log: Path | None = None) -> Iterator[WorkerProcess]:
     """A worker that has shown that it works."""
     started = time.time()
     with WorkerProcess(home.settings, log or home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: (home.store.catalog.last_heartbeat() or 0.0) > started or not worker.running(), "the worker works")
+        wait_for(lambda: (home.store.catalog.get_last_heartbeat() or 0.0) > started or not worker.running(), "the worker works")
         assert worker.running(), worker.log.read_text()
         yield worker
 
@@ -82,7 +82,7 @@ def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alon
         assert "broken.mp4" in str(home.job(broken).error)
         assert {name: wait_final(home, job_id) for name, job_id in jobs.items()} == dict.fromkeys(files, "done")
         assert each_second_once(home.segments(jobs["c.mp4"]), 13.0)
-        counts = home.store.catalog.counts()
+        counts = home.store.catalog.count_rows()
         assert counts.segments == sum(len(home.segments(job_id)) for job_id in jobs.values())
 
         main = psutil.Process(worker.pid)
@@ -101,12 +101,12 @@ def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
         for _ in range(3):
             dispatcher.dispatch()
         assert wait_final(home, job_id) == "done"
-    chunks = home.store.catalog.chunks(job_id)
+    chunks = home.store.catalog.list_chunks(job_id)
     assert len(chunks) >= 6
     assert {chunk.attempts for chunk in chunks} == {1}
     segments = home.segments(job_id)
     assert each_second_once(segments, LONG)
-    assert home.store.catalog.counts().segments == len(segments)
+    assert home.store.catalog.count_rows().segments == len(segments)
 
 
 def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
@@ -116,14 +116,14 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispat
         wait_for(lambda: home.encoding(job_id), "it encodes")
         worker.kill()
     assert home.state(job_id) == "running"
-    assert not any(chunk.done and chunk.index == 1 for chunk in home.store.catalog.chunks(job_id))
+    assert not any(chunk.done and chunk.index == 1 for chunk in home.store.catalog.list_chunks(job_id))
     with working(home):
         assert wait_final(home, job_id) == "done"
-    chunks = home.store.catalog.chunks(job_id)
+    chunks = home.store.catalog.list_chunks(job_id)
     assert max(chunk.attempts for chunk in chunks) == 2, "the lost attempt counts"
     segments = home.segments(job_id)
     assert each_second_once(segments, LONG)
-    assert home.store.catalog.counts().segments == len(segments)
+    assert home.store.catalog.count_rows().segments == len(segments)
 
 
 def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, dispatcher: Dispatcher) -> None:
@@ -140,7 +140,7 @@ def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_o
         item = home.store.catalog.get_item(job.item_id)
         assert item is not None
         assert (item.status, item.error) == ("quarantined", job.error)
-        assert home.store.catalog.counts().segments == 0
+        assert home.store.catalog.count_rows().segments == 0
 
         next_one = home.add(media.image(1), "a.png")
         dispatcher.dispatch()
@@ -150,7 +150,7 @@ def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_o
 
 def attempts(home: Home, job_id: str) -> int:
     """Most attempts at a chunk of the job."""
-    return max((chunk.attempts for chunk in home.store.catalog.chunks(job_id)), default=0)
+    return max((chunk.attempts for chunk in home.store.catalog.list_chunks(job_id)), default=0)
 
 
 def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, dispatcher: Dispatcher) -> None:
@@ -174,7 +174,7 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         home.broker.start()
         home.broker.empty()
         assert wait_final(home, running) == "done"
-        assert max(chunk.attempts for chunk in home.store.catalog.chunks(running)) == 1
+        assert max(chunk.attempts for chunk in home.store.catalog.list_chunks(running)) == 1
         assert each_second_once(home.segments(running), LONG)
         assert worker.running()
 
@@ -185,7 +185,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
         dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
         os.kill(worker.pid, signal.SIGSTOP)  # so that it hears of the end of its task before it hears of that of the broker
-        wait_for(lambda: any(chunk.done for chunk in home.store.catalog.chunks(job_id)), "a chunk is done")
+        wait_for(lambda: any(chunk.done for chunk in home.store.catalog.list_chunks(job_id)), "a chunk is done")
         wait_for(lambda: working_child(worker).status() == psutil.STATUS_SLEEPING, "it has told so")
         home.broker.stop()
         os.kill(worker.pid, signal.SIGCONT)
@@ -194,7 +194,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
         child = working_child(worker).pid
         assert wait_final(home, job_id) == "done"
         assert working_child(worker).pid == child, "by itself, without being ended as deaf"
-    assert max(chunk.attempts for chunk in home.store.catalog.chunks(job_id)) == 1
+    assert max(chunk.attempts for chunk in home.store.catalog.list_chunks(job_id)) == 1
 
 
 def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: Home, dispatcher: Dispatcher) -> None:
@@ -215,7 +215,7 @@ def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Disp
         wait_for(lambda: home.encoding(job_id), "it encodes")
         assert worker.terminate() == 0
     assert home.state(job_id) == "running"
-    chunks = home.store.catalog.chunks(job_id)
+    chunks = home.store.catalog.list_chunks(job_id)
     assert all(chunk.attempts == int(chunk.done) for chunk in chunks), "no attempt is held against the file"
     assert not all(chunk.done for chunk in chunks)
     assert dispatcher.waiting() >= 1

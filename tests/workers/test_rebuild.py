@@ -55,14 +55,14 @@ def segments(store: Store, space: Space) -> list[NewSegment]:
     (item,) = store.catalog.find_items_by_blob(
         [path.name for path in (store.settings.root / "blobs").glob("??/*") if not path.suffix]
     )
-    return store.catalog.item_segments(item.id, space.id, -1.0, 100)
+    return store.catalog.list_segments(item.id, space.id, -1.0, 100)
 
 
 def test_rebuild_of_an_encoded_film_uses_its_shards_again(home: Home, lost: Settings, space: Space) -> None:
     with rebuilt(lost) as (result, store):
         assert (result.items, result.reused) == (1, 1)
         (job,) = store.catalog.list_jobs(10)
-        chunks = store.catalog.chunks(job.id)
+        chunks = store.catalog.list_chunks(job.id)
         assert chunks
         assert all(chunk.done for chunk in chunks)
         with tools_of(replace(home, settings=lost, store=store), space) as tools:
@@ -97,7 +97,7 @@ def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, chang
         assert (result.items, result.reused) == (1, 0)
         (job,) = store.catalog.list_jobs(10)
         assert job.state == "queued"
-        assert store.catalog.chunks(job.id) == []
+        assert store.catalog.list_chunks(job.id) == []
 
 
 def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, tools: WorkerContext) -> None:

@@ -85,9 +85,9 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         start(home, space, there)
         assert moves_to_larger(home.store.catalog)
         do_all(tools, clock)
-        move = home.store.catalog.latest_reindex()
+        move = home.store.catalog.get_latest_reindex()
         assert move is not None
-        assert (move.state, home.store.catalog.library_space()) == ("done", there)
+        assert (move.state, home.store.catalog.get_library_space()) == ("done", there)
         assert of_library(home.settings, home.store.catalog).space == there.name
         assert found(home, large) == found(home, space) == items
         assert {home.state(job_id) for job_id in uploads} == {"done"}
@@ -96,9 +96,9 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         work(tools, new)
         assert home.chunk(new).space == large.id
         home.store.catalog.start_reindex(there, NamedSpace("lite", space.id))
-        before = home.store.catalog.head()
+        before = home.store.catalog.get_head()
         do_all(tools, clock)
-        assert len(home.store.catalog.changes_after(before, space.id, 10).publications) == 1, "only what was added since"
+        assert len(home.store.catalog.get_changes_after(before, space.id, 10).publications) == 1, "only what was added since"
         assert found(home, space) == items | {home.job(new).item_id}
 
         assert home.store.drop_space(large.id) == 5
@@ -124,10 +124,10 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
         rows = home.store.catalog.create_reindex_jobs(10)
         assert len(rows) == 1, "only what is ready"
         work(tools, rows[0].id)
-        assert home.store.catalog.library_space() == there
+        assert home.store.catalog.get_library_space() == there
         encode(tools, home.chunk(planned).pk)
         finish(tools, encoded)
-        assert home.store.catalog.chunks(planned) == home.store.catalog.chunks(encoded) == []
+        assert home.store.catalog.list_chunks(planned) == home.store.catalog.list_chunks(encoded) == []
         do_all(tools, clock)
         assert {home.state(job_id) for job_id in (planned, encoded)} == {"done"}
         assert home.chunk(planned).space == home.chunk(encoded).space == there.id
@@ -145,8 +145,8 @@ def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
         of = tools.spaces.of
         monkeypatch.setattr(tools.spaces, "of", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
         finish(tools, job_id)
-        assert home.store.catalog.library_space() == there
-        assert home.store.catalog.chunks(job_id) == []
+        assert home.store.catalog.get_library_space() == there
+        assert home.store.catalog.list_chunks(job_id) == []
         monkeypatch.undo()
         do_all(tools, clock)
         assert (home.state(job_id), home.chunk(job_id).space) == ("done", there.id)
@@ -160,16 +160,16 @@ def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
         start(home, space, there)
         (job,) = home.store.catalog.create_reindex_jobs(10)
         plan(tools, job.id)
-        first, *others = home.store.catalog.chunks(job.id)
+        first, *others = home.store.catalog.list_chunks(job.id)
         encode(tools, first.pk)
         home.store.catalog.stop_reindex()
         encode(tools, others[0].pk)
-        assert [chunk.done for chunk in home.store.catalog.chunks(job.id)] == [True, *(False for _ in others)]
+        assert [chunk.done for chunk in home.store.catalog.list_chunks(job.id)] == [True, *(False for _ in others)]
         home.store.catalog.resume_reindex(leave_out=False)
-        attempts = {chunk.pk: chunk.attempts for chunk in home.store.catalog.chunks(job.id)}
+        attempts = {chunk.pk: chunk.attempts for chunk in home.store.catalog.list_chunks(job.id)}
         assert attempts == {first.pk: 1, **{chunk.pk: 0 for chunk in others}}
         do_all(tools, clock)
-        assert home.store.catalog.library_space() == there
+        assert home.store.catalog.get_library_space() == there
 
 
 def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
@@ -183,7 +183,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         start(home, space, there)
         do_all(tools, clock)
         carry_on(home.store, tools.dispatcher)
-        move = home.store.catalog.latest_reindex()
+        move = home.store.catalog.get_latest_reindex()
         assert move is not None
         assert move.state == "stopped"
         assert move.error is not None
@@ -191,7 +191,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         assert found(home, space) == {home.job(good).item_id, item.id}, "questions are answered from where everything is"
         home.store.catalog.resume_reindex(leave_out=True)
         carry_on(home.store, tools.dispatcher)
-        assert home.store.catalog.library_space() == there
+        assert home.store.catalog.get_library_space() == there
 
 
 def test_a_checkpoint_that_changed_under_its_name_is_another_space(
@@ -210,6 +210,6 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
             tools.spaces.of(named.id)
         do_all(tools, clock)
         carry_on(home.store, tools.dispatcher)
-    move = home.store.catalog.latest_reindex()
+    move = home.store.catalog.get_latest_reindex()
     assert move is not None
-    assert (move.state, home.store.catalog.library_space()) == ("stopped", None)
+    assert (move.state, home.store.catalog.get_library_space()) == ("stopped", None)

@@ -41,4 +41,4 @@ def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metric
     assert all(f"job={job['id']}" in line for line in lines)
     for name in ("queue", "decode", "encode"):
         assert f"mm_{name}_seconds_count 1.0" in metrics
-        assert home.store.catalog.work_metrics()[name].buckets[-1] == (BOUNDS[-1], 1)
+        assert home.store.catalog.read_work_metrics()[name].buckets[-1] == (BOUNDS[-1], 1)

@@ -56,7 +56,7 @@ def test_work_whose_message_was_lost_is_dispatched_again(
 
 def encode_without_the_end(tools: WorkerContext, job_id: str) -> None:
     """As a worker that is killed between the last chunk and the end."""
-    (chunk,) = tools.store.catalog.chunks(job_id)
+    (chunk,) = tools.store.catalog.list_chunks(job_id)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workers.tasks.encode.finish", lambda tools, job_id: None)
         encode(tools, chunk.pk)
@@ -95,10 +95,10 @@ def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(
     ended: list[str] = []
     sweeper = Sweeper(home.store, tools.dispatcher, home.settings, stall_detector, ended.append, beat=tools.worked)
     sweeper.sweep()
-    assert home.store.catalog.last_heartbeat() is None, "an idle process is asked by a ping"
+    assert home.store.catalog.get_last_heartbeat() is None, "an idle process is asked by a ping"
     with stall_detector.heard():
         sweeper.sweep()
-        assert home.store.catalog.last_heartbeat() is not None
+        assert home.store.catalog.get_last_heartbeat() is not None
         now.now += 800.0
         stall_detector.progressed()
         now.now += 800.0

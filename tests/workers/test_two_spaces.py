@@ -68,7 +68,7 @@ def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space:
     with tools_of(home, load_space(model, home.settings)) as tools:
         encode(tools, home.chunk(job_id).pk)
     assert "this worker has openclip-plain" in str(home.job(job_id).error)
-    assert home.store.catalog.counts().evidence == 0
+    assert home.store.catalog.count_rows().evidence == 0
 
 
 def test_a_worker_of_a_larger_space_is_not_replaced_for_its_size(home: Home, model: str, tmp_path: Path) -> None:

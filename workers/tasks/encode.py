@@ -102,7 +102,7 @@ def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> 
 def _go_on(tools: WorkerContext, job: JobRow) -> None:
     """Finish the item at once, however much other work waits, or say that its next chunk waits for
     its turn."""
-    chunks = tools.store.catalog.chunks(job.id)
+    chunks = tools.store.catalog.list_chunks(job.id)
     left = sum(not chunk.done for chunk in chunks)
     if not left:
         finish(tools, job.id)

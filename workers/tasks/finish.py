@@ -35,7 +35,7 @@ def finish(tools: WorkerContext, job_id: str) -> None:
     """Commit the item of a job whose chunks are all done; otherwise leave it to the next
     dispatcher."""
     catalog = tools.store.catalog
-    chunks = catalog.chunks(job_id)
+    chunks = catalog.list_chunks(job_id)
     shard_ids = [chunk.shard_id for chunk in chunks if chunk.shard_id is not None]
     if not chunks or len(shard_ids) < len(chunks):
         return

@@ -24,7 +24,7 @@ def plan(tools: WorkerContext, job_id: str) -> list[ChunkRow]:
     """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
     others are dispatched."""
     catalog = tools.store.catalog
-    if chunks := catalog.chunks(job_id):
+    if chunks := catalog.list_chunks(job_id):
         return chunks
     with JobAttempt(tools, job_id, STAGE) as job:
         if job is None:

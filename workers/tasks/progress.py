@@ -54,7 +54,7 @@ class ChunkProgress:
         if now - self._reported < REPORT_SECONDS:
             return
         self._reported = now
-        chunks = self._catalog.chunks(self._chunk.job_id)
+        chunks = self._catalog.list_chunks(self._chunk.job_id)
         if all(chunk.pk != self._chunk.pk for chunk in chunks):
             raise Interrupted("the item was deleted")
         self._catalog.update_job(

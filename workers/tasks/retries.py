@@ -59,7 +59,7 @@ class JobAttempt:
             return None
         if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
             return None
-        self._started = sum(event.stage == self._stage for event in self._catalog.events_after(self._job_id, 0, MOST_EVENTS))
+        self._started = sum(event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MOST_EVENTS))
         if self._started >= self._most:
             self._give_up("the worker was lost")
             return None
@@ -82,7 +82,7 @@ class JobAttempt:
 
     def _give_up(self, reason: str) -> None:
         detail = f"{self._stage.capitalize()} was given up after {self._started} attempts. Last: {reason}"
-        self._catalog.quarantine(self._job_id, detail)
+        self._catalog.quarantine_job(self._job_id, detail)
 
 
 class ChunkAttempt:
@@ -140,7 +140,7 @@ def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: s
     """Put the job aside, with the chunk and the last error in words."""
     structlog.get_logger().warning("job quarantined", job=chunk.job_id, chunk=chunk.index, detail=reason)
     part = f"The part from {chunk.start:.1f} to {chunk.end:.1f} s" if chunk.end > chunk.start else "The file"
-    catalog.quarantine(chunk.job_id, f"{part} was given up after {attempts} attempts. Last: {reason}")
+    catalog.quarantine_job(chunk.job_id, f"{part} was given up after {attempts} attempts. Last: {reason}")
 
 
 def fail_job(catalog: Catalog, job_id: str, reason: str) -> None:

@@ -67,7 +67,7 @@ class ChunkRows(CatalogMixin):
                 job.due_at = 0.0
                 transition_job(session, job, self._now(), state="queued", stage=WAITING)
 
-    def chunks(self, job_id: str) -> list[ChunkRow]:
+    def list_chunks(self, job_id: str) -> list[ChunkRow]:
         """Return the chunks of a job in order; [] if it was deleted or is not planned."""
         with self._database.read() as session:
             return chunk_rows(session, job_id)

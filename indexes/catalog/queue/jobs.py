@@ -27,7 +27,7 @@ class JobRows(CatalogMixin):
         with self._database.read() as session:
             return [job_row(job) for job in session.scalars(latest)]
 
-    def waiting_jobs(self) -> int:
+    def count_waiting_jobs(self) -> int:
         """Count the jobs of uploads that are queued or running."""
         with self._database.read() as session:
             waiting = select(func.count()).where(Job.state.in_(OPEN_STATES), Job.reindex_pk.is_(None))
@@ -68,11 +68,11 @@ class JobRows(CatalogMixin):
                 transition_job(session, job, self._now(), state="cancelled", stage="cancelled")
                 add_audit(session, self._now(), by, "job.cancel", job.id, {"item": job.item_id})
 
-    def quarantine(self, job_id: str, reason: str) -> None:
+    def quarantine_job(self, job_id: str, reason: str) -> None:
         """End a job, and quarantine its item, after repeated failures."""
         self.update_job(job_id, state="quarantined", stage="quarantined", error=reason)
 
-    def events_after(self, job_id: str, after: int, limit: int) -> list[JobEventRow]:
+    def list_events_after(self, job_id: str, after: int, limit: int) -> list[JobEventRow]:
         """Return the events of a job with ids above `after`, in order."""
         query = (
             select(JobEvent)

@@ -29,7 +29,7 @@ FAILED_STATES = ("failed", "quarantined", "cancelled")
 
 
 class ReindexRows(CatalogMixin):
-    def latest_reindex(self) -> ReindexRow | None:
+    def get_latest_reindex(self) -> ReindexRow | None:
         """Return the current or the last reindex, None if there was none."""
         with self._database.read() as session:
             reindex = session.scalar(select_latest_reindex())

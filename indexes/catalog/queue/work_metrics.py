@@ -60,7 +60,7 @@ class WorkMetricRows(CatalogMixin):
             except IntegrityError:  # PostgreSQL: another transaction inserted the row at the same time
                 session.execute(updated)
 
-    def work_metrics(self) -> dict[str, WorkHistogram]:
+    def read_work_metrics(self) -> dict[str, WorkHistogram]:
         """Return the histogram of each metric that has a value, by name."""
         counts: dict[str, list[int]] = {}
         totals: dict[str, float] = {}
@@ -73,7 +73,7 @@ class WorkMetricRows(CatalogMixin):
             for name, bucket_counts in counts.items()
         }
 
-    def queue_status(self) -> QueueStatus:
+    def read_queue_status(self) -> QueueStatus:
         """Return how much work on uploads is waiting and running."""
         now = self._clock()
         unfinished = (

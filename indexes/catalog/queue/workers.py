@@ -31,7 +31,7 @@ class HeartbeatRows(CatalogMixin):
         with self._database.read() as session:
             return frozenset(session.execute(select(Worker.owner, Worker.heartbeat_at)).tuples())
 
-    def last_heartbeat(self) -> float | None:
+    def get_last_heartbeat(self) -> float | None:
         """Return the time of the last heartbeat of any worker, None without any."""
         with self._database.read() as session:
             return session.scalar(select(func.max(Worker.heartbeat_at)))

@@ -56,12 +56,12 @@ def chunk_headers(headers: dict[str, str], offset: int) -> dict[str, str]:
 
 def test_upload_of_revoked_key_is_refused_and_leaves_no_file(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
-    before, items = keyed.running.blobs(), keyed.running.service.store.catalog.counts().items
+    before, items = keyed.running.blobs(), keyed.running.service.store.catalog.count_rows().items
     body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
     response = keyed.running.client.post("/v1/media?name=a.png", content=body, headers=headers)
     assert_problem(response, 401, "unauthorized")
     assert keyed.running.blobs() == before
-    assert keyed.running.service.store.catalog.counts().items == items
+    assert keyed.running.service.store.catalog.count_rows().items == items
 
 
 def test_upload_is_refused_when_key_is_revoked_after_last_byte(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_import_of_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.Mon
     key_id, headers = keyed.key("admin")
     catalog = keyed.running.service.store.catalog
     add_item = catalog.add_item
-    before = catalog.counts().items
+    before = catalog.count_rows().items
 
     def add_and_revoke(*args: object) -> object:
         added = add_item(*args)  # type: ignore[arg-type]
@@ -236,7 +236,7 @@ def test_import_of_revoked_key_stops(keyed: KeyedServer, monkeypatch: pytest.Mon
     monkeypatch.setattr(type(catalog), "add_item", lambda self, *args: add_and_revoke(*args))
     response = keyed.running.client.post("/v1/media/import", json={"folder": "revoked"}, headers=headers)
     assert_problem(response, 401, "unauthorized")
-    assert catalog.counts().items == before + 1
+    assert catalog.count_rows().items == before + 1
 
 
 def test_completed_change_of_revoked_key_gets_its_response(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,11 +118,11 @@ def test_search_like_uses_stored_vectors(api: ApiServer, library: dict[str, str]
     assert library["picture"] not in {hit["item"]["id"] for hit in hits}  # type: ignore[index]
     by_clip = {(hit["item"]["id"], hit["start"]): hit["score"] for hit in hits}  # type: ignore[index]
     space = api.service.space
-    stored = api.service.store.catalog.segment_at(library["picture"], space.id, 0.0)
+    stored = api.service.store.catalog.get_segment_at(library["picture"], space.id, 0.0)
     assert stored is not None
     (entry,) = stored.evidence
     vector = api.service.store.shards.read(entry.shard_id, space.id).vectors["picture"][entry.row].astype(np.float32)
-    talk = api.service.store.catalog.segment_at(library["talk"], space.id, 0.5)
+    talk = api.service.store.catalog.get_segment_at(library["talk"], space.id, 0.5)
     assert talk is not None
     other = api.service.store.shards.read(talk.evidence[0].shard_id, space.id).vectors["picture"][0].astype(np.float32)
     (evidence,) = [

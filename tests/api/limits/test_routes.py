@@ -139,7 +139,7 @@ def test_requests_waiting_for_catalog_leave_when_disconnected(flooded: Flooded, 
         return []
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(flooded.running.service.store.catalog), "tags", lambda catalog, limit: tags(limit))
+        patch.setattr(type(flooded.running.service.store.catalog), "list_tags", lambda catalog, limit: tags(limit))
         try:
             with flooded.connections("GET /v1/tags HTTP/1.1", count=limiter.slots.share) as working:
                 until(lambda: limiter.in_use == limiter.slots.share)

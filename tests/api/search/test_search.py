@@ -225,7 +225,7 @@ def test_search_deletes_its_files(api: ApiServer, library: dict[str, str]) -> No
 def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
     """Return the id of an item that is almost identical to the image of the library."""
     store, space = api.service.store, api.service.space
-    segment = store.catalog.segment_at(library["picture"], space.id, 0.0)
+    segment = store.catalog.get_segment_at(library["picture"], space.id, 0.0)
     assert segment is not None
     (entry,) = segment.evidence
     vector = store.shards.read(entry.shard_id, space.id).vectors["picture"][entry.row].astype(np.float32)

@@ -148,7 +148,7 @@ def prepared(api: ApiServer, model: str) -> ApiServer:
 def test_space_manager_update_keeps_space_when_reindex_ends(prepared: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reindexing ends between the two reads of the catalog that determine the target."""
     catalog, spaces = prepared.service.store.catalog, prepared.service.spaces
-    library_space, latest_reindex = catalog.library_space, catalog.latest_reindex
+    library_space, latest_reindex = catalog.get_library_space, catalog.get_latest_reindex
     ends = iter([catalog.finish_reindex])
 
     def read_name() -> Any:
@@ -165,8 +165,8 @@ def test_space_manager_update_keeps_space_when_reindex_ends(prepared: ApiServer,
             for end in ends:
                 end()
 
-    monkeypatch.setattr(catalog, "library_space", read_name)
-    monkeypatch.setattr(catalog, "latest_reindex", read_move)
+    monkeypatch.setattr(catalog, "get_library_space", read_name)
+    monkeypatch.setattr(catalog, "get_latest_reindex", read_move)
     spaces.update()
     assert ask(prepared)["space"] != "lite@1"
 

@@ -39,5 +39,5 @@ def test_bench_search_command_prints_table(
 
 def test_fill_adds_segments_and_tag(sqlite_store: Store) -> None:
     fill(sqlite_store, load_space("lite", sqlite_store.settings), 200)
-    assert sqlite_store.catalog.counts().segments == 200
+    assert sqlite_store.catalog.count_rows().segments == 200
     assert len(sqlite_store.catalog.select_items(Filters(tags=[TAG])) or ()) == 1

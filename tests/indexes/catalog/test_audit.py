@@ -109,7 +109,7 @@ def test_audit_failed_transaction_rolls_back_change_and_row(store: Store, method
             change()
     assert actions(store) == before
     assert store.catalog.get_item(item.id) is not None
-    assert store.catalog.counts().items == 1
+    assert store.catalog.count_rows().items == 1
 
 
 @pytest.mark.parametrize(

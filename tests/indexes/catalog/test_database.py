@@ -28,7 +28,7 @@ def test_catalog_raises_unavailable_while_postgresql_is_stopped(tmp_path: Path, 
             lambda: store.catalog.get_job(job.id),
             lambda: store.catalog.update_job(job.id, stage="x"),
             lambda: store.catalog.record_heartbeat("w", 1.0),
-            store.catalog.counts,
+            store.catalog.count_rows,
         ):
             with pytest.raises(Unavailable, match="catalog"):
                 call()
@@ -85,13 +85,13 @@ def test_catalog_writes_of_several_processes_are_all_committed(settings: Setting
         for process in processes:
             process.join(60)
             assert process.exitcode == 0
-        counts = store.catalog.counts()
+        counts = store.catalog.count_rows()
         assert (counts.items, counts.jobs["done"]) == (15, 15)
-        assert store.catalog.head() == 15
+        assert store.catalog.get_head() == 15
 
 
 def test_catalog_more_threads_than_connections_all_commit(sqlite_store: Store) -> None:
     with ThreadPoolExecutor(2 * database.CONNECTIONS) as pool:
         for done in [pool.submit(add, sqlite_store, seed % 7) for seed in range(4 * database.CONNECTIONS)]:
             done.result()
-    assert sqlite_store.catalog.counts().items == 7
+    assert sqlite_store.catalog.count_rows().items == 7

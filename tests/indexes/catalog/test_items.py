@@ -38,7 +38,7 @@ def test_add_item_same_bytes_adds_tags_to_existing_item(store: Store) -> None:
     assert not created
     assert same == job
     assert (again.name, again.tags) == (first.name, ("x", "y"))
-    assert store.catalog.counts().items == 1
+    assert store.catalog.count_rows().items == 1
 
 
 @pytest.mark.parametrize("end", ["failed", "quarantined", "cancelled"])
@@ -158,20 +158,22 @@ def test_delete_item_cancels_job_and_removes_rows(store: Store) -> None:
     ended = store.catalog.get_job(job.id)
     assert ended is not None
     assert (ended.state, ended.item_id) == ("cancelled", item.id)
-    assert store.catalog.events_after(job.id, 0, 10)[-1].state == "cancelled", "a client that follows the job receives its end"
+    assert store.catalog.list_events_after(job.id, 0, 10)[-1].state == "cancelled", (
+        "a client that follows the job receives its end"
+    )
     assert store.catalog.get_item_of_job(job.id) is None
-    assert store.catalog.chunks(job.id) == []
+    assert store.catalog.list_chunks(job.id) == []
     assert not store.catalog.extend_lease(chunks[0].pk, "w", 60)
     assert not store.catalog.finish_chunk(chunks[0].pk, "w", "0" * 64)
     assert not store.catalog.delete_item(item.id)
-    assert store.catalog.counts().items == 1
+    assert store.catalog.count_rows().items == 1
 
 
 def test_add_item_after_delete_creates_new_item(store: Store) -> None:
     rng = np.random.default_rng(1)
     item = publish(store, 1, rng)
     store.catalog.delete_item(item.id)
-    counts = store.catalog.counts()
+    counts = store.catalog.count_rows()
     assert (counts.items, counts.segments, counts.evidence) == (0, 0, 0)
     again, job, created = store.catalog.add_item(new_item(1))
     assert (created, again.id, job.state) == (True, item.id, "queued")
@@ -180,7 +182,7 @@ def test_add_item_after_delete_creates_new_item(store: Store) -> None:
 def test_counts_returns_number_of_rows(store: Store) -> None:
     publish(store, 1, np.random.default_rng(3), segments=5)
     add(store, 2)
-    counts = store.catalog.counts()
+    counts = store.catalog.count_rows()
     assert (counts.items, counts.segments) == (2, 5)
     assert counts.evidence == len(store.catalog.list_evidence([1, 2], SPACE))
     assert counts.jobs == {"queued": 1, "running": 0, "done": 1, "failed": 0, "quarantined": 0, "cancelled": 0}
@@ -190,13 +192,13 @@ def test_counts_returns_number_of_rows(store: Store) -> None:
 def test_add_item_with_unstorable_value_is_refused(store: Store, bad: NewItem) -> None:
     with pytest.raises(InvalidInput):
         store.catalog.add_item(bad)
-    assert store.catalog.counts().items == 0
+    assert store.catalog.count_rows().items == 0
 
 
 def test_add_item_with_nul_in_name_is_stored_or_refused(store: Store) -> None:
     try:
         item, _, _ = store.catalog.add_item(new_item(1, name="a\0b"))
     except InvalidInput:
-        assert store.catalog.counts().items == 0
+        assert store.catalog.count_rows().items == 0
     else:
         assert item.name == "a\0b"

@@ -35,7 +35,7 @@ def test_commit_item_publishes_item_and_ends_job(store: Store) -> None:
     assert item is not None
     assert ended is not None
     assert (item.status, ended.state, ended.progress) == ("ready", "done", 1.0)
-    changes = store.catalog.changes_after(0, SPACE, 10)
+    changes = store.catalog.get_changes_after(0, SPACE, 10)
     assert [(p.seq, p.num_evidence) for p in changes.publications] == [(changes.head, 2)]
     rows = store.catalog.list_evidence([changes.publications[0].item_pk], SPACE)
     assert [(r.segment_index, r.segment_start, r.segment_end, r.shot, r.kind, r.shard_id, r.row) for r in rows] == [
@@ -51,10 +51,10 @@ def test_commit_item_publishes_item_and_ends_job(store: Store) -> None:
 def test_commit_item_twice_changes_nothing(store: Store) -> None:
     job, _ = planned(store, 1)
     assert store.catalog.commit_item(job.id, SEGMENTS)
-    before = store.catalog.changes_after(0, SPACE, 10)
+    before = store.catalog.get_changes_after(0, SPACE, 10)
     assert not store.catalog.commit_item(job.id, SEGMENTS[1:])
-    assert store.catalog.changes_after(0, SPACE, 10) == before
-    assert store.catalog.counts().segments == 2
+    assert store.catalog.get_changes_after(0, SPACE, 10) == before
+    assert store.catalog.count_rows().segments == 2
 
 
 def test_commit_item_that_fails_leaves_no_rows(store: Store) -> None:
@@ -64,7 +64,7 @@ def test_commit_item_that_fails_leaves_no_rows(store: Store) -> None:
         store.catalog.commit_item(job.id, [SEGMENTS[1], broken])
     item = store.catalog.get_item_of_job(job.id)
     assert item is not None
-    assert (item.status, store.catalog.counts().segments, store.catalog.head()) == ("processing", 0, 0)
+    assert (item.status, store.catalog.count_rows().segments, store.catalog.get_head()) == ("processing", 0, 0)
     assert store.catalog.commit_item(job.id, SEGMENTS)
 
 
@@ -78,30 +78,30 @@ def test_changes_after_returns_only_the_space(store: Store) -> None:
     other = SpaceId("lite", 2)
     publish(store, 1, np.random.default_rng(0))
     publish(store, 2, np.random.default_rng(0), space=other)
-    (first,) = store.catalog.changes_after(0, SPACE, 10).publications
-    (second,) = store.catalog.changes_after(0, other, 10).publications
+    (first,) = store.catalog.get_changes_after(0, SPACE, 10).publications
+    (second,) = store.catalog.get_changes_after(0, other, 10).publications
     assert first.item_pk != second.item_pk
     assert store.catalog.list_evidence([first.item_pk, second.item_pk], SPACE) == store.catalog.list_evidence(
         [first.item_pk], SPACE
     )
-    assert store.catalog.published_items([first.item_pk, second.item_pk], other) == {second.item_pk}
+    assert store.catalog.filter_published_items([first.item_pk, second.item_pk], other) == {second.item_pk}
 
 
 def test_changes_after_returns_publications_and_tombstones(store: Store) -> None:
     rng = np.random.default_rng(0)
     first, second = publish(store, 1, rng), publish(store, 2, rng)
-    changes = store.catalog.changes_after(0, SPACE, 1)
+    changes = store.catalog.get_changes_after(0, SPACE, 1)
     assert (len(changes.publications), changes.tombstones) == (1, [])
-    assert changes.head == store.catalog.head() > changes.publications[0].seq
+    assert changes.head == store.catalog.get_head() > changes.publications[0].seq
     known = changes.head
-    seqs = [p.seq for p in store.catalog.changes_after(0, SPACE, 10).publications]
+    seqs = [p.seq for p in store.catalog.get_changes_after(0, SPACE, 10).publications]
     store.catalog.delete_item(first.id)
     publish(store, 1, rng)
-    changes = store.catalog.changes_after(known, SPACE, 10)
+    changes = store.catalog.get_changes_after(known, SPACE, 10)
     assert (len(changes.publications), list(changes.tombstones)) == (1, [seqs[0]])
     assert changes.publications[0].seq > changes.head - 2
     store.catalog.delete_item(second.id)
-    everything = store.catalog.changes_after(0, SPACE, 10)
+    everything = store.catalog.get_changes_after(0, SPACE, 10)
     assert [p.seq for p in everything.publications] == [p.seq for p in changes.publications]
     assert set(everything.tombstones) == set(seqs)
 
@@ -116,7 +116,7 @@ def test_sequence_numbers_follow_order_of_commits(store: Store) -> None:
         known = 0
         while True:
             last = writing.is_set()
-            changes = store.catalog.changes_after(known, SPACE, 1000)
+            changes = store.catalog.get_changes_after(known, SPACE, 1000)
             item_pks.extend(p.item_pk for p in changes.publications)
             assert all(p.seq <= changes.head for p in changes.publications)
             known = changes.head
@@ -180,5 +180,5 @@ def test_commit_item_uses_space_of_plan(store: Store) -> None:
     other = SpaceId("large", 3)
     store.catalog.plan_job(job.id, other, [Span(0.0, 0.0)])
     store.catalog.commit_item(job.id, SEGMENTS)
-    assert store.catalog.changes_after(0, SPACE, 10).publications == []
-    assert len(store.catalog.changes_after(0, other, 10).publications) == 1
+    assert store.catalog.get_changes_after(0, SPACE, 10).publications == []
+    assert len(store.catalog.get_changes_after(0, other, 10).publications) == 1

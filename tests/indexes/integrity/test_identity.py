@@ -80,7 +80,7 @@ def check_open_is_refused(settings: Settings, match: str) -> None:
 def test_open_new_library_writes_markers_with_catalog_identity(store: Store) -> None:
     root = store.settings.root
     markers = [json.loads((folder / MARKER).read_bytes()) for folder in (root, *(root / name for name in FOLDERS))]
-    assert {marker["identity"] for marker in markers} == {store.catalog.identity()}
+    assert {marker["identity"] for marker in markers} == {store.catalog.get_identity()}
 
 
 def test_open_without_catalog_is_refused(settings: Settings, other_url: str) -> None:
@@ -98,7 +98,7 @@ def test_open_with_catalog_of_other_library_is_refused(settings: Settings, other
     fill(other)
     check_open_is_refused(settings.model_copy(update={"database_url": other_url}), f"different libraries.*{OPTIONS}")
     with open_store(settings) as store:
-        assert store.catalog.counts().items == 3
+        assert store.catalog.count_rows().items == 3
 
 
 def test_open_with_older_catalog_is_refused(settings: Settings) -> None:

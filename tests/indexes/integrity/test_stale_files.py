@@ -76,7 +76,7 @@ def test_sweep_removes_unlisted_index_parts_unless_locked(sqlite_store: Store) -
         assert left.exists()
     sqlite_store.sweep(OLD)
     assert not left.exists()
-    manifest = SpaceIndex(sqlite_store, SPACE).load_manifest(sqlite_store.catalog.head())
+    manifest = SpaceIndex(sqlite_store, SPACE).load_manifest(sqlite_store.catalog.get_head())
     assert manifest is not None
     assert [entry.name for entry in manifest.parts] == [named.name]
 

@@ -75,7 +75,7 @@ def test_rebuild_without_catalog_restores_items_and_creates_jobs(settings: Setti
     assert (result.items, result.skipped, result.refused, result.lost) == (3, 0, {}, 0)
     assert items(lost) == EXPECTED
     with open_store(lost) as store:
-        assert store.catalog.counts().jobs["queued"] == 3
+        assert store.catalog.count_rows().jobs["queued"] == 3
         assert {row.kind for row in store.catalog.find_items_by_blob(list(EXPECTED))} == {"image", "audio"}
     assert {name for name in files(settings) if name not in before} == set()
     assert rebuild(lost, quiet).items == 0, "a second run adds nothing"

@@ -248,9 +248,9 @@ def test_index_follower_refreshes_in_background(store: Store) -> None:
     with Searcher(store, SPACE, quick) as searcher:
         add_plain(store, 1)
         end = time.monotonic() + 300
-        while searcher.follower.snapshot.upto < store.catalog.head() and time.monotonic() < end:
+        while searcher.follower.snapshot.upto < store.catalog.get_head() and time.monotonic() < end:
             time.sleep(0.02)
-        assert searcher.follower.snapshot.upto == store.catalog.head()
+        assert searcher.follower.snapshot.upto == store.catalog.get_head()
         assert searcher.follower.is_ready
 
 

@@ -54,7 +54,7 @@ def assert_complete(searcher: Searcher, store: Store) -> None:
         fast = [hit.score for hit in searcher.search(query, 100, ALL, 0.0)]
         assert fast == pytest.approx([hit.score for hit in search_brute_force(store, query, 100, ALL, 0.0)])
     evidence = sum(len(part) for part in searcher.follower.snapshot.parts)
-    assert evidence >= store.catalog.counts().evidence
+    assert evidence >= store.catalog.count_rows().evidence
 
 
 def folder(store: Store) -> Path:
@@ -110,7 +110,7 @@ def test_refresh_rebuilds_index_of_another_catalog(filled: Store, tmp_path: Path
 
 
 def test_refresh_leaves_out_and_logs_item_with_damaged_shard(filled: Store, log: Log) -> None:
-    publications = filled.catalog.changes_after(0, SPACE, 10).publications
+    publications = filled.catalog.get_changes_after(0, SPACE, 10).publications
     row = filled.catalog.list_evidence([publications[2].item_pk], SPACE)[0]
     path = filled.shards.path(row.shard_id)
     path.write_bytes(path.read_bytes()[:-1])

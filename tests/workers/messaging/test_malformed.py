@@ -139,7 +139,7 @@ def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
             client.hset("unacked", tag, data)
             client.zadd("unacked_index", {tag: 1.0})
     with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
-        wait_for(lambda: home.store.catalog.last_heartbeat() is not None, "the worker works")
+        wait_for(lambda: home.store.catalog.get_last_heartbeat() is not None, "the worker works")
         with home.broker.client() as client:
             for data in bad.values():
                 client.lpush(QUEUE, data)

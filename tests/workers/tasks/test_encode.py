@@ -40,7 +40,7 @@ def test_a_film_becomes_segments_that_tile_it(home: Home, tools: WorkerContext) 
     assert segments[0][0] == 0.0
     assert segments[-1][1] == pytest.approx(13.0, abs=0.3)
     assert [end for _, end in segments[:-1]] == [start for start, _ in segments[1:]]
-    counts = home.store.catalog.counts()
+    counts = home.store.catalog.count_rows()
     assert (counts.items, counts.segments) == (1, len(segments))
     assert counts.evidence >= len(segments) + 1, "a picture each, and the name once"
 
@@ -49,7 +49,7 @@ def test_chunks_make_one_item_whatever_their_order(home: Home, space: Space) -> 
     job_id = home.add(film(13.0), "a.mp4")
     with tools_of(home, space, chunk_seconds=5.0) as tools:
         plan(tools, job_id)
-        chunks = home.store.catalog.chunks(job_id)
+        chunks = home.store.catalog.list_chunks(job_id)
         assert len(chunks) >= 3
         for chunk in reversed(chunks):
             finish(tools, job_id)
@@ -59,7 +59,7 @@ def test_chunks_make_one_item_whatever_their_order(home: Home, space: Space) -> 
     assert home.state(job_id) == "done"
     segments = home.segments(job_id)
     assert [end for _, end in segments[:-1]] == [start for start, _ in segments[1:]]
-    assert home.store.catalog.counts().segments == len(segments)
+    assert home.store.catalog.count_rows().segments == len(segments)
 
 
 def test_words_said_are_evidence(home: Home, tools: WorkerContext) -> None:
@@ -76,9 +76,9 @@ def test_words_said_are_evidence(home: Home, tools: WorkerContext) -> None:
 def test_a_bell_that_rings_again_changes_nothing(home: Home, tools: WorkerContext) -> None:
     job_id = home.add(film(6.0), "a.mp4")
     work(tools, job_id)
-    before = (home.chunk(job_id), home.job(job_id), home.store.catalog.counts())
+    before = (home.chunk(job_id), home.job(job_id), home.store.catalog.count_rows())
     work(tools, job_id)
-    assert (home.chunk(job_id), home.job(job_id), home.store.catalog.counts()) == before
+    assert (home.chunk(job_id), home.job(job_id), home.store.catalog.count_rows()) == before
 
 
 def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
@@ -95,7 +95,7 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
         with ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(finish, tools, job_id) for tools in (one, other)]:
                 done.result()
-    assert home.store.catalog.counts().segments == len(home.segments(job_id))
+    assert home.store.catalog.count_rows().segments == len(home.segments(job_id))
 
 
 def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: WorkerContext) -> None:
@@ -129,8 +129,8 @@ def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str,
     running.result()
     job = home.job(job_id)
     assert (job.state, job.error) == ("cancelled", None)
-    assert not any(chunk.done for chunk in home.store.catalog.chunks(job_id))
-    assert home.store.catalog.counts().segments == 0
+    assert not any(chunk.done for chunk in home.store.catalog.list_chunks(job_id))
+    assert home.store.catalog.count_rows().segments == 0
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
@@ -142,8 +142,8 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, F
     home.store.blobs.delete(item.sha256)
     running.result()
     assert home.store.catalog.get_item(item.id) is None
-    assert home.store.catalog.chunks(job_id) == []
-    assert home.store.catalog.counts().segments == 0
+    assert home.store.catalog.list_chunks(job_id) == []
+    assert home.store.catalog.count_rows().segments == 0
     finish(tools, job_id)
     assert home.store.catalog.count_due_work(0.0) == 0
 
@@ -162,7 +162,7 @@ def test_deleted_before_the_bytes_were_opened(home: Home, tools: WorkerContext, 
 
     monkeypatch.setattr(tools.reader, "probe", delete_and_probe)
     encode(tools, pk)
-    assert home.store.catalog.chunks(job_id) == []
+    assert home.store.catalog.list_chunks(job_id) == []
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
@@ -223,7 +223,7 @@ def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools:
     assert job.error is not None
     assert "cut off.mkv" in job.error
     assert "truncated" in job.error
-    assert home.store.catalog.counts().segments == 0
+    assert home.store.catalog.count_rows().segments == 0
 
 
 def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: WorkerContext) -> None:
@@ -269,7 +269,7 @@ def test_progress_only_grows(home: Home, space: Space) -> None:
     job_id = home.add(film(24.0), "a.mp4")
     with tools_of(home, space, chunk_seconds=6.0) as tools:
         work(tools, job_id)
-    events = home.store.catalog.events_after(job_id, 0, 1000)
+    events = home.store.catalog.list_events_after(job_id, 0, 1000)
     progress = [event.progress for event in events]
     assert progress == sorted(progress)
     assert progress[-1] == 1.0

@@ -23,7 +23,7 @@ def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
     job_id = home.add(film(13.0), "long.mp4")
     with tools_of(home, space, chunk_seconds=5.0) as tools:
         plan(tools, job_id)
-    chunks = home.store.catalog.chunks(job_id)
+    chunks = home.store.catalog.list_chunks(job_id)
     spans = [(chunk.start, chunk.end) for chunk in chunks]
     assert spans[0][0] == 0.0
     assert spans[-1][1] == pytest.approx(13.0, abs=0.3)
@@ -53,7 +53,7 @@ def test_a_job_that_is_planned_often_has_one_plan(home: Home, tools: WorkerConte
     job_id = home.add(film(6.0), "a.mp4")
     for _ in range(3 * home.settings.max_attempts):
         plan(tools, job_id)
-    assert len(home.store.catalog.chunks(job_id)) == 1
+    assert len(home.store.catalog.list_chunks(job_id)) == 1
     assert home.state(job_id) == "running"
     assert tools.dispatcher.waiting() == 0, "whoever plans encodes the first chunk"
 
@@ -64,7 +64,7 @@ def test_two_workers_that_plan_at_once_agree(home: Home, space: Space) -> None:
         with ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(plan, tools, job_id) for tools in (one, other)]:
                 done.result()
-        chunks = home.store.catalog.chunks(job_id)
+        chunks = home.store.catalog.list_chunks(job_id)
         assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
         assert len({(chunk.start, chunk.end) for chunk in chunks}) == len(chunks) >= 3
 
@@ -73,10 +73,10 @@ def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, tools
     job_id = home.add(film(6.0), "a.mp4")
     home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # and then its process was killed
     plan(tools, job_id)
-    assert home.store.catalog.chunks(job_id) == []
+    assert home.store.catalog.list_chunks(job_id) == []
     expire_lease()
     plan(tools, job_id)
-    assert len(home.store.catalog.chunks(job_id)) == 1
+    assert len(home.store.catalog.list_chunks(job_id)) == 1
 
 
 def test_planners_are_not_lost_for_ever(home: Home, tools: WorkerContext) -> None:
@@ -103,7 +103,7 @@ def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Hom
     assert home.state(lasting) == "quarantined"
     assert "timeout" in str(home.job(lasting).error)
     plan(tools, passing)
-    assert len(home.store.catalog.chunks(passing)) == 1
+    assert len(home.store.catalog.list_chunks(passing)) == 1
 
 
 @pytest.mark.parametrize("data", [b"no media at all, " * 50, b""])
@@ -125,13 +125,13 @@ def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: WorkerCont
     home.store.catalog.cancel_job(job_id)
     plan(tools, job_id)
     assert home.state(job_id) == "cancelled"
-    assert home.store.catalog.chunks(job_id) == []
+    assert home.store.catalog.list_chunks(job_id) == []
     assert tools.dispatcher.waiting() == 0
 
 
 def test_planning_is_a_sign_of_life(home: Home, tools: WorkerContext) -> None:
     before = time.time()
     plan(tools, home.add(media.image(3), "a.png"))
-    last = home.store.catalog.last_heartbeat()
+    last = home.store.catalog.get_last_heartbeat()
     assert last is not None
     assert last >= before

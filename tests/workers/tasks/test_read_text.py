@@ -87,9 +87,9 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
     assert found(home, space, "zanzibar") == [(item.id, 0.0, "Ferry to Zanzibar")]
     assert home.store.catalog.count_unread_images(space.id) == 0
     assert not text_waits(late)
-    head = home.store.catalog.head()
+    head = home.store.catalog.get_head()
     read_left_out(late)
-    assert home.store.catalog.head() == head, "nothing is read twice"
+    assert home.store.catalog.get_head() == head, "nothing is read twice"
 
 
 def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late: WorkerContext, space: Space) -> None:

@@ -64,7 +64,7 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
     job_id = home.add(of_photographs(1, 4, 2), "film.mp4")
     work(tools, job_id)
     item_id = home.job(job_id).item_id
-    segments = home.store.catalog.item_segments(item_id, space.id, -1.0, 100)
+    segments = home.store.catalog.list_segments(item_id, space.id, -1.0, 100)
     told = sorted({segment.scene for segment in segments if segment.scene is not None})
     assert len(told) == 3
     assert [start for start, _ in told] == pytest.approx([0.0, SECONDS, 2 * SECONDS], abs=1.5)

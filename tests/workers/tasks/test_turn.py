@@ -15,7 +15,7 @@ from workers.tasks.turn import take_turn
 
 
 def stages(home: Home, job_id: str) -> list[tuple[str, str]]:
-    return [(event.state, event.stage) for event in home.store.catalog.events_after(job_id, 0, 1000)]
+    return [(event.state, event.stage) for event in home.store.catalog.list_events_after(job_id, 0, 1000)]
 
 
 def test_a_short_film_is_searchable_after_one_turn(home: Home, tools: WorkerContext) -> None:
@@ -30,7 +30,7 @@ def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: H
     with tools_of(home, space, chunk_seconds=16.0) as tools:
         long = home.add(film(40.0), "long.mp4")
         take_turn(tools)
-        chunks = len(home.store.catalog.chunks(long))
+        chunks = len(home.store.catalog.list_chunks(long))
         assert tools.dispatcher.waiting() == chunks - 1, "a message for each turn that is left"
         assert home.job(long).stage == f"waiting for its turn, 1 of {chunks} encoded"
         short = home.add(film(3.0, seed=1), "short.mp4")
@@ -50,7 +50,7 @@ def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home:
     assert [home.state(job_id) for job_id in good] == ["done"] * 3
     assert home.state(broken) == "failed"
     assert "broken.png" in str(home.job(broken).error)
-    counts = home.store.catalog.counts()
+    counts = home.store.catalog.count_rows()
     assert counts.segments == 3
     assert counts.evidence == 6, "each has its picture and its name"
     assert home.store.catalog.count_due_work(0.0) == 0
@@ -104,4 +104,4 @@ def test_a_turn_without_work_does_nothing(home: Home, tools: WorkerContext) -> N
     home.store.catalog.cancel_job(job_id)
     take_turn(tools)
     assert home.state(job_id) == "cancelled"
-    assert home.store.catalog.chunks(job_id) == []
+    assert home.store.catalog.list_chunks(job_id) == []

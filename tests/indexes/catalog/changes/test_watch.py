@@ -50,7 +50,7 @@ def watched(store: Store) -> CatalogWatch:
 
 def read_state(store: Store) -> State:
     """Read what subscribers read; polling it is the reference implementation of the watch."""
-    return store.catalog.head(), store.catalog.library_space(), store.catalog.latest_reindex()
+    return store.catalog.get_head(), store.catalog.get_library_space(), store.catalog.get_latest_reindex()
 
 
 def skip_first_event(event: threading.Event) -> threading.Event:
@@ -61,7 +61,7 @@ def skip_first_event(event: threading.Event) -> threading.Event:
 
 
 def act(store: Store, action: str, number: int) -> None:
-    reindex = store.catalog.latest_reindex()
+    reindex = store.catalog.get_latest_reindex()
     match action:
         case "publish":
             job, _ = planned(store, f"{number}")

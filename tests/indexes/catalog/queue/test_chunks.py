@@ -16,7 +16,7 @@ from tests.indexes.library import SPACE, add, planned
 
 
 def the_chunk(store: Store, job_id: str) -> ChunkRow:
-    (chunk,) = store.catalog.chunks(job_id)
+    (chunk,) = store.catalog.list_chunks(job_id)
     return chunk
 
 
@@ -28,7 +28,7 @@ def test_plan_job_twice_keeps_first_plan(store: Store) -> None:
         (0, 0.0, 1.5, SPACE, 0, False),
         (1, 1.5, 2.0, SPACE, 0, False),
     ]
-    assert store.catalog.plan_job(job.id, SPACE, [Span(0.0, 2.0)]) == chunks == store.catalog.chunks(job.id)
+    assert store.catalog.plan_job(job.id, SPACE, [Span(0.0, 2.0)]) == chunks == store.catalog.list_chunks(job.id)
     store.catalog.cancel_job(job.id)
     assert store.catalog.plan_job(job.id, SPACE, spans) == []
 
@@ -101,7 +101,7 @@ def test_lease_of_unknown_chunk_returns_none(store: Store) -> None:
     assert not store.catalog.extend_lease(10**9, "a", 1.0)
     assert not store.catalog.finish_chunk(10**9, "a", "0" * 64)
     store.catalog.release_chunk(10**9, "a", None)
-    assert store.catalog.chunks("job_nosuch") == []
+    assert store.catalog.list_chunks("job_nosuch") == []
 
 
 def test_lease_chunk_concurrently_succeeds_once(store: Store) -> None:
@@ -110,20 +110,20 @@ def test_lease_chunk_concurrently_succeeds_once(store: Store) -> None:
         for chunk in chunks:
             got = list(pool.map(lambda owner, pk=chunk.pk: store.catalog.lease_chunk(pk, owner, 60.0), "abcdefgh"))
             assert sum(row is not None for row in got) == 1
-    assert [chunk.attempts for chunk in store.catalog.chunks(job.id)] == [1] * 4
+    assert [chunk.attempts for chunk in store.catalog.list_chunks(job.id)] == [1] * 4
 
 
 def test_record_heartbeat_stores_latest_time(store: Store) -> None:
-    assert store.catalog.last_heartbeat() is None
+    assert store.catalog.get_last_heartbeat() is None
     store.catalog.record_heartbeat("a", 100.0)
     store.catalog.record_heartbeat("b", 90.0)
     store.catalog.record_heartbeat("b", 95.0)
-    assert store.catalog.last_heartbeat() == 100.0
+    assert store.catalog.get_last_heartbeat() == 100.0
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(store.catalog.record_heartbeat, "c", 100.0 + i) for i in range(8)]:
             done.result()
-    assert store.catalog.last_heartbeat() is not None
-    assert store.catalog.last_heartbeat() >= 100.0  # type: ignore[operator]
+    assert store.catalog.get_last_heartbeat() is not None
+    assert store.catalog.get_last_heartbeat() >= 100.0  # type: ignore[operator]
 
 
 class Leases(RuleBasedStateMachine):

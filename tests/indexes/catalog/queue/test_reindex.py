@@ -53,21 +53,21 @@ def searchable(store: Store, space: SpaceId) -> int:
 
 
 def state(store: Store) -> tuple[str, str | None]:
-    reindex = store.catalog.latest_reindex()
+    reindex = store.catalog.get_latest_reindex()
     assert reindex is not None
     return reindex.state, reindex.error
 
 
 def counts(store: Store) -> tuple[int, int, int]:
-    reindex = store.catalog.latest_reindex()
+    reindex = store.catalog.get_latest_reindex()
     assert reindex is not None
     progress = store.catalog.count_reindexed(reindex)
     return progress.items, progress.reindexed, progress.failed
 
 
 def test_reindex_actions_without_reindex_are_refused(store: Store) -> None:
-    assert store.catalog.library_space() is None
-    assert store.catalog.latest_reindex() is None
+    assert store.catalog.get_library_space() is None
+    assert store.catalog.get_latest_reindex() is None
     assert store.catalog.create_reindex_jobs(WINDOW) == []
     assert not store.catalog.finish_reindex()
     for change in (store.catalog.stop_reindex, store.catalog.undo_reindex, lambda: store.catalog.resume_reindex(leave_out=False)):
@@ -84,13 +84,13 @@ def test_reindex_creates_jobs_in_batches_and_changes_space_at_end(store: Store) 
         assert len(jobs) <= WINDOW
         assert store.catalog.create_reindex_jobs(WINDOW) == [], "the limit of open jobs is reached"
         assert not store.catalog.finish_reindex()
-        assert store.catalog.library_space() is None
+        assert store.catalog.get_library_space() is None
         item_ids |= {job.item_id for job in jobs}
         assert all(encode(store, job) for job in jobs)
     assert len(item_ids) == 5
     assert counts(store) == (5, 5, 0)
     assert store.catalog.finish_reindex()
-    assert store.catalog.library_space() == THERE
+    assert store.catalog.get_library_space() == THERE
     assert state(store) == ("done", None)
     assert store.catalog.count_items_by_space() == {SPACE: 5, THERE.id: 5}
     assert not store.catalog.finish_reindex()
@@ -103,12 +103,12 @@ def test_reindex_jobs_are_not_listed_or_counted_as_uploads(store: Store) -> None
     (job,) = store.catalog.create_reindex_jobs(WINDOW)
     assert job.reindex_pk is not None
     assert store.catalog.list_jobs(10) == upload
-    assert store.catalog.waiting_jobs() == 0
-    assert store.catalog.counts().jobs["queued"] == 0
+    assert store.catalog.count_waiting_jobs() == 0
+    assert store.catalog.count_rows().jobs["queued"] == 0
     store.catalog.update_job(job.id, state="running")
     again, its_job, _ = add_again(store, item)
     assert (again.status, its_job.id) == ("ready", upload[0].id)
-    assert store.catalog.queue_status().waiting_chunks == 0
+    assert store.catalog.read_queue_status().waiting_chunks == 0
     store.catalog.update_job(job.id, state="failed", error="it cannot be read")
     found = store.catalog.get_item(item.id)
     assert found is not None
@@ -176,7 +176,7 @@ def test_undo_reindex_keeps_space_and_encoded_items(store: Store) -> None:
     assert not store.catalog.plan_job(second.id, THERE.id, [Span(0.0, 1.0)])
     assert store.catalog.get_job(third.id) is None
     assert not store.catalog.finish_reindex()
-    assert (store.catalog.library_space(), state(store)[0]) == (None, "undone")
+    assert (store.catalog.get_library_space(), state(store)[0]) == (None, "undone")
     assert {item.status for item in store.catalog.list_items(filters(), 10)[0]} == {"ready"}
     start(store)
     jobs = store.catalog.create_reindex_jobs(LARGE)
@@ -200,7 +200,7 @@ def test_reindex_back_encodes_only_new_items(store: Store) -> None:
     assert job.item_id == upload.item_id
     assert encode(store, job, HERE.id)
     assert store.catalog.finish_reindex()
-    assert store.catalog.library_space() == HERE
+    assert store.catalog.get_library_space() == HERE
 
 
 def test_reindex_handles_uploads_and_deletes(store: Store) -> None:
@@ -235,7 +235,7 @@ def test_commit_item_for_previous_space_raises_and_is_replanned(store: Store) ->
         store.catalog.commit_item(upload.id, segments)
     assert searchable(store, SPACE) == 1
     store.catalog.replan_job(upload.id)
-    assert store.catalog.chunks(upload.id) == []
+    assert store.catalog.list_chunks(upload.id) == []
     assert encode(store, upload, THERE.id)
     assert searchable(store, THERE.id) == 2
 
@@ -244,7 +244,7 @@ def test_reindex_with_failed_items_stops_until_retried_or_left_out(store: Store)
     add_library(store, 3)
     start(store)
     bad, *good = store.catalog.create_reindex_jobs(LARGE)
-    store.catalog.quarantine(bad.id, "it cannot be read")
+    store.catalog.quarantine_job(bad.id, "it cannot be read")
     assert all(encode(store, job) for job in good)
     assert store.catalog.finish_reindex()
     current, reason = state(store)
@@ -253,7 +253,7 @@ def test_reindex_with_failed_items_stops_until_retried_or_left_out(store: Store)
     assert reason.startswith("1 items")
     assert "it cannot be read" in reason
     assert counts(store) == (3, 2, 1)
-    assert store.catalog.library_space() is None
+    assert store.catalog.get_library_space() is None
     store.catalog.resume_reindex(leave_out=False)
     (again,) = store.catalog.create_reindex_jobs(LARGE)
     assert again.item_id == bad.item_id
@@ -263,7 +263,7 @@ def test_reindex_with_failed_items_stops_until_retried_or_left_out(store: Store)
     assert store.catalog.create_reindex_jobs(LARGE) == []
     assert store.catalog.finish_reindex()
     assert state(store) == ("done", None)
-    assert store.catalog.library_space() == THERE
+    assert store.catalog.get_library_space() == THERE
 
 
 def test_drop_space_of_unused_space_releases_its_shards(store: Store) -> None:
@@ -276,10 +276,10 @@ def test_drop_space_of_unused_space_releases_its_shards(store: Store) -> None:
     assert store.catalog.finish_reindex()
     with pytest.raises(Conflict, match="cannot be dropped"):
         store.catalog.drop_space(THERE.id, LARGE)
-    head = store.catalog.head()
+    head = store.catalog.get_head()
     assert [store.catalog.drop_space(SPACE, 2) for _ in range(3)] == [2, 1, 0]
     assert store.catalog.count_items_by_space() == {THERE.id: 3}
-    assert len(store.catalog.changes_after(head, SPACE, LARGE).tombstones) == 3
+    assert len(store.catalog.get_changes_after(head, SPACE, LARGE).tombstones) == 3
     assert store.catalog.find_unreferenced_shards(sorted(before)) == before
     assert store.catalog.find_unreferenced_shards(sorted(shards(store) - before)) == set()
     assert len(store.catalog.list_items(filters(), 10)[0]) == 3
@@ -313,7 +313,7 @@ def test_reindex_any_order_of_actions_keeps_all_items_searchable(sqlite_store: S
     catalog, rng = sqlite_store.catalog, np.random.default_rng(len(steps))
     waiting: list[JobRow] = []
     for step in steps:
-        now, reindex = catalog.library_space() or HERE, catalog.latest_reindex()
+        now, reindex = catalog.get_library_space() or HERE, catalog.get_latest_reindex()
         try:
             match step:
                 case "add":
@@ -341,5 +341,5 @@ def test_reindex_any_order_of_actions_keeps_all_items_searchable(sqlite_store: S
         except Conflict:
             assert step in {"start", "stop", "resume", "undo"}
     items = catalog.list_items(filters(), LARGE)[0]
-    assert searchable(sqlite_store, (catalog.library_space() or HERE).id) == len(items)
+    assert searchable(sqlite_store, (catalog.get_library_space() or HERE).id) == len(items)
     assert {item.status for item in items} <= {"ready"}

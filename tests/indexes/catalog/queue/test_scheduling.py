@@ -66,7 +66,7 @@ def serve_unit(store: Store, lengths: dict[str, float], owner: str = "w") -> Ser
         chunk = unit.chunk
     assert chunk is not None
     assert catalog.finish_chunk(chunk.pk, owner, SHARD)
-    if all(chunk.done for chunk in catalog.chunks(job_id)):
+    if all(chunk.done for chunk in catalog.list_chunks(job_id)):
         assert catalog.commit_item(job_id, [NewSegment(0, 1, 0, [])])
     return Served([job_id], max(chunk.end - chunk.start, IMAGE_COST))
 
@@ -281,4 +281,4 @@ def test_claim_work_during_deletes_does_not_deadlock(store: Store) -> None:
         leased = [pool.submit(claim_and_lease, f"w{n}") for n in range(6)]
         assert all(done.result() for done in deleted)
         assert sum(done.result() for done in leased) <= len(jobs)
-    assert store.catalog.counts().items == 6
+    assert store.catalog.count_rows().items == 6

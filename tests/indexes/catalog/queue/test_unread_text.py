@@ -65,9 +65,9 @@ def test_add_text_makes_text_searchable_and_reduces_count(store: Store) -> None:
     )
     assert not store.catalog.has_due_text(SPACE, ATTEMPTS), "one lease at a time"
     assert store.catalog.lease_text(SPACE, "other", 60, ATTEMPTS) is None
-    head = store.catalog.head()
+    head = store.catalog.get_head()
     assert store.catalog.add_text(unread, "me", {0: []})
-    assert store.catalog.head() == head, "there is no new publication"
+    assert store.catalog.get_head() == head, "there is no new publication"
     assert store.catalog.count_unread_images(SPACE) == 1
     again = store.catalog.lease_text(SPACE, "me", 60, ATTEMPTS)
     assert again is not None
@@ -76,7 +76,7 @@ def test_add_text_makes_text_searchable_and_reduces_count(store: Store) -> None:
     assert search_text(store) == [(2.0, "Zanzibar")]
     assert store.catalog.count_unread_images(SPACE) == 0
     assert not store.catalog.has_due_text(SPACE, ATTEMPTS)
-    changes = store.catalog.changes_after(0, SPACE, 100)
+    changes = store.catalog.get_changes_after(0, SPACE, 100)
     assert sorted(row.num_evidence for row in changes.publications) == [1, 4], "one publication per item"
 
 
