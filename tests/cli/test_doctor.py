@@ -94,8 +94,8 @@ def test_check_disk_with_little_space_fails(settings: Settings, monkeypatch: pyt
 
 
 def test_check_port_that_is_in_use_fails(settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         assert_failed(connections.check_port(settings.model_copy(update={"port": port})), str(port), "MM_PORT")
 
 
