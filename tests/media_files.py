@@ -103,7 +103,7 @@ class Clicks:
 
 
 def write(
-    path: Path, track: Track | None = None, sound: Clicks | None = None, *, container: str | None = None, **options: str
+    path: Path, track: Track | None = None, audio: Clicks | None = None, *, container: str | None = None, **options: str
 ) -> Path:
     """Encode and mux a file. `options` are options of the muxer.
 
@@ -111,14 +111,14 @@ def write(
     is permitted, and does not reset it. The test and its child processes would inherit it.
     """
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_write, path, track, sound, container, options).result()
+        return pool.submit(_write, path, track, audio, container, options).result()
 
 
-def _write(path: Path, track: Track | None, sound: Clicks | None, container: str | None, options: dict[str, str]) -> Path:
+def _write(path: Path, track: Track | None, audio: Clicks | None, container: str | None, options: dict[str, str]) -> Path:
     with av.open(str(path), "w", format=container, options=options) as output:
         encoders = [_video_packets(output, track)] if track else []
-        if sound:
-            encoders.append(_audio_packets(output, sound))
+        if audio:
+            encoders.append(_audio_packets(output, audio))
         packets = [packet for encoder in encoders for packet in encoder]
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             output.mux(packet)
@@ -143,25 +143,25 @@ def _video_packets(output: OutputContainer, track: Track) -> Iterable[av.Packet]
     return packets()
 
 
-def _audio_packets(output: OutputContainer, sound: Clicks) -> Iterable[av.Packet]:
-    stream = output.add_stream(sound.codec, rate=sound.rate, options=dict(sound.options))
-    stream.codec_context.layout = sound.layout
-    samples = clicks([time - sound.start for time in sound.at], sound.seconds, sound.rate)
-    channels = 2 if sound.layout == "stereo" else 1
+def _audio_packets(output: OutputContainer, audio: Clicks) -> Iterable[av.Packet]:
+    stream = output.add_stream(audio.codec, rate=audio.rate, options=dict(audio.options))
+    stream.codec_context.layout = audio.layout
+    samples = clicks([time - audio.start for time in audio.at], audio.seconds, audio.rate)
+    channels = 2 if audio.layout == "stereo" else 1
 
     def packets() -> Iterable[av.Packet]:
-        frame = av.AudioFrame.from_ndarray(np.tile(samples, (channels, 1)), format="fltp", layout=sound.layout)
-        frame.sample_rate, frame.time_base = sound.rate, Fraction(1, sound.rate)
+        frame = av.AudioFrame.from_ndarray(np.tile(samples, (channels, 1)), format="fltp", layout=audio.layout)
+        frame.sample_rate, frame.time_base = audio.rate, Fraction(1, audio.rate)
         fifo = av.AudioFifo()
         frame.pts = 0
-        resampler = av.AudioResampler(stream.codec_context.format, sound.layout, sound.rate)
+        resampler = av.AudioResampler(stream.codec_context.format, audio.layout, audio.rate)
         for block in resampler.resample(frame):
             block.pts = 0
             fifo.write(block)
         position = 0
         size = stream.codec_context.frame_size or 1024
         while (block := fifo.read(size, partial=True)) is not None:
-            block.pts, block.time_base = position + round(sound.start * sound.rate), Fraction(1, sound.rate)
+            block.pts, block.time_base = position + round(audio.start * audio.rate), Fraction(1, audio.rate)
             position += block.samples
             yield from stream.encode(block)
         yield from stream.encode(None)

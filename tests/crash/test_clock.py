@@ -36,9 +36,9 @@ def test_clock_set_back_ends_the_lease_of_a_dead_worker_after_one_lease(store: S
     assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
     clock.now += LEASE
     assert store.catalog.count_due_work(LEASE) == 1
-    taken = store.catalog.lease_chunk(chunk.pk, "other", LEASE)
-    assert taken is not None
-    assert taken.attempts == 2
+    leased = store.catalog.lease_chunk(chunk.pk, "other", LEASE)
+    assert leased is not None
+    assert leased.attempts == 2
 
 
 def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store, clock: Clock) -> None:
@@ -54,8 +54,8 @@ def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store,
     assert store.catalog.count_due_work(LEASE) == 0
     clock.now += LEASE
     assert store.catalog.count_due_work(LEASE) == 3
-    turns = [store.catalog.claim_work("w", LEASE, 120.0) for _ in range(4)]
-    assert sorted(turn.kind for turn in turns if turn is not None) == ["encode", "finish", "plan"]
+    units = [store.catalog.claim_work("w", LEASE, 120.0) for _ in range(4)]
+    assert sorted(unit.kind for unit in units if unit is not None) == ["encode", "finish", "plan"]
 
 
 def test_clock_that_is_correct_changes_no_lease(store: Store, clock: Clock) -> None:

@@ -42,9 +42,9 @@ def extract_name_words(name: str) -> str | None:
     """
     stem = PurePosixPath(name.replace("\\", "/")).stem
     words = [word.lower() for word in _WORD.findall(_CAMEL_CASE.sub(" ", stem))]
-    kept = [word for word in words if _is_word(word)]
-    has_meaning = any(len(word) > 2 and word not in _GENERIC for word in kept)
-    return " ".join(kept) if has_meaning and not _HASH.fullmatch(stem) else None
+    selected = [word for word in words if _is_word(word)]
+    has_meaning = any(len(word) > 2 and word not in _GENERIC for word in selected)
+    return " ".join(selected) if has_meaning and not _HASH.fullmatch(stem) else None
 
 
 def _is_word(word: str) -> bool:

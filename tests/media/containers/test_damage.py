@@ -81,8 +81,8 @@ def test_probe_of_an_empty_file_raises_empty(reader: MediaReader, tmp_path: Path
 
 def test_probe_detects_the_type_by_content_not_by_name(reader: MediaReader, tmp_path: Path) -> None:
     for name, container, kind in (("a.jpg", "matroska", "video"), ("a.mp3", "mp4", "video"), ("a.txt", "wav", "audio")):
-        sound = Clicks([0.5], 1.0, "pcm_s16le" if container == "wav" else "aac")
-        path = write(tmp_path / name, VIDEO if kind == "video" else None, sound, container=container)
+        audio = Clicks([0.5], 1.0, "pcm_s16le" if container == "wav" else "aac")
+        path = write(tmp_path / name, VIDEO if kind == "video" else None, audio, container=container)
         info = reader.probe(path, name)
         assert (info.kind, info.container) == (kind, container)
 
@@ -126,22 +126,22 @@ def test_probe_of_a_truncated_faststart_mp4_raises_truncated(reader: MediaReader
 def test_probe_of_truncated_audio_with_a_sample_count_raises_truncated(
     reader: MediaReader, tmp_path: Path, container: str, codec: str
 ) -> None:
-    path = write(tmp_path / "sound", None, Clicks(np.arange(0.5, 8, 0.01).tolist(), 8.0, codec), container=container)
+    path = write(tmp_path / "audio", None, Clicks(np.arange(0.5, 8, 0.01).tolist(), 8.0, codec), container=container)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(MediaError) as raised:
-        reader.probe(path, "sound")
+        reader.probe(path, "audio")
     assert reason(raised) == "truncated"
 
 
 @pytest.mark.parametrize("container", ["adts", "ogg", "mpegts"])
 def test_truncated_stream_without_a_length_is_read_as_far_as_it_goes(reader: MediaReader, tmp_path: Path, container: str) -> None:
-    sound = Clicks([0.5, 1.5], 8.0, "libopus" if container == "ogg" else "aac")
-    path = write(tmp_path / "sound", None, sound, container=container)
+    audio = Clicks([0.5, 1.5], 8.0, "libopus" if container == "ogg" else "aac")
+    path = write(tmp_path / "audio", None, audio, container=container)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    assert reader.probe(path, "sound").duration < 7.9
-    assert reader.waveform(path, "sound", Span(0, 2)).shape == (32_000,)
+    assert reader.probe(path, "audio").duration < 7.9
+    assert reader.waveform(path, "audio", Span(0, 2)).shape == (32_000,)
 
 
 def test_probe_of_a_video_without_a_decodable_frame_raises_unreadable(reader: MediaReader, tmp_path: Path) -> None:

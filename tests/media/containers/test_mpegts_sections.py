@@ -58,8 +58,8 @@ def concatenate(
         pictures = [numbered(index * COUNT + number) for number in range(COUNT)]
         times = [Fraction(start).limit_denominator(90_000) + Fraction(number, RATE) for number in range(COUNT)]
         track = Track(times, options=options or X264, pictures=pictures)
-        sound = Clicks([start + CLICK], COUNT / RATE, "mp2", start=start)
-        sections.append(write(folder / f"section{index}.ts", track, sound, container="mpegts", **muxer))
+        audio = Clicks([start + CLICK], COUNT / RATE, "mp2", start=start)
+        sections.append(write(folder / f"section{index}.ts", track, audio, container="mpegts", **muxer))
         if skip:
             sections[-1].write_bytes(sections[-1].read_bytes()[skip:])
     whole = folder / "whole.ts"

@@ -58,30 +58,30 @@ WITHOUT_PRIMING = [  # containers that do not store the encoder delay, which is 
 
 
 @pytest.fixture(scope="module", params=[*FILES, *WITHOUT_PRIMING], ids=lambda file: " ".join(map(str, file)))
-def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def audio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     container, codec, rate = request.param
     clicks = Clicks(AT, SECONDS, codec, rate, "stereo", options={"strict": "experimental"})
-    return write(tmp_path_factory.mktemp("sound") / "sound", None, clicks, container=container), container
+    return write(tmp_path_factory.mktemp("audio") / "audio", None, clicks, container=container), container
 
 
 def encoder_delay(container: str) -> float:
     return 0.026 if container in {container for container, _, _ in WITHOUT_PRIMING} else 0.0
 
 
-def test_waveform_has_clicks_at_their_times(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, container = sound
-    samples = click_times(reader.waveform(path, "sound", Span(0.0, SECONDS)), SPEECH_RATE)
+def test_waveform_has_clicks_at_their_times(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, container = audio
+    samples = click_times(reader.waveform(path, "audio", Span(0.0, SECONDS)), SPEECH_RATE)
     assert len(samples) == len(AT)
     shift = samples[0] - AT[0]
     assert -0.0002 <= shift <= encoder_delay(container) + 0.0002
     assert samples == pytest.approx([time + shift for time in AT], abs=0.0002)
 
 
-def test_waveform_of_tiled_spans_equals_the_whole(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, container = sound
-    whole = reader.waveform(path, "sound", Span(0.0, SECONDS))
+def test_waveform_of_tiled_spans_equals_the_whole(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, container = audio
+    whole = reader.waveform(path, "audio", Span(0.0, SECONDS))
     edges = [0.0, 0.7003, 1.1, 2.345, 4.0001, SECONDS]
-    blocks = [reader.waveform(path, "sound", Span(start, end)) for start, end in pairwise(edges)]
+    blocks = [reader.waveform(path, "audio", Span(start, end)) for start, end in pairwise(edges)]
     tiled = np.concatenate(blocks)
     assert tiled.shape == whole.shape
     if container in {"matroska", "webm"}:  # whose clock has ticks of a millisecond
@@ -90,9 +90,9 @@ def test_waveform_of_tiled_spans_equals_the_whole(reader: MediaReader, sound: tu
         assert np.abs(tiled - whole).max() < 1e-3
 
 
-def test_probe_of_audio_describes_it(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, _ = sound
-    info = reader.probe(path, "sound")
+def test_probe_of_audio_describes_it(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, _ = audio
+    info = reader.probe(path, "audio")
     assert (info.kind, info.width, info.height, info.fps, info.video_codec) == ("audio", 0, 0, 0.0, "")
     assert info.has_audio
     assert not info.has_video
@@ -100,31 +100,31 @@ def test_probe_of_audio_describes_it(reader: MediaReader, sound: tuple[Path, str
     assert info.duration == pytest.approx(SECONDS, abs=0.06)
 
 
-def test_waveform_beyond_the_end_is_silence(reader: MediaReader, sound: tuple[Path, str]) -> None:
-    path, _ = sound
-    samples = reader.waveform(path, "sound", Span(SECONDS - 0.1, SECONDS + 2.0))
+def test_waveform_beyond_the_end_is_silence(reader: MediaReader, audio: tuple[Path, str]) -> None:
+    path, _ = audio
+    samples = reader.waveform(path, "audio", Span(SECONDS - 0.1, SECONDS + 2.0))
     assert samples.shape == (round(2.1 * SPEECH_RATE),)
     assert not samples[-SPEECH_RATE:].any()
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
 def test_waveform_at_each_rate_has_clicks_at_their_times(reader: MediaReader, tmp_path: Path, rate: int) -> None:
-    path = write(tmp_path / "sound.wav", None, Clicks(AT, SECONDS, "pcm_s16le"))
-    samples = reader.waveform(path, "sound", Span(0.0, SECONDS), rate=rate)
+    path = write(tmp_path / "audio.wav", None, Clicks(AT, SECONDS, "pcm_s16le"))
+    samples = reader.waveform(path, "audio", Span(0.0, SECONDS), rate=rate)
     assert samples.shape == (round(SECONDS * rate),)
     assert samples.dtype == np.float32
     assert click_times(samples, rate) == pytest.approx(AT, abs=0.0003)
 
 
 def test_waveform_at_the_native_rate_is_exact(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "sound.wav", None, Clicks([0.1], 0.5, "pcm_f32le", SPEECH_RATE))
+    path = write(tmp_path / "audio.wav", None, Clicks([0.1], 0.5, "pcm_f32le", SPEECH_RATE))
     with av.open(str(path)) as container:
         expected = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
-    assert np.array_equal(reader.waveform(path, "sound", Span(0.0, 0.5)), expected)
+    assert np.array_equal(reader.waveform(path, "audio", Span(0.0, 0.5)), expected)
 
 
 def test_waveform_of_stereo_is_the_mean_of_its_channels(reader: MediaReader, tmp_path: Path) -> None:
-    path = tmp_path / "sound.wav"
+    path = tmp_path / "audio.wav"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("pcm_f32le", rate=SPEECH_RATE, layout="stereo")
         samples = np.zeros((1, 2 * SPEECH_RATE), np.float32)
@@ -133,7 +133,7 @@ def test_waveform_of_stereo_is_the_mean_of_its_channels(reader: MediaReader, tmp
         frame.sample_rate = SPEECH_RATE
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-    assert reader.waveform(path, "sound", Span(0.2, 0.8)) == pytest.approx(0.25, abs=1e-3)
+    assert reader.waveform(path, "audio", Span(0.2, 0.8)) == pytest.approx(0.25, abs=1e-3)
 
 
 def test_waveform_with_a_gap_has_silence_and_keeps_times(reader: MediaReader, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_waveform_with_a_gap_has_silence_and_keeps_times(reader: MediaReader, tm
 
 def test_probe_of_an_ogg_with_a_negative_last_packet_has_the_right_duration(reader: MediaReader, tmp_path: Path) -> None:
     clicks = Clicks(AT, SECONDS, "vorbis", 44_100, "stereo", options={"strict": "experimental"})
-    path = write(tmp_path / "sound", None, clicks, container="ogg")
+    path = write(tmp_path / "audio", None, clicks, container="ogg")
     data = bytearray(path.read_bytes())
     page = memoryview(data)[data.rindex(b"OggS") :]
     before = memoryview(data)[data.rindex(b"OggS", 0, len(data) - len(page)) :]
@@ -163,7 +163,7 @@ def test_probe_of_an_ogg_with_a_negative_last_packet_has_the_right_duration(read
     page[CHECKSUM] = bytes(4)
     page[CHECKSUM] = ogg_checksum(page).to_bytes(4, "little")
     path.write_bytes(data)
-    assert reader.probe(path, "sound").duration == pytest.approx(SECONDS, abs=0.06)
+    assert reader.probe(path, "audio").duration == pytest.approx(SECONDS, abs=0.06)
 
 
 def ogg_checksum(page: memoryview) -> int:

@@ -40,11 +40,11 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("track", ALLOWED.values(), ids=ALLOWED.keys())
-@pytest.mark.parametrize("sound", [None, Clicks([0.5], 2.4)], ids=["without audio", "with audio"])
+@pytest.mark.parametrize("audio", [None, Clicks([0.5], 2.4)], ids=["without audio", "with audio"])
 def test_decord_on_allowed_videos_equals_pyav(
-    reader: MediaReader, decord: MediaReader, tmp_path: Path, track: Track, sound: Clicks | None
+    reader: MediaReader, decord: MediaReader, tmp_path: Path, track: Track, audio: Clicks | None
 ) -> None:
-    path = write(tmp_path / "video.mp4", track, sound)
+    path = write(tmp_path / "video.mp4", track, audio)
     for span, fps in ((Span(0.0, 10.0), 1000.0), (Span(0.7, 1.9), 1000.0), (Span(0.48, 2.0), 5.0)):
         expected, frames = (list(r.frames(path, "video.mp4", span, fps)) for r in (reader, decord))
         assert [frame.time for frame in frames] == [frame.time for frame in expected]

@@ -16,7 +16,7 @@ from mm.media import MediaReader
 from mm.media.decoding import pyav_decoder
 from mm.media.decoding.opened_file import FactsCache, OpenedFile
 from mm.media.types import Limits, Span
-from tests.media.children.test_child import children
+from tests.media.children.processes import children
 from tests.media_files import Clicks, Track, number_of, scene, set_rotation, steady, write
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def test_thumbnail_of_an_image_a_gif_and_a_rotated_video(reader: MediaReader, tm
 
 
 def test_thumbnail_of_audio_raises_no_streams(reader: MediaReader, tmp_path: Path) -> None:
-    sound = write(tmp_path / "sound.wav", sound=Clicks([0.1], 1.0, codec="pcm_s16le"))
-    with pytest.raises(MediaError, match=r"sound\.wav") as raised:
-        reader.thumbnail(sound, sound.name, 0.5, longest=160)
+    audio = write(tmp_path / "audio.wav", audio=Clicks([0.1], 1.0, codec="pcm_s16le"))
+    with pytest.raises(MediaError, match=r"audio\.wav") as raised:
+        reader.thumbnail(audio, audio.name, 0.5, longest=160)
     assert raised.value.reason == "no-streams"
     with pytest.raises(InvalidInput):
-        reader.thumbnail(sound, sound.name, float("nan"), longest=160)
+        reader.thumbnail(audio, audio.name, float("nan"), longest=160)
 
 
 def test_thumbnail_of_a_long_group_of_pictures_decodes_one_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

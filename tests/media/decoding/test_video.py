@@ -247,13 +247,13 @@ def test_audio_and_video_share_a_clock_when_audio_starts_first(reader: MediaRead
 
 
 def test_frames_of_audio_raise_no_streams(reader: MediaReader, tmp_path: Path) -> None:
-    path = write(tmp_path / "sound.wav", None, Clicks([0.5], 1.0, "pcm_s16le"))
+    path = write(tmp_path / "audio.wav", None, Clicks([0.5], 1.0, "pcm_s16le"))
     for call in (
-        lambda: list(reader.frames(path, "sound.wav", Span(0, 1), 2.0)),
-        lambda: reader.image(path, "sound.wav"),
-        lambda: reader.frame_at(path, "sound.wav", 0.0),
-        lambda: reader.keyframes(path, "sound.wav"),
+        lambda: list(reader.frames(path, "audio.wav", Span(0, 1), 2.0)),
+        lambda: reader.image(path, "audio.wav"),
+        lambda: reader.frame_at(path, "audio.wav", 0.0),
+        lambda: reader.keyframes(path, "audio.wav"),
     ):
-        with pytest.raises(MediaError, match=r"sound\.wav") as raised:
+        with pytest.raises(MediaError, match=r"audio\.wav") as raised:
             call()
         assert raised.value.reason == "no-streams"
