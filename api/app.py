@@ -103,9 +103,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BodyTimeouts, settings=settings)
     app.add_middleware(DelayedRefusals)
-    app.add_middleware(
-        RequestLog, metrics=metrics
-    )  # outside the middleware that refuses, so that refusals have an id and are counted
+    # Outside all middleware that refuses requests, so that refusals have an id and are counted.
+    app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(TrustedProxies, trusted=settings.proxy_networks)
     problems.install(app)
     document.install(app)

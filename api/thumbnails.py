@@ -105,7 +105,7 @@ class Thumbnails:
 
 
 def encode_webp(image: RGB, *, longest: int, quality: int = 80) -> bytes:
-    """WebP of `image` (height, width, 3), scaled down until no side is over `longest`."""
+    """Encode `image` (height, width, 3) as WebP, scaled down so that no side exceeds `longest`."""
     picture = Image.fromarray(image)
     if max(picture.size) > longest:
         picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)

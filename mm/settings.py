@@ -240,5 +240,5 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"MM_{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
-        raise InvalidInput("Bad settings. " + "; ".join(lines)) from error
+        lines = [f"MM_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise InvalidInput("Invalid settings. " + "; ".join(lines)) from error

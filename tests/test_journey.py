@@ -42,19 +42,19 @@ def client(tmp_path: Path, graphs: Path) -> Iterator[Client]:
 
 def upload(client: Client, data: bytes, name: str) -> tuple[str, list[dict[str, object]]]:
     """Upload and wait for the end of the job. Returns the item id and all events."""
-    answer = client.post("/v1/media", params={"name": name}, content=data)
-    assert answer.status_code == 202, answer.text
-    with client.stream("GET", f"{answer.headers['location']}/events") as stream:
+    response = client.post("/v1/media", params={"name": name}, content=data)
+    assert response.status_code == 202, response.text
+    with client.stream("GET", f"{response.headers['location']}/events") as stream:
         events = [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line.startswith("data: ")]
-    item_id: str = answer.json()["item"]["id"]
+    item_id: str = response.json()["item"]["id"]
     return item_id, events
 
 
 def search(client: Client, **files: bytes) -> list[dict[str, object]]:
     """Hits of a search with files."""
-    answer = client.post("/v1/search", files={field: (field, data) for field, data in files.items()})
-    assert answer.status_code == 200, answer.text
-    hits: list[dict[str, object]] = answer.json()["hits"]
+    response = client.post("/v1/search", files={field: (field, data) for field, data in files.items()})
+    assert response.status_code == 200, response.text
+    hits: list[dict[str, object]] = response.json()["hits"]
     return hits
 
 

@@ -130,14 +130,15 @@ class Limits:
         """Raise `TooMany` if the job queue is full."""
         if (waiting := catalog.count_waiting_jobs()) >= self._max_waiting_jobs:
             raise TooMany(
-                f"{waiting:,} jobs are waiting, the maximum (MM_MAX_WAITING_JOBS); try again when some are done.", QUEUE_SECONDS
+                f"{waiting:,} jobs are queued or running, the maximum (MM_MAX_WAITING_JOBS); try again later.", QUEUE_SECONDS
             )
 
     def _with_share(self, total: int) -> Quota:
+        """Return the total and the share of one client (MM_CALLER_SHARE)."""
         return Quota(total, total if self._is_single_client else max(1, math.floor(total * self._share)))
 
     def _all_but_one(self, total: int) -> Quota:
-        """For short work: a client may use all slots but one, so another waits for one at most."""
+        """For short work: one client may use all slots but one, which is left for another."""
         return Quota(total, total if self._is_single_client else max(1, total - 1))
 
 

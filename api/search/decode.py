@@ -26,9 +26,9 @@ FRAME_PIXELS = 512  # longest side of decoded images and frames; towers use less
 class DecodedFiles:
     """Content of the files of a query."""
 
-    picture: RGB | None = None
+    image: RGB | None = None
     clip: list[RGB] | None = None
-    sound: Waveform | None = None
+    audio: Waveform | None = None
     seconds: float = 0.0
     """Time that decoding took."""
 
@@ -41,8 +41,8 @@ def decode_files(service: Service, query: SearchInput, cancelled: threading.Even
     """
     started = time.perf_counter()
     with service.metrics.query_seconds.labels("decode").time():
-        picture, clip, sound = _decode(service, query, cancelled)
-    return DecodedFiles(picture, clip, sound, time.perf_counter() - started)
+        image, clip, audio = _decode(service, query, cancelled)
+    return DecodedFiles(image, clip, audio, time.perf_counter() - started)
 
 
 def _decode(
@@ -50,9 +50,9 @@ def _decode(
 ) -> tuple[RGB | None, list[RGB] | None, Waveform | None]:
     """Return the image, the frames of the clip and the audio."""
     reader = service.query_reader
-    picture: RGB | None = None
+    image: RGB | None = None
     clip: list[RGB] | None = None
-    sound: Waveform | None = None
+    audio: Waveform | None = None
     kinds: set[Kind] = set()
     for field, file in query.files.items():
         _check_cancelled(file, cancelled)
@@ -61,7 +61,7 @@ def _decode(
         kinds.add(info.kind)
         _check_duration(file, info, service.settings.query_seconds)
         if info.kind == "image":
-            picture = reader.image(file.path, file.name, longest=FRAME_PIXELS)
+            image = reader.image(file.path, file.name, longest=FRAME_PIXELS)
             continue
         whole = Span(0.0, info.duration)
         if info.kind == "video":
@@ -71,8 +71,8 @@ def _decode(
                 clip.append(frame.image)
         if info.has_audio:
             _check_cancelled(file, cancelled)
-            sound = reader.waveform(file.path, file.name, whole)
-    return picture, clip, sound
+            audio = reader.waveform(file.path, file.name, whole)
+    return image, clip, audio
 
 
 def _check_cancelled(file: QueryFile, cancelled: threading.Event) -> None:

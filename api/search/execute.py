@@ -63,15 +63,15 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         query = build_query(
             served.space,
             text=text,
-            picture=files.picture,
+            picture=files.image,
             clip=files.clip,
-            sound=files.sound,
+            sound=files.audio,
             like=None if like is None else like.vectors,
             also=request.also,
             without=request.without,
             weights=request.weights,
         )
-    if files.sound is not None:
+    if files.audio is not None:
         release_memory()
     floor, likely = get_thresholds(query, request.floor)
     with stage("search").time():

@@ -1,5 +1,6 @@
-"""Flickr8k as its authors give it -> the `captions.jsonl` that training reads. Loaded or run by
-path; needs only Python.
+"""Converts Flickr8k from its authors' files to the `captions.jsonl` that training reads.
+
+Loaded or run by path; needs only the standard library.
 
 python datasets/flickr8k/reader.py FOLDER
 """
@@ -16,7 +17,7 @@ LISTS = {"train": "Flickr_8k.trainImages.txt", "dev": "Flickr_8k.devImages.txt",
 
 
 class Row(TypedDict):
-    """One picture: its file's name, what people said of it, and its split."""
+    """An image: its file name, captions and split."""
 
     image: str
     captions: list[str]
@@ -24,8 +25,10 @@ class Row(TypedDict):
 
 
 def read(folder: Path) -> Iterator[Row]:
-    """Rows of all splits, in the lists' order. Raises `ValueError` for a listed picture without
-    captions."""
+    """Yield the rows of all splits in the lists' order.
+
+    Raises `ValueError` for a listed image without captions.
+    """
     captions: dict[str, list[str]] = {}
     for line in (folder / "Flickr8k.token.txt").read_text(encoding="utf-8").splitlines():
         name, _, caption = line.partition("\t")

@@ -61,8 +61,7 @@ class Method:
 def compare(
     space: Space, segments: int, queries: Sequence[tuple[EvidenceQuery, ...]], folder: Path, hnsw: bool = True
 ) -> Iterator[str]:
-    """Rows of the table. All methods run in this process, on one thread unless the name says
-    otherwise."""
+    """Rows of the table; methods run on one thread unless their name says otherwise."""
     _faiss_module().omp_set_num_threads(1)
     fixture = load_fixture(space, segments, folder)
     picture_queries = [next(part for part in query if part.kind == "picture") for query in queries]
@@ -105,8 +104,7 @@ def compare(
 
 
 def _measure(methods: Sequence[Method], num_queries: int) -> list[str]:
-    """Cells of each method. Every query runs by all methods in turn, so that load of the machine
-    affects all of them."""
+    """Cells of each method. Each query runs by all methods, so that machine load affects all."""
     wall, cpu, recalls = ([[0.0] * num_queries for _ in methods] for _ in range(3))
     for method in methods:
         method.search(0)  # maps the files

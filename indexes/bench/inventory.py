@@ -109,8 +109,10 @@ def _find_damage(store: Store, space: SpaceId, shard_ids: Iterable[str], sha256s
 
 
 def _hash_vector(store: Store, space: SpaceId, shard_id: str, kind: str, row: int) -> str:
-    """16 hex digits of one vector. Shard ids are not compared: they depend on the time left for
-    text recognition."""
+    """Hash of one vector in 16 hex digits.
+
+    Shard ids are not compared, because they depend on the time left for text recognition.
+    """
     try:
         return hashlib.sha256(store.shards.read(shard_id, space).vectors[kind][row].tobytes()).hexdigest()[:16]
     except (Corrupt, LookupError):

@@ -1,5 +1,4 @@
-"""Fault injection into the catalog and the files of a library, for `mm bench crash
---library-faults`.
+"""Fault injection into a library, for `mm bench crash --library-faults`.
 
 python -m indexes.bench.library_faults HOME OLDER_CATALOG POINTS SEED FIRST WORK
 
@@ -114,8 +113,7 @@ class FaultPoint:
         self.outcome = Outcome(fault.name, number, running, repair, refused=False)
 
     def run(self) -> Outcome:
-        """Damage, use and repair the library, with checks. Raises `Unavailable` if the fault cannot
-        be injected."""
+        """Damage, use and repair the library. Raises `Unavailable` if injection fails."""
         catalog = self._fixture.catalog.read_bytes()
         target = self._fixture.home / self._fault.read_only if self._fault.read_only else None
         if self.outcome.running:

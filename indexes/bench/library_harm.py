@@ -1,5 +1,4 @@
-"""Faults that affect the catalog or the files of a library outside the service, for `mm bench crash
---library-faults`."""
+"""Faults of the catalog or the files of a library, for `mm bench crash --library-faults`."""
 
 from __future__ import annotations
 

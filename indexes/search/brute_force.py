@@ -1,5 +1,7 @@
-"""Brute-force search: the reference implementation of `indexes.search.searcher`, which scores every
-segment in plain Python and uses no index."""
+"""Brute-force search: the reference implementation of `indexes.search.searcher`.
+
+It scores every segment in plain Python and uses no index.
+"""
 
 from __future__ import annotations
 
@@ -82,8 +84,11 @@ def score_all_moments(store: Store, query: Query, filters: Filters, floor: float
 
 
 def _content_reader(store: Store, query: Query) -> Callable[[SearchHit], Content]:
-    """A function that reads what is compared of the best segment of a hit: `picture` and the kind
-    that matched, except `name`; with the vectors of all kinds of the query."""
+    """A function that reads what near-duplicate grouping compares of the best segment of a hit.
+
+    Compared are `picture` and the kind that matched, except `name`. Vectors are of all kinds of the
+    query.
+    """
     catalog, space = store.catalog, query.space
     vectors = functools.cache(lambda shard_id: store.shards.read(shard_id, space).vectors)
 

@@ -1,5 +1,4 @@
-"""The index follower: background threads that keep a snapshot of an index up to date with the
-catalog and merge its parts."""
+"""Background threads that keep a snapshot of an index up to date and merge its parts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Search in one space: evidence queries and filters to ranked hits, over a snapshot of the
-index."""
+"""Search in one space: queries and filters to ranked hits, over a snapshot of the index."""
 
 from __future__ import annotations
 
@@ -70,8 +69,7 @@ class Searcher:
         likely: float | None = None,
         merge_near_duplicates: bool = True,
     ) -> list[SearchHit]:
-        """The `k` best moments with a probability of at least `floor`, best first, of the items
-        that pass the filters.
+        """The `k` best moments of the filtered items with a probability of at least `floor`.
 
         Adjacent matching segments are one hit (`grouping`), and so are near-duplicates
         (`near_duplicates`) where the space has a cosine for them. A hit with a probability of at

@@ -1,5 +1,4 @@
-"""The threshold algorithm (Fagin, Lotem, Naor 2003) over FAISS results: the top k moments without
-scoring every segment.
+"""The threshold algorithm (Fagin, Lotem, Naor 2003): the top k moments from FAISS results.
 
 Each kind of evidence is one sorted list. Sorted access returns its best rows, an upper bound for
 each of them, and an upper bound for all other rows. The sum of these bounds over the kinds is an
@@ -143,8 +142,7 @@ class PartSearch:
         self.threshold = -np.inf if all(top.rest_bound == -np.inf for top in tops) else sum(rest_bounds)
 
     def random_access(self, cutoff: float, floor: float) -> None:
-        """Score every candidate whose upper bound reaches `cutoff`, and the segments around it that
-        its moment can extend to."""
+        """Score candidates whose upper bound reaches `cutoff`, and the segments around them."""
         self._score(self.candidates[self.upper_bounds >= cutoff])
         adjacent, adjacent_in_shot = self.part.segments.adjacent, self.part.segments.adjacent_in_shot
         frontier = visited = self._scored[self._strength >= cutoff]

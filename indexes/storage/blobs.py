@@ -27,8 +27,7 @@ class BlobStore:
         return self._files.path(sha256)
 
     def add(self, temporary: Path, sha256: str) -> None:
-        """Move a file to its blob path. It must be flushed, in the same file system, and have this
-        SHA-256."""
+        """Move a flushed file of the same file system to the blob path of its SHA-256."""
         self._files.add(temporary, sha256)
 
     def delete(self, sha256: str) -> None:

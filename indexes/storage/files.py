@@ -1,5 +1,4 @@
-"""Durable files of a library: a temporary file, fsync, rename, fsync of the folder. And locks
-between processes."""
+"""Durable writes (temporary file, fsync, rename, fsync of the folder) and locks of a library."""
 
 from __future__ import annotations
 

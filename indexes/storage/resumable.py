@@ -50,8 +50,7 @@ class ResumableUploads:
         empty_expiry_seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """An upload expires `expiry_seconds` after its last checkpoint, an empty one
-        `empty_expiry_seconds` after its creation."""
+        """Expiry counts from the last checkpoint, of an empty upload from its creation."""
         self._folder = folder
         self._blobs = blobs
         self._lock = lock

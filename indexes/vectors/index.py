@@ -188,8 +188,7 @@ class SpaceIndex:
         return PartEntry(name=name, evidence=written.num_evidence, files=written.files)
 
     def _publish(self, manifest: Manifest) -> None:
-        """Replace the manifest, and remove all other parts; parts that a process has mapped stay
-        readable."""
+        """Replace the manifest and remove other parts; mapped ones stay readable."""
         write_manifest(self.folder, manifest)
         names = {entry.name for entry in manifest.parts}
         for path in self.folder.glob(f"{PART}*"):
@@ -219,8 +218,10 @@ def _batch(published: Sequence[PublicationRow]) -> list[PublicationRow]:
 
 
 def _select_merge(parts: Sequence[PartEntry]) -> list[PartEntry]:
-    """Parts of one size class to merge: all small ones, or `FANOUT` of another class, up to a full
-    part; empty if none are due."""
+    """Parts of one size class to merge; empty if none are due.
+
+    All small parts, or `FANOUT` of another class, up to the size of a full part.
+    """
     small = [entry for entry in parts if entry.evidence < SMALL_EVIDENCE]
     if len(small) >= FANOUT:
         return small

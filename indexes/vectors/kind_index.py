@@ -1,5 +1,4 @@
-"""The vectors of one kind of evidence in a part, searched by FAISS: half precision, and 4-bit codes
-where there are many."""
+"""FAISS search of the vectors of one kind in a part: half precision, with 4-bit codes for many."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ class KindIndex:
     def __init__(
         self, rows: KindRows, item: npt.NDArray[np.int32], num_items: int, vectors: Any, max_norm: float, codes: PQCodes | None
     ) -> None:
-        """`item` is (S,) the number of the item of each segment of the part, `vectors` a
-        `faiss.Index`, `max_norm` the largest norm of a vector."""
+        """`item` (S,) is the item of each segment; `vectors` is a `faiss.Index`."""
         self.rows = rows
         self.max_norm = max_norm
         self.codes = codes
@@ -100,8 +98,10 @@ class KindIndex:
         return self._search_vectors(query, count, item_mask, total)
 
     def best_per_segment(self, weight: Vector, segments: npt.NDArray[np.intp]) -> tuple[Floats, Keys]:
-        """The largest inner product (n,) and its row (n,) for each of n segments; -inf and -1 for a
-        segment without evidence of this kind. Raises `SpaceMismatch`."""
+        """The largest inner product (n,) and its row (n,) for each of n segments.
+
+        -inf and -1 for a segment without evidence of this kind. Raises `SpaceMismatch`.
+        """
         first = np.searchsorted(self.rows.segment, segments, "left")
         count = np.searchsorted(self.rows.segment, segments, "right") - first
         products = np.full(len(segments), -np.inf, dtype=np.float32)

@@ -1,5 +1,4 @@
-"""A part of an index: an immutable folder with the vectors of some items and the segments that they
-belong to.
+"""A part of an index: an immutable folder with the segments and vectors of some items.
 
 It holds `rows.safetensors`, and for each kind of evidence a FAISS file, which is memory-mapped, and
 optional codes. Vectors are half precision, as in the shards: inner products with a float32 query

@@ -1,13 +1,12 @@
-"""4-bit product quantization of the vectors of one part, with an error estimate: approximate inner
-products from a twentieth of the memory.
+"""4-bit product quantization of the vectors of one part, with an estimate of the error.
 
-FAISS `IndexPQFastScan` scans the codes in registers (Jégou, Douze, Schmid 2011; André, Kermarrec,
-Le Scouarnec 2015). It is trained on the part itself, so nothing is shared and no code goes stale.
-Vectors are rotated to their principal axes, which are allocated so that the subquantizers have
-equal products of variances; the axes with the least variance are not coded (after Ge, He, Ke, Sun
-2013). Quantization shrinks inner products. The variance of the vectors and of the residuals along
-each axis gives the factor for each query, which makes the estimates unbiased, and the standard
-deviation of their error.
+Codes take a twentieth of the memory of the vectors. FAISS `IndexPQFastScan` scans them in registers
+(Jégou, Douze, Schmid 2011; André, Kermarrec, Le Scouarnec 2015). It is trained on the part itself,
+so nothing is shared and no code goes stale. Vectors are rotated to their principal axes, which are
+allocated so that the subquantizers have equal products of variances; the axes with the least
+variance are not coded (after Ge, He, Ke, Sun 2013). Quantization shrinks inner products. The
+variance of the vectors and of the residuals along each axis gives the factor for each query, which
+makes the estimates unbiased, and the standard deviation of their error.
 """
 
 from __future__ import annotations
@@ -62,8 +61,10 @@ class PQCodes:
         self.axes = axes
 
     def search(self, query: Floats, count: int) -> tuple[Rows, Floats, float]:
-        """The `count` rows with the largest estimated inner products with a query (D,), the
-        estimates, largest first, and the standard deviation of their error."""
+        """The `count` rows with the largest estimated inner products with a query (D,).
+
+        Returns rows and estimates, largest first, and the standard deviation of the error.
+        """
         rotated = query @ self.axes.directions
         products, rows = self._index.search(np.ascontiguousarray(rotated[None, : self._index.d]), count)
         valid = rows[0] >= 0

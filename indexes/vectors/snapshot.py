@@ -1,5 +1,4 @@
-"""Snapshot of an index: parts that do not change during a search, and which of their items are
-live."""
+"""Snapshot of an index: the parts that a search reads, and which of their items are live."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mm.errors import InvalidInput
 
 PHRASINGS = ("{}", "show me {}", "a photo of {}", "find {}", "pictures of {}", "{}?", "where is {}")
-"""Phrasings of a query; they must not depend on whether an image can show what is asked for."""
+"""Phrasings of a query; they must not depend on whether an image can show the thing."""
 
 _NOUN_PHRASE = re.compile(r"\b(?:an?|the|two|some|three) (?:[a-z-]+ ){0,2}[a-z]+\b")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

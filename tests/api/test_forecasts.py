@@ -28,7 +28,7 @@ def test_forecasts_are_computed_once_per_validity() -> None:
     assert catalog.num_reads == 2
     clock.now += 0.9 * VALIDITY_FACTOR * 0.2
     forecasts.get("a")
-    assert catalog.num_reads == 2, "it took long, so it holds for longer"
+    assert catalog.num_reads == 2, "a slow forecast is valid for longer"
     clock.now += 0.2 * VALIDITY_FACTOR * 0.2
     jobs.clear()
     assert forecasts.get("a") is None

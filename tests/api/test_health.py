@@ -38,7 +38,7 @@ def test_readyz_without_broker_and_worker_is_503_with_consequences(api: ApiServe
     failing = {name for name, check in checks.items() if not check["ok"]}
     assert failing == {"broker", "worker"}
     for name in failing:
-        assert "ngest" in checks[name]["detail"], "says that ingest is hit"
+        assert "ngest" in checks[name]["detail"], "the detail names the consequence for ingest"
     assert {"catalog", "blobs", "space", "index"} <= set(checks)
 
 
@@ -56,7 +56,7 @@ def test_readyz_with_all_components_is_ready(tmp_path: Path, graphs: Path) -> No
             assert all(check["detail"].endswith(".") for check in response.json()["checks"])
             broker.stop()
             assert api.client.get("/readyz").status_code == 503
-            assert api.upload(media.image(201)).status_code == 202, "an upload waits for the broker to come back"
+            assert api.upload(media.image(201)).status_code == 202, "an upload is accepted without a broker"
     finally:
         broker.stop()
 
@@ -99,7 +99,7 @@ def test_readiness_reports_sandbox_of_each_worker(tmp_path: Path, graphs: Path) 
         catalog.record_sandbox_report("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
         found = check()
         assert found is not None
-        assert (found["ok"], found["required"]) == (False, False), "the other worker goes on"
+        assert (found["ok"], found["required"]) == (False, False), "the other worker continues"
         catalog.record_sandbox_report("host:1:ab", time.time(), "not JSON")
         found = check()
         assert found is not None
@@ -132,7 +132,7 @@ def test_readiness_fails_while_index_is_stale(tmp_path: Path, graphs: Path, monk
                 next_seq(session)
             wait_for(lambda: index()["ok"] is False, "the index cannot be written")
             assert "miss new items" in str(index()["detail"])
-        wait_for(lambda: index()["ok"] is True, "it follows again")
+        wait_for(lambda: index()["ok"] is True, "the index is up to date again")
 
 
 def test_metrics_count_requests_uploads_and_items(api: ApiServer) -> None:

@@ -95,7 +95,7 @@ def test_queued_job_has_position_and_running_job_time_left(api: ApiServer, monke
     assert next(events)[1]["position"] == 1
     listed = {job["id"]: job for job in api.client.get("/v1/jobs").json()["data"]}
     assert [(listed[job_id]["state"], listed[job_id]["position"]) for job_id in (first, second)] == [("queued", 0), ("queued", 1)]
-    assert listed[first]["seconds_left"] is None, "no picture was encoded yet"
+    assert listed[first]["seconds_left"] is None, "no image has been encoded yet"
     catalog.record_speed("image", 20.0)
     catalog.record_heartbeat("w", time.time())
     event_id, expected = next(events)

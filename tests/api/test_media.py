@@ -104,7 +104,7 @@ def test_concurrent_delete_and_upload_leave_consistent_item(api: ApiServer) -> N
             b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", 415, "unsupported-media", id="svg"
         ),
         pytest.param(b"<!doctype html><script>alert(1)</script>", 415, "unsupported-media", id="html"),
-        pytest.param(media.image(5, (400, 300))[:200], 422, "media-error", id="truncated picture"),
+        pytest.param(media.image(5, (400, 300))[:200], 422, "media-error", id="truncated image"),
         pytest.param(media.video(2.0)[:900], 422, "media-error", id="truncated video"),
     ],
 )
@@ -149,8 +149,8 @@ def test_aborted_upload_leaves_no_file(api: ApiServer) -> None:
     with socket.create_connection((host, port), timeout=300) as connection:
         connection.sendall(f"POST /v1/media HTTP/1.1\r\nHost: {host}\r\nContent-Length: {8 << 20}\r\n\r\n".encode())
         connection.sendall(media.audio(20.0))
-        wait_for(lambda: len(api.blobs() - before) == 1, "the upload is on its way to disk")
-    wait_for(lambda: api.blobs() == before, "nothing is left of it")
+        wait_for(lambda: len(api.blobs() - before) == 1, "the upload is being written")
+    wait_for(lambda: api.blobs() == before, "no file remains")
 
 
 def test_unsafe_request_of_another_origin_is_refused(api: ApiServer) -> None:
@@ -264,7 +264,7 @@ def test_delete_media_deletes_blob_and_thumbnails(api: ApiServer) -> None:
     assert not list((api.service.settings.root / "cache" / "thumbnails").rglob(item["id"]))
     assert_problem(api.client.get(f"/v1/media/{item['id']}"), 404, "not-found")
     assert_problem(api.client.delete(f"/v1/media/{item['id']}"), 404, "not-found")
-    assert api.upload(media.image(32)).status_code == 202, "the same bytes may come back"
+    assert api.upload(media.image(32)).status_code == 202, "the same bytes can be uploaded again"
 
 
 def test_import_adds_files_and_refuses_links(api: ApiServer, import_root: Path) -> None:

@@ -141,14 +141,16 @@ def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -
         assert "backup" in problem["detail"]
     again = served.upload(media.video(1.0, seed=50), "talk.mp4")
     assert again.status_code == 200
-    assert served.client.get(f"/v1/media/{talk}/content").content == media.video(1.0, seed=50), "sent again, they are there again"
+    assert served.client.get(f"/v1/media/{talk}/content").content == media.video(1.0, seed=50), "uploaded again, they exist again"
 
 
 def test_search_like_with_missing_shard_is_missing_data(served: ApiServer, talk: str) -> None:
     lose("shards")(served)
     response = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
     assert "backup" in assert_problem(response, 410, "missing-data")["detail"]
-    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], "the index responses without them"
+    assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], (
+        "searches use the index and need no blobs"
+    )
 
 
 def checks(served: ApiServer) -> dict[str, dict[str, object]]:

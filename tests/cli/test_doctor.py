@@ -94,8 +94,8 @@ def test_check_disk_with_little_space_fails(settings: Settings, monkeypatch: pyt
 
 
 def test_check_port_that_is_in_use_fails(settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         assert_failed(connections.check_port(settings.model_copy(update={"port": port})), str(port), "MM_PORT")
 
 
@@ -251,4 +251,4 @@ def test_doctor_tune_prints_the_trials_and_the_choice(tmp_path: Path, monkeypatc
 def test_doctor_with_invalid_settings_reports_them(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["doctor"], env={**os.environ, "MM_PORT": "many"})
     assert done.exit_code == 1
-    assert "!\tsettings\tBad settings. MM_PORT" in done.stdout
+    assert "!\tsettings\tInvalid settings. MM_PORT" in done.stdout

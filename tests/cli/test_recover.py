@@ -30,8 +30,8 @@ def settings(tmp_path: Path) -> Settings:
     return settings
 
 
-def doctor(settings: Settings, *arguments: str, answer: str = "") -> Result:
-    return CliRunner().invoke(main, ["doctor", *arguments], env={"MM_HOME": str(settings.root)}, input=answer)
+def doctor(settings: Settings, *arguments: str, confirmation: str = "") -> Result:
+    return CliRunner().invoke(main, ["doctor", *arguments], env={"MM_HOME": str(settings.root)}, input=confirmation)
 
 
 def test_check_library_without_a_catalog_names_the_actions_and_rebuild_fixes_it(settings: Settings) -> None:
@@ -67,10 +67,10 @@ def test_doctor_collect_with_json_prints_the_result_apart_from_the_log(settings:
 
 def test_doctor_empty_moves_files_only_after_a_confirmation(settings: Settings) -> None:
     before = files(settings)
-    assert doctor(settings, "--empty", answer="n\n").exit_code == 1
+    assert doctor(settings, "--empty", confirmation="n\n").exit_code == 1
     assert doctor(settings, "--empty").exit_code == 1, "no confirmation"
     assert files(settings) == before
-    done = doctor(settings, "--empty", answer="y\n")
+    done = doctor(settings, "--empty", confirmation="y\n")
     assert "3 files were moved to the trash" in done.stdout
     assert check_library(settings).ok
 

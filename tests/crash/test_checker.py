@@ -131,7 +131,7 @@ def test_check_results_compares_hits_with_an_exhaustive_search() -> None:
     assert "twice" in checker.check_results("q", [*hits, hits[0]], expected)[0]
 
 
-def check_search(found: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
+def check_search(found_items: set[str], *, during: Callable[[History], object] = lambda history: None) -> list[str]:
     """Violations of a search after A is ready and B is deleted, with `during` in between."""
     history = History()
     acknowledge(history, "add", A)
@@ -141,7 +141,7 @@ def check_search(found: set[str], *, during: Callable[[History], object] = lambd
     acknowledge(history, "delete", B)
     with history.record("search") as search:
         during(history)
-        search.found = frozenset(found)
+        search.found_items = frozenset(found_items)
     return checker.check_searches(history)
 
 

@@ -57,9 +57,9 @@ def test_upload_is_durable_before_its_catalog_row(
 
     with run_server(Settings(home=with_graphs(tmp_path, graphs))) as api:
         monkeypatch.setattr(Catalog, "add_item", recorded)
-        answer = api.upload(media.image(301))
-        assert answer.status_code == 202
-        item = api.service.store.catalog.get_item(answer.json()["item"]["id"])
+        response = api.upload(media.image(301))
+        assert response.status_code == 202
+        item = api.service.store.catalog.get_item(response.json()["item"]["id"])
         assert item is not None
         assert_durable(before[0], api.service.store.blobs.path(item.sha256))
 

@@ -62,16 +62,16 @@ def assert_refused(disk: SmallDisk, left: int, write: Callable[[], object]) -> N
 
 @pytest.mark.parametrize("left", STEPS[::2])
 def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(api: ApiServer, disk: SmallDisk, left: int) -> None:
-    kept = api.upload_item(media.image(1))
+    item = api.upload_item(media.image(1))
     before = api.blobs()
     disk.fill(left)
-    answer = api.upload(media.audio(5.0), "a.wav")
-    assert answer.status_code == 507, answer.text
-    assert "No space left" in answer.json()["detail"]
-    assert "Retry-After" in answer.headers
+    response = api.upload(media.audio(5.0), "a.wav")
+    assert response.status_code == 507, response.text
+    assert "No space left" in response.json()["detail"]
+    assert "Retry-After" in response.headers
     assert api.blobs() == before
     assert not api.client.get("/readyz").json()["ready"]
-    assert api.client.get(f"/v1/media/{kept['id']}/content").content == media.image(1)
+    assert api.client.get(f"/v1/media/{item['id']}/content").content == media.image(1)
     disk.free()
     assert api.upload(media.audio(5.0), "a.wav").status_code == 202
     assert len(api.client.get("/v1/media").json()["items"]) == 2
@@ -80,11 +80,11 @@ def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(api: ApiServer, dis
 def test_thumbnail_on_a_full_disk_is_served_and_not_cached(api: ApiServer, disk: SmallDisk) -> None:
     item = api.upload_item(media.image(1))
     disk.fill()
-    answer = api.client.get(f"/v1/media/{item['id']}/thumbnail")
-    assert answer.status_code == 200, "a thumbnail that cannot be cached is served"
+    response = api.client.get(f"/v1/media/{item['id']}/thumbnail")
+    assert response.status_code == 200, "a thumbnail that cannot be cached is served"
     assert not files(api.service.settings.root / "cache" / "thumbnails")
     disk.free()
-    assert api.client.get(f"/v1/media/{item['id']}/thumbnail").content == answer.content
+    assert api.client.get(f"/v1/media/{item['id']}/thumbnail").content == response.content
     assert len(files(api.service.settings.root / "cache" / "thumbnails")) == 1
 
 

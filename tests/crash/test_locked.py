@@ -68,10 +68,10 @@ def test_upload_to_a_locked_catalog_is_refused_with_retry_after_and_accepted_lat
     with run_server(settings) as api:
         first = api.upload_item(media.image(1))
         with lock_catalog(settings.catalog_url):
-            answer = api.upload(media.image(2))
-            assert answer.status_code == 503
-            assert answer.headers["Retry-After"] == "1"
-            assert "catalog" in answer.json()["detail"]
+            response = api.upload(media.image(2))
+            assert response.status_code == 503
+            assert response.headers["Retry-After"] == "1"
+            assert "catalog" in response.json()["detail"]
             assert api.client.get("/healthz").status_code == 200
         assert api.upload(media.image(2)).status_code == 202
         assert api.client.get(f"/v1/media/{first['id']}").status_code == 200

@@ -51,8 +51,8 @@ def test_process_start_without_the_catalog_is_refused_and_keeps_every_file(
 ) -> None:
     before = files(library)
     lost = remove_catalog(library, request)
-    given = {f"MM_{name.upper()}": str(value) for name, value in lost.model_dump(exclude_unset=True).items()}
-    environment = {**os.environ, **given, "MM_BROKER_URL": "redis://127.0.0.1:1/0", "MM_PORT": "0"}
+    variables = {f"MM_{name.upper()}": str(value) for name, value in lost.model_dump(exclude_unset=True).items()}
+    environment = {**os.environ, **variables, "MM_BROKER_URL": "redis://127.0.0.1:1/0", "MM_PORT": "0"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
     )

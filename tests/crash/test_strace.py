@@ -73,13 +73,13 @@ def test_upload_is_flushed_and_committed_before_its_response(tmp_path: Path, gra
                 assert tracer.poll() is None, (tmp_path / "log").read_text()
                 time.sleep(0.05)
             address = json.loads(address_file.read_text())
-            answer = httpx2.post(
+            response = httpx2.post(
                 f"http://{address['host']}:{address['port']}/v1/media",
                 params={"name": "a.png"},
                 content=media.image(7),
                 timeout=60,
             )
-            assert answer.status_code == 202, answer.text
+            assert response.status_code == 202, response.text
         finally:
             for child in psutil.Process(tracer.pid).children():
                 child.send_signal(signal.SIGTERM)

@@ -1,5 +1,4 @@
-"""Films put together: scenes and shots that tile them, changes where they say, and what is on the
-screen."""
+"""Spliced videos: scenes and shots that tile them, transitions, and composed frames."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def draw(seed: int, alternating: float = 0.3) -> SplicedVideo:
 
 
 @given(seed=st.integers(0, 2**32))
-def test_scenes_and_shots_tile_a_film_and_each_change_is_one_of_its_shots(seed: int) -> None:
+def test_draw_spliced_video_tiles_scenes_and_shots_with_transitions_between(seed: int) -> None:
     video = draw(seed)
     shots = [shot for scene in video.scenes for shot in scene.shots]
     assert video.scenes[0].start == 0
@@ -53,7 +52,7 @@ def test_scenes_and_shots_tile_a_film_and_each_change_is_one_of_its_shots(seed: 
 
 
 @given(seed=st.integers(0, 2**32))
-def test_nothing_comes_again_so_soon_that_it_could_be_the_same_scene(seed: int) -> None:
+def test_draw_spliced_video_repeats_sources_after_the_minimum_gap_only(seed: int) -> None:
     video = draw(seed)
     for number, scene in enumerate(video.scenes):
         for later in video.scenes[number + 1 :]:
@@ -61,7 +60,7 @@ def test_nothing_comes_again_so_soon_that_it_could_be_the_same_scene(seed: int) 
                 assert later.start > scene.end + MIN_REPEAT_GAP
 
 
-def test_a_film_has_scenes_alternating_as_asked() -> None:
+def test_draw_spliced_video_has_the_share_of_alternating_scenes() -> None:
     assert not any(len(scene.sources) > 1 for seed in range(5) for scene in draw(seed, 0.0).scenes)
     scenes = [scene for seed in range(5) for scene in draw(seed, 1.0).scenes if not scene.sources & {90, 91}]
     alternating = [scene for scene in scenes if len(scene.sources) == 2]
@@ -76,7 +75,7 @@ def make_two_scene_video(change: Transition) -> SplicedVideo:
     return SplicedVideo((Scene(0.0, 4.0, (first,)), Scene(4.0, 8.0, (second,))), (change,))
 
 
-def test_a_cut_shows_one_or_the_other() -> None:
+def test_compose_frame_at_a_cut_shows_one_view() -> None:
     video = make_two_scene_video(Transition(4.0, 0.0, False, True))
     before, after = compose_frame(video, 3.999), compose_frame(video, 4.0)
     assert (before.view.source, after.view.source) == (0, 1)
@@ -86,7 +85,7 @@ def test_a_cut_shows_one_or_the_other() -> None:
     assert before.brightness == after.brightness == 1
 
 
-def test_a_dissolve_is_half_of_each_in_its_middle_and_goes_evenly() -> None:
+def test_compose_frame_in_a_dissolve_interpolates_linearly() -> None:
     video = make_two_scene_video(Transition(4.0, 2.0, False, True))
     weights = []
     for time in (2.9, 3.5, 4.0, 4.5, 5.1):
@@ -97,12 +96,12 @@ def test_a_dissolve_is_half_of_each_in_its_middle_and_goes_evenly() -> None:
     assert weights == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
-def test_a_fade_is_black_in_its_middle() -> None:
+def test_compose_frame_in_a_fade_is_black_in_the_middle() -> None:
     video = make_two_scene_video(Transition(4.0, 2.0, True, True))
     assert [compose_frame(video, time).brightness for time in (2.9, 3.5, 4.0, 4.5, 5.1)] == pytest.approx([1, 0.5, 0, 0.5, 1])
 
 
-def test_the_truth_of_frames_is_at_the_first_frame_behind_a_beginning() -> None:
+def test_label_boundaries_marks_the_first_frame_after_a_boundary() -> None:
     video = make_two_scene_video(Transition(4.0, 0.0, False, False))
     assert label_boundaries(video, np.array([0.0, 3.9, 4.0, 4.5])).tolist() == [
         [False] * 2,
@@ -112,12 +111,12 @@ def test_the_truth_of_frames_is_at_the_first_frame_behind_a_beginning() -> None:
     ]
     video = make_two_scene_video(Transition(4.0, 0.0, False, True))
     assert label_boundaries(video, np.array([0.0, 3.9, 4.1])).tolist() == [[False] * 2, [False] * 2, [True, True]]
-    assert not label_boundaries(video, np.array([0.0, 1.0])).any(), "what begins behind the last frame is not asked for"
+    assert not label_boundaries(video, np.array([0.0, 1.0])).any(), "boundaries after the last frame are left out"
     assert video.spans_of(1).tolist() == [[4.0, 8.0]]
     assert video.spans_of(7).shape == (0, 2)
 
 
-def test_ways_over_a_photograph_stay_inside_it() -> None:
+def test_crop_paths_are_deterministic_and_inside_the_image() -> None:
     for source in range(50):
         assert crop_paths(source) == crop_paths(source)
         for way in crop_paths(source):

@@ -88,9 +88,9 @@ def wait_until_done(client: httpx2.Client, job: str) -> None:
 
 def search_ids(client: httpx2.Client, picture: bytes) -> list[str]:
     """Ids of the items that a search by image finds."""
-    answer = client.post("/v1/search", files={"picture": ("q.png", picture)})
-    assert answer.status_code == 200, answer.text
-    return [hit["item"]["id"] for hit in answer.json()["hits"]]
+    response = client.post("/v1/search", files={"picture": ("q.png", picture)})
+    assert response.status_code == 200, response.text
+    return [hit["item"]["id"] for hit in response.json()["hits"]]
 
 
 def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> None:

@@ -103,15 +103,15 @@ def test_gpu_image_installs_both_lock_files() -> None:
     assert installed == {"cpu": ["requirements.lock"], "gpu": ["requirements.lock", "requirements-train.lock"]}
 
 
-@pytest.mark.parametrize(("target", "part"), TARGETS.items())
-def test_images_have_the_commands_and_health_checks_of_compose(target: str, part: str) -> None:
+@pytest.mark.parametrize(("target", "module"), TARGETS.items())
+def test_images_have_the_commands_and_health_checks_of_compose(target: str, module: str) -> None:
     (service,) = [
-        one
-        for name, one in load_compose({"POSTGRES_PASSWORD": "x"})["services"].items()
-        if name in {"api", "worker-gpu"} and one["build"]["target"] == target
+        service
+        for name, service in load_compose({"POSTGRES_PASSWORD": "x"})["services"].items()
+        if name in {"api", "worker-gpu"} and service["build"]["target"] == target
     ]
     stage = load_dockerfile()[target]
-    assert json.loads(stage.all("CMD")[-1]) == service["command"] == ["python", "-P", "-m", part]
+    assert json.loads(stage.all("CMD")[-1]) == service["command"] == ["python", "-P", "-m", module]
     assert ["CMD", *health_command(stage.all("HEALTHCHECK")[-1])] == service["healthcheck"]["test"]
 
 

@@ -76,9 +76,9 @@ def test_stop_with_kill_now_does_not_wait(tmp_path: Path) -> None:
 
 def test_poll_exit_status_after_an_exit_returns_the_status_and_keeps_the_last_log_line(tmp_path: Path) -> None:
     process = start(tmp_path, "import sys; print('first'); print('what was wrong\\n', file=sys.stderr); sys.exit(3)")
-    seen: list[int] = []
-    wait_for(lambda: (status := process.poll_exit_status()) is not None and not seen.append(status))
-    assert seen == [3]
+    statuses: list[int] = []
+    wait_for(lambda: (status := process.poll_exit_status()) is not None and not statuses.append(status))
+    assert statuses == [3]
     assert process.read_last_log_line() == "what was wrong"
     process.command = [sys.executable, "-c", ""]
     process.start()

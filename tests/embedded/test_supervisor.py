@@ -142,8 +142,8 @@ def test_worker_that_cannot_start_ends_the_supervisor_with_its_last_log_line(set
 
 
 def test_api_that_cannot_start_ends_the_supervisor(settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        busy = settings.model_copy(update={"port": taken.getsockname()[1]})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        busy = settings.model_copy(update={"port": listener.getsockname()[1]})
         with pytest.raises(Unavailable, match="The API stopped at its start"), Supervisor(busy):
             pass
 

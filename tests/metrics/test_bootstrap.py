@@ -13,7 +13,7 @@ from mm.metrics import Interval, bootstrap
 
 
 @pytest.mark.parametrize("statistic", [np.mean, np.median])
-def test_the_interval_is_that_of_scipy(statistic: object) -> None:
+def test_bootstrap_equals_scipy(statistic: object) -> None:
     values = np.random.default_rng(1).gamma(2.0, size=400)
     expected = scipys(
         (values,), statistic, n_resamples=2000, vectorized=True, method="percentile", rng=np.random.default_rng(2)
@@ -24,7 +24,7 @@ def test_the_interval_is_that_of_scipy(statistic: object) -> None:
     assert [found.low, found.high] == pytest.approx([expected.low, expected.high], abs=0.15 * width)
 
 
-def test_what_hangs_together_is_drawn_together() -> None:
+def test_bootstrap_with_groups_samples_whole_groups() -> None:
     """Five equal values a group say no more than one: the interval is that of the groups."""
     values = np.random.default_rng(3).normal(size=60)
     one_each = bootstrap(values)
@@ -36,14 +36,14 @@ def test_what_hangs_together_is_drawn_together() -> None:
 
 @settings(max_examples=8)
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=20), st.data())
-def test_an_interval_lies_within_the_values_and_is_the_same_again(values: list[float], data: st.DataObject) -> None:
+def test_bootstrap_interval_is_within_the_values_and_deterministic(values: list[float], data: st.DataObject) -> None:
     groups = np.array([data.draw(st.integers(0, 4)) for _ in values])
     found = bootstrap(np.array(values), groups)
     assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
     assert bootstrap(np.array(values), groups) == found
 
 
-def test_hits_are_numbers_too() -> None:
+def test_bootstrap_accepts_booleans() -> None:
     assert bootstrap(np.array([True, True])) == Interval(1.0, 1.0, 1.0)
 
 
@@ -52,6 +52,6 @@ def test_hits_are_numbers_too() -> None:
     [(np.empty(0), None), (np.ones((2, 2)), None), (np.ones(3), np.zeros(2, int))],
     ids=["none", "matrix", "groups"],
 )
-def test_what_has_no_interval_is_refused(values: np.ndarray, groups: np.ndarray | None) -> None:
+def test_bootstrap_of_invalid_values_raises_invalid_input(values: np.ndarray, groups: np.ndarray | None) -> None:
     with pytest.raises(InvalidInput):
         bootstrap(values, groups)

@@ -17,7 +17,7 @@ TIMES = st.lists(st.integers(0, 30), max_size=5, unique=True).map(sorted)
 
 
 @given(found=TIMES, right=TIMES, tolerance=st.integers(0, 5))
-def test_as_many_are_matched_as_can_be(found: list[int], right: list[int], tolerance: int) -> None:
+def test_count_matches_equals_exhaustive_matching(found: list[int], right: list[int], tolerance: int) -> None:
     """Against the largest matching that there is, by trying all."""
 
     def most(mine: list[int], theirs: list[int]) -> int:
@@ -32,7 +32,7 @@ def test_as_many_are_matched_as_can_be(found: list[int], right: list[int], toler
     assert count_matches(found, right, tolerance) == most(found, right)
 
 
-def test_f1_is_the_harmonic_mean() -> None:
+def test_f1_score_is_the_harmonic_mean() -> None:
     assert f1_score(2, 4, 2) == pytest.approx(2 / (1 / 0.5 + 1 / 1.0))
     assert f1_score(0, 3, 0) == 0
     assert f1_score(0, 0, 0) == 1
@@ -44,14 +44,14 @@ def cost(rows: np.ndarray, edges: list[int], penalty: float) -> float:
 
 
 @given(seed=st.integers(0, 99), penalty=st.sampled_from((0.1, 0.5, 2.0)))
-def test_change_points_are_the_cheapest_of_all(seed: int, penalty: float) -> None:
+def test_find_change_points_minimises_the_cost(seed: int, penalty: float) -> None:
     random = np.random.default_rng(seed)
     rows = random.normal(size=(8, 2)) + np.repeat(random.normal(size=(4, 2)) * 3, 2, axis=0)
     cheapest = min(cost(rows, list(edges), penalty) for count in range(8) for edges in combinations(range(1, 8), count))
     assert cost(rows, find_change_points(rows, penalty), penalty) == pytest.approx(cheapest)
 
 
-def test_what_cannot_be_cut_is_refused() -> None:
+def test_find_change_points_of_invalid_input_raises_invalid_input() -> None:
     for rows, penalty in ((np.zeros((0, 2)), 1.0), (np.zeros(3), 1.0), (np.zeros((3, 2)), 0.0)):
         with pytest.raises(InvalidInput):
             find_change_points(rows, penalty)

@@ -43,7 +43,7 @@ def worst_order(scores: np.ndarray, right: np.ndarray) -> list[int]:
 
 
 @given(rankings(ties=True), st.integers(1, 10))
-def test_average_precision_is_that_of_its_definition(case: tuple[np.ndarray, np.ndarray], k: int) -> None:
+def test_average_precision_at_equals_apk_of_ml_metrics(case: tuple[np.ndarray, np.ndarray], k: int) -> None:
     scores, right = case
     expected = [
         apk(np.flatnonzero(right_E).tolist(), worst_order(row, right_E), k) for row, right_E in zip(scores, right, strict=True)
@@ -53,13 +53,13 @@ def test_average_precision_is_that_of_its_definition(case: tuple[np.ndarray, np.
 
 @settings(max_examples=25)  # scikit-learn checks its input for long
 @given(rankings(ties=False))
-def test_average_precision_over_all_is_that_of_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
+def test_average_precision_at_all_equals_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
     scores, right = case
     expected = [average_precision_score(right_E, row) for row, right_E in zip(scores, right, strict=True)]
     assert average_precision_at(scores, right, scores.shape[1]) == pytest.approx(expected)
 
 
-def test_recall_where_one_is_right_is_the_accuracy_of_scikit_learn() -> None:
+def test_recall_at_with_one_relevant_item_equals_top_k_accuracy_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     scores, right = random.normal(size=(200, 10)), random.integers(0, 10, 200)
     for k in (1, 3, 5):
@@ -68,7 +68,7 @@ def test_recall_where_one_is_right_is_the_accuracy_of_scikit_learn() -> None:
 
 
 @given(rankings(ties=True), st.integers(1, 9))
-def test_ranks_and_recall_are_their_plain_definition(case: tuple[np.ndarray, np.ndarray], k: int) -> None:
+def test_first_ranks_and_recall_at_equal_their_definition(case: tuple[np.ndarray, np.ndarray], k: int) -> None:
     scores, right = case
     expected = [
         1 + [bool(right_E[thing]) for thing in worst_order(row, right_E)].index(True)
@@ -93,14 +93,14 @@ def test_ranks_and_recall_are_their_plain_definition(case: tuple[np.ndarray, np.
 @pytest.mark.parametrize(
     "measure", [first_ranks, lambda *case: recall_at(*case, 1), lambda *case: average_precision_at(*case, 1)]
 )
-def test_what_cannot_be_ranked_is_refused(
+def test_ranking_measures_of_invalid_input_raise_invalid_input(
     scores: np.ndarray, right: np.ndarray, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> None:
     with pytest.raises(InvalidInput):
         measure(scores, right)
 
 
-def test_a_k_of_nothing_and_a_number_outside_are_refused() -> None:
+def test_ranking_with_k_of_zero_or_index_outside_raises_invalid_input() -> None:
     scores, right = np.ones((1, 2)), np.array([[True, False]])
     for measure in (recall_at, average_precision_at):
         with pytest.raises(InvalidInput):

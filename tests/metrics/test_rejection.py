@@ -17,7 +17,7 @@ from mm.metrics.rejection import Scores, choose_floor, format_trade_offs, measur
 probabilities = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=60).map(np.array)
 
 
-def test_right_answers_count_when_they_are_among_the_top_five() -> None:
+def test_split_scores_counts_relevant_items_among_the_top_five() -> None:
     scores = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]])
     relevant, removed = split_scores(scores, np.array([4, 5]))
     assert relevant.tolist() == [0.5]
@@ -25,19 +25,19 @@ def test_right_answers_count_when_they_are_among_the_top_five() -> None:
     assert split_scores(scores[:1], np.array([0]))[1].tolist() == [0.8]
 
 
-def test_a_tie_counts_against_us() -> None:
+def test_split_scores_ranks_ties_before_the_relevant_item() -> None:
     relevant, _ = split_scores(np.full((1, 6), 0.5), np.array([0]))
     assert relevant.size == 0
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 1), (4, 6)])
-def test_shapes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
+def test_split_scores_of_mismatched_shapes_raises_invalid_input(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInput):
         split_scores(np.zeros(shape), np.zeros(3, np.int64))
 
 
 @given(probabilities, probabilities, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
-def test_a_floor_does_both_where_that_is_possible_and_keeps_in_any_case(
+def test_choose_floor_keeps_and_rejects_where_both_are_possible(
     relevant: np.ndarray, unanswerable: np.ndarray, kept: float, rejected: float
 ) -> None:
     scores = Scores(relevant, unanswerable, relevant)
@@ -49,7 +49,7 @@ def test_a_floor_does_both_where_that_is_possible_and_keeps_in_any_case(
 
 
 @given(probabilities, probabilities, probabilities)
-def test_a_higher_floor_keeps_less_and_rejects_more(relevant: np.ndarray, unanswerable: np.ndarray, removed: np.ndarray) -> None:
+def test_trade_offs_are_monotonic_in_the_floor(relevant: np.ndarray, unanswerable: np.ndarray, removed: np.ndarray) -> None:
     points = measure_trade_offs(Scores(relevant, unanswerable, removed), np.linspace(0, 1, 20))
     for lower, higher in itertools.pairwise(points):
         assert higher.kept <= lower.kept
@@ -58,7 +58,7 @@ def test_a_higher_floor_keeps_less_and_rejects_more(relevant: np.ndarray, unansw
     assert len(format_trade_offs(points).splitlines()) == 2 + len(points)
 
 
-def test_a_chart_is_one_picture_with_all_its_lines() -> None:
+def test_chart_to_svg_has_all_lines_and_names() -> None:
     chart = Chart("a < b", "x", (0.01, 0.1, 1.0), (Line("one", (0.0, 0.5, 1.0)), Line("two", (1.0, 0.5, 0.99))), 0.1)
     picture = ElementTree.fromstring(chart.to_svg())
     names = [element.text for element in picture.iter() if element.tag.endswith("text")]

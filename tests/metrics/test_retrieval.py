@@ -37,7 +37,7 @@ def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
 
 
 @given(cases())
-def test_recall_is_its_plain_definition(case: tuple[list[list[int]], list[int]]) -> None:
+def test_recall_equals_its_definition(case: tuple[list[list[int]], list[int]]) -> None:
     scores, image_of = case
     found = recall(np.array(scores, np.float32), np.array(image_of), KS)
     for k in KS:
@@ -46,7 +46,7 @@ def test_recall_is_its_plain_definition(case: tuple[list[list[int]], list[int]])
         assert found.image_to_text[k] == pytest.approx(image_to_text)
 
 
-def test_vectors_score_by_inner_product() -> None:
+def test_recall_of_vectors_scores_by_inner_product() -> None:
     random = np.random.default_rng(0)
     pictures, captions = random.normal(size=(7, 4)).astype(np.float16), random.normal(size=(20, 4)).astype(np.float16)
     image_of = random.integers(0, 7, 20)
@@ -54,7 +54,7 @@ def test_vectors_score_by_inner_product() -> None:
     assert recall_of_vectors(pictures, captions, image_of) == recall(scores, image_of)
 
 
-def test_the_table_has_a_row_each_way() -> None:
+def test_retrieval_table_has_a_row_for_each_direction() -> None:
     assert Retrieval({1: 25.04, 10: 100.0}, {1: 50.0, 10: 75.0}).table().splitlines() == [
         "| | R@1 | R@10 |",
         "| --- | --- | --- |",
@@ -63,7 +63,7 @@ def test_the_table_has_a_row_each_way() -> None:
     ]
 
 
-def test_a_report_has_the_recalls_with_intervals_drawn_over_pictures() -> None:
+def test_retrieval_report_has_the_recalls_with_intervals() -> None:
     random = np.random.default_rng(0)
     scores, image_of = random.normal(size=(9, 30)), np.repeat(np.arange(10), 3) % 8  # the last picture has no caption
     scores[image_of, np.arange(30)] += 1
@@ -77,7 +77,7 @@ def test_a_report_has_the_recalls_with_intervals_drawn_over_pictures() -> None:
     assert all(interval.low <= interval.value <= interval.high for interval in found.values())
 
 
-def test_a_report_is_a_table_and_a_record() -> None:
+def test_report_formats_as_table_and_json() -> None:
     report = Report(
         "ten", (Measure("R@1", Interval(0.5, 0.25, 0.75)), Measure("median rank", Interval(3, 2, 4.5), is_share=False))
     )
@@ -92,7 +92,7 @@ def test_a_report_is_a_table_and_a_record() -> None:
     assert report.record()["measures"][0] == {"name": "R@1", "value": 0.5, "low": 0.25, "high": 0.75}
 
 
-def test_scores_that_are_all_alike_find_nothing() -> None:
+def test_recall_of_equal_scores_is_zero() -> None:
     """A tower that has collapsed to one vector must not look good."""
     found = recall(np.ones((20, 20), np.float32), np.arange(20), (1, 19))
     assert found == Retrieval({1: 0.0, 19: 0.0}, {1: 0.0, 19: 0.0})
@@ -111,6 +111,6 @@ def test_scores_that_are_all_alike_find_nothing() -> None:
     ],
     ids=["too few owners", "no matrix", "empty", "no such picture", "negative picture", "not finite", "k of 0"],
 )
-def test_what_cannot_be_scored_is_refused(scores: np.ndarray, image_of: np.ndarray, ks: tuple[int, ...]) -> None:
+def test_recall_of_invalid_input_raises_invalid_input(scores: np.ndarray, image_of: np.ndarray, ks: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInput):
         recall(scores, image_of, ks)

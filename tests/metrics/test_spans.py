@@ -18,7 +18,7 @@ lists = st.lists(spans, min_size=1, max_size=6).map(np.array)
 
 
 @given(lists, lists)
-def test_it_is_that_of_boxes(ours: np.ndarray, theirs: np.ndarray) -> None:
+def test_iou_equals_box_iou_of_torchvision(ours: np.ndarray, theirs: np.ndarray) -> None:
     def boxes(rows: np.ndarray) -> torch.Tensor:
         return torch.tensor([(start, 0.0, end, 1.0) for start, end in rows], dtype=torch.float64)
 
@@ -28,7 +28,7 @@ def test_it_is_that_of_boxes(ours: np.ndarray, theirs: np.ndarray) -> None:
 @given(
     st.lists(st.lists(spans, max_size=4), min_size=1, max_size=5), st.integers(1, 4), st.sampled_from([0.3, 0.5, 1.0]), st.data()
 )
-def test_recall_is_its_plain_definition(
+def test_iou_recall_equals_its_definition(
     answers: list[list[tuple[float, float]]], k: int, least: float, data: st.DataObject
 ) -> None:
     right = [data.draw(spans) for _ in answers]
@@ -54,6 +54,8 @@ def test_recall_is_its_plain_definition(
     ],
     ids=["no length", "three columns", "not finite", "too few answers", "k of 0", "any span will do"],
 )
-def test_what_is_no_span_or_no_question_is_refused(answers: list[np.ndarray], right: np.ndarray, k: int, least: float) -> None:
+def test_iou_recall_of_invalid_spans_or_arguments_raises_invalid_input(
+    answers: list[np.ndarray], right: np.ndarray, k: int, least: float
+) -> None:
     with pytest.raises(InvalidInput):
         iou_recall(answers, right, k, least)

@@ -1,5 +1,4 @@
-"""A teacher with YAMNet's layers and random weights, and sets of sounds small enough to train on in
-a test."""
+"""A teacher with the layers of YAMNet and random weights, and small sets of audio clips."""
 
 from __future__ import annotations
 
@@ -85,22 +84,27 @@ def write_tuxpaint(folder: Path) -> Path:
     return folder
 
 
-def write_films(folder: Path) -> Path:
-    write_wav(folder / "film.wav", noise(2.0, 5))
-    _write_manifest(folder, [{"file": "film.wav", "split": "all"}, {"file": "none.mp4", "split": "test"}])
+def write_background(folder: Path) -> Path:
+    write_wav(folder / "video.wav", noise(2.0, 5))
+    _write_manifest(folder, [{"file": "video.wav", "split": "all"}, {"file": "none.mp4", "split": "test"}])
     return folder
 
 
 def write_captions(folder: Path) -> Path:
-    said = ["A siren wails", "A bell rings loudly", "Rain falls on a roof", "A fire siren goes off", "Bells ring in a church"]
+    captions = [
+        "A siren wails",
+        "A bell rings loudly",
+        "Rain falls on a roof",
+        "A fire siren goes off",
+        "Bells ring in a church",
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    _write_manifest(folder, [{"caption": caption, "split": "train"} for caption in said])
+    _write_manifest(folder, [{"caption": caption, "split": "train"} for caption in captions])
     return folder
 
 
 def write_texts(folder: Path) -> Path:
-    """Part of what `datasets` has of what no picture shows; the first few lines would be told from
-    sounds without a doubt."""
+    """A quarter of the lines of `unshown.txt`, enough not to be separable from the captions."""
     lines = (Path("datasets") / "depictable" / "unshown.txt").read_text().splitlines()[::4]
     (folder / "depictable").mkdir(parents=True)
     (folder / "depictable" / "unshown.txt").write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""A head for actions: what it learns, what it is refused, and what `mm actions` tells of a film."""
+"""The action head: training, invalid input, and the command `mm actions`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.graphs import with_graphs
 
 
 def clip(seed: int, *, shaking: bool, seconds: float = 2.0) -> bytes:
-    """A photograph that drifts, or that is thrown about."""
+    """A video of an image that moves slowly, or erratically."""
     random = np.random.default_rng(seed)
     picture = load_sample_photos()[seed % 4][:256, :256]
     file = io.BytesIO()
@@ -48,7 +48,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         label, split = ("fight" if number % 2 else "no_fight"), ("train" if number < 10 else "dev")
         (folder / f"{number}.mp4").write_bytes(clip(number, shaking=number % 2 == 1))
         rows.append({"file": f"{number}.mp4", "label": label, "group": f"g{number}", "split": split})
-    (folder / "broken.mp4").write_bytes(b"no film")
+    (folder / "broken.mp4").write_bytes(b"not a video")
     rows.append({"file": "broken.mp4", "label": "fight", "group": "b", "split": "train"})
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -60,13 +60,13 @@ def run(*arguments: str | Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_a_head_learns_from_clips_and_tells_of_others(
+def test_train_actions_command_trains_a_head_that_classifies_other_clips(
     clips: Path, graphs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MM_HOME", str(with_graphs(tmp_path / "home", graphs)))
     out = tmp_path / "out"
-    (told,) = run("train", "actions", "--data", clips, "--out", out)
-    head = ActionHead.read(Path(str(told["head"])))
+    (trained,) = run("train", "actions", "--data", clips, "--out", out)
+    head = ActionHead.read(Path(str(trained["head"])))
     assert head.labels == ("fight", "no fight")
     assert head.space == "lite@1"
     card = (out / "ACTIONS.md").read_text()
@@ -75,7 +75,7 @@ def test_a_head_learns_from_clips_and_tells_of_others(
     before = (out / "actions.safetensors").read_bytes()
     run("train", "actions", "--data", clips, "--out", out)
     assert (out / "actions.safetensors").read_bytes() == before, "from what was seen before"
-    shaken, calm = (run("actions", clips / f"{number}.mp4", "--head", told["head"])[0]["actions"] for number in (11, 12))
+    shaken, calm = (run("actions", clips / f"{number}.mp4", "--head", trained["head"])[0]["actions"] for number in (11, 12))
     assert isinstance(shaken, dict)
     assert isinstance(calm, dict)
     assert shaken["fight"] > 0.5 > calm["fight"]
@@ -86,7 +86,7 @@ def test_a_head_learns_from_clips_and_tells_of_others(
     assert found["the head: those and the temporal network"] == 1
 
 
-def test_actions_are_told_by_names_of_each_scene(
+def test_actions_command_classifies_scenes_by_names(
     clips: Path, graphs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MM_HOME", str(with_graphs(tmp_path / "home", graphs)))
@@ -100,7 +100,7 @@ def test_actions_are_told_by_names_of_each_scene(
     result = CliRunner().invoke(main, ["actions", str(clips / "1.mp4")], catch_exceptions=False)
     assert result.output.count("%") == 3
     for arguments, wrong in (
-        (["--names", str(names), "--head", str(names)], "or --head"),
+        (["--names", str(names), "--head", str(names)], "--names and --head cannot be combined"),
         (["--head", str(names)], "action head"),
     ):
         result = CliRunner().invoke(main, ["actions", str(clips / "1.mp4"), *arguments])
@@ -108,14 +108,14 @@ def test_actions_are_told_by_names_of_each_scene(
         assert wrong in result.output
 
 
-def test_the_names_of_activitynet_are_two_hundred() -> None:
+def test_read_action_names_of_activitynet_gives_two_hundred() -> None:
     names = read_action_names(ACTIVITYNET)
     assert len(names) == 200
     assert names["Archery"] == "archery"
     assert names["Playing flauta"] == "playing the flute"
 
 
-def test_lists_and_clips_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+def test_read_names_and_read_clips_of_invalid_files_raise_invalid_input(tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     for text in ("", "# only a note\n", "one\none\n"):
         names.write_text(text)
@@ -129,7 +129,7 @@ def test_lists_and_clips_that_mean_nothing_are_refused(tmp_path: Path) -> None:
         read_clips(tmp_path, "train")
 
 
-def test_a_head_comes_back_from_its_file_and_no_other_file_is_one(tmp_path: Path) -> None:
+def test_action_head_reads_its_own_file_and_refuses_others(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rows = random.normal(size=(40, 6))
     clips = [Clip(Path("x"), "far" if row[0] + row[1] > 0 else "near", f"g{number}") for number, row in enumerate(rows)]
@@ -137,8 +137,8 @@ def test_a_head_comes_back_from_its_file_and_no_other_file_is_one(tmp_path: Path
     path = tmp_path / "head.safetensors"
     path.write_bytes(head.to_bytes())
     back = ActionHead.read(path)
-    told = np.stack([back.predict_probabilities(row.astype(np.float32)) for row in rows])
-    assert ((told[:, 0] > 0.5) == [clip.label == "far" for clip in clips]).mean() > 0.9
+    probabilities = np.stack([back.predict_probabilities(row.astype(np.float32)) for row in rows])
+    assert ((probabilities[:, 0] > 0.5) == [clip.label == "far" for clip in clips]).mean() > 0.9
     with pytest.raises(InvalidInput, match="6 features"):
         back.predict_probabilities(np.zeros(5, np.float32))
     for spoilt in (head.to_bytes()[:-9], b""):
@@ -147,7 +147,7 @@ def test_a_head_comes_back_from_its_file_and_no_other_file_is_one(tmp_path: Path
             ActionHead.read(path)
 
 
-def test_a_group_is_never_divided() -> None:
+def test_assign_folds_keeps_groups_together() -> None:
     groups = [f"g{number % 7}" for number in range(50)]
     fold = assign_folds(groups)
     assert len(set(fold)) == 5
@@ -155,7 +155,7 @@ def test_a_group_is_never_divided() -> None:
 
 
 @given(scores=st.lists(st.integers(0, 6), min_size=4, max_size=30), seed=st.integers(0, 9))
-def test_auc_is_that_of_scikit_learn(scores: list[int], seed: int) -> None:
+def test_auc_equals_scikit_learn(scores: list[int], seed: int) -> None:
     right = np.random.default_rng(seed).random(len(scores)) < 0.5
     right[:2] = (True, False)
     assert auc(np.array(scores, float), right) == pytest.approx(roc_auc_score(right, scores))
@@ -163,7 +163,7 @@ def test_auc_is_that_of_scikit_learn(scores: list[int], seed: int) -> None:
         auc(np.array(scores, float), np.ones(len(scores), bool))
 
 
-def test_the_interval_of_an_auc_holds_it() -> None:
+def test_auc_interval_contains_the_auc() -> None:
     random = np.random.default_rng(0)
     right = random.random(60) < 0.5
     scores = right + random.normal(size=60)

@@ -1,5 +1,4 @@
-"""Distillation into other languages from a folder of texts to weights and card; killed, and
-measured by command."""
+"""Distillation into other languages from texts to weights and card; killed, and evaluated."""
 
 from __future__ import annotations
 
@@ -89,7 +88,7 @@ def finished(texts: Path, tmp_path_factory: pytest.TempPathFactory, graphs: Path
     return config
 
 
-def test_the_card_says_what_the_file_does_and_the_command_prints_it(finished: LanguagesConfig) -> None:
+def test_languages_card_has_the_tables_of_eval_languages(finished: LanguagesConfig) -> None:
     card = (finished.out / CARD).read_text()
     folders = ["--root", str(finished.data), "--tuxpaint", str(finished.data), "--pictures", str(finished.data)]
     arguments = ["languages", *folders, "--weights", str(finished.out / "languages.safetensors")]
@@ -98,13 +97,13 @@ def test_the_card_says_what_the_file_does_and_the_command_prints_it(finished: La
     in_card, pictures = result.output.split("\n\nFlickr8k")
     assert in_card in card
     for table in pictures.split("The floor over those images"):
-        asked = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("|")]
-        assert asked[2:] == [[f"| {name}", "6"] for name in ("en", "de", "fr", "cs")]
+        queries = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("|")]
+        assert queries[2:] == [[f"| {name}", "6"] for name in ("en", "de", "fr", "cs")]
     assert "- epochs: 2" in card
     assert str(finished.out) not in card  # a card is for others
 
 
-def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig) -> None:
+def test_multilingual_graph_equals_the_trained_network(finished: LanguagesConfig) -> None:
     """The graph against the network in torch: of the same 8 bits the same vectors, and near those
     that were narrowed to them."""
     path, text = finished.out / "languages.safetensors", "Ein Hund auf einem Hügel."
@@ -121,14 +120,16 @@ def test_the_tower_that_serves_is_the_one_that_learned(finished: LanguagesConfig
         assert ours @ encoder(tokens)[0].numpy() > 0.99
 
 
-def test_the_router_of_the_run_knows_its_languages(finished: LanguagesConfig) -> None:
+def test_trained_router_detects_the_languages_of_the_data(finished: LanguagesConfig) -> None:
     router = read_router(finished.out / "languages.safetensors")
     assert router.is_non_english("Hund")
     assert router.is_non_english("pes")
     assert not router.is_non_english("A dog on a hill.")
 
 
-def test_a_killed_process_ends_the_same(finished: LanguagesConfig, texts: Path, tmp_path: Path, graphs: Path) -> None:
+def test_train_languages_resumed_after_a_kill_gives_the_same_weights(
+    finished: LanguagesConfig, texts: Path, tmp_path: Path, graphs: Path
+) -> None:
     (tmp_path / "graphs").symlink_to(graphs)
     for name in (PAIRS, READER, START, VECTORS):  # vocabularies of two runs may differ
         shutil.copy(finished.out / name, tmp_path)
@@ -136,24 +137,24 @@ def test_a_killed_process_ends_the_same(finished: LanguagesConfig, texts: Path, 
     killed = subprocess.run([sys.executable, "-c", PROGRAM, str(texts), str(tmp_path)], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "languages.safetensors").exists()
-    told: list[int] = []
+    epochs: list[int] = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    train_languages(config_for(texts, tmp_path), lambda done, _total, _line: told.append(done))
+    train_languages(config_for(texts, tmp_path), lambda done, _total, _line: epochs.append(done))
     torch.set_num_threads(threads)
-    assert told == [2]  # the first epoch was not done again
+    assert epochs == [2]  # the first epoch was not done again
     ours, theirs = (load_file(folder / "languages.safetensors") for folder in (tmp_path, finished.out))
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         np.testing.assert_array_equal(tensor, theirs[name], err_msg=name)
 
 
-def test_the_state_of_another_recipe_is_refused(finished: LanguagesConfig) -> None:
+def test_train_languages_with_the_state_of_another_recipe_raises_invalid_input(finished: LanguagesConfig) -> None:
     with pytest.raises(InvalidInput, match=r"languages\.pt belongs to another recipe"):
         train_languages(replace(finished, rate=0.5, tuxpaint=finished.data), lambda *_: None)
 
 
-def test_data_that_is_not_there_is_told_before_training(texts: Path, tmp_path: Path) -> None:
+def test_train_languages_with_missing_data_raises_before_training(texts: Path, tmp_path: Path) -> None:
     shutil.copy(texts / "task1_train.jsonl", tmp_path)
     with pytest.raises(InvalidInput, match=r"task1_val\.jsonl"):
         train_languages(LanguagesConfig(tmp_path, tmp_path / "out"), lambda *_: None)
@@ -162,26 +163,26 @@ def test_data_that_is_not_there_is_told_before_training(texts: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"vocabulary": 0}, {"languages": 0}])
-def test_a_recipe_that_means_nothing_is_refused(tmp_path: Path, change: dict[str, int]) -> None:
+def test_languages_config_with_a_value_below_one_raises_invalid_input(tmp_path: Path, change: dict[str, int]) -> None:
     with pytest.raises(InvalidInput, match="at least 1"):
         LanguagesConfig(tmp_path, tmp_path, **change)  # type: ignore[arg-type]
 
 
-def test_words_that_stand_together_are_translations() -> None:
+def test_build_dictionary_pairs_words_that_occur_together() -> None:
     rows = sentences() * 3
     found = dict(build_dictionary([(row["cs"], row["en"]) for row in rows]))
     assert found["pes"] == "dog"
     assert found["pták"] == "bird"
 
 
-def test_english_stands_for_itself_and_each_english_is_kept_once() -> None:
+def test_build_training_pairs_includes_english_and_stores_each_english_text_once() -> None:
     pairs = build_training_pairs(sentences(), [{"en": "A dog.", "pl": "Pies."}], ["pl"])
     assert len(pairs.english) == len(set(pairs.english))
     assert ("pl", "Pies.", pairs.english.index("A dog.")) in pairs.pairs
     assert all(pairs.english[row] == text for language, text, row in pairs.pairs if language == "en")
 
 
-def test_words_are_english_where_english_has_them() -> None:
+def test_build_word_lists_assigns_words_to_english_by_frequency_and_vocabulary() -> None:
     english, other = build_word_lists(["a dog sprints"] * 9, ["hund auf", "a sprints", "auf"] * 60, ["Žába", "table"])
     assert {"dog", "sprints", "table"} <= english  # a word of MiniLM's vocabulary needs much to be another language's
     assert {"hund", "auf", "zaba"} <= other

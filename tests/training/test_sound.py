@@ -1,5 +1,4 @@
-"""The sound tower from folders of sounds to weights, scores and card; stopped, killed, and
-strictly."""
+"""The sound tower from audio clips to weights, calibration and card; stopped and killed."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sound_fixtures.write_names(folder / "names.txt")
     sound_fixtures.write_esc10(folder / "esc10")
     sound_fixtures.write_tuxpaint(folder / "tuxpaint")
-    sound_fixtures.write_films(folder / "films")
+    sound_fixtures.write_background(folder / "films")
     sound_fixtures.write_captions(folder / "captions")
     sound_fixtures.write_texts(folder / "texts")
     return folder
@@ -82,30 +81,30 @@ def config_for(sets: Path, out: Path) -> SoundConfig:
 
 @pytest.fixture(scope="module")
 def finished(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SoundConfig, list[str]]:
-    """One run from start to end, and what it told."""
+    """One finished run and its progress lines."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    config, told = config_for(sets, tmp_path_factory.mktemp("sound")), list[str]()
-    assert train_sound(config, told.append) == config.out / "sound.safetensors"
+    config, lines = config_for(sets, tmp_path_factory.mktemp("sound")), list[str]()
+    assert train_sound(config, lines.append) == config.out / "sound.safetensors"
     torch.set_num_threads(threads)
-    return config, told
+    return config, lines
 
 
-def taken_up(finished: SoundConfig, out: Path) -> SoundConfig:
-    """The same recipe in a folder that knows the sounds and their vectors, and nothing of runs."""
+def copy_caches(finished: SoundConfig, out: Path) -> SoundConfig:
+    """The same recipe in a folder with the cached clips and vectors, without states of runs."""
     shutil.copytree(finished.out / "vectors", out / "vectors")
     shutil.copy(finished.out / "sounds.npz", out)
     return replace(finished, out=out)
 
 
-def assert_same(one: Path, other: Path) -> None:
+def assert_same(first: Path, second: Path) -> None:
     for name in SHIPPED:
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
-def test_every_run_is_told_and_the_card_has_their_numbers(finished: tuple[SoundConfig, list[str]]) -> None:
-    config, told = finished
-    runs = [line.partition(",")[0] for line in told if ", step 4 of 4" in line]
+def test_train_sound_reports_every_run_and_writes_the_card(finished: tuple[SoundConfig, list[str]]) -> None:
+    config, lines = finished
+    runs = [line.partition(",")[0] for line in lines if ", step 4 of 4" in line]
     left_out = ["church_bell-rain", "fire_siren"]
     assert runs == ["run-0", "run-7", *(f"run-{seed}-without-{labels}" for seed in (0, 7) for labels in left_out)]
     card = (config.out / "SOUND.md").read_text()
@@ -114,7 +113,7 @@ def test_every_run_is_told_and_the_card_has_their_numbers(finished: tuple[SoundC
     assert str(config.out) not in card  # a card is for others
 
 
-def test_scores_go_with_the_weights(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+def test_train_sound_writes_calibration_and_bank(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
     config, _ = finished
     scores, bank = read_sound_calibration(config.out / "sound.json"), read_bank(WEIGHTS / "lite" / "bank.safetensors")
     assert {(entry.component, entry.kind) for entry in scores.calibrators} == {
@@ -125,8 +124,10 @@ def test_scores_go_with_the_weights(finished: tuple[SoundConfig, list[str]], tmp
     assert bank.audible.shape == (385,)
 
 
-def test_a_stopped_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
-    config = taken_up(finished[0], tmp_path)
+def test_train_sound_resumed_after_an_exception_gives_the_same_files(
+    finished: tuple[SoundConfig, list[str]], tmp_path: Path
+) -> None:
+    config = copy_caches(finished[0], tmp_path)
     for line in ("take 1", "run-0, step 2", "run-7, step 4", "run-7-without-fire_siren, step 2"):
         with pytest.raises(Stopped):
             train_sound(config, stop_at(line))
@@ -136,8 +137,10 @@ def test_a_stopped_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, l
     assert_same(config.out, finished[0].out)
 
 
-def test_a_killed_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, list[str]], sets: Path, tmp_path: Path) -> None:
-    config = taken_up(finished[0], tmp_path)
+def test_train_sound_resumed_after_a_kill_gives_the_same_files(
+    finished: tuple[SoundConfig, list[str]], sets: Path, tmp_path: Path
+) -> None:
+    config = copy_caches(finished[0], tmp_path)
     code = (
         "import sys, torch; torch.set_num_threads(1); from pathlib import Path; from mm.training.sound.train import train_sound; "
         "from tests.training.test_sound import config_for; "
@@ -158,19 +161,19 @@ def test_a_killed_run_goes_on_to_the_same_result(finished: tuple[SoundConfig, li
 
 
 def stop_at(line: str) -> Callable[[str], None]:
-    def on_progress(told: str) -> None:
-        if line in told:
+    def on_progress(progress: str) -> None:
+        if line in progress:
             raise Stopped
 
     return on_progress
 
 
-def test_a_folder_of_another_recipe_is_refused(finished: tuple[SoundConfig, list[str]]) -> None:
+def test_train_sound_with_the_state_of_another_recipe_raises_invalid_input(finished: tuple[SoundConfig, list[str]]) -> None:
     with pytest.raises(InvalidInput, match="another recipe"):
         train_sound(replace(finished[0], anchor=1.0), lambda line: None)
 
 
-def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+def test_clip_vectors_equal_those_of_the_served_tower(finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
     config, _ = finished
     sounds, weights = load_clips(config), read_weights(config.out / "sound.safetensors")
     teacher = load_teacher(config.teacher, len(sound_fixtures.NAMES))
@@ -183,7 +186,7 @@ def test_vectors_in_training_are_those_that_are_served(finished: tuple[SoundConf
         assert float(served @ ours[index]) > 0.995  # weights are rounded to 8 bits once more
 
 
-def test_what_is_left_out_is_not_heard(finished: tuple[SoundConfig, list[str]]) -> None:
+def test_select_training_clips_excludes_left_out_labels(finished: tuple[SoundConfig, list[str]]) -> None:
     sounds = load_clips(finished[0])
     for fold in split_labels(sounds.labels):
         rows = select_training_clips(sounds, fold)
@@ -195,7 +198,7 @@ def test_what_is_left_out_is_not_heard(finished: tuple[SoundConfig, list[str]]) 
         select_training_clips(sounds, ("dog",))
 
 
-def test_a_file_that_is_no_teacher_is_refused(sets: Path, tmp_path: Path) -> None:
+def test_read_teacher_of_another_file_raises_invalid_input(sets: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.tflite"
     for content in (b"", b"nonsense TFL3 and more", (sets / "yamnet.tflite").read_bytes()[:5000]):
         other.write_bytes(content)
@@ -205,7 +208,7 @@ def test_a_file_that_is_no_teacher_is_refused(sets: Path, tmp_path: Path) -> Non
         load_teacher(sets / "yamnet.tflite", 9)
 
 
-def test_sets_that_cannot_be_read_are_named(sets: Path, tmp_path: Path) -> None:
+def test_train_sound_with_unreadable_sets_or_invalid_recipe_raises_invalid_input(sets: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="manifest"):
         train_sound(replace(config_for(sets, tmp_path), esc10=tmp_path), lambda line: None)
     with pytest.raises(InvalidInput, match="image tower"):
@@ -222,22 +225,22 @@ def shipped(finished: tuple[SoundConfig, list[str]], tmp_path_factory: pytest.Te
     return load_space("lite", Settings(home=home, threads=1))
 
 
-def test_the_numbers_of_a_card_are_one_command(shipped: Space, sets: Path) -> None:
+def test_evaluate_esc10_and_tuxpaint_measure_the_shipped_space(shipped: Space, sets: Path) -> None:
     with MediaReader() as reader:
-        told = esc10.evaluate(shipped, reader, sets / "esc10")
+        classified = esc10.evaluate(shipped, reader, sets / "esc10")
         shown = tuxpaint.evaluate(shipped, reader, sets / "tuxpaint")
         with pytest.raises(InvalidInput, match="split 'none'"):
             esc10.evaluate(shipped, reader, sets / "esc10", "none")
-    assert told.of.startswith("Accuracy on 6 clips of dev, 3 labels")
-    assert told.measures[0].interval.value >= 5 / 6  # sirens, bells and noise
+    assert classified.of.startswith("Accuracy on 6 clips of dev, 3 labels")
+    assert classified.measures[0].interval.value >= 5 / 6
     found = {measure.name: measure.interval for measure in shown.measures}
     assert found["sound to picture R@1, random order"].value == pytest.approx(1 / 3)
     assert found["name to sound R@1"].value >= 2 / 3
     assert found["effects that are evidence of a sound"].value == 1
 
 
-def test_the_command_trains(sets: Path, finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
-    config = taken_up(finished[0], tmp_path)
+def test_train_sound_command_runs_the_recipe(sets: Path, finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
+    config = copy_caches(finished[0], tmp_path)
     options = [f"--{name}={sets / name}" for name in ("esc10", "captions", "tuxpaint", "films")]
     ended = CliRunner().invoke(
         command,
@@ -247,9 +250,8 @@ def test_the_command_trains(sets: Path, finished: tuple[SoundConfig, list[str]],
     assert "8 classes, the list of names 521" in str(ended.exception)
 
 
-def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path) -> None:
-    """Its sounds lie among its pictures; without the tower they lie among the sentences of lite, as
-    another space."""
+def test_train_sound_of_a_larger_space_gives_it_a_sound_tower(sets: Path, tmp_path: Path) -> None:
+    """With the tower, audio is in the image space; without it, in the sentence space of lite."""
     name = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     settings = Settings(home=tmp_path / "home", threads=1)
     with pytest.raises(Unavailable, match=r"mm train sound --space openclip:local-dir:.*/model` makes one"):
@@ -269,11 +271,11 @@ def test_a_larger_space_gets_a_sound_tower_of_its_own(sets: Path, tmp_path: Path
     assert space.sound.encode_windows(waveform)[0].vector.shape == (24,)
     assert plain.sound.encode_windows(waveform)[0].vector.shape == (384,)
     picture = np.full((32, 32, 3), 200, np.uint8)
-    asked = {
+    shapes = {
         probe.kind: probe.weight.shape
         for probe in build_query(space, text="rain", picture=picture, sound=waveform).evidence_queries
     }
-    assert (asked["sound"], asked["picture"], asked["speech"]) == ((24,), (24,), (384,))
+    assert (shapes["sound"], shapes["picture"], shapes["speech"]) == ((24,), (24,), (384,))
     assert {probe.kind: probe.weight.shape for probe in build_query(plain, text="rain").evidence_queries}["sound"] == (384,)
     with MediaReader() as reader:
         assert esc10.evaluate(space, reader, sets / "esc10").measures[0].interval.value > 1 / 3

@@ -1,5 +1,4 @@
-"""The recipe of the temporal network on coloured pictures: it learns, resumes, and is measured on
-films that are really made."""
+"""The temporal recipe on coloured images: training, resuming, and evaluation on rendered videos."""
 
 from __future__ import annotations
 
@@ -50,9 +49,9 @@ train_temporal(recipe_for(*map(Path, sys.argv[1:])), tower(), kill)
 """
 
 
-def recipe_for(data: Path, films: Path, out: Path) -> TemporalRecipe:
+def recipe_for(data: Path, clip_sets: Path, out: Path) -> TemporalRecipe:
     return TemporalRecipe(
-        data, out, (films,), network=TINY, max_images=12, seeds=(0, 1), steps=4, batch=2, seconds=30.0, save_every=1
+        data, out, (clip_sets,), network=TINY, max_images=12, seeds=(0, 1), steps=4, batch=2, seconds=30.0, save_every=1
     )
 
 
@@ -62,13 +61,13 @@ def tower() -> ImageTower:
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three clips and a file that is none; one set without splits."""
-    folder = tmp_path_factory.mktemp("films")
+def clip_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four clips and an invalid file; three rows are without a split."""
+    folder = tmp_path_factory.mktemp("clips")
     rows = []
     for number, split in enumerate(("train", "dev", "all", "all", "all")):
         path = folder / f"{number}.mp4"
-        path.write_bytes(clip(number) if number < 4 else b"no film")
+        path.write_bytes(clip(number) if number < 4 else b"not a video")
         rows.append({"file": path.name, "split": split, "group": f"g{number}"})
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -89,12 +88,14 @@ def clip(seed: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def finished(captioned_folder: Path, films: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def finished(captioned_folder: Path, clip_sets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     lines: list[str] = []
-    return train_temporal(recipe_for(captioned_folder, films, tmp_path_factory.mktemp("temporal")), tower(), lines.append), lines
+    return train_temporal(
+        recipe_for(captioned_folder, clip_sets, tmp_path_factory.mktemp("temporal")), tower(), lines.append
+    ), lines
 
 
-def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
+def test_train_temporal_writes_weights_and_card(finished: tuple[Path, list[str]]) -> None:
     path, lines = finished
     config, _ = read_temporal(path)
     assert replace(config, shot_threshold=0.5, scene_threshold=0.5) == TINY
@@ -105,53 +106,53 @@ def test_weights_and_card_come_out(finished: tuple[Path, list[str]]) -> None:
     assert any(line.startswith("step 4: loss") for line in lines)
 
 
-def test_a_killed_run_ends_the_same(
-    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path, tmp_path: Path
+def test_train_temporal_resumed_after_a_kill_gives_the_same_weights(
+    finished: tuple[Path, list[str]], captioned_folder: Path, clip_sets: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-c", KILLED, str(captioned_folder), str(films), str(out)]
+    arguments = [sys.executable, "-c", KILLED, str(captioned_folder), str(clip_sets), str(out)]
     killed = subprocess.run(arguments, env=environment, check=False, cwd=Path(__file__).parents[2])
     assert killed.returncode == -signal.SIGKILL
     assert (out / "run-0.pt").exists()
     assert not (out / "temporal.safetensors").exists()
-    path = train_temporal(recipe_for(captioned_folder, films, out), tower(), lambda _: None)
+    path = train_temporal(recipe_for(captioned_folder, clip_sets, out), tower(), lambda _: None)
     assert path.read_bytes() == finished[0].read_bytes()
 
 
-def test_films_drawn_by_other_processes_are_the_same(
-    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_train_temporal_with_worker_processes_gives_the_same_weights(
+    finished: tuple[Path, list[str]], captioned_folder: Path, clip_sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "count_usable_cores", lambda: 4)
-    path = train_temporal(recipe_for(captioned_folder, films, tmp_path), tower(), lambda _: None)
+    path = train_temporal(recipe_for(captioned_folder, clip_sets, tmp_path), tower(), lambda _: None)
     assert path.read_bytes() == finished[0].read_bytes()
 
 
-def test_another_recipe_and_spoilt_footage_are_refused(
-    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path
+def test_train_temporal_with_another_recipe_or_damaged_cache_raises(
+    finished: tuple[Path, list[str]], captioned_folder: Path, clip_sets: Path
 ) -> None:
     out = finished[0].parent
     with pytest.raises(InvalidInput, match="another recipe"):
-        train_temporal(replace(recipe_for(captioned_folder, films, out), rate=1.0), tower(), lambda _: None)
+        train_temporal(replace(recipe_for(captioned_folder, clip_sets, out), rate=1.0), tower(), lambda _: None)
     with pytest.raises(InvalidInput, match="other footage"):
-        train_temporal(replace(recipe_for(captioned_folder, films, out), max_images=4), tower(), lambda _: None)
+        train_temporal(replace(recipe_for(captioned_folder, clip_sets, out), max_images=4), tower(), lambda _: None)
     kept = (out / "footage-dev.npz").read_bytes()
     (out / "footage-dev.npz").write_bytes(kept[:100])
     with pytest.raises(Corrupt, match=r"footage-dev\.npz"):
-        train_temporal(recipe_for(captioned_folder, films, out), tower(), lambda _: None)
+        train_temporal(recipe_for(captioned_folder, clip_sets, out), tower(), lambda _: None)
     (out / "footage-dev.npz").write_bytes(kept)
     with pytest.raises(InvalidInput, match="seed of its own"):
         TemporalRecipe(captioned_folder, out, seeds=(1, 1))
 
 
-def test_a_set_without_splits_is_shared_out_by_groups(films: Path) -> None:
-    train, dev = (list_clips(films, split) for split in ("train", "dev"))
+def test_list_clips_divides_a_set_without_splits_by_group(clip_sets: Path) -> None:
+    train, dev = (list_clips(clip_sets, split) for split in ("train", "dev"))
     assert [path.name for path in train] == ["0.mp4", "2.mp4", "4.mp4"]
     assert [path.name for path in dev] == ["1.mp4", "3.mp4"]
-    assert list_clips(films, "test") == []
+    assert list_clips(clip_sets, "test") == []
 
 
-def test_what_stands_is_sampled_once_and_then_now_and_then() -> None:
+def test_draw_sample_times_samples_static_shots_rarely() -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
         splice = draw_spliced_video(random, range(60), [], 120.0)
@@ -167,10 +168,10 @@ def test_what_stands_is_sampled_once_and_then_now_and_then() -> None:
                     assert len(inside) >= 3
 
 
-def test_moments_are_measured_on_films_that_are_made(
-    finished: tuple[Path, list[str]], captioned_folder: Path, films: Path
+def test_eval_moments_measures_all_methods_on_rendered_videos(
+    finished: tuple[Path, list[str]], captioned_folder: Path, clip_sets: Path
 ) -> None:
-    arguments = ["eval", "moments", "--root", str(captioned_folder), "--films", str(films), "--weights", str(finished[0])]
+    arguments = ["eval", "moments", "--root", str(captioned_folder), "--films", str(clip_sets), "--weights", str(finished[0])]
     result = CliRunner().invoke(main, [*arguments, "--count", "2", "--seconds", "12", "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)

@@ -98,13 +98,13 @@ def _chunks(inventory: Inventory, expected: Expected) -> Iterator[str]:
 
 def _segments(inventory: Inventory, expected: Expected) -> Iterator[str]:
     for item in sorted({*inventory.items, *inventory.segments}):
-        found, expected_segments = (
+        actual_segments, expected_segments = (
             Counter(inventory.segments.get(item, ())),
             Counter(expected.segments.get(item, ()) if item in inventory.items else ()),
         )
-        for segment, count in (expected_segments - found).items():
+        for segment, count in (expected_segments - actual_segments).items():
             yield f"A segment of {item} is lost ({count}): {segment}"
-        for segment, count in (found - expected_segments).items():
+        for segment, count in (actual_segments - expected_segments).items():
             yield f"A segment of {item} is doubled or not its own ({count}): {segment}"
 
 
@@ -133,9 +133,9 @@ def check_searches(history: History) -> list[str]:
             continue
         for item in items:
             is_ready, is_deleted = _state_during(history, item, search.begin, search.end)
-            if is_ready and item not in search.found:
+            if is_ready and item not in search.found_items:
                 violations.append(f"A search does not find {item}, which was searchable before it.")
-            if is_deleted and item in search.found:
+            if is_deleted and item in search.found_items:
                 violations.append(f"A search finds {item}, which was deleted before it.")
     return violations
 

@@ -28,7 +28,7 @@ class Operation:
     end: float = float("inf")
     outcome: Outcome = "unknown"
     job: str = ""  # of an acknowledged upload
-    found: frozenset[str] = frozenset()  # items that a search found
+    found_items: frozenset[str] = frozenset()  # items that a search found
     detail: str = ""
 
 

@@ -83,7 +83,7 @@ class Workload:
         """Item, start, end and score of every hit; None without a response."""
         with self._history.record("search") as operation:
             hits = self._client.search(text=query, k=MAX_HITS, floor=0.0, fold=False).hits
-            operation.found = frozenset(hit.item.id for hit in hits)
+            operation.found_items = frozenset(hit.item.id for hit in hits)
             return [(hit.item.id, hit.start, hit.end, hit.score) for hit in hits]
         return None
 

@@ -195,12 +195,12 @@ def _generate_videos(folder: Path) -> list[Path]:
             video.width, video.height, video.pix_fmt = background.shape[1], background.shape[0], "yuv420p"
             sound = output.add_stream("aac", rate=48_000, layout="mono")
             for number in range(fps * seconds):
-                picture = (
+                image = (
                     np.roll(background, 3 * number, axis=1)
                     if number // (4 * fps) % 2
                     else np.roll(background, 2 * number, axis=0)
                 )
-                output.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+                output.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
             output.mux(video.encode(None))
             for start in range(0, 48_000 * seconds, 1024):
                 tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(start, start + 1024) / 48_000)

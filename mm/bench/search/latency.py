@@ -50,7 +50,7 @@ class SearchReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         return [
-            f"| {self.questions} text queries, k = {self.k}, {self.clients} at once: {self.per_second:.0f} a second "
+            f"| {self.questions} text queries, k = {self.k}, {self.clients} at a time: {self.per_second:.0f} a second "
             "| p50 ms | p99 ms |",
             "| --- | --- | --- |",
             f"| over HTTP | {self.http.p50:.1f} | {self.http.p99:.1f} |",
@@ -58,12 +58,12 @@ class SearchReport:
         ]
 
 
-def run(client: Client, questions: int, k: int, floor: float | None, filters: Filters, clients: int = 1) -> SearchReport:
+def run(client: Client, num_queries: int, k: int, floor: float | None, filters: Filters, clients: int = 1) -> SearchReport:
     """Send text queries from concurrent clients.
 
     Raises `InvalidInput` for zero queries or clients, and the errors of a search.
     """
-    if questions < 1 or clients < 1:
+    if num_queries < 1 or clients < 1:
         raise InvalidInput("At least one query and one client are needed.")
     _wait_for_index(client)
     texts = [f"{subject} {action}" for action in ACTIONS for subject in SUBJECTS]
@@ -77,10 +77,10 @@ def run(client: Client, questions: int, k: int, floor: float | None, filters: Fi
         search(number)
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        durations = list(pool.map(search, range(questions)))
+        durations = list(pool.map(search, range(num_queries)))
     elapsed = time.perf_counter() - start
     http, service = zip(*durations, strict=True)
-    return SearchReport(questions, k, clients, questions / elapsed, _percentiles(http), _percentiles(service))
+    return SearchReport(num_queries, k, clients, num_queries / elapsed, _percentiles(http), _percentiles(service))
 
 
 def _wait_for_index(client: Client) -> None:
@@ -95,12 +95,12 @@ def _wait_for_index(client: Client) -> None:
         time.sleep(0.2)
 
 
-def compare_with_faiss(segments: Sequence[int], questions: int, cache: Path | None) -> int:
+def compare_with_faiss(segments: Sequence[int], num_queries: int, cache: Path | None) -> int:
     """Print the latency of the index and of plain FAISS over synthetic segments.
 
     Returns the exit code of `indexes.bench`, which runs as a process.
     """
-    command = [sys.executable, "-P", "-m", "indexes.bench", "--questions", str(questions)]
+    command = [sys.executable, "-P", "-m", "indexes.bench", "--questions", str(num_queries)]
     for size in segments:
         command += ["--segments", str(size)]
     if cache is not None:

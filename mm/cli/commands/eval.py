@@ -115,16 +115,18 @@ def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
 @command.command()
 @click.option("--root", type=options.FOLDER, required=True, help="Folder of Multi30k: task1_train.jsonl, task1_val.jsonl.")
 @click.option("--tuxpaint", type=options.FOLDER, help="Folder of Tux Paint; its dev split is queried in 28 languages.")
-@click.option("--pictures", type=options.FOLDER, help="Folder of Flickr8k; its dev images that Multi30k describes are queried.")
+@click.option(
+    "--pictures", "images", type=options.FOLDER, help="Folder of Flickr8k; its dev images that Multi30k describes are queried."
+)
 @click.option("--weights", type=options.FILE, help="Weights of the multilingual text tower; default: the shipped ones.")
 @options.as_json
-def languages(root: Path, tuxpaint: Path | None, pictures: Path | None, weights: Path | None, as_json: bool) -> None:
+def languages(root: Path, tuxpaint: Path | None, images: Path | None, weights: Path | None, as_json: bool) -> None:
     """Evaluate queries in other languages: matched to English, and by the images found."""
     from mm.evaluation.languages import Sources, evaluate
     from mm.spaces.registry import WEIGHTS
 
     with tempfile.TemporaryDirectory() as cache:
-        report = evaluate(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, pictures), Path(cache))
+        report = evaluate(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, images), Path(cache))
     print_report(report, as_json)
 
 

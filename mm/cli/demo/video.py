@@ -51,15 +51,15 @@ def cut_audio(source: Path, start: float, end: float, target: Path) -> None:
         file.writeframes(_read_samples(source)[round(start * RATE) : round(end * RATE)].tobytes())
 
 
-def write_variant(source: Path, picture: ImageVariant, target: Path) -> None:
+def write_variant(source: Path, variant: ImageVariant, target: Path) -> None:
     """Write a variant of a photo as JPEG."""
     from PIL import Image, ImageOps
 
     with Image.open(source) as photo:
         sides = (photo.width, photo.height) * 2
-        left, top, right, bottom = (round(fraction * side) for fraction, side in zip(picture.crop, sides, strict=True))
+        left, top, right, bottom = (round(fraction * side) for fraction, side in zip(variant.crop, sides, strict=True))
         view = photo.convert("RGB").crop((left, top, right, bottom))
-    (ImageOps.mirror(view) if picture.mirrored else view).save(target, "JPEG", quality=85)
+    (ImageOps.mirror(view) if variant.mirrored else view).save(target, "JPEG", quality=85)
 
 
 def _scene(path: Path, seconds: float) -> Iterator[Image]:

@@ -34,7 +34,7 @@ class LabelledPairs:
     weight: Float64 | None = None  # (Q,)
 
 
-def fit_calibrator(sets: Sequence[tuple[LabelledPairs, Vectors]], *, depictable: float = 0.0) -> Calibrator:
+def fit_calibrator(sets: Sequence[tuple[LabelledPairs, Vectors]], *, depictability_weight: float = 0.0) -> Calibrator:
     """Fit relevance by logistic regression on cosine and z-score, over all pairs of all sets.
 
     Each set comes with the bank (B, D) of its z-scores. The relevant pairs of a query share the
@@ -53,7 +53,7 @@ def fit_calibrator(sets: Sequence[tuple[LabelledPairs, Vectors]], *, depictable:
         labels.append(pairs.relevant.ravel().astype(np.float64))
         weights.append(weight_QE.ravel())
     cosine, z_score, bias = fit_logistic(np.concatenate(features), np.concatenate(labels), np.concatenate(weights), _RIDGE)
-    return Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(z_score), depictable=depictable)
+    return Calibrator(bias=float(bias), cosine=float(cosine), z_score=float(z_score), depictable=depictability_weight)
 
 
 def shift_prior(calibrator: Calibrator, fitted: float, wanted: float) -> Calibrator:

@@ -81,14 +81,16 @@ def fit_calibration(config: CalibrationConfig, on_progress: OnProgress) -> Path:
     return path
 
 
-def fit_image_mixing(library: Library, bank: Bank, by_text: Calibrator, by_image: Calibrator, log_depictable_M: Float64) -> float:
+def fit_image_mixing(
+    library: Library, bank: Bank, by_text: Calibrator, by_image: Calibrator, log_depictability_M: Float64
+) -> float:
     """Fit the factor for queries of two components: a view of an image, and its first caption.
 
-    `log_depictable_M` is of all captions.
+    `log_depictability_M` is of all captions.
     """
     first = np.array([int(np.flatnonzero(library.image_of_caption == row)[0]) for row in range(len(library.images))])
     logits = [
-        compute_logits(by_text, library.caption_vectors[first], library.images, bank.images, log_depictable_M[first]),
+        compute_logits(by_text, library.caption_vectors[first], library.images, bank.images, log_depictability_M[first]),
         compute_logits(by_image, library.views[:, 0], library.images, bank.images),
     ]
     return fit_mixing_factor(logits, np.eye(len(first), dtype=np.bool_), 1 / len(first))
@@ -112,7 +114,7 @@ def _fit_calibrators(
     """Fit the calibrators of all components; that of texts for images comes first."""
     negative = [text for group in groups if not group.is_positive for text in group.texts]
     embed = encoder.embed_texts
-    to_images = fit_calibrator([(pair_texts_with_images(library, embed, config.seed), bank.images)], depictable=1.0)
+    to_images = fit_calibrator([(pair_texts_with_images(library, embed, config.seed), bank.images)], depictability_weight=1.0)
     to_speech = fit_calibrator([(pair_texts_with_speech(library.spoken, negative, embed, config.seed), bank.sentences)])
     to_names = fit_calibrator([(pair_texts_with_names(library, negative, embed), bank.sentences)])
     by_image, by_clip = (
@@ -132,8 +134,8 @@ def _scores(library: Library, bank: Bank, calibrator: Calibrator, unanswerable: 
     """Probabilities of captions and of unanswerable queries over the images of dev."""
 
     def probabilities(queries: Vectors) -> Float64:
-        log_depictable = log_depictability(queries, bank)
-        return sigmoid(compute_logits(calibrator, queries, library.images, bank.images, log_depictable))
+        log_depictabilities = log_depictability(queries, bank)
+        return sigmoid(compute_logits(calibrator, queries, library.images, bank.images, log_depictabilities))
 
     relevant, removed = split_scores(probabilities(library.caption_vectors), library.image_of_caption)
     return Scores(relevant, probabilities(unanswerable).max(1), removed)

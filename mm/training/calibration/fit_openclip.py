@@ -54,23 +54,25 @@ def fit_openclip_calibration(space: OpenClipSpace, config: OpenClipCalibrationCo
     library = _load(space, config, on_progress)
     bank = space.lite.bank.with_images(library.bank.astype(np.float16))
     sentences = space.sentences.embed(library.captions)
-    log_depictable = log_depictability(sentences, bank)
+    log_depictabilities = log_depictability(sentences, bank)
     on_progress("calibrators")
     with_sentences = replace(library, caption_vectors=sentences)  # captions are compared by the sentence encoder
-    by_text = fit_calibrator([(pair_texts_with_images(library, space.text.embed, config.seed), bank.images)], depictable=1.0)
+    by_text = fit_calibrator(
+        [(pair_texts_with_images(library, space.text.embed, config.seed), bank.images)], depictability_weight=1.0
+    )
     by_image, by_clip = (
         fit_calibrator([(pair_images_with_images(with_sentences, num_views), bank.images)]) for num_views in (1, NUM_VIEWS)
     )
-    mixing = fit_image_mixing(library, bank, by_text, by_image, log_depictable)
+    mixing = fit_image_mixing(library, bank, by_text, by_image, log_depictabilities)
     fitted_prior = 1 / len(library.images)
     by_text, by_image, by_clip = (
         round_coefficients(shift_prior(calibrator, fitted_prior, config.prior)) for calibrator in (by_text, by_image, by_clip)
     )
     on_progress("floor")
-    of_captions = _probabilities(by_text, library.caption_vectors, library, bank, log_depictable)
+    of_captions = _probabilities(by_text, library.caption_vectors, library, bank, log_depictabilities)
     relevant, removed = split_scores(of_captions, library.image_of_caption)
-    log_depictable = log_depictability(space.sentences.embed(unanswerable), bank)
-    of_unanswerable = _probabilities(by_text, space.text.embed(unanswerable), library, bank, log_depictable)
+    log_depictabilities = log_depictability(space.sentences.embed(unanswerable), bank)
+    of_unanswerable = _probabilities(by_text, space.text.embed(unanswerable), library, bank, log_depictabilities)
     scores = Scores(relevant, of_unanswerable.max(1), removed)
     floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))
     calibration = Calibration(
@@ -140,6 +142,8 @@ def _embed_images(
     return load_or_compute(config.cache / f"pictures-{key}.npy", compute)
 
 
-def _probabilities(calibrator: Calibrator, queries: Vectors, library: Library, bank: Bank, log_depictable: Float64) -> Float64:
+def _probabilities(
+    calibrator: Calibrator, queries: Vectors, library: Library, bank: Bank, log_depictabilities: Float64
+) -> Float64:
     """Probabilities (Q, N) of the images of dev."""
-    return sigmoid(compute_logits(calibrator, queries, library.images, bank.images, log_depictable))
+    return sigmoid(compute_logits(calibrator, queries, library.images, bank.images, log_depictabilities))

@@ -38,7 +38,7 @@ def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[b
 
     before = stored()
     yield blocks[0]
-    wait_for(lambda: stored() != before, "the service takes the request in")
+    wait_for(lambda: stored() != before, "the service receives the request")
     keyed.keys.revoke(key_id)
     yield from blocks[1:]
 

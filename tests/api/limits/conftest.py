@@ -28,7 +28,7 @@ def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition."""
     end = time.monotonic() + SECONDS
     while not condition():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.01)
 
 

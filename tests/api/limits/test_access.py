@@ -183,7 +183,7 @@ def test_too_many_response_has_retry_after(tmp_path: Path, graphs: Path) -> None
         assert 1 <= int(responses[3].headers["retry-after"]) <= 20
         assert service.client.get("/healthz").status_code == 200
         opened = list(itertools.takewhile(lambda _: service.client.get("/openapi.json").status_code == 200, range(1000)))
-        assert 15 <= len(opened) < 1000, "five times as many of what is open to anyone"
+        assert 15 <= len(opened) < 1000, "public paths have five times the limit"
         assert service.client.get("/healthz").status_code == 200
 
 

@@ -20,9 +20,9 @@ print(allow_open_files(connections), *resource.getrlimit(resource.RLIMIT_NOFILE)
     ("soft", "hard", "connections", "expected"),
     [
         pytest.param(256, 2048, 1000, "1000 1200 2048", id="raised"),
-        pytest.param(256, 1024, 1000, "824 1024 1024", id="as far as it goes"),
+        pytest.param(256, 1024, 1000, "824 1024 1024", id="raised to the hard limit"),
         pytest.param(2048, 2048, 1000, "1000 2048 2048", id="high enough"),
-        pytest.param(128, 128, 1000, "1 128 128", id="hardly any"),
+        pytest.param(128, 128, 1000, "1 128 128", id="very low"),
     ],
 )
 def test_allow_open_files_raises_soft_limit(soft: int, hard: int, connections: int, expected: str) -> None:

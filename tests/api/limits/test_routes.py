@@ -72,7 +72,7 @@ def test_stalled_bodies_of_one_key_do_not_block_another(flooded: Flooded, reques
             assert limiter.count_in_use(f"key {_key_id(flooded)}") <= limiter.slots.share
         responses = [connection.recv(4096) for connection in connections]
     statuses = {response.split(b" ")[1] for response in responses if response}
-    assert statuses <= {b"408", b"429"}, "each is refused, or ended by the limit on silence"
+    assert statuses <= {b"408", b"429"}, "each is refused, or ended by the timeout of silence"
     assert b"408" in statuses
     until(lambda: limits.uploads.in_use == limits.query_uploads.in_use == limits.bodies.in_use == 0)
 

@@ -16,7 +16,7 @@ def test_scratch_folder_is_deleted_at_end_and_others_are_kept(tmp_path: Path) ->
         (first / "picture").write_bytes(b"of a question")
         with scratch_folder(tmp_path) as second:
             assert first != second
-            assert (first / "picture").exists(), "another that serves the library is answering it"
+            assert (first / "picture").exists(), "another process that serves the library is using it"
         assert not second.exists()
         assert first.exists()
     assert list((tmp_path / "cache" / "questions").iterdir()) == list((tmp_path / "locks").iterdir()) == []

@@ -35,7 +35,7 @@ def test_search_with_text_finds_segment_of_speech(api: ApiServer, library: dict[
     assert speech["text"] == "here is my recipe for apple cake"
     scores = [entry["score"] for entry in best["evidence"]]
     assert scores == sorted(scores, reverse=True)
-    assert best["thumbnail"].endswith("?t=1.900"), "late in the best part, where the key frame before it is its own"
+    assert best["thumbnail"].endswith("?t=1.900"), "late in the best segment, so that the key frame before it is in the segment"
     assert api.client.get(best["thumbnail"]).headers["content-type"] == "image/webp"
     assert api.client.get(best["media"]).content == media.video(3.0, seed=50)
 

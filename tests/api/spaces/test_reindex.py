@@ -93,15 +93,13 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
         assert begun.status_code == 202, begun.text
         assert (begun.json()["state"], begun.json()["items"], begun.json()["moved"]) == ("running", 3, 0)
         there = load_space(model, service.settings)
-        wait_until(lambda: len(read_space(api)["spaces"]) == 2, "the space that is being filled is shown")
+        wait_until(lambda: len(read_space(api)["spaces"]) == 2, "the target space is listed")
         for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
             do(api, there, job)
-        wait_until(
-            lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "made ready beside the old one"
-        )
+        wait_until(lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "the target is loaded")
         assert service.store.catalog.finish_reindex()
-        assert ask(api)["space"] == str(there.id), "the next question"
+        assert ask(api)["space"] == str(there.id), "the next search"
     finally:
         stop.set()
         asking.join()
@@ -121,7 +119,7 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
 
     back = api.client.post("/v1/space/move/undo").json()
     assert (back["source"], back["target"], back["moved"]) == (model, "lite", 3)
-    wait_until(lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "the way back")
+    wait_until(lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "the source is loaded again")
     assert service.store.catalog.finish_reindex()
     assert ask(api)["space"] == "lite@1"
     assert_problem(api.client.delete("/v1/space/lite@1"), 409, "conflict")
@@ -222,12 +220,12 @@ def test_service_started_after_reindex_uses_target_space(tmp_path: Path, graphs:
 def test_unloadable_target_space_keeps_current_and_is_reported(api: ApiServer, model: str) -> None:
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    wait_until(lambda: api.service.spaces._prepared is not None, "it is opened")
+    wait_until(lambda: api.service.spaces._prepared is not None, "the target is opened")
     api.client.post("/v1/space/move/stop").raise_for_status()
-    wait_until(lambda: api.service.spaces._prepared is None, "it is closed while the move rests")
+    wait_until(lambda: api.service.spaces._prepared is None, "the target is closed while the reindexing is stopped")
     weights_of(Path(model.removeprefix("openclip:local-dir:"))).unlink()
     api.client.post("/v1/space/move/resume").raise_for_status()
-    wait_until(lambda: bool(read_space(api)["notes"]), "the reason")
+    wait_until(lambda: bool(read_space(api)["notes"]), "the reason is reported")
     (note,) = read_space(api)["notes"]
     assert note.startswith("Searches continue to use lite@1: ")
     (check,) = [check for check in api.client.get("/readyz").json()["checks"] if check["name"] == "move"]
@@ -242,5 +240,5 @@ def test_unreadable_weights_are_reported_without_retry(api: ApiServer, model: st
     weights.write_bytes(b"nothing but noise")
     add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
-    wait_until(lambda: bool(read_space(api)["notes"]), "the reason")
+    wait_until(lambda: bool(read_space(api)["notes"]), "the reason is reported")
     assert ask(api)["space"] == "lite@1"

@@ -254,7 +254,7 @@ def test_incomplete_upload_expires_and_is_deleted(timed: ApiServer, clock: list[
     assert parsedate_to_datetime(created.headers["upload-expires"]).timestamp() == clock[0] + 100
     clock[0] += 60
     response = tus.patch(path, 0, b"abc")
-    assert parsedate_to_datetime(response.headers["upload-expires"]).timestamp() == clock[0] + 100, "bytes prolong it"
+    assert parsedate_to_datetime(response.headers["upload-expires"]).timestamp() == clock[0] + 100, "new bytes extend the expiry"
     clock[0] += 100
     for gone in (tus.head(path), tus.patch(path, 3, b"d"), tus.delete(path)):
         assert gone.status_code == 410
@@ -289,7 +289,7 @@ def test_incomplete_uploads_are_limited_and_reserve_their_length(
     assert_problem(tus.create(81), 507, "storage-full")
     uploads[0] = tus.created(80)
     clock[0] += 1000
-    assert tus.create(100).status_code == 201, "those that expired are gone"
+    assert tus.create(100).status_code == 201, "expired uploads are deleted"
 
 
 # Termination

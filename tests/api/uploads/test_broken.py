@@ -58,7 +58,7 @@ def test_broken_connection_keeps_received_bytes(api: ApiServer, tus: Tus) -> Non
     data = media.audio(1.0)
     path = tus.created(len(data), "s.wav")
     with send_partially(api.url, path, 0, len(data), data[:1000]):
-        wait_for(lambda: count_stored(api, path) == 1000, "it is written")
+        wait_for(lambda: count_stored(api, path) == 1000, "the bytes are written")
     assert tus.offset(path) == 1000
     response = tus.patch(path, 1000, data[1000:])
     assert api.client.get(f"/v1/media/{response.headers['mm-item']}/content").content == data
@@ -68,7 +68,7 @@ def test_incomplete_chunk_with_checksum_is_not_kept(api: ApiServer, tus: Tus) ->
     data = media.audio(1.0)
     path = tus.created(len(data), "s.wav")
     with send_partially(api.url, path, 0, len(data), data[:1000], **checksum(data)):
-        wait_for(lambda: count_stored(api, path) == 1000, "it is written")
+        wait_for(lambda: count_stored(api, path) == 1000, "the bytes are written")
     assert tus.offset(path) == 0
 
 
@@ -77,7 +77,7 @@ def test_head_takes_over_upload_of_stalled_request(api: ApiServer, tus: Tus) -> 
     data = media.audio(0.9)
     path = tus.created(len(data), "s.wav")
     with send_partially(api.url, path, 0, len(data), data[:1000]) as stuck:
-        wait_for(lambda: count_stored(api, path) == 1000, "it is written")
+        wait_for(lambda: count_stored(api, path) == 1000, "the bytes are written")
         assert tus.offset(path) == 1000
         assert stuck.recv(64).startswith(b"HTTP/1.1 423 ")
         response = tus.patch(path, 1000, data[1000:])
@@ -89,9 +89,9 @@ def test_two_services_do_not_write_same_upload_concurrently(api: ApiServer, tus:
     data = media.audio(0.8)
     path = tus.created(len(data), "s.wav")
     with run_server(api.service.settings) as other, send_partially(other.url, path, 0, len(data), data[:1000]) as stuck:
-        wait_for(lambda: count_stored(api, path) == 1000, "the other writes")
+        wait_for(lambda: count_stored(api, path) == 1000, "the other service writes")
         response = tus.patch(path, 0, data)
-        assert response.status_code == 409, "what the other wrote counts"
+        assert response.status_code == 409, "bytes written by the other service count"
         assert stuck.recv(64).startswith(b"HTTP/1.1 423 ")
         assert Tus(other.client).patch(path, 1000, data[1000:]).headers["mm-item"]
         assert tus.head(path).headers["mm-item"]
@@ -131,7 +131,7 @@ def killed_api(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     environment = {**os.environ, "MM_HOME": str(home), "MM_PORT": "0"}
     with (home / "log").open("ab") as log, subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=log) as child:
         try:
-            wait_for(lambda: note.exists() or child.poll() is not None, "it listens")
+            wait_for(lambda: note.exists() or child.poll() is not None, "the service listens")
             address = json.loads(note.read_text())
             yield child, f"http://{address['host']}:{address['port']}"
         finally:
@@ -152,7 +152,7 @@ def test_killed_service_resumes_at_durable_offset(tmp_path: Path, graphs: Path) 
         with send_partially(url, path, 0, len(data), b"") as connection:
             sender = Thread(target=send_until_cut, args=[connection, data[:-1]])
             sender.start()
-            wait_for(lambda: file.stat().st_size >= REACH, "it is written")
+            wait_for(lambda: file.stat().st_size >= REACH, "the bytes are written")
             child.send_signal(signal.SIGKILL)
             child.wait(300)
             with suppress(OSError):

@@ -174,8 +174,7 @@ def test_write_part_is_deterministic(library: Library, tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("method", ["auto", "exact", "approximate"])
 def test_searcher_uses_method_of_setting(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    """Every method returns the same hits of a library as small as this; the error bound shows which
-    one ran."""
+    """All methods return the same hits of a small library; the error bound shows which one ran."""
     monkeypatch.setattr(pq_codes, "MIN_VECTORS", 16)
     monkeypatch.setattr(search, "EXACT_LIMIT", 10)
     error_bounds: list[float | None] = []

@@ -1,5 +1,4 @@
-"""A lite image tower from a teacher: the teacher's words for pictures, the runs that learn them,
-stopped and killed."""
+"""Distillation: captions chosen by the teacher, the card, and resumed runs."""
 
 from __future__ import annotations
 
@@ -52,7 +51,7 @@ def recipe(data: Path, out: Path) -> AlignConfig:
 
 
 def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
-    """The recipe, in a folder that has the classes' vectors already."""
+    """The recipe, with cached class vectors."""
     (out / "vectors").mkdir(parents=True)
     shutil.copy(class_vectors, out / "vectors")
     return recipe(data, out)
@@ -84,9 +83,7 @@ def finished(
     return config
 
 
-def test_a_picture_is_told_in_the_sentences_that_the_teacher_finds_nearest(
-    captioned_folder: Path, teacher: Space, tmp_path: Path
-) -> None:
+def test_caption_images_chooses_the_nearest_sentences(captioned_folder: Path, teacher: Space, tmp_path: Path) -> None:
     rows = read_captioned_images(captioned_folder, "train")
     files, sentences = [row.path for row in rows], sorted({caption for row in rows for caption in row.captions})
     found = caption_images(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
@@ -102,17 +99,17 @@ def test_a_picture_is_told_in_the_sentences_that_the_teacher_finds_nearest(
 
 
 @given(st.integers(1, 300), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
-def test_the_nearest_are_those_of_brute_force(pictures: int, sentences: int, told: int, seed: int) -> None:
+def test_find_nearest_sentences_equals_brute_force(pictures: int, sentences: int, count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    seen, said = (random.normal(size=(count, 8)).astype(np.float32) for count in (pictures, sentences))
-    found = find_nearest_sentences(seen, said, told)
-    assert found.shape == (pictures, min(told, sentences))
-    for row, vector in zip(found, seen, strict=True):
-        cosines = said @ vector
+    images, sentence_vectors = (random.normal(size=(size, 8)).astype(np.float32) for size in (pictures, sentences))
+    found = find_nearest_sentences(images, sentence_vectors, count)
+    assert found.shape == (pictures, min(count, sentences))
+    for row, vector in zip(found, images, strict=True):
+        cosines = sentence_vectors @ vector
         assert np.allclose(cosines[row], np.sort(cosines)[::-1][: len(row)], atol=1e-5)
 
 
-def test_what_the_teacher_saw_is_kept_until_a_picture_changes(teacher: Space, tmp_path: Path) -> None:
+def test_embed_images_reads_the_cache_until_an_image_changes(teacher: Space, tmp_path: Path) -> None:
     path, kept = tmp_path / "one.png", tmp_path / "kept"
     Image.new("RGB", (40, 40), "red").save(path)
     first = embed_images(teacher, [path], kept)
@@ -125,7 +122,7 @@ def test_what_the_teacher_saw_is_kept_until_a_picture_changes(teacher: Space, tm
     assert not np.allclose(again, first)
 
 
-def test_the_card_says_what_the_file_does_and_what_the_teacher_does(
+def test_distill_card_has_the_recalls_of_weights_and_teacher(
     finished: AlignConfig, captioned_folder: Path, teacher: Space, tmp_path: Path
 ) -> None:
     card = (finished.out / "CARD.md").read_text()
@@ -137,7 +134,7 @@ def test_the_card_says_what_the_file_does_and_what_the_teacher_does(
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_killed_process_ends_the_same(
+def test_distill_resumed_after_a_kill_gives_the_same_weights(
     finished: AlignConfig, captioned_folder: Path, class_vectors: Path, model: Path, teacher: Space, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
@@ -145,13 +142,13 @@ def test_a_killed_process_ends_the_same(
     killed = subprocess.run(program, env=environment(), check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (config.out / "image.safetensors").exists()
-    told: list[int] = []
-    distill(config, teacher, lambda done, _total, _line: told.append(done))
-    assert told == [2]
+    epochs: list[int] = []
+    distill(config, teacher, lambda done, _total, _line: epochs.append(done))
+    assert epochs == [2]
     assert_same_weights(config.out, finished.out)
 
 
-def test_a_run_of_captions_does_not_go_on_with_a_teacher(finished: AlignConfig, model: Path, tmp_path: Path) -> None:
+def test_distill_does_not_resume_a_run_of_another_teacher(finished: AlignConfig, model: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(finished.out, tmp_path / "out")
     with pytest.raises(InvalidInput, match="belongs to another recipe"):
         align(replace(finished, out=copy), lambda *_: None)
@@ -160,15 +157,17 @@ def test_a_run_of_captions_does_not_go_on_with_a_teacher(finished: AlignConfig, 
         distill(replace(finished, out=copy), load(other), lambda *_: None)
 
 
-def test_more_words_than_there_are_cannot_be_told(finished: AlignConfig, teacher: Space, tmp_path: Path) -> None:
+def test_distill_with_more_captions_than_sentences_raises_invalid_input(
+    finished: AlignConfig, teacher: Space, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidInput, match="25 captions cannot be chosen from 16 sentences"):
         distill(replace(finished, out=tmp_path, captions_per_image=25), teacher, lambda *_: None)
 
 
-def test_a_teacher_that_is_none_is_told_at_once(captioned_folder: Path, tmp_path: Path) -> None:
+def test_distill_command_with_an_invalid_teacher_fails_before_training(captioned_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["train", "distill", "--teacher", "openclip:ViT-B-32", "--data", str(captioned_folder), "--out", str(out)]
-    told = CliRunner().invoke(main, arguments, env=os.environ | {"MM_HOME": str(tmp_path)})
-    assert told.exit_code != 0
-    assert "names no model" in told.output
+    result = CliRunner().invoke(main, arguments, env=os.environ | {"MM_HOME": str(tmp_path)})
+    assert result.exit_code != 0
+    assert "does not name a model" in result.output
     assert not out.exists()

@@ -23,7 +23,7 @@ def authors_files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_the_reader_writes_training_reads(authors_files: Path) -> None:
+def test_flickr8k_reader_writes_captions_that_training_reads(authors_files: Path) -> None:
     runpy.run_path(str(FOLDER / "reader.py"))["main"](authors_files)
     rows = {split: read_captioned_images(authors_files, split) for split in ("train", "dev", "test")}
     assert [(row.path.name, row.captions) for row in rows["train"]] == [("a.jpg", ("A dog runs .", "A brown dog ."))]
@@ -31,13 +31,13 @@ def test_what_the_reader_writes_training_reads(authors_files: Path) -> None:
     assert rows["dev"][0].path == authors_files / "images" / "b.jpg"
 
 
-def test_a_listed_picture_without_captions_is_named(authors_files: Path) -> None:
+def test_flickr8k_reader_names_a_listed_image_without_captions(authors_files: Path) -> None:
     (authors_files / "Flickr_8k.devImages.txt").write_text("d.jpg\n")
     with pytest.raises(ValueError, match=r"d\.jpg"):
         list(runpy.run_path(str(FOLDER / "reader.py"))["read"](authors_files))
 
 
-def test_the_description_says_what_there_is() -> None:
+def test_flickr8k_dataset_toml_names_set_and_splits() -> None:
     described = tomllib.loads((FOLDER / "dataset.toml").read_text())
     assert described["name"] == FOLDER.name
     assert described["splits"] == ["train", "dev", "test"]

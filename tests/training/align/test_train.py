@@ -1,5 +1,4 @@
-"""Alignment from a folder of pictures to weights and card; stopped, killed, and over two
-processes."""
+"""Alignment from images to weights and card; resumed, killed, and in two processes."""
 
 from __future__ import annotations
 
@@ -30,9 +29,9 @@ from mm.training.align.train import align
 pytestmark = pytest.mark.xdist_group("align")
 VARIANTS = (
     Variant("plain", 0),
-    Variant("odd", 1, Views(smallest_crop=0.3), drop_path=0.3, dropout=0.5, text_noise=0.3, unlabeled=True),
+    Variant("other", 1, Views(smallest_crop=0.3), drop_path=0.3, dropout=0.5, text_noise=0.3, unlabeled=True),
 )
-PHASES = ["run-plain, epoch 1 of 2", "run-plain, epoch 2 of 2", "run-odd, epoch 1 of 2", "run-odd, epoch 2 of 2"]
+PHASES = ["run-plain, epoch 1 of 2", "run-plain, epoch 2 of 2", "run-other, epoch 1 of 2", "run-other, epoch 2 of 2"]
 
 
 class Stopped(Exception):
@@ -40,12 +39,12 @@ class Stopped(Exception):
 
 
 def recipe(data: Path, out: Path) -> AlignConfig:
-    """One that takes seconds: two runs of two epochs. Every picture is taken as unlabeled too."""
+    """Two runs of two epochs; all images are also used as unlabeled images."""
     return AlignConfig(data, out, data / "images", VARIANTS, 2, batch=12, size=32, serving_size=32, stored_size=32, save_every=1)
 
 
 def config_for(data: Path, out: Path, class_vectors: Path) -> AlignConfig:
-    """The recipe, in a folder that has the classes' vectors already."""
+    """The recipe, with cached class vectors."""
     (out / "vectors").mkdir(parents=True)
     shutil.copy(class_vectors, out / "vectors")
     return recipe(data, out)
@@ -63,30 +62,30 @@ def stop_at(count: int) -> Callable[[int, int, str], None]:
 def finished(
     captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[AlignConfig, list[tuple[int, int, str]]]:
-    """One run from start to end, and what it told."""
+    """One finished run and its progress reports."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     config = config_for(captioned_folder, tmp_path_factory.mktemp("align") / "out", class_vectors)
-    told: list[tuple[int, int, str]] = []
-    assert align(config, lambda *report: told.append(report)) == config.out / "image.safetensors"
+    reports: list[tuple[int, int, str]] = []
+    assert align(config, lambda *report: reports.append(report)) == config.out / "image.safetensors"
     torch.set_num_threads(threads)
-    return config, told
+    return config, reports
 
 
-def assert_same_weights(one: Path, other: Path) -> None:
-    ours, theirs = load_file(one / "image.safetensors"), load_file(other / "image.safetensors")
+def assert_same_weights(first: Path, second: Path) -> None:
+    ours, theirs = load_file(first / "image.safetensors"), load_file(second / "image.safetensors")
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         np.testing.assert_array_equal(tensor, theirs[name], err_msg=name)
 
 
-def test_every_epoch_is_told(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
-    _, told = finished
-    assert [(done, total) for done, total, _ in told] == [(n, 4) for n in range(1, 5)]
-    assert all(line.startswith(phase) for (_, _, line), phase in zip(told, PHASES, strict=True))
+def test_align_reports_every_epoch(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
+    _, reports = finished
+    assert [(done, total) for done, total, _ in reports] == [(n, 4) for n in range(1, 5)]
+    assert all(line.startswith(phase) for (_, _, line), phase in zip(reports, PHASES, strict=True))
 
 
-def test_the_card_says_what_the_shipped_file_does(
+def test_align_card_has_the_recalls_of_the_weights(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], tmp_path: Path
 ) -> None:
     config, _ = finished
@@ -97,20 +96,20 @@ def test_the_card_says_what_the_shipped_file_does(
     assert str(config.out) not in card  # a card is for others
 
 
-def test_the_numbers_of_a_weights_file_are_one_command(
+def test_eval_flickr8k_prints_the_recalls_of_the_weights(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], tmp_path: Path
 ) -> None:
     config, _ = finished
     weights = config.out / "image.safetensors"
-    told = CliRunner().invoke(main, ["eval", "flickr8k", "--root", str(config.data), "--weights", str(weights), "--json"])
-    found = {measure["name"]: measure["value"] for measure in json.loads(told.output)["measures"]}
+    result = CliRunner().invoke(main, ["eval", "flickr8k", "--root", str(config.data), "--weights", str(weights), "--json"])
+    found = {measure["name"]: measure["value"] for measure in json.loads(result.output)["measures"]}
     on_the_card = measure_recall(weights, config.data, tmp_path)
     for k in (1, 5, 10):
         assert 100 * found[f"text to image, R@{k}"] == pytest.approx(on_the_card.text_to_image[k])
         assert 100 * found[f"image to text, R@{k}"] == pytest.approx(on_the_card.image_to_text[k])
 
 
-def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
+def test_align_writes_half_precision_mean_of_the_runs(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
     config, _ = finished
     weights = load_file(config.out / "image.safetensors")
     assert weights["head.weight"].dtype == np.float16
@@ -124,7 +123,7 @@ def test_weights_are_small_and_moved(finished: tuple[AlignConfig, list[tuple[int
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_stopped_run_ends_the_same(
+def test_align_resumed_after_an_exception_gives_the_same_weights(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
@@ -136,26 +135,26 @@ def test_a_stopped_run_ends_the_same(
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_what_was_not_saved_is_done_again(
+def test_align_repeats_epochs_that_were_not_saved(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), save_every=2)
-    told: list[str] = []
+    lines: list[str] = []
     with pytest.raises(Stopped):
         align(replace(config, save_every=100), stop_at(3))
-    align(config, lambda _done, _total, line: told.append(line))
-    assert [line.split(":")[0] for line in told] == PHASES[2:]
+    align(config, lambda _done, _total, line: lines.append(line))
+    assert [line.split(":")[0] for line in lines] == PHASES[2:]
     assert_same_weights(config.out, finished[0].out)
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_killed_process_ends_the_same(
+def test_align_resumed_after_a_kill_gives_the_same_weights(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path, class_vectors: Path, tmp_path: Path
 ) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
     killed = subprocess.run([*KILLED, str(captioned_folder), str(config.out)], env=environment(), check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert (config.out / "run-odd.pt").exists()
+    assert (config.out / "run-other.pt").exists()
     align(config, lambda *_: None)
     assert_same_weights(config.out, finished[0].out)
 
@@ -179,12 +178,12 @@ def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.T
     return config
 
 
-def test_two_processes_train_together(pair: AlignConfig) -> None:
-    files = {"CARD.md", "image.safetensors", "vectors", "run-plain.pt", "run-odd.pt"}
+def test_align_in_two_processes_writes_one_set_of_files(pair: AlignConfig) -> None:
+    files = {"CARD.md", "image.safetensors", "vectors", "run-plain.pt", "run-other.pt"}
     assert {path.name for path in pair.out.iterdir()} == files
 
 
-def test_two_processes_learn_what_one_does(pair: AlignConfig) -> None:
+def test_contrastive_loss_in_two_processes_has_the_gradient_of_one(pair: AlignConfig) -> None:
     """The gradient of the contrast over the rows of both, as each applies it, is that of one
     process with all rows."""
     matrix = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
@@ -206,7 +205,7 @@ def cost(contrast: ContrastiveLoss, encode: Callable[[torch.Tensor], torch.Tenso
     return contrast.caption_to_image(gather_rows(captions[own, 0]), encoded) + among.mean()
 
 
-def test_the_state_of_another_recipe_is_refused(
+def test_align_with_the_state_of_another_recipe_raises_invalid_input(
     finished: tuple[AlignConfig, list[tuple[int, int, str]]], captioned_folder: Path
 ) -> None:
     config = replace(finished[0], rate=0.5)
@@ -214,32 +213,36 @@ def test_the_state_of_another_recipe_is_refused(
         align(config, lambda *_: None)
 
 
-def test_a_state_that_is_none_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+def test_align_with_a_damaged_state_raises_corrupt(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
     config = config_for(captioned_folder, tmp_path / "out", class_vectors)
     (config.out / "run-plain.pt").write_bytes(b"no state")
     with pytest.raises(Corrupt, match=r"run-plain\.pt"):
         align(config, lambda *_: None)
 
 
-def test_a_folder_without_pictures_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+def test_align_with_an_empty_unlabeled_folder_raises_invalid_input(
+    captioned_folder: Path, class_vectors: Path, tmp_path: Path
+) -> None:
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), unlabeled=tmp_path)
     with pytest.raises(InvalidInput, match="has no images"):
         align(config, lambda *_: None)
 
 
-def test_a_batch_larger_than_the_data_is_refused(captioned_folder: Path, class_vectors: Path, tmp_path: Path) -> None:
+def test_align_with_a_batch_larger_than_the_data_raises_invalid_input(
+    captioned_folder: Path, class_vectors: Path, tmp_path: Path
+) -> None:
     config = replace(config_for(captioned_folder, tmp_path / "out", class_vectors), batch=13)
     with pytest.raises(InvalidInput, match="batch of 13 cannot be drawn from 12 images"):
         align(config, lambda *_: None)
 
 
 @pytest.mark.parametrize("variants", [(), (Variant("one", 0), Variant("one", 1))])
-def test_a_recipe_that_means_nothing_is_refused(variants: tuple[Variant, ...]) -> None:
+def test_align_config_without_distinct_variants_raises_invalid_input(variants: tuple[Variant, ...]) -> None:
     with pytest.raises(InvalidInput, match="name of its own"):
         AlignConfig(Path("data"), Path("out"), variants=variants)
 
 
-def test_data_without_dev_is_refused_before_training(tmp_path: Path, captioned_folder: Path) -> None:
+def test_align_without_dev_raises_before_training(tmp_path: Path, captioned_folder: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     lines = (captioned_folder / "captions.jsonl").read_text().splitlines(keepends=True)

@@ -1,5 +1,4 @@
-"""A whole calibration on a small set that the test makes: a few patterns, their captions, and a
-recording of speech."""
+"""A calibration on a small generated set: patterns, their captions, and a recording."""
 
 from __future__ import annotations
 
@@ -54,9 +53,9 @@ def pattern(colour: tuple[int, int, int], shape: str) -> np.ndarray:
     return picture
 
 
-def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: CalibrationConfig) -> None:
-    told: list[str] = []
-    path = fit_calibration(config, told.append)
+def test_fit_calibration_writes_all_files_and_is_deterministic(config: CalibrationConfig) -> None:
+    lines: list[str] = []
+    path = fit_calibration(config, lines.append)
     found, bank = read_calibration(path), read_bank(config.out / "bank.safetensors")
     assert found.image_weights == hash_weights(config.weights)
     assert found.prior == config.prior
@@ -64,8 +63,8 @@ def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: Cal
     assert found.possible == min(config.prior, found.floor)
     assert bank.images.shape == (12, 384)
     assert bank.sentences.shape == (40, 384)
-    looks = {(entry.component, entry.kind) for entry in found.calibrators}
-    assert looks == {
+    components = {(entry.component, entry.kind) for entry in found.calibrators}
+    assert components == {
         ("text", "picture"),
         ("text", "speech"),
         ("text", "name"),
@@ -75,13 +74,13 @@ def test_a_calibration_is_written_whole_and_comes_out_the_same_again(config: Cal
     }
     assert (config.out / "floor.svg").read_text().startswith("<svg")
     assert f"{found.floor:.2g}" in (config.out / "floor.md").read_text()
-    assert told[-1].startswith("floor ")
+    assert lines[-1].startswith("floor ")
     first = path.read_bytes()
-    fit_calibration(config, told.append)
+    fit_calibration(config, lines.append)
     assert path.read_bytes() == first
 
 
-def test_data_that_is_not_there_is_an_error(config: CalibrationConfig, tmp_path: Path) -> None:
+def test_fit_calibration_with_missing_data_raises_invalid_input(config: CalibrationConfig, tmp_path: Path) -> None:
     missing = CalibrationConfig(tmp_path, config.spoken, tmp_path / "out", config.weights, SETS)
     with pytest.raises(InvalidInput, match=r"captions\.jsonl"):
         fit_calibration(missing, lambda line: None)

@@ -19,7 +19,7 @@ SETS = Path(__file__).parents[3] / "datasets"
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_space_is_calibrated_by_captioned_pictures_alone(
+def test_train_calibrate_of_a_larger_space_writes_its_calibration(
     captioned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -69,7 +69,9 @@ def test_a_space_is_calibrated_by_captioned_pictures_alone(
         ([], "needs --spoken and --out"),
     ],
 )
-def test_options_that_do_not_go_together(captioned_folder: Path, more: list[str], message: str) -> None:
+def test_train_calibrate_with_conflicting_options_exits_with_usage_error(
+    captioned_folder: Path, more: list[str], message: str
+) -> None:
     answer = CliRunner().invoke(main, ["train", "calibrate", "--data", str(captioned_folder), *more])
     assert answer.exit_code == 2
     assert message in " ".join(answer.output.split())

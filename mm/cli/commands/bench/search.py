@@ -11,7 +11,7 @@ from mm.cli.commands.bench.common import print_report
 
 
 @click.command()
-@click.option("--questions", default=200, show_default=True, metavar="N", help="Number of queries.")
+@click.option("--questions", "num_queries", default=200, show_default=True, metavar="N", help="Number of queries.")
 @click.option("-k", "--k", default=5, show_default=True, metavar="N", help="Most hits of a search.")
 @click.option("--floor", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Lowest score of a hit.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Search only items with this tag.")
@@ -26,7 +26,7 @@ from mm.cli.commands.bench.common import print_report
 @click.option("--cache", type=options.NEW_FOLDER, metavar="FOLDER", help="Folder that keeps what --segments builds.")
 @options.service
 def command(
-    questions: int,
+    num_queries: int,
     k: int,
     floor: float,
     tags: tuple[str, ...],
@@ -42,7 +42,7 @@ def command(
     from mm.schemas import Filters
 
     if segments:
-        raise SystemExit(compare_with_faiss(segments, questions, cache))
+        raise SystemExit(compare_with_faiss(segments, num_queries, cache))
     with connect(url) as client:
-        report = run(client, questions, k, floor, Filters(tags=list(tags)), clients)
+        report = run(client, num_queries, k, floor, Filters(tags=list(tags)), clients)
     print_report(report, as_json)

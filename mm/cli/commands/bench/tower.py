@@ -49,7 +49,7 @@ def command(ctx: click.Context, names: tuple[str, ...], batch: str, device: str,
 
 def _parse_sizes(text: str) -> list[int]:
     """Parse comma-separated whole numbers from 1. Raises `BadParameter` for anything else."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+    numbers = text.split(",")
+    if not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise click.BadParameter(f"{text!r} is not a comma-separated list of whole numbers from 1.", param_hint="--batch")
-    return [int(part) for part in parts]
+    return [int(number) for number in numbers]

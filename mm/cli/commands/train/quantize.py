@@ -15,10 +15,15 @@ from mm.cli.commands.train.common import captioned_images, image_weights, print_
 @captioned_images
 @image_weights
 @click.option(
-    "--pictures", type=click.IntRange(1), default=64, show_default=True, help="Images of train that set the activation ranges."
+    "--pictures",
+    "num_images",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Images of train that set the activation ranges.",
 )
 @options.as_json
-def command(data: Path, weights: Path | None, pictures: int, as_json: bool) -> None:
+def command(data: Path, weights: Path | None, num_images: int, as_json: bool) -> None:
     """Quantize weights to 8 bits, and measure on dev the loss at 8 and 16 bits.
 
     Writes two files beside the weights.
@@ -28,5 +33,5 @@ def command(data: Path, weights: Path | None, pictures: int, as_json: bool) -> N
 
     with tempfile.TemporaryDirectory() as cache:
         path = weights or WEIGHTS / "lite" / "image.safetensors"
-        losses = quantize_weights(path, data, Path(cache), pictures, print_progress)
+        losses = quantize_weights(path, data, Path(cache), num_images, print_progress)
     click.echo(losses.model_dump_json() if as_json else format_losses(losses))

@@ -1,4 +1,4 @@
-"""The parts of alignment: views, captions, losses, averages, the head in closed form, files."""
+"""Components of alignment: views, losses, averages, the head, images, checkpoints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def generator(seed: int) -> torch.Generator:
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**40), size=st.integers(8, 40))
-def test_views_repeat_and_stay_in_range(seed: int, size: int) -> None:
+def test_draw_views_is_deterministic_and_in_range(seed: int, size: int) -> None:
     drawn = [draw_views(pictures(5), size, Views(), generator(seed)) for _ in range(2)]
     assert torch.equal(*drawn)
     assert drawn[0].shape == (5, 3, size, size)
@@ -54,11 +54,11 @@ def test_views_repeat_and_stay_in_range(seed: int, size: int) -> None:
     assert drawn[0].max() <= 255
 
 
-def test_other_seeds_are_other_views() -> None:
+def test_draw_views_differs_between_seeds() -> None:
     assert not torch.equal(draw_views(pictures(5), 24, Views(), generator(1)), draw_views(pictures(5), 24, Views(), generator(2)))
 
 
-def test_views_that_change_nothing_are_the_pictures_or_their_mirrors() -> None:
+def test_draw_views_without_augmentation_gives_images_or_mirror_images() -> None:
     originals = resize_images(pictures(8), 24)
     views = draw_views(pictures(8), 24, STILL, generator(0))
     mirrored = [torch.allclose(view, original.flip(-1), atol=1) for view, original in zip(views, originals, strict=True)]
@@ -68,7 +68,7 @@ def test_views_that_change_nothing_are_the_pictures_or_their_mirrors() -> None:
     assert any(mirrored)
 
 
-def test_drawing_changes_no_picture() -> None:
+def test_draw_views_does_not_modify_its_input() -> None:
     rows = pictures(4)
     kept = rows.clone()
     draw_views(rows, 24, Views(), generator(0))
@@ -77,7 +77,7 @@ def test_drawing_changes_no_picture() -> None:
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**40))
-def test_captions_lie_between_two_of_a_picture_s_own(seed: int) -> None:
+def test_draw_captions_blends_at_most_two_captions_of_an_image(seed: int) -> None:
     vectors_NTD = unit(6, 3, 16)
     drawn_ND = draw_captions(vectors_NTD, generator(seed))
     assert torch.allclose(drawn_ND.norm(dim=1), torch.ones(6))
@@ -88,25 +88,25 @@ def test_captions_lie_between_two_of_a_picture_s_own(seed: int) -> None:
         assert (solution > 1e-4).sum() <= 2
 
 
-def test_contrast_ranks_the_pictures_of_the_batch_for_each_caption() -> None:
+def test_caption_to_image_loss_is_cross_entropy_over_the_batch() -> None:
     pictures_ND, captions_ND = unit(4, 8), unit(2, 4, 8)[1]
     plain = -sum(float((10 * pictures_ND @ captions_ND[n]).log_softmax(0)[n]) / 4 for n in range(4))
     assert float(ContrastiveLoss(scale=10).caption_to_image(captions_ND, pictures_ND).detach()) == pytest.approx(plain, rel=1e-5)
 
 
-def test_the_scale_has_a_ceiling() -> None:
+def test_contrastive_loss_scale_is_limited() -> None:
     contrast = ContrastiveLoss()
     nn.init.constant_(contrast.log_scale, 50.0)
     assert float(contrast.scale().detach()) == pytest.approx(100)
 
 
-def test_divergence_is_zero_only_for_the_same_answers() -> None:
+def test_kl_divergence_is_zero_for_equal_distributions_only() -> None:
     logits = torch.randn(5, 9, generator=generator(0))
     assert float(kl_divergence(logits, logits + 3)) == pytest.approx(0, abs=1e-6)
     assert float(kl_divergence(logits, logits.flip(1))) > 0.1
 
 
-def test_the_moving_average_follows_and_ends_where_weights_rest() -> None:
+def test_moving_average_converges_to_constant_weights() -> None:
     module = nn.BatchNorm1d(3)
     average = create_moving_average(module, 0.9)
     nn.init.constant_(module.weight, 5.0)
@@ -121,14 +121,14 @@ def test_the_moving_average_follows_and_ends_where_weights_rest() -> None:
     assert average.module.weight.data_ptr() != module.weight.data_ptr()
 
 
-def test_mean_weights_are_the_mean_of_each_tensor() -> None:
+def test_average_weights_is_the_mean_of_each_tensor() -> None:
     states = [{"a": torch.full((2,), float(value)), "b": torch.tensor(value).half()} for value in (1, 2, 6)]
     mean = average_weights(states)
     assert torch.equal(mean["a"], torch.full((2,), 3.0))
     assert mean["b"].dtype == torch.float32
 
 
-def test_the_head_is_the_ridge_solution() -> None:
+def test_fit_head_gives_the_ridge_solution() -> None:
     """At the solution the gradient of the penalised squared error is zero; the bias makes the mean
     error zero."""
     torch.manual_seed(0)
@@ -144,7 +144,7 @@ def test_the_head_is_the_ridge_solution() -> None:
     assert (gradient + penalty).abs().max() < 1e-4 * gradient.abs().max()
 
 
-def test_where_training_starts_the_class_names_speak_alone() -> None:
+def test_build_imagenet_encoder_gives_mean_class_vectors() -> None:
     encoder = build_imagenet_encoder(unit(1000, 384), 0.3).eval()
     with torch.inference_mode():
         vectors, logits = encoder.project(encoder.features(resize_images(pictures(2, 64), 64)))
@@ -153,7 +153,7 @@ def test_where_training_starts_the_class_names_speak_alone() -> None:
     assert not encoder.classes.weight.requires_grad
 
 
-def test_training_and_serving_see_the_same_picture() -> None:
+def test_resize_images_equals_the_resizing_of_serving() -> None:
     """Torch resamples on the device, Pillow, which rounds between rows and columns, where a tower
     serves."""
     rows = pictures(3, 30)
@@ -163,7 +163,7 @@ def test_training_and_serving_see_the_same_picture() -> None:
     assert difference.max() <= 3
 
 
-def test_captions_are_read_in_order(captioned_folder: Path) -> None:
+def test_read_captioned_images_keeps_the_order(captioned_folder: Path) -> None:
     rows = read_captioned_images(captioned_folder, "dev")
     assert [row.path.name for row in rows] == ["12.png", "13.png", "14.png", "15.png"]
     assert len(rows[0].captions) == 2
@@ -174,20 +174,20 @@ def test_captions_are_read_in_order(captioned_folder: Path) -> None:
     "line",
     ["{", "[]", "{}", '{"image": "a.png", "captions": [], "split": "dev"}', '{"image": "a.png", "captions": 3, "split": "dev"}'],
 )
-def test_a_bad_line_of_captions_is_named(tmp_path: Path, line: str) -> None:
+def test_read_captioned_images_names_an_invalid_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "captions.jsonl").write_text('{"image": "a.png", "captions": ["A cat ."], "split": "dev"}\n' + line + "\n")
     with pytest.raises(InvalidInput, match=r"captions\.jsonl, line 2"):
         read_captioned_images(tmp_path, "dev")
 
 
-def test_folders_that_hold_no_captions_or_no_such_split_say_so(tmp_path: Path, captioned_folder: Path) -> None:
+def test_read_captioned_images_without_file_or_split_raises_invalid_input(tmp_path: Path, captioned_folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"no captions\.jsonl"):
         read_captioned_images(tmp_path, "dev")
     with pytest.raises(InvalidInput, match="split 'test'"):
         read_captioned_images(captioned_folder, "test")
 
 
-def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
+def test_load_captioned_images_names_a_file_that_is_not_an_image(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "captions.jsonl").write_text('{"image": "a.png", "captions": ["A cat ."], "split": "dev"}\n')
     rows = read_captioned_images(tmp_path, "dev")
@@ -198,7 +198,7 @@ def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
         load_captioned_images(rows, 8)
 
 
-def test_sentences_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embed_sentences_reads_the_cache_for_the_same_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tmp_path / "some.npz"
     first = embed_sentences(["A cat .", "Two dogs ."], kept)
     other = embed_sentences(["A cat .", "Two frogs ."], kept)  # other sentences replace what is kept
@@ -209,7 +209,7 @@ def test_sentences_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert np.array_equal(embed_sentences(["A cat .", "Two frogs ."], kept), other)
 
 
-def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
+def test_load_encoder_reads_what_write_encoder_wrote(tmp_path: Path) -> None:
     torch.manual_seed(0)
     encoder = ImageEncoder()
     write_encoder(tmp_path / "image.safetensors", encoder.state_dict(), 64)
@@ -221,7 +221,7 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "noise"])
-def test_a_checkpoint_of_something_else_is_corrupt(tmp_path: Path, change: str) -> None:
+def test_load_encoder_of_another_file_raises_corrupt(tmp_path: Path, change: str) -> None:
     path = tmp_path / "image.safetensors"
     state = ImageEncoder().state_dict()
     if change == "missing":
@@ -235,7 +235,7 @@ def test_a_checkpoint_of_something_else_is_corrupt(tmp_path: Path, change: str) 
         load_encoder(path)
 
 
-def test_a_state_comes_back_and_an_absent_one_is_none(tmp_path: Path) -> None:
+def test_read_state_returns_what_was_written_or_none(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     assert read_state(path, torch.device("cpu")) is None
     write_state(path, {"epoch": 3, "weights": {"a": torch.arange(3)}})
@@ -250,7 +250,7 @@ class _Trap:
         return os.mkdir, ("sprung",)
 
 
-def test_a_pickle_that_would_run_something_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_state_does_not_execute_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"epoch": _Trap()}, tmp_path / "run.pt")
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(_Trap(), protocol=2))
@@ -260,7 +260,7 @@ def test_a_pickle_that_would_run_something_is_not_opened(tmp_path: Path, monkeyp
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+def test_open_atomic_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
     with open_atomic(path) as file:
         file.write(b"old")
@@ -275,7 +275,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert [(found.name, found.read_bytes()) for found in path.parent.iterdir()] == [("file", b"old")]
 
 
-def test_a_picture_file_of_any_mode_is_read(tmp_path: Path) -> None:
+def test_load_captioned_images_reads_all_colour_modes(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     for mode in ("L", "P", "RGBA", "CMYK"):
         Image.new(mode, (9, 7)).save(tmp_path / "images" / f"{mode}.tiff")

@@ -1,5 +1,4 @@
-"""In what runs differ, and what a picture is asked: contrast among all captions, blends, noise,
-paths, pseudo-captions."""
+"""Mixup, text noise, dropped paths, pseudo-captions, and the image-to-captions loss."""
 
 from __future__ import annotations
 
@@ -30,19 +29,18 @@ def unit(*shape: int, seed: int = 0) -> torch.Tensor:
     return functional.normalize(torch.randn(*shape, generator=generator(seed)), dim=-1)
 
 
-def test_a_picture_is_asked_among_all_captions_which_are_its_own() -> None:
-    """Against a plain reading: the captions of one picture are right together; a blend has the
-    captions of both."""
+def test_image_to_captions_loss_equals_its_definition() -> None:
+    """All captions of an image are positive; a blend has the captions of both images."""
     pictures_ND, captions_MTD = unit(3, 8), unit(5, 2, 8, seed=1)
     first, second, share = torch.tensor([4, 0, 2]), torch.tensor([1, 0, 3]), torch.tensor([0.6, 1.0, 0.9])
     found_N = ContrastiveLoss(scale=10).image_to_captions(pictures_ND, captions_MTD, first, second, share)
     for n in range(3):
         likely_MT = (10 * captions_MTD @ pictures_ND[n]).flatten().softmax(0).view(5, 2)
-        one, other = (-likely_MT[rows[n]].sum().log() for rows in (first, second))
-        assert float(found_N[n].detach()) == pytest.approx(float(share[n] * one + (1 - share[n]) * other), rel=1e-5)
+        of_first, of_second = (-likely_MT[rows[n]].sum().log() for rows in (first, second))
+        assert float(found_N[n].detach()) == pytest.approx(float(share[n] * of_first + (1 - share[n]) * of_second), rel=1e-5)
 
 
-def test_a_picture_that_lies_on_a_caption_of_its_own_costs_little_and_elsewhere_much() -> None:
+def test_image_to_captions_loss_is_small_for_own_captions_only() -> None:
     captions_MTD = torch.eye(8).view(4, 2, 8)
     rows, all_of_it = torch.arange(4), torch.ones(4)
     right, wrong = (
@@ -55,8 +53,8 @@ def test_a_picture_that_lies_on_a_caption_of_its_own_costs_little_and_elsewhere_
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**40), alpha=st.floats(0, 2))
-def test_a_blend_leaves_the_first_the_main_one(seed: int, alpha: float) -> None:
-    """With rows that stand for themselves, the shares can be read off the blend."""
+def test_mixup_keeps_at_least_half_of_each_row(seed: int, alpha: float) -> None:
+    """Blending the identity matrix gives the shares."""
     blend = draw_mixup(5, alpha, generator(seed))
     shares_NN = blend(torch.eye(5))
     assert torch.equal(blend(torch.eye(5).view(5, 5, 1, 1))[..., 0, 0], shares_NN)
@@ -67,7 +65,7 @@ def test_a_blend_leaves_the_first_the_main_one(seed: int, alpha: float) -> None:
             assert float(shares_NN[n, other]) == pytest.approx(1 - float(blend.share[n]), abs=1e-6)
 
 
-def test_blending_with_nothing_changes_nothing() -> None:
+def test_mixup_with_alpha_zero_returns_the_input() -> None:
     vectors_ND = unit(3, 8)
     assert torch.equal(draw_mixup(3, 0, generator(0))(vectors_ND), vectors_ND)
 
@@ -75,7 +73,7 @@ def test_blending_with_nothing_changes_nothing() -> None:
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**40), length=st.floats(0.05, 0.6))
 @example(seed=2**32 - 1, length=0.5)
-def test_noise_moves_a_caption_by_about_its_length(seed: int, length: float) -> None:
+def test_add_noise_changes_vectors_by_about_its_length(seed: int, length: float) -> None:
     # From another source than the noise: the same numbers would only make them longer.
     drawn_ND = np.random.default_rng(0).standard_normal((64, 384), np.float32)
     vectors_ND = functional.normalize(torch.from_numpy(drawn_ND), dim=1)
@@ -84,12 +82,12 @@ def test_noise_moves_a_caption_by_about_its_length(seed: int, length: float) -> 
     assert float((moved_ND * vectors_ND).sum(1).mean()) == pytest.approx((1 + length**2) ** -0.5, abs=0.02)
 
 
-def test_no_noise_moves_nothing() -> None:
+def test_add_noise_of_length_zero_returns_the_input() -> None:
     vectors_ND = unit(3, 8)
     assert add_noise(vectors_ND, 0, generator(0)) is vectors_ND
 
 
-def test_paths_are_dropped_in_training_alone() -> None:
+def test_image_encoder_drops_paths_in_training_mode_only() -> None:
     torch.manual_seed(0)
     plain, dropping = ImageEncoder(), ImageEncoder(drop_path=0.9)
     dropping.load_state_dict(plain.state_dict())
@@ -99,7 +97,7 @@ def test_paths_are_dropped_in_training_alone() -> None:
         assert not torch.equal(plain.train().features(pixels), dropping.train().features(pixels))
 
 
-def test_a_picture_without_a_caption_is_told_by_the_classes_that_are_seen() -> None:
+def test_caption_by_classes_gives_the_mean_class_vector() -> None:
     class_vectors_KD = unit(1000, 384)
     encoder = build_imagenet_encoder(class_vectors_KD).eval()
     pictures = torch.randint(0, 256, (3, 32, 32, 3), generator=generator(0), dtype=torch.uint8)
@@ -113,7 +111,7 @@ def test_a_picture_without_a_caption_is_told_by_the_classes_that_are_seen() -> N
     assert torch.equal(joined.captions[4, 3], found.captions[1, 0])
 
 
-def test_a_folder_of_pictures_is_read_by_name(captioned_folder: Path, tmp_path: Path) -> None:
+def test_load_unlabeled_reads_all_images_and_refuses_empty_folders(captioned_folder: Path, tmp_path: Path) -> None:
     assert load_unlabeled(captioned_folder / "images", 8, torch.device("cpu")).shape == (16, 8, 8, 3)
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(InvalidInput, match="has no images"):

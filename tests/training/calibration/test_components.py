@@ -1,5 +1,4 @@
-"""The parts of a calibration: logistic regression, texts, short questions, forms; each on data
-whose answer is known."""
+"""Components of a calibration: logistic regression, texts, short queries, calibrators."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ from mm.training.logistic_regression import fit_logistic, log_loss
 SETS = Path(__file__).parents[3] / "datasets"
 
 
-def test_logistic_regression_finds_what_made_the_data() -> None:
+def test_fit_logistic_recovers_the_coefficients_of_the_data() -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(40_000, 2))
     right = (random.random(40_000) < sigmoid(features @ [1.5, -0.7] - 2.0)).astype(float)
@@ -42,7 +41,7 @@ def test_logistic_regression_finds_what_made_the_data() -> None:
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.01, 10))
-def test_logistic_regression_ends_at_the_minimum(seed: int, ridge: float) -> None:
+def test_fit_logistic_gradient_is_zero_at_the_result(seed: int, ridge: float) -> None:
     random = np.random.default_rng(seed)
     features, weight = random.normal(size=(50, 3)) * 5, random.random(50)
     right = (random.random(50) < 0.3).astype(float)
@@ -51,43 +50,43 @@ def test_logistic_regression_ends_at_the_minimum(seed: int, ridge: float) -> Non
     np.testing.assert_allclose(features.T @ (weight * (probability - right)) + ridge * found[:-1], 0, atol=1e-2)
 
 
-def test_data_that_can_be_parted_or_is_all_one_does_not_break_it() -> None:
+def test_fit_logistic_of_separable_or_single_class_data_is_finite() -> None:
     features = np.array([[-1.0], [1.0]])
     assert np.isfinite(fit_logistic(features, np.array([0.0, 1.0]), np.ones(2), 1e-3)).all()
     assert np.isfinite(fit_logistic(features, np.zeros(2), np.ones(2), 1e-3)).all()
     assert log_loss(np.array([0.0]), np.array([1.0])) == pytest.approx(np.log(2))
 
 
-def test_the_lists_do_not_overlap_and_dev_is_large_enough() -> None:
-    asked = read_lines(SETS / "unanswerable" / "questions.txt")
-    learnt = read_lines(SETS / "depictable" / "shown.txt") + read_lines(SETS / "depictable" / "unshown.txt")
-    assert len(asked) == len({text.lower() for text in asked}) >= 200
-    assert not {text.lower() for text in asked} & {text.lower() for text in learnt}
+def test_text_sets_do_not_overlap_and_dev_is_large_enough() -> None:
+    queries = read_lines(SETS / "unanswerable" / "questions.txt")
+    training = read_lines(SETS / "depictable" / "shown.txt") + read_lines(SETS / "depictable" / "unshown.txt")
+    assert len(queries) == len({text.lower() for text in queries}) >= 200
+    assert not {text.lower() for text in queries} & {text.lower() for text in training}
     dev, test = (read_split_lines(SETS / "unanswerable" / "questions.txt", split) for split in ("dev", "test"))
-    assert sorted(dev + test) == sorted(asked)
+    assert sorted(dev + test) == sorted(queries)
     assert len(dev) >= 100
 
 
-def test_a_split_depends_on_the_text_alone() -> None:
+def test_assign_split_is_by_the_hash_of_the_text() -> None:
     text = "a question"
     assert assign_split(text) == ("dev" if hashlib.sha256(text.encode()).digest()[0] % 2 == 0 else "test")
 
 
-def test_a_list_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_read_lines_of_a_missing_file_raises_invalid_input(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"gone\.txt"):
         read_lines(tmp_path / "gone.txt")
 
 
-def test_texts_are_drawn_the_same_each_time() -> None:
+def test_query_texts_are_deterministic() -> None:
     captions = ["A brown dog runs over the grass .", "Two children play with a ball ."]
     assert draw_noun_phrases(captions, 5, 0) == draw_noun_phrases(captions, 5, 0)
     assert draw_keyboard_noise(20, 1) == draw_keyboard_noise(20, 1) != draw_keyboard_noise(20, 2)
-    assert all(text in asked for text, asked in zip(captions, phrase_as_queries(captions, 3), strict=True))
+    assert all(text in query for text, query in zip(captions, phrase_as_queries(captions, 3), strict=True))
     assert make_file_name(captions[0]) == "brown dog runs"
     assert draw_excerpt("one two three four five six seven .", 0) in "one two three four five six seven"
 
 
-def test_short_questions_know_which_pictures_answer() -> None:
+def test_draw_short_queries_gives_relevant_and_known_images() -> None:
     captions = [
         ["a brown dog runs", "the dog is brown", "a dog"],
         ["a dog sleeps", "one dog rests"],
@@ -107,7 +106,7 @@ def directions(count: int, seed: int) -> np.ndarray:
     return np.stack([normalize(row) for row in np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)])
 
 
-def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -> None:
+def test_fit_calibrator_gives_high_probabilities_to_relevant_pairs_only() -> None:
     evidence, bank = directions(80, 0), directions(60, 1)
     questions = np.stack([normalize(row) for row in evidence + 0.1 * directions(80, 2)])
     calibrator = fit_calibrator([(LabelledPairs(questions, evidence, np.eye(80, dtype=np.bool_)), bank)])
@@ -116,9 +115,8 @@ def test_a_form_gives_high_chances_to_what_is_right_and_low_ones_to_the_rest() -
     assert found[~np.eye(80, dtype=np.bool_)].mean() < 0.01
 
 
-def test_right_answers_share_the_weight_of_one() -> None:
-    """A question with many right answers gives the log-odds of one that has a single one, at an
-    equal cosine."""
+def test_fit_calibrator_gives_relevant_items_of_a_query_the_weight_of_one() -> None:
+    """Queries with many relevant items get the log-odds of queries with one, at equal cosine."""
     random = np.random.default_rng(0)
     evidence, bank = directions(400, 3), directions(60, 4)
     questions = directions(200, 5)
@@ -127,7 +125,7 @@ def test_right_answers_share_the_weight_of_one() -> None:
     assert sigmoid(compute_logits(calibrator, questions, evidence, bank)).mean() == pytest.approx(1 / 361, rel=0.1)
 
 
-def test_the_fit_and_the_service_read_a_form_alike() -> None:
+def test_compute_logits_equals_linearize() -> None:
     calibrator = Calibrator(bias=-3.0, cosine=4.0, z_score=1.5, depictable=1.0)
     questions, evidence, bank = directions(5, 6), directions(9, 7), directions(50, 8)
     shown = np.linspace(-3, 0, 5)
@@ -137,7 +135,7 @@ def test_the_fit_and_the_service_read_a_form_alike() -> None:
         np.testing.assert_allclose(row, evidence @ served.weight + served.bias, rtol=1e-4, atol=1e-4)
 
 
-def test_the_same_evidence_twice_counts_half() -> None:
+def test_fit_mixing_factor_of_the_same_evidence_twice_is_a_half() -> None:
     random = np.random.default_rng(9)
     prior = 0.01
     truth = np.log(prior / (1 - prior)) + random.normal(0, 2, (200, 200))
@@ -145,8 +143,8 @@ def test_the_same_evidence_twice_counts_half() -> None:
     assert fit_mixing_factor([truth, truth], right, prior) == pytest.approx(0.5, abs=0.06)
 
 
-def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
-    """Vectors with one telling axis stand for texts."""
+def test_fit_text_classifier_generalises_to_new_texts() -> None:
+    """Texts are replaced by vectors with one informative axis."""
 
     def embed(texts: object) -> np.ndarray:
         rows = []
@@ -164,7 +162,7 @@ def test_depictability_generalises_to_texts_that_were_not_seen() -> None:
     assert (found[100:] < 0).mean() > 0.9
 
 
-def test_another_prior_multiplies_the_odds_by_the_ratio_of_the_priors_odds() -> None:
+def test_shift_prior_multiplies_the_odds_by_the_ratio_of_prior_odds() -> None:
     calibrator = Calibrator(bias=-2.0, cosine=3.0, z_score=1.0, depictable=0.0)
     moved = shift_prior(calibrator, 0.001, 0.02)
     assert np.exp(moved.bias - calibrator.bias) == pytest.approx((0.02 / 0.98) / (0.001 / 0.999))
