@@ -207,3 +207,8 @@ def test_linearize_equals_the_formula_of_the_calibrator(
         stored @ score.weight + score.bias, bias + cosine * (stored @ query) + z_score * z + log_probability, rtol=1e-3, atol=1e-3
     )
     assert combine([(score, 1.0)], 0.001, 0.5) is score
+
+
+def test_build_query_has_both_bounds_of_the_calibration(space: Space) -> None:
+    query = build_query(space, text="a dog")
+    assert (query.floor, query.possible) == (0.166, 0.02)

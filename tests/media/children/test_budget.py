@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mm.errors import Cancelled, MediaError, Unavailable
 from mm.media.children.budget import MemoryBudget, available_memory
 from mm.media.children.deadline import NO_DEADLINE, Deadline
-from tests.media.children.test_child import wait_until
+from tests.media.children.processes import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

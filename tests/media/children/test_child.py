@@ -6,11 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,70 +17,16 @@ import psutil
 import pytest
 from PIL import Image
 
-from mm.errors import MediaError, TooLarge, Unavailable
+from mm.errors import MediaError, TooLarge
 from mm.media import MediaReader
 from mm.media.types import Limits, Span
-from mm.settings import Settings
-from tests.media_files import Clicks, Track, number_of, steady, write
+from tests.media.children.processes import children, new_child, pids, wait_until
+from tests.media_files import Track, number_of, steady, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-LARGE = Track(steady(25, 200), options={"preset": "ultrafast", "g": "50"}, width=320, height=192)
 END = Span(0.0, 8.0)
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video whose frames do not fit into a pipe at once."""
-    return write(tmp_path_factory.mktemp("video") / "video.mp4", LARGE, Clicks([1.0, 7.0], 8.0))
-
-
-@pytest.fixture
-def own(request: pytest.FixtureRequest) -> Iterator[MediaReader]:
-    with MediaReader(getattr(request, "param", None)) as reader:
-        yield reader
-
-
-def children(of: int | None = None) -> list[psutil.Process]:
-    """Living decoding children of a process, the oldest first."""
-    living = []
-    for server in psutil.Process(of).children():
-        with suppress(psutil.NoSuchProcess):
-            if "mm.media.children.fork_server" in server.cmdline():
-                living += [child for child in server.children() if is_living(child)]
-    return sorted(living, key=lambda child: child.create_time())
-
-
-def is_living(process: psutil.Process) -> bool:
-    """Whether a process exists and is not a zombie."""
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def pids() -> set[int]:
-    """Process ids of all decoding children of this process.
-
-    Idle ones of other readers may end at any time.
-    """
-    return {child.pid for child in children()}
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for a condition that is certain to become true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition is still false"
-        time.sleep(0.01)
-
-
-def new_child(reader: MediaReader, video: Path) -> psutil.Process:
-    before = {child.pid for child in children()}
-    reader.probe(video, "video.mp4")
-    (child,) = (child for child in children() if child.pid not in before)
-    return child
 
 
 @pytest.mark.parametrize(
@@ -199,82 +143,6 @@ def test_frames_iterator_never_started_occupies_no_child(own: MediaReader, video
     assert own.probe(video, "video.mp4").kind == "video"
 
 
-def test_frames_and_waveform_of_one_file_run_concurrently(own: MediaReader, video: Path) -> None:
-    lengths: list[int] = []
-    frames = own.frames(video, "video.mp4", END, 1000.0)
-    next(frames)  # the response is open and waits for its consumer
-
-    def read_audio() -> None:
-        lengths.append(len(own.waveform(video, "video.mp4", END)))
-
-    thread = threading.Thread(target=read_audio)
-    thread.start()
-    thread.join(60)
-    assert lengths == [128_000]
-    assert len(list(frames)) == 199
-
-
-def test_reader_shared_by_threads_uses_at_most_three_children(own: MediaReader, video: Path) -> None:
-    before, peak = pids(), 0
-    numbers: dict[int, int] = {}
-
-    def read_frame(number: int) -> None:
-        numbers[number] = number_of(own.frame_at(video, "video.mp4", number / 25 + 0.01))
-
-    threads = [threading.Thread(target=read_frame, args=(number,)) for number in range(0, 200, 10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        peak = max(peak, len(pids() - before))
-    assert numbers == {number: number for number in range(0, 200, 10)}
-    assert peak <= 3
-
-
-@pytest.mark.parametrize("own", [Limits(silent_seconds=0.5)], indirect=True)
-def test_probe_while_all_children_are_busy_raises_unavailable(own: MediaReader, video: Path) -> None:
-    streams = [own.frames(video, "video.mp4", END, 1000.0) for _ in range(3)]
-    for stream in streams:
-        next(stream)
-    with pytest.raises(Unavailable, match="busy"):
-        own.probe(video, "video.mp4")
-    streams[0].close()
-    assert own.probe(video, "video.mp4").kind == "video"
-    for stream in streams:
-        stream.close()
-
-
-def test_child_outlives_the_thread_that_started_it(own: MediaReader, video: Path) -> None:
-    thread = threading.Thread(target=own.probe, args=(video, "video.mp4"))
-    before = {child.pid for child in children()}
-    thread.start()
-    thread.join(60)
-    (child,) = (child for child in children() if child.pid not in before)
-    own.probe(video, "video.mp4")
-    assert child.is_running()
-
-
-def test_closed_reader_raises_unavailable_and_has_no_children(video: Path) -> None:
-    before = pids()
-    reader = MediaReader()
-    reader.probe(video, "video.mp4")
-    assert len(pids() - before) == 1
-    reader.close()
-    reader.close()
-    assert pids() <= before
-    with pytest.raises(Unavailable, match="closed"):
-        reader.probe(video, "video.mp4")
-
-
-def test_close_ends_running_requests_with_unavailable(video: Path) -> None:
-    reader = MediaReader()
-    frames = reader.frames(video, "video.mp4", END, 1000.0)
-    next(frames)
-    reader.close()
-    with pytest.raises(Unavailable, match="closed"):
-        list(frames)
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the child ends at its next response")
 def test_children_die_with_their_parent(video: Path) -> None:
     script = """
@@ -351,11 +219,6 @@ def test_malformed_response_of_a_child_raises_crashed(
     }
     with pytest.raises(MediaError, match=r"video\.mp4.*crashed"):
         calls.get(str(messages[0][0]["what"]) if messages else "", lambda: own.probe(video, "video.mp4"))()
-
-
-def test_from_settings_applies_the_limits(video: Path) -> None:
-    with MediaReader.from_settings(Settings(media_seconds=1.0)) as strict, pytest.raises(Exception, match="MM_MEDIA_SECONDS"):
-        strict.probe(video, "video.mp4")
 
 
 def test_child_releases_frames_between_requests(own: MediaReader, tmp_path: Path) -> None:

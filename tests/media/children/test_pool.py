@@ -18,7 +18,7 @@ from mm.errors import MediaError, Unavailable, UnsupportedMedia
 from mm.media import MediaReader
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import Limits, Span
-from tests.media.children.test_child import is_living, pids, wait_until
+from tests.media.children.processes import is_living, pids, wait_until
 from tests.media_files import Track, scene, steady, write
 
 if TYPE_CHECKING:

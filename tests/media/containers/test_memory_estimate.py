@@ -18,7 +18,7 @@ from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
 from mm.media.containers.memory_estimate import INITIAL_BYTES
 from mm.media.types import Limits, Span
-from tests.media.children.test_child import children
+from tests.media.children.processes import children
 from tests.media_files import Track, number_of, scene, steady, write
 
 if TYPE_CHECKING:

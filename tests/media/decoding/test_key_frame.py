@@ -16,7 +16,7 @@ from mm.media import MediaReader
 from mm.media.decoding import pyav_decoder
 from mm.media.decoding.opened_file import FactsCache, OpenedFile
 from mm.media.types import Limits, Span
-from tests.media.children.test_child import children
+from tests.media.children.processes import children
 from tests.media_files import Clicks, Track, number_of, scene, set_rotation, steady, write
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What `mm eval bands` says, on captions that the test writes and vectors that it chooses."""
+"""The bands of `mm eval bands`, on captions that the test writes and vectors that it chooses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CAPTIONS = ["A dog runs .", "A dog jumps .", "Snow lies on a mountain .", "A wom
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Eight pictures, two of each sort; no picture has to be there, since none is read."""
+    """Eight captioned images, two per caption; the images are empty files, none is decoded."""
     (tmp_path / "images").mkdir()
     rows = []
     for number, caption in enumerate([*CAPTIONS, *CAPTIONS]):
@@ -61,8 +61,3 @@ def test_bands_evaluate_of_a_space_with_one_bound_raises_invalid_input(
     assert build_query(space, text="a dog").possible is None
     with pytest.raises(InvalidInput, match="no bound of possible hits"):
         evaluate(space, folder, SETS)
-
-
-def test_build_query_has_both_bounds_of_the_calibration(space: Space) -> None:
-    query = build_query(space, text="a dog")
-    assert (query.floor, query.possible) == (0.166, 0.02)
