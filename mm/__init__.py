@@ -1,7 +1,6 @@
-"""Multimodal analytics for video, pictures and sound.
+"""Multimodal analytics for video, images and audio.
 
-In: media and questions. Out: moments with start, end and evidence. The library knows nothing of
-web, queue or SQL.
+In: media and queries. Out: moments with start, end and evidence. Must not know: web, queue, SQL.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ __all__ = ["AsyncClient", "Client", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """The clients, imported when they are first used: `import mm` itself costs nothing."""
+    """Import the clients at their first use, so that `import mm` is fast."""
     if name in {"AsyncClient", "Client"}:
         import mm.client
 

@@ -241,4 +241,4 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [f"MM_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        raise InvalidInput("Bad settings. " + "; ".join(lines)) from error
+        raise InvalidInput("Invalid settings. " + "; ".join(lines)) from error

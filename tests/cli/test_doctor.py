@@ -251,4 +251,4 @@ def test_doctor_tune_prints_the_trials_and_the_choice(tmp_path: Path, monkeypatc
 def test_doctor_with_invalid_settings_reports_them(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["doctor"], env={**os.environ, "MM_PORT": "many"})
     assert done.exit_code == 1
-    assert "!\tsettings\tBad settings. MM_PORT" in done.stdout
+    assert "!\tsettings\tInvalid settings. MM_PORT" in done.stdout

@@ -48,7 +48,7 @@ def run_library_faults(points: int, seed: int, first: int, on_progress: OnProgre
     if report.passed:
         shutil.rmtree(folder)
     else:
-        on_progress(f"The library stays in {folder}.")
+        on_progress(f"The library is kept in {folder}.")
     return report
 
 

@@ -50,7 +50,7 @@ class SearchReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         return [
-            f"| {self.questions} text queries, k = {self.k}, {self.clients} at once: {self.per_second:.0f} a second "
+            f"| {self.questions} text queries, k = {self.k}, {self.clients} at a time: {self.per_second:.0f} a second "
             "| p50 ms | p99 ms |",
             "| --- | --- | --- |",
             f"| over HTTP | {self.http.p50:.1f} | {self.http.p99:.1f} |",
