@@ -30,7 +30,7 @@ def write_names(path: Path) -> Path:
 
 
 def write_teacher(path: Path, seed: int = 0) -> Path:
-    """Write 8-bit kernels with a scale for each output, and 32-bit biases, as TensorFlow Lite does."""
+    """Write 8-bit kernels with a scale for each output, and 32-bit biases."""
     random = np.random.default_rng(seed)
     constants: list[tuple[np.ndarray, np.ndarray]] = []
     shapes = {name: tuple(value.shape) for name, value in SoundEncoder(len(NAMES), 1).state_dict().items()}
