@@ -27,7 +27,7 @@ def command(videos: tuple[Path, ...], names: Path | None, head: Path | None, top
     independent probability for each of its labels.
     """
     if names is not None and head is not None:
-        raise click.UsageError("Use --names or --head, not both.")
+        raise click.UsageError("--names and --head cannot be combined.")
     from mm.media import MediaReader
     from mm.media.types import Span
     from mm.models.temporal.action_head import FPS as HEAD_FPS
