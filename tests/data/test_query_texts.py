@@ -20,7 +20,7 @@ from mm.data.query_texts import (
 from mm.data.short_queries import draw_short_queries
 from mm.errors import InvalidInput
 
-SETS = Path(__file__).parents[3] / "datasets"
+SETS = Path(__file__).parents[2] / "datasets"
 
 
 def test_text_sets_do_not_overlap_and_dev_is_large_enough() -> None:

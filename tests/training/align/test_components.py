@@ -101,8 +101,7 @@ def test_kl_divergence_is_zero_for_equal_distributions_only() -> None:
 
 
 def test_fit_head_gives_the_ridge_solution() -> None:
-    """At the solution the gradient of the penalised squared error is zero; the bias makes the mean
-    error zero."""
+    """The gradient of the penalised squared error is zero, and so is the mean error."""
     torch.manual_seed(0)
     encoder = ImageEncoder().eval()
     rows, captions_NTD = pictures(9, 32), unit(9, 2, 384)
@@ -126,8 +125,7 @@ def test_build_imagenet_encoder_gives_mean_class_vectors() -> None:
 
 
 def test_resize_images_equals_the_resizing_of_serving() -> None:
-    """Torch resamples on the device, Pillow, which rounds between rows and columns, where a tower
-    serves."""
+    """Training resizes with torch, serving with Pillow, which rounds between rows and columns."""
     rows = pictures(3, 30)
     ours = resize_images(rows, 48).permute(0, 2, 3, 1).numpy()
     difference = np.abs(ours - resize_batch(list(rows.numpy()), 48).astype(np.float32))
