@@ -122,7 +122,7 @@ def home(tmp_path: Path, broker: Broker, graphs: Path, clock: Callable[[], float
 
 
 @contextmanager
-def tools_of(home: Home, space: Space, **changed: object) -> Iterator[WorkerContext]:
+def open_context(home: Home, space: Space, **changed: object) -> Iterator[WorkerContext]:
     """WorkerContext as a working process has them, without the sweeper; they share the open
     store and the loaded space."""
     settings = home.settings.model_copy(update=changed)
@@ -135,17 +135,17 @@ def tools_of(home: Home, space: Space, **changed: object) -> Iterator[WorkerCont
 
 
 @pytest.fixture
-def tools(home: Home, space: Space) -> Iterator[WorkerContext]:
-    with tools_of(home, space) as tools:
-        yield tools
+def context(home: Home, space: Space) -> Iterator[WorkerContext]:
+    with open_context(home, space) as context:
+        yield context
 
 
-def work(tools: WorkerContext, job_id: str) -> None:
+def work(context: WorkerContext, job_id: str) -> None:
     """All steps of a job, one after the other."""
-    plan(tools, job_id)
-    for chunk in tools.store.catalog.list_chunks(job_id):
-        encode(tools, chunk.pk)
-    finish(tools, job_id)
+    plan(context, job_id)
+    for chunk in context.store.catalog.list_chunks(job_id):
+        encode(context, chunk.pk)
+    finish(context, job_id)
 
 
 def expire_lease() -> None:

@@ -109,7 +109,7 @@ def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
     assert home.store.catalog.count_rows().segments == len(segments)
 
 
-def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
+def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
     job_id = home.add(film(LONG), "long.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
@@ -208,7 +208,7 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
         assert wait_final(home, job_id) == "done"
 
 
-def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
+def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
     job_id = home.add(film(LONG), "long.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
@@ -219,7 +219,7 @@ def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Disp
     assert all(chunk.attempts == int(chunk.done) for chunk in chunks), "no attempt is held against the file"
     assert not all(chunk.done for chunk in chunks)
     assert dispatcher.waiting() >= 1
-    work(tools, job_id)
+    work(context, job_id)
     assert home.state(job_id) == "done"
     assert each_second_once(home.segments(job_id), LONG)
 

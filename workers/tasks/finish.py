@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 STAGE = "finishing"
 
 
-def finish(tools: WorkerContext, job_id: str) -> None:
+def finish(context: WorkerContext, job_id: str) -> None:
     """Commit the item of a job whose chunks are all done; otherwise leave it to the next
     dispatcher."""
-    catalog = tools.store.catalog
+    catalog = context.store.catalog
     chunks = catalog.list_chunks(job_id)
     shard_ids = [chunk.shard_id for chunk in chunks if chunk.shard_id is not None]
     if not chunks or len(shard_ids) < len(chunks):
         return
-    with JobAttempt(tools, job_id, STAGE) as job:
+    with JobAttempt(context, job_id, STAGE) as job:
         if job is None:
             return
         item = catalog.get_item(job.item_id)
@@ -47,31 +47,31 @@ def finish(tools: WorkerContext, job_id: str) -> None:
             return
         with about(job):
             try:
-                segments = _commit(tools, job, item.name, chunks[0].space, shard_ids)
+                segments = _commit(context, job, item.name, chunks[0].space, shard_ids)
             except LibraryReindexed:
-                plan_anew(tools, job)
+                plan_anew(context, job)
                 return
-            tools.worked()
+            context.record_heartbeat()
             structlog.get_logger().info("job done", item=item.id, segments=segments)
-            _describe(tools, item.id, chunks)
+            _describe(context, item.id, chunks)
     if job is not None and job.is_background:
-        carry_on(tools.store, tools.dispatcher)
+        carry_on(context.store, context.dispatcher)
 
 
-def _commit(tools: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
+def _commit(context: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
     """Returns how many segments it were. Raises `LibraryReindexed`, `Corrupt`, `SpaceMismatch`."""
-    shards, space = tools.store.shards, tools.spaces.of(space_id)
+    shards, space = context.store.shards, context.spaces.of(space_id)
     segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
-    tools.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
+    context.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
     return len(segments)
 
 
-def _describe(tools: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) -> None:
+def _describe(context: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) -> None:
     """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded
     again."""
     parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
     try:
-        tools.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
+        context.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
     except Unavailable as error:
         structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
 

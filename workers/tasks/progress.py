@@ -36,11 +36,11 @@ class ChunkProgress:
     """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now
     and then."""
 
-    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], progressed: Callable[[], None]) -> None:
+    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], record_progress: Callable[[], None]) -> None:
         self._catalog = catalog
         self._chunk = chunk
         self._check = check
-        self._progressed = progressed
+        self._record_progress = record_progress
         self._farthest = float("-inf")
         self._reported = float("-inf")
 
@@ -49,7 +49,7 @@ class ChunkProgress:
         self._check()
         if fraction > self._farthest:
             self._farthest = fraction
-            self._progressed()
+            self._record_progress()
         now = time.monotonic()
         if now - self._reported < REPORT_SECONDS:
             return

@@ -43,12 +43,12 @@ class JobAttempt:
     at worst, and its second result is the first.
     """
 
-    def __init__(self, tools: WorkerContext, job_id: str, stage: str) -> None:
-        self._catalog = tools.store.catalog
-        self._home = tools.settings.root
-        self._most = tools.settings.max_attempts
-        self._seconds = tools.settings.lease_seconds
-        self._retry = retry_seconds(tools.settings)
+    def __init__(self, context: WorkerContext, job_id: str, stage: str) -> None:
+        self._catalog = context.store.catalog
+        self._home = context.settings.root
+        self._most = context.settings.max_attempts
+        self._seconds = context.settings.lease_seconds
+        self._retry = retry_seconds(context.settings)
         self._job_id = job_id
         self._stage = stage
         self._started = 0
@@ -89,8 +89,8 @@ class ChunkAttempt:
     """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job
     after the last attempt."""
 
-    def __init__(self, tools: WorkerContext, chunk: ChunkRow) -> None:
-        self._tools = tools
+    def __init__(self, context: WorkerContext, chunk: ChunkRow) -> None:
+        self._context = context
         self._chunk = chunk
 
     def __enter__(self) -> None:
@@ -99,21 +99,21 @@ class ChunkAttempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
         if error is None:
             return False
-        catalog, chunk = self._tools.store.catalog, self._chunk
+        catalog, chunk = self._context.store.catalog, self._chunk
         log = structlog.get_logger().bind(job=chunk.job_id, chunk=chunk.index)
         if isinstance(error, Interrupted):
             log.info("chunk given back", reason=error.reason)
-            catalog.release_chunk(chunk.pk, self._tools.owner, None)
+            catalog.release_chunk(chunk.pk, self._context.owner, None)
             if error.worker_stops:
                 with tolerate_broker_failure():
-                    self._tools.dispatcher.dispatch()
+                    self._context.dispatcher.dispatch()
             return True
         if is_permanent(error):
-            fail_job(catalog, chunk.job_id, describe_error(error, self._tools.settings.root))
+            fail_job(catalog, chunk.job_id, describe_error(error, self._context.settings.root))
             return True
-        reason = describe_error(error, self._tools.settings.root)
-        catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
-        if chunk.attempts >= self._tools.settings.max_attempts:
+        reason = describe_error(error, self._context.settings.root)
+        catalog.release_chunk(chunk.pk, self._context.owner, reason, retry_in=retry_seconds(self._context.settings))
+        if chunk.attempts >= self._context.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
         return False  # Celery logs it; the sweeper dispatches again
 

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def take_turn(tools: WorkerContext) -> None:
+def take_turn(context: WorkerContext) -> None:
     """Do what is next. Nothing is due where another worker was faster, or where a message came
     twice."""
-    settings = tools.settings
-    turn = tools.store.catalog.claim_work(tools.owner, settings.lease_seconds, settings.chunk_seconds)
+    settings = context.settings
+    turn = context.store.catalog.claim_work(context.owner, settings.lease_seconds, settings.chunk_seconds)
     if turn is None:
         return
     if turn.kind == "images":
-        encode_pictures(tools, turn.job_ids)
+        encode_pictures(context, turn.job_ids)
     elif turn.chunk is not None:
-        encode_leased(tools, turn.chunk)
+        encode_leased(context, turn.chunk)
     elif turn.kind == "finish":
-        finish(tools, turn.job_ids[0])
+        finish(context, turn.job_ids[0])
     else:
-        chunks = [chunk for chunk in plan(tools, turn.job_ids[0]) if not chunk.done]
+        chunks = [chunk for chunk in plan(context, turn.job_ids[0]) if not chunk.done]
         if chunks:
-            encode(tools, chunks[0].pk)
+            encode(context, chunks[0].pk)

@@ -20,14 +20,14 @@ from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
-from tests.workers.conftest import Home, tools_of, work
+from tests.workers.conftest import Home, open_context, work
 from tests.workers.process import WorkerProcess, wait_for
 from tests.writing import written
 from workers.context import WorkerContext
 from workers.messaging.dispatch import Dispatcher
 from workers.sweeper import Sweeper
 from workers.tasks import read_text
-from workers.tasks.read_text import read_left_out, text_waits
+from workers.tasks.read_text import has_waiting_text, read_left_out
 
 COFFEE = load_sample_photos()[2]
 
@@ -35,8 +35,8 @@ COFFEE = load_sample_photos()[2]
 @pytest.fixture
 def late(home: Home, space: Space) -> Iterator[WorkerContext]:
     """WorkerContext of a worker whose time for reading is always used up."""
-    with tools_of(home, space) as tools:
-        yield replace(tools, ocr_budget=OcrBudget("auto", lambda: 0.0))
+    with open_context(home, space) as context:
+        yield replace(context, ocr_budget=OcrBudget("auto", lambda: 0.0))
 
 
 def png(picture: RGB) -> bytes:
@@ -82,11 +82,11 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
     assert item is not None
     assert (home.state(job_id), item.status, item.num_unread_images) == ("done", "ready", 1)
     assert found(home, space, "zanzibar") == []
-    assert text_waits(late)
+    assert has_waiting_text(late)
     read_left_out(late)
     assert found(home, space, "zanzibar") == [(item.id, 0.0, "Ferry to Zanzibar")]
     assert home.store.catalog.count_unread_images(space.id) == 0
-    assert not text_waits(late)
+    assert not has_waiting_text(late)
     head = home.store.catalog.get_head()
     read_left_out(late)
     assert home.store.catalog.get_head() == head, "nothing is read twice"
@@ -129,9 +129,9 @@ def test_reading_stops_for_a_job_and_goes_on_behind_it(
     assert len(uploads) == 1, "no other picture is begun"
     assert home.store.catalog.count_unread_images(space.id) == 2, "what was read is kept"
     monkeypatch.undo()
-    assert not text_waits(late)
+    assert not has_waiting_text(late)
     work(late, uploads[0])
-    assert text_waits(late)
+    assert has_waiting_text(late)
     read_left_out(late)
     assert home.store.catalog.count_unread_images(space.id) == 0
 
@@ -172,7 +172,7 @@ def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
 
     monkeypatch.setattr(late.reader, "image", unavailable)
     read_left_out(late)
-    assert not text_waits(late), "max_attempts is 2 here, and one task tries until then"
+    assert not has_waiting_text(late), "max_attempts is 2 here, and one task tries until then"
     assert home.store.catalog.count_unread_images(space.id) == 1
 
 
@@ -195,16 +195,16 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
     off = replace(late, settings=late.settings.model_copy(update={"read_text": "off"}))
     read_left_out(off)
-    assert not text_waits(off)
+    assert not has_waiting_text(off)
     monkeypatch.setattr(Space, "can_recognize_text", property(lambda _: False))
     read_left_out(late)
-    assert not text_waits(late)
+    assert not has_waiting_text(late)
     assert home.store.catalog.count_unread_images(space.id) == 1
 
 
-def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools: WorkerContext) -> None:
+def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, context: WorkerContext) -> None:
     waits = [True]
-    sweeper = Sweeper(home.store, tools.dispatcher, home.settings, text_waits=lambda: waits[0])
+    sweeper = Sweeper(home.store, context.dispatcher, home.settings, has_waiting_text=lambda: waits[0])
     sweeper.sweep()
     assert home.broker.tasks() == ["mm.read"]
     sweeper.sweep()
