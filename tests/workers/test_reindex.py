@@ -206,7 +206,7 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
     with open_context(home, space) as context:
         work(context, home.add(media.image(1), "a.png"))
         start(home, space, named)
-        with pytest.raises(SpaceMismatch, match="when the move began"):
+        with pytest.raises(SpaceMismatch, match="when the reindex began"):
             context.spaces.load(named.id)
         do_all(context, clock)
         continue_reindex(home.store, context.dispatcher)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sweep_interval import LONGEST_SECONDS, SweepInterval
+from workers.sweep_interval import MAX_SECONDS, SweepInterval
 
 
 @given(st.floats(0.01, 100.0), st.lists(st.booleans(), max_size=20))
@@ -13,7 +13,7 @@ def test_pace_grows_only_while_quiet_and_up_to_a_bound(seconds: float, sweeps: l
     pace, before = SweepInterval(seconds), seconds
     for quiet in sweeps:
         pause = pace.advance(is_idle=quiet)
-        assert seconds <= pause <= max(seconds, LONGEST_SECONDS)
+        assert seconds <= pause <= max(seconds, MAX_SECONDS)
         assert pause >= before if quiet else pause == seconds
         before = pause
 

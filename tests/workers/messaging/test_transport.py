@@ -73,13 +73,13 @@ def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
 def test_a_connection_that_was_made_anew_has_its_own_number(broker: Broker) -> None:
     connection = consumer(broker)
     channel = blocked(connection)
-    before = channel._number
+    before = channel._client_id
     channel._unblock()
     with pytest.raises(Empty):
         channel._brpop_read()
     channel.client.connection.disconnect()
     channel.connection.cycle.on_poll_start()
-    assert channel._number != before
+    assert channel._client_id != before
     channel.close()
     connection.release()
 
@@ -91,7 +91,7 @@ def test_a_broker_that_tells_no_number_is_waited_for(broker: Broker, monkeypatch
     limited = broker.url.replace("redis://", "redis://limited:word@")
     connection = create_broker(Settings(broker_url=limited), consumer=True).connection_for_read()
     channel = blocked(connection)
-    assert channel._number == 0
+    assert channel._client_id == 0
     channel.close()
     connection.release()
 

@@ -39,18 +39,18 @@ def machine() -> Machine:
 
 def test_measuring_begins_after_an_idle_time_and_ends_for_work(machine: Machine) -> None:
     with machine.measurement() as measurement:
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
         machine.now += IDLE_SECONDS - 1
-        measurement.step(idle=False)
+        measurement.step(is_idle=False)
         machine.now += IDLE_SECONDS - 1
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
         assert machine.started == []
         for tries in range(1, MAX_TRIES + 2):
             machine.now += IDLE_SECONDS
-            measurement.step(idle=True)
-            measurement.step(idle=True)
+            measurement.step(is_idle=True)
+            measurement.step(is_idle=True)
             assert len(machine.started) == min(tries, MAX_TRIES)
-            measurement.step(idle=False)
+            measurement.step(is_idle=False)
             assert all(process.returncode is not None for process in machine.started)
 
 
@@ -58,25 +58,25 @@ def test_measuring_is_done_once(machine: Machine) -> None:
     machine.code = ""
     with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
         machine.started[0].wait(60)
         for _ in range(3):
             machine.now += IDLE_SECONDS
-            measurement.step(idle=True)
+            measurement.step(is_idle=True)
         assert len(machine.started) == 1
 
 
 def test_measuring_that_is_not_due_starts_nothing(machine: Machine) -> None:
     with machine.measurement(due=False) as measurement:
         machine.now += IDLE_SECONDS
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
     assert machine.started == []
 
 
 def test_measuring_ends_with_its_worker(machine: Machine) -> None:
     with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
     assert machine.started[0].returncode is not None
 
 
