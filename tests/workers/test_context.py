@@ -33,7 +33,7 @@ def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
     return try_to_open
 
 
-def test_a_catalog_that_is_away_at_the_start_is_waited_for(
+def test_context_owner_start_without_catalog_retries_until_it_responds(
     home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No task comes to this process: the one that came was lost with the catalog, and only the
@@ -48,7 +48,7 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(
         context_owner.close()
 
 
-def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context_owner_open_reports_sandbox_layers_after_failures(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = 2
     plain = Catalog.record_sandbox_report
 
@@ -70,7 +70,7 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
         context_owner.close()
 
 
-def test_closing_ends_the_tries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context_owner_close_ends_the_retries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[float] = []
     monkeypatch.setattr(module, "open_store", away_for(float("inf"), tried))
     context_owner = ContextOwner(home.settings)

@@ -71,7 +71,7 @@ def each_second_once(segments: list[tuple[float, float]], seconds: float) -> boo
     return starts[0] == 0.0 and starts[1:] == ends[:-1] and abs(ends[-1] - seconds) < 0.5
 
 
-def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alone(home: Home, dispatcher: Dispatcher) -> None:
+def test_worker_process_encodes_image_audio_and_video_and_fails_only_the_broken_file(home: Home, dispatcher: Dispatcher) -> None:
     files = {"a.png": media.image(1), "b.wav": SPEECH.read_bytes(), "c.mp4": create_video(13.0)}
     with working(home) as worker:
         broken = home.add(b"no media at all, " * 50, "broken.mp4", unseen=True)
@@ -93,7 +93,7 @@ def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alon
         assert worker.terminate() == 0
 
 
-def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
+def test_worker_processes_share_the_chunks_of_a_video(home: Home, dispatcher: Dispatcher) -> None:
     sharing = replace(home, settings=home.settings.model_copy(update={"chunk_seconds": 8.0}))
     job_id = home.add(create_video(LONG), "shared.mp4")
     logs = home.settings.root.parent
@@ -109,7 +109,9 @@ def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
     assert home.store.catalog.count_rows().segments == len(segments)
 
 
-def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
+def test_worker_process_killed_while_encoding_is_replaced_by_another(
+    home: Home, dispatcher: Dispatcher, context: WorkerContext
+) -> None:
     job_id = home.add(create_video(LONG), "long.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
@@ -126,7 +128,7 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispat
     assert home.store.catalog.count_rows().segments == len(segments)
 
 
-def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, dispatcher: Dispatcher) -> None:
+def test_worker_process_file_that_kills_it_is_quarantined_and_the_worker_continues(home: Home, dispatcher: Dispatcher) -> None:
     job_id = home.add(create_video(LONG), "deadly.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
@@ -153,7 +155,7 @@ def attempts(home: Home, job_id: str) -> int:
     return max((chunk.attempts for chunk in home.store.catalog.list_chunks(job_id)), default=0)
 
 
-def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: Home, dispatcher: Dispatcher) -> None:
+def test_worker_process_continues_after_lost_messages_and_broker_restarts(home: Home, dispatcher: Dispatcher) -> None:
     lost = home.add(media.image(1), "lost.png")
     dispatcher.dispatch()
     home.broker.empty()
@@ -179,7 +181,7 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         assert worker.running()
 
 
-def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: Home, dispatcher: Dispatcher) -> None:
+def test_worker_process_continues_after_a_failed_acknowledgement(home: Home, dispatcher: Dispatcher) -> None:
     job_id = home.add(create_video(13.0), "a.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
@@ -197,7 +199,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
     assert max(chunk.attempts for chunk in home.store.catalog.list_chunks(job_id)) == 1
 
 
-def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: Home, dispatcher: Dispatcher) -> None:
+def test_worker_process_that_receives_no_messages_terminates_and_the_next_one_works(home: Home, dispatcher: Dispatcher) -> None:
     with working(home) as worker:
         os.kill(worker.pid, signal.SIGSTOP)  # alive and silent
         job_id = home.add(media.image(1), "a.png")
@@ -208,7 +210,7 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
         assert wait_final(home, job_id) == "done"
 
 
-def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
+def test_worker_process_sigterm_releases_the_chunk(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
     job_id = home.add(create_video(LONG), "long.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
@@ -224,7 +226,7 @@ def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Disp
     assert each_second_once(home.segments(job_id), LONG)
 
 
-def test_a_worker_that_cannot_start_says_why_in_one_sentence(home: Home) -> None:
+def test_worker_process_without_broker_url_prints_one_error(home: Home) -> None:
     log = home.settings.root.parent / "worker.log"
     settings = home.settings.model_copy(update={"broker_url": ""})
     with WorkerProcess(settings, log) as worker:

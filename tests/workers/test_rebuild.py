@@ -58,7 +58,7 @@ def segments(store: Store, space: Space) -> list[NewSegment]:
     return store.catalog.list_segments(item.id, space.id, -1.0, 100)
 
 
-def test_rebuild_of_an_encoded_film_uses_its_shards_again(home: Home, lost: Settings, space: Space) -> None:
+def test_rebuild_of_an_encoded_video_reuses_its_shards(home: Home, lost: Settings, space: Space) -> None:
     with rebuilt(lost) as (result, store):
         assert (result.items, result.reused) == (1, 1)
         (job,) = store.catalog.list_jobs(10)
@@ -91,7 +91,7 @@ def rename_space(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("change", [damage, remove, rename_space])
-def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, change: Callable[[Settings], None]) -> None:
+def test_rebuild_with_unusable_shards_queues_the_item_again(lost: Settings, change: Callable[[Settings], None]) -> None:
     change(lost)
     with rebuilt(lost) as (result, store):
         assert (result.items, result.reused) == (1, 0)
@@ -100,7 +100,7 @@ def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, chang
         assert store.catalog.list_chunks(job.id) == []
 
 
-def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, context: WorkerContext) -> None:
+def test_description_write_with_new_tags_keeps_the_encoded_shards(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(2.0), "walk.mp4")
     work(context, job_id)
     item = home.store.catalog.get_item(home.job(job_id).item_id)

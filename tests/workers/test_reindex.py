@@ -73,7 +73,7 @@ def found(home: Home, space: Space, text: str = "a market") -> set[str]:
         }
 
 
-def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
+def test_reindex_to_another_space_and_back_finds_all_items(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
     large = load_space(there.name, home.settings)
     with open_context(home, space, chunk_seconds=2.0) as context:
         uploads = [home.add(create_video(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
@@ -111,7 +111,7 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
         assert found(home, space) == items | {home.job(new).item_id}
 
 
-def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
+def test_reindex_upload_during_it_is_encoded_in_the_target_space(
     home: Home, space: Space, there: NamedSpace, clock: Clock
 ) -> None:
     with open_context(home, space) as context:
@@ -134,7 +134,7 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
     assert len(found(home, load_space(there.name, home.settings))) == 3
 
 
-def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
+def test_reindex_upload_committed_at_its_end_is_replanned(
     home: Home, space: Space, there: NamedSpace, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_context(home, space) as context:
@@ -152,7 +152,7 @@ def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
         assert (home.state(job_id), home.chunk(job_id).space) == ("done", there.id)
 
 
-def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
+def test_reindex_stopped_releases_its_chunk_and_continues_with_the_next(
     home: Home, space: Space, there: NamedSpace, clock: Clock
 ) -> None:
     with open_context(home, space, chunk_seconds=2.0) as context:
@@ -172,7 +172,9 @@ def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
         assert home.store.catalog.get_library_space() == there
 
 
-def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
+def test_reindex_with_an_item_that_cannot_be_encoded_stops_with_the_reason(
+    home: Home, space: Space, there: NamedSpace, clock: Clock
+) -> None:
     with open_context(home, space) as context:
         good, bad = home.add(media.image(1), "good.png"), home.add(media.image(2), "bad.png")
         for job_id in (good, bad):
@@ -194,9 +196,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         assert home.store.catalog.get_library_space() == there
 
 
-def test_a_checkpoint_that_changed_under_its_name_is_another_space(
-    home: Home, space: Space, tmp_path: Path, clock: Clock
-) -> None:
+def test_reindex_to_a_changed_checkpoint_raises_space_mismatch(home: Home, space: Space, tmp_path: Path, clock: Clock) -> None:
     name = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     named = NamedSpace(name, load_space(name, home.settings).id)
     write_again = tmp_path / "other"

@@ -19,7 +19,7 @@ REQUEST_ID = "from-the-phone.7"
 SOUND = media.audio(2.0)
 
 
-def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metrics(
+def test_request_id_of_an_upload_is_in_the_worker_log_and_its_times_are_in_the_metrics(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = home.settings.root.parent / "worker.log"

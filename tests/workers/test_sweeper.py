@@ -35,7 +35,7 @@ def sweeper(home: Home, context: WorkerContext, clock: Clock) -> Sweeper:
     return Sweeper(home.store, context.dispatcher, home.settings, clock=clock)
 
 
-def test_work_whose_message_was_lost_is_dispatched_again(
+def test_sweeper_work_with_a_lost_message_is_dispatched_again(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
     """A job that was not begun, a chunk that was not encoded, a job that was not finished; then
@@ -62,7 +62,7 @@ def encode_without_finish(context: WorkerContext, job_id: str) -> None:
         encode_chunk(context, chunk.pk)
 
 
-def test_a_failed_attempt_is_tried_again_after_a_while(
+def test_sweeper_failed_attempt_is_dispatched_after_the_retry_delay(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
     job_id = home.add(create_video(2.0), "a.mp4")
@@ -78,7 +78,7 @@ def test_a_failed_attempt_is_tried_again_after_a_while(
     assert sweeper.sweep() == 1
 
 
-def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
+def test_sweeper_chunk_of_a_lost_worker_is_dispatched_when_its_lease_expires(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
     job_id = home.add(create_video(2.0), "a.mp4")
@@ -91,7 +91,7 @@ def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
     assert sweeper.sweep() == 1
 
 
-def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(home: Home, context: WorkerContext) -> None:
+def test_sweeper_running_task_records_heartbeats_and_a_stalled_one_ends_the_worker(home: Home, context: WorkerContext) -> None:
     now = Clock()
     stall_detector = StallDetector(SWEEP_SECONDS, now, stall_seconds=900.0)
     ended: list[str] = []
@@ -117,7 +117,7 @@ def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(
         assert ended == [STALLED]
 
 
-def test_without_a_broker_it_waits_and_goes_on(home: Home, context: WorkerContext, sweeper: Sweeper) -> None:
+def test_sweeper_without_a_broker_continues_when_it_responds(home: Home, context: WorkerContext, sweeper: Sweeper) -> None:
     job_id = home.add(media.image(1), "a.png")
     home.broker.stop()
     with pytest.raises(Unavailable):
@@ -130,7 +130,7 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, context: WorkerContex
     assert home.state(job_id) == "queued"
 
 
-def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, context: WorkerContext) -> None:
+def test_sweeper_unreferenced_blob_is_removed_after_leftover_seconds(home: Home, context: WorkerContext) -> None:
     with home.store.blobs.open_writer() as writer:  # as an upload that ended between its bytes and its row
         writer.write(b"bytes without a row")
         sha256, _ = writer.commit()
@@ -145,7 +145,7 @@ def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, context: W
     assert home.store.blobs.path(item.sha256).exists()
 
 
-def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, context: WorkerContext) -> None:
+def test_sweeper_is_idle_only_without_open_jobs_and_without_a_measurement(home: Home, context: WorkerContext) -> None:
     with RuntimeMeasurement(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measurement:
         sweeper = Sweeper(home.store, context.dispatcher, home.settings, measurement=measurement)
         sweeper.sweep()

@@ -35,7 +35,7 @@ def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
         return {hit.item_id: {evidence.kind for evidence in hit.evidence} for hit in hits}
 
 
-def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, space: Space, model: str) -> None:
+def test_two_spaces_items_are_found_only_in_the_space_of_their_encoding(home: Home, space: Space, model: str) -> None:
     large = load_space(model, home.settings)
     jobs = {}
     for name, used in {"lite": space, "large": large}.items():
@@ -61,7 +61,7 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
         searcher.search(build_query(space, text="a market"), 5, Filters(), 0.0)
 
 
-def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
+def test_two_spaces_job_planned_for_another_space_fails(home: Home, space: Space, model: str) -> None:
     job_id = home.add(media.image(9), "a.png")
     with open_context(home, space) as context:
         plan_job(context, job_id)
@@ -71,7 +71,7 @@ def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space:
     assert home.store.catalog.count_rows().evidence == 0
 
 
-def test_a_worker_of_a_larger_space_is_not_replaced_for_its_size(home: Home, model: str, tmp_path: Path) -> None:
+def test_create_app_with_a_larger_space_has_no_memory_limit(home: Home, model: str, tmp_path: Path) -> None:
     assert create_app(home.settings).conf.worker_max_memory_per_child == CHILD_KIBIBYTES
     larger = home.settings.model_copy(update={"space": model})
     assert create_app(larger).conf.worker_max_memory_per_child is None

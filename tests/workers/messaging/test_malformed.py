@@ -95,7 +95,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_than_its_task(value: object) -> None:
+def test_sanitize_message_returns_safe_fields_or_raises_value_error(value: object) -> None:
     try:
         clean = sanitize_message(value)
     except ValueError:
@@ -104,7 +104,7 @@ def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_
     assert clean["properties"]["delivery_info"] == {"exchange": "", "routing_key": QUEUE}
 
 
-def test_a_good_message_keeps_its_task_its_id_and_its_end(home: Home) -> None:
+def test_sanitize_message_keeps_task_id_and_expiry(home: Home) -> None:
     good = message(home)
     good["headers"]["expires"] = "2026-01-01T00:00:00+00:00"
     clean = sanitize_message({**good, "body": "any", "properties": None})
@@ -113,7 +113,7 @@ def test_a_good_message_keeps_its_task_its_id_and_its_end(home: Home) -> None:
     }
 
 
-def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(home: Home) -> None:
+def test_worker_process_survives_a_broker_without_memory_and_continues(home: Home) -> None:
     dispatcher = Dispatcher(home.settings)
     dispatcher.dispatch(3)
     with home.broker.client() as client:
@@ -132,7 +132,7 @@ def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(ho
     assert "no memory left" in worker.log.read_text()
 
 
-def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
+def test_worker_process_drops_malformed_messages_and_continues(home: Home) -> None:
     bad = malformed(message(home))
     with home.broker.client() as client:  # as if a worker had taken them and died
         for tag, data in {"text": b"not json", "null": b"null", "list": b"[1,2,3]", "object": b'[{"a": 1}, "", "mm"]'}.items():

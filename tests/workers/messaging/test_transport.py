@@ -33,14 +33,14 @@ def consumer(broker: Broker) -> Connection:
     return create_broker(Settings(broker_url=broker.url), consumer=True).connection_for_read()
 
 
-def test_transport_is_that_of_workers_alone(broker: Broker) -> None:
+def test_transport_is_used_by_workers_only(broker: Broker) -> None:
     settings = Settings(broker_url=broker.url)
     assert create_app(settings).conf.broker_transport == NAME
     assert create_broker(settings).conf.broker_transport is None
     assert isinstance(consumer(broker).transport, Transport)
 
 
-def test_close_of_a_channel_that_waits_does_not_wait_for_the_timeout(broker: Broker) -> None:
+def test_channel_close_during_brpop_does_not_wait_for_the_timeout(broker: Broker) -> None:
     connection = consumer(broker)
     channel = blocked(connection)
     replies: list[object] = []
@@ -57,7 +57,7 @@ def test_close_of_a_channel_that_waits_does_not_wait_for_the_timeout(broker: Bro
     connection.release()
 
 
-def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
+def test_channel_close_during_brpop_loses_no_message(broker: Broker) -> None:
     dispatcher = Dispatcher(Settings(broker_url=broker.url))
     for _ in range(20):
         connection = consumer(broker)
@@ -70,7 +70,7 @@ def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
     dispatcher.close()
 
 
-def test_a_connection_that_was_made_anew_has_its_own_number(broker: Broker) -> None:
+def test_channel_new_connection_has_a_new_client_id(broker: Broker) -> None:
     connection = consumer(broker)
     channel = blocked(connection)
     before = channel._client_id
@@ -84,7 +84,7 @@ def test_a_connection_that_was_made_anew_has_its_own_number(broker: Broker) -> N
     connection.release()
 
 
-def test_a_broker_that_tells_no_number_is_waited_for(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channel_close_without_client_id_waits_for_the_timeout(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transport, "brpop_timeout", 1)
     with redis.Redis.from_url(broker.url) as client:
         client.execute_command("ACL", "SETUSER", "limited", "on", ">word", "~*", "&*", "+@all", "-client|id", "-client|unblock")
@@ -125,7 +125,7 @@ class Loop:
     remove_reader = add_reader
 
 
-def test_no_timer_of_the_transport_runs_every_few_seconds(broker: Broker) -> None:
+def test_transport_event_loop_has_no_timer_under_10_seconds(broker: Broker) -> None:
     connection, loop = consumer(broker), Loop()
     connection.default_channel.queue_declare(QUEUE)
     connection.transport.register_with_event_loop(connection.connection, loop)

@@ -27,7 +27,7 @@ def received() -> Iterator[list[int]]:
         reset_wakeup_fd()
 
 
-def test_loop_of_a_worker_is_woken_by_a_signal_each_time(received: list[int]) -> None:
+def test_wake_on_signal_wakes_the_event_loop_at_each_signal(received: list[int]) -> None:
     worker, hub = Mock(), Hub()
     step = WakeOnSignal(worker)
     step.start(worker)

@@ -37,7 +37,7 @@ def machine() -> Machine:
     return Machine()
 
 
-def test_measuring_begins_after_an_idle_time_and_ends_for_work(machine: Machine) -> None:
+def test_runtime_measurement_starts_after_idle_time_and_ends_for_work(machine: Machine) -> None:
     with machine.measurement() as measurement:
         measurement.step(is_idle=True)
         machine.now += IDLE_SECONDS - 1
@@ -54,7 +54,7 @@ def test_measuring_begins_after_an_idle_time_and_ends_for_work(machine: Machine)
             assert all(process.returncode is not None for process in machine.started)
 
 
-def test_measuring_is_done_once(machine: Machine) -> None:
+def test_runtime_measurement_succeeds_once(machine: Machine) -> None:
     machine.code = ""
     with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
@@ -66,21 +66,21 @@ def test_measuring_is_done_once(machine: Machine) -> None:
         assert len(machine.started) == 1
 
 
-def test_measuring_that_is_not_due_starts_nothing(machine: Machine) -> None:
+def test_runtime_measurement_not_due_starts_no_process(machine: Machine) -> None:
     with machine.measurement(due=False) as measurement:
         machine.now += IDLE_SECONDS
         measurement.step(is_idle=True)
     assert machine.started == []
 
 
-def test_measuring_ends_with_its_worker(machine: Machine) -> None:
+def test_runtime_measurement_close_ends_its_process(machine: Machine) -> None:
     with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
         measurement.step(is_idle=True)
     assert machine.started[0].returncode is not None
 
 
-def test_a_real_measurement_is_kept_and_holds(tmp_path: Path, graphs: Path) -> None:
+def test_start_measuring_writes_a_choice_that_is_reused(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
     assert can_measure(settings)
     assert not can_measure(settings.model_copy(update={"runtime": "onnxruntime"}))

@@ -25,7 +25,7 @@ def png(picture: RGB) -> bytes:
     return file.getvalue()
 
 
-def test_a_word_in_a_picture_is_found_exactly_and_nearly_until_it_is_deleted(home: Home, space: Space) -> None:
+def test_ocr_word_in_an_image_is_found_with_and_without_a_typo_until_deleted(home: Home, space: Space) -> None:
     coffee = load_sample_photos()[2]
     with open_context(home, space) as context:
         always = replace(context, ocr_budget=OcrBudget("always"))

@@ -73,9 +73,7 @@ def found(home: Home, space: Space, words: str) -> list[tuple[str, float, str | 
     return [(hit.item_id, hit.best_start, text) for hit, text in texts if text]
 
 
-def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
-    home: Home, late: WorkerContext, space: Space
-) -> None:
+def test_read_unread_text_image_is_found_by_its_text_afterwards(home: Home, late: WorkerContext, space: Space) -> None:
     job_id = home.add(sign("Ferry to Zanzibar"), "IMG_1.png")
     work(late, job_id)
     item = home.store.catalog.get_item_of_job(job_id)
@@ -92,7 +90,7 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
     assert home.store.catalog.get_head() == head, "nothing is read twice"
 
 
-def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late: WorkerContext, space: Space) -> None:
+def test_read_unread_text_video_is_found_in_the_shot_with_the_text(home: Home, late: WorkerContext, space: Space) -> None:
     job_id = home.add(create_video("Ferry to Zanzibar"), "clip.mp4")
     work(late, job_id)
     assert home.store.catalog.count_unread_images(space.id) >= 2
@@ -106,13 +104,13 @@ def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
-def test_a_picture_without_text_counts_as_read(home: Home, late: WorkerContext, space: Space) -> None:
+def test_read_unread_text_image_without_text_counts_as_read(home: Home, late: WorkerContext, space: Space) -> None:
     work(late, home.add(png(COFFEE), "IMG_1.png"))
     read_unread_text(late)
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
-def test_reading_stops_for_a_job_and_goes_on_behind_it(
+def test_read_unread_text_pauses_for_a_job_and_continues_after_it(
     home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
@@ -136,7 +134,7 @@ def test_reading_stops_for_a_job_and_goes_on_behind_it(
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
-def test_a_worker_that_dies_before_the_commit_loses_no_text(
+def test_read_unread_text_worker_killed_before_the_commit_loses_no_text(
     home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
@@ -162,7 +160,7 @@ def test_a_worker_that_dies_before_the_commit_loses_no_text(
     assert len(found(home, space, "zanzibar")) == 1
 
 
-def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
+def test_read_unread_text_error_is_retried_until_the_last_attempt(
     home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
@@ -176,7 +174,7 @@ def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
     assert home.store.catalog.count_unread_images(space.id) == 1
 
 
-def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
+def test_read_unread_text_image_that_cannot_be_decoded_is_not_retried(
     home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
@@ -189,7 +187,7 @@ def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
-def test_nothing_is_read_where_it_is_off_or_cannot_be(
+def test_read_unread_text_off_or_unsupported_does_nothing(
     home: Home, late: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
@@ -202,7 +200,7 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
     assert home.store.catalog.count_unread_images(space.id) == 1
 
 
-def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, context: WorkerContext) -> None:
+def test_sweeper_dispatches_text_reading_when_no_message_waits(home: Home, context: WorkerContext) -> None:
     waits = [True]
     sweeper = Sweeper(home.store, context.dispatcher, home.settings, has_waiting_text=lambda: waits[0])
     sweeper.sweep()
@@ -215,7 +213,7 @@ def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, conte
     assert home.broker.tasks() == ["mm.ping"]
 
 
-def test_a_real_worker_reads_what_another_left_out_and_encodes_before_it(home: Home, late: WorkerContext, space: Space) -> None:
+def test_worker_process_encodes_a_job_before_it_reads_deferred_text(home: Home, late: WorkerContext, space: Space) -> None:
     for words in ("Ferry to Zanzibar", "Departures to Reykjavik"):
         work(late, home.add(sign(words), f"{len(words)}.png"))
     assert home.store.catalog.count_unread_images(space.id) == 2

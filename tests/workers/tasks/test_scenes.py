@@ -56,9 +56,7 @@ def view(picture: Image.Image, seconds: float) -> np.ndarray:
     return np.asarray(picture.resize((192, 160), Image.Resampling.BILINEAR, box), np.float32)
 
 
-def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
-    home: Home, context: WorkerContext, space: Space
-) -> None:
+def test_assign_scenes_finds_scenes_across_chunks_and_hits_contain_them(home: Home, context: WorkerContext, space: Space) -> None:
     """A cat, a rocket, a cup: dissolves between them, which no cut detector sees while the camera
     moves."""
     job_id = home.add(of_photographs(1, 4, 2), "film.mp4")
@@ -79,7 +77,7 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
     assert hit.scene == told[1]
 
 
-def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_frames(
+def test_assign_scenes_splits_a_segment_with_vectors_of_its_own_frames(
     home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     current = context.spaces.load_current()
@@ -104,7 +102,7 @@ def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_
     assert assign_scenes(context.store.shards, current, segments, [shard_id]) == parts, "a second time gives the same"
 
 
-def test_where_no_network_tells_of_scenes_nothing_changes(
+def test_assign_scenes_without_frames_returns_the_segments_unchanged(
     home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     current = context.spaces.load_current()
@@ -116,7 +114,7 @@ def test_where_no_network_tells_of_scenes_nothing_changes(
 
 
 @given(lengths=st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=12), starts=st.lists(st.floats(0, 80)))
-def test_scenes_tile_a_video_and_hold_whole_segments(lengths: list[tuple[int, bool]], starts: list[float]) -> None:
+def test_number_scenes_tile_the_video_and_contain_whole_segments(lengths: list[tuple[int, bool]], starts: list[float]) -> None:
     edges = np.cumsum([0, *(length for length, _ in lengths)]).tolist()
     shots = np.cumsum([cut for _, cut in lengths]).tolist()
     piece = NewEvidence("picture", 0.0, 1.0, None, "x", 0)

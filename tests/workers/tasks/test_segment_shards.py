@@ -27,7 +27,9 @@ chunks = st.lists(st.lists(st.tuples(st.integers(0, 2), kinds), max_size=4), min
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunks, st.integers(0, 2**32 - 1))
-def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, list[EvidenceKind]]]], seed: int) -> None:
+def test_read_segments_returns_the_written_segments(
+    tmp_path: Path, chunks: list[list[tuple[int, list[EvidenceKind]]]], seed: int
+) -> None:
     random = np.random.default_rng(seed)
     written = [encoded(shots, random) for shots in chunks]
     with open_store(Settings(home=tmp_path)) as store:
@@ -48,7 +50,7 @@ def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, li
         assert all(here.isdisjoint(other) for other in shots_of[index + 1 :]), "two chunks never share a shot"
 
 
-def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
+def test_read_frames_returns_the_written_frames_in_order_and_not_as_evidence(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     with open_store(Settings(home=tmp_path)) as store:
         chunks = [
@@ -70,7 +72,7 @@ def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
         assert [len(segment.evidence) for segment in read_segments(store.shards, SPACE, shard_ids)] == [0, 0, 1]
 
 
-def test_read_frames_after_a_standing_picture_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
+def test_read_frames_after_a_still_shot_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
     """Of a picture that stands still only a frame every few seconds is kept: the middle between two
     frames is no boundary."""
     random = np.random.default_rng(1)
@@ -105,7 +107,7 @@ def unit(random: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np
     return vector / np.linalg.norm(vector)
 
 
-def test_shards_of_another_space_are_refused(tmp_path: Path) -> None:
+def test_read_segments_of_another_space_raises_space_mismatch(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
         segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, unit(np.random.default_rng(0)))])
         shard_id = write_segments(store.shards, SPACE, [segment])

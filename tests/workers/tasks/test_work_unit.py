@@ -18,7 +18,7 @@ def stages(home: Home, job_id: str) -> list[tuple[str, str]]:
     return [(event.state, event.stage) for event in home.store.catalog.list_events_after(job_id, 0, 1000)]
 
 
-def test_a_short_film_is_searchable_after_one_turn(home: Home, context: WorkerContext) -> None:
+def test_run_work_unit_short_video_is_searchable_after_one_unit(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(3.0), "a.mp4")
     assert stages(home, job_id) == [("queued", "waiting")]
     run_work_unit(context)
@@ -26,7 +26,7 @@ def test_a_short_film_is_searchable_after_one_turn(home: Home, context: WorkerCo
     assert context.dispatcher.count_waiting() == 0
 
 
-def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: Home, space: Space) -> None:
+def test_run_work_unit_long_video_alternates_with_a_short_one_and_reports_its_stage(home: Home, space: Space) -> None:
     with open_context(home, space, chunk_seconds=16.0) as context:
         long = home.add(create_video(40.0), "long.mp4")
         run_work_unit(context)
@@ -41,7 +41,7 @@ def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: H
         assert home.state(long) == "done"
 
 
-def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, context: WorkerContext) -> None:
+def test_encode_image_jobs_commits_a_batch_and_fails_only_the_broken_image(home: Home, context: WorkerContext) -> None:
     good = [home.add(media.image(n), f"market {n}.png") for n in range(3)]
     broken = home.add(media.image(9)[:200], "broken.png", unseen=True)
     turn = home.store.catalog.claim_work("other", LEASE_SECONDS, 120.0)
@@ -56,7 +56,7 @@ def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home:
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
-def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, context: WorkerContext) -> None:
+def test_encode_image_jobs_batch_gives_the_vectors_of_single_images(home: Home, context: WorkerContext) -> None:
     jobs = [home.add(media.image(n), f"{n}.png") for n in range(3)]
     encode_image_jobs(context, jobs)
     shards = [home.chunk(job_id).shard_id for job_id in jobs]
@@ -70,7 +70,7 @@ def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, cont
         assert float(stored.astype("float32") @ alone) > 0.99
 
 
-def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, context: WorkerContext) -> None:
+def test_run_work_unit_worker_stop_releases_images_without_an_attempt(home: Home, context: WorkerContext) -> None:
     jobs = [home.add(media.image(n), f"{n}.png") for n in range(3)]
     context.stop.set()
     run_work_unit(context)
@@ -79,7 +79,7 @@ def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, conte
     assert context.dispatcher.count_waiting() == 3
 
 
-def test_an_error_of_a_batch_is_an_attempt_of_each_and_they_go_on_alone(
+def test_run_work_unit_error_of_a_batch_counts_for_each_image_and_retries_them_alone(
     home: Home, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [home.add(media.image(n), f"{n}.png") for n in range(2)]
@@ -98,7 +98,7 @@ def no_memory(*_: object) -> None:
     raise MemoryError("no room")
 
 
-def test_a_turn_without_work_does_nothing(home: Home, context: WorkerContext) -> None:
+def test_run_work_unit_without_work_does_nothing(home: Home, context: WorkerContext) -> None:
     run_work_unit(context)
     job_id = home.add(media.image(2), "a.png")
     home.store.catalog.cancel_job(job_id)
