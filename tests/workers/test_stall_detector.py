@@ -1,4 +1,4 @@
-"""When a worker counts as deaf."""
+"""Detection of workers that receive no messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_stall_detector_busy_or_without_work_or_broker_is_not_disconnected() -> 
     for waiting in (0, None):
         clock.now += 2 * LONG
         assert not stall_detector.is_disconnected(waiting)
-        assert not stall_detector.is_disconnected(1), "and begins anew"
+        assert not stall_detector.is_disconnected(1), "the time starts again"
     with stall_detector.track_task():
         clock.now += 2 * LONG
         assert not stall_detector.is_disconnected(1)

@@ -1,5 +1,4 @@
-"""The sweeper: finds what was lost, sends no more messages than needed, and survives a broker that
-is away."""
+"""The sweeper: dispatches lost work once, and continues after a broker outage."""
 
 from __future__ import annotations
 
@@ -38,14 +37,13 @@ def sweeper(home: Home, context: WorkerContext, clock: Clock) -> Sweeper:
 def test_sweeper_work_with_a_lost_message_is_dispatched_again(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
-    """A job that was not begun, a chunk that was not encoded, a job that was not finished; then
-    there is nothing to do."""
+    """The lost work is a plan, then a chunk, then the end of the job, then nothing."""
     job_id = home.add(create_video(2.0), "a.mp4")
     for step in (plan_job, encode_without_finish, finish_job):
         home.broker.empty()
         assert sweeper.sweep() == 1
-        assert context.dispatcher.count_waiting() == 1, "and no ping, because a message waits"
-        assert sweeper.sweep() == 0, "it waits already"
+        assert context.dispatcher.count_waiting() == 1, "no ping, because a message waits"
+        assert sweeper.sweep() == 0, "its message waits already"
         step(context, job_id)
         clock.now += 1.1 * LEASE_SECONDS
     assert home.state(job_id) == "done"
@@ -55,7 +53,7 @@ def test_sweeper_work_with_a_lost_message_is_dispatched_again(
 
 
 def encode_without_finish(context: WorkerContext, job_id: str) -> None:
-    """As a worker that is killed between the last chunk and the end."""
+    """Encode as a worker that is killed between the last chunk and the end of the job."""
     (chunk,) = context.store.catalog.list_chunks(job_id)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
@@ -94,12 +92,12 @@ def test_sweeper_chunk_of_a_lost_worker_is_dispatched_when_its_lease_expires(
 def test_sweeper_running_task_records_heartbeats_and_a_stalled_one_ends_the_worker(home: Home, context: WorkerContext) -> None:
     now = Clock()
     stall_detector = StallDetector(SWEEP_SECONDS, now, stall_seconds=900.0)
-    ended: list[str] = []
+    reasons: list[str] = []
     sweeper = Sweeper(
-        home.store, context.dispatcher, home.settings, stall_detector, ended.append, record_heartbeat=context.record_heartbeat
+        home.store, context.dispatcher, home.settings, stall_detector, reasons.append, record_heartbeat=context.record_heartbeat
     )
     sweeper.sweep()
-    assert home.store.catalog.get_last_heartbeat() is None, "an idle process is asked by a ping"
+    assert home.store.catalog.get_last_heartbeat() is None, "an idle process receives a ping"
     with stall_detector.track_task():
         sweeper.sweep()
         assert home.store.catalog.get_last_heartbeat() is not None
@@ -107,14 +105,14 @@ def test_sweeper_running_task_records_heartbeats_and_a_stalled_one_ends_the_work
         stall_detector.record_progress()
         now.now += 800.0
         sweeper.sweep()
-        assert ended == []
+        assert reasons == []
         now.now += 200.0
         home.broker.stop()
         with pytest.raises(Unavailable):
             sweeper.sweep()
         home.broker.start()
         sweeper.sweep()
-        assert ended == [STALLED]
+        assert reasons == [STALLED]
 
 
 def test_sweeper_without_a_broker_continues_when_it_responds(home: Home, context: WorkerContext, sweeper: Sweeper) -> None:
@@ -130,17 +128,17 @@ def test_sweeper_without_a_broker_continues_when_it_responds(home: Home, context
     assert home.state(job_id) == "queued"
 
 
-def test_sweeper_unreferenced_blob_is_removed_after_leftover_seconds(home: Home, context: WorkerContext) -> None:
-    with home.store.blobs.open_writer() as writer:  # as an upload that ended between its bytes and its row
+def test_sweeper_unreferenced_blob_is_removed_after_the_set_time(home: Home, context: WorkerContext) -> None:
+    with home.store.blobs.open_writer() as writer:  # as an upload that crashed between its blob and its row
         writer.write(b"bytes without a row")
         sha256, _ = writer.commit()
-    kept = home.job(home.add(media.image(1), "a.png"))
+    kept_job = home.job(home.add(media.image(1), "a.png"))
     time.sleep(0.1)
     Sweeper(home.store, context.dispatcher, home.settings).sweep()
-    assert home.store.blobs.path(sha256).exists(), "by default, it may still belong to somebody for a day"
+    assert home.store.blobs.path(sha256).exists(), "the default keeps it for a day"
     Sweeper(home.store, context.dispatcher, home.settings.model_copy(update={"leftover_seconds": 0.05})).sweep()
     assert not home.store.blobs.path(sha256).exists()
-    item = home.store.catalog.get_item(kept.item_id)
+    item = home.store.catalog.get_item(kept_job.item_id)
     assert item is not None
     assert home.store.blobs.path(item.sha256).exists()
 
@@ -154,7 +152,7 @@ def test_sweeper_is_idle_only_without_open_jobs_and_without_a_measurement(home: 
         clock.now += IDLE_SECONDS
         sweeper.sweep()
         assert measurement.is_running
-        assert not sweeper.is_idle, "a process that measures makes way for work soon"
+        assert not sweeper.is_idle, "a running measurement must end soon after work arrives"
         home.add(media.image(1), "a.png")
         home.broker.empty()
         sweeper.sweep()

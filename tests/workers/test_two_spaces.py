@@ -1,5 +1,4 @@
-"""A library in a larger space, beside one in `lite`: taken in by a worker, found by a search, and
-never mixed."""
+"""Items in a larger space next to items in `lite`: encoded, found and never mixed."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ from workers.tasks.plan import plan_job
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What MM_SPACE is set to."""
+    """The value of MM_SPACE."""
     return f"openclip:local-dir:{write_model(tmp_path_factory.mktemp('models') / 'plain', 'plain')}"
 
 
-def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
-    """Kinds of evidence by item, of everything that a question in words finds in a space."""
+def search(home: Home, space: Space, text: str) -> dict[str, set[str]]:
+    """Kinds of evidence by item, of all hits of a text query in a space."""
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.follower.refresh()
         hits = searcher.search(build_query(space, text=text), 50, Filters(), 0.0)
@@ -38,8 +37,8 @@ def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
 def test_two_spaces_items_are_found_only_in_the_space_of_their_encoding(home: Home, space: Space, model: str) -> None:
     large = load_space(model, home.settings)
     jobs = {}
-    for name, used in {"lite": space, "large": large}.items():
-        with open_context(home, used) as context:
+    for name, encoding_space in {"lite": space, "large": large}.items():
+        with open_context(home, encoding_space) as context:
             jobs[name] = [
                 home.add(create_video(3.0, seed=len(name)), f"market {name}.mp4"),
                 home.add(media.image(len(name)), f"garden {name}.png"),
@@ -48,8 +47,8 @@ def test_two_spaces_items_are_found_only_in_the_space_of_their_encoding(home: Ho
                 work(context, job_id)
                 assert home.state(job_id) == "done"
     items = {name: {home.job(job_id).item_id for job_id in of_space} for name, of_space in jobs.items()}
-    for name, used in {"lite": space, "large": large}.items():
-        hits = found(home, used, "a market")
+    for name, encoding_space in {"lite": space, "large": large}.items():
+        hits = search(home, encoding_space, "a market")
         assert hits.keys() == items[name]
         assert set.union(*hits.values()) == {"picture", "name"}
     shard = home.chunk(jobs["large"][1]).shard_id

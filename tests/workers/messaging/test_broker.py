@@ -1,5 +1,4 @@
-"""What ringers and workers agree on, and what becomes of a dispatcher when the broker does not
-answer."""
+"""Celery configuration, and the dispatcher when the broker does not respond."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from mm.runtimes import count_usable_cores
 from mm.settings import Settings
 from tests.workers.broker import Broker
 from workers.app import CHILD_KIBIBYTES, GPU_PROCESSES, create_app
-from workers.messaging import broker as agreement
+from workers.messaging import broker as broker_module
 from workers.messaging.broker import VISIBILITY_SECONDS, create_broker
 from workers.messaging.dispatch import Dispatcher, tolerate_broker_failure
 
@@ -46,7 +45,7 @@ def test_create_app_sets_the_visibility_timeout_in_all_three_places(broker: Brok
     assert app.conf.result_backend_transport_options["visibility_timeout"] == VISIBILITY_SECONDS
     assert app.conf.visibility_timeout == VISIBILITY_SECONDS
     with app.connection_for_write() as connection:
-        assert connection.default_channel.visibility_timeout == VISIBILITY_SECONDS, "what the transport really uses"
+        assert connection.default_channel.visibility_timeout == VISIBILITY_SECONDS, "the value that the transport uses"
 
 
 def test_create_broker_accepts_only_json(broker: Broker) -> None:
@@ -68,9 +67,9 @@ def test_dispatcher_dispatches_again_after_a_broker_restart(broker: Broker) -> N
     dispatcher.dispatch(3)
     assert dispatcher.count_waiting() == 4
     broker.stop()
-    for ring in (dispatcher.dispatch, lambda: dispatcher.ping(1.0), dispatcher.count_waiting):
-        with pytest.raises(Unavailable, match="does not answer"):
-            ring()
+    for send in (dispatcher.dispatch, lambda: dispatcher.ping(1.0), dispatcher.count_waiting):
+        with pytest.raises(Unavailable, match="does not respond"):
+            send()
     with tolerate_broker_failure():
         dispatcher.dispatch()
     broker.start()
@@ -81,12 +80,12 @@ def test_dispatcher_dispatches_again_after_a_broker_restart(broker: Broker) -> N
 
 
 def test_dispatcher_broker_that_accepts_but_never_replies_raises_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "REPLY_SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        dispatcher = Dispatcher(Settings(broker_url=f"redis://127.0.0.1:{mute.getsockname()[1]}/0"))
-        with pytest.raises(Unavailable, match="does not answer"):
+    monkeypatch.setattr(broker_module, "REPLY_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent_listener:
+        dispatcher = Dispatcher(Settings(broker_url=f"redis://127.0.0.1:{silent_listener.getsockname()[1]}/0"))
+        with pytest.raises(Unavailable, match="does not respond"):
             dispatcher.dispatch()
-        with pytest.raises(Unavailable, match="does not answer"):
+        with pytest.raises(Unavailable, match="does not respond"):
             dispatcher.count_waiting()
         dispatcher.close()
 
@@ -103,7 +102,7 @@ def test_dispatcher_broker_that_accepts_but_never_replies_raises_unavailable(mon
     ],
 )
 def test_dispatcher_invalid_url_raises_invalid_input_without_the_url(url: str) -> None:
-    with pytest.raises(InvalidInput, match="MM_BROKER_URL is no redis://") as error:
+    with pytest.raises(InvalidInput, match="MM_BROKER_URL is not a redis://") as error:
         Dispatcher(Settings(broker_url=url))
     assert "s3" not in str(error.value)
 
@@ -120,5 +119,5 @@ def test_dispatcher_broker_without_memory_raises_unavailable_with_the_reason(bro
 
 
 def test_dispatcher_unreachable_address_raises_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not respond"):
         Dispatcher(Settings(broker_url="redis://127.0.0.1:1/0")).dispatch()

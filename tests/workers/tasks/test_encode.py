@@ -1,5 +1,4 @@
-"""Encoding a chunk: once however often it rings, given up when it must be, and never
-half-written."""
+"""Encoding of chunks: once despite repeated messages, interrupts, retries and quarantine."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONG = 60.0
-"""Seconds of film that take longer to encode than a heartbeat takes to notice."""
+"""Duration of a video that takes longer to encode than the interval of heartbeats."""
 
 
 def test_encode_video_gives_segments_that_tile_it(home: Home, context: WorkerContext) -> None:
@@ -42,7 +41,7 @@ def test_encode_video_gives_segments_that_tile_it(home: Home, context: WorkerCon
     assert [end for _, end in segments[:-1]] == [start for start, _ in segments[1:]]
     counts = home.store.catalog.count_rows()
     assert (counts.items, counts.segments) == (1, len(segments))
-    assert counts.evidence >= len(segments) + 1, "a picture each, and the name once"
+    assert counts.evidence >= len(segments) + 1, "an image each, and the name once"
 
 
 def test_finish_job_after_chunks_in_reverse_order_commits_one_item(home: Home, space: Space) -> None:
@@ -65,12 +64,12 @@ def test_finish_job_after_chunks_in_reverse_order_commits_one_item(home: Home, s
 def test_encode_speech_gives_its_words_as_evidence(home: Home, context: WorkerContext) -> None:
     job_id = home.add(SPEECH.read_bytes(), "beckett.wav")
     work(context, job_id)
-    said = " ".join(
+    words = " ".join(
         str(part["text"])
         for segment in context.store.shards.read(str(home.chunk(job_id).shard_id), context.spaces.load_current().id).segments
         for part in segment["evidence"]
     )
-    assert "fail" in said.lower()
+    assert "fail" in words.lower()
 
 
 def test_encode_repeated_work_changes_nothing(home: Home, context: WorkerContext) -> None:
@@ -99,8 +98,8 @@ def test_encode_two_concurrent_workers_encode_a_chunk_once(home: Home, space: Sp
 
 
 def test_encode_same_file_twice_gives_the_same_shard(home: Home, space: Space, context: WorkerContext) -> None:
-    """What makes a second delivery harmless even where two workers encode at the same time. How
-    much text is read is a matter of time; here all of it is."""
+    """A second delivery is harmless even if two workers encode concurrently. Text recognition
+    depends on a time budget; here it is unlimited."""
     context = replace(context, ocr_budget=OcrBudget("always"))
     job_id = home.add(create_video(6.0), "a.mp4")
     work(context, job_id)
@@ -178,7 +177,7 @@ def test_encode_worker_stop_releases_the_chunk_without_an_attempt(
     chunk = home.chunk(job_id)
     assert (chunk.done, chunk.attempts, chunk.error) == (False, 0, None)
     assert context.dispatcher.count_waiting() == sent + 1
-    assert home.store.catalog.lease_chunk(chunk.pk, context.owner, LEASE_SECONDS) is not None, "at once, without waiting"
+    assert home.store.catalog.lease_chunk(chunk.pk, context.owner, LEASE_SECONDS) is not None, "without a delay"
 
 
 def test_lease_taken_by_another_owner_interrupts_the_work(home: Home, context: WorkerContext) -> None:
@@ -190,7 +189,7 @@ def test_lease_taken_by_another_owner_interrupts_the_work(home: Home, context: W
     expire_lease()
     assert catalog.lease_chunk(pk, "other", 60.0) is not None
     with Lease(catalog, [pk], "stalled", LEASE_SECONDS, context.stop) as lease:
-        wait_for(lambda: interrupted(lease), "the lease is missed")
+        wait_for(lambda: interrupted(lease), "the lease is lost")
     assert not catalog.finish_chunk(pk, "stalled", "0" * 64)
     catalog.release_chunk(pk, "stalled", "too late")
     assert catalog.extend_lease(pk, "other", 60.0)
@@ -218,7 +217,7 @@ def test_lease_is_extended_while_its_owner_works(home: Home, context: WorkerCont
 
 def test_encode_truncated_file_fails_its_job_with_the_reason(home: Home, context: WorkerContext) -> None:
     whole = create_video(20.0, container="matroska")
-    job_id = home.add(whole[: len(whole) // 2], "cut off.mkv", unseen=True)
+    job_id = home.add(whole[: len(whole) // 2], "cut off.mkv", unprobed=True)
     work(context, job_id)
     job = home.job(job_id)
     assert job.state == "failed", job

@@ -1,4 +1,4 @@
-"""Runtimes are measured once, in idle time, by a process that work ends at once."""
+"""Measurement of runtimes: once, in idle time, by a process that ends when work arrives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.tasks.measure_runtimes import IDLE_SECONDS, MAX_TRIES, RuntimeMeasu
 
 
 class Machine:
-    """A clock that a test moves, and processes that sleep or end with a status."""
+    """A clock set by the test, and processes that sleep or exit with a status."""
 
     def __init__(self) -> None:
         self.now = 0.0

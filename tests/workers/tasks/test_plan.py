@@ -1,5 +1,4 @@
-"""Planning: chunks that tile the item, once however often it rings, and an end to attempts that
-have none."""
+"""Planning: chunks that tile the item, written once, and a limit on attempts."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def test_plan_job_video_chunks_tile_it_at_key_frames(home: Home, space: Space) -
     assert {chunk.space for chunk in chunks} == {space.id}
 
 
-@pytest.mark.parametrize(("data", "kind"), [(media.image(1), "image"), (media.audio(3.0), "audio")], ids=["picture", "sound"])
+@pytest.mark.parametrize(("data", "kind"), [(media.image(1), "image"), (media.audio(3.0), "audio")], ids=["image", "audio"])
 def test_plan_job_image_and_short_audio_are_one_chunk(home: Home, context: WorkerContext, data: bytes, kind: str) -> None:
     job_id = home.add(data, "a.bin")
     plan_job(context, job_id)
@@ -55,7 +54,7 @@ def test_plan_job_repeated_writes_the_chunks_once(home: Home, context: WorkerCon
         plan_job(context, job_id)
     assert len(home.store.catalog.list_chunks(job_id)) == 1
     assert home.state(job_id) == "running"
-    assert context.dispatcher.count_waiting() == 0, "whoever plans encodes the first chunk"
+    assert context.dispatcher.count_waiting() == 0, "the work unit that plans encodes the first chunk"
 
 
 def test_plan_job_two_concurrent_workers_write_the_chunks_once(home: Home, space: Space) -> None:
@@ -71,7 +70,7 @@ def test_plan_job_two_concurrent_workers_write_the_chunks_once(home: Home, space
 
 def test_plan_job_after_a_lost_worker_waits_for_the_lease_time(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
-    home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # and then its process was killed
+    home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # as before its process was killed
     plan_job(context, job_id)
     assert home.store.catalog.list_chunks(job_id) == []
     expire_lease()
@@ -92,23 +91,23 @@ def test_plan_job_after_the_last_lost_attempt_is_quarantined(home: Home, context
 
 
 def test_plan_job_transient_error_is_retried_until_the_last_attempt(home: Home, context: WorkerContext, space: Space) -> None:
-    passing, lasting = home.add(create_video(6.0), "a.mp4"), home.add(create_video(7.0), "b.mp4")
-    with open_context(home, space, sandbox_seconds=0.001) as hurried:
-        for job_id in (passing, lasting):
+    transient, permanent = home.add(create_video(6.0), "a.mp4"), home.add(create_video(7.0), "b.mp4")
+    with open_context(home, space, sandbox_seconds=0.001) as short_timeout:
+        for job_id in (transient, permanent):
             with pytest.raises(MediaError, match="timeout"):
-                plan_job(hurried, job_id)
+                plan_job(short_timeout, job_id)
             assert (home.state(job_id), home.job(job_id).stage) == ("running", WAITING)
         with pytest.raises(MediaError, match="timeout"):
-            plan_job(hurried, lasting)
-    assert home.state(lasting) == "quarantined"
-    assert "timeout" in str(home.job(lasting).error)
-    plan_job(context, passing)
-    assert len(home.store.catalog.list_chunks(passing)) == 1
+            plan_job(short_timeout, permanent)
+    assert home.state(permanent) == "quarantined"
+    assert "timeout" in str(home.job(permanent).error)
+    plan_job(context, transient)
+    assert len(home.store.catalog.list_chunks(transient)) == 1
 
 
 @pytest.mark.parametrize("data", [b"no media at all, " * 50, b""])
 def test_plan_job_file_that_is_not_media_fails_with_the_reason(home: Home, context: WorkerContext, data: bytes) -> None:
-    job_id = home.add(data, "holiday.mp4", unseen=True)
+    job_id = home.add(data, "holiday.mp4", unprobed=True)
     plan_job(context, job_id)
     job = home.job(job_id)
     assert job.state == "failed"

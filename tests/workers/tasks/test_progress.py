@@ -1,4 +1,4 @@
-"""How far a job is, from what its chunks say."""
+"""Progress of a job from its chunks."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_compute_done_fraction_of_an_image_counts_the_chunk() -> None:
 
 
 def test_chunk_progress_of_a_deleted_item_raises_interrupted(tmp_path: Path) -> None:
-    (gone,) = rows([60.0])
+    (deleted,) = rows([60.0])
     with open_store(Settings(home=tmp_path)) as store:
-        report = ChunkProgress(store.catalog, gone, lambda: None, lambda: None)
+        report = ChunkProgress(store.catalog, deleted, lambda: None, lambda: None)
         with pytest.raises(Interrupted, match="deleted"):
             report(0.25)

@@ -1,5 +1,4 @@
-"""Turns of a worker with real media: each ends what it can, and a batch treats its pictures one by
-one."""
+"""Work units with real media: chunks, and batches whose images succeed or fail independently."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ def test_run_work_unit_long_video_alternates_with_a_short_one_and_reports_its_st
         long = home.add(create_video(40.0), "long.mp4")
         run_work_unit(context)
         chunks = len(home.store.catalog.list_chunks(long))
-        assert context.dispatcher.count_waiting() == chunks - 1, "a message for each turn that is left"
+        assert context.dispatcher.count_waiting() == chunks - 1, "a message for each remaining work unit"
         assert home.job(long).stage == f"waiting for its turn, 1 of {chunks} encoded"
         short = home.add(create_video(3.0, seed=1), "short.mp4")
         run_work_unit(context)
@@ -42,17 +41,17 @@ def test_run_work_unit_long_video_alternates_with_a_short_one_and_reports_its_st
 
 
 def test_encode_image_jobs_commits_a_batch_and_fails_only_the_broken_image(home: Home, context: WorkerContext) -> None:
-    good = [home.add(media.image(n), f"market {n}.png") for n in range(3)]
-    broken = home.add(media.image(9)[:200], "broken.png", unseen=True)
-    turn = home.store.catalog.claim_work("other", LEASE_SECONDS, 120.0)
-    assert turn is not None
-    encode_image_jobs(context, [*turn.job_ids, *([broken] if broken not in turn.job_ids else [])])
-    assert [home.state(job_id) for job_id in good] == ["done"] * 3
+    valid = [home.add(media.image(n), f"market {n}.png") for n in range(3)]
+    broken = home.add(media.image(9)[:200], "broken.png", unprobed=True)
+    unit = home.store.catalog.claim_work("other", LEASE_SECONDS, 120.0)
+    assert unit is not None
+    encode_image_jobs(context, [*unit.job_ids, *([broken] if broken not in unit.job_ids else [])])
+    assert [home.state(job_id) for job_id in valid] == ["done"] * 3
     assert home.state(broken) == "failed"
     assert "broken.png" in str(home.job(broken).error)
     counts = home.store.catalog.count_rows()
     assert counts.segments == 3
-    assert counts.evidence == 6, "each has its picture and its name"
+    assert counts.evidence == 6, "each has its image and its name"
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
@@ -66,8 +65,8 @@ def test_encode_image_jobs_batch_gives_the_vectors_of_single_images(home: Home, 
         path = home.store.blobs.path(item.sha256)
         assert shard_id is not None
         stored = home.store.shards.read(shard_id, context.spaces.load_current().id).vectors["picture"][0]
-        alone = context.spaces.load_current().image.embed([context.reader.image(path, item.name)])[0]
-        assert float(stored.astype("float32") @ alone) > 0.99
+        single = context.spaces.load_current().image.embed([context.reader.image(path, item.name)])[0]
+        assert float(stored.astype("float32") @ single) > 0.99
 
 
 def test_run_work_unit_worker_stop_releases_images_without_an_attempt(home: Home, context: WorkerContext) -> None:
