@@ -21,8 +21,10 @@ STAGE = "looking at the file"
 
 
 def plan(context: WorkerContext, job_id: str) -> list[ChunkRow]:
-    """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
-    others are dispatched."""
+    """Write the chunks of a job, once, and return them.
+
+    The worker that plans encodes the first chunk; all others are dispatched.
+    """
     catalog = context.store.catalog
     if chunks := catalog.list_chunks(job_id):
         return chunks
