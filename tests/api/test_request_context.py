@@ -34,7 +34,7 @@ async def _report(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse([get_client_id(scope), get_client(scope).key_id, threaded, bound])(scope, receive, send)
 
 
-def ask(settings: Settings, address: str, key: str = "") -> Any:
+def send_request(settings: Settings, address: str, key: str = "") -> Any:
     """Return the JSON response to one request from `address`."""
     sent: list[Message] = []
 
@@ -53,7 +53,7 @@ def ask(settings: Settings, address: str, key: str = "") -> Any:
 
 def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
     key, secret = KeyFile(tmp_path).add("laptop", "read")
-    answered = ask(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
+    answered = send_request(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
     assert answered == [f"key {key.id}", key.id, f"key {key.id}", key.id]
 
 
@@ -62,7 +62,7 @@ def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> 
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
 def test_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
-    assert ask(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
+    assert send_request(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
 
 
 @pytest.mark.parametrize(
