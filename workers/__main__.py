@@ -21,14 +21,14 @@ from mm.settings import load_settings
 from mm.spaces import select_runtime_name
 from workers.app import create_app
 from workers.context_owner import ContextOwner
-from workers.loaded_spaces import moves_to_larger, of_library
+from workers.loaded_spaces import apply_library_space, needs_larger_space
 from workers.logs import configure_logs
-from workers.messaging.wakeup import WakeOnSignal, leave_signals
+from workers.messaging.wakeup import WakeOnSignal, reset_wakeup_fd
 
 if TYPE_CHECKING:
     from mm.settings import Settings
 
-SOFT_SECONDS = 10.0
+SOFT_SHUTDOWN_SECONDS = 10.0
 """Time for running tasks after SIGQUIT or a second Ctrl+C, before they are terminated."""
 TERMINATE_SECONDS = 5.0
 """Time for a stalled worker to exit after SIGTERM, before SIGKILL."""
@@ -47,12 +47,12 @@ def work(settings: Settings) -> int:
     # Migrations and a folder that cannot be written fail here, in words, and nothing stays open
     # across the fork.
     with open_store(settings) as store:
-        settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
+        settings, larger = apply_library_space(settings, store.catalog), needs_larger_space(store.catalog)
     main = os.getpid()
     runtime = select_runtime_name(settings) if settings.space == "lite" else None  # the same for replaced processes
     context_owner = ContextOwner(settings, lambda reason: end_worker(main, reason), runtime=runtime)
     app = create_app(settings, context_owner, larger=larger)
-    app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
+    app.conf.worker_soft_shutdown_timeout = SOFT_SHUTDOWN_SECONDS
     app.steps["worker"].add(WakeOnSignal)
     connect_signals(context_owner)
     worker = app.Worker(
@@ -88,14 +88,14 @@ def connect_signals(context_owner: ContextOwner) -> None:
         """A connected handler keeps Celery from configuring logging."""
 
     def child_starts(**_: object) -> None:
-        leave_signals()
+        reset_wakeup_fd()
         context_owner.start()
 
     def child_ends(**_: object) -> None:
         context_owner.close()
 
-    def worker_stops(**_: object) -> None:
-        context_owner.stop.raise_()  # runs in a signal handler: one write to shared memory and nothing else
+    def is_shutdown(**_: object) -> None:
+        context_owner.stop.set()  # runs in a signal handler: one write to shared memory and nothing else
 
     def worker_is_ready(**_: object) -> None:
         structlog.get_logger().info("worker ready", home=str(context_owner.settings.root), space=context_owner.settings.space)
@@ -103,7 +103,7 @@ def connect_signals(context_owner: ContextOwner) -> None:
     signals.setup_logging.connect(keep_logs, weak=False)
     signals.worker_process_init.connect(child_starts, weak=False)
     signals.worker_process_shutdown.connect(child_ends, weak=False)
-    signals.worker_shutting_down.connect(worker_stops, weak=False)
+    signals.worker_shutting_down.connect(is_shutdown, weak=False)
     signals.worker_ready.connect(worker_is_ready, weak=False)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from mm.runtimes import count_usable_cores
 from mm.spaces import select_runtime_name
 from workers.context_owner import ContextOwner
+from workers.messaging.acknowledgements import patch_kombu_acknowledgements
 from workers.messaging.broker import create_broker
-from workers.messaging.kombu_patch import free_places_whatever_happens
 from workers.messaging.messages import PING, READ, WORK
 from workers.tasks import read_text
-from workers.tasks.turn import take_turn
+from workers.tasks.work_unit import run_work_unit
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -32,7 +32,7 @@ def create_app(settings: Settings, context_owner: ContextOwner | None = None, *,
     `larger` is whether a larger space is loaded beside that of the settings. Raises `Unavailable`
     if no broker is set.
     """
-    free_places_whatever_happens()
+    patch_kombu_acknowledgements()
     app = create_broker(settings, consumer=True)
     on_gpu = settings.space == "lite" and select_runtime_name(settings) == "cuda"
     limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
@@ -42,11 +42,11 @@ def create_app(settings: Settings, context_owner: ContextOwner | None = None, *,
 
     def run_work() -> None:
         with owner.stall_detector.track_task():
-            take_turn(owner.open())
+            run_work_unit(owner.open())
 
     def run_read() -> None:
         with owner.stall_detector.track_task():
-            read_text.read_left_out(owner.open())
+            read_text.read_unread_text(owner.open())
 
     def run_ping() -> None:
         with owner.stall_detector.track_task():

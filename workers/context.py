@@ -13,7 +13,7 @@ from indexes import Store
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import OcrBudget
-from workers.loaded_spaces import Spaces
+from workers.loaded_spaces import LoadedSpaces
 from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
 
@@ -24,7 +24,7 @@ class WorkerContext:
 
     settings: Settings
     store: Store
-    spaces: Spaces
+    spaces: LoadedSpaces
     reader: MediaReader
     dispatcher: Dispatcher
     stop: StopFlag
@@ -42,6 +42,6 @@ class WorkerContext:
         self.store.catalog.record_heartbeat(self.owner, time.time())
 
 
-def new_owner() -> str:
+def create_owner_name() -> str:
     """Host, process id, and random digits, because process ids are reused."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -14,15 +14,15 @@ from mm.errors import Unavailable
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import OcrBudget
-from workers.context import WorkerContext, new_owner
-from workers.loaded_spaces import Spaces
+from workers.context import WorkerContext, create_owner_name
+from workers.loaded_spaces import LoadedSpaces
 from workers.messaging.dispatch import Dispatcher
 from workers.sandbox_reports import LayerReporter
 from workers.stall_detector import StallDetector
 from workers.stop import StopFlag
 from workers.sweeper import Sweeper
 from workers.tasks import read_text
-from workers.tasks.measure import Measuring
+from workers.tasks.measure_runtimes import RuntimeMeasurement
 
 
 class ContextOwner:
@@ -72,7 +72,7 @@ class ContextOwner:
                     stack.enter_context(
                         LayerReporter(context.store.catalog, context.owner, context.reader, self.settings.sweep_seconds)
                     )
-                    measuring = stack.enter_context(Measuring(self.settings))
+                    measurement = stack.enter_context(RuntimeMeasurement(self.settings))
                     sweeper = Sweeper(
                         context.store,
                         context.dispatcher,
@@ -81,7 +81,7 @@ class ContextOwner:
                         self._on_stall,
                         record_heartbeat=context.record_heartbeat,
                         has_waiting_text=partial(read_text.has_waiting_text, context),
-                        measuring=measuring,
+                        measurement=measurement,
                     )
                     stack.enter_context(sweeper)
                     self._stack = stack.pop_all()
@@ -104,11 +104,11 @@ class ContextOwner:
     def _open(self, stack: ExitStack) -> WorkerContext:
         store = stack.enter_context(open_store(self.settings))
         encodes = self.settings if self._runtime is None else self.settings.model_copy(update={"runtime": self._runtime})
-        spaces = Spaces(encodes, store.catalog)
-        spaces.current()  # fails here, not in the first task, if the space is unavailable
+        spaces = LoadedSpaces(encodes, store.catalog)
+        spaces.load_current()  # fails here, not in the first task, if the space is unavailable
         reader = stack.enter_context(MediaReader.from_settings(self.settings))
         dispatcher = Dispatcher(self.settings)
         stack.callback(dispatcher.close)
         ocr_budget = OcrBudget(self.settings.read_text)
-        owner, record_progress = new_owner(), self.stall_detector.record_progress
+        owner, record_progress = create_owner_name(), self.stall_detector.record_progress
         return WorkerContext(self.settings, store, spaces, reader, dispatcher, self.stop, owner, ocr_budget, record_progress)

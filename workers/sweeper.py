@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from mm.errors import Unavailable
-from workers.pace import Pace
-from workers.reindex import carry_on
+from workers.reindex import continue_reindex
+from workers.sweep_interval import SweepInterval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mm.settings import Settings
     from workers.messaging.dispatch import Dispatcher
     from workers.stall_detector import StallDetector
-    from workers.tasks.measure import Measuring
+    from workers.tasks.measure_runtimes import RuntimeMeasurement
 
 MAX_DISPATCHED = 100
 """Maximum messages of one sweep; each is one work unit."""
 DISCONNECTED = "work is waiting, and this worker receives no messages"
 STALLED = "its work made no progress for MM_STALL_SECONDS"
-CLEAN_SECONDS = 600.0
+GARBAGE_SECONDS = 600.0
 """Maximum time between two garbage collections; shorter with a shorter `MM_LEFTOVER_SECONDS`."""
 
 
@@ -46,13 +46,13 @@ class Sweeper:
         *,
         record_heartbeat: Callable[[], None] = lambda: None,
         has_waiting_text: Callable[[], bool] = lambda: False,
-        measuring: Measuring | None = None,
+        measurement: RuntimeMeasurement | None = None,
     ) -> None:
         """`record_heartbeat` is called at each sweep while a task runs.
 
         `on_stall` is called with the reason when `stall_detector` reports that this process
         receives no messages, or that its task is stalled. `clock` is that of the store.
-        `has_waiting_text` reports whether an idle worker has text to recognize; `measuring`
+        `has_waiting_text` reports whether an idle worker has text to recognize; `measurement`
         compares runtimes when there is none.
         """
         self._stall_detector = stall_detector
@@ -60,15 +60,15 @@ class Sweeper:
         self._clock = clock
         self._record_heartbeat = record_heartbeat
         self._has_waiting_text = has_waiting_text
-        self._measuring = measuring
+        self._measurement = measurement
         self._store = store
         self._dispatcher = dispatcher
         self._every = settings.sweep_seconds
-        self._pace = Pace(settings.sweep_seconds)
+        self._pace = SweepInterval(settings.sweep_seconds)
         self._lease_seconds = settings.lease_seconds
         self._leftover_seconds = settings.leftover_seconds
-        self._clean_at = time.monotonic()
-        self.quiet = False
+        self._garbage_at = time.monotonic()
+        self.is_idle = False
         """Whether the last sweep found no waiting or running work."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -88,24 +88,24 @@ class Sweeper:
         """
         if self._stall_detector is not None and self._stall_detector.is_busy:
             self._record_heartbeat()
-        waiting = self._dispatcher.waiting()
+        waiting = self._dispatcher.count_waiting()
         self._check_stalled(waiting)
         open_jobs = self._store.catalog.has_open_jobs()
         lost = self._dispatch_lost(waiting) if open_jobs else 0
-        reindexed = carry_on(self._store, self._dispatcher)
+        reindexed = continue_reindex(self._store, self._dispatcher)
         has_waiting_text = False
         if waiting == lost == reindexed == 0:  # otherwise the work itself records heartbeats
             if has_waiting_text := self._has_waiting_text():
-                self._dispatcher.dispatch_reading(expires=self._every)
+                self._dispatcher.dispatch_text_reading(expires=self._every)
             else:
                 self._dispatcher.ping(expires=self._every)
-        if self._measuring is not None:
-            self._measuring.step(idle=not open_jobs and not has_waiting_text)
-        if time.monotonic() >= self._clean_at:
-            self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
+        if self._measurement is not None:
+            self._measurement.step(idle=not open_jobs and not has_waiting_text)
+        if time.monotonic() >= self._garbage_at:
+            self._garbage_at = time.monotonic() + min(GARBAGE_SECONDS, self._leftover_seconds)
             self.collect_garbage()
-        measures = self._measuring is not None and self._measuring.running  # must end soon after work arrives
-        self.quiet = waiting == reindexed == 0 and not open_jobs and not has_waiting_text and not measures
+        measures = self._measurement is not None and self._measurement.is_running  # must end soon after work arrives
+        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_waiting_text and not measures
         return lost + reindexed
 
     def collect_garbage(self) -> int:
@@ -129,14 +129,14 @@ class Sweeper:
                 is_unavailable = False
             except Unavailable as error:
                 self._check_stalled(None)
-                self.quiet = False
+                self.is_idle = False
                 if not is_unavailable:  # once, not at every sweep
                     log.warning("no sweep until it is back", detail=str(error))
                 is_unavailable = True
             except Exception:  # the sweeper must continue: lost work is dispatched by it only
-                self.quiet = False
+                self.is_idle = False
                 log.exception("sweep failed")
-            self._stopped.wait(self._pace.after(quiet=self.quiet))
+            self._stopped.wait(self._pace.advance(is_idle=self.is_idle))
 
     def _check_stalled(self, waiting: int | None) -> None:
         if self._stall_detector is None or self._on_stall is None:

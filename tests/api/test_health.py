@@ -49,7 +49,7 @@ def test_readyz_with_all_components_is_ready(tmp_path: Path, graphs: Path) -> No
     try:
         with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
-            wait_for(lambda: Dispatcher(api.service.settings).waiting() == 1, "the service pings the workers at startup")
+            wait_for(lambda: Dispatcher(api.service.settings).count_waiting() == 1, "the service pings the workers at startup")
             api.service.store.catalog.record_heartbeat("w1", time.time())
             response = api.client.get("/readyz")
             assert (response.status_code, response.json()["ready"]) == (200, True), response.text

@@ -20,8 +20,8 @@ from tests.graphs import with_graphs
 from tests.page.films import SCENES, film, jpeg
 from tests.page.opened import Open, opened_at
 from tests.workers.broker import Broker
-from tests.workers.films import SPEECH
 from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.videos import SPEECH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

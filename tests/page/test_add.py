@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.api import media
 from tests.page.opened import WORK_MS, Open
 from tests.page.tus import Tus
-from tests.workers.films import film as long_film
+from tests.workers.videos import create_video as long_video
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_film_is_added_watched_and_played(opened: Open) -> None:
         new MutationObserver(() => window.seen.push(document.querySelector('#uploads')?.textContent ?? ''))
             .observe(document.querySelector('#app'), { subtree: true, childList: true, characterData: true });
     }""")
-    opened.add("evening walk.mp4", long_film(20.0), "evening, town")
+    opened.add("evening walk.mp4", long_video(20.0), "evening, town")
     expect(opened.card("evening walk.mp4")).to_be_visible(timeout=WORK_MS)
     expect(opened.card("evening walk.mp4")).to_contain_text("#town")
     expect(opened.row("evening walk.mp4")).to_have_count(0)
@@ -71,7 +71,7 @@ def test_a_dropped_file_is_added_and_a_refused_one_says_why(opened: Open) -> Non
 
 def test_work_is_seen_again_behind_a_reload_and_stopped(opened: Open) -> None:
     page = opened.page
-    opened.add("long.mp4", long_film(200.0, fps=10))
+    opened.add("long.mp4", long_video(200.0, fps=10))
     expect(opened.row("long.mp4")).to_have_class("working", timeout=WORK_MS)
     page.reload()
     expect(opened.row("long.mp4")).to_have_class("working")

@@ -20,13 +20,13 @@ from mm.settings import Settings
 from mm.spaces import Space, load_space
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
-from workers.context import WorkerContext, new_owner
-from workers.loaded_spaces import Spaces
+from workers.context import WorkerContext, create_owner_name
+from workers.loaded_spaces import LoadedSpaces
 from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.plan import plan
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.plan import plan_job
 
 if TYPE_CHECKING:
     from indexes.storage.shards import ShardStore
@@ -130,8 +130,8 @@ def open_context(home: Home, space: Space, **changed: object) -> Iterator[Worker
         reader = stack.enter_context(MediaReader.from_settings(settings))
         dispatcher = Dispatcher(settings)
         stack.callback(dispatcher.close)
-        spaces = Spaces(settings, home.store.catalog, {settings.space: space})
-        yield WorkerContext(settings, home.store, spaces, reader, dispatcher, StopFlag(), new_owner())
+        spaces = LoadedSpaces(settings, home.store.catalog, {settings.space: space})
+        yield WorkerContext(settings, home.store, spaces, reader, dispatcher, StopFlag(), create_owner_name())
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ def context(home: Home, space: Space) -> Iterator[WorkerContext]:
 
 def work(context: WorkerContext, job_id: str) -> None:
     """All steps of a job, one after the other."""
-    plan(context, job_id)
+    plan_job(context, job_id)
     for chunk in context.store.catalog.list_chunks(job_id):
-        encode(context, chunk.pk)
-    finish(context, job_id)
+        encode_chunk(context, chunk.pk)
+    finish_job(context, job_id)
 
 
 def expire_lease() -> None:

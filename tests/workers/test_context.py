@@ -43,7 +43,7 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(
     context_owner = ContextOwner(home.settings)
     try:
         context_owner.start()
-        wait_for(lambda: context.dispatcher.waiting() >= 1, "the job is dispatched")
+        wait_for(lambda: context.dispatcher.count_waiting() >= 1, "the job is dispatched")
     finally:
         context_owner.close()
 

@@ -15,8 +15,8 @@ from indexes import Store, open_store
 from indexes.recover.__main__ import rebuild
 from mm.settings import Settings
 from tests.workers.conftest import Home, open_context, work
-from tests.workers.films import film
-from workers.tasks.finish import finish
+from tests.workers.videos import create_video
+from workers.tasks.finish import finish_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def say(line: str) -> None:
 @pytest.fixture
 def lost(home: Home, context: WorkerContext, tmp_path: Path) -> Settings:
     """A copy of a library of one encoded film, without its catalog."""
-    job_id = home.add(film(8.0), "walk.mp4")
+    job_id = home.add(create_video(8.0), "walk.mp4")
     item = home.store.catalog.get_item(home.job(job_id).item_id)
     assert item is not None
     home.store.descriptions.write(item)
@@ -66,7 +66,7 @@ def test_rebuild_of_an_encoded_film_uses_its_shards_again(home: Home, lost: Sett
         assert chunks
         assert all(chunk.done for chunk in chunks)
         with open_context(replace(home, settings=lost, store=store), space) as context:
-            finish(context, job.id)
+            finish_job(context, job.id)
         done = store.catalog.get_job(job.id)
         assert done is not None
         assert done.state == "done"
@@ -101,7 +101,7 @@ def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, chang
 
 
 def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, context: WorkerContext) -> None:
-    job_id = home.add(film(2.0), "walk.mp4")
+    job_id = home.add(create_video(2.0), "walk.mp4")
     work(context, job_id)
     item = home.store.catalog.get_item(home.job(job_id).item_id)
     assert item is not None

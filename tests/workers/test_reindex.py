@@ -17,14 +17,14 @@ from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.openclip_models import write_model
 from tests.workers.conftest import LEASE_SECONDS, Home, open_context, work
-from tests.workers.films import film
+from tests.workers.videos import create_video
 from workers.context import WorkerContext
-from workers.loaded_spaces import moves_to_larger, of_library
-from workers.reindex import carry_on
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.plan import plan
-from workers.tasks.turn import take_turn
+from workers.loaded_spaces import apply_library_space, needs_larger_space
+from workers.reindex import continue_reindex
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.plan import plan_job
+from workers.tasks.work_unit import run_work_unit
 
 LATER = 1000.0
 """Seconds after which whatever was put off is due."""
@@ -51,18 +51,18 @@ def start(home: Home, space: Space, there: NamedSpace) -> None:
 
 def do_all(context: WorkerContext, clock: Clock) -> None:
     """What a worker does until nothing is due any more."""
-    carry_on(context.store, context.dispatcher)
+    continue_reindex(context.store, context.dispatcher)
     for _ in range(2):
         while context.store.catalog.count_due_work(LEASE_SECONDS):
-            take_turn(context)
+            run_work_unit(context)
         clock.now += LATER
 
 
-def encode_without_the_end(context: WorkerContext, chunk_pk: int) -> None:
+def encode_without_finish(context: WorkerContext, chunk_pk: int) -> None:
     """As a worker that is killed between the last chunk and the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workers.tasks.encode.finish", lambda context, job_id: None)
-        encode(context, chunk_pk)
+        patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
+        encode_chunk(context, chunk_pk)
 
 
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
@@ -76,19 +76,19 @@ def found(home: Home, space: Space, text: str = "a market") -> set[str]:
 def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
     large = load_space(there.name, home.settings)
     with open_context(home, space, chunk_seconds=2.0) as context:
-        uploads = [home.add(film(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
+        uploads = [home.add(create_video(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
         for job_id in uploads:
             work(context, job_id)
         items = {home.job(job_id).item_id for job_id in uploads}
         assert found(home, space) == items
-        assert not moves_to_larger(home.store.catalog)
+        assert not needs_larger_space(home.store.catalog)
         start(home, space, there)
-        assert moves_to_larger(home.store.catalog)
+        assert needs_larger_space(home.store.catalog)
         do_all(context, clock)
         move = home.store.catalog.get_latest_reindex()
         assert move is not None
         assert (move.state, home.store.catalog.get_library_space()) == ("done", there)
-        assert of_library(home.settings, home.store.catalog).space == there.name
+        assert apply_library_space(home.settings, home.store.catalog).space == there.name
         assert found(home, large) == found(home, space) == items
         assert {home.state(job_id) for job_id in uploads} == {"done"}
 
@@ -117,16 +117,16 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
     with open_context(home, space) as context:
         work(context, home.add(media.image(1), "a.png"))
         planned, encoded = home.add(media.image(2), "planned.png"), home.add(media.image(3), "encoded.png")
-        plan(context, planned)
-        plan(context, encoded)
-        encode_without_the_end(context, home.chunk(encoded).pk)
+        plan_job(context, planned)
+        plan_job(context, encoded)
+        encode_without_finish(context, home.chunk(encoded).pk)
         start(home, space, there)
         rows = home.store.catalog.create_reindex_jobs(10)
         assert len(rows) == 1, "only what is ready"
         work(context, rows[0].id)
         assert home.store.catalog.get_library_space() == there
-        encode(context, home.chunk(planned).pk)
-        finish(context, encoded)
+        encode_chunk(context, home.chunk(planned).pk)
+        finish_job(context, encoded)
         assert home.store.catalog.list_chunks(planned) == home.store.catalog.list_chunks(encoded) == []
         do_all(context, clock)
         assert {home.state(job_id) for job_id in (planned, encoded)} == {"done"}
@@ -139,12 +139,12 @@ def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
 ) -> None:
     with open_context(home, space) as context:
         job_id = home.add(media.image(1), "a.png")
-        plan(context, job_id)
-        encode_without_the_end(context, home.chunk(job_id).pk)
+        plan_job(context, job_id)
+        encode_without_finish(context, home.chunk(job_id).pk)
         start(home, space, there)
-        of = context.spaces.of
-        monkeypatch.setattr(context.spaces, "of", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
-        finish(context, job_id)
+        of = context.spaces.load
+        monkeypatch.setattr(context.spaces, "load", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
+        finish_job(context, job_id)
         assert home.store.catalog.get_library_space() == there
         assert home.store.catalog.list_chunks(job_id) == []
         monkeypatch.undo()
@@ -156,14 +156,14 @@ def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
     home: Home, space: Space, there: NamedSpace, clock: Clock
 ) -> None:
     with open_context(home, space, chunk_seconds=2.0) as context:
-        work(context, home.add(film(5.0, seed=2), "film.mp4"))
+        work(context, home.add(create_video(5.0, seed=2), "film.mp4"))
         start(home, space, there)
         (job,) = home.store.catalog.create_reindex_jobs(10)
-        plan(context, job.id)
+        plan_job(context, job.id)
         first, *others = home.store.catalog.list_chunks(job.id)
-        encode(context, first.pk)
+        encode_chunk(context, first.pk)
         home.store.catalog.stop_reindex()
-        encode(context, others[0].pk)
+        encode_chunk(context, others[0].pk)
         assert [chunk.done for chunk in home.store.catalog.list_chunks(job.id)] == [True, *(False for _ in others)]
         home.store.catalog.resume_reindex(leave_out=False)
         attempts = {chunk.pk: chunk.attempts for chunk in home.store.catalog.list_chunks(job.id)}
@@ -182,7 +182,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         home.store.blobs.path(item.sha256).write_bytes(b"rotten")
         start(home, space, there)
         do_all(context, clock)
-        carry_on(home.store, context.dispatcher)
+        continue_reindex(home.store, context.dispatcher)
         move = home.store.catalog.get_latest_reindex()
         assert move is not None
         assert move.state == "stopped"
@@ -190,7 +190,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         assert move.error.startswith("1 items cannot be encoded")
         assert found(home, space) == {home.job(good).item_id, item.id}, "questions are answered from where everything is"
         home.store.catalog.resume_reindex(leave_out=True)
-        carry_on(home.store, context.dispatcher)
+        continue_reindex(home.store, context.dispatcher)
         assert home.store.catalog.get_library_space() == there
 
 
@@ -207,9 +207,9 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
         work(context, home.add(media.image(1), "a.png"))
         start(home, space, named)
         with pytest.raises(SpaceMismatch, match="when the move began"):
-            context.spaces.of(named.id)
+            context.spaces.load(named.id)
         do_all(context, clock)
-        carry_on(home.store, context.dispatcher)
+        continue_reindex(home.store, context.dispatcher)
     move = home.store.catalog.get_latest_reindex()
     assert move is not None
     assert (move.state, home.store.catalog.get_library_space()) == ("stopped", None)

@@ -13,16 +13,16 @@ from mm.errors import Unavailable
 from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.workers.conftest import LEASE_SECONDS, SWEEP_SECONDS, Home
-from tests.workers.films import film
 from tests.workers.process import wait_for
+from tests.workers.videos import create_video
 from workers.context import WorkerContext
 from workers.stall_detector import StallDetector
 from workers.sweeper import STALLED, Sweeper
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.measure import IDLE_SECONDS, Measuring
-from workers.tasks.plan import plan
-from workers.tasks.retries import ChunkAttempt, retry_seconds
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.measure_runtimes import IDLE_SECONDS, RuntimeMeasurement
+from workers.tasks.plan import plan_job
+from workers.tasks.retries import ChunkAttempt, get_retry_seconds
 
 
 @pytest.fixture
@@ -40,40 +40,40 @@ def test_work_whose_message_was_lost_is_dispatched_again(
 ) -> None:
     """A job that was not begun, a chunk that was not encoded, a job that was not finished; then
     there is nothing to do."""
-    job_id = home.add(film(2.0), "a.mp4")
-    for step in (plan, encode_without_the_end, finish):
+    job_id = home.add(create_video(2.0), "a.mp4")
+    for step in (plan_job, encode_without_finish, finish_job):
         home.broker.empty()
         assert sweeper.sweep() == 1
-        assert context.dispatcher.waiting() == 1, "and no ping, because a message waits"
+        assert context.dispatcher.count_waiting() == 1, "and no ping, because a message waits"
         assert sweeper.sweep() == 0, "it waits already"
         step(context, job_id)
         clock.now += 1.1 * LEASE_SECONDS
     assert home.state(job_id) == "done"
     home.broker.empty()
     assert sweeper.sweep() == 0
-    assert context.dispatcher.waiting() == 1, "a ping"
+    assert context.dispatcher.count_waiting() == 1, "a ping"
 
 
-def encode_without_the_end(context: WorkerContext, job_id: str) -> None:
+def encode_without_finish(context: WorkerContext, job_id: str) -> None:
     """As a worker that is killed between the last chunk and the end."""
     (chunk,) = context.store.catalog.list_chunks(job_id)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workers.tasks.encode.finish", lambda context, job_id: None)
-        encode(context, chunk.pk)
+        patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
+        encode_chunk(context, chunk.pk)
 
 
 def test_a_failed_attempt_is_tried_again_after_a_while(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
-    job_id = home.add(film(2.0), "a.mp4")
-    plan(context, job_id)
+    job_id = home.add(create_video(2.0), "a.mp4")
+    plan_job(context, job_id)
     chunk = home.store.catalog.lease_chunk(home.chunk(job_id).pk, context.owner, LEASE_SECONDS)
     assert chunk is not None
     with pytest.raises(OSError, match="disk"), ChunkAttempt(context, chunk):
         raise OSError("disk")
     home.broker.empty()
     assert sweeper.sweep() == 0
-    clock.now += retry_seconds(home.settings)
+    clock.now += get_retry_seconds(home.settings)
     home.broker.empty()
     assert sweeper.sweep() == 1
 
@@ -81,8 +81,8 @@ def test_a_failed_attempt_is_tried_again_after_a_while(
 def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
-    job_id = home.add(film(2.0), "a.mp4")
-    plan(context, job_id)
+    job_id = home.add(create_video(2.0), "a.mp4")
+    plan_job(context, job_id)
     assert home.store.catalog.lease_chunk(home.chunk(job_id).pk, "lost", LEASE_SECONDS) is not None
     home.broker.empty()
     assert sweeper.sweep() == 0
@@ -126,7 +126,7 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, context: WorkerContex
         time.sleep(3 * SWEEP_SECONDS)
         home.broker.start()
         home.broker.empty()
-        wait_for(lambda: context.dispatcher.waiting() >= 1, "it dispatches the job")
+        wait_for(lambda: context.dispatcher.count_waiting() >= 1, "it dispatches the job")
     assert home.state(job_id) == "queued"
 
 
@@ -146,20 +146,20 @@ def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, context: W
 
 
 def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, context: WorkerContext) -> None:
-    with Measuring(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measuring:
-        sweeper = Sweeper(home.store, context.dispatcher, home.settings, measuring=measuring)
+    with RuntimeMeasurement(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measurement:
+        sweeper = Sweeper(home.store, context.dispatcher, home.settings, measurement=measurement)
         sweeper.sweep()
-        assert sweeper.quiet
+        assert sweeper.is_idle
         home.broker.empty()
         clock.now += IDLE_SECONDS
         sweeper.sweep()
-        assert measuring.running
-        assert not sweeper.quiet, "a process that measures makes way for work soon"
+        assert measurement.is_running
+        assert not sweeper.is_idle, "a process that measures makes way for work soon"
         home.add(media.image(1), "a.png")
         home.broker.empty()
         sweeper.sweep()
-        assert not measuring.running
-        assert not sweeper.quiet
+        assert not measurement.is_running
+        assert not sweeper.is_idle
 
 
 def sleeper() -> subprocess.Popen[bytes]:

@@ -15,10 +15,10 @@ from mm.spaces.query import build_query
 from tests.api import media
 from tests.openclip_models import write_model
 from tests.workers.conftest import Home, open_context, work
-from tests.workers.films import film
+from tests.workers.videos import create_video
 from workers.app import CHILD_KIBIBYTES, create_app
-from workers.tasks.encode import encode
-from workers.tasks.plan import plan
+from workers.tasks.encode import encode_chunk
+from workers.tasks.plan import plan_job
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
     for name, used in {"lite": space, "large": large}.items():
         with open_context(home, used) as context:
             jobs[name] = [
-                home.add(film(3.0, seed=len(name)), f"market {name}.mp4"),
+                home.add(create_video(3.0, seed=len(name)), f"market {name}.mp4"),
                 home.add(media.image(len(name)), f"garden {name}.png"),
             ]
             for job_id in jobs[name]:
@@ -64,9 +64,9 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
 def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
     job_id = home.add(media.image(9), "a.png")
     with open_context(home, space) as context:
-        plan(context, job_id)
+        plan_job(context, job_id)
     with open_context(home, load_space(model, home.settings)) as context:
-        encode(context, home.chunk(job_id).pk)
+        encode_chunk(context, home.chunk(job_id).pk)
     assert "this worker has openclip-plain" in str(home.job(job_id).error)
     assert home.store.catalog.count_rows().evidence == 0
 

@@ -13,10 +13,10 @@ from indexes.catalog.base import LibraryReindexed
 from mm.errors import NotFound, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode.chunk import ChunkEncoder
-from workers.logs import about
-from workers.tasks.finish import finish
+from workers.logs import bind_job
+from workers.tasks.finish import finish_job
 from workers.tasks.lease import Interrupted, Lease
-from workers.tasks.plan import plan_anew
+from workers.tasks.plan import replan_job
 from workers.tasks.progress import ChunkProgress
 from workers.tasks.retries import ChunkAttempt, quarantine_chunk
 from workers.tasks.segment_shards import write_segments
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def encode(context: WorkerContext, chunk_pk: int) -> None:
+def encode_chunk(context: WorkerContext, chunk_pk: int) -> None:
     """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls
     leave one result."""
     chunk = context.store.catalog.lease_chunk(chunk_pk, context.owner, context.settings.lease_seconds)
     if chunk is not None:
-        encode_leased(context, chunk)
+        encode_leased_chunk(context, chunk)
 
 
-def encode_leased(context: WorkerContext, chunk: ChunkRow) -> None:
+def encode_leased_chunk(context: WorkerContext, chunk: ChunkRow) -> None:
     """Do a chunk that this process has leased, and finish its item if no other chunk is left."""
     catalog = context.store.catalog
     if chunk.attempts > context.settings.max_attempts:  # those before ended with their process
@@ -45,12 +45,12 @@ def encode_leased(context: WorkerContext, chunk: ChunkRow) -> None:
     if job is None:
         return
     done = False
-    with about(job), ChunkAttempt(context, chunk):
+    with bind_job(job), ChunkAttempt(context, chunk):
         try:
             _encode(context, job, chunk)
             done = True
         except LibraryReindexed:
-            plan_anew(context, job)
+            replan_job(context, job)
     if done:
         _go_on(context, job)
 
@@ -77,7 +77,7 @@ def _encode(context: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
 
 def _encode_held(context: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
     catalog, settings = context.store.catalog, context.settings
-    space = context.spaces.of(chunk.space)
+    space = context.spaces.load(chunk.space)
     item = catalog.get_item_of_job(chunk.job_id)
     if item is None:
         raise Interrupted("item deleted")
@@ -105,6 +105,6 @@ def _go_on(context: WorkerContext, job: JobRow) -> None:
     chunks = context.store.catalog.list_chunks(job.id)
     left = sum(not chunk.done for chunk in chunks)
     if not left:
-        finish(context, job.id)
+        finish_job(context, job.id)
     elif not any(chunk.owner for chunk in chunks):
         context.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - left} of {len(chunks)} encoded")

@@ -13,11 +13,11 @@ from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
 from mm.spaces.encode.evidence import EncodedSegment
 from mm.spaces.encode.file_name import encode_file_name
-from workers.logs import about
-from workers.reindex import carry_on
-from workers.tasks.plan import plan_anew
+from workers.logs import bind_job
+from workers.reindex import continue_reindex
+from workers.tasks.plan import replan_job
 from workers.tasks.retries import JobAttempt
-from workers.tasks.scenes import with_scenes
+from workers.tasks.scenes import assign_scenes
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 STAGE = "finishing"
 
 
-def finish(context: WorkerContext, job_id: str) -> None:
+def finish_job(context: WorkerContext, job_id: str) -> None:
     """Commit the item of a job whose chunks are all done; otherwise leave it to the next
     dispatcher."""
     catalog = context.store.catalog
@@ -45,24 +45,24 @@ def finish(context: WorkerContext, job_id: str) -> None:
         item = catalog.get_item(job.item_id)
         if item is None:
             return
-        with about(job):
+        with bind_job(job):
             try:
                 segments = _commit(context, job, item.name, chunks[0].space, shard_ids)
             except LibraryReindexed:
-                plan_anew(context, job)
+                replan_job(context, job)
                 return
             context.record_heartbeat()
             structlog.get_logger().info("job done", item=item.id, segments=segments)
             _describe(context, item.id, chunks)
     if job is not None and job.is_background:
-        carry_on(context.store, context.dispatcher)
+        continue_reindex(context.store, context.dispatcher)
 
 
 def _commit(context: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
     """Returns how many segments it were. Raises `LibraryReindexed`, `Corrupt`, `SpaceMismatch`."""
-    shards, space = context.store.shards, context.spaces.of(space_id)
-    segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
-    context.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
+    shards, space = context.store.shards, context.spaces.load(space_id)
+    segments = assign_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
+    context.store.catalog.commit_item(job.id, add_file_name(shards, space, segments, name))
     return len(segments)
 
 
@@ -76,7 +76,7 @@ def _describe(context: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) 
         structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
 
 
-def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
+def add_file_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
     """The segments, the first with the name as evidence: a name must not fill an answer with all
     moments of its item."""
     evidence = encode_file_name(space, name)

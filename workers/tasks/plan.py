@@ -9,7 +9,7 @@ import structlog
 from mm.media import MediaReader
 from mm.media.segmenting import cut_chunks
 from mm.media.types import MediaFile, Span
-from workers.logs import about
+from workers.logs import bind_job
 from workers.messaging.dispatch import tolerate_broker_failure
 from workers.tasks.retries import JobAttempt
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STAGE = "looking at the file"
 
 
-def plan(context: WorkerContext, job_id: str) -> list[ChunkRow]:
+def plan_job(context: WorkerContext, job_id: str) -> list[ChunkRow]:
     """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
     others are dispatched."""
     catalog = context.store.catalog
@@ -32,10 +32,10 @@ def plan(context: WorkerContext, job_id: str) -> list[ChunkRow]:
         item = catalog.get_item(job.item_id)
         if item is None:
             return []
-        with about(job):
+        with bind_job(job):
             file = context.reader.probe_file(context.store.blobs.path(item.sha256), item.name)
-            spans = chunk_spans(context.reader, file, context.settings.chunk_seconds)
-            chunks = catalog.plan_job(job_id, context.spaces.wanted(job.reindex_pk), spans)
+            spans = cut_item(context.reader, file, context.settings.chunk_seconds)
+            chunks = catalog.plan_job(job_id, context.spaces.get_target(job.reindex_pk), spans)
             context.record_heartbeat()
             with tolerate_broker_failure():
                 context.dispatcher.dispatch(len(chunks) - 1)
@@ -43,7 +43,7 @@ def plan(context: WorkerContext, job_id: str) -> list[ChunkRow]:
     return chunks
 
 
-def plan_anew(context: WorkerContext, job: JobRow) -> None:
+def replan_job(context: WorkerContext, job: JobRow) -> None:
     """Begin with a job once more, because the library moved to another space after it was
     planned."""
     structlog.get_logger().info("begun anew: the library has moved")
@@ -52,7 +52,7 @@ def plan_anew(context: WorkerContext, job: JobRow) -> None:
         context.dispatcher.dispatch()
 
 
-def chunk_spans(reader: MediaReader, file: MediaFile, longest: float) -> list[Span]:
+def cut_item(reader: MediaReader, file: MediaFile, longest: float) -> list[Span]:
     """Spans of at most `longest` seconds that tile the item; a picture is one span without
     length."""
     if file.info.kind == "image":

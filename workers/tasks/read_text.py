@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Pictures of one item that are read before what they say is committed."""
-LONGEST_TASK = 60.0
+MAX_TASK_SECONDS = 60.0
 """Seconds after which a task begins with no other item: the sweeper sends for more."""
 
 
 def has_waiting_text(context: WorkerContext) -> bool:
     """Whether this process may read, text is left to read, and no job waits. Raises
     `Unavailable`."""
-    space = context.spaces.current()
+    space = context.spaces.load_current()
     may_read = context.settings.read_text != "off" and space.can_recognize_text
     return may_read and context.store.catalog.has_due_text(space.id, context.settings.max_attempts)
 
 
-def read_left_out(context: WorkerContext) -> None:
+def read_unread_text(context: WorkerContext) -> None:
     """Read item after item, until a job waits, the worker stops, or nothing is left. Any number may
     run at once."""
-    catalog, settings, space = context.store.catalog, context.settings, context.spaces.current()
+    catalog, settings, space = context.store.catalog, context.settings, context.spaces.load_current()
     context.record_heartbeat()
     if settings.read_text == "off" or not space.can_recognize_text:
         return
-    end = time.monotonic() + LONGEST_TASK
-    while time.monotonic() < end and not _must_wait(context):
+    end = time.monotonic() + MAX_TASK_SECONDS
+    while time.monotonic() < end and not _must_stop(context):
         unread = catalog.lease_text(space.id, context.owner, _lease_seconds(context), settings.max_attempts)
         if unread is None:
             return
@@ -61,13 +61,13 @@ def _read_item(context: WorkerContext, space: Space, unread: LeasedText) -> None
     failure: Exception | None = None
     try:
         for segment in unread.segments[:BATCH]:
-            if _must_wait(context) or not catalog.extend_text_lease(unread, context.owner, _lease_seconds(context)):
+            if _must_stop(context) or not catalog.extend_text_lease(unread, context.owner, _lease_seconds(context)):
                 break
             read.append((segment.index, _read_segment(context, space, unread, segment)))
             context.record_heartbeat()
     except Exception as error:  # noqa: BLE001 - what was read before it is kept, and the attempt is counted
         failure = error
-    found = store_text(context.store.shards, space, read)
+    found = write_text_shard(context.store.shards, space, read)
     detail = None if failure is None else describe_error(failure, context.settings.root)
     kept = catalog.add_text(unread, context.owner, found, detail)
     pieces = sum(map(len, found.values()))
@@ -98,7 +98,7 @@ def _picture(context: WorkerContext, unread: LeasedText, segment: UnreadSegment)
     return context.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
 
 
-def store_text(
+def write_text_shard(
     shards: ShardStore, space: Space, read: Sequence[tuple[int, EncodedSegment]]
 ) -> Mapping[int, Sequence[NewEvidence]]:
     """Write one shard of the segments that have text. Returns the evidence of all segments, by
@@ -112,8 +112,8 @@ def store_text(
     return found
 
 
-def _must_wait(context: WorkerContext) -> bool:
-    return context.stop.is_raised() or context.store.catalog.has_runnable_jobs()
+def _must_stop(context: WorkerContext) -> bool:
+    return context.stop.is_set() or context.store.catalog.has_runnable_jobs()
 
 
 def _lease_seconds(context: WorkerContext) -> float:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 PERMANENT = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
 """Errors that the next attempt would meet again."""
-MAYBE_THE_MACHINE = frozenset({"timeout", "out-of-memory", "crashed"})
+TRANSIENT_MEDIA_REASONS = frozenset({"timeout", "out-of-memory", "crashed"})
 """Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
 WAITING = "waiting for the next attempt"
 RETRY_SWEEPS = 3
 """Sweeps from a failed attempt to the next."""
-MOST_EVENTS = 100_000
+MAX_EVENTS = 100_000
 
 
 class JobAttempt:
@@ -48,7 +48,7 @@ class JobAttempt:
         self._home = context.settings.root
         self._most = context.settings.max_attempts
         self._seconds = context.settings.lease_seconds
-        self._retry = retry_seconds(context.settings)
+        self._retry = get_retry_seconds(context.settings)
         self._job_id = job_id
         self._stage = stage
         self._started = 0
@@ -59,7 +59,7 @@ class JobAttempt:
             return None
         if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
             return None
-        self._started = sum(event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MOST_EVENTS))
+        self._started = sum(event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MAX_EVENTS))
         if self._started >= self._most:
             self._give_up("the worker was lost")
             return None
@@ -104,7 +104,7 @@ class ChunkAttempt:
         if isinstance(error, Interrupted):
             log.info("chunk given back", reason=error.reason)
             catalog.release_chunk(chunk.pk, self._context.owner, None)
-            if error.worker_stops:
+            if error.is_shutdown:
                 with tolerate_broker_failure():
                     self._context.dispatcher.dispatch()
             return True
@@ -112,13 +112,13 @@ class ChunkAttempt:
             fail_job(catalog, chunk.job_id, describe_error(error, self._context.settings.root))
             return True
         reason = describe_error(error, self._context.settings.root)
-        catalog.release_chunk(chunk.pk, self._context.owner, reason, retry_in=retry_seconds(self._context.settings))
+        catalog.release_chunk(chunk.pk, self._context.owner, reason, retry_in=get_retry_seconds(self._context.settings))
         if chunk.attempts >= self._context.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
         return False  # Celery logs it; the sweeper dispatches again
 
 
-def retry_seconds(settings: Settings) -> float:
+def get_retry_seconds(settings: Settings) -> float:
     """Seconds from a failed attempt to the next."""
     return RETRY_SWEEPS * settings.sweep_seconds
 
@@ -126,7 +126,7 @@ def retry_seconds(settings: Settings) -> float:
 def is_permanent(error: BaseException) -> TypeGuard[MMError]:
     """Whether trying again is of no use."""
     if isinstance(error, MediaError):
-        return error.reason not in MAYBE_THE_MACHINE
+        return error.reason not in TRANSIENT_MEDIA_REASONS
     return isinstance(error, PERMANENT)
 
 

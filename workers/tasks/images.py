@@ -15,10 +15,10 @@ from mm.media.types import MediaFile, MediaInfo
 from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.file_name import encode_file_name
 from mm.spaces.encode.images import encode_images
-from workers.logs import about
-from workers.reindex import carry_on
+from workers.logs import bind_job
+from workers.reindex import continue_reindex
 from workers.tasks.lease import Interrupted, Lease
-from workers.tasks.plan import plan_anew
+from workers.tasks.plan import replan_job
 from workers.tasks.retries import ChunkAttempt
 from workers.tasks.segment_shards import read_segments, write_segments
 from workers.tasks.timed_reader import TimedReader
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def encode_pictures(context: WorkerContext, job_ids: Sequence[str]) -> None:
+def encode_image_jobs(context: WorkerContext, job_ids: Sequence[str]) -> None:
     """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone,
     by its chunk."""
     catalog, seconds = context.store.catalog, context.settings.lease_seconds
     first = catalog.get_job(job_ids[0])
     if first is None:
         return
-    space_id = context.spaces.wanted(first.reindex_pk)
+    space_id = context.spaces.get_target(first.reindex_pk)
     begun = catalog.lease_images(job_ids, space_id, context.owner, seconds)
     if not begun:
         return
@@ -57,7 +57,7 @@ def encode_pictures(context: WorkerContext, job_ids: Sequence[str]) -> None:
         catalog.record_speed("image", took)
     structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
     if first.is_background:
-        carry_on(context.store, context.dispatcher)
+        continue_reindex(context.store, context.dispatcher)
 
 
 def _waited(one: LeasedImage, begun_at: float) -> dict[str, float]:
@@ -75,7 +75,7 @@ def _encode(
         context.record_progress()
 
     try:
-        space = context.spaces.of(begun[0].chunk.space)
+        space = context.spaces.load(begun[0].chunk.space)
         with context.ocr_budget.credit():
             return space, [*encode_images(space, reader, [_file(context, one) for one in begun], progress)]
     except Exception as error:  # noqa: BLE001  treated as that of each picture
@@ -88,7 +88,7 @@ def _end(
     """Commit a picture, or treat its error as that of its chunk. Returns whether it can be
     searched."""
     log = structlog.get_logger()
-    with about(one.job):
+    with bind_job(one.job):
         try:
             with ChunkAttempt(context, one.chunk):
                 return _commit_unless_moved(context, space, one, outcome, lease)
@@ -105,7 +105,7 @@ def _commit_unless_moved(
             raise outcome
         return space is not None and _commit(context, space, one, outcome, lease)
     except LibraryReindexed:
-        plan_anew(context, one.job)
+        replan_job(context, one.job)
         return False
 
 

@@ -41,6 +41,6 @@ class QoS(redis.QoS):  # type: ignore[misc]
             structlog.get_logger().warning("messages of dead workers are not sent again", reason=type(error).__name__)
 
 
-def free_places_whatever_happens() -> None:
+def patch_kombu_acknowledgements() -> None:
     """From now on, for all channels of this process."""
     redis.Channel.QoS = QoS

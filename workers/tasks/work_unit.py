@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.tasks.encode import encode, encode_leased
-from workers.tasks.finish import finish
-from workers.tasks.pictures import encode_pictures
-from workers.tasks.plan import plan
+from workers.tasks.encode import encode_chunk, encode_leased_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.images import encode_image_jobs
+from workers.tasks.plan import plan_job
 
 if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def take_turn(context: WorkerContext) -> None:
+def run_work_unit(context: WorkerContext) -> None:
     """Do what is next. Nothing is due where another worker was faster, or where a message came
     twice."""
     settings = context.settings
@@ -22,12 +22,12 @@ def take_turn(context: WorkerContext) -> None:
     if turn is None:
         return
     if turn.kind == "images":
-        encode_pictures(context, turn.job_ids)
+        encode_image_jobs(context, turn.job_ids)
     elif turn.chunk is not None:
-        encode_leased(context, turn.chunk)
+        encode_leased_chunk(context, turn.chunk)
     elif turn.kind == "finish":
-        finish(context, turn.job_ids[0])
+        finish_job(context, turn.job_ids[0])
     else:
-        chunks = [chunk for chunk in plan(context, turn.job_ids[0]) if not chunk.done]
+        chunks = [chunk for chunk in plan_job(context, turn.job_ids[0]) if not chunk.done]
         if chunks:
-            encode(context, chunks[0].pk)
+            encode_chunk(context, chunks[0].pk)
